@@ -1,0 +1,114 @@
+"""`Dataset`: molecules plus named columns, each with level, kind and unit, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from onekcal.energies import At, Kind
+from onekcal.errors import DataError, unknown
+from onekcal.molecules import Molecules, rows_of
+
+Quantity = Literal["energy", "forces", "charges", "property"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """Values with their meaning. Energies are kcal/mol, forces −dE/dx in kcal/mol/Å, whatever the source had."""
+
+    values: Tensor  # (M,) a molecule; (A,) or (A, 3) an atom
+    quantity: Quantity = "energy"
+    level: str = ""  # level of theory, lower case: "b3lyp/6-31g(2df,p)"
+    kind: Kind = "atomization"  # energies only
+    at: At = "electronic"  # energies only: does it hold zero-point (0 K) or thermal (298 K) energy?
+    unit: str = "kcal/mol"
+    note: str = ""
+
+    @property
+    def atomic(self) -> bool:
+        """One value an atom instead of one a molecule?"""
+        return self.quantity in ("forces", "charges")
+
+    @property
+    def meaning(self) -> str:
+        """One line for tables: "atomization energy, b3lyp/6-31g, electronic, kcal/mol"."""
+        if self.quantity == "energy":
+            return f"{self.kind} energy, {self.level or 'level unknown'}, {self.at}, {self.unit}"
+        return f"{self.quantity}, {self.level or 'level unknown'}, {self.unit}"
+
+
+Columns = Mapping[str, Column]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Molecules and their columns. `target` names the energy column that is to be learned.
+
+    The forces that belong to an energy column `x` are the column `x_forces`.
+    """
+
+    molecules: Molecules
+    columns: Columns = field(default_factory=dict)
+    target: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, column in self.columns.items():
+            expected = len(self.molecules.numbers) if column.atomic else len(self.molecules)
+            if len(column.values) != expected:
+                raise DataError(f"column {name!r} must have {expected} values, got {len(column.values)}")
+        if self.target is not None and self.target not in self.columns:
+            unknown("column", self.target, self.columns, DataError)
+
+    def __len__(self) -> int:
+        return len(self.molecules)
+
+    def aimed(self, target: str) -> Dataset:
+        """The same data with `target` as the column to learn; missing and non-finite labels are refused."""
+        data = replace(self, target=target)
+        bad = ~torch.isfinite(data.energies)
+        if bad.any():
+            m = int(bad.nonzero()[0])
+            raise DataError(f"{int(bad.sum())} of {len(self)} labels in {target!r} are missing or not finite, first: "
+                            f"molecule {m} ({self.molecules.names[m]!r}); drop them or complete them")
+        return data
+
+    @property
+    def energies(self) -> Tensor:
+        """(M,) kcal/mol: the target column, relative to free atoms where its kind is `atomization`."""
+        if self.target is None:
+            raise DataError(f"no target chosen; say which of {list(self.columns)} is to be learned")
+        return self.columns[self.target].values
+
+    @property
+    def forces(self) -> Tensor | None:
+        """(A, 3) kcal/mol/Å that belong to the target, where there are any."""
+        column = self.columns.get(f"{self.target}_forces")
+        return None if column is None else column.values
+
+    def __getitem__(self, which: Any) -> Dataset:
+        """The molecules `which` selects (integer, slice, mask, list of rows), with their columns."""
+        rows = rows_of(which, len(self))
+        atoms = self.molecules.atoms_of(rows)
+        columns = {
+            name: replace(column, values=column.values[atoms if column.atomic else rows])
+            for name, column in self.columns.items()
+        }
+        return Dataset(self.molecules[rows], columns, self.target)
+
+    def with_column(self, name: str, column: Column) -> Dataset:
+        """The same data with one column added or replaced."""
+        return replace(self, columns={**self.columns, name: column})
+
+    def minus(self, energies: Tensor, forces: Tensor | None = None) -> Dataset:
+        """What is left of the target (and of its forces) after `energies` (M,) and `forces` (A, 3) are taken off."""
+        assert self.target is not None
+        left = replace(self.columns[self.target], values=self.energies - energies)
+        data = self.with_column(self.target, left)
+        if self.forces is not None and forces is not None:
+            name = f"{self.target}_forces"
+            data = data.with_column(name, replace(self.columns[name], values=self.forces - forces))
+        return data

@@ -1,0 +1,87 @@
+"""What an energy means: its level of theory, its kind, the temperature it belongs to, and its zero.
+
+Inside onekcal energies are kcal/mol relative to free atoms, negative when bound. Totals become that here, once, at
+import, with the free atoms of the same level of theory; a level without known free atoms stays `total` and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from onekcal.errors import DataError, unknown
+from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.units import HARTREE
+
+Kind = Literal["total", "atomization", "formation"]
+At = Literal["electronic", "0 K", "298 K"]
+
+
+@dataclass(frozen=True)
+class FreeAtoms:
+    """Energies of free atoms at one level of theory."""
+
+    level: str
+    hartree: dict[int, float]
+    """Hartree by nuclear charge."""
+    source: str
+
+    def energies(self, molecules: Molecules) -> Tensor:
+        """(M,) kcal/mol: the sum over each molecule's atoms, in float64."""
+        missing = [SYMBOLS[z] for z in molecules.elements if z not in self.hartree]
+        if missing:
+            raise DataError(f"no free-atom energy of {', '.join(missing)} at {self.level}; there is: "
+                            f"{', '.join(SYMBOLS[z] for z in self.hartree)}")
+        table = torch.zeros(len(SYMBOLS), dtype=torch.float64)
+        for charge, energy in self.hartree.items():
+            table[charge] = energy * HARTREE
+        return molecules.sum_atoms(table[molecules.numbers])
+
+
+SPINS = {1: 1, 2: 0, 3: 1, 4: 0, 5: 1, 6: 2, 7: 3, 8: 2, 9: 1, 10: 0, 14: 2, 15: 3, 16: 2, 17: 1, 35: 1, 53: 1}
+"""Unpaired electrons of ground-state atoms (²S H, ³P C, ⁴S N, ³P O, ²P F, ³P S …)."""
+
+FREE_ATOMS: dict[str, FreeAtoms] = {
+    atoms.level: atoms
+    for atoms in (
+        FreeAtoms(
+            "b3lyp/6-31g(2df,p)",
+            {1: -0.500273, 6: -37.846772, 7: -54.583861, 8: -75.064579, 9: -99.718730},
+            "QM9's atomref, U0 (Ramakrishnan et al., Sci. Data 1, 140022, 2014)",
+        ),
+        FreeAtoms(
+            "g4mp2",
+            {1: -0.502094, 6: -37.794203, 7: -54.532825, 8: -75.002483, 9: -99.659686},
+            "G4(MP2) E(0 K) (Ward et al., MRS Commun. 9, 891, 2019)",
+        ),
+    )
+}
+"""By level of theory, lower case."""
+
+
+def free_atoms(level: str) -> FreeAtoms:
+    """The free atoms of a level of theory, or an error that names the levels there are."""
+    if level.lower() not in FREE_ATOMS:
+        unknown("free-atom energies for the level of theory", level, FREE_ATOMS, DataError)
+    return FREE_ATOMS[level.lower()]
+
+
+def atomization(totals: Tensor, molecules: Molecules, atoms: FreeAtoms) -> Tensor:
+    """Totals (M,) kcal/mol → energies relative to free atoms (M,) kcal/mol, negative when bound.
+
+    Refuses what cannot be: a molecule above its free atoms by more than 100 kcal/mol, or bound by more than
+    400 kcal/mol an atom, means other atoms, another level or another unit.
+    """
+    bound = totals.to(torch.float64) - atoms.energies(molecules)
+    per_atom = bound / molecules.sizes
+    wrong = (bound > 100.0) | (per_atom < -400.0)
+    if wrong.any():
+        m = int(wrong.nonzero()[0])
+        raise DataError(
+            f"molecule {m} ({molecules.formulas[m]}) would have an atomization energy of {float(bound[m]):.1f} "
+            f"kcal/mol against the free atoms of {atoms.level}; check the unit and the level of the totals"
+        )
+    return bound

@@ -1,0 +1,36 @@
+"""Every model by the name an experiment uses. Adding one is a file and a line here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from onekcal.errors import ConfigError, did_you_mean, unknown
+
+MODELS = {
+    "dressed_atoms": "onekcal.models.dressed_atoms:DressedAtoms",
+    "baseline": "onekcal.models.baseline:Baseline",
+    "regression": "onekcal.models.regression:Regression",
+}
+"""name → module:class. The keys of a stage in an experiment are the keyword arguments of its class."""
+
+
+def model_class(name: str) -> type:
+    """The class behind a name."""
+    if name not in MODELS:
+        unknown("model", name, MODELS, ConfigError)
+    module, _, attribute = MODELS[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def build(name: str, settings: dict[str, Any]) -> Any:
+    """An unfitted model; unknown settings are met with the nearest known one."""
+    import inspect
+
+    cls = model_class(name)
+    known = inspect.signature(cls).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    for key in settings:
+        if key not in known and not takes_any:
+            raise ConfigError(f"{name} takes no {key!r}{did_you_mean(key, known)}")
+    return cls(**settings)

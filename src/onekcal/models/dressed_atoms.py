@@ -1,0 +1,52 @@
+r"""Dressed atoms: one energy per element, fitted by least squares.
+
+    E(molecule) = Σ_Z  n_Z · ε_Z
+
+No intercept, so that a molecule of no atoms has no energy. Elements never seen in training are refused.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from typing_extensions import Self
+
+from onekcal.data.dataset import Columns, Dataset
+from onekcal.errors import InputError
+from onekcal.models.model import State
+from onekcal.molecules import SYMBOLS, Molecules
+
+
+class DressedAtoms:
+    """Per-element energies ε_Z, kcal/mol."""
+
+    def __init__(self) -> None:
+        self.elements = torch.zeros(0, dtype=torch.int64)  # (elements,) nuclear charges
+        self.atom_energies = torch.zeros(0, dtype=torch.float64)  # (elements,) kcal/mol
+
+    def fit(self, train: Dataset, valid: Dataset) -> Self:
+        """Least squares on the composition; of a single composition, the smallest solution."""
+        self.elements = torch.tensor(train.molecules.elements)
+        counts = train.molecules.composition(self.elements.tolist())
+        solution = torch.linalg.lstsq(counts, train.energies[:, None].to(torch.float64), driver="gelsd").solution
+        self.atom_energies = solution[:, 0]
+        return self
+
+    def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
+        """(M,) kcal/mol."""
+        strange = sorted(set(molecules.elements) - set(self.elements.tolist()))
+        if strange:
+            raise InputError(f"no atom energy for {', '.join(SYMBOLS[z] for z in strange)}: not in the training data "
+                             f"({', '.join(SYMBOLS[z] for z in self.elements.tolist())})")
+        return molecules.composition(self.elements.tolist()) @ self.atom_energies
+
+    def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
+        """Zero: the energy does not depend on positions."""
+        return torch.zeros_like(molecules.positions)
+
+    def state(self) -> State:
+        return {"elements": self.elements, "atom_energies": self.atom_energies}
+
+    def load_state(self, state: State) -> Self:
+        self.elements, self.atom_energies = state["elements"], state["atom_energies"]
+        return self

@@ -1,0 +1,50 @@
+"""A stack is a sum of stages, each fitted to what the earlier ones left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from typing_extensions import Self
+
+from onekcal.data.dataset import Columns, Dataset
+from onekcal.models.model import Model, State, forces
+from onekcal.molecules import Molecules
+
+
+class Stack:
+    """E = Σ stages. Obeys the model protocol itself."""
+
+    def __init__(self, stages: Sequence[Model]) -> None:
+        self.stages = list(stages)
+
+    def fit(self, train: Dataset, valid: Dataset) -> Self:
+        for stage in self.stages:
+            stage.fit(train, valid)
+            if stage is not self.stages[-1]:
+                train, valid = _left(train, stage), _left(valid, stage)
+        return self
+
+    def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
+        """(M,) kcal/mol."""
+        return torch.stack([stage.energies(molecules, columns) for stage in self.stages]).sum(0)
+
+    def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
+        """(A, 3) kcal/mol/Å."""
+        return torch.stack([forces(stage, molecules, columns) for stage in self.stages]).sum(0)
+
+    def state(self) -> State:
+        return {f"{k}.{name}": t for k, stage in enumerate(self.stages) for name, t in stage.state().items()}
+
+    def load_state(self, state: State) -> Self:
+        for k, stage in enumerate(self.stages):
+            prefix = f"{k}."
+            stage.load_state({name[len(prefix):]: t for name, t in state.items() if name.startswith(prefix)})
+        return self
+
+
+def _left(data: Dataset, stage: Model) -> Dataset:
+    energies = stage.energies(data.molecules, data.columns)
+    pull = forces(stage, data.molecules, data.columns) if data.forces is not None else None
+    return data.minus(energies, pull)

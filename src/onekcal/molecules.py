@@ -1,0 +1,254 @@
+"""The one structure type: a ragged batch of nuclei. One molecule is a batch of one.
+
+It holds nuclei and nothing else: no edges, no cut-offs, no grids. Features are functions of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from onekcal.errors import InputError, unknown
+
+SYMBOLS = (
+    "X H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr "
+    "Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu "
+    "Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn"
+).split()
+"""Element symbols; the index is the nuclear charge, 0 is no element."""
+CHARGES = {symbol: charge for charge, symbol in enumerate(SYMBOLS) if charge}
+
+CLOSEST = 0.3
+"""Å; two nuclei nearer than this are a mistake in the input (H₂ is 0.74 Å)."""
+
+
+def charge_of(symbol: str) -> int:
+    """Nuclear charge of "C", "c" or "6"."""
+    text = symbol.strip()
+    charge = int(text) if text.isdigit() else CHARGES.get(text.capitalize(), 0)
+    if not 0 < charge < len(SYMBOLS):
+        unknown("element", symbol, CHARGES)
+    return charge
+
+
+@dataclass(frozen=True)
+class Molecules:
+    """A ragged batch. `charge` and `spin` (unpaired electrons) are 0 and `name` is "" where nothing is said."""
+
+    numbers: Tensor  # (A,)   nuclear charges
+    positions: Tensor  # (A, 3) Å
+    offsets: Tensor  # (M+1,) molecule m owns atoms offsets[m]:offsets[m+1]
+    charge: Tensor | None = None  # (M,) total charge, e
+    spin: Tensor | None = None  # (M,) unpaired electrons
+    name: np.ndarray | None = None  # (M,) strings
+
+    def __post_init__(self) -> None:
+        atoms = len(self.numbers)
+        if self.numbers.shape != (atoms,) or self.positions.shape != (atoms, 3):
+            raise InputError(
+                f"`numbers` (A,) and `positions` (A, 3) must agree, got {tuple(self.numbers.shape)} "
+                f"and {tuple(self.positions.shape)}"
+            )
+        if self.offsets.ndim != 1 or self.offsets[0] != 0 or self.offsets[-1] != atoms or (self.sizes < 1).any():
+            raise InputError(f"`offsets` must rise from 0 to the number of atoms ({atoms}); a molecule has ≥ 1 atom")
+        for field in ("charge", "spin", "name"):
+            value = getattr(self, field)
+            if value is not None and len(value) != len(self):
+                raise InputError(f"`{field}` must have one entry a molecule ({len(self)}), got {len(value)}")
+
+    # --- making -----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def one(
+        cls, numbers: Iterable[int | str], positions: Any, charge: int = 0, spin: int = 0, name: str = ""
+    ) -> Molecules:
+        """One molecule from charges or symbols and positions (Å)."""
+        charges = [charge_of(z) if isinstance(z, str) else int(z) for z in numbers]
+        return cls(
+            torch.tensor(charges, dtype=torch.int64),
+            torch.as_tensor(np.asarray(positions, dtype=np.float64).reshape(-1, 3)),
+            torch.tensor([0, len(charges)]),
+            torch.tensor([charge]),
+            torch.tensor([spin]),
+            np.array([name]),
+        )
+
+    @classmethod
+    def padded(cls, numbers: Any, positions: Any, name: Sequence[str] | None = None) -> Molecules:
+        """From arrays (M, n) and (M, n, 3) Å padded with nuclear charge 0."""
+        z = torch.as_tensor(np.asarray(numbers, dtype=np.int64))
+        present = z > 0  # (M, n)
+        offsets = torch.zeros(len(z) + 1, dtype=torch.int64)
+        offsets[1:] = present.sum(1).cumsum(0)
+        r = torch.as_tensor(np.asarray(positions, dtype=np.float64))
+        return cls(z[present], r[present], offsets, name=None if name is None else np.asarray(name))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Molecules]) -> Molecules:
+        """One batch of all `parts`, in order."""
+        if not parts:
+            raise InputError("nothing to concatenate: got no molecules")
+        sizes = torch.cat([part.sizes for part in parts])
+        offsets = torch.zeros(len(sizes) + 1, dtype=torch.int64)
+        offsets[1:] = sizes.cumsum(0)
+        return cls(
+            torch.cat([part.numbers for part in parts]),
+            torch.cat([part.positions for part in parts]),
+            offsets,
+            torch.cat([part.charges for part in parts]),
+            torch.cat([part.spins for part in parts]),
+            np.concatenate([part.names for part in parts]),
+        )
+
+    # --- asking -----------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def sizes(self) -> Tensor:
+        """(M,) atoms in each molecule."""
+        return self.offsets.diff()
+
+    @property
+    def owner(self) -> Tensor:
+        """(A,) the molecule each atom belongs to."""
+        return torch.repeat_interleave(torch.arange(len(self), device=self.offsets.device), self.sizes)
+
+    @property
+    def charges(self) -> Tensor:
+        """(M,) total charges, 0 where nothing is said."""
+        return torch.zeros(len(self), dtype=torch.int64) if self.charge is None else self.charge
+
+    @property
+    def spins(self) -> Tensor:
+        """(M,) unpaired electrons, 0 where nothing is said."""
+        return torch.zeros(len(self), dtype=torch.int64) if self.spin is None else self.spin
+
+    @property
+    def names(self) -> np.ndarray:
+        """(M,) names, "" where nothing is said."""
+        return np.full(len(self), "") if self.name is None else self.name
+
+    @property
+    def elements(self) -> list[int]:
+        """Nuclear charges present, ascending."""
+        return [int(z) for z in self.numbers.unique()]
+
+    @property
+    def formulas(self) -> list[str]:
+        """Hill formula of each molecule: C, H, then the rest by alphabet."""
+        bounds = self.offsets.tolist()
+        return [formula(self.numbers[a:b].tolist()) for a, b in zip(bounds[:-1], bounds[1:])]
+
+    def composition(self, elements: Sequence[int]) -> Tensor:
+        """(M, elements) how many atoms of each of `elements` a molecule has, float64."""
+        counts = torch.zeros(len(self), len(elements), dtype=torch.float64)
+        for column, element in enumerate(elements):
+            counts[:, column] = self.sum_atoms((self.numbers == element).to(torch.float64))
+        return counts
+
+    def sum_atoms(self, values: Tensor) -> Tensor:
+        """(M, …) sums of per-atom `values` (A, …)."""
+        out = values.new_zeros((len(self), *values.shape[1:]))
+        return out.index_add(0, self.owner, values)
+
+    # --- selecting --------------------------------------------------------------------------------------------
+
+    def __getitem__(self, which: Any) -> Molecules:
+        """A batch of the molecules `which` selects: an integer, a slice, a mask or a list of rows."""
+        rows = rows_of(which, len(self))
+        atoms = self.atoms_of(rows)
+        sizes = self.sizes[rows]
+        offsets = torch.zeros(len(rows) + 1, dtype=torch.int64)
+        offsets[1:] = sizes.cumsum(0)
+        return Molecules(
+            self.numbers[atoms],
+            self.positions[atoms],
+            offsets,
+            None if self.charge is None else self.charge[rows],
+            None if self.spin is None else self.spin[rows],
+            None if self.name is None else self.name[rows.numpy()],
+        )
+
+    def atoms_of(self, rows: Tensor) -> Tensor:
+        """Rows of the atoms of molecules `rows`, in that order."""
+        sizes = self.sizes[rows]
+        starts = sizes.cumsum(0) - sizes
+        within = torch.arange(int(sizes.sum())) - torch.repeat_interleave(starts, sizes)
+        return torch.repeat_interleave(self.offsets[:-1][rows], sizes) + within
+
+    def __iter__(self) -> Iterator[Molecules]:
+        return (self[m] for m in range(len(self)))
+
+    def pad(self, size: int | None = None) -> tuple[Tensor, Tensor]:
+        """Charges (M, size) and positions (M, size, 3) Å padded with 0; `size` defaults to the largest molecule."""
+        largest = int(self.sizes.max())
+        size = largest if size is None else size
+        if largest > size:
+            worst = int(self.sizes.argmax())
+            raise InputError(
+                f"molecule {worst} ({self.names[worst]!r}) has {largest} atoms; at most {size} fit here "
+                "(the size is fixed by the molecules a model was fitted to)"
+            )
+        slot = torch.arange(len(self.numbers)) - torch.repeat_interleave(self.offsets[:-1], self.sizes)
+        numbers = self.numbers.new_zeros(len(self), size)
+        positions = self.positions.new_zeros(len(self), size, 3)
+        numbers[self.owner, slot] = self.numbers
+        positions = positions.index_put((self.owner, slot), self.positions)
+        return numbers, positions
+
+    def moved(self, positions: Tensor) -> Molecules:
+        """The same nuclei at other `positions` (A, 3) Å."""
+        return replace(self, positions=positions)
+
+    def check(self) -> list[str]:
+        """Problems, one line each and empty when sound: positions that are not finite, nuclei on one point."""
+        problems = []
+        finite = torch.isfinite(self.positions).all(1)
+        for m in self.owner[~finite].unique().tolist():
+            problems.append(f"molecule {m} ({self.names[m]!r}): a coordinate is not a finite number")
+        numbers, positions = self.pad()
+        for first in range(0, len(self), 4096):
+            apart = torch.cdist(positions[first : first + 4096], positions[first : first + 4096])
+            z = numbers[first : first + 4096]
+            pairs = (z[:, :, None] > 0) & (z[:, None, :] > 0) & ~torch.eye(z.shape[1], dtype=torch.bool)
+            for m, i, j in torch.nonzero(pairs & (apart < CLOSEST)).tolist():
+                if i < j:
+                    problems.append(
+                        f"molecule {first + m} ({self.names[first + m]!r}): atoms {i + 1} and {j + 1} are "
+                        f"{float(apart[m, i, j]):.3f} Å apart (at least {CLOSEST} expected)"
+                    )
+        return problems
+
+
+def rows_of(which: Any, count: int) -> Tensor:
+    """Row numbers (int64) selected out of `count` by an integer, slice, mask or list."""
+    if isinstance(which, (int, np.integer)):
+        if not -count <= which < count:
+            raise IndexError(f"row {which} of {count} molecules")
+        return torch.tensor([int(which) % count])
+    if isinstance(which, slice):
+        return torch.arange(count)[which]
+    rows = torch.as_tensor(np.asarray(which))
+    if rows.dtype == torch.bool:
+        return torch.nonzero(rows).flatten()
+    if len(rows) and (int(rows.max()) >= count or int(rows.min()) < -count):
+        raise IndexError(f"rows up to {int(rows.max())} of {count} molecules")
+    return rows.to(torch.int64) % max(count, 1)
+
+
+def formula(numbers: Iterable[int]) -> str:
+    """Hill formula of one molecule's nuclear charges."""
+    counts: dict[str, int] = {}
+    for number in numbers:
+        symbol = SYMBOLS[int(number)]
+        counts[symbol] = counts.get(symbol, 0) + 1
+    first = [s for s in ("C", "H") if s in counts] if "C" in counts else []
+    order = first + sorted(set(counts) - set(first))
+    return "".join(s + (str(counts[s]) if counts[s] > 1 else "") for s in order)

@@ -1,0 +1,69 @@
+"""Constants (CODATA 2018) and named converters. Inside onekcal: kcal/mol, Å, kcal/mol/Å."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from onekcal.errors import unknown
+
+BOHR = 0.529177210903
+"""Å in one Bohr."""
+HARTREE = 627.5094740631
+"""kcal/mol in one Hartree."""
+EV = 23.060547830619
+"""kcal/mol in one eV."""
+KJ = 1.0 / 4.184
+"""kcal/mol in one kJ/mol."""
+
+ENERGY = {"kcal/mol": 1.0, "hartree": HARTREE, "ev": EV, "mev": EV / 1000, "kj/mol": KJ, "1/cm": HARTREE / 219474.6313632}
+"""kcal/mol in one of each."""
+LENGTH = {"angstrom": 1.0, "bohr": BOHR, "nm": 10.0}
+"""Å in one of each."""
+_SPELLINGS = {"å": "angstrom", "ang": "angstrom", "a": "angstrom", "ha": "hartree", "eh": "hartree", "cm-1": "1/cm",
+              "a0": "bohr", "kcal": "kcal/mol", "kj": "kj/mol"}
+
+Number = TypeVar("Number")
+
+
+def _factor(table: dict[str, float], unit: str) -> float:
+    key = unit.strip().lower()
+    key = _SPELLINGS.get(key, key)
+    if key not in table:
+        unknown("unit", unit, table)
+    return table[key]
+
+
+def energy_factor(unit: str) -> float:
+    """kcal/mol in one `unit` (kcal/mol, hartree, eV, meV, kJ/mol, 1/cm)."""
+    return _factor(ENERGY, unit)
+
+
+def length_factor(unit: str) -> float:
+    """Å in one `unit` (angstrom, bohr, nm)."""
+    return _factor(LENGTH, unit)
+
+
+def force_factor(unit: str) -> float:
+    """kcal/mol/Å in one `unit`, written energy/length: "eV/angstrom", "hartree/bohr", "kcal/mol/angstrom"."""
+    energy, _, length = unit.rpartition("/")
+    return energy_factor(energy) / length_factor(length)
+
+
+def hartree_to_kcal(energy: Number) -> Number:
+    """Hartree → kcal/mol."""
+    return energy * HARTREE  # type: ignore[operator]
+
+
+def kcal_to_ev(energy: Number) -> Number:
+    """kcal/mol → eV, for the ASE calculator only."""
+    return energy / EV  # type: ignore[operator]
+
+
+def bohr_to_angstrom(length: Number) -> Number:
+    """Bohr → Å."""
+    return length * BOHR  # type: ignore[operator]
+
+
+def angstrom_to_bohr(length: Number) -> Number:
+    """Å → Bohr."""
+    return length / BOHR  # type: ignore[operator]
