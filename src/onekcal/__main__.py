@@ -1,0 +1,6 @@
+"""`python -m onekcal`, so that torchrun can start it."""
+
+from onekcal.cli import main
+
+if __name__ == "__main__":
+    main()

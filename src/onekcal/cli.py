@@ -1,0 +1,295 @@
+"""The command line: one verb a job. Heavy parts are imported inside the verbs, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from onekcal.errors import InputError, OnekcalError
+
+app = typer.Typer(
+    help="Molecular energies to one kcal/mol and below, with an honest error bar.",
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+)
+data_app = typer.Typer(help="Data sets: list, get, import, check, show.", no_args_is_help=True)
+bench_app = typer.Typer(help="Published studies, ours beside the paper's numbers.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+app.add_typer(bench_app, name="bench")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV for machines.")]
+Set = Annotated[Optional[list[str]], typer.Option("--set", help="Change a key: --set data.train=1000 (repeatable).")]
+
+
+def main() -> None:
+    """Entry point: expected errors are one line on stderr and an exit code that means something.
+
+    1 something went wrong; 2 wrong input or configuration; 3 data missing or damaged; 4 a part is not installed.
+    """
+    try:
+        app()
+    except OnekcalError as problem:
+        print(f"onekcal: {problem}", file=sys.stderr)
+        sys.exit(problem.exit_code)
+    except KeyboardInterrupt:
+        print("onekcal: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=1, allow_nan=True))
+
+
+# --- experiments ---------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="Where to write the experiment.")] = Path("experiment.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a commented experiment to start from."""
+    from importlib.resources import files
+
+    if file.exists() and not force:
+        raise InputError(f"{file} exists; --force replaces it")
+    file.write_text(files("onekcal").joinpath("experiment_template.yaml").read_text(encoding="utf-8"))
+    print(f"wrote {file}; run it with: onekcal train {file}")
+
+
+@app.command()
+def train(
+    file: Annotated[Path, typer.Argument(help="An experiment (YAML); `onekcal init` writes one.")],
+    runs: Annotated[Path, typer.Option(help="The run folder is made in here.")] = Path("runs"),
+    changes: Set = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished run of the same name.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Fit and test an experiment; everything it found lands in one folder."""
+    from onekcal import experiment as experiments
+    from onekcal import run
+    from onekcal.show import study
+
+    experiment = experiments.read(file, changes)
+    folder = runs / (experiment.name or f"{file.stem}-{experiment.digest[:8]}")
+    with study.waiting(f"{experiment.data.set}: fitting", quiet=as_json):
+        finished = run.run(experiment, folder, " ".join(sys.argv), overwrite)
+    study.picture(finished)
+    _print_json(finished.metrics) if as_json else study.table(finished)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A run folder or a model file.")],
+    data: Annotated[str, typer.Argument(help="A data set's name or a file with energies.")],
+    target: Annotated[str, typer.Option(help="The energy column to compare with.")],
+    as_json: Json = False,
+) -> None:
+    """Errors of a fitted model on other data."""
+    from onekcal import data as store
+    from onekcal.predict import evaluate as measure
+    from onekcal.show import study
+
+    found = measure(model, store.load(data).dataset.aimed(target))
+    _print_json(found) if as_json else study.metrics_table(f"{model} on {data}", found)
+
+
+@app.command()
+def predict(
+    inputs: Annotated[list[str], typer.Argument(help="SMILES or files (xyz, extxyz, sdf, smi, csv, npz).")],
+    model: Annotated[Path, typer.Option(help="A run folder or a model file.")],
+    as_csv: Csv = False,
+    as_json: Json = False,
+) -> None:
+    """Atomization energies of molecules, with their interval."""
+    from onekcal.predict import predict_inputs
+    from onekcal.show import study
+
+    answers = predict_inputs(inputs, model)
+    if as_json:
+        _print_json([vars(answer) for answer in answers])
+    elif as_csv:
+        study.print_csv([vars(answer) for answer in answers])
+    else:
+        study.prediction_table(answers)
+    for answer in answers:
+        if answer.problem:
+            print(f"onekcal: {answer.problem}", file=sys.stderr)
+    if all(answer.problem for answer in answers):
+        raise typer.Exit(2)
+
+
+@app.command()
+def rerun(
+    folder: Annotated[Path, typer.Argument(help="A finished run.")],
+    check: Annotated[bool, typer.Option("--check", help="Only compare, keep the old run; fail when a prediction differs.")] = False,
+    tolerance: Annotated[float, typer.Option(help="Largest difference --check accepts, kcal/mol.")] = 1e-6,
+) -> None:
+    """Run an experiment again from its folder, and compare."""
+    import shutil
+
+    from onekcal import run
+    from onekcal.show import study
+
+    experiment, _ = run.load(folder)
+    fresh = folder.with_name(folder.name + ".again")
+    with study.waiting(f"{folder}: again"):
+        again = run.run(experiment, fresh, " ".join(sys.argv), overwrite=True)
+    apart = run.compare(folder, fresh)
+    if check:
+        shutil.rmtree(fresh)
+    else:
+        study.picture(again)
+        shutil.rmtree(folder)
+        fresh.rename(folder)
+    print(f"{apart['molecules']} predictions, largest difference {apart['largest_difference']:.2e} kcal/mol")
+    if check and not apart["largest_difference"] <= tolerance:
+        raise OnekcalError(f"{folder} is not reproduced: predictions differ by more than {tolerance} kcal/mol")
+
+
+# --- data ----------------------------------------------------------------------------------------------------------
+
+
+@data_app.command("list")
+def data_list(as_json: Json = False) -> None:
+    """The data sets there are, and which are here."""
+    from onekcal import data as store
+    from onekcal.show import study
+
+    cards = [store.source(name).card for name in store.names()]
+    rows = [
+        {"name": c.name, "molecules": c.molecules, "level": c.level, "licence": c.licence, "here": store.is_here(c.name)}
+        for c in cards
+    ]
+    _print_json(rows) if as_json else study.rows_table("Data sets", rows)
+
+
+@data_app.command("get")
+def data_get(names: Annotated[list[str], typer.Argument(help="Names from `onekcal data list`.")]) -> None:
+    """Fetch data sets: from ONEKCAL_MIRROR (a folder or URL) when it is set, else from the official source."""
+    from onekcal import data as store
+
+    failed = []
+    for name in names:
+        try:
+            print(f"{name}: {store.get(name)}")
+        except OnekcalError as problem:
+            failed.append(problem)
+            print(f"onekcal: {name}: {problem}", file=sys.stderr)
+    if failed:
+        raise typer.Exit(failed[0].exit_code)
+
+
+@data_app.command("import")
+def data_import(
+    file: Annotated[Path, typer.Argument(help="A file: official format of a data set, xyz, extxyz, sdf, npz.")],
+    name: Annotated[str, typer.Option(help="Known by this name afterwards.")],
+    level: Annotated[str, typer.Option(help="Level of theory of the energies.")] = "",
+    energy: Annotated[str, typer.Option(help="Unit of the energies in the file.")] = "kcal/mol",
+    length: Annotated[str, typer.Option(help="Unit of the coordinates in the file.")] = "angstrom",
+) -> None:
+    """Bring a file of your own into the store; units are converted here, once."""
+    from onekcal import data as store
+
+    path = store.import_file(file, name, level=level, energy=energy, length=length)
+    print(f"{name}: {path}; next: onekcal data check {name}")
+
+
+@data_app.command("check")
+def data_check(
+    data: Annotated[str, typer.Argument(help="A data set's name or a file.")], as_json: Json = False
+) -> None:
+    """The data doctor: what was found, what is doubtful, what to do about it."""
+    from onekcal import data as store
+    from onekcal.data.check import check
+    from onekcal.show import study
+
+    with study.waiting(f"checking {data}", quiet=as_json):
+        stored = store.load(data)
+        report = check(stored.dataset, stored.splits)
+    _print_json(report.to_dict()) if as_json else study.report(data, report)
+    if report.failed:
+        raise typer.Exit(3)
+
+
+@data_app.command("show")
+def data_show(
+    data: Annotated[str, typer.Argument(help="A data set's name or a file.")],
+    out: Annotated[Optional[Path], typer.Option(help="HTML file to write.")] = None,
+) -> None:
+    """Card and distributions (energies, sizes, elements, force components) as one offline HTML file."""
+    from onekcal import data as store
+    from onekcal.show import plots, study
+
+    stored = store.load(data)
+    study.card(stored)
+    out = out or Path(f"{Path(data).stem}.html")
+    plots.save(plots.distributions(stored.dataset), out)
+    print(f"wrote {out}")
+
+
+# --- bench ---------------------------------------------------------------------------------------------------------
+
+
+@bench_app.command("list")
+def bench_list() -> None:
+    """The suites there are."""
+    from onekcal.bench import suite
+
+    for name in suite.names():
+        loaded = suite.read(name)
+        print(f"{name:16s} {len(loaded.rows):3d} rows  {loaded.title}")
+
+
+@bench_app.command("run")
+def bench_run(
+    name: Annotated[str, typer.Argument(help="A suite's name or a YAML file.")],
+    rows: Annotated[Optional[str], typer.Option(help="Only rows whose name contains this.")] = None,
+    results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
+    again: Annotated[bool, typer.Option("--again", help="Run finished rows again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a suite, row by row; finished rows are kept and not run again."""
+    from onekcal.bench import runner, suite, tables
+    from onekcal.show import study
+
+    loaded = suite.read(name)
+    found = runner.run(loaded, results, rows, again, study.live_rows(loaded, quiet=as_json))
+    _print_json(found) if as_json else study.rows_table(loaded.title, tables.rows(found))
+
+
+@bench_app.command("check")
+def bench_check(
+    write: Annotated[bool, typer.Option("--write", help="Bring the tables up to date instead.")] = False,
+    root: Annotated[Path, typer.Option(help="The project's folder.")] = Path("."),
+) -> None:
+    """Do the tables of README and docs equal results/*.json?"""
+    from onekcal.bench import tables
+
+    stale = tables.check(root, write)
+    for place in stale:
+        print(place)
+    if stale and not write:
+        raise OnekcalError("tables disagree with results/; `onekcal bench check --write` renews them")
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """What is installed, what is missing and how to get it, where data are kept."""
+    from onekcal.show import study
+    from onekcal.surroundings import surroundings
+
+    rows = surroundings()
+    _print_json(rows) if as_json else study.rows_table("onekcal doctor", rows)
+    if any(row["state"] == "broken" for row in rows):
+        raise typer.Exit(4)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""An experiment is one YAML file: which data, which stages. Validated before any data is touched."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from onekcal.errors import ConfigError, did_you_mean
+from onekcal.models import build, model_class
+from onekcal.models.artefact import Stage
+
+
+class DataChoice(BaseModel):
+    """Which molecules, which label, which split."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    set: str = Field(description="a data set's name (`onekcal data list`) or a file")
+    target: str = Field(description="the energy column to learn")
+    split: str = Field("random", description="a split the data set defines, or random (80 / 10 / 10)")
+    train: int | None = Field(None, ge=1, description="training molecules; all of the training part when absent")
+    valid: int | float = Field(0.1, ge=0, description="held out of the training part: a share below 1, or a number")
+    test: int | None = Field(None, ge=1, description="test molecules; the whole test part when absent")
+    seed: int = Field(0, description="draws train, valid and test out of their parts")
+    strict: bool = Field(False, description="drop molecules whose relaxation failed (qm9, qm9-g4mp2)")
+
+
+class Experiment(BaseModel):
+    """What one YAML file says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = Field(None, description="the run folder's name; made from the content when absent")
+    data: DataChoice
+    stages: list[str | dict[str, Any]] = Field(min_length=1, description="each fitted to what the earlier ones left")
+    coverage: float = Field(0.9, gt=0, lt=1, description="of the conformal interval")
+
+    @field_validator("stages")
+    @classmethod
+    def _one_name_a_stage(cls, stages: list[str | dict[str, Any]]) -> list[str | dict[str, Any]]:
+        for stage in stages:
+            if isinstance(stage, dict) and len(stage) != 1:
+                raise ValueError(f"a stage is `name` or `name: {{settings}}`, got {stage}")
+        return stages
+
+    def resolved_stages(self) -> list[Stage]:
+        """(name, settings) of every stage; `baseline: gfn2` gives the value to the first setting."""
+        out: list[Stage] = []
+        for stage in self.stages:
+            name, value = (stage, {}) if isinstance(stage, str) else next(iter(stage.items()))
+            if not isinstance(value, dict):
+                first = next(iter(inspect.signature(model_class(name)).parameters), None)
+                if first is None:
+                    raise ConfigError(f"stage {name!r} takes no settings, got {value!r}")
+                value = {first: value} if value is not None else {}
+            out.append((name, value))
+        return out
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content, the name left out: what the run folder and the results are known by."""
+        content = self.model_dump(exclude={"name"}, mode="json")
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def parse(content: Any, origin: str = "experiment") -> Experiment:
+    """A validated experiment out of what a YAML file holds; every problem in one error."""
+    if not isinstance(content, dict):
+        raise ConfigError(f"{origin}: expected keys such as `data` and `stages`, got {type(content).__name__}")
+    try:
+        experiment = Experiment.model_validate(content)
+    except ValidationError as problem:
+        raise ConfigError("\n".join(f"{origin}: {line}" for line in map(_explain, problem.errors()))) from None
+    for name, settings in experiment.resolved_stages():
+        build(name, settings)  # unknown models and settings are refused before any data is touched
+    return experiment
+
+
+def _explain(error: Any) -> str:
+    where = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        model = DataChoice if error["loc"][0] == "data" else Experiment
+        return f"no key {where!r}{did_you_mean(str(error['loc'][-1]), model.model_fields)}"
+    if error["type"] == "missing":
+        return f"key {where!r} is missing"
+    return f"{where}: {error['msg'].removeprefix('Value error, ')}, got {error['input']!r}"
+
+
+def read(path: Path, changes: list[str] | None = None) -> Experiment:
+    """The experiment in a YAML file, with changes such as "data.train=1000" made to it."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no experiment file {path}; `onekcal init` writes one") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(problem).split())}") from None
+    for change in changes or []:
+        content = _changed(content, change)
+    return parse(content, str(path))
+
+
+def _changed(content: Any, change: str) -> Any:
+    """`content` with "a.b=c" set; list places are numbers, values are YAML."""
+    where, equals, value = change.partition("=")
+    if not equals:
+        raise ConfigError(f"--set takes a.b=value, got {change!r}")
+    node = content
+    *path, last = where.split(".")
+    try:
+        for key in path:
+            node = node[int(key)] if isinstance(node, list) else node[key]
+        node[int(last) if isinstance(node, list) else last] = yaml.safe_load(value)
+    except (KeyError, IndexError, ValueError, TypeError):
+        raise ConfigError(f"--set {change!r}: there is no {where!r} in the experiment") from None
+    return content

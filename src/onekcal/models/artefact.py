@@ -1,0 +1,82 @@
+"""A fitted model as one file: safetensors weights with a JSON header. Nothing is pickled.
+
+The header holds the format version, the stages with their settings, what the energies mean, the elements seen, and
+the calibration; the tensors are the stages' `state()` and the calibration scores.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from onekcal.errors import DataError
+from onekcal.models import build
+from onekcal.models.stack import Stack
+
+FORMAT = 1
+"""Raised when an older onekcal could not read what is written."""
+STAGES, CALIBRATION = "stages.", "calibration."
+
+Stage = tuple[str, dict[str, Any]]
+
+
+@dataclass
+class Artefact:
+    """A fitted stack and what is needed to trust it."""
+
+    stages: Sequence[Stage]
+    model: Stack
+    level: str = ""
+    kind: str = "atomization"
+    at: str = "electronic"
+    elements: list[int] = field(default_factory=list)
+    largest: int = 0
+    """Atoms in the largest training molecule."""
+    calibration: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Sorted absolute residuals (kcal/mol) of molecules the model was not fitted to, by kind of geometry."""
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write to `path`; never half."""
+        from safetensors.torch import save_file
+
+        tensors = {STAGES + name: t.contiguous() for name, t in self.model.state().items()}
+        tensors |= {CALIBRATION + name: t.contiguous() for name, t in self.calibration.items()}
+        header = {
+            "format": FORMAT, "stages": list(self.stages), "level": self.level, "kind": self.kind, "at": self.at,
+            "elements": self.elements, "largest": self.largest, "card": self.card,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        save_file(tensors, part, metadata={"onekcal": json.dumps(header)})
+        os.replace(part, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Artefact:
+        """Read `path`, or say why it cannot be read."""
+        from safetensors import SafetensorError, safe_open
+
+        if not path.is_file():
+            raise DataError(f"no model at {path}")
+        try:
+            with safe_open(path, framework="pt") as file:
+                header = json.loads((file.metadata() or {})["onekcal"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as problem:
+            raise DataError(f"{path} is not an onekcal model or is damaged ({problem}); train it again or get a fresh "
+                            "copy") from None
+        if header["format"] > FORMAT:
+            raise DataError(f"{path} was written by a newer onekcal (format {header['format']}, this one reads up to "
+                            f"{FORMAT}); upgrade onekcal")
+        stages = [(name, settings) for name, settings in header["stages"]]
+        model = Stack([build(name, settings) for name, settings in stages])
+        model.load_state({n[len(STAGES):]: t for n, t in tensors.items() if n.startswith(STAGES)})
+        calibration = {n[len(CALIBRATION):]: t for n, t in tensors.items() if n.startswith(CALIBRATION)}
+        keys = ("level", "kind", "at", "elements", "largest", "card")
+        return cls(stages, model, calibration=calibration, **{key: header[key] for key in keys})

@@ -1,0 +1,179 @@
+"""A run: fit and test an experiment, and keep everything it found in one folder.
+
+    RUN/experiment.yaml    the resolved experiment
+        split.npz          row numbers of train, valid and test
+        model.safetensors  the fitted stack, its calibration and its card
+        predictions.csv    every test molecule: reference, predicted, interval (kcal/mol)
+        metrics.json       errors, coverage, counts, seconds
+        provenance.json    data digest, versions, hardware, commit, command
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from onekcal import data as store
+from onekcal.data.dataset import Dataset
+from onekcal.data.source import Stored
+from onekcal.errors import ConfigError, DataError, unknown
+from onekcal.experiment import DataChoice, Experiment, read
+from onekcal.models import build
+from onekcal.models.artefact import Artefact, Stage
+from onekcal.models.stack import Stack
+from onekcal.provenance import provenance
+from onekcal.trust.conformal import Conformal, coverage
+from onekcal.trust.metrics import metrics
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers into the data set."""
+
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+
+
+def choose(stored: Stored, choice: DataChoice) -> Split:
+    """Draw train, valid and test from the parts of the split named. Smaller training sets are nested in larger."""
+    rng = np.random.default_rng(choice.seed)
+    if choice.split in stored.splits:
+        labels = stored.splits[choice.split].numpy()
+    elif choice.split == "random":
+        labels = rng.permutation(np.arange(len(stored.dataset)) * 10 // max(len(stored.dataset), 1))
+        labels = np.select([labels < 8, labels == 8], [0, 1], 2)
+    else:
+        unknown(f"split of {choice.set}:", choice.split, [*stored.splits, "random"], ConfigError)
+    train, valid, test = (rng.permutation(np.flatnonzero(labels == part)) for part in (0, 1, 2))
+    wanted = int(choice.valid * len(train)) if 0 < choice.valid < 1 else int(choice.valid)
+    if len(valid) == 0:
+        valid, train = train[:wanted], train[wanted:]
+    elif choice.valid >= 1 or choice.valid == 0:
+        valid = valid[:wanted]
+    if choice.train is not None:
+        if choice.train > len(train):
+            raise ConfigError(f"data.train is {choice.train}, but split {choice.split!r} of {choice.set} leaves "
+                              f"{len(train)} training molecules")
+        train = train[: choice.train]
+    if len(train) == 0 or len(test) == 0:
+        raise ConfigError(f"split {choice.split!r} of {choice.set} gives {len(train)} training and {len(test)} test "
+                          "molecules; at least one of each is needed")
+    return Split(train, valid, test[: choice.test])
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a finished run found."""
+
+    folder: Path
+    experiment: Experiment
+    metrics: dict[str, Any]
+    test: Dataset
+    predicted: torch.Tensor  # (test,) kcal/mol
+
+
+def run(experiment: Experiment, folder: Path, command: str = "", overwrite: bool = False) -> Run:
+    """Fit and test an experiment; everything it found lands in `folder`, whole or not at all."""
+    if folder.exists() and not overwrite:
+        raise DataError(f"{folder} exists; pass --overwrite, or name the run differently with --set name=…")
+    stored = store.load(experiment.data.set, strict=experiment.data.strict)
+    data = stored.dataset.aimed(experiment.data.target)
+    stages = experiment.resolved_stages()
+    _check_zero(data, stages)
+    split = choose(stored, experiment.data)
+    train, valid, test = data[split.train], data[split.valid], data[split.test]
+
+    torch.manual_seed(experiment.data.seed)
+    model = Stack([build(name, settings) for name, settings in stages])
+    started = time.perf_counter()
+    model.fit(train, valid)
+    fitted = time.perf_counter()
+    predicted = model.energies(test.molecules, test.columns)
+    tested = time.perf_counter()
+
+    column = data.columns[experiment.data.target]
+    artefact = Artefact(
+        stages, model, column.level, column.kind, column.at, train.molecules.elements, int(train.molecules.sizes.max()),
+        card={"data": stored.card.name, "digest": stored.digest, "train": len(train), "valid": len(valid)},
+    )
+    found: dict[str, Any] = {
+        **metrics(test.energies, predicted), "unit": "kcal/mol", "train": len(train), "valid": len(valid),
+        "fit_seconds": fitted - started, "predict_seconds_per_molecule": (tested - fitted) / len(test),
+        "artefact_bytes": 0,
+    }
+    half = float("nan")
+    if len(valid):
+        conformal = Conformal.calibrated(valid.energies - model.energies(valid.molecules, valid.columns))
+        artefact.calibration["data"] = conformal.scores
+        half = conformal.radius(experiment.coverage)
+        inside = coverage(test.energies, *conformal.interval(predicted, experiment.coverage))
+        found |= {"interval": half, "nominal_coverage": experiment.coverage, "coverage": inside}
+
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    artefact.save(part / "model.safetensors")
+    found["artefact_bytes"] = (part / "model.safetensors").stat().st_size
+    np.savez(part / "split.npz", train=split.train, valid=split.valid, test=split.test)
+    (part / "experiment.yaml").write_text(yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False))
+    (part / "metrics.json").write_text(json.dumps(found, indent=1))
+    (part / "provenance.json").write_text(json.dumps(
+        {"experiment": experiment.digest, "data": stored.digest, "command": command, **provenance()}, indent=1))
+    write_predictions(part / "predictions.csv", test, predicted, half)
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(part, folder)
+    return Run(folder, experiment, found, test, predicted)
+
+
+def _check_zero(data: Dataset, stages: list[Stage]) -> None:
+    """Totals have no common zero with predictions: only an explicit fit of atom energies may supply one."""
+    assert data.target is not None
+    column = data.columns[data.target]
+    if column.quantity != "energy":
+        raise ConfigError(f"data.target {data.target!r} is {column.meaning}, not an energy")
+    if column.kind == "total" and stages[0][0] != "dressed_atoms":
+        raise ConfigError(f"{data.target!r} holds total energies at {column.level or 'an unknown level'}, whose free "
+                          "atoms are not known: begin the stages with `dressed_atoms`, which fits them")
+
+
+def write_predictions(path: Path, data: Dataset, predicted: torch.Tensor, half: float) -> None:
+    """name, formula, atoms, reference, predicted, error, lower, upper; kcal/mol."""
+    molecules = data.molecules
+    with path.open("w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file)
+        out.writerow(["name", "formula", "atoms", "reference", "predicted", "error", "lower", "upper"])
+        rows = zip(molecules.names, molecules.formulas, molecules.sizes.tolist(), data.energies.tolist(),
+                   predicted.tolist())
+        for name, formula, size, reference, energy in rows:
+            numbers = (reference, energy, energy - reference, energy - half, energy + half)
+            out.writerow([name, formula, size, *(f"{number:.4f}" for number in numbers)])
+
+
+def load(folder: Path) -> tuple[Experiment, dict[str, Any]]:
+    """The experiment and the metrics of a finished run."""
+    try:
+        experiment = read(folder / "experiment.yaml")
+        return experiment, json.loads((folder / "metrics.json").read_text())
+    except (ConfigError, FileNotFoundError, json.JSONDecodeError):
+        raise DataError(f"{folder} is not a finished run (it needs experiment.yaml and metrics.json)") from None
+
+
+def compare(old: Path, new: Path) -> dict[str, float]:
+    """Largest difference (kcal/mol) between the predictions of two runs; infinite where the molecules differ."""
+    first, second = (list(csv.DictReader((f / "predictions.csv").open(encoding="utf-8"))) for f in (old, new))
+    if [r["name"] for r in first] != [r["name"] for r in second]:
+        return {"molecules": max(len(first), len(second)), "largest_difference": float("inf")}
+    apart = [abs(float(a["predicted"]) - float(b["predicted"])) for a, b in zip(first, second)]
+    return {"molecules": len(apart), "largest_difference": max(apart, default=0.0)}

@@ -1,0 +1,32 @@
+"""Errors of predictions, all in kcal/mol."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def metrics(reference: Tensor, predicted: Tensor) -> dict[str, float]:
+    """MAE, RMSE, median and largest absolute error (kcal/mol), share above 1 kcal/mol, mean signed error.
+
+    Predictions that are not finite are counted in `failed` and make every other figure infinite: a model that fails
+    on a molecule has no mean error.
+    """
+    error = (predicted - reference).to(torch.float64)
+    size = error.abs()
+    failed = int((~torch.isfinite(error)).sum())
+    if len(error) == 0 or failed:
+        empty = math.nan if len(error) == 0 else math.inf
+        figures = dict.fromkeys(("mae", "rmse", "median", "max", "above_1", "bias"), empty)
+    else:
+        figures = {
+            "mae": float(size.mean()),
+            "rmse": float(error.square().mean().sqrt()),
+            "median": float(size.median()),
+            "max": float(size.max()),
+            "above_1": float((size > 1.0).to(torch.float64).mean()),
+            "bias": float(error.mean()),
+        }
+    return {"count": len(error), **figures, "failed": failed}
