@@ -8,15 +8,28 @@ from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
+from typer.core import TyperGroup
 
 from onekcal.errors import InputError, OnekcalError
+
+
+class SuiteFirst(TyperGroup):
+    """`onekcal bench qm7-classical` runs a suite: a first word that is no verb is a suite's name."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        known = args[0] in self.commands or args[0].startswith("-")
+        return super().resolve_command(ctx, args if known else ["run", *args])
+
 
 app = typer.Typer(
     help="Molecular energies to one kcal/mol and below, with an honest error bar.",
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
 )
 data_app = typer.Typer(help="Data sets: list, get, import, check, show.", no_args_is_help=True)
-bench_app = typer.Typer(help="Published studies, ours beside the paper's numbers.", no_args_is_help=True)
+bench_app = typer.Typer(
+    help="Published studies, ours beside the paper's numbers: onekcal bench SUITE, or list, or check.",
+    no_args_is_help=True, cls=SuiteFirst,
+)
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")
 

@@ -1,1 +1,1 @@
-
+"""Published studies as suites of experiments, ours beside the paper's numbers."""

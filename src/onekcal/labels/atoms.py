@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,7 @@ def _known(method: Method) -> tuple[dict[int, float], str]:
     return {}, f"{method.level} of the free atom"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _computed(method: Method, element: int) -> float:
     """Hartree; from the file when it is there, else computed and written down (only for the slow methods)."""
     if method.family == "xtb":

@@ -1,0 +1,83 @@
+"""Tables of README and docs are generated from results/*.json; nothing in them is typed by hand.
+
+A page asks for a table with a pair of comments, optionally with words the row names must contain:
+
+    <!-- results: qm7-classical -->
+    <!-- end -->
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from onekcal.errors import DataError
+
+BLOCK = re.compile(r"(<!-- results: (?P<suite>[\w-]+)(?: (?P<only>[^>]*?))? -->\n)(?P<table>.*?)(<!-- end -->)", re.S)
+
+
+def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a table shows of a suite's results: text, one dict a row."""
+    out = []
+    for row in found["rows"]:
+        if "failed" in row:
+            out.append({"row": row["name"], "paper MAE": _number(row["paper"].get("mae")), "MAE": "failed"})
+            continue
+        ours, paper = row["ours"], row["paper"]
+        line = {"row": row["name"], "train": f"{row['train']:,}", "paper MAE": _number(paper.get("mae")),
+                "MAE": _number(ours["mae"]), "RMSE": _number(ours["rmse"]), "median": _number(ours["median"]),
+                "> 1": f"{100 * ours['above_1']:.0f} %", "seconds": f"{row['seconds']:.0f}",
+                "peak MiB": f"{row['peak_mib']:,}"}
+        out.append(line)
+    return out
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"
+
+
+def markdown(lines: list[dict[str, Any]]) -> str:
+    """A table with names to the left and numbers to the right."""
+    if not lines:
+        return ""
+    heads = list(lines[0])
+    out = ["| " + " | ".join(heads) + " |", "|" + "|".join("---" if h == "row" else "---:" for h in heads) + "|"]
+    out += ["| " + " | ".join(str(line.get(h, "")) for h in heads) + " |" for line in lines]
+    return "\n".join(out) + "\n"
+
+
+def renewed(text: str, results: Path) -> str:
+    """A page's text with every table made anew."""
+
+    def table(match: re.Match[str]) -> str:
+        path = results / f"{match['suite']}.json"
+        if not path.is_file():
+            raise DataError(f"a page asks for {match['suite']}, but there is no {path}; run `onekcal bench run "
+                            f"{match['suite']}`")
+        found = json.loads(path.read_text(encoding="utf-8"))
+        words = (match["only"] or "").split()
+        found["rows"] = [row for row in found["rows"] if all(word in row["name"] for word in words)]
+        caption = f"{found['title']}; {found['unit']}.\n\n"
+        return match[1] + caption + markdown(rows(found)) + match[5]
+
+    return BLOCK.sub(table, text)
+
+
+def check(root: Path, write: bool = False) -> list[str]:
+    """Pages whose tables disagree with results/; `write` renews them."""
+    pages = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+    stale = []
+    for page in pages:
+        if not page.is_file():
+            raise DataError(f"no {page}; run this in the project's folder or pass --root")
+        text = page.read_text(encoding="utf-8")
+        fresh = renewed(text, root / "results")
+        if fresh != text:
+            stale.append(f"{page}: a table is out of date")
+            if write:
+                page.write_text(fresh, encoding="utf-8")
+    return stale

@@ -1,0 +1,54 @@
+"""Which atoms are bonded, from distances alone, and whether that changed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from onekcal.molecules import SYMBOLS
+
+RADII = {
+    1: 0.31, 2: 0.28, 3: 1.28, 4: 0.96, 5: 0.84, 6: 0.76, 7: 0.71, 8: 0.66, 9: 0.57, 10: 0.58,
+    11: 1.66, 12: 1.41, 13: 1.21, 14: 1.11, 15: 1.07, 16: 1.05, 17: 1.02, 18: 1.06, 34: 1.20, 35: 1.20, 53: 1.39,
+}  # fmt: skip
+"""Å; covalent radii (Cordero et al., Dalton Trans. 2832, 2008)."""
+OTHER_RADIUS = 1.5
+"""Å, for an element not in the table."""
+BONDED, APART = 1.25, 1.5
+"""A pair is bonded below 1.25 times the sum of its radii, and certainly apart above 1.5 times."""
+
+
+def stretch(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """(n, n) distances over sums of covalent radii, infinite on the diagonal; `positions` in Å."""
+    radii = np.array([RADII.get(int(z), OTHER_RADIUS) for z in numbers])
+    distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    np.fill_diagonal(distances, np.inf)
+    return distances / (radii[:, None] + radii[None])
+
+
+def bonded(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """(n, n) bool: bonded pairs; `positions` in Å."""
+    return stretch(numbers, positions) < BONDED
+
+
+def bond_changes(numbers: np.ndarray, before: np.ndarray, after: np.ndarray) -> list[str]:
+    """Bonds broken or formed between two geometries (Å), as "C2–O5 broken"; empty when the molecule is the same.
+
+    Broken: bonded before and beyond 1.5 radii after; formed: beyond 1.5 before and bonded after. What lies between is
+    a long bond, not another molecule.
+    """
+    was, now = stretch(numbers, before), stretch(numbers, after)
+    changes = []
+    for i, j in zip(*np.triu_indices(len(numbers), 1)):
+        pair = f"{SYMBOLS[int(numbers[i])]}{i + 1}–{SYMBOLS[int(numbers[j])]}{j + 1}"
+        if was[i, j] < BONDED and now[i, j] > APART:
+            changes.append(f"{pair} broken")
+        elif was[i, j] > APART and now[i, j] < BONDED:
+            changes.append(f"{pair} formed")
+    return changes
+
+
+def fragments(numbers: np.ndarray, positions: np.ndarray) -> int:
+    """How many pieces that no bond connects; `positions` in Å."""
+    from scipy.sparse.csgraph import connected_components
+
+    return int(connected_components(bonded(numbers, positions), directed=False)[0])

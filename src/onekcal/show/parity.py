@@ -1,0 +1,41 @@
+"""The picture a run ends in: predicted against reference, and how the errors are spread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+INK, ACCENT, FAINT = "#1b2733", "#0b6e99", "#c9d3da"
+
+
+def parity_png(path: Path, reference: np.ndarray, predicted: np.ndarray, title: str = "") -> None:
+    """Parity plot beside the distribution of errors, kcal/mol."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    error = predicted - reference
+    figure = Figure(figsize=(9.2, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
+    ends = [min(reference.min(), predicted.min()), max(reference.max(), predicted.max())]
+    left.plot(ends, ends, color=FAINT, lw=1.5, zorder=0)
+    left.scatter(reference, predicted, s=9, color=ACCENT, alpha=0.6, linewidths=0)
+    left.set(xlabel="reference  (kcal/mol)", ylabel="predicted  (kcal/mol)")
+    left.set_aspect("equal", adjustable="datalim")
+    left.locator_params(nbins=5)
+    reach = max(float(np.quantile(np.abs(error), 0.99)), 1e-6)
+    outside = int((np.abs(error) > reach).sum())
+    right.hist(np.clip(error, -reach, reach), bins=41, range=(-reach, reach), color=ACCENT, alpha=0.85)
+    if reach > 1:
+        right.axvspan(-1, 1, color=FAINT, alpha=0.5, zorder=0, label="±1 kcal/mol")
+        right.legend(frameon=False, loc="upper right")
+    more = f", {outside} beyond the edges" if outside else ""
+    right.set(xlabel="predicted − reference  (kcal/mol)", ylabel="molecules",
+              title=f"MAE {np.abs(error).mean():.2f}, median {np.median(np.abs(error)):.2f}{more}")
+    if title:
+        left.set_title(title)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(colors=INK)
+    figure.savefig(path, dpi=140)

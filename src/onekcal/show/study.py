@@ -1,0 +1,137 @@
+"""What the command line prints: tables, one line a finding, and progress for whatever takes longer than a moment."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from onekcal.data.source import Stored
+    from onekcal.run import Run
+
+console = Console()
+progress = Console(stderr=True)
+
+
+@contextmanager
+def waiting(text: str, quiet: bool = False) -> Iterator[None]:
+    """A spinner with the elapsed time on stderr while something runs; nothing when quiet or not a terminal."""
+    if quiet or not progress.is_terminal:
+        yield
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    with Progress(SpinnerColumn(), TextColumn(text), TimeElapsedColumn(), console=progress, transient=True) as bar:
+        bar.add_task(text, total=None)
+        yield
+
+
+def rows_table(title: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Any list of dicts with the same keys; numbers to the right."""
+    if not rows:
+        console.print(f"{title}: nothing")
+        return
+    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for key in rows[0]:
+        right = all(_is_number(row.get(key, "")) for row in rows)
+        table.add_column(key, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(row.get(key, "")) for key in rows[0]))
+    console.print(table)
+
+
+def _is_number(value: Any) -> bool:
+    text = _text(value).replace("%", "").replace(",", "").strip()
+    return not text or text == "–" or text.replace(".", "", 1).replace("-", "", 1).isdigit()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def metrics_table(title: str, found: dict[str, Any]) -> None:
+    """Errors of a run or an evaluation, kcal/mol."""
+    names = {"count": "molecules tested", "mae": "MAE (kcal/mol)", "rmse": "RMSE (kcal/mol)",
+             "median": "median error (kcal/mol)", "max": "largest error (kcal/mol)", "above_1": "share above 1 kcal/mol",
+             "bias": "mean signed error (kcal/mol)", "interval": "interval ± (kcal/mol)",
+             "coverage": "its measured coverage", "fit_seconds": "seconds to fit"}
+    rows = [{"": label, title: found[key]} for key, label in names.items() if key in found]
+    rows += [{"": key, title: value} for key, value in found.items() if key.startswith("coverage of")]
+    rows_table("", rows)
+
+
+def table(run: Run) -> None:
+    """The errors of a finished run, and where everything is."""
+    metrics_table(run.folder.name, run.metrics)
+    console.print(f"\n{run.folder}/ holds the model, the predictions and parity.png", highlight=False)
+
+
+def picture(run: Run) -> Path:
+    """The run's parity plot."""
+    from onekcal.show.parity import parity_png
+
+    path = run.folder / "parity.png"
+    parity_png(path, run.test.energies.numpy(), run.predicted.numpy(), run.folder.name)
+    return path
+
+
+def prediction_table(answers: Sequence[Any]) -> None:
+    """One line a molecule: formula, energy relative to free atoms, interval."""
+    rows = [
+        {"molecule": a.source, "formula": a.formula, "energy (kcal/mol)": f"{a.energy:.2f}",
+         "90 % interval": f"{a.lower:.1f} … {a.upper:.1f}" if a.upper < float("inf") else "none", "level": a.level}
+        for a in answers if not a.problem
+    ]
+    if rows:
+        rows_table("Energy relative to free atoms, negative when bound", rows)
+
+
+def print_csv(rows: Sequence[dict[str, Any]]) -> None:
+    """CSV on stdout."""
+    out = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]) if rows else [])
+    out.writeheader()
+    out.writerows(rows)
+
+
+def report(name: str, found: Any) -> None:
+    """The data doctor's findings."""
+    console.rule(f"[bold]{name}", align="left")
+    marks = {"ok": "[green]ok", "note": "[cyan]note", "warning": "[yellow]warning", "error": "[red]error"}
+    grid = Table.grid(padding=(0, 2))
+    for finding in found.findings:
+        remedy = f"\n[dim]→ {finding.remedy}" if finding.remedy else ""
+        grid.add_row(marks[finding.level], f"[bold]{finding.what}", f"{finding.detail}{remedy}")
+    console.print(grid, highlight=False)
+
+
+def card(stored: Stored) -> None:
+    """What a data set is, who made it, under which licence."""
+    rows = [{"": key, stored.card.name: value} for key, value in vars(stored.card).items() if key != "name"]
+    rows_table("", rows)
+
+
+def live_rows(suite: Any, quiet: bool = False) -> Callable[[str, dict[str, Any] | None], None]:
+    """One line on stderr as a row begins and as it ends."""
+    total = len(suite.rows)
+    started = iter(range(1, total + 1))
+
+    def watch(name: str, found: dict[str, Any] | None) -> None:
+        if quiet:
+            return
+        if found is None:
+            progress.print(f"… {name} (row {next(started)} of {total})", highlight=False)
+        elif "failed" in found:
+            progress.print(f"✗ {name}: {found['failed']}", highlight=False)
+        else:
+            progress.print(f"✓ {name}: MAE {found['ours']['mae']:.3f} kcal/mol, {found['seconds']} s", highlight=False)
+
+    return watch

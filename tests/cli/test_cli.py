@@ -1,0 +1,115 @@
+"""The command line as a user meets it: a process, its output, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def onekcal(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "onekcal", *words], capture_output=True, text=True, cwd=cwd, timeout=300,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an experiment and its finished run."""
+    folder = tmp_path_factory.mktemp("study with a space")
+    home = {"ONEKCAL_HOME": str(folder / "home")}
+    assert onekcal("init", "mine.yaml", cwd=folder, **home).returncode == 0
+    done = onekcal("train", "mine.yaml", "--set", "data.train=200", "--set", "name=first", cwd=folder, **home)
+    assert done.returncode == 0, done.stderr
+    assert "MAE (kcal/mol)" in done.stdout
+    return folder
+
+
+def test_help_names_every_verb() -> None:
+    done = onekcal("--help")
+    assert done.returncode == 0
+    for verb in ("train", "evaluate", "predict", "data", "bench", "init", "rerun", "doctor"):
+        assert verb in done.stdout
+
+
+def test_a_run_ends_in_a_table_and_a_picture(trained: Path) -> None:
+    assert (trained / "runs/first/parity.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_rerun_check_proves_the_run_and_fails_on_a_changed_prediction(trained: Path) -> None:
+    done = onekcal("rerun", "runs/first", "--check", cwd=trained)
+    assert done.returncode == 0, done.stderr
+    assert "largest difference 0.00e+00" in done.stdout
+    path = trained / "runs/first/predictions.csv"
+    text = path.read_text()
+    lines = text.splitlines()
+    fields = lines[1].split(",")
+    fields[4] = str(float(fields[4]) + 1)
+    path.write_text("\n".join([lines[0], ",".join(fields), *lines[2:]]))
+    done = onekcal("rerun", "runs/first", "--check", cwd=trained)
+    path.write_text(text)
+    assert done.returncode == 1
+    assert "is not reproduced" in done.stderr
+
+
+def test_predict_answers_what_it_can_and_names_the_rest(trained: Path) -> None:
+    done = onekcal("predict", "CCO", "C[Si]", "C1CC", "--model", "runs/first", "--json", cwd=trained)
+    answers = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert answers[0]["formula"] == "C2H6O"
+    assert -900 < answers[0]["energy"] < -700  # ethanol: about −770 electronic
+    assert answers[0]["lower"] < answers[0]["energy"] < answers[0]["upper"]
+    assert all(a["problem"] for a in answers[1:])
+
+
+def test_predict_fails_only_when_nothing_could_be_predicted(trained: Path) -> None:
+    done = onekcal("predict", "C1CC", "--model", "runs/first", cwd=trained)
+    assert done.returncode == 2
+    assert "C1CC" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_evaluate_measures_on_other_data(trained: Path) -> None:
+    done = onekcal("evaluate", "runs/first", "mini", "--target", "b3lyp", "--json", cwd=trained)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["count"] > 1000
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["train", "absent.yaml"], 2, "no experiment file absent.yaml"),
+        (["data", "check", "qm77"], 3, "qm7"),
+        (["bench", "qm7-clasical"], 2, "did you mean 'qm7-classical'"),
+        (["predict", "CCO", "--model", "nowhere"], 3, "no model at nowhere"),
+        (["init", "mine.yaml"], 2, "mine.yaml exists"),
+    ],
+)
+def test_a_mistake_is_one_line_and_an_exit_code(trained: Path, words: list[str], code: int, message: str) -> None:
+    done = onekcal(*words, cwd=trained)
+    assert message in done.stderr
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_damaged_model_says_so(trained: Path) -> None:
+    whole = (trained / "runs/first/model.safetensors").read_bytes()
+    (trained / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
+    done = onekcal("predict", "CCO", "--model", "cut.safetensors", cwd=trained)
+    assert done.returncode == 3
+    assert "is damaged" in done.stderr
+
+
+def test_doctor_says_what_is_missing_and_how_to_get_it() -> None:
+    done = onekcal("doctor", "--json")
+    rows = {row["part"]: row for row in json.loads(done.stdout)}
+    assert rows["torch"]["state"] == "ok"
+    for row in rows.values():
+        if row["state"] == "absent" and row["part"] not in ("GPU", "mirror"):
+            assert "pip install" in row["detail"]

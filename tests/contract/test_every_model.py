@@ -1,0 +1,191 @@
+"""One contract over every registered model. A model joins by one line in CASES; a test refuses to let it be absent.
+
+A stage that is not invariant by nature says so in `broken`, and the violation is measured, not assumed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import wobbly
+from scipy.spatial.transform import Rotation
+
+from onekcal.data.dataset import Dataset
+from onekcal.models import MODELS, build
+from onekcal.models.artefact import Artefact
+from onekcal.models.model import Model, forces
+from onekcal.models.stack import Stack
+from onekcal.molecules import Molecules
+
+
+@dataclass(frozen=True)
+class Case:
+    model: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    broken: frozenset[str] = frozenset()
+    """Symmetries this model does not have: translation, rotation, permutation, smooth."""
+    overfit: float = 1.0
+    """kcal/mol reached on eight molecules it was fitted to."""
+    reads_columns: bool = False
+
+    def __str__(self) -> str:
+        return "-".join([self.model, *(str(v) for v in self.settings.values() if isinstance(v, str))])
+
+
+CASES = [
+    Case("dressed_atoms", overfit=80.0),
+    Case("baseline", {"method": "pairs"}, reads_columns=True, overfit=1e-9),
+    Case("regression", {"features": "sorted_eigenvalues", "estimator": "linear"}, overfit=1e-6),
+    Case("regression", {"features": "sorted_eigenvalues", "estimator": "krr", "gamma": 0.01, "alpha": 1e-9}),
+    Case("regression", {"features": "sorted_eigenvalues", "estimator": "knn", "weights": "distance"},
+         frozenset({"smooth"})),
+    Case("regression", {"features": "sorted_eigenvalues", "estimator": "svr", "C": 1e5, "epsilon": 0.01}),
+    Case("regression", {"features": "sorted_coulomb", "estimator": "ridge", "alpha": 1e-6}, frozenset({"smooth"})),
+    Case("regression", {"features": "coulomb", "estimator": "krr", "gamma": 0.01, "alpha": 1e-9},
+         frozenset({"permutation"})),
+    Case("regression", {"features": "random_coulomb", "estimator": "krr", "gamma": 0.01, "alpha": 1e-9},
+         frozenset({"permutation", "smooth"}), overfit=5.0),
+]
+
+EXACT = 1e-6
+"""kcal/mol; float64 sums of ~100 kcal/mol carry ~1e-13 relative, solvers lose up to seven digits of it."""
+
+
+def fitted(case: Case, data: Dataset | None = None) -> tuple[Model, Dataset]:
+    data = wobbly(24, seed=1) if data is None else data
+    return build(case.model, case.settings).fit(data, data[:0]), data
+
+
+def ask(model: Model, data: Dataset, case: Case) -> torch.Tensor:
+    return model.energies(data.molecules, data.columns if case.reads_columns else None)
+
+
+every = pytest.mark.parametrize("case", CASES, ids=str)
+invariant = pytest.mark.parametrize("case", [c for c in CASES if not c.reads_columns], ids=str)
+
+
+def test_every_registered_model_is_under_contract() -> None:
+    assert {case.model for case in CASES} == set(MODELS)
+
+
+@every
+def test_batch_equals_one_by_one(case: Case) -> None:
+    model, data = fitted(case)
+    together = ask(model, data, case)
+    alone = torch.cat([ask(model, data[m], case) for m in range(len(data))])
+    assert together.shape == (len(data),)
+    assert torch.allclose(together, alone, atol=EXACT, rtol=0)
+
+
+@every
+def test_energies_are_float64_and_finite(case: Case) -> None:
+    model, data = fitted(case)
+    energies = ask(model, data, case)
+    assert energies.dtype == torch.float64
+    assert torch.isfinite(energies).all()
+
+
+@invariant
+def test_one_atom_molecule_works(case: Case) -> None:
+    model, _ = fitted(case)
+    energy = model.energies(Molecules.one(["C"], [[0.0, 0.0, 0.0]]))
+    assert energy.shape == (1,)
+    assert torch.isfinite(energy).all()
+
+
+@invariant
+def test_energy_does_not_move_with_the_molecule(case: Case) -> None:
+    model, data = fitted(case)
+    shifted = data.molecules.moved(data.molecules.positions + torch.tensor([3.1, -2.2, 0.7]))
+    assert torch.allclose(model.energies(shifted), model.energies(data.molecules), atol=EXACT, rtol=0)
+
+
+@invariant
+def test_energy_does_not_turn_with_the_molecule(case: Case) -> None:
+    model, data = fitted(case)
+    turn = torch.from_numpy(Rotation.from_euler("xyz", [0.3, 1.1, -0.8]).as_matrix())
+    turned = data.molecules.moved(data.molecules.positions @ turn.T)
+    assert torch.allclose(model.energies(turned), model.energies(data.molecules), atol=EXACT, rtol=0)
+
+
+def test_a_model_of_raw_coordinates_fails_the_rotation_test() -> None:
+    """The control: the tests above can fail."""
+    data = wobbly(4, seed=1)
+    turn = torch.from_numpy(Rotation.from_euler("xyz", [0.3, 1.1, -0.8]).as_matrix())
+    turned = data.molecules.moved(data.molecules.positions @ turn.T)
+
+    def raw(molecules: Molecules) -> torch.Tensor:
+        return molecules.sum_atoms(molecules.numbers * molecules.positions[:, 0])
+
+    assert not torch.allclose(raw(turned), raw(data.molecules), atol=EXACT, rtol=0)
+
+
+def shuffled(molecules: Molecules) -> Molecules:
+    """Every molecule's atoms in reverse order."""
+    return Molecules.concatenate(
+        [Molecules.one(m.numbers.flip(0).tolist(), m.positions.flip(0).numpy()) for m in molecules]
+    )
+
+
+@invariant
+def test_energy_does_not_depend_on_the_order_of_atoms_or_says_so(case: Case) -> None:
+    model, data = fitted(case)
+    apart = (model.energies(shuffled(data.molecules)) - model.energies(data.molecules)).abs().max()
+    if "permutation" in case.broken:
+        assert apart > EXACT, "declared as dependent on the order of atoms, but it is not: remove the declaration"
+    else:
+        assert apart < EXACT
+
+
+@invariant
+def test_forces_are_minus_the_gradient(case: Case) -> None:
+    """Against central differences with another step than `forces` itself uses, on one molecule of each kind."""
+    if "smooth" in case.broken:
+        pytest.skip("jumps where neighbours or sorted rows change places, so it has no gradient there")
+    model, data = fitted(case)
+    molecules = data.molecules[:4]
+    analytic = forces(model, molecules)
+    step = 1e-3  # Å; the curvature of these models leaves an error of ~1e-4 kcal/mol/Å
+    atom, axis = 4, 1
+    moved = torch.zeros_like(molecules.positions)
+    moved[atom, axis] = step
+    up = model.energies(molecules.moved(molecules.positions + moved)).sum()
+    down = model.energies(molecules.moved(molecules.positions - moved)).sum()
+    numeric = -(up - down) / (2 * step)
+    assert analytic.shape == molecules.positions.shape
+    assert float(analytic[atom, axis]) == pytest.approx(float(numeric), abs=0.02, rel=1e-3)
+
+
+@every
+def test_saved_and_loaded_model_predicts_bit_for_bit(case: Case, tmp_path: Path) -> None:
+    model, data = fitted(case)
+    stages = [(case.model, case.settings)]
+    Artefact(stages, Stack([model]), elements=[1, 6]).save(tmp_path / "model.safetensors")
+    loaded = Artefact.load(tmp_path / "model.safetensors").model
+    assert torch.equal(ask(loaded, data, case), ask(model, data, case))
+
+
+@every
+def test_same_seed_gives_the_same_model(case: Case) -> None:
+    (first, data), (second, _) = fitted(case), fitted(case)
+    assert torch.equal(ask(first, data, case), ask(second, data, case))
+
+
+@every
+def test_eight_molecules_are_learned_by_heart(case: Case) -> None:
+    model, data = fitted(case, wobbly(8, seed=2))
+    assert float((ask(model, data, case) - data.energies).abs().mean()) < case.overfit
+
+
+@every
+def test_input_is_left_untouched(case: Case) -> None:
+    data = wobbly(24, seed=1)
+    positions, energies = data.molecules.positions.clone(), data.energies.clone()
+    model, _ = fitted(case, data)
+    ask(model, data, case)
+    assert torch.equal(data.molecules.positions, positions)
+    assert torch.equal(data.energies, energies)

@@ -1,0 +1,71 @@
+"""Suites, the runner and the tables: resumed, honest about failure, and equal to the results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from onekcal.bench import runner, suite, tables
+from onekcal.errors import ConfigError
+
+ROW = {
+    "name": "ridge", "paper": {"mae": 50.0}, "seeds": [0, 1],
+    "experiment": {
+        "data": {"set": "mini", "target": "b3lyp", "train": 50, "valid": 0, "test": 20},
+        "stages": ["dressed_atoms", {"regression": {"features": "sorted_eigenvalues", "estimator": "ridge"}}],
+    },
+}
+BROKEN = {**ROW, "name": "broken", "experiment": {**ROW["experiment"], "stages": [{"baseline": "ccsd"}]}}
+
+
+def small(*rows: dict) -> suite.Suite:
+    return suite.Suite(name="small", title="A small suite", rows=[suite.Row(**row) for row in rows])
+
+
+def test_every_shipped_suite_is_valid() -> None:
+    assert "qm7-classical" in suite.names()
+    for name in suite.names():
+        assert suite.read(name).rows
+
+
+def test_finished_rows_are_kept_failed_ones_reported_and_the_mean_is_over_runs(tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    def watch(name: str, row: dict | None) -> None:
+        if row is None:
+            heard.append(name)
+
+    found = runner.run(small(ROW, BROKEN), tmp_path, watch=watch)
+    good, bad = found["rows"]
+    assert good["ours"]["mae"] == pytest.approx(sum(r["mae"] for r in good["runs"]) / 2, rel=1e-5)
+    assert good["runs"][0]["mae"] != good["runs"][1]["mae"]
+    assert "needs a column 'ccsd'" in bad["failed"]
+    runner.run(small(ROW, BROKEN), tmp_path, watch=watch)
+    assert heard == ["ridge", "broken", "broken"]
+
+
+def test_a_changed_row_is_run_again() -> None:
+    other = {**ROW, "seeds": [0]}
+    assert runner.digest(suite.Row(**ROW)) != runner.digest(suite.Row(**other))
+
+
+def test_a_table_is_made_from_results_and_a_typed_number_is_found(tmp_path: Path) -> None:
+    row = {"name": "a / b", "paper": {"mae": 2.0}, "train": 5, "seconds": 1.0, "peak_mib": 9,
+           "ours": {"mae": 1.5, "rmse": 2.5, "median": 1.0, "above_1": 0.5}}
+    (tmp_path / "results").mkdir()
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "results/small.json").write_text(json.dumps({"title": "T", "unit": "kcal/mol", "rows": [row]}))
+    page = tmp_path / "README.md"
+    page.write_text("<!-- results: small -->\n<!-- end -->\n")
+    assert len(tables.check(tmp_path, write=True)) == 1
+    assert "| a / b | 5 | 2.00 | 1.50 | 2.50 | 1.00 | 50 % | 1 | 9 |" in page.read_text()
+    assert tables.check(tmp_path) == []
+    page.write_text(page.read_text().replace("1.50", "0.50"))
+    assert len(tables.check(tmp_path)) == 1
+
+
+def test_an_unknown_row_lists_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is: ridge"):
+        runner.run(small(ROW), tmp_path, only="svm")

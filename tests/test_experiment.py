@@ -1,0 +1,113 @@
+"""Experiments: validation that explains itself, splits that nest, runs that reproduce."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import wobbly
+
+from onekcal.data.source import Card, Stored
+from onekcal.errors import ConfigError, DataError
+from onekcal.experiment import DataChoice, parse, read
+from onekcal.run import choose, compare, run
+
+GOOD = {
+    "data": {"set": "mini", "target": "b3lyp", "train": 60, "valid": 20, "test": 40},
+    "stages": ["dressed_atoms", {"regression": {"features": "sorted_coulomb", "estimator": "ridge"}}],
+}
+
+
+def stored(count: int = 40) -> Stored:
+    labels = torch.zeros(count, dtype=torch.uint8)
+    labels[::4] = 2
+    return Stored(wobbly(count), {"fixed": labels}, Card(name="wobbly"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dta": {}}, "no key 'dta'; did you mean 'data'"),
+        ({"data": {"set": "mini", "target": "b3lyp", "trian": 5}}, "no key 'data.trian'; did you mean 'train'"),
+        ({"data": {"set": "mini"}}, "key 'data.target' is missing"),
+        ({"data": {"set": "mini", "target": "b3lyp", "train": -5}}, "data.train.*greater than or equal to 1"),
+        ({"stages": ["schnett"]}, "no model 'schnett'"),
+        ({"stages": [{"regression": {"feature": "coulomb"}}]}, "did you mean 'features'"),
+        ({"stages": []}, "stages.*at least 1"),
+        ({"coverage": 90}, "coverage.*less than 1"),
+    ],
+)
+def test_a_mistake_in_an_experiment_is_named(change: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse({**GOOD, **change}, "my.yaml")
+
+
+def test_broken_yaml_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("data: {set: mini\nstages: [")
+    with pytest.raises(ConfigError, match=r"x.yaml is not valid YAML") as caught:
+        read(tmp_path / "x.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_set_changes_a_key_and_refuses_a_missing_path(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(json.dumps(GOOD))
+    assert read(tmp_path / "x.yaml", ["data.train=7"]).data.train == 7
+    changed = read(tmp_path / "x.yaml", ["stages.1.regression.estimator=krr"])
+    assert changed.resolved_stages()[1][1]["estimator"] == "krr"
+    with pytest.raises(ConfigError, match="there is no 'modell.size'"):
+        read(tmp_path / "x.yaml", ["modell.size=3"])
+
+
+def test_a_value_after_a_stage_is_its_first_setting() -> None:
+    experiment = parse({**GOOD, "stages": [{"baseline": "gfn2"}]})
+    assert experiment.resolved_stages() == [("baseline", {"method": "gfn2"})]
+
+
+def test_smaller_training_sets_are_nested_in_larger() -> None:
+    small, large = (choose(stored(), DataChoice(set="w", target="pairs", split="fixed", train=n)) for n in (5, 15))
+    assert set(small.train) < set(large.train)
+
+
+def test_train_valid_and_test_are_disjoint_and_the_test_part_is_the_split_s() -> None:
+    split = choose(stored(), DataChoice(set="w", target="pairs", split="fixed", valid=0.2))
+    assert not set(split.train) & set(split.valid)
+    assert set(split.test) == set(np.arange(0, 40, 4))
+    assert len(split.train) + len(split.valid) == 30
+
+
+def test_more_training_molecules_than_there_are_is_refused() -> None:
+    with pytest.raises(ConfigError, match="leaves 27 training molecules"):
+        choose(stored(), DataChoice(set="w", target="pairs", split="fixed", train=31, valid=3))
+
+
+def test_an_unknown_split_lists_those_there_are() -> None:
+    with pytest.raises(ConfigError, match="fixed, random"):
+        choose(stored(), DataChoice(set="w", target="pairs", split="fold9"))
+
+
+def test_a_run_leaves_everything_and_reproduces_itself(tmp_path: Path) -> None:
+    experiment = parse(GOOD)
+    first = run(experiment, tmp_path / "a", "onekcal train x.yaml")
+    run(experiment, tmp_path / "b")
+    assert {p.name for p in first.folder.iterdir()} == {
+        "experiment.yaml", "split.npz", "model.safetensors", "predictions.csv", "metrics.json", "provenance.json"
+    }
+    assert compare(tmp_path / "a", tmp_path / "b") == {"molecules": 40, "largest_difference": 0.0}
+    other = parse({**GOOD, "data": {**GOOD["data"], "seed": 1}})
+    run(other, tmp_path / "c")
+    assert compare(tmp_path / "a", tmp_path / "c")["largest_difference"] > 0
+
+
+def test_a_finished_run_is_not_overwritten_unasked(tmp_path: Path) -> None:
+    run(parse(GOOD), tmp_path / "a")
+    with pytest.raises(DataError, match="exists; pass --overwrite"):
+        run(parse(GOOD), tmp_path / "a")
+
+
+def test_a_failing_run_leaves_nothing_half_written(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="needs a column 'ccsd'"):
+        run(parse({**GOOD, "stages": [{"baseline": "ccsd"}]}), tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []

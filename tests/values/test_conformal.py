@@ -1,0 +1,62 @@
+"""Conformal intervals: the rank by hand, and the coverage they promise."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from onekcal.errors import InputError
+from onekcal.trust.conformal import Conformal, coverage
+from onekcal.trust.metrics import metrics
+
+
+def test_radius_is_the_rank_worked_out_by_hand() -> None:
+    residuals = torch.tensor([-9.0, 1.0, -2.0, 3.0, -4.0, 5.0, 6.0, -7.0, 8.0])
+    assert Conformal.calibrated(residuals).radius(0.9) == 9.0  # ⌈10 · 0.9⌉ = 9th of 9
+    assert Conformal.calibrated(residuals).radius(0.5) == 5.0  # ⌈10 · 0.5⌉ = 5th
+
+
+def test_too_few_residuals_promise_nothing() -> None:
+    assert math.isinf(Conformal.calibrated(torch.ones(8)).radius(0.9))
+
+
+def test_a_coverage_outside_0_and_1_is_refused() -> None:
+    with pytest.raises(InputError, match=r"coverage.*between 0 and 1"):
+        Conformal.calibrated(torch.ones(20)).radius(90)
+
+
+def test_intervals_cover_what_they_promise_and_too_short_ones_do_not() -> None:
+    """Mean coverage over 400 draws of 200 calibration points is 181/201 = 0.9005, standard error 0.001."""
+    draw = torch.Generator().manual_seed(0)
+    inside, short = [], []
+    for _ in range(400):
+        residuals = torch.randn(1200, generator=draw)
+        q = Conformal.calibrated(residuals[:200])
+        new = residuals[200:]
+        inside.append(coverage(new, *q.interval(torch.zeros_like(new), 0.9)))
+        half = 0.8 * q.radius(0.9)
+        short.append(coverage(new, torch.full_like(new, -half), torch.full_like(new, half)))
+    assert abs(sum(inside) / 400 - 181 / 201) < 0.005
+    assert sum(short) / 400 < 0.85
+
+
+def test_a_scale_makes_sure_molecules_narrow_and_unsure_ones_wide() -> None:
+    q = Conformal.calibrated(torch.linspace(-1, 1, 99), torch.full((99,), 0.5))
+    low, high = q.interval(torch.zeros(2), 0.9, scale=torch.tensor([1.0, 3.0]))
+    assert (high - low)[1] == pytest.approx(3 * (high - low)[0])
+
+
+def test_metrics_by_hand() -> None:
+    found = metrics(torch.tensor([0.0, 0.0, 0.0, 0.0]), torch.tensor([0.5, -0.5, 2.0, -3.0]))
+    assert found["mae"] == 1.5
+    assert found["rmse"] == pytest.approx(math.sqrt(13.5 / 4))
+    assert found["above_1"] == 0.5
+    assert found["bias"] == -0.25
+
+
+def test_a_failed_prediction_is_never_averaged_away() -> None:
+    found = metrics(torch.zeros(3), torch.tensor([0.0, math.nan, 0.0]))
+    assert found["failed"] == 1
+    assert math.isinf(found["mae"])
