@@ -1,0 +1,149 @@
+r"""Harmonic frequencies, zero-point energy and H(298 K) − H(0) of one molecule.
+
+The Hessian is the central difference of analytic gradients; translations and rotations are projected out of the
+mass-weighted Hessian before it is diagonalised, so a linear molecule has 3n − 5 vibrations and an atom none. The
+enthalpy is that of an ideal gas of rigid rotors and harmonic oscillators:
+
+    H(T) − H(0) = 3/2 RT + (0, 1 or 3/2) RT + Σ hν / (exp(hν/kT) − 1) + RT
+                  translation    rotation        vibration             pV
+
+The geometry should be relaxed with the same method; imaginary frequencies are listed as negative numbers and take no
+part in the sums.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from onekcal.labels.methods import Calculation, LabelError, Method, formula_of, method
+from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.units import BOHR, EV, HARTREE
+
+STEP = 0.005
+"""Å; displacement of each coordinate, back and forth."""
+TEMPERATURE = 298.15
+"""K."""
+GAS = 1.987204258640832e-3
+"""kcal/mol/K, the gas constant (CODATA 2018)."""
+WAVENUMBER = HARTREE / 219474.6313632
+"""kcal/mol in one 1/cm."""
+ELECTRON_MASSES = 1822.888486209
+"""Electron masses in one dalton."""
+MASSES = {
+    1: 1.00782503, 2: 4.00260325, 3: 7.016003, 4: 9.012183, 5: 11.009305, 6: 12.0, 7: 14.003074, 8: 15.99491462,
+    9: 18.99840316, 10: 19.99244, 11: 22.989769, 12: 23.985042, 13: 26.981538, 14: 27.976927, 15: 30.973762,
+    16: 31.97207117, 17: 34.96885268, 18: 39.96238312, 34: 79.916522, 35: 78.918338, 53: 126.904472,
+}  # fmt: skip
+"""Dalton; the most abundant isotope."""
+FLAT = 1e-3
+"""A moment of inertia below this share of the largest means a linear molecule."""
+
+
+@dataclass(frozen=True)
+class Thermal:
+    """H(T) − H(0) of one molecule, itemised; all kcal/mol."""
+
+    translation: float
+    rotation: float
+    vibration: float
+    pressure_volume: float
+
+    @property
+    def total(self) -> float:
+        """kcal/mol."""
+        return self.translation + self.rotation + self.vibration + self.pressure_volume
+
+
+@dataclass(frozen=True)
+class Frequencies:
+    """Harmonic vibrations of one molecule under one method."""
+
+    wavenumbers: np.ndarray  # (3n − 6,) 1/cm ascending, imaginary ones negative
+    zero_point: float  # kcal/mol
+    thermal: Thermal  # at 298.15 K
+    linear: bool
+    force: float  # eV/Å, the largest on an atom of the geometry; far from 0 the frequencies mean little
+
+    @property
+    def imaginary(self) -> int:
+        """How many directions lead downhill: 0 at a minimum, 1 at a transition state."""
+        return int((self.wavenumbers < 0).sum())
+
+
+def frequencies(
+    molecule: Molecules, how: Method | str = "gfn2", calculation: Calculation | None = None
+) -> Frequencies:
+    """Vibrations and thermal enthalpy of one molecule at its geometry, which should be relaxed with the same method."""
+    how = method(how) if isinstance(how, str) else how
+    missing = [SYMBOLS[z] for z in molecule.elements if z not in MASSES]
+    if missing:
+        raise LabelError(f"frequencies of {formula_of(molecule)}: no isotope mass for {', '.join(missing)} here")
+    calculation = calculation or how.calculation(molecule)
+    positions = molecule.positions.numpy()
+    gradient = calculation.at(positions).gradient
+    assert gradient is not None
+    force = float(np.linalg.norm(gradient, axis=1).max()) * HARTREE / BOHR / EV
+    masses = np.array([MASSES[int(z)] for z in molecule.numbers])  # (n,)
+    kind = shape_of(masses, positions)
+    if kind == "atom":
+        return Frequencies(np.zeros(0), 0.0, thermal_enthalpy(np.zeros(0), kind), False, force)
+    waves = wavenumbers(hessian(calculation, positions), masses, positions)
+    real = waves[waves > 0]
+    zero_point = 0.5 * WAVENUMBER * float(real.sum())
+    return Frequencies(waves, zero_point, thermal_enthalpy(real, kind), kind == "linear", force)
+
+
+def hessian(calculation: Calculation, positions: np.ndarray, step: float = STEP) -> np.ndarray:
+    """(3n, 3n) Hartree/Bohr² by central differences of the gradient, made symmetric; `positions` (n, 3) Å."""
+    count = positions.size
+    rows = np.zeros((count, count))
+    for coordinate in range(count):
+        shift = np.zeros(count)
+        shift[coordinate] = step
+        up = calculation.at(positions + shift.reshape(-1, 3)).gradient
+        down = calculation.at(positions - shift.reshape(-1, 3)).gradient
+        assert up is not None and down is not None
+        rows[coordinate] = (up - down).ravel() / (2 * step / BOHR)
+    return 0.5 * (rows + rows.T)
+
+
+def shape_of(masses: np.ndarray, positions: np.ndarray) -> str:
+    """"atom", "linear" or "bent", by the moments of inertia."""
+    if len(masses) == 1:
+        return "atom"
+    moments = np.linalg.eigvalsh(_inertia(masses, positions))
+    return "linear" if moments[0] < FLAT * moments[-1] else "bent"
+
+
+def _inertia(masses: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    r = positions - masses @ positions / masses.sum()
+    return np.einsum("a,ax,ay->xy", masses, r, -r) + np.eye(3) * (masses * (r**2).sum(1)).sum()
+
+
+def wavenumbers(hessian: np.ndarray, masses: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Vibrational wavenumbers (1/cm, ascending, imaginary negative) of a Hessian (Hartree/Bohr²)."""
+    root = np.sqrt(np.repeat(masses * ELECTRON_MASSES, 3))
+    weighted = hessian / root[:, None] / root[None]
+    vibrations = _vibrations(masses, positions)  # (3n, vibrations)
+    squares = np.linalg.eigvalsh(vibrations.T @ weighted @ vibrations)
+    return np.sign(squares) * np.sqrt(np.abs(squares)) * 219474.6313632
+
+
+def _vibrations(masses: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """(3n, vibrations) orthonormal mass-weighted displacements free of translation and rotation."""
+    r = positions - masses @ positions / masses.sum()
+    axes = np.linalg.eigh(_inertia(masses, positions))[1].T
+    rigid = [np.tile(axis, (len(masses), 1)) for axis in np.eye(3)]
+    rigid += [np.cross(axis, r) for axis in axes[1 if shape_of(masses, positions) == "linear" else 0 :]]
+    rigid = [(np.sqrt(masses)[:, None] * motion).ravel() for motion in rigid]
+    return np.linalg.svd(np.array(rigid).T)[0][:, len(rigid) :]
+
+
+def thermal_enthalpy(waves: np.ndarray, kind: str, temperature: float = TEMPERATURE) -> Thermal:
+    """H(T) − H(0) from real wavenumbers (1/cm) of an "atom", a "linear" or a "bent" molecule."""
+    heat = GAS * temperature
+    quanta = waves * WAVENUMBER
+    vibration = float((quanta / np.expm1(np.minimum(quanta / heat, 700.0))).sum())
+    return Thermal(1.5 * heat, {"atom": 0.0, "linear": 1.0, "bent": 1.5}[kind] * heat, vibration, heat)
