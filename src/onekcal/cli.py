@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -35,7 +35,7 @@ app.add_typer(bench_app, name="bench")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV for machines.")]
-Set = Annotated[Optional[list[str]], typer.Option("--set", help="Change a key: --set data.train=1000 (repeatable).")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Change a key: --set data.train=1000 (repeatable).")]
 
 
 def main() -> None:
@@ -141,7 +141,7 @@ def predict(
 @app.command()
 def rerun(
     folder: Annotated[Path, typer.Argument(help="A finished run.")],
-    check: Annotated[bool, typer.Option("--check", help="Only compare, keep the old run; fail when a prediction differs.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Keep the old run; fail where a prediction differs.")] = False,
     tolerance: Annotated[float, typer.Option(help="Largest difference --check accepts, kcal/mol.")] = 1e-6,
 ) -> None:
     """Run an experiment again from its folder, and compare."""
@@ -177,7 +177,7 @@ def data_list(as_json: Json = False) -> None:
 
     cards = [store.source(name).card for name in store.names()]
     rows = [
-        {"name": c.name, "molecules": c.molecules, "level": c.level, "licence": c.licence, "here": store.is_here(c.name)}
+        {"name": c.name, "molecules": c.molecules, "level": c.level, "here": store.is_here(c.name), "licence": c.licence}
         for c in cards
     ]
     _print_json(rows) if as_json else study.rows_table("Data sets", rows)
@@ -234,7 +234,7 @@ def data_check(
 @data_app.command("show")
 def data_show(
     data: Annotated[str, typer.Argument(help="A data set's name or a file.")],
-    out: Annotated[Optional[Path], typer.Option(help="HTML file to write.")] = None,
+    out: Annotated[Path | None, typer.Option(help="HTML file to write.")] = None,
 ) -> None:
     """Card and distributions (energies, sizes, elements, force components) as one offline HTML file."""
     from onekcal import data as store
@@ -263,7 +263,7 @@ def bench_list() -> None:
 @bench_app.command("run")
 def bench_run(
     name: Annotated[str, typer.Argument(help="A suite's name or a YAML file.")],
-    rows: Annotated[Optional[str], typer.Option(help="Only rows whose name contains this.")] = None,
+    rows: Annotated[str | None, typer.Option(help="Only rows whose name contains this.")] = None,
     results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
     again: Annotated[bool, typer.Option("--again", help="Run finished rows again.")] = False,
     as_json: Json = False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any
 
 from onekcal.errors import unknown
 
@@ -15,14 +15,15 @@ EV = 23.060547830619
 KJ = 1.0 / 4.184
 """kcal/mol in one kJ/mol."""
 
-ENERGY = {"kcal/mol": 1.0, "hartree": HARTREE, "ev": EV, "mev": EV / 1000, "kj/mol": KJ, "1/cm": HARTREE / 219474.6313632}
+WAVENUMBER = HARTREE / 219474.6313632
+"""kcal/mol in one cm⁻¹."""
+
+ENERGY = {"kcal/mol": 1.0, "hartree": HARTREE, "ev": EV, "mev": EV / 1000, "kj/mol": KJ, "1/cm": WAVENUMBER}
 """kcal/mol in one of each."""
 LENGTH = {"angstrom": 1.0, "bohr": BOHR, "nm": 10.0}
 """Å in one of each."""
 _SPELLINGS = {"å": "angstrom", "ang": "angstrom", "a": "angstrom", "ha": "hartree", "eh": "hartree", "cm-1": "1/cm",
               "a0": "bohr", "kcal": "kcal/mol", "kj": "kj/mol"}
-
-Number = TypeVar("Number")
 
 
 def _factor(table: dict[str, float], unit: str) -> float:
@@ -49,21 +50,21 @@ def force_factor(unit: str) -> float:
     return energy_factor(energy) / length_factor(length)
 
 
-def hartree_to_kcal(energy: Number) -> Number:
+def hartree_to_kcal(energy: Any) -> Any:
     """Hartree → kcal/mol."""
-    return energy * HARTREE  # type: ignore[operator]
+    return energy * HARTREE
 
 
-def kcal_to_ev(energy: Number) -> Number:
+def kcal_to_ev(energy: Any) -> Any:
     """kcal/mol → eV, for the ASE calculator only."""
-    return energy / EV  # type: ignore[operator]
+    return energy / EV
 
 
-def bohr_to_angstrom(length: Number) -> Number:
+def bohr_to_angstrom(length: Any) -> Any:
     """Bohr → Å."""
-    return length * BOHR  # type: ignore[operator]
+    return length * BOHR
 
 
-def angstrom_to_bohr(length: Number) -> Number:
+def angstrom_to_bohr(length: Any) -> Any:
     """Å → Bohr."""
-    return length / BOHR  # type: ignore[operator]
+    return length / BOHR

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import wobbly
 from scipy.spatial.transform import Rotation
 
+from conftest import wobbly
 from onekcal.data.dataset import Dataset
 from onekcal.models import MODELS, build
 from onekcal.models.artefact import Artefact

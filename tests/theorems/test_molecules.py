@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import wobbly
 
+from conftest import wobbly
 from onekcal.energies import FREE_ATOMS, atomization
 from onekcal.errors import DataError, InputError
 from onekcal.molecules import Molecules, charge_of, formula

@@ -36,7 +36,8 @@ def run(
     known = {row["name"]: row for row in _stored(path).get("rows", [])}
     chosen = [row for row in suite.rows if only is None or only in row.name]
     if not chosen:
-        raise ConfigError(f"no row of {suite.name} contains {only!r}; there is: {', '.join(r.name for r in suite.rows)}")
+        there = ", ".join(row.name for row in suite.rows)
+        raise ConfigError(f"no row of {suite.name} contains {only!r}; there is: {there}")
     for row in chosen:
         stored = known.get(row.name)
         if not again and stored and stored.get("row") == digest(row) and "failed" not in stored:
