@@ -1,1 +1,102 @@
+"""Data sets: load, get, import. Everything is kept in one store (ONEKCAL_HOME), converted and verified once."""
 
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from onekcal.data import fetch, store
+from onekcal.data.catalogue import names, source
+from onekcal.data.source import Card, Stored
+from onekcal.errors import DataError, InputError, did_you_mean
+
+__all__ = ["get", "home", "import_file", "is_here", "load", "names", "source"]
+
+
+def home() -> Path:
+    """The folder of the store: ONEKCAL_HOME, else the user's cache folder."""
+    from platformdirs import user_cache_dir
+
+    return Path(os.environ.get("ONEKCAL_HOME") or user_cache_dir("onekcal"))
+
+
+def _place(name: str) -> Path:
+    return home() / f"{name}.h5"
+
+
+def is_here(name: str) -> bool:
+    """Is the data set in the store (or inside the package)?"""
+    return name.startswith("mini") or _place(name).is_file()
+
+
+def load(name: str, strict: bool = False) -> Stored:
+    """A data set of the store by name, or a file on disk.
+
+    `strict` drops the molecules whose relaxation is known to have failed.
+    """
+    if name in names():
+        entry = source(name)
+        if name.startswith("mini"):
+            assert entry.read_mirror is not None
+            stored = entry.read_mirror(Path(__file__).parent)
+        elif _place(name).is_file():
+            stored = store.read(_place(name))
+        else:
+            raise DataError(f"{name} is not here yet; get it with: onekcal data get {name} "
+                            "(ONEKCAL_MIRROR=FOLDER takes it from a folder)")
+        return entry.strict(stored) if strict else stored
+    if _place(name).is_file():
+        return store.read(_place(name))
+    path = Path(name)
+    if not path.is_file():
+        raise DataError(f"no data set and no file {name!r}{did_you_mean(name, names())}")
+    if path.suffix == ".h5":
+        return store.read(path)
+    from onekcal.io import read
+
+    return Stored(read(name), card=Card(path.stem, title=f"read from {path.name}"), digest=fetch.sha256(path))
+
+
+def get(name: str) -> Path:
+    """Bring a data set into the store; done once. From ONEKCAL_MIRROR when set, else from its official source."""
+    entry = source(name)
+    path = _place(name)
+    if is_here(name):
+        return path if path.is_file() else Path(__file__).parent / "mini.npz"
+    cache = home() / "downloads" / name
+    origin = fetch.mirror()
+    if origin is not None and entry.read_mirror is not None:
+        stored = entry.read_mirror(fetch.from_mirror(origin, entry.mirror, cache))
+    elif entry.read_official is not None:
+        stored = entry.read_official(fetch.from_official(entry.official, cache))
+    else:
+        raise DataError(f"{name} has no official download; set ONEKCAL_MIRROR to a folder or URL that holds "
+                        f"{', '.join(remote.file for remote in entry.mirror)}")
+    store.save(path, stored)
+    return path
+
+
+def import_file(
+    path: Path, name: str, level: str = "", energy: str = "kcal/mol", length: str = "angstrom"
+) -> Path:
+    """Bring a file on disk into the store under `name`.
+
+    Named like a data set and given that set's official file (or the folder that holds them), it is read in the official
+    format; any other file through `onekcal.read`, with the units said here.
+    """
+    if not path.exists():
+        raise InputError(f"no file {path}")
+    if name in names():
+        entry = source(name)
+        folder = path if path.is_dir() else path.parent
+        if entry.read_official is None or not all((folder / r.file).is_file() for r in entry.official):
+            raise InputError(f"{name} is read from {', '.join(r.file for r in entry.official) or 'a mirror'}; "
+                             f"{folder} does not hold that. Choose another name for data of your own")
+        stored = entry.read_official(folder)
+    else:
+        from onekcal.io import read
+
+        dataset = read(str(path), level=level, energy=energy, length=length)
+        stored = Stored(dataset, card=Card(name, title=f"imported from {path.name}", level=level))
+    store.save(_place(name), stored)
+    return _place(name)
