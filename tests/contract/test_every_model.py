@@ -39,7 +39,7 @@ class Case:
 CASES = [
     Case("dressed_atoms", overfit=80.0),
     Case("baseline", {"method": "pairs"}, reads_columns=True, overfit=1e-9),
-    Case("regression", {"features": "sorted_eigenvalues", "estimator": "linear"}, overfit=1e-6),
+    Case("regression", {"features": "sorted_eigenvalues", "estimator": "linear"}),
     Case("regression", {"features": "sorted_eigenvalues", "estimator": "krr", "gamma": 0.01, "alpha": 1e-9}),
     Case("regression", {"features": "sorted_eigenvalues", "estimator": "knn", "weights": "distance"},
          frozenset({"smooth"})),
@@ -62,6 +62,11 @@ def fitted(case: Case, data: Dataset | None = None) -> tuple[Model, Dataset]:
 
 def ask(model: Model, data: Dataset, case: Case) -> torch.Tensor:
     return model.energies(data.molecules, data.columns if case.reads_columns else None)
+
+
+def unseen() -> Molecules:
+    """Not the training molecules: 1/distance weights of nearest neighbours are infinite there."""
+    return wobbly(12, seed=9).molecules
 
 
 every = pytest.mark.parametrize("case", CASES, ids=str)
@@ -99,17 +104,19 @@ def test_one_atom_molecule_works(case: Case) -> None:
 
 @invariant
 def test_energy_does_not_move_with_the_molecule(case: Case) -> None:
-    model, data = fitted(case)
-    shifted = data.molecules.moved(data.molecules.positions + torch.tensor([3.1, -2.2, 0.7]))
-    assert torch.allclose(model.energies(shifted), model.energies(data.molecules), atol=EXACT, rtol=0)
+    model, _ = fitted(case)
+    still = unseen()
+    shifted = still.moved(still.positions + torch.tensor([3.1, -2.2, 0.7]))
+    assert torch.allclose(model.energies(shifted), model.energies(still), atol=EXACT, rtol=0)
 
 
 @invariant
 def test_energy_does_not_turn_with_the_molecule(case: Case) -> None:
-    model, data = fitted(case)
+    model, _ = fitted(case)
+    still = unseen()
     turn = torch.from_numpy(Rotation.from_euler("xyz", [0.3, 1.1, -0.8]).as_matrix())
-    turned = data.molecules.moved(data.molecules.positions @ turn.T)
-    assert torch.allclose(model.energies(turned), model.energies(data.molecules), atol=EXACT, rtol=0)
+    turned = still.moved(still.positions @ turn.T)
+    assert torch.allclose(model.energies(turned), model.energies(still), atol=EXACT, rtol=0)
 
 
 def test_a_model_of_raw_coordinates_fails_the_rotation_test() -> None:
@@ -133,8 +140,8 @@ def shuffled(molecules: Molecules) -> Molecules:
 
 @invariant
 def test_energy_does_not_depend_on_the_order_of_atoms_or_says_so(case: Case) -> None:
-    model, data = fitted(case)
-    apart = (model.energies(shuffled(data.molecules)) - model.energies(data.molecules)).abs().max()
+    model, _ = fitted(case)
+    apart = (model.energies(shuffled(unseen())) - model.energies(unseen())).abs().max()
     if "permutation" in case.broken:
         assert apart > EXACT, "declared as dependent on the order of atoms, but it is not: remove the declaration"
     else:

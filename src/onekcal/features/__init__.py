@@ -1,1 +1,1 @@
-
+"""Features: pure functions of `Molecules`."""

@@ -63,11 +63,10 @@ def _atom(method: Method, element: int) -> float:
 
 
 def cache_path() -> Path:
-    """Where computed free atoms are kept: `free_atoms.json` under $ONEKCAL_HOME, else under the user's cache."""
-    home = os.environ.get("ONEKCAL_HOME")
-    cache = os.environ.get("XDG_CACHE_HOME")
-    root = Path(home) if home else (Path(cache) if cache else Path.home() / ".cache") / "onekcal"
-    return root / "free_atoms.json"
+    """Where computed free atoms are kept: `free_atoms.json` in the data folder (ONEKCAL_HOME)."""
+    from onekcal.data import home
+
+    return home() / "free_atoms.json"
 
 
 def _read(path: Path) -> dict[str, float]:

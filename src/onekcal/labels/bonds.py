@@ -25,9 +25,9 @@ def stretch(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return distances / (radii[:, None] + radii[None])
 
 
-def bonded(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """(n, n) bool: bonded pairs; `positions` in Å."""
-    return stretch(numbers, positions) < BONDED
+def bonded(numbers: np.ndarray, positions: np.ndarray, factor: float = BONDED) -> np.ndarray:
+    """(n, n) bool: pairs nearer than `factor` times the sum of their radii; `positions` in Å."""
+    return stretch(numbers, positions) < factor
 
 
 def bond_changes(numbers: np.ndarray, before: np.ndarray, after: np.ndarray) -> list[str]:

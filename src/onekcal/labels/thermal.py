@@ -16,6 +16,8 @@ from onekcal.labels.bonds import bonded
 from onekcal.labels.frequencies import GAS, TEMPERATURE
 from onekcal.molecules import SYMBOLS, Molecules
 
+GROUPED = 1.2
+"""Sums of radii; tighter than elsewhere, so that the bridgeheads of small cages do not count as bonded."""
 RT = GAS * TEMPERATURE
 """kcal/mol at 298.15 K."""
 
@@ -23,7 +25,7 @@ RT = GAS * TEMPERATURE
 def groups(molecule: Molecules) -> Counter[str]:
     """Counts of groups ("C4H3" is a methyl carbon: four neighbours, three of them hydrogen), rings and rotors."""
     numbers, positions = molecule.numbers.numpy(), molecule.positions.numpy()
-    bonds = bonded(numbers, positions)
+    bonds = bonded(numbers, positions, GROUPED)
     neighbours = bonds.sum(1)
     hydrogens = bonds[:, numbers == 1].sum(1)
     counts: Counter[str] = Counter()

@@ -1,0 +1,68 @@
+"""Fitted scikit-learn pipelines as tensors and JSON, never pickled.
+
+Only the attributes named here are stored, and an estimator is known to this file before it can be: that is the price of
+a model file that no interpreter has to trust.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.pipeline import Pipeline
+
+from onekcal.errors import DataError
+from onekcal.models.model import State
+
+FITTED = {
+    "StandardScaler": ("mean_", "scale_", "var_", "n_samples_seen_", "n_features_in_"),
+    "FunctionTransformer": ("n_features_in_",),
+    "LinearRegression": ("coef_", "intercept_", "rank_", "n_features_in_"),
+    "Ridge": ("coef_", "intercept_", "solver_", "n_features_in_"),
+    "KernelRidge": ("dual_coef_", "X_fit_", "n_features_in_"),
+    "KNeighborsRegressor": ("_fit_X", "_y", "_fit_method", "_tree", "n_samples_fit_", "n_features_in_",
+                            "effective_metric_", "effective_metric_params_"),
+    "SVR": ("support_", "support_vectors_", "_n_support", "dual_coef_", "_dual_coef_", "intercept_", "_intercept_",
+            "_probA", "_probB", "_gamma", "_sparse", "shape_fit_", "fit_status_", "_num_iter", "n_features_in_"),
+}
+"""Attributes that `predict` reads, by class (scikit-learn 1.6 to 1.9)."""
+
+
+def save_estimator(pipeline: Pipeline) -> State:
+    """The fitted attributes of every step: arrays as tensors, the rest with the parameters as one JSON text."""
+    state: State = {}
+    plain: dict[str, Any] = {}
+    for step, estimator in pipeline.steps:
+        kept: dict[str, Any] = {}
+        for name in FITTED[type(estimator).__name__]:
+            value = getattr(estimator, name, None)
+            if isinstance(value, np.ndarray):
+                state[f"{step}.{name}"] = torch.from_numpy(np.ascontiguousarray(value).copy())
+            else:
+                kept[name] = value.item() if isinstance(value, np.generic) else value
+        plain[step] = {"fitted": kept, "parameters": estimator.get_params()}
+    text = json.dumps(plain, default=_refuse).encode()
+    state["plain"] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
+    return state
+
+
+def _refuse(value: Any) -> Any:
+    if callable(value) or value is None:
+        return None
+    raise DataError(f"a fitted estimator holds {type(value).__name__}, which cannot be stored without pickling")
+
+
+def load_estimator(pipeline: Pipeline, state: State) -> None:
+    """Put what `save_estimator` kept back into an unfitted pipeline of the same steps."""
+    plain = json.loads(bytes(state["plain"].numpy()).decode())
+    for step, estimator in pipeline.steps:
+        parameters = {key: value for key, value in plain[step]["parameters"].items() if value is not None}
+        estimator.set_params(**parameters)
+        for name, value in plain[step]["fitted"].items():
+            setattr(estimator, name, tuple(value) if isinstance(value, list) else value)
+        for key, tensor in state.items():
+            owner, _, name = key.partition(".")
+            if owner == step:
+                setattr(estimator, name, tensor.numpy())
