@@ -13,8 +13,8 @@ RADII = {
 """Å; covalent radii (Cordero et al., Dalton Trans. 2832, 2008)."""
 OTHER_RADIUS = 1.5
 """Å, for an element not in the table."""
-BONDED, APART = 1.25, 1.5
-"""A pair is bonded below 1.25 times the sum of its radii, and certainly apart above 1.5 times."""
+BONDED, LONG, APART = 1.25, 1.375, 1.5
+"""A pair is bonded below 1.25 times the sum of its radii, certainly apart above 1.5 times; a long bond lies between."""
 
 
 def stretch(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -25,9 +25,9 @@ def stretch(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return distances / (radii[:, None] + radii[None])
 
 
-def bonded(numbers: np.ndarray, positions: np.ndarray, factor: float = BONDED) -> np.ndarray:
-    """(n, n) bool: pairs nearer than `factor` times the sum of their radii; `positions` in Å."""
-    return stretch(numbers, positions) < factor
+def bonded(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """(n, n) bool: bonded pairs; `positions` in Å."""
+    return stretch(numbers, positions) < BONDED
 
 
 def bond_changes(numbers: np.ndarray, before: np.ndarray, after: np.ndarray) -> list[str]:
@@ -48,7 +48,7 @@ def bond_changes(numbers: np.ndarray, before: np.ndarray, after: np.ndarray) -> 
 
 
 def fragments(numbers: np.ndarray, positions: np.ndarray) -> int:
-    """How many pieces that no bond connects; `positions` in Å."""
+    """How many pieces that not even a long bond (midway between bonded and apart) connects; `positions` in Å."""
     from scipy.sparse.csgraph import connected_components
 
-    return int(connected_components(bonded(numbers, positions), directed=False)[0])
+    return int(connected_components(stretch(numbers, positions) < LONG, directed=False)[0])

@@ -7,8 +7,9 @@ enthalpy is that of an ideal gas of rigid rotors and harmonic oscillators:
     H(T) − H(0) = 3/2 RT + (0, 1 or 3/2) RT + Σ hν / (exp(hν/kT) − 1) + RT
                   translation    rotation        vibration             pV
 
-The geometry should be relaxed with the same method; imaginary frequencies are listed as negative numbers and take no
-part in the sums.
+The geometry should be relaxed with the same method. Imaginary frequencies are listed as negative numbers and take no
+part in the zero-point energy. Soft ones (below 100i/cm: a methyl group that stands on its barrier) hold heat like the
+hindered rotation they are: they enter the enthalpy by their absolute value, stiffer ones not at all.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ MASSES = {
     16: 31.97207117, 17: 34.96885268, 18: 39.96238312, 34: 79.916522, 35: 78.918338, 53: 126.904472,
 }  # fmt: skip
 """Dalton; the most abundant isotope."""
+SOFT = 100.0
+"""1/cm; an imaginary frequency below is a soft rotation, one above a way downhill."""
 FLAT = 1e-3
 """A moment of inertia below this share of the largest means a linear molecule."""
 
@@ -92,7 +95,8 @@ def frequencies(
     waves = wavenumbers(hessian(calculation, positions), masses, positions)
     real = waves[waves > 0]
     zero_point = 0.5 * WAVENUMBER * float(real.sum())
-    return Frequencies(waves, zero_point, thermal_enthalpy(real, kind), kind == "linear", force)
+    holding = np.abs(waves[waves > -SOFT])
+    return Frequencies(waves, zero_point, thermal_enthalpy(holding, kind), kind == "linear", force)
 
 
 def hessian(calculation: Calculation, positions: np.ndarray, step: float = STEP) -> np.ndarray:

@@ -16,16 +16,43 @@ from onekcal.labels.bonds import bonded
 from onekcal.labels.frequencies import GAS, TEMPERATURE
 from onekcal.molecules import SYMBOLS, Molecules
 
-GROUPED = 1.2
-"""Sums of radii; tighter than elsewhere, so that the bridgeheads of small cages do not count as bonded."""
 RT = GAS * TEMPERATURE
 """kcal/mol at 298.15 K."""
+
+
+WEIGHTS = {
+    "C2H0": 0.7495, "C2H1": -0.2804, "C3H0": 1.4695, "C3H1": 0.6031, "C4H0": 2.3223, "C4H1": 1.4864,
+    "C4H2": 0.7342, "C4H3": 0.0432, "C5H0": 3.0470, "C5H1": 2.1999, "F1H0": -0.4388, "N1H0": -0.4912,
+    "N2H0": 0.4975, "N2H1": -0.4050, "N3H0": 1.4192, "N3H1": 0.6546, "N3H2": -0.1175, "O1H0": -0.3126,
+    "O2H0": 0.5714, "O2H1": -0.1882, "rings": -2.3967, "rotors": 0.0965, "squares": 0.2246, "triangles": 0.4028,
+}  # fmt: skip
+"""kcal/mol a group, ring or rotor, fitted to 12,957 molecules of QM9 (seven to nine heavy atoms, nearly all)."""
+ERROR = 0.14
+"""kcal/mol; root mean square error on 1,420 molecules held out (mean absolute 0.105, largest 0.77)."""
+SOURCE = "regression on QM9's U0 and H (B3LYP/6-31G(2df,p)); root mean square error on a hold-out"
+SMALLEST = 5
+"""Heavy atoms; below, the regression would extrapolate: its molecules have seven to nine, nearly all."""
+GFN2_ERROR = 0.13
+"""kcal/mol; root mean square difference of GFN2-xTB frequencies from the same QM9 values on 100 molecules of 2 to 9
+heavy atoms (0.07 on the 40 smallest; 0.09 too high on average)."""
+
+
+def heat(molecule: Molecules) -> float:
+    """H(298.15 K) − H(0) of one neutral molecule, kcal/mol; unknown groups count nothing: ask `knows` first."""
+    if len(molecule.numbers) == 1:
+        return 2.5 * RT
+    return 4.0 * RT + sum(WEIGHTS.get(name, 0.0) * count for name, count in groups(molecule).items())
+
+
+def knows(molecule: Molecules) -> bool:
+    """Is the molecule made of groups the regression was fitted to, and large enough?"""
+    return int((molecule.numbers > 1).sum()) >= SMALLEST and set(groups(molecule)) <= set(WEIGHTS)
 
 
 def groups(molecule: Molecules) -> Counter[str]:
     """Counts of groups ("C4H3" is a methyl carbon: four neighbours, three of them hydrogen), rings and rotors."""
     numbers, positions = molecule.numbers.numpy(), molecule.positions.numpy()
-    bonds = bonded(numbers, positions, GROUPED)
+    bonds = bonded(numbers, positions)
     neighbours = bonds.sum(1)
     hydrogens = bonds[:, numbers == 1].sum(1)
     counts: Counter[str] = Counter()

@@ -1,0 +1,6 @@
+"""Molecules in and out of files."""
+
+from onekcal.io.reading import read, read_all
+from onekcal.io.writing import write
+
+__all__ = ["read", "read_all", "write"]
