@@ -1,0 +1,107 @@
+"""A function over many jobs: here, in local processes, or on a Dask cluster. Results come as they finish."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from onekcal.errors import InputError, MissingExtra
+
+AHEAD = 8
+"""Jobs in flight for every worker; enough to keep it busy, few enough to keep memory flat."""
+THREADS = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+
+
+def spread(
+    work: Callable[[dict[str, Any]], dict[str, Any]],
+    jobs: Sequence[dict[str, Any]],
+    scheduler: str | None = None,
+    workers: int | None = None,
+) -> Iterator[dict[str, Any]]:
+    """`work` of every job, in the order of finishing.
+
+    With a `scheduler` address the jobs go to that Dask cluster. Otherwise to `workers` local processes (the processors
+    there are, by default), through Dask where it is installed; with one worker, or few jobs, here in this process.
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"`workers` must be at least 1, got {workers}")
+    if scheduler is not None:
+        yield from _on_dask(work, jobs, scheduler, 0)
+        return
+    count = min(workers or processors(), max(len(jobs), 1))
+    if count == 1:
+        yield from map(work, jobs)
+    elif _has_dask():
+        yield from _on_dask(work, jobs, None, count)
+    else:
+        yield from _in_processes(work, jobs, count)
+
+
+def processors() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _has_dask() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("distributed") is not None
+
+
+def _on_dask(work: Callable[..., Any], jobs: Sequence[dict[str, Any]], address: str | None, count: int) -> Iterator[Any]:
+    try:
+        import dask
+        from distributed import Client, LocalCluster, as_completed
+    except ImportError:
+        raise MissingExtra("dask", "scale", "a scheduler address") from None
+    cluster = None
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": THREADS, "distributed.logging.distributed": "error"}):
+        if address is None:
+            cluster = LocalCluster(count, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0)
+    client = None
+    try:
+        client = _connect(Client, cluster or address)
+        ahead = AHEAD * max(count or sum(client.nthreads().values()), 1)
+        queue = iter(jobs)
+        flying = as_completed([client.submit(work, job, pure=False) for job in islice(queue, ahead)])
+        for future in flying:
+            yield _outcome(future)
+            for job in islice(queue, 1):
+                flying.add(client.submit(work, job, pure=False))
+    finally:
+        if client is not None:
+            client.close()
+        if cluster is not None:
+            cluster.close()
+
+
+def _connect(client: Any, where: Any) -> Any:
+    try:
+        return client(where, timeout=20)
+    except (OSError, ValueError) as problem:
+        raise InputError(f"no Dask scheduler answers at {where!r}: {str(problem).splitlines()[0]}") from None
+
+
+def _outcome(future: Any) -> Any:
+    return future.result()
+
+
+def _in_processes(work: Callable[..., Any], jobs: Sequence[dict[str, Any]], count: int) -> Iterator[Any]:
+    """Without Dask: the standard library's processes, started afresh so that no library's threads are inherited."""
+    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(count, get_context("spawn"), _pin) as pool:
+        queue = iter(jobs)
+        flying = {pool.submit(work, job) for job in islice(queue, AHEAD * count)}
+        while flying:
+            finished, flying = wait(flying, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield future.result()
+                flying |= {pool.submit(work, job) for job in islice(queue, 1)}
+
+
+def _pin() -> None:
+    os.environ.update(THREADS)
