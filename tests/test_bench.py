@@ -14,7 +14,7 @@ ROW = {
     "name": "ridge", "paper": {"mae": 50.0}, "seeds": [0, 1],
     "experiment": {
         "data": {"set": "mini", "target": "b3lyp", "train": 50, "valid": 0, "test": 20},
-        "stages": ["dressed_atoms", {"regression": {"features": "sorted_eigenvalues", "estimator": "ridge"}}],
+        "stages": ["dressed_atoms", {"regression": {"features": "sorted_eigenvalues", "size": 24, "estimator": "ridge"}}],
     },
 }
 BROKEN = {**ROW, "name": "broken", "experiment": {**ROW["experiment"], "stages": [{"baseline": "ccsd"}]}}

@@ -17,7 +17,7 @@ from onekcal.run import choose, compare, run
 
 GOOD = {
     "data": {"set": "mini", "target": "b3lyp", "train": 60, "valid": 20, "test": 40},
-    "stages": ["dressed_atoms", {"regression": {"features": "sorted_coulomb", "estimator": "ridge"}}],
+    "stages": ["dressed_atoms", {"regression": {"features": "sorted_coulomb", "size": 24, "estimator": "ridge"}}],
 }
 
 
@@ -111,3 +111,10 @@ def test_a_failing_run_leaves_nothing_half_written(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="needs a column 'ccsd'"):
         run(parse({**GOOD, "stages": [{"baseline": "ccsd"}]}), tmp_path / "a")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_number_without_a_dot_is_a_number(tmp_path: Path) -> None:
+    """YAML 1.1 reads 1e-5 as text."""
+    (tmp_path / "x.yaml").write_text(json.dumps(GOOD))
+    changed = read(tmp_path / "x.yaml", ["stages.1.regression.alpha=1e-5"])
+    assert changed.resolved_stages()[1][1]["alpha"] == 1e-5

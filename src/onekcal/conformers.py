@@ -125,7 +125,7 @@ def _starts(mol: Any, smiles: str, count: int, seed: int) -> tuple[list[Molecule
 
     rotors = rdMolDescriptors.CalcNumRotatableBonds(mol)
     wanted = 1 if mol.GetNumAtoms() <= 3 else max(3 * count, min(10 * count, 6 * rotors))  # cheap beside GFN2
-    settings = rdDistGeom.ETKDGv3()
+    settings: Any = rdDistGeom.ETKDGv3()
     settings.randomSeed = 1 + seed % 1_000_003  # with 0 RDKit makes every conformer the same
     settings.numThreads = 1
     with _quiet(RDLogger):

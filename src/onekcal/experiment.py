@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +93,24 @@ def _explain(error: Any) -> str:
     return f"{where}: {error['msg'].removeprefix('Value error, ')}, got {error['input']!r}"
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 takes 1e-5 (no dot) for text; here it is the number everybody means."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
+)
+
+
+def load_yaml(text: str) -> Any:
+    """What a YAML text says, numbers such as 1e-5 included."""
+    return yaml.load(text, Loader=_Loader)  # a SafeLoader
+
+
 def read(path: Path, changes: list[str] | None = None) -> Experiment:
     """The experiment in a YAML file, with changes such as "data.train=1000" made to it."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"no experiment file {path}; `onekcal init` writes one") from None
     except (yaml.YAMLError, UnicodeDecodeError) as problem:
@@ -115,7 +130,7 @@ def _changed(content: Any, change: str) -> Any:
     try:
         for key in path:
             node = node[int(key)] if isinstance(node, list) else node[key]
-        node[int(last) if isinstance(node, list) else last] = yaml.safe_load(value)
+        node[int(last) if isinstance(node, list) else last] = load_yaml(value)
     except (KeyError, IndexError, ValueError, TypeError):
         raise ConfigError(f"--set {change!r}: there is no {where!r} in the experiment") from None
     return content

@@ -193,7 +193,7 @@ class Molecules:
         if largest > size:
             worst = int(self.sizes.argmax())
             raise InputError(
-                f"molecule {worst} ({self.names[worst]!r}) has {largest} atoms; at most {size} fit here "
+                f"molecule {worst} ({str(self.names[worst])!r}) has {largest} atoms; at most {size} fit here "
                 "(the size is fixed by the molecules a model was fitted to)"
             )
         slot = torch.arange(len(self.numbers)) - torch.repeat_interleave(self.offsets[:-1], self.sizes)
@@ -212,7 +212,7 @@ class Molecules:
         problems = []
         finite = torch.isfinite(self.positions).all(1)
         for m in self.owner[~finite].unique().tolist():
-            problems.append(f"molecule {m} ({self.names[m]!r}): a coordinate is not a finite number")
+            problems.append(f"molecule {m} ({str(self.names[m])!r}): a coordinate is not a finite number")
         numbers, positions = self.pad()
         for first in range(0, len(self), 4096):
             apart = torch.cdist(positions[first : first + 4096], positions[first : first + 4096])
@@ -221,7 +221,7 @@ class Molecules:
             for m, i, j in torch.nonzero(pairs & (apart < CLOSEST)).tolist():
                 if i < j:
                     problems.append(
-                        f"molecule {first + m} ({self.names[first + m]!r}): atoms {i + 1} and {j + 1} are "
+                        f"molecule {first + m} ({str(self.names[first + m])!r}): atoms {i + 1} and {j + 1} are "
                         f"{float(apart[m, i, j]):.3f} Å apart (at least {CLOSEST} expected)"
                     )
         return problems

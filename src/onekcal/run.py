@@ -172,8 +172,13 @@ def load(folder: Path) -> tuple[Experiment, dict[str, Any]]:
 
 def compare(old: Path, new: Path) -> dict[str, float]:
     """Largest difference (kcal/mol) between the predictions of two runs; infinite where the molecules differ."""
-    first, second = (list(csv.DictReader((f / "predictions.csv").open(encoding="utf-8"))) for f in (old, new))
+    first, second = (_predictions(folder) for folder in (old, new))
     if [r["name"] for r in first] != [r["name"] for r in second]:
         return {"molecules": max(len(first), len(second)), "largest_difference": float("inf")}
     apart = [abs(float(a["predicted"]) - float(b["predicted"])) for a, b in zip(first, second)]
     return {"molecules": len(apart), "largest_difference": max(apart, default=0.0)}
+
+
+def _predictions(folder: Path) -> list[dict[str, str]]:
+    with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from onekcal.errors import ConfigError, unknown
-from onekcal.experiment import Experiment, parse
+from onekcal.experiment import Experiment, load_yaml, parse
 
 
 class Row(BaseModel):
@@ -63,7 +63,7 @@ def read(name: str) -> Suite:
     if not path.is_file():
         unknown("suite", name, names(), ConfigError)
     try:
-        suite = Suite.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        suite = Suite.model_validate(load_yaml(path.read_text(encoding="utf-8")))
     except (ValidationError, yaml.YAMLError) as problem:
         raise ConfigError(f"{path}: {problem}") from None
     if len({row.name for row in suite.rows}) != len(suite.rows):

@@ -73,7 +73,7 @@ class Dataset:
         if bad.any():
             m = int(bad.nonzero()[0])
             raise DataError(f"{int(bad.sum())} of {len(self)} labels in {target!r} are missing or not finite, first: "
-                            f"molecule {m} ({self.molecules.names[m]!r}); drop them or complete them")
+                            f"molecule {m} ({str(self.molecules.names[m])!r}); drop them or complete them")
         return data
 
     @property

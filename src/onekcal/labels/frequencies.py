@@ -108,7 +108,8 @@ def hessian(calculation: Calculation, positions: np.ndarray, step: float = STEP)
         shift[coordinate] = step
         up = calculation.at(positions + shift.reshape(-1, 3)).gradient
         down = calculation.at(positions - shift.reshape(-1, 3)).gradient
-        assert up is not None and down is not None
+        assert up is not None
+        assert down is not None
         rows[coordinate] = (up - down).ravel() / (2 * step / BOHR)
     return 0.5 * (rows + rows.T)
 

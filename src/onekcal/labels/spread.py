@@ -11,7 +11,7 @@ from onekcal.errors import InputError, MissingExtra
 
 AHEAD = 8
 """Jobs in flight for every worker; enough to keep it busy, few enough to keep memory flat."""
-THREADS = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 def spread(
@@ -65,11 +65,14 @@ def _on_dask(work: Callable[..., Any], jobs: Sequence[dict[str, Any]], address: 
         client = _connect(Client, cluster or address)
         ahead = AHEAD * max(count or sum(client.nthreads().values()), 1)
         queue = iter(jobs)
-        flying = as_completed([client.submit(work, job, pure=False) for job in islice(queue, ahead)])
+        submitted = {client.submit(work, job, pure=False): job for job in islice(queue, ahead)}
+        flying = as_completed(list(submitted))
         for future in flying:
-            yield _outcome(future)
+            yield _outcome(future, submitted.pop(future))
             for job in islice(queue, 1):
-                flying.add(client.submit(work, job, pure=False))
+                more = client.submit(work, job, pure=False)
+                submitted[more] = job
+                flying.add(more)
     finally:
         if client is not None:
             client.close()
@@ -84,8 +87,13 @@ def _connect(client: Any, where: Any) -> Any:
         raise InputError(f"no Dask scheduler answers at {where!r}: {str(problem).splitlines()[0]}") from None
 
 
-def _outcome(future: Any) -> Any:
-    return future.result()
+def _outcome(future: Any, job: dict[str, Any]) -> dict[str, Any]:
+    """The result, or a record of what killed it: a molecule that takes its process down costs only itself."""
+    problem = future.exception()
+    if problem is None:
+        return future.result()
+    lines = str(problem).splitlines() or ["no reason given"]
+    return {"format": job["format"], "key": job["key"], "error": f"{type(problem).__name__}: {lines[0]}"}
 
 
 def _in_processes(work: Callable[..., Any], jobs: Sequence[dict[str, Any]], count: int) -> Iterator[Any]:

@@ -13,6 +13,7 @@ The target is learned as it comes: kcal/mol, not scaled, as in the study this re
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -90,7 +91,7 @@ class Regression:
         self.noise, self.seed = noise, seed
         self.orderings = orderings if features == "random_coulomb" else 1
         cls, defaults = ESTIMATORS[estimator]
-        known = cls().get_params()
+        known = [*inspect.signature(Regression).parameters, *cls().get_params()]
         for key in [*parameters, *(search or {})]:
             if key not in known:
                 raise ConfigError(f"regression with {estimator} takes no {key!r}{did_you_mean(key, known)}")

@@ -62,7 +62,8 @@ def metrics_table(title: str, found: dict[str, Any]) -> None:
     """Errors of a run or an evaluation, kcal/mol."""
     names = {"count": "molecules tested", "mae": "MAE (kcal/mol)", "rmse": "RMSE (kcal/mol)",
              "median": "median error (kcal/mol)", "max": "largest error (kcal/mol)",
-             "above_1": "share above 1 kcal/mol", "bias": "mean signed error (kcal/mol)", "interval": "interval ± (kcal/mol)",
+             "above_1": "share above 1 kcal/mol", "bias": "mean signed error (kcal/mol)",
+             "interval": "interval ± (kcal/mol)",
              "coverage": "its measured coverage", "fit_seconds": "seconds to fit"}
     rows = [{"": label, title: found[key]} for key, label in names.items() if key in found]
     rows += [{"": key, title: value} for key, value in found.items() if key.startswith("coverage of")]
