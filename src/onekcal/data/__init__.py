@@ -63,9 +63,9 @@ def get(name: str) -> Path:
     path = _place(name)
     if is_here(name):
         return path if path.is_file() else Path(__file__).parent / "mini.npz"
-    cache = home() / "downloads" / name
+    cache = home() / "downloads"  # one for all: the ten trajectories of rMD17 share one archive
     origin = fetch.mirror()
-    if origin is not None and entry.read_mirror is not None:
+    if origin is not None and entry.mirror and entry.read_mirror is not None:
         stored = entry.read_mirror(fetch.from_mirror(origin, entry.mirror, cache))
     elif entry.read_official is not None:
         stored = entry.read_official(fetch.from_official(entry.official, cache))
@@ -89,9 +89,10 @@ def import_file(
     if name in names():
         entry = source(name)
         folder = path if path.is_dir() else path.parent
-        if entry.read_official is None or not all((folder / r.file).is_file() for r in entry.official):
+        ours = path.is_dir() or path.name in {r.file for r in entry.official}
+        if entry.read_official is None or not ours or not all((folder / r.file).is_file() for r in entry.official):
             raise InputError(f"{name} is read from {', '.join(r.file for r in entry.official) or 'a mirror'}; "
-                             f"{folder} does not hold that. Choose another name for data of your own")
+                             f"{path} is not that. Choose another name for data of your own")
         stored = entry.read_official(folder)
     else:
         from onekcal.io import read

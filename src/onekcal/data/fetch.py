@@ -32,13 +32,18 @@ def from_mirror(origin: str, remotes: tuple[Remote, ...], cache: Path) -> Path:
     """The folder that holds `remotes`, each verified: a mirror folder itself, or the cache filled from a mirror URL."""
     if "://" in origin:
         for remote in remotes:
-            _optional(remote, lambda r: download(f"{origin.rstrip('/')}/{r.file}", r, cache))
+            try:
+                download(f"{origin.rstrip('/')}/{remote.file}", remote, cache)
+            except _Absent:
+                if not remote.optional:
+                    raise
         return cache
     folder = Path(origin).expanduser()
     if not folder.is_dir():
         raise DataError(f"ONEKCAL_MIRROR is {origin!r}, which is no folder and no URL")
     for remote in remotes:
-        _optional(remote, lambda r: _verified(folder / r.file, r))
+        if not remote.optional or (folder / remote.file).is_file():
+            _verified(folder / remote.file, remote)
     return folder
 
 
@@ -49,19 +54,16 @@ def from_official(remotes: tuple[Remote, ...], cache: Path) -> Path:
     return cache
 
 
-def _optional(remote: Remote, get: Any) -> None:
-    try:
-        get(remote)
-    except DataError:
-        if not remote.optional:
-            raise
+class _Absent(DownloadError):
+    """The server says that it has no such file; an optional one may then be left out, a damaged one may not."""
 
 
 def _verified(path: Path, remote: Remote) -> None:
     if not path.is_file():
         raise DataError(f"the mirror has no {remote.file} (looked for {path})")
     if remote.sha256 and (found := sha256(path)) != remote.sha256:
-        raise DataError(f"{path} is not the file it should be: SHA-256 {found}, expected {remote.sha256}; get a fresh copy")
+        raise DataError(f"{path} is not the file it should be: SHA-256 {found}, expected {remote.sha256}; "
+                        "get a fresh copy")
 
 
 def sha256(path: Path) -> str:
@@ -80,13 +82,21 @@ def download(url: str, remote: Remote, cache: Path) -> Path:
 
     known = _Recorded(cache / "digests.json")
     expected = remote.sha256 or known.get(remote.file)
-    downloader = Resuming()
+    downloader = Resuming(cache / f"{remote.file}.part")
+    continued = downloader.part.is_file()
     try:
         cache.mkdir(parents=True, exist_ok=True)
         pooch.get_logger().setLevel("ERROR")
-        pooch.retrieve(url, expected and f"sha256:{expected}", remote.file, cache, downloader=downloader)
+        try:
+            pooch.retrieve(url, expected and f"sha256:{expected}", remote.file, cache, downloader=downloader)
+        except ValueError:
+            if not continued:
+                raise
+            # what an earlier call left may have been of another file: once more from the first byte
+            pooch.retrieve(url, expected and f"sha256:{expected}", remote.file, cache, downloader=downloader)
     except RequestException as problem:
-        raise DownloadError(f"{remote.file} could not be fetched from {url}: {_reason(problem)}. {downloader.kept()}"
+        error = _Absent if getattr(problem.response, "status_code", 0) in (404, 410) else DownloadError
+        raise error(f"{remote.file} could not be fetched from {url}: {_reason(problem)}. {downloader.kept()}"
                             "Check the connection and run the same command again, or set ONEKCAL_MIRROR") from None
     except ValueError:
         # pooch raises this for a digest that does not match, and has removed the file
@@ -139,14 +149,12 @@ class _Recorded:
 class Resuming:
     """A pooch downloader that continues where a broken download stopped, with a progress bar."""
 
-    def __init__(self) -> None:
-        self.part: Path | None = None
+    def __init__(self, part: Path) -> None:
+        self.part = part
 
     def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
         from requests import RequestException
 
-        cache = Path(pooch.path)
-        self.part = cache / (next(iter(pooch.registry)) + ".part")
         for attempt in range(TRIES):
             try:
                 self._continue(url)
@@ -161,9 +169,9 @@ class Resuming:
     def _continue(self, url: str) -> None:
         import requests
 
-        assert self.part is not None
         have = self.part.stat().st_size if self.part.is_file() else 0
-        headers = {"Range": f"bytes={have}-"} if have else {}
+        # without the second header a server may compress, and the bytes counted are not the file's
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as answer:
             if answer.status_code == 416:  # nothing after what we have: complete, or another file; begin anew
                 self.part.unlink()
@@ -182,7 +190,7 @@ class Resuming:
 
     def kept(self) -> str:
         """A sentence on what a broken download left for the next try."""
-        if self.part is None or not self.part.is_file():
+        if not self.part.is_file():
             return ""
         if self.part.stat().st_size == 0:
             self.part.unlink()
@@ -191,8 +199,7 @@ class Resuming:
 
     def forget(self) -> None:
         """Remove what was half written."""
-        if self.part is not None:
-            self.part.unlink(missing_ok=True)
+        self.part.unlink(missing_ok=True)
 
 
 class _bar:

@@ -3,8 +3,8 @@
 Official file iso17.tar.gz: ASE databases reference.db (with train_ids.txt and validation_ids.txt), reference_eq.db,
 test_within.db, test_other.db and test_eq.db; `total_energy` in eV as a key, `atomic_forces` in eV/Å as data.
 
-The five partitions become four splits. `within` and `other` train on reference and test on unseen steps of known isomers
-or on unknown isomers; `reference_eq` and `test_eq` test on the equilibrium geometries of either.
+The five partitions become four splits. `within` and `other` train on reference and test on unseen steps of known
+isomers or on unknown isomers; `reference_eq` and `test_eq` test on the equilibrium geometries of either.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from onekcal.data.dataset import Column, Dataset
-from onekcal.data.source import TEST, TRAIN, UNUSED, VALID, Card, Remote, Source, Stored
+from onekcal.data.source import TEST, UNUSED, Card, Remote, Source, Stored, label_split
 from onekcal.errors import DataError
 from onekcal.molecules import Molecules
 from onekcal.units import EV
@@ -93,9 +93,8 @@ def _stored(parts: dict[str, Frames], train: set[int], valid: set[int]) -> Store
                                 unit="kcal/mol/Å"),
     }
     part = np.repeat(np.arange(len(PARTITIONS)), [len(parts[p]) for p in PARTITIONS])
-    first = np.full(len(parts["reference"]), TRAIN if not train else UNUSED, np.uint8)
-    for ids, label in ((train, TRAIN), (valid, VALID)):
-        first[[i - 1 for i in sorted(ids)]] = label
+    rows = [np.array(sorted(ids), np.int64) - 1 for ids in (train, valid)]
+    first = label_split(len(parts["reference"]), [], rows[0] if train else None, rows[1]).numpy()
     splits = {}
     for name, tested in SPLITS.items():
         labels = np.full(len(frames), UNUSED, np.uint8)

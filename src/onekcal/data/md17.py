@@ -1,8 +1,8 @@
 """MD17 and revised MD17: molecular-dynamics trajectories of ten molecules with energies and forces.
 
-rMD17 (`rmd17-NAME`) is PBE/def2-SVP, five official splits of 1,000 + 1,000 frames; MD17 (`md17-NAME`) is PBE+TS. Both are
-total energies: the free atoms of these levels are not published with them, so their kind stays `total` and an experiment
-begins with `dressed_atoms`. Train on at most 1,000 frames: neighbours in time are alike.
+rMD17 (`rmd17-NAME`) is PBE/def2-SVP, five official splits of 1,000 + 1,000 frames; MD17 (`md17-NAME`) is PBE+TS. Both
+are total energies: the free atoms of these levels are not published with them, so their kind stays `total` and an
+experiment begins with `dressed_atoms`. Train on at most 1,000 frames: neighbours in time are alike.
 
 Official files: md17_NAME.npz (E kcal/mol, F kcal/mol/Å, R Å, z) and rmd17.tar.bz2 (rmd17/npz_data/rmd17_NAME.npz with
 nuclear_charges, coords, energies, forces; rmd17/splits/index_train_01.csv …).
@@ -33,8 +33,10 @@ SHA256 = {
     "uracil": "c66a3dd088772b8678e9ea820e7ae1495b06a932a0472c372e184f0960f6ee0d",
 }
 """Of the mirror's files; the other molecules have none there."""
-OFFICIAL_NAMES = {"benzene": "benzene2017"}
-"""Where MD17's own file name differs from the molecule's."""
+OFFICIAL_NAMES = {"benzene": "md17_benzene2017", "azobenzene": "azobenzene_dft", "paracetamol": "paracetamol_dft"}
+"""Where MD17's own file name is not md17_ and the molecule's."""
+FRAMES = {"azobenzene": 99999, "paracetamol": 106490}
+"""Of the trajectories that have no mirror file."""
 FORMULAS = {
     "aspirin": "H C O", "azobenzene": "H C N", "benzene": "H C", "ethanol": "H C O", "malonaldehyde": "H C O",
     "naphthalene": "H C", "paracetamol": "H C N O", "salicylic": "H C O", "toluene": "H C", "uracil": "H C N O",
@@ -66,11 +68,11 @@ def original(name: str) -> Source:
     card = Card(
         name, f"MD17: {molecule}", licence="none stated by its authors; cite the paper",
         citation="Chmiela et al., Sci. Adv. 3, e1603015 (2017); Schütt et al., Nat. Commun. 8, 13890 (2017)",
-        level="pbe+ts", kind="total, electronic", molecules=9633 if molecule in SHA256 else 0,
+        level="pbe+ts", kind="total, electronic", molecules=FRAMES.get(molecule, 9633),
         elements=FORMULAS[molecule], splits="split1 … split5 of rMD17 (mirror); random",
         notes="the mirror holds the 9,633 frames of rMD17's splits, the official file the whole trajectory",
     )
-    file = f"md17_{OFFICIAL_NAMES.get(molecule, molecule)}.npz"
+    file = OFFICIAL_NAMES.get(molecule, f"md17_{molecule}") + ".npz"
     return Source(
         card, _mirror(molecule), lambda folder: read_mirror(folder, molecule, card, "_md17", "pbe_ts"),
         (Remote(file, f"http://www.quantum-machine.org/gdml/data/npz/{file}"),),
@@ -79,7 +81,8 @@ def original(name: str) -> Source:
 
 
 def _mirror(molecule: str) -> tuple[Remote, ...]:
-    return (Remote(f"rmd17_{molecule}.npz", sha256=SHA256.get(molecule)),)
+    """Its file in a mirror; azobenzene and paracetamol have none and come from the official source."""
+    return (Remote(f"rmd17_{molecule}.npz", sha256=SHA256[molecule]),) if molecule in SHA256 else ()
 
 
 def _frames(

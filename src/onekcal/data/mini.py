@@ -1,7 +1,8 @@
 """`mini`: small molecules of H C N O F S that ship inside the package; `mini-frames`: displaced geometries with forces.
 
-Made by `scripts/make_mini.py`: molecules of up to six heavy atoms (and a few well-known larger ones), one conformer each
-relaxed with GFN2-xTB, energies with GFN2-xTB and B3LYP/6-31G (density fitting), both electronic, relative to free atoms.
+Made by `scripts/make_mini.py`: molecules of up to six heavy atoms (and a few well-known larger ones), one conformer
+each relaxed with GFN2-xTB, energies with GFN2-xTB and B3LYP/6-31G (density fitting), both electronic, relative to free
+atoms.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from onekcal.data.dataset import Column, Dataset
 from onekcal.data.source import TEST, TRAIN, VALID, Card, Source, Stored
 from onekcal.energies import FreeAtoms, atomization
+from onekcal.errors import DataError
 from onekcal.molecules import Molecules
 from onekcal.units import BOHR, HARTREE
 
@@ -35,8 +37,9 @@ def frames(name: str) -> Source:
 
 def _card(name: str, title: str, splits: str) -> Card:
     return Card(
-        name, title, licence="MIT (made for onekcal)", citation="scripts/make_mini.py", level="b3lyp/6-31g df; gfn2-xtb",
-        kind="atomization, electronic", molecules=360 if "frames" in name else COUNT, elements="H C N O F S",
+        name, title, licence="MIT (made for onekcal)", citation="scripts/make_mini.py",
+        level="b3lyp/6-31g df; gfn2-xtb", kind="atomization, electronic",
+        molecules=360 if "frames" in name else COUNT, elements="H C N O F S",
         splits=splits,
         notes="B3LYP/6-31G has no polarisation functions: a teaching level, not a reference for chemistry.",
     )
@@ -47,6 +50,8 @@ COUNT = 1382
 
 
 def _read(path: Path, card: Card, frames: bool) -> Stored:
+    if not path.is_file():
+        raise DataError(f"{path} is not there; reinstall onekcal, or rebuild it with scripts/make_mini.py")
     with np.load(path, allow_pickle=False) as file:
         data = {key: file[key] for key in file.files}
     everything = Molecules(

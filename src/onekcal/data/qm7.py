@@ -14,6 +14,7 @@ import torch
 from onekcal.data.dataset import Column, Dataset
 from onekcal.data.gfn2_column import gfn2_column
 from onekcal.data.source import Card, Remote, Source, Stored, label_split
+from onekcal.errors import DataError
 from onekcal.molecules import Molecules
 from onekcal.units import BOHR
 
@@ -49,13 +50,26 @@ def read_mirror(folder: Path) -> Stored:
 def read_official(folder: Path) -> Stored:
     """From qm7.mat (Bohr)."""
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
-    file = loadmat(folder / "qm7.mat")
-    return _stored(file["Z"], file["R"].astype(np.float64) * BOHR, file["T"].ravel(), file["P"])
+    path = folder / "qm7.mat"
+    try:
+        file = loadmat(path)
+    except (MatReadError, ValueError, TypeError, NotImplementedError, OSError) as problem:
+        raise DataError(f"{path} is no MATLAB file or is damaged ({problem}); fetch it again") from None
+    if missing := [key for key in "ZRTP" if key not in file]:
+        raise DataError(f"{path} must hold Z, R, T and P; {', '.join(missing)} missing")
+    # T was published to 0.01 kcal/mol and is stored in single precision: rounding restores the published number
+    energies = np.round(file["T"].ravel().astype(np.float64), 2)
+    return _stored(file["Z"], file["R"].astype(np.float64) * BOHR, energies, file["P"])
 
 
 def _stored(charges: np.ndarray, positions: np.ndarray, energies: np.ndarray, folds: np.ndarray) -> Stored:
     count = len(charges)
+    if not count == len(positions) == len(energies):
+        raise DataError(f"qm7: {count} rows of charges, {len(positions)} of positions, {len(energies)} energies")
+    if sorted(folds.ravel().tolist()) != list(range(count)):
+        raise DataError(f"qm7: the folds P must hold each row from 0 to {count - 1} once; these belong to other data")
     molecules = Molecules.padded(charges.astype(np.int64), positions, [f"qm7 {m}" for m in range(count)])
     columns = {"pbe0": Column(torch.from_numpy(energies.astype(np.float64)), level="pbe0")}
     splits = {f"fold{f}": label_split(count, test=rows.astype(np.int64)) for f, rows in enumerate(folds)}

@@ -117,7 +117,8 @@ def _columns(values: dict[str, np.ndarray], molecules: Molecules) -> dict[str, C
 def read_official(folder: Path) -> Stored:
     """From the official archive, read as a stream: it is never unpacked on disk."""
     text = (folder / UNCHARACTERIZED).read_text(encoding="utf-8")
-    left_out = {int(words[0]) for line in text.splitlines() if (words := line.split()) and words[0].isdigit()}
+    # a row is an index, three SMILES and a distance; the last line, "3054 compounds", begins with a number as well
+    left_out = {int(w[0]) for line in text.splitlines() if len(w := line.split()) > 2 and w[0].isdigit()}
     numbers: list[int] = []
     positions: list[list[float]] = []
     sizes, ids = [0], []
@@ -163,6 +164,8 @@ def _parse(name: str, lines: list[str]) -> tuple[int, list[float], list[int], li
             raise ValueError(f"{len(found)} properties instead of {len(PROPERTIES)}")
         rows = [line.split() for line in lines[2 : 2 + count]]
         places = [[_number(word) for word in row[1:4]] for row in rows]
+        if len(rows) != count or any(len(place) != 3 for place in places):
+            raise ValueError(f"not {count} lines of an element and three coordinates")
         return int(words[1]), found, [CHARGES[row[0]] for row in rows], places
     except (ValueError, IndexError, KeyError) as problem:
         raise DataError(f"{ARCHIVE}: {name} is not in QM9's format ({problem})") from None

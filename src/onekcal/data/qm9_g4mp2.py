@@ -1,8 +1,8 @@
 """QM9-G4MP2: G4(MP2) energies of 130,258 QM9 molecules at their B3LYP geometry, and Ward's hold-out of 13,026.
 
 Official file g4mp2_data.json.gz: one JSON record a line, with `xyz` (Å), `smiles_0`, `u0` and `g4mp2_0k` (Hartree at
-0 K, zero-point energy included) and `in_holdout`. The validation part of the split `ward` (10 % of the rest) is drawn as
-in Ward's notebooks and is known for the mirror's file only; from the official file it is drawn by the experiment.
+0 K, zero-point energy included), `in_holdout` and QM9's `index`. The validation part of the split `ward` is a seeded
+draw of 10 % of what is not held out; it is drawn here the same way.
 
 `qm9-g4mp2-relaxed` holds the same labels at geometries a user can have: 25,000 molecules relaxed with GFN2-xTB.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,12 @@ from onekcal.errors import DataError
 from onekcal.molecules import Molecules, charge_of
 from onekcal.units import HARTREE
 
-CITATION = ("Narayanan, Redfern, Assary, Curtiss, Chem. Sci. 10, 7449 (2019); Ward, Blaiszik, Foster, Assary, Narayanan, "
-            "Curtiss, MRS Commun. 9, 891 (2019); and QM9's")
+CITATION = ("Narayanan, Redfern, Assary, Curtiss, Chem. Sci. 10, 7449 (2019); Ward, Blaiszik, Foster, Assary, "
+            "Narayanan, Curtiss, MRS Commun. 9, 891 (2019); and QM9's")
 CARD = Card(
-    "qm9-g4mp2", "G4(MP2) energies of 130 thousand QM9 molecules", licence="CC0 geometries; labels as published, cite both",
-    citation=CITATION, level="g4mp2; b3lyp/6-31g(2df,p)", kind="atomization at 0 K, zero-point energy included",
+    "qm9-g4mp2", "G4(MP2) energies of 130 thousand QM9 molecules",
+    licence="CC0 geometries; labels as published, cite both", citation=CITATION,
+    level="g4mp2; b3lyp/6-31g(2df,p)", kind="atomization at 0 K, zero-point energy included",
     molecules=130258, elements="H C N O F", splits="ward: 105,508 train, 11,724 valid, 13,026 hold-out",
 )
 RELAXED = Card(
@@ -39,6 +41,8 @@ RELAXED = Card(
     notes="gfn2 is the energy at the relaxed geometry; b3lyp and g4mp2 belong to the B3LYP geometry",
 )
 LABELS = Remote("qm9_g4mp2_labels.npz", sha256="a3d0f5adb5ee223f2dca27f2f7f6049643324f252570977e56b094561f6d2b33")
+ATOMS = replace(qm9.GFN2, optional=False)
+"""The relaxed set takes its free atoms from this file and cannot do without."""
 GEOMETRIES = Remote("qm9_gfn2_relaxed.npz", sha256="81182d338f65afe0573e2b7da5f4f438d4c429701333ad5f2e15652535736b82")
 OFFICIAL = Remote("g4mp2_data.json.gz", "https://github.com/globus-labs/g4mp2-atomization-energy/raw/master/data/output/"
                   "g4mp2_data.json.gz")
@@ -51,7 +55,7 @@ def source(name: str) -> Source:
 
 def relaxed(name: str) -> Source:
     """Labels at GFN2-xTB geometries."""
-    return Source(RELAXED, (qm9.QM9, LABELS, qm9.GFN2, GEOMETRIES), read_relaxed,
+    return Source(RELAXED, (qm9.QM9, LABELS, ATOMS, GEOMETRIES), read_relaxed,
                   relaxation_failed=qm9.RELAXATION_FAILED)
 
 
@@ -102,9 +106,10 @@ def read_official(folder: Path) -> Stored:
             totals["g4mp2"].append(float(record["g4mp2_0k"]))
             totals["b3lyp"].append(float(record["u0"]))
             holdout.append(bool(record["in_holdout"]))
-            names.append(str(record["smiles_0"]))
+            names.append(f"gdb {int(record['index'])}")
         except (KeyError, ValueError, IndexError, TypeError) as problem:
-            raise DataError(f"{OFFICIAL.file}: record {number} is not in the format of QM9-G4MP2 ({problem!r})") from None
+            raise DataError(f"{OFFICIAL.file}: record {number} is not in the format of QM9-G4MP2 "
+                            f"({problem!r})") from None
     if not parts:
         raise DataError(f"{OFFICIAL.file} holds no molecules")
     molecules = _joined(parts, names)
@@ -113,8 +118,16 @@ def read_official(folder: Path) -> Stored:
                      level=level, at="0 K")
         for (name, values), level in zip(totals.items(), ("g4mp2", qm9.LEVEL))
     }
-    split = label_split(len(molecules), test=np.flatnonzero(holdout))
-    return Stored(Dataset(molecules, columns), {"ward": split}, CARD)
+    return Stored(Dataset(molecules, columns), {"ward": ward(np.array(holdout))}, CARD)
+
+
+def ward(holdout: np.ndarray, seed: int = 1) -> torch.Tensor:
+    """(M,) labels: `holdout` (M,) is tested on, a tenth of the rest, in order of QM9's index, validates."""
+    from sklearn.model_selection import train_test_split
+
+    rest = np.flatnonzero(~holdout)
+    train, valid = train_test_split(rest, test_size=0.1, random_state=seed) if len(rest) > 1 else (rest, rest[:0])
+    return label_split(len(holdout), np.flatnonzero(holdout), train, valid)
 
 
 def _records(path: Path) -> Any:

@@ -7,7 +7,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import json
 import os
 from dataclasses import asdict
@@ -31,21 +33,36 @@ def save(path: Path, stored: Stored) -> str:
     import h5py
 
     arrays = _arrays(stored)
-    digest = _digest(arrays)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    digest = _digest(arrays, stored)
     part = path.with_name(path.name + ".part")
+    # HDF5 cannot recover from a disk that fills up under it, so the file is made in memory and written in one piece
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        file.attrs.update(format=FORMAT, card=json.dumps(asdict(stored.card)), digest=digest)
+        for name, values in arrays.items():
+            file.create_dataset(name, data=values)
+        for name, column in stored.dataset.columns.items():
+            file[f"columns/{_key(name)}"].attrs.update({key: getattr(column, key) for key in MEANING})
     try:
-        with h5py.File(part, "w") as file:
-            file.attrs.update(format=FORMAT, card=json.dumps(asdict(stored.card)), digest=digest)
-            for name, values in arrays.items():
-                file.create_dataset(name, data=values)
-            for name, column in stored.dataset.columns.items():
-                file[f"columns/{name}"].attrs.update({key: getattr(column, key) for key in MEANING})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(image.getbuffer())
         os.replace(part, path)
     except OSError as problem:
+        full = "the disk is full: free space, or set ONEKCAL_HOME to another disk"
+        why = full if problem.errno == errno.ENOSPC else problem.strerror
+        raise DataError(f"{path} could not be written ({why}); nothing was left behind") from None
+    finally:
         part.unlink(missing_ok=True)
-        raise DataError(f"{path} could not be written ({problem.strerror or problem}); nothing was left behind") from None
     return digest
+
+
+def _key(name: str) -> str:
+    """A column may be called b3lyp/6-31g; to HDF5 a slash would be a folder."""
+    return name.replace("/", "\N{DIVISION SLASH}")
+
+
+def _name(key: str) -> str:
+    return key.replace("\N{DIVISION SLASH}", "/")
 
 
 def read(path: Path) -> Stored:
@@ -59,8 +76,8 @@ def read(path: Path) -> Stored:
             if file.attrs["format"] > FORMAT:
                 raise DataError(f"{path} was written by a newer onekcal (format {file.attrs['format']}, this one reads "
                                 f"up to {FORMAT}); upgrade onekcal")
-            columns = {name: _column(file["columns"][name]) for name in file.get("columns", {})}
-            splits = {name: torch.from_numpy(file["splits"][name][:]) for name in file.get("splits", {})}
+            columns = {_name(key): _column(file["columns"][key]) for key in file.get("columns", {})}
+            splits = {_name(key): torch.from_numpy(file["splits"][key][:]) for key in file.get("splits", {})}
             card = Card(**json.loads(file.attrs["card"]))
             return Stored(Dataset(_molecules(file["molecules"]), columns), splits, card, str(file.attrs["digest"]))
     except FileNotFoundError:
@@ -81,13 +98,16 @@ def _arrays(stored: Stored) -> dict[str, np.ndarray]:
         value = getattr(molecules, field)
         if value is not None and value.any():
             arrays[f"molecules/{field}"] = value.numpy().astype(np.int8)
-    arrays |= {f"columns/{name}": column.values.numpy() for name, column in stored.dataset.columns.items()}
-    arrays |= {f"splits/{name}": labels.numpy() for name, labels in stored.splits.items()}
+    arrays |= {f"columns/{_key(name)}": column.values.numpy() for name, column in stored.dataset.columns.items()}
+    arrays |= {f"splits/{_key(name)}": labels.numpy() for name, labels in stored.splits.items()}
     return arrays
 
 
-def _digest(arrays: dict[str, np.ndarray]) -> str:
+def _digest(arrays: dict[str, np.ndarray], stored: Stored) -> str:
+    """Of the numbers and of what they mean: the same values as another kind or unit are other data."""
     total = hashlib.sha256()
+    for name, column in sorted(stored.dataset.columns.items()):
+        total.update(json.dumps([name, *(getattr(column, key) for key in MEANING)]).encode())
     for name in sorted(arrays):
         values = np.ascontiguousarray(arrays[name])
         total.update(f"{name} {values.dtype.str} {values.shape}".encode())

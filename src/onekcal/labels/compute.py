@@ -40,9 +40,15 @@ def key_of(molecule: Molecules, ask: Ask) -> str:
 def package(molecule: Molecules, ask: Ask, key: str) -> dict[str, Any]:
     """A job that travels light: arrays and settings, no tensors."""
     return {
-        "format": LABELS_FORMAT, "key": key, "ask": ask, "numbers": molecule.numbers.numpy().tolist(), 
-        "positions": molecule.positions.numpy(), "charge": int(molecule.charges[0]), "spin": int(molecule.spins[0]), "name": str(molecule.names[0]),
-    }  # fmt: skip
+        "format": LABELS_FORMAT,
+        "key": key,
+        "ask": ask,
+        "numbers": molecule.numbers.numpy().tolist(),
+        "positions": molecule.positions.numpy(),
+        "charge": int(molecule.charges[0]),
+        "spin": int(molecule.spins[0]),
+        "name": str(molecule.names[0]),
+    }
 
 
 def compute(job: dict[str, Any]) -> dict[str, Any]:

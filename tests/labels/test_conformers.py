@@ -1,0 +1,79 @@
+"""Conformers from SMILES: order, determinism, copies, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from onekcal.conformers import _alike, conformers, parse
+from onekcal.errors import InputError, OnekcalError
+from onekcal.labels.relax import relax
+
+
+def test_conformers_come_lowest_first_and_relaxed() -> None:
+    found = conformers("CCCCO", count=5, seed=1)
+    assert len(found.molecules) == len(found.energies) == len(found.tight)
+    assert 2 <= len(found.molecules) <= 5
+    assert (np.diff(found.relative) >= 0).all()
+    assert found.relative[0] == 0.0
+    assert found.tight[0]
+    assert found.spread == pytest.approx(found.relative[-1])
+    assert relax(found.lowest).steps <= 2  # is relaxed already
+
+
+def test_ethanol_has_its_two_conformers_near_each_other() -> None:
+    found = conformers("CCO")
+    assert len(found.molecules) == 2  # trans and gauche; its mirror image is the same
+    assert found.relative[1] < 2.5
+
+
+def test_the_same_seed_gives_the_same_geometries_and_seeds_explore() -> None:
+    one, again = conformers("CCCO", seed=5), conformers("CCCO", seed=5)
+    assert np.array_equal(one.energies, again.energies)
+    assert (one.molecules.positions == again.molecules.positions).all()
+    other = conformers("CCCO", seed=6)
+    assert other.lowest.positions.tolist() != one.lowest.positions.tolist()
+
+
+def test_seed_nought_makes_different_conformers() -> None:
+    assert len(conformers("CCCCC", seed=0).molecules) > 1
+
+
+def test_a_copy_is_recognised_mirrored_and_renumbered_but_another_conformer_is_not() -> None:
+    found = conformers("CCCC", count=4)
+    lowest, next_one = found.molecules[0], found.molecules[1]
+    assert _alike(lowest, lowest.moved(-lowest.positions))
+    assert not _alike(lowest, next_one)
+
+
+@pytest.mark.parametrize("smiles", ["[H][H]", "C", "O", "C#N", "F"])
+def test_molecules_without_freedom_have_one_conformer(smiles: str) -> None:
+    assert len(conformers(smiles).molecules) == 1
+
+
+@pytest.mark.parametrize(
+    ("smiles", "says"),
+    [
+        ("CC(", "not a SMILES that can be read"),
+        ("C(C)(C)(C)(C)C", "not a SMILES that can be read"),
+        ("", "not a SMILES that can be read"),
+        ("[Na+].[Cl-]", "2 disconnected molecules"),
+        ("C[NH3+]", r"an ion \(charge \+1\)"),
+        ("C[CH2]", "a radical"),
+        ("*CC", "an open place"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(smiles: str, says: str) -> None:
+    with pytest.raises(InputError, match=says) as caught:
+        parse(smiles)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_structure_that_will_not_embed_says_so() -> None:
+    with pytest.raises(OnekcalError, match="no 3-D structure could be made"):
+        conformers("C12=C3C4=C1C5=C2C3=C45")  # a cage of double bonds no geometry satisfies
+
+
+def test_a_molecule_no_conformer_of_which_survives_says_how_it_broke() -> None:
+    with pytest.raises(OnekcalError, match="falls apart on relaxation"):
+        conformers("[NH3+]CC(=O)[O-]")
