@@ -185,7 +185,9 @@ def bonded(numbers: list[int], positions: np.ndarray) -> set[frozenset[int]]:
 
     radii = covalent_radii[numbers]
     apart = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
-    i, j = np.nonzero(apart < 1.25 * (radii[:, None] + radii[None]))
+    heavy = np.array(numbers) > 1
+    reach = np.where(heavy[:, None] & heavy[None], 1.25, 1.3)  # a four-ring's diagonal is 1.4 times a bond, H2 1.26
+    i, j = np.nonzero(apart < reach * (radii[:, None] + radii[None]))
     return {frozenset(pair) for pair in zip(i.tolist(), j.tolist()) if pair[0] < pair[1]}
 
 

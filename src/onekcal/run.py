@@ -87,6 +87,8 @@ def run(experiment: Experiment, folder: Path, command: str = "", overwrite: bool
     """Fit and test an experiment; everything it found lands in `folder`, whole or not at all."""
     if folder.exists() and not overwrite:
         raise DataError(f"{folder} exists; pass --overwrite, or name the run differently with --set name=…")
+    if experiment.data.set in store.names():
+        store.get(experiment.data.set)  # fetched once, at the first experiment that names it
     stored = store.load(experiment.data.set, strict=experiment.data.strict)
     data = stored.dataset.aimed(experiment.data.target)
     stages = experiment.resolved_stages()

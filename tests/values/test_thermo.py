@@ -98,7 +98,7 @@ def test_groups_are_counted() -> None:
     from onekcal.conformers import conformers
 
     toluene = thermal.groups(conformers("Cc1ccccc1", count=1).lowest)
-    assert toluene == {"C4H3": 1, "C3H0": 1, "C3H1": 5, "rings": 1}
+    assert toluene == {"C4H3": 1, "C3H0": 1, "C3H1": 5, "rings": 1, "rotors": 1}
     butanol = thermal.groups(conformers("CCCCO", count=1).lowest)
     assert butanol == {"C4H3": 1, "C4H2": 3, "O2H1": 1, "rotors": 4}
     cage = thermal.groups(conformers("C1CC12CCC2", count=1).lowest)
@@ -144,10 +144,13 @@ def test_the_experimental_set_is_large_and_every_value_has_a_source() -> None:
 
 
 def test_g4mp2_with_the_ledger_gives_experimental_heats_of_formation(real_data: Path) -> None:
-    """Ward's G4(MP2) energies at QM9's geometries, with nothing learned in between."""
+    """Ward's G4(MP2) energies at QM9's geometries, with nothing learned in between: 0.42 over 39 molecules.
+
+    Methyl formate is left out: QM9 holds its E conformer, 5 kcal/mol above the Z that experiment sees.
+    """
     from rdkit import Chem
 
-    wanted = {Chem.CanonSmiles(row["smiles"]): row for row in experiment()}
+    wanted = {Chem.CanonSmiles(row["smiles"]): row for row in experiment() if row["name"] != "methyl formate"}
     with np.load(real_data / "qm9_g4mp2_labels.npz") as file:
         small = file["qm9_row"] < 3000
         smiles, energies = file["smiles"][small].astype(str), file["AE_g4mp2"][small]
@@ -163,6 +166,6 @@ def test_g4mp2_with_the_ledger_gives_experimental_heats_of_formation(real_data: 
             errors[known["name"]] = found.formation_298 - float(known["formation_298_kcal_per_mol"])
     assert len(errors) >= 35
     values = np.array(list(errors.values()))
-    assert np.abs(values).mean() < 1.0, errors
-    assert abs(values.mean()) < 0.7, errors
-    assert np.abs(values).max() < 3.0, errors
+    assert np.abs(values).mean() < 0.6, errors
+    assert abs(values.mean()) < 0.3, errors
+    assert np.abs(values).max() < 2.0, errors

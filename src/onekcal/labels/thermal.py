@@ -83,7 +83,7 @@ def _pieces(bonds: np.ndarray) -> int:
 
 
 def _rotors(numbers: np.ndarray, bonds: np.ndarray, neighbours: np.ndarray) -> int:
-    """Bonds between two saturated or oxygen-like ends, neither terminal, whose removal parts the molecule."""
+    """Bonds a group can turn about: not to hydrogen, not in a ring, not between two flat or into a linear carbon."""
     count = 0
     free = (neighbours >= 2) & ~((numbers == 6) & (neighbours < 3))
     for i, j in zip(*np.nonzero(np.triu(bonds & free[:, None] & free[None]))):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from onekcal.data.source import Stored
     from onekcal.run import Run
 
-console = Console()
+# a pipe or a file has no width of its own: 80 columns would fold every table
+console = Console(width=None if sys.stdout.isatty() else 140)
 progress = Console(stderr=True)
 
 
@@ -73,7 +74,7 @@ def metrics_table(title: str, found: dict[str, Any]) -> None:
 def table(run: Run) -> None:
     """The errors of a finished run, and where everything is."""
     metrics_table(run.folder.name, run.metrics)
-    console.print(f"\n{run.folder}/ holds the model, the predictions and parity.png", highlight=False)
+    console.print(f"\n{run.folder}/ holds the model, the predictions and parity.png", highlight=False, soft_wrap=True)
 
 
 def picture(run: Run) -> Path:
@@ -129,10 +130,10 @@ def live_rows(suite: Any, quiet: bool = False) -> Callable[[str, dict[str, Any] 
         if quiet:
             return
         if found is None:
-            progress.print(f"… {name} (row {next(started)} of {total})", highlight=False)
+            progress.print(f"… {name} (row {next(started)} of {total})", highlight=False, soft_wrap=True)
         elif "failed" in found:
-            progress.print(f"✗ {name}: {found['failed']}", highlight=False)
+            progress.print(f"✗ {name}: {found['failed']}", highlight=False, soft_wrap=True)
         else:
-            progress.print(f"✓ {name}: MAE {found['ours']['mae']:.3f} kcal/mol, {found['seconds']} s", highlight=False)
+            progress.print(f"✓ {name}: MAE {found['ours']['mae']:.3f} kcal/mol, {found['seconds']} s", highlight=False, soft_wrap=True)
 
     return watch
