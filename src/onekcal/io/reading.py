@@ -334,7 +334,7 @@ def _read_npz(path: Path, said: Units) -> Dataset:
     if not {"z", "r"} <= set(lower):
         raise InputError(f"{path}: expected arrays numbers, positions, offsets, or Z and R; got {', '.join(found)}")
     places = lower["r"] * length_factor(said.length)
-    charges = np.broadcast_to(lower["z"], places.shape[:2])
+    charges = np.broadcast_to(lower["z"], places.shape[:2]).astype(np.int64)
     molecules = Molecules.padded(charges, places)
     records = [Record(molecule) for molecule in molecules[:200]]
     _plausible_lengths(records, path, said.length)
@@ -344,7 +344,7 @@ def _read_npz(path: Path, said: Units) -> Dataset:
         columns["energy"] = Column(values, level=said.level, kind=said.kind, note=f"from {said.energy}")
     if "f" in lower:
         unit = said.forces or f"{said.energy}/{said.length}"
-        pull = torch.from_numpy(lower["f"].astype(np.float64)[np.asarray(charges) > 0]) * force_factor(unit)
+        pull = torch.from_numpy(lower["f"].astype(np.float64)[charges > 0]) * force_factor(unit)
         columns["energy_forces"] = Column(pull, "forces", said.level, unit="kcal/mol/Å", note=f"from {unit}")
     return Dataset(molecules, columns)
 
