@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from onekcal.data.source import Card, Stored
 
 from conftest import wobbly
+from onekcal.data.source import Card, Stored
 from onekcal.errors import ConfigError, DataError
 from onekcal.experiment import DataChoice, parse, read
 from onekcal.run import choose, compare, run

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import wobbly
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import onekcal
+from conftest import wobbly
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import InputError
 from onekcal.io import read, read_all, write
@@ -136,7 +136,7 @@ def test_padded_arrays_are_read_and_damaged_ones_refused(tmp_path: Path) -> None
     [
         ("a.xyz", "", "is empty"),
         ("a.xyz", WATER.replace("0.1173", "nan"), r"a\.xyz, molecule 1 \(line 1\): a coordinate is not a finite number"),
-        ("a.xyz", WATER.replace("0.7572 -0.4692\nH 0.0 -0.7572", "0.7572 -0.4692\nH 0.0 0.7572"), r"atoms 2 and 3 are 0\.000 Å"),
+        ("a.xyz", WATER.replace("-0.7572", "0.7572"), r"atoms 2 and 3 are 0\.000 Å"),
         ("a.xyz", WATER.replace("O 0", "Xx 0"), r"molecule 1 .*no element 'Xx'"),
         ("a.xyz", "5\nshort\nH 0 0 0\n", r"expected 5 lines of `symbol x y z`, line 4"),
         ("a.xyz", "three\n", r"expected the number of atoms, got 'three'"),

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import numpy as np
-from conftest import wobbly
 
+from conftest import wobbly
 from onekcal.show import plots
 from onekcal.show.parity import parity_png
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import wobbly
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from conftest import wobbly
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.coulomb import coulomb_matrix, sorted_eigenvalues
 from onekcal.models.regression import Regression

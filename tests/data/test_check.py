@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import wobbly
 
+from conftest import wobbly
 from onekcal import data
 from onekcal.data.check import Report, check, fingerprints
 from onekcal.data.dataset import Column, Dataset

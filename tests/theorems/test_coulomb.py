@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import wobbly
 from sklearn.utils.estimator_checks import check_estimator
 
+from conftest import wobbly
 from onekcal.features.coulomb import (
     RandomlySortedCoulomb,
     SortedCoulomb,

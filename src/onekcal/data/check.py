@@ -296,7 +296,7 @@ def _like_frames(molecules: Molecules, most: int = 400) -> list[tuple[int, int]]
     bounds = molecules.offsets.tolist()
     for m in range(len(molecules)):
         groups.setdefault(molecules.numbers[bounds[m] : bounds[m + 1]].numpy().tobytes(), []).append(m)
-    pairs = []
+    pairs: list[tuple[int, int]] = []
     for rows in sorted(groups.values(), key=len, reverse=True)[:40]:
         if len(rows) < 2 or len(pairs) >= most:
             continue

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -297,7 +298,7 @@ def _csv(path: Path, said: Units) -> Found:
 def _from_smiles(smiles: str, name: str = "") -> Record:
     """One RDKit conformer (ETKDG, seed 0), cleaned with MMFF94 where it has parameters, else UFF."""
     from rdkit import Chem, rdBase
-    from rdkit.Chem import AllChem
+    from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
     with rdBase.BlockLogs():
         mol = Chem.MolFromSmiles(smiles) if smiles.strip() else None
@@ -306,12 +307,12 @@ def _from_smiles(smiles: str, name: str = "") -> Record:
         if len(Chem.GetMolFrags(mol)) > 1:
             raise InputError(f"{smiles!r} has {len(Chem.GetMolFrags(mol))} disconnected fragments; give one molecule")
         mol = Chem.AddHs(mol)
-        if AllChem.EmbedMolecule(mol, randomSeed=0) and AllChem.EmbedMolecule(mol, useRandomCoords=True, randomSeed=0):
+        if rdDistGeom.EmbedMolecule(mol, randomSeed=0) and rdDistGeom.EmbedMolecule(mol, useRandomCoords=True, randomSeed=0):
             raise InputError(f"no geometry could be made for {smiles!r}; give one as xyz")
-        if AllChem.MMFFHasAllMoleculeParams(mol):
-            AllChem.MMFFOptimizeMolecule(mol, maxIters=1000)
-        elif AllChem.UFFHasAllMoleculeParams(mol):
-            AllChem.UFFOptimizeMolecule(mol, maxIters=1000)
+        if rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
+            rdForceFieldHelpers.MMFFOptimizeMolecule(mol, maxIters=1000)
+        elif rdForceFieldHelpers.UFFHasAllMoleculeParams(mol):
+            rdForceFieldHelpers.UFFOptimizeMolecule(mol, maxIters=1000)
     charges = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
     unpaired = sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
     positions = mol.GetConformer().GetPositions()
@@ -324,9 +325,9 @@ def _from_smiles(smiles: str, name: str = "") -> Record:
 def _read_npz(path: Path, said: Units) -> Dataset:
     """Ours (numbers, positions, offsets, …) or padded arrays Z (M, n) and R (M, n, 3), with E and F where there are."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             found = {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError) as problem:
+    except (OSError, ValueError, EOFError, BadZipFile) as problem:
         raise InputError(f"{path} is not an npz file or is damaged ({problem})") from None
     if {"numbers", "positions", "offsets"} <= set(found):
         return _ours(found)
@@ -350,11 +351,10 @@ def _read_npz(path: Path, said: Units) -> Dataset:
 
 
 def _ours(found: dict[str, np.ndarray]) -> Dataset:
+    charge, spin = (torch.from_numpy(found[key].astype(np.int64)) if key in found else None for key in ("charge", "spin"))
     molecules = Molecules(
         torch.from_numpy(found["numbers"].astype(np.int64)), torch.from_numpy(found["positions"].astype(np.float64)),
-        torch.from_numpy(found["offsets"].astype(np.int64)),
-        *(torch.from_numpy(found[key].astype(np.int64)) if key in found else None for key in ("charge", "spin")),
-        name=found.get("name"),
+        torch.from_numpy(found["offsets"].astype(np.int64)), charge, spin, found.get("name"),
     )
     columns = {}
     for key in found:

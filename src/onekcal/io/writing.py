@@ -24,7 +24,7 @@ def write(path: str | os.PathLike[str], data: Dataset | Molecules) -> None:
     try:
         if path.suffix.lower() == ".npz":
             with part.open("wb") as file:
-                np.savez_compressed(file, **_npz_arrays(dataset))
+                np.savez_compressed(file, **_npz_arrays(dataset))  # type: ignore[arg-type]
         else:
             part.write_text(writers[path.suffix.lower()](dataset), encoding="utf-8")
         os.replace(part, path)

@@ -21,6 +21,11 @@ console = Console(width=None if sys.stdout.isatty() else 140)
 progress = Console(stderr=True)
 
 
+def _line(where: Console, text: str) -> None:
+    """Text as it is: no colouring of numbers, no folding."""
+    where.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
 @contextmanager
 def waiting(text: str, quiet: bool = False) -> Iterator[None]:
     """A spinner with the elapsed time on stderr while something runs; nothing when quiet or not a terminal."""
@@ -74,7 +79,7 @@ def metrics_table(title: str, found: dict[str, Any]) -> None:
 def table(run: Run) -> None:
     """The errors of a finished run, and where everything is."""
     metrics_table(run.folder.name, run.metrics)
-    console.print(f"\n{run.folder}/ holds the model, the predictions and parity.png", highlight=False, soft_wrap=True)
+    _line(console, f"\n{run.folder}/ holds the model, the predictions and parity.png")
 
 
 def picture(run: Run) -> Path:
@@ -130,10 +135,10 @@ def live_rows(suite: Any, quiet: bool = False) -> Callable[[str, dict[str, Any] 
         if quiet:
             return
         if found is None:
-            progress.print(f"… {name} (row {next(started)} of {total})", highlight=False, soft_wrap=True)
+            _line(progress, f"… {name} (row {next(started)} of {total})")
         elif "failed" in found:
-            progress.print(f"✗ {name}: {found['failed']}", highlight=False, soft_wrap=True)
+            _line(progress, f"✗ {name}: {found['failed']}")
         else:
-            progress.print(f"✓ {name}: MAE {found['ours']['mae']:.3f} kcal/mol, {found['seconds']} s", highlight=False, soft_wrap=True)
+            _line(progress, f"✓ {name}: MAE {found['ours']['mae']:.3f} kcal/mol, {found['seconds']} s")
 
     return watch
