@@ -280,6 +280,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("build/mini"))
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--count", type=int, default=1060, help="label the first COUNT molecules of the drawn list")
     parser.add_argument("--out", type=Path, default=Path("src/onekcal/data/mini.npz"))
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
@@ -287,7 +288,7 @@ def main() -> None:
     listing = args.work / "smiles.json"
     if not listing.exists():
         listing.write_text(json.dumps(enumerate_smiles()))
-    names = json.loads(listing.read_text())
+    names = json.loads(listing.read_text())[: args.count]
     print(len(names), "molecules", flush=True)
 
     relaxed = resumable("relax", args.work / "relax.jsonl", relax, {s: s for s in names}, args.workers)

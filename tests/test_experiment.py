@@ -118,3 +118,30 @@ def test_a_number_without_a_dot_is_a_number(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(json.dumps(GOOD))
     changed = read(tmp_path / "x.yaml", ["stages.1.regression.alpha=1e-5"])
     assert changed.resolved_stages()[1][1]["alpha"] == 1e-5
+
+
+def test_a_split_file_is_used_and_one_of_other_data_refused(tmp_path: Path) -> None:
+    path = tmp_path / "split.npz"
+    np.savez(path, train=np.arange(10), valid=np.arange(10, 15), test=np.arange(30, 40))
+    split = choose(stored(), DataChoice(set="w", target="pairs", split=str(path)))
+    assert set(split.train) == set(range(10))
+    assert set(split.valid) == set(range(10, 15))
+    assert set(split.test) == set(range(30, 40))
+    with pytest.raises(ConfigError, match="names row 39, but there are 20 molecules: it belongs to other data"):
+        choose(stored(20), DataChoice(set="w", target="pairs", split=str(path)))
+    np.savez(path, train=np.arange(10), test=np.arange(5, 15))
+    with pytest.raises(ConfigError, match="a molecule in two parts"):
+        choose(stored(), DataChoice(set="w", target="pairs", split=str(path)))
+    path.write_text("not npz")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        choose(stored(), DataChoice(set="w", target="pairs", split=str(path)))
+
+
+def test_totals_need_atom_energies_before_the_model(tmp_path: Path) -> None:
+    data = wobbly(40)
+    column = data.columns["pairs"]
+    np.savez(tmp_path / "t.npz", Z=data.molecules.pad()[0].numpy(), R=data.molecules.pad()[1].numpy(), E=column.values.numpy())
+    content = {"data": {"set": str(tmp_path / "t.npz"), "target": "energy"}, "stages": [{"regression": {"size": 9}}]}
+    with pytest.raises(ConfigError, match="put the stage `dressed_atoms`"):
+        run(parse(content), tmp_path / "a")
+    run(parse({**content, "stages": ["dressed_atoms", *content["stages"]]}), tmp_path / "a")

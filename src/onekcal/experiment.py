@@ -24,7 +24,7 @@ class DataChoice(BaseModel):
 
     set: str = Field(description="a data set's name (`onekcal data list`) or a file")
     target: str = Field(description="the energy column to learn")
-    split: str = Field("random", description="a split the data set defines, or random (80 / 10 / 10)")
+    split: str = Field("random", description="a split the data set defines, a run's split.npz, or random")
     train: int | None = Field(None, ge=1, description="training molecules; all of the training part when absent")
     valid: int | float = Field(0.1, ge=0, description="held out of the training part: a share below 1, or a number")
     test: int | None = Field(None, ge=1, description="test molecules; the whole test part when absent")

@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ import yaml
 
 from onekcal import data as store
 from onekcal.data.dataset import Dataset
-from onekcal.data.source import Stored
+from onekcal.data.source import TEST, TRAIN, UNUSED, VALID, Stored
 from onekcal.errors import ConfigError, DataError, unknown
 from onekcal.experiment import DataChoice, Experiment, read
 from onekcal.models import build
@@ -48,14 +49,16 @@ class Split:
 def choose(stored: Stored, choice: DataChoice) -> Split:
     """Draw train, valid and test from the parts of the split named. Smaller training sets are nested in larger."""
     rng = np.random.default_rng(choice.seed)
-    if choice.split in stored.splits:
+    if choice.split.endswith(".npz"):
+        labels = _split_file(Path(choice.split), len(stored.dataset))
+    elif choice.split in stored.splits:
         labels = stored.splits[choice.split].numpy()
     elif choice.split == "random":
         labels = rng.permutation(np.arange(len(stored.dataset)) * 10 // max(len(stored.dataset), 1))
-        labels = np.select([labels < 8, labels == 8], [0, 1], 2)
+        labels = np.select([labels < 8, labels == 8], [TRAIN, VALID], TEST)
     else:
         unknown(f"split of {choice.set}:", choice.split, [*stored.splits, "random"], ConfigError)
-    train, valid, test = (rng.permutation(np.flatnonzero(labels == part)) for part in (0, 1, 2))
+    train, valid, test = (rng.permutation(np.flatnonzero(labels == part)) for part in (TRAIN, VALID, TEST))
     wanted = int(choice.valid * len(train)) if 0 < choice.valid < 1 else int(choice.valid)
     if len(valid) == 0:
         valid, train = train[:wanted], train[wanted:]
@@ -70,6 +73,27 @@ def choose(stored: Stored, choice: DataChoice) -> Split:
         raise ConfigError(f"split {choice.split!r} of {choice.set} gives {len(train)} training and {len(test)} test "
                           "molecules; at least one of each is needed")
     return Split(train, valid, test[: choice.test])
+
+
+def _split_file(path: Path, count: int) -> np.ndarray:
+    """(count,) labels from a file of row numbers `train`, `test` and maybe `valid`, such as a run's split.npz."""
+    try:
+        with path.open("rb") as raw, np.load(raw) as file:
+            rows = {part: file[part].astype(np.int64).ravel() for part in ("train", "valid", "test") if part in file.files}
+    except (OSError, ValueError, BadZipFile) as problem:
+        raise ConfigError(f"the split file {path} cannot be read ({problem})") from None
+    if not {"train", "test"} <= set(rows):
+        raise ConfigError(f"the split file {path} must hold row numbers `train` and `test`, got {', '.join(rows) or 'none'}")
+    everything = np.concatenate(list(rows.values()))
+    if everything.max() >= count or everything.min() < 0:
+        raise ConfigError(f"the split file {path} names row {everything.max()}, but there are {count} molecules: it belongs "
+                          "to other data")
+    if len(np.unique(everything)) < len(everything):
+        raise ConfigError(f"the split file {path} names a molecule in two parts")
+    labels = np.full(count, UNUSED, np.uint8)
+    for part, label in (("train", TRAIN), ("valid", VALID), ("test", TEST)):
+        labels[rows.get(part, [])] = label
+    return labels
 
 
 @dataclass(frozen=True)
@@ -145,9 +169,10 @@ def _check_zero(data: Dataset, stages: list[Stage]) -> None:
     column = data.columns[data.target]
     if column.quantity != "energy":
         raise ConfigError(f"data.target {data.target!r} is {column.meaning}, not an energy")
-    if column.kind == "total" and stages[0][0] != "dressed_atoms":
+    fitted = next((name for name, _ in stages if name != "baseline"), None)
+    if column.kind == "total" and fitted != "dressed_atoms":
         raise ConfigError(f"{data.target!r} holds total energies at {column.level or 'an unknown level'}, whose free "
-                          "atoms are not known: begin the stages with `dressed_atoms`, which fits them")
+                          "atoms are not known: put the stage `dressed_atoms`, which fits them, before the model")
 
 
 def write_predictions(path: Path, data: Dataset, predicted: torch.Tensor, half: float) -> None:
