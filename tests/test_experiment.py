@@ -140,7 +140,8 @@ def test_a_split_file_is_used_and_one_of_other_data_refused(tmp_path: Path) -> N
 def test_totals_need_atom_energies_before_the_model(tmp_path: Path) -> None:
     data = wobbly(40)
     column = data.columns["pairs"]
-    np.savez(tmp_path / "t.npz", Z=data.molecules.pad()[0].numpy(), R=data.molecules.pad()[1].numpy(), E=column.values.numpy())
+    numbers, positions = data.molecules.pad()
+    np.savez(tmp_path / "t.npz", Z=numbers.numpy(), R=positions.numpy(), E=column.values.numpy())
     content = {"data": {"set": str(tmp_path / "t.npz"), "target": "energy"}, "stages": [{"regression": {"size": 9}}]}
     with pytest.raises(ConfigError, match="put the stage `dressed_atoms`"):
         run(parse(content), tmp_path / "a")

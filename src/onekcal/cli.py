@@ -139,6 +139,38 @@ def predict(
 
 
 @app.command()
+def label(
+    source: Annotated[str, typer.Argument(help="A file (xyz, sdf, smi, …) or a data set's name.")],
+    out: Annotated[Path, typer.Argument(help="Where the labels go (.h5); `onekcal data check OUT` looks at them.")],
+    method: Annotated[str, typer.Option(help="gfn2, gfn1, or FUNCTIONAL/BASIS such as b3lyp/6-31g.")] = "gfn2",
+    relax: Annotated[bool, typer.Option("--relax", help="Relax each geometry first.")] = False,
+    forces: Annotated[bool, typer.Option("--forces", help="Forces too.")] = False,
+    frequencies: Annotated[bool, typer.Option("--frequencies", help="Zero-point energy and H(298 K) − H(0) too.")] = False,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Local processes; all cores when absent.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compute energies with a quantum method; run again after an interruption, it continues."""
+    from onekcal.data import names
+    from onekcal.io import read_all
+    from onekcal.labels.run import label as compute
+
+    dataset, problems = (None, []) if source in names() or source.endswith(".h5") else read_all(source)
+    for problem in problems:
+        print(f"onekcal: {problem}", file=sys.stderr)
+    if problems and dataset is None:
+        raise typer.Exit(2)
+    done = compute(dataset or source, out, method, relax, forces, frequencies, scheduler, workers, quiet=as_json)
+    if as_json:
+        _print_json({"out": str(out), "done": done.done, "computed": done.computed, "seconds": done.seconds,
+                     "failed": [vars(one) for one in done.failed]})
+    else:
+        print(f"{out}: {done.done} molecules with {method}, {done.computed} computed now in {done.seconds:.1f} s")
+    for one in done.failed:
+        print(f"onekcal: row {one.row} ({one.name}): {one.reason}", file=sys.stderr)
+
+
+@app.command()
 def rerun(
     folder: Annotated[Path, typer.Argument(help="A finished run.")],
     check: Annotated[bool, typer.Option("--check", help="Keep the old run; fail where a prediction differs.")] = False,

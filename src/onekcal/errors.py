@@ -42,11 +42,17 @@ class MissingExtra(OnekcalError, ImportError):
         super().__init__(f"{purpose} needs {package}, which is not installed: pip install 'onekcal[{extra}]'")
 
 
+MOST = 12
+"""Names listed when none is close."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint such as "; did you mean 'schnet'?", else the list of what there is."""
     known = list(known)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else f"; there is: {', '.join(map(str, known))}"
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; there is: {', '.join(map(str, known[:MOST]))}{', …' if len(known) > MOST else ''}"
 
 
 def unknown(what: str, word: str, known: Iterable[str], error: type[OnekcalError] = InputError) -> NoReturn:

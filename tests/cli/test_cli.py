@@ -113,3 +113,14 @@ def test_doctor_says_what_is_missing_and_how_to_get_it() -> None:
     for row in rows.values():
         if row["state"] == "absent" and row["part"] not in ("GPU", "mirror"):
             assert "pip install" in row["detail"]
+
+
+def test_label_delivers_what_it_can_and_the_doctor_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "a.smi").write_text("O water\n[Na+].[Cl-] salt\nCC#N acetonitrile\n")
+    done = onekcal("label", "a.smi", "a.h5", "--forces", "--workers", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "2 molecules with gfn2" in done.stdout
+    assert "a.smi, line 2" in done.stderr
+    report = json.loads(onekcal("data", "check", "a.h5", "--json", cwd=tmp_path).stdout)
+    assert not report["failed"]
+    assert {"gfn2", "gfn2_forces"} <= {finding["what"] for finding in report["findings"]}

@@ -23,7 +23,7 @@ LEVELS = {"gfn2": "gfn2-xtb", "b3lyp": "b3lyp/6-31g df"}
 
 
 def molecules(name: str) -> Source:
-    """1,300 relaxed molecules."""
+    """1,042 relaxed molecules."""
     card = _card(name, "small molecules, GFN2-xTB relaxed", "random (80 / 10 / 10)")
     return Source(card, read_mirror=lambda folder: _read(folder / "mini.npz", card, frames=False))
 
@@ -45,7 +45,7 @@ def _card(name: str, title: str, splits: str) -> Card:
     )
 
 
-COUNT = 1382
+COUNT = 1042
 """Molecules in mini.npz; a test compares."""
 
 

@@ -1,0 +1,244 @@
+"""What a reader found, and how it becomes a `Dataset`: checked, converted, labels complete. Units are converted here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+import torch
+
+from onekcal.data.dataset import Column, Dataset
+from onekcal.energies import At, Kind
+from onekcal.errors import InputError, unknown
+from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.units import LENGTH, energy_factor, force_factor, length_factor
+
+BONDED = (0.7, 1.5)
+"""Where the distance to the nearest neighbour, over the sum of the covalent radii, has its median in molecules."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the caller says about a file. `None` leaves it to the file, and then to kcal/mol, Å and totals.
+
+    `energy_key` and `forces_key` name the labels; `None` means that only geometries are wanted.
+    """
+
+    energy: str | None = None
+    length: str | None = None
+    forces: str | None = None  # energy / length when nothing is said
+    level: str = ""
+    kind: Kind | None = None
+    energy_key: str | None = "energy"
+    forces_key: str | None = "forces"
+    trust_lengths: bool = False  # read it though distances are not those of molecules
+
+    def __post_init__(self) -> None:
+        """A wrong unit is refused before anything is read."""
+        if self.energy is not None:
+            energy_factor(self.energy)
+        if self.forces is not None:
+            force_factor(self.forces)
+        if self.kind is not None and self.kind not in get_args(Kind):
+            unknown("kind of energy", self.kind, get_args(Kind))
+        length_factor(self.length_unit)
+
+    @property
+    def length_unit(self) -> str:
+        return self.length or "angstrom"
+
+    @property
+    def scale(self) -> float:
+        """Å in one of the file's lengths."""
+        return length_factor(self.length_unit)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that cannot be used, in one line that begins with the file and the line or molecule."""
+
+    place: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.what}"
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a file itself says about its energies; "" where it says nothing."""
+
+    unit: str = ""
+    kind: str = ""
+    at: str = ""
+    level: str = ""
+
+
+NOTHING = Meaning()
+
+
+@dataclass
+class Record:
+    """One molecule as found: positions in Å, energy and forces still in the file's unit."""
+
+    place: str
+    numbers: np.ndarray  # (n,)
+    positions: np.ndarray  # (n, 3) Å
+    name: str = ""
+    charge: int = 0
+    spin: int = 0
+    energy: float | None = None
+    forces: np.ndarray | None = None  # (n, 3)
+    meaning: Meaning = NOTHING
+
+
+Found = tuple[list[Record], list[Problem]]
+
+
+def meaning_of(info: dict[str, str]) -> Meaning:
+    """The words `write` puts beside an energy: energy_unit, kind, at, level."""
+    if not ({"energy_unit", "kind", "at", "level"} & info.keys()):
+        return NOTHING
+    return Meaning(info.get("energy_unit", ""), info.get("kind", ""), info.get("at", ""), info.get("level", ""))
+
+
+def whole(info: dict[str, str], key: str) -> int:
+    """A whole number that may be written 1, +1 or 1.0; 0 where it is absent."""
+    try:
+        value = float(info.get(key, 0))
+    except ValueError:
+        value = float("nan")
+    if value != round(value) if np.isfinite(value) else True:
+        raise InputError(f"`{key}` must be a whole number, got {info[key]!r}")
+    return int(value)
+
+
+def lost_label(keys: set[str], wanted: str | None, word: str, keyword: str, where: str) -> None:
+    """Refuse a file whose labels stand under another key than the one asked for, instead of losing them silently."""
+    if wanted is None:
+        return
+    others = sorted(key for key in keys if word in key.lower())
+    if others:
+        raise InputError(f"{where} has no {wanted!r} but announces {', '.join(others)}; say which is meant "
+                         f"({keyword}={others[0]!r}), or {keyword}=None for none")
+    if wanted != Told.__dataclass_fields__[keyword].default:
+        raise InputError(f"{where} has no {wanted!r} ({keyword}); there is nothing like it")
+
+
+def dataset_of(found: Found, told: Told, where: str) -> tuple[Dataset | None, list[Problem]]:
+    """Sound molecules with complete labels; the others join the problems."""
+    records, problems = found
+    for label, key in (("energy", told.energy_key), ("forces", told.forces_key)):
+        some = [record for record in records if getattr(record, label) is not None]
+        if some and len(some) < len(records):
+            problems = problems + [Problem(r.place, f"has no {key!r} while others do; complete or remove it")
+                                   for r in records if getattr(r, label) is None]
+            records = some
+    if not records:
+        return None, problems
+    molecules = _molecules(records)
+    bad = unsound(molecules)
+    if bad:
+        problems = problems + [Problem(records[m].place, what) for m, what in bad.items()]
+        records = [record for m, record in enumerate(records) if m not in bad]
+        if not records:
+            return None, problems
+        molecules = _molecules(records)
+    check_lengths(molecules, told, where)
+    return Dataset(molecules, _columns(records, told, where)), problems
+
+
+def _molecules(records: list[Record]) -> Molecules:
+    offsets = np.zeros(len(records) + 1, dtype=np.int64)
+    np.cumsum([len(record.numbers) for record in records], out=offsets[1:])
+    return Molecules(
+        torch.from_numpy(np.concatenate([record.numbers for record in records]).astype(np.int64)),
+        torch.from_numpy(np.concatenate([record.positions for record in records])),
+        torch.from_numpy(offsets),
+        torch.tensor([record.charge for record in records]),
+        torch.tensor([record.spin for record in records]),
+        np.array([record.name for record in records]),
+    )
+
+
+def unsound(molecules: Molecules, budget: int = 4_000_000) -> dict[int, str]:
+    """What is wrong with which molecule: no element, not finite, two atoms on one point. `budget` distances at once."""
+    out: dict[int, str] = {}
+    strange = (molecules.numbers < 1) | (molecules.numbers >= len(SYMBOLS))
+    for atom in strange.nonzero().flatten().tolist():
+        out.setdefault(int(molecules.owner[atom]), f"no element has nuclear charge {int(molecules.numbers[atom])}")
+    sizes = molecules.sizes
+    for size in sizes.unique().tolist():  # like sizes together, so that one large molecule does not pad all others
+        for rows in (sizes == size).nonzero().flatten().split(max(1, budget // size**2)):
+            part = molecules[rows]
+            for line in part.check():
+                k = int(line.split(maxsplit=2)[1])
+                out.setdefault(int(rows[k]), line.removeprefix(f"molecule {k} ({str(part.names[k])!r}): "))
+    return dict(sorted(out.items()))
+
+
+def check_lengths(molecules: Molecules, told: Told, where: str, sample: int = 300) -> None:
+    """Refuse a file whose neighbours are too near or too far for the unit said; diatomics may be stretched scans."""
+    from ase.data import covalent_radii
+
+    rows = (molecules.sizes > 2).nonzero().flatten()[:sample]
+    if told.trust_lengths or not len(rows):
+        return
+    nearest = []
+    for molecule in molecules[rows]:
+        radii = torch.from_numpy(covalent_radii[molecule.numbers.numpy()])
+        apart = torch.cdist(molecule.positions, molecule.positions).fill_diagonal_(torch.inf)
+        nearest.append((apart / (radii[:, None] + radii)).min(1).values)
+    typical = float(torch.cat(nearest).median())
+    if BONDED[0] < typical < BONDED[1]:
+        return
+    fitting = [unit for unit, factor in LENGTH.items() if BONDED[0] < typical / told.scale * factor < BONDED[1]]
+    hint = f"the lengths are probably in {fitting[0]} (length={fitting[0]!r})" if fitting else "no unit explains it"
+    raise InputError(f"{where}: atoms are typically {typical:.2f} bond lengths from their nearest neighbour when lengths "
+                     f"are read as {told.length_unit}, expected about 1; {hint}; trust_lengths=True reads it as it is")
+
+
+# --- labels ----------------------------------------------------------------------------------------------------------
+
+
+def _columns(records: list[Record], told: Told, where: str) -> dict[str, Column]:
+    meanings = {record.meaning for record in records}
+    if len(meanings) > 1:
+        first, other = sorted(meanings, key=str)[:2]
+        raise InputError(f"{where}: the molecules' energies differ in meaning ({first} and {other}); split the file")
+    meaning = meanings.pop()
+    energies = forces = None
+    if records[0].energy is not None:
+        energies = np.array([record.energy for record in records], dtype=np.float64)
+    if records[0].forces is not None:
+        forces = np.concatenate([record.forces for record in records if record.forces is not None])
+    return columns_of(energies, forces, told, meaning, where)
+
+
+def columns_of(
+    energies: np.ndarray | None, forces: np.ndarray | None, told: Told, meaning: Meaning, where: str
+) -> dict[str, Column]:
+    """Energies (M,) and forces (A, 3) of a file as columns, in kcal/mol and kcal/mol/Å; notes say how the unit is known."""
+    if told.energy and meaning.unit and energy_factor(told.energy) != energy_factor(meaning.unit):
+        raise InputError(f"{where} says its energies are in {meaning.unit}, not in {told.energy}; leave `energy` out")
+    if told.kind and meaning.kind and told.kind != meaning.kind:
+        raise InputError(f"{where} says its energies are of kind {meaning.kind!r}, not {told.kind!r}; leave `kind` out")
+    if meaning.kind and meaning.kind not in get_args(Kind):
+        unknown(f"kind of energy in {where}:", meaning.kind, get_args(Kind))
+    if meaning.at and meaning.at not in get_args(At):
+        unknown(f"temperature of the energies in {where}:", meaning.at, get_args(At))
+    unit = meaning.unit or told.energy or "kcal/mol"
+    known = "stated by the file" if meaning.unit else "as told" if told.energy else "assumed, nothing is said"
+    level, kind = told.level or meaning.level, told.kind or meaning.kind or "total"
+    columns: dict[str, Column] = {}
+    if energies is not None:
+        values = torch.from_numpy(np.ascontiguousarray(energies, dtype=np.float64)) * energy_factor(unit)
+        columns["energy"] = Column(values, level=level, kind=kind, at=meaning.at or "electronic",  # type: ignore[arg-type]
+                                   note=f"in {unit}: {known}")
+    if forces is not None:
+        force_unit = told.forces or f"{unit}/{told.length_unit}"
+        pull = torch.from_numpy(np.ascontiguousarray(forces, dtype=np.float64)) * force_factor(force_unit)
+        known = "as told" if told.forces else "energy / length of the file"
+        columns["energy_forces"] = Column(pull, "forces", level, unit="kcal/mol/Å", note=f"in {force_unit}: {known}")
+    return columns

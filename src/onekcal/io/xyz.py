@@ -1,0 +1,225 @@
+"""xyz and extended xyz: many frames, mixed line endings, `1.2*^-6` numbers, extra columns, labels under any key.
+
+A broken frame costs itself: reading goes on at the next line that is a count followed by that many atoms.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from onekcal.errors import InputError
+from onekcal.io.found import Found, Problem, Record, Told, lost_label, meaning_of, whole
+from onekcal.molecules import charge_of
+
+PAIR = re.compile(r"""([A-Za-z_][\w.\-]*)\s*=\s*("(?:[^"\\]|\\.)*"|'[^']*'|\{[^}]*\}|\[[^\]]*\]|[^\s"'{\[]\S*)""")
+"""key=value, key="many words", key={1 2 3}."""
+PROPERTY = re.compile(r"([^:\s]+):([RISL]):(\d+)")
+OWN = {"properties", "lattice", "pbc", "name", "charge", "spin", "multiplicity", "energy_unit"}
+"""Keys that make a comment an extended one."""
+
+element = lru_cache(maxsize=256)(charge_of)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where an atom line keeps what."""
+
+    species: int = 0
+    pos: int = 1
+    forces: int | None = None
+    width: int = 4
+    others: tuple[str, ...] = ()  # arrays that are called forces but not by the key asked for
+
+
+@dataclass
+class _Seen:
+    """What the comments of a whole file announce."""
+
+    energies: set[str] = field(default_factory=set)
+    forces: set[str] = field(default_factory=set)
+    periodic: int = 0
+
+
+def read_xyz(text: str, told: Told, where: str) -> Found:
+    """All frames of a text."""
+    seen = _Seen()
+    records: list[Record] = []
+    problems: list[Problem] = []
+    lines = text.split("\n")
+    for k, (at, count, broken) in enumerate(_frames(lines), 1):
+        place = f"{where}, molecule {k} (line {at + 1})"
+        try:
+            if broken:
+                raise InputError(broken)
+            records.append(_record(lines, at, count, told, place, seen))
+        except InputError as problem:
+            problems.append(Problem(place, str(problem)))
+    if records and all(record.energy is None for record in records):
+        lost_label(seen.energies, told.energy_key, "energ", "energy_key", where)
+    if records and all(record.forces is None for record in records):
+        lost_label(seen.forces, told.forces_key, "force", "forces_key", where)
+    if seen.periodic:
+        warnings.warn(f"{where}: the Lattice of {seen.periodic:,} of {len(records):,} frames is ignored; every frame is read "
+                      "as an isolated molecule", stacklevel=4)
+    return records, problems
+
+
+# --- where frames are ------------------------------------------------------------------------------------------------
+
+
+def _frames(lines: list[str]) -> Iterator[tuple[int, int, str]]:
+    """(line of the count, atoms, what is broken) of every frame."""
+    at, end = 0, len(lines)
+    while at < end:
+        word = lines[at].strip()
+        if not word:
+            at += 1
+            continue
+        count = int(word) if word.isdigit() else 0
+        after = at + 2 + count
+        if count < 1:
+            broken = f"expected the number of atoms, got {word!r}"
+        elif after > end or not lines[after - 1].strip():
+            there = next((k for k in range(at + 2, min(after, end)) if not lines[k].strip()), end)
+            broken = f"expected {count} lines of `symbol x y z`, line {there + 1} has none"
+        else:
+            more = after < end and _is_atom(lines[after])
+            broken = f"line {at + 1} says {count} atoms but more follow, line {after + 1}" if more else ""
+            if not more and any(lines[k].strip().isdigit() for k in range(at + 2, after)):
+                there = next(k for k in range(at + 2, after) if lines[k].strip().isdigit())
+                broken = f"expected {count} lines of `symbol x y z`, line {there + 1} has none"
+        yield at, count, broken
+        at = _next_frame(lines, at + 1) if broken else after
+
+
+def _next_frame(lines: list[str], at: int) -> int:
+    """The next line that is a count, then a comment, then that many atoms; the end where there is none."""
+    for k in range(at, len(lines)):
+        word = lines[k].strip()
+        if word.isdigit() and int(word) > 0 and k + 1 < len(lines) and not _is_atom(lines[k + 1]):
+            rows = lines[k + 2 : k + 2 + int(word)]
+            if len(rows) == int(word) and all(_is_atom(row) for row in rows):
+                return k
+    return len(lines)
+
+
+def _is_atom(line: str) -> bool:
+    """Does a line look like `symbol x y z`?"""
+    words = line.split()
+    if len(words) < 4 or not (words[0].isdigit() or words[0].isalpha()):
+        return False
+    try:
+        [_number(word) for word in words[1:4]]
+        return True
+    except ValueError:
+        return False
+
+
+# --- one frame -------------------------------------------------------------------------------------------------------
+
+
+def _record(lines: list[str], at: int, count: int, told: Told, place: str, seen: _Seen) -> Record:
+    comment = lines[at + 1].strip()
+    info = comment_pairs(comment, told.energy_key) if "=" in comment else {}
+    layout = _layout(info.get("Properties", ""), told.forces_key)
+    rows = [line.split() for line in lines[at + 2 : at + 2 + count]]
+    numbers = np.array([element(row[layout.species]) if row else 0 for row in rows], dtype=np.int64)
+    positions = _columns(rows, layout.pos, layout, at + 3) * told.scale
+    record = Record(place, numbers, positions, comment)
+    if info:
+        record.name, record.charge = info.get("name", ""), whole(info, "charge")
+        record.spin = whole(info, "multiplicity") - 1 if "multiplicity" in info else whole(info, "spin")
+        record.meaning = meaning_of(info)
+        record.energy = _energy(info, told.energy_key)
+        seen.energies.update(key for key in info if "energ" in key.lower() and key != "energy_unit")
+        seen.periodic += "Lattice" in info and not _isolated(info.get("pbc", "T"))
+    if layout.forces is not None:
+        record.forces = _columns(rows, layout.forces, layout, at + 3)
+        if not np.isfinite(record.forces).all():
+            raise InputError(f"a force under {told.forces_key!r} is not a finite number")
+    seen.forces.update(layout.others)
+    return record
+
+
+def comment_pairs(text: str, energy_key: str | None) -> dict[str, str]:
+    """The key=value pairs of an extended comment; none where the text is a plain one (a SMILES has = in it, too)."""
+    if text.count('"') % 2 and re.search(r'=\s*"', text):
+        raise InputError(f"the comment line has an open quote: {text!r}")
+    pairs = {key: _unquoted(value) for key, value in PAIR.findall(text)}
+    if not any(key.lower() in OWN or key == energy_key or "energ" in key.lower() for key in pairs):
+        return {}
+    return pairs
+
+
+def _unquoted(value: str) -> str:
+    if value[0] == '"' and value[-1] == '"' and len(value) > 1:
+        return re.sub(r"\\(.)", r"\1", value[1:-1])
+    return value[1:-1] if value[0] in "'{[" and len(value) > 1 else value
+
+
+def _isolated(pbc: str) -> bool:
+    return not any(word in "Tt1" or word.lower() == "true" for word in re.split(r"[\s,]+", pbc.strip()) if word)
+
+
+def _energy(info: dict[str, str], key: str | None) -> float | None:
+    if key is None or key not in info:
+        return None
+    try:
+        value = _number(info[key])
+    except ValueError:
+        raise InputError(f"{key!r} must be a number, got {info[key]!r}") from None
+    if not np.isfinite(value):
+        raise InputError(f"{key!r} is {info[key]!r}, not a finite number")
+    return value
+
+
+@lru_cache(maxsize=64)
+def _layout(properties: str, forces_key: str | None) -> Layout:
+    if not properties:
+        return Layout()
+    places: dict[str, tuple[int, int]] = {}
+    start = 0
+    for name, _, width in PROPERTY.findall(properties):
+        places[name] = (start, int(width))
+        start += int(width)
+    species = next((places[key] for key in ("species", "Z", "numbers") if key in places), None)
+    if species is None or places.get("pos", (0, 0))[1] != 3:
+        raise InputError(f"Properties must name species (or Z) and pos with 3 columns, got {properties!r}")
+    forces = places.get(forces_key) if forces_key else None
+    if forces is not None and forces[1] != 3:
+        raise InputError(f"{forces_key!r} must have 3 columns, got {forces[1]}")
+    others = tuple(key for key, (_, width) in places.items() if "force" in key.lower() and width == 3)
+    return Layout(species[0], places["pos"][0], None if forces is None else forces[0], start, others)
+
+
+def _columns(rows: list[list[str]], start: int, layout: Layout, line: int) -> np.ndarray:
+    """(n, 3) numbers of the three columns from `start`; every atom line must be as wide as announced."""
+    a, b, c = start, start + 1, start + 2
+    try:
+        out = np.array([[float(row[a]), float(row[b]), float(row[c])] for row in rows])
+        if min(map(len, rows)) >= layout.width:
+            return out
+    except (ValueError, IndexError):
+        out = np.empty((len(rows), 3))
+    for k, row in enumerate(rows):
+        if len(row) < layout.width:
+            raise InputError(f"line {line + k}: expected {layout.width} columns, got {len(row)}")
+        try:
+            out[k] = [_number(word) for word in row[a : c + 1]]
+        except ValueError:
+            raise InputError(f"line {line + k}: expected 3 numbers, got {' '.join(row[a : c + 1])!r}") from None
+    return out
+
+
+def _number(word: str) -> float:
+    """A number, also as Mathematica (1.2*^-6) and Fortran (1.2D-6) write it."""
+    try:
+        return float(word)
+    except ValueError:
+        return float(word.replace("*^", "e").replace("D", "e").replace("d", "e"))
