@@ -81,11 +81,11 @@ class Molecules:
     @classmethod
     def padded(cls, numbers: Any, positions: Any, name: Sequence[str] | None = None) -> Molecules:
         """From arrays (M, n) and (M, n, 3) Å padded with nuclear charge 0."""
-        z = torch.from_numpy(np.array(numbers, dtype=np.int64))
+        z = torch.from_numpy(np.asarray(numbers).astype(np.int64))
         present = z > 0  # (M, n)
         offsets = torch.zeros(len(z) + 1, dtype=torch.int64)
         offsets[1:] = present.sum(1).cumsum(0)
-        r = torch.from_numpy(np.array(positions, dtype=np.float64))
+        r = torch.from_numpy(np.asarray(positions).astype(np.float64))
         return cls(z[present], r[present], offsets, name=None if name is None else np.asarray(name))
 
     @classmethod
