@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -56,7 +57,16 @@ def main() -> None:
 
 
 def _print_json(content: Any) -> None:
-    print(json.dumps(content, indent=1, allow_nan=True))
+    """JSON has no NaN and no infinity: what is not finite becomes null."""
+    print(json.dumps(_finite(content), indent=1, allow_nan=False))
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 # --- experiments ---------------------------------------------------------------------------------------------------
@@ -120,7 +130,7 @@ def predict(
     as_csv: Csv = False,
     as_json: Json = False,
 ) -> None:
-    """Atomization energies of molecules, with their interval."""
+    """Atomization energies of molecules, with their interval. SMILES are given a GFN2-xTB geometry first."""
     from onekcal.predict import predict_inputs
     from onekcal.show import study
 

@@ -46,8 +46,13 @@ def evaluate(path: Path, data: Dataset) -> dict[str, Any]:
     return found
 
 
-def predict_molecules(artefact: Artefact, molecules: Molecules, source: str, nominal: float = 0.9) -> list[Answer]:
-    """One answer a molecule. A lone atom is 0 by definition; elements never seen are refused."""
+def predict_molecules(
+    artefact: Artefact, molecules: Molecules, source: str, relax: bool = False, nominal: float = 0.9
+) -> list[Answer]:
+    """One answer a molecule. A lone atom is 0 by definition; elements never seen are refused.
+
+    `relax` moves each molecule to its nearest GFN2-xTB minimum first.
+    """
     scores = artefact.calibration.get("data")
     half = Conformal(scores).radius(nominal) if scores is not None else math.inf
     answers = []
@@ -55,7 +60,7 @@ def predict_molecules(artefact: Artefact, molecules: Molecules, source: str, nom
         label = str(molecule.names[0]) or (f"{source} #{m + 1}" if len(molecules) > 1 else source)
         formula = molecule.formulas[0]
         try:
-            energy = _energy(artefact, molecule)
+            energy = _energy(artefact, molecule, relax)
             if len(molecule.numbers) == 1:
                 answers.append(Answer(label, formula, 0.0, 0.0, 0.0, artefact.level))
                 continue
@@ -65,7 +70,7 @@ def predict_molecules(artefact: Artefact, molecules: Molecules, source: str, nom
     return answers
 
 
-def _energy(artefact: Artefact, molecule: Molecules) -> float:
+def _energy(artefact: Artefact, molecule: Molecules, relax: bool) -> float:
     if problems := molecule.check():
         raise InputError(problems[0])
     strange = [SYMBOLS[z] for z in molecule.elements if z not in artefact.elements]
@@ -75,12 +80,19 @@ def _energy(artefact: Artefact, molecule: Molecules) -> float:
     if int(molecule.charges[0]) or int(molecule.spins[0]):
         raise InputError(f"the model knows neutral closed-shell molecules; this one has charge "
                          f"{int(molecule.charges[0])} and {int(molecule.spins[0])} unpaired electrons")
+    if relax and len(molecule.numbers) > 1:
+        from onekcal.labels.relax import relax as relaxed
+
+        molecule = relaxed(molecule).molecule
     with torch.no_grad():
         return float(artefact.model.energies(molecule)[0])
 
 
 def predict_inputs(inputs: Iterable[str], model: Path) -> list[Answer]:
-    """Answers for SMILES and files, in order; one that cannot be read does not stop the others."""
+    """Answers for SMILES and files, in order; one that cannot be read does not stop the others.
+
+    A force-field geometry made from SMILES is no geometry the models here were fitted to: it is relaxed with GFN2-xTB.
+    """
     from onekcal.io import read_all
 
     artefact = load_model(model)
@@ -94,6 +106,7 @@ def predict_inputs(inputs: Iterable[str], model: Path) -> list[Answer]:
             answers.append(Answer(text, problem=str(problem)))
             continue
         if dataset is not None and len(dataset):
-            answers += predict_molecules(artefact, dataset.molecules, text)
+            drawn = not Path(text).is_file() or Path(text).suffix.lower() in (".smi", ".smiles", ".csv")
+            answers += predict_molecules(artefact, dataset.molecules, text, relax=drawn)
         answers += [Answer(text, problem=str(problem)) for problem in problems]
     return answers

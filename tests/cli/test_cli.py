@@ -124,3 +124,23 @@ def test_label_delivers_what_it_can_and_the_doctor_reads_it(tmp_path: Path) -> N
     report = json.loads(onekcal("data", "check", "a.h5", "--json", cwd=tmp_path).stdout)
     assert not report["failed"]
     assert {"gfn2", "gfn2_forces"} <= {finding["what"] for finding in report["findings"]}
+
+
+def test_json_is_strict_and_a_smiles_is_predicted_at_a_gfn2_geometry(trained: Path) -> None:
+    done = onekcal("predict", "CCO", "[CH3]", "--model", "runs/first", "--json", cwd=trained)
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    first, second = json.loads(done.stdout, parse_constant=refuse)
+    assert second["energy"] is None
+    label = onekcal("label", "ethanol.smi", "ethanol.h5", "--relax", "--workers", "1", cwd=trained)
+    assert label.returncode != 0  # the file is not there yet
+    (trained / "ethanol.smi").write_text("CCO\n")
+    assert onekcal("label", "ethanol.smi", "ethanol.h5", "--relax", "--workers", "1", cwd=trained).returncode == 0
+    from onekcal.data import store
+    from onekcal.predict import load_model
+
+    relaxed = store.read(trained / "ethanol.h5").dataset.molecules
+    energy = float(load_model(trained / "runs/first").model.energies(relaxed)[0])
+    assert abs(first["energy"] - energy) < 0.05  # the same minimum; ETKDG starts it from the same conformer
