@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from rdkit import Chem
+from rdkit.Chem import rdDepictor, rdDistGeom
 
 import onekcal
 from conftest import wobbly
 from onekcal.data.dataset import Column, Dataset
+from onekcal.energies import At, Kind
 from onekcal.errors import InputError
 from onekcal.io import read, read_all, write
 from onekcal.molecules import Molecules
@@ -81,26 +86,35 @@ def test_a_table_of_smiles_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["xyz", "extxyz", "npz"])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(numbers=st.lists(st.sampled_from([1, 6, 7, 8, 9, 16]), min_size=1, max_size=6), seed=st.integers(0, 2**31))
-def test_what_is_written_is_read_back(tmp_path: Path, ending: str, numbers: list[int], seed: int) -> None:
+@given(numbers=st.lists(st.sampled_from([1, 6, 7, 8, 9, 16]), min_size=1, max_size=6), seed=st.integers(0, 2**31),
+       name=st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]) | st.just(" "), max_size=12))
+@example(numbers=[1], seed=0, name="C=C")
+@example(numbers=[1], seed=0, name='a="b')
+@example(numbers=[1], seed=0, name="back\\slash \\")
+def test_what_is_written_is_read_back(tmp_path: Path, ending: str, numbers: list[int], seed: int, name: str) -> None:
+    if ending == "xyz" and "=" in name and name != "C=C":
+        name = ""  # a plain comment can be taken for an extended one
     rng = np.random.default_rng(seed)
     places = np.arange(len(numbers))[:, None] * [1.1, 0, 0] + rng.uniform(-0.2, 0.2, (len(numbers), 3))
-    first = Molecules.one(numbers, places, name="a b")
+    first = Molecules.one(numbers, places, name=name)
     molecules = Molecules.concatenate([first, Molecules.one([8], [[0, 0, 0]], charge=-1, spin=1, name="x")])
+    meaning = {"level": 'b3lyp/6-31g(2df,p) "d"', "kind": rng.choice(get_args(Kind)), "at": rng.choice(get_args(At))}
     columns = {
-        "energy": Column(torch.tensor(rng.normal(-500, 100, 2)), level="b3lyp/6-31g", kind="total"),
+        "energy": Column(torch.tensor(rng.normal(-500, 100, 2)), **meaning),
         "energy_forces": Column(torch.tensor(rng.normal(0, 10, (len(molecules.numbers), 3))), "forces"),
     }
     path = tmp_path / f"a.{ending}"
     write(path, Dataset(molecules, columns))
-    back = read(path)
+    back = read(path, trust_lengths=True)  # the atoms of the test stand closer than bonds
     assert torch.equal(back.molecules.numbers, molecules.numbers)
     assert torch.allclose(back.molecules.positions, molecules.positions, atol=1e-9)
-    assert list(back.molecules.names) == ["a b", "x"]
+    assert [str(n) for n in back.molecules.names] == [" ".join(name.split()) if ending != "npz" else name, "x"]
     if ending != "xyz":
         assert torch.allclose(back.columns["energy"].values, columns["energy"].values, atol=1e-9)
         assert torch.allclose(back.columns["energy_forces"].values, columns["energy_forces"].values, atol=1e-9)
+        assert back.columns["energy"].meaning == columns["energy"].meaning
         assert back.molecules.charges.tolist() == [0, -1]
+        assert back.molecules.spins.tolist() == [0, 1]
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
@@ -110,6 +124,30 @@ def test_sdf_round_trip_finds_the_bonds(tmp_path: Path) -> None:
     assert back.formulas == ["C2H4O2"]
     assert torch.allclose(back.positions, read("CC(=O)O").molecules.positions, atol=1e-4)
 
+
+def test_sdf_keeps_unnamed_molecules_energies_and_charges(tmp_path: Path) -> None:
+    molecules = Molecules.concatenate([read(smiles).molecules for smiles in ("O", "[NH4+]", "[CH3]")])
+    unnamed = replace(molecules, name=np.array(["", "", ""]))
+    energies = Column(torch.tensor([-219.0, -300.0, -289.0]), level="g4mp2", kind="formation", at="298 K")
+    write(tmp_path / "a.sdf", Dataset(unnamed, {"h": energies}))
+    back = read(tmp_path / "a.sdf")
+    assert back.molecules.formulas == ["H2O", "H4N", "CH3"]
+    assert back.molecules.charges.tolist() == [0, 1, 0]
+    assert back.molecules.spins.tolist() == [0, 0, 1]
+    assert back.columns["energy"].values.tolist() == [-219.0, -300.0, -289.0]
+    assert back.columns["energy"].meaning == energies.meaning
+
+
+def test_drawings_and_blocks_without_their_hydrogens_are_refused() -> None:
+    propane = Chem.MolFromSmiles("CCC")
+    rdDepictor.Compute2DCoords(propane)
+    with pytest.raises(InputError, match="molecule 1: a flat drawing, not a geometry"):
+        read(Chem.MolToMolBlock(propane))
+    full = Chem.AddHs(propane)
+    rdDistGeom.EmbedMolecule(full, randomSeed=0)
+    assert read(Chem.MolToMolBlock(full)).molecules.formulas == ["C3H8"]
+    with pytest.raises(InputError, match="its bonds ask for 8 more hydrogens"):
+        read(Chem.MolToMolBlock(Chem.RemoveHs(full)))
 
 def test_npz_keeps_the_meaning_of_every_column(tmp_path: Path) -> None:
     data = wobbly(5)
@@ -139,15 +177,25 @@ def test_padded_arrays_are_read_and_damaged_ones_refused(tmp_path: Path) -> None
         ("a.xyz", WATER.replace("-0.7572", "0.7572"), r"atoms 2 and 3 are 0\.000 Å"),
         ("a.xyz", WATER.replace("O 0", "Xx 0"), r"molecule 1 .*no element 'Xx'"),
         ("a.xyz", "5\nshort\nH 0 0 0\n", r"expected 5 lines of `symbol x y z`, line 4"),
+        ("a.xyz", WATER + "H 5 0 0\n", r"line 1 says 3 atoms but line 6 is one more"),
+        ("a.xyz", WATER.replace("0.1173", "1_2x"), r"line 3: expected 3 numbers"),
+        ("a.xyz", " \n\n", r"a\.xyz holds no molecule"),
         ("a.xyz", "three\n", r"expected the number of atoms, got 'three'"),
         ("a.xyz", WATER.replace("0.1173", "O.1173"), r"line 3: expected 3 numbers, got '0.0 0.0 O.1173'"),
-        ("a.extxyz", "1\nenergy=abc\nH 0 0 0\n", r"expected 1 numbers, got 'abc'"),
+        ("a.extxyz", "1\nenergy=abc\nH 0 0 0\n", r"'energy' must be a number, got 'abc'"),
+        ("a.extxyz", "1\ncharge=+half energy=1\nH 0 0 0\n", r"`charge` must be a whole number, got '\+half'"),
+        ("a.extxyz", "1\nProperties=species:S:1:pos:R:3:forces:R:3\nH 0 0 0\n", r"line 3: expected 7 columns, got 4"),
+        ("a.extxyz", "1\nProperties=species:S:1:pos:R:3:forces:R:3\nH 0 0 0 0 0 nan\n", r"a force under 'forces' is not"),
+        ("a.extxyz", "1\nProperties=name:S:1:pos:R:3\nH 0 0 0\n", r"Properties must name species"),
         ("a.extxyz", "1\nenergy=nan\nH 0 0 0\n", r"not a finite number"),
         ("a.extxyz", '1\nenergy="-1\nH 0 0 0\n', r"open quote"),
-        ("a.extxyz", "1\nenergy=-1\nH 0 0 0\n1\nnone\nH 0 0 0\n", r"molecule 2 has no 'energy' while others do"),
+        ("a.extxyz", "1\nenergy=-1\nH 0 0 0\n1\nnone\nH 0 0 0\n", r"molecule 2 \(line 4\): has no 'energy' while"),
         ("a.csv", "name,formula\na,b\n", r"expected a column named SMILES, got name, formula"),
         ("a.sdf", "nonsense\n", r"a\.sdf, molecule 1: not a mol block"),
         ("a.pdb", "ATOM", r"no format for '\.pdb'"),
+        ("a.smi", "C*\n", r"line 1: atom 2 is '\*'"),
+        ("a.smi", "C\n[U]\n", r"line 2: atom 1 is 'U'"),
+        ("a.csv", "SMILES,energy\nC,-1\nO,x\n", r"line 3: 'energy' must be a number, got 'x'"),
     ],
 )
 def test_a_broken_file_is_one_clear_line(tmp_path: Path, name: str, text: str, message: str) -> None:
@@ -163,12 +211,106 @@ def test_the_others_in_a_broken_batch_are_delivered(tmp_path: Path) -> None:
     assert data is not None
     assert len(data) == 2
     assert len(problems) == 1
-    assert "molecule 2 (line 6)" in problems[0]
+    assert "molecule 2 (line 6)" in str(problems[0])
+    assert len(read(tmp_path / "a.xyz", on_error="skip")) == 2
     data, problems = read_all(put(tmp_path, "a.smi", "CCO\nC1CC\nC.C\nC\n"))
     assert data is not None
     assert data.molecules.formulas == ["C2H6O", "CH4"]
-    assert "line 2" in problems[0]
-    assert "2 disconnected fragments" in problems[1]
+    assert "line 2" in str(problems[0])
+    assert "2 disconnected fragments" in str(problems[1])
+
+
+def test_reading_goes_on_after_a_frame_whose_count_is_wrong(tmp_path: Path) -> None:
+    for count in ("2", "4", "three", "0"):
+        for comment in ("water", "3"):  # a lone number as comment is not taken for a count
+            frame = WATER.replace("water", comment)
+            data, problems = read_all(put(tmp_path, "a.xyz", frame + count + frame[1:] + frame + frame))
+            assert data is not None
+            assert data.molecules.formulas == ["H2O"] * 3
+            assert "molecule 2 (line 6)" in str(problems[0])
+
+
+FORCED = "2\nProperties=species:S:1:pos:R:3:{forces}:R:3 {energy}=-1 {more}\nH 0 0 0 0 0 1\nH 0 0 0.74 0 0 -1\n"
+
+
+@pytest.mark.parametrize(
+    ("energy", "forces", "told", "message"),
+    [
+        ("REF_energy", "forces", {}, r"no 'energy' but announces REF_energy; .*energy_key='REF_energy'"),
+        ("energy", "REF_forces", {}, r"no 'forces' but announces REF_forces; .*forces_key='REF_forces'"),
+        ("energy", "forces", {"energy_key": "e_dft"}, r"no 'e_dft' but announces energy"),
+        ("u", "forces", {"energy_key": "e_dft"}, r"no 'e_dft' \(energy_key\); there is nothing like it"),
+    ],
+)
+def test_a_label_under_another_key_is_never_lost_silently(
+    tmp_path: Path, energy: str, forces: str, told: dict[str, str], message: str
+) -> None:
+    path = put(tmp_path, "a.extxyz", FORCED.format(energy=energy, forces=forces, more="charge=0"))
+    with pytest.raises(InputError, match=message):
+        read(path, **told)
+    assert read(path, energy_key=None, forces_key=None).columns == {}
+
+
+def test_what_a_file_says_of_its_energies_is_believed_and_not_overruled(tmp_path: Path) -> None:
+    more = ('energy_unit=eV kind=atomization at="0 K" level="pbe/def2-svp" charge=1.0 multiplicity=2 pbc="F F F" '
+            'Lattice="9 0 0 0 9 0 0 0 9"')
+    path = put(tmp_path, "a.extxyz", FORCED.format(energy="energy", forces="forces", more=more))
+    data = read(path)
+    assert data.columns["energy"].meaning == "atomization energy, pbe/def2-svp, 0 K, kcal/mol"
+    assert float(data.columns["energy"].values[0]) == pytest.approx(-EV)
+    assert float(data.columns["energy_forces"].values[0, 2]) == pytest.approx(EV)
+    assert (int(data.molecules.charges[0]), int(data.molecules.spins[0])) == (1, 1)
+    assert data.columns["energy"].note == "in eV: stated by the file"
+    with pytest.raises(InputError, match="says its energies are in eV, not in hartree"):
+        read(path, energy="hartree")
+    with pytest.raises(InputError, match="of kind 'atomization', not 'total'"):
+        read(path, kind="total")
+
+
+def test_a_lattice_is_ignored_aloud(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.extxyz", '1\nLattice="9 0 0 0 9 0 0 0 9"\nHe 0 0 0\n')
+    with pytest.warns(UserWarning, match="Lattice of 1 of 1 frames is ignored"):
+        assert len(read(path)) == 1
+
+
+def test_the_text_of_a_file_and_a_stated_format_are_read(tmp_path: Path) -> None:
+    assert read(WATER + WATER).molecules.formulas == ["H2O"] * 2
+    assert read("CCO\nC").molecules.formulas == ["C2H6O", "CH4"]
+    assert read(put(tmp_path, "water.dat", WATER), format="xyz").molecules.formulas == ["H2O"]
+    write(tmp_path / "copy.dat", read(WATER), format="extxyz")
+    assert list(read(tmp_path / "copy.dat", format="extxyz").molecules.names) == ["water"]
+    with pytest.raises(InputError, match="no format 'xzy'; did you mean 'xyz'"):
+        read(WATER, format="xzy")
+    with pytest.raises(InputError, match="no SMILES|neither a file that exists nor a SMILES"):
+        read("Q" * 300)  # longer than any file name
+
+
+def test_energies_of_a_table_are_read(tmp_path: Path) -> None:
+    data = read(put(tmp_path, "a.csv", "SMILES;energy;name\nC;-1;methane\nO;-2;water\n"), energy="eV", kind="formation")
+    assert data.columns["energy"].values.tolist() == pytest.approx([-EV, -2 * EV])
+    assert list(data.molecules.names) == ["methane", "water"]
+
+
+def test_bad_rows_of_arrays_are_named_and_the_others_delivered(tmp_path: Path) -> None:
+    z, r = (part.numpy() for part in wobbly(6).molecules.pad())
+    r[2, 1], r[4, 0] = r[2, 0], np.nan
+    z[5, 0] = 120
+    np.savez(tmp_path / "a.npz", nuclear_charges=z, coords=r, energies=np.arange(6.0), forces=0 * r)
+    data, problems = read_all(tmp_path / "a.npz")
+    assert data is not None
+    assert data.columns["energy"].values.tolist() == [0.0, 1.0, 3.0]
+    assert [str(p).partition("a.npz, ")[2][:10] for p in problems] == ["molecule 3", "molecule 5", "molecule 6"]
+    np.savez(tmp_path / "a.npz", Z=z, R=r, E_dft=np.arange(6.0), energy_dft=np.arange(6.0))
+    with pytest.raises(InputError, match="announces energy_dft"):
+        read(tmp_path / "a.npz")
+    np.savez(tmp_path / "a.npz", Z=z[:5], R=r, E=np.arange(6.0))
+    with pytest.raises(InputError, match=r"a\.npz: expected positions \(M, n, 3\) and charges"):
+        read(tmp_path / "a.npz")
+
+
+def test_a_stretched_diatomic_is_no_wrong_unit(tmp_path: Path) -> None:
+    scan = "".join(f"2\n{d}\nH 0 0 0\nH 0 0 {d}\n" for d in (1.5, 2.5, 4.0))
+    assert len(read(put(tmp_path, "scan.xyz", scan))) == 3
 
 
 def test_lengths_in_the_wrong_unit_are_noticed(tmp_path: Path) -> None:
@@ -178,7 +320,7 @@ def test_lengths_in_the_wrong_unit_are_noticed(tmp_path: Path) -> None:
         read(tmp_path / "bohr.xyz")
     assert len(read(tmp_path / "bohr.xyz", length="bohr")) == 8
     write(tmp_path / "right.xyz", data.molecules)
-    with pytest.raises(InputError, match="another unit"):
+    with pytest.raises(InputError, match="probably in angstrom"):
         read(tmp_path / "right.xyz", length="bohr")
 
 
@@ -195,6 +337,8 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     strange = Molecules.one(["H", "H", "H"], [[0, 0, 0], [0, 0, 9], [0, 9, 0]])
     with pytest.raises(InputError, match="bonds cannot be told"):
         write(tmp_path / "a.sdf", strange)
+    with pytest.raises(InputError, match="no folder"):
+        write(tmp_path / "nowhere" / "a.xyz", strange)
     with pytest.raises(InputError, match="format to write"):
         write(tmp_path / "a.pdb", strange)
     assert list(tmp_path.iterdir()) == []

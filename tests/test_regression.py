@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
@@ -12,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from conftest import wobbly
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.coulomb import coulomb_matrix, sorted_eigenvalues
+from onekcal.models import regression
 from onekcal.models.regression import Regression
 
 
@@ -51,9 +53,12 @@ def test_a_larger_molecule_than_any_in_training_is_refused_by_name() -> None:
         ({"estimator": "svm"}, "no estimator 'svm'"),
         ({"estimator": "krr", "alfa": 1}, "did you mean 'alpha'"),
         ({"estimator": "krr", "search": {"gama": [1]}}, "did you mean 'gamma'"),
+        ({"estimator": "krr", "search": {"features": ["coulomb"]}}, "krr has no 'features'"),
+        ({"estimator": "krr", "search": {"alpha": 1.0}}, "alpha takes a list of values to try, got 1.0"),
+        ({"features": "random_coulomb", "orderings": 0}, "`orderings` must be at least 1, got 0"),
     ],
 )
-def test_a_mistyped_setting_is_met_with_the_nearest(settings: dict, message: str) -> None:
+def test_a_setting_that_cannot_be_meant_is_refused_with_a_hint(settings: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Regression(**settings)
 
@@ -71,3 +76,57 @@ def test_more_orderings_give_a_steadier_prediction() -> None:
         return float((answers[0] - answers[1]).abs().mean())
 
     assert spread(16) < 0.8 * spread(1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"alpha": "x"}, "on 24 molecules: The 'alpha' parameter of KernelRidge must be"),
+        ({"estimator": "knn", "n_neighbors": 50}, "n_neighbors = 50, n_samples_fit = 24"),
+        ({"search": {"alpha": [1.0]}, "folds": 50}, "n_splits=50 greater than the number of samples: n_samples=24"),
+    ],
+)
+def test_a_value_the_estimator_cannot_use_is_an_error_of_the_experiment(settings: dict, message: str) -> None:
+    train = wobbly(24, seed=1)
+    with pytest.raises(ConfigError, match=message):
+        Regression(**settings).fit(train, train[:0])
+
+
+def test_an_unfitted_regression_says_so() -> None:
+    with pytest.raises(InputError, match="not fitted yet"):
+        Regression().energies(wobbly(4).molecules)
+
+
+def test_fitting_again_forgets_the_first_fit() -> None:
+    train = wobbly(24, seed=1)
+    small = train[train.molecules.sizes < 6]
+    again = Regression().fit(small, small[:0]).fit(train, train[:0])
+    fresh = Regression().fit(train, train[:0])
+    assert torch.equal(again.energies(train.molecules), fresh.energies(train.molecules))
+
+
+def test_predictions_do_not_depend_on_how_many_are_asked_for_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, new = wobbly(24, seed=1), wobbly(11, seed=2).molecules
+    model = Regression(gamma=0.01).fit(train, train[:0])
+    whole = model.energies(new)
+    monkeypatch.setattr(regression, "BATCH", 3)
+    assert torch.allclose(model.energies(new), whole, atol=1e-8)  # matrix products of other shapes round otherwise
+    assert model.energies(new[:0]).shape == (0,)
+
+
+def test_copies_of_a_molecule_never_stand_on_both_sides_of_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class Spy(GridSearchCV):
+        def fit(self, X: np.ndarray, y: np.ndarray) -> Spy:  # type: ignore[override]
+            seen.extend((y[a], y[b]) for a, b in self.cv)
+            return super().fit(X, y)
+
+    monkeypatch.setattr(regression, "GridSearchCV", Spy)
+    train = wobbly(24, seed=1)
+    Regression("random_coulomb", "ridge", orderings=3, search={"alpha": [1.0, 2.0]}, folds=4).fit(train, train[:0])
+    assert [len(held) for _, held in seen] == [18] * 4
+    assert all(set(fitted).isdisjoint(held) for fitted, held in seen)
+    # the control: folds drawn over copies would mix
+    mixed = KFold(4, shuffle=True, random_state=0).split(np.arange(72))
+    assert any(set(a % 24) & set(b % 24) for a, b in mixed)

@@ -1,33 +1,44 @@
 """The data doctor: what is in a data set, what is doubtful, why, and what to do about it.
 
-Every check works on the whole set at once; QM9's 130,831 molecules take seconds.
+Every check works on the whole set at once; QM9's 130,831 molecules take seconds. Molecules whose coordinates are not
+finite are reported and left out of the rest.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from onekcal.data.consistency import agreement, mistakes
 from onekcal.data.dataset import Column, Dataset
-from onekcal.data.source import TEST, TRAIN
+from onekcal.data.source import TEST, TRAIN, VALID, Stored
+from onekcal.data.twins import blocks, twins
+from onekcal.energies import FREE_ATOMS
 from onekcal.molecules import CLOSEST, SYMBOLS, Molecules
-from onekcal.units import ENERGY, LENGTH
+from onekcal.units import BOHR, ENERGY, HARTREE
 
 Level = Literal["ok", "note", "warning", "error"]
 
 BOUND = (-250.0, -5.0)
 """kcal/mol an atom: where atomization energies of molecules lie (F2 −19, H2 −55, CO −130, graphite −171)."""
+FORMATION = 60.0
+"""kcal/mol an atom: heats of formation are smaller (acetylene 14, C2 100, CF4 −45)."""
 FAR = 3.0
 """Å; an atom farther than this from every other belongs to no molecule."""
+SQUEEZED = 0.6
+"""Of the sum of the covalent radii; atoms nearer than this are not found in molecules, nor in hot trajectories."""
+IN_BOHR = (1.55, 2.3)
+"""Median distance to the nearest neighbour in the same measure when lengths are in bohr (1/0.529 = 1.9)."""
 OUTLIER = 8.0
 """Robust standard deviations of the dressed-atom residual beyond which an energy is listed."""
-BLOCK = 4096
+SAME, NEAR = 0.001, 0.01
+"""Å; every distance within this makes two geometries the same, or nearly so."""
+RARE = 10
+"""An element in fewer molecules cannot be learned."""
 
 
 @dataclass(frozen=True)
@@ -62,24 +73,30 @@ class Report:
         return [f"{f.level:8s} {f.what}: {f.detail}" + (f" → {f.remedy}" if f.remedy else "") for f in self.findings]
 
 
-def check(dataset: Dataset, splits: dict[str, Tensor] | None = None) -> Report:
-    """Look at everything."""
+def check(data: Dataset | Stored, splits: dict[str, Tensor] | None = None) -> Report:
+    """Look at everything: what there is, units, geometries, copies, splits, outliers, forces against energies."""
+    dataset = data.dataset if isinstance(data, Stored) else data
+    splits = data.splits if isinstance(data, Stored) and splits is None else splits or {}
     report = Report()
     _counts(report, dataset.molecules)
     for name, column in dataset.columns.items():
         _column(report, dataset, name, column)
-    sound = _geometry(report, dataset.molecules)
-    if sound:
-        prints = fingerprints(dataset.molecules)
-        _duplicates(report, dataset, prints)
-        for name, labels in (splits or {}).items():
-            _split(report, name, labels, prints)
-        for name, column in dataset.columns.items():
-            if column.quantity == "energy" and torch.isfinite(column.values).all():
-                _energy_outliers(report, dataset, name)
+    _free_atoms(report, dataset)
+    splits = {name: labels for name, labels in splits.items() if _fits(report, name, labels, len(dataset))}
+    keep = _finite(report, dataset.molecules)
+    names = np.array([f"{name} (row {m})" if name else f"row {m}" for m, name in enumerate(dataset.molecules.names)])
+    dataset = replace(dataset, molecules=replace(dataset.molecules, name=names))  # rows of the whole set, whatever is left
+    if not keep.all():
+        dataset, splits = dataset[keep], {name: labels[keep] for name, labels in splits.items()}
+    if len(dataset):
+        _geometry(report, dataset.molecules)
+        pairs = twins(dataset.molecules, NEAR)
+        _copies(report, dataset, pairs)
+        for name, labels in splits.items():
+            _split(report, name, labels, pairs)
         for name in dataset.columns:
-            if f"{name}_forces" in dataset.columns:
-                _forces(report, dataset, name)
+            _outliers(report, dataset, name)
+            _forces(report, dataset, name)
     return report
 
 
@@ -91,6 +108,11 @@ def _counts(report: Report, molecules: Molecules) -> None:
     elements = ", ".join(f"{SYMBOLS[z]} {int((molecules.numbers == z).sum()):,}" for z in molecules.elements)
     report.add("ok", "molecules", f"{len(molecules):,} of {int(sizes.min())} to {int(sizes.max())} atoms "
                f"({len(molecules.numbers):,} atoms: {elements})")
+    holders = (molecules.composition(molecules.elements) > 0).sum(0).tolist()
+    rare = [f"{SYMBOLS[z]} ({count})" for z, count in zip(molecules.elements, holders) if count < RARE]
+    if rare and len(molecules) > 10 * RARE:
+        report.add("note", "elements", f"{', '.join(rare)} in fewer than {RARE} molecules", "too few to learn from: drop "
+                   "those molecules, or see that they are in the training part")
     charged, open_shell = int((molecules.charges != 0).sum()), int((molecules.spins != 0).sum())
     if charged or open_shell:
         report.add("note", "electrons", f"{charged:,} charged and {open_shell:,} open-shell molecules",
@@ -98,150 +120,223 @@ def _counts(report: Report, molecules: Molecules) -> None:
 
 
 def _column(report: Report, dataset: Dataset, name: str, column: Column) -> None:
-    values = column.values
-    bad = ~torch.isfinite(values)
+    values = column.values.to(torch.float64)
+    bad = ~torch.isfinite(values).reshape(len(values), -1).all(1)
     if bad.any():
-        rows = bad.reshape(len(values), -1).any(1).nonzero().flatten()
-        report.add("error", name, f"{len(rows):,} of {len(values):,} values are missing or not finite, first in row "
-                   f"{int(rows[0])}", "remove those molecules or complete the labels; training refuses them")
-        return
-    spread = f"{float(values.min()):.2f} … {float(values.max()):.2f}, mean {float(values.mean()):.2f} {column.unit}"
-    if column.quantity != "energy":
-        report.add("ok", name, f"{column.meaning}; {spread}")
-        return
-    per_atom = values / dataset.molecules.sizes
-    typical = float(per_atom.median())
-    if column.kind == "atomization":
-        inside = BOUND[0] < typical < BOUND[1]
-        detail = f"{column.meaning}; {spread}; median {typical:.1f} kcal/mol an atom"
-        if inside:
-            report.add("ok", name, detail + ", as atomization energies are")
-        else:
-            report.add("error", name, detail + f", but atomization energies lie in {BOUND[0]:.0f} … {BOUND[1]:.0f}",
-                       _unit_guess(typical))
-    elif column.kind == "total":
-        guess = "" if typical < -300 or len(dataset.molecules) == 0 else _unit_guess(typical)
-        level: Level = "warning" if guess else "ok"
-        report.add(level, name, f"{column.meaning}; {spread}; median {typical:.0f} kcal/mol an atom", guess)
-        if not guess:
-            report.add("note", name, "totals have no common zero with predictions",
-                       "begin an experiment on them with the stage `dressed_atoms`, or import with the level's free atoms")
+        first = int(bad.nonzero()[0])
+        rows = len(dataset.molecules.owner[bad].unique()) if column.atomic else int(bad.sum())
+        row = int(dataset.molecules.owner[first]) if column.atomic else first
+        report.add("error", name, f"{rows:,} of {len(dataset):,} values are missing or not finite, first in row {row}",
+                   "remove those molecules or complete the labels; training refuses them")
+        if bad.all():
+            return
+    good = values[~bad]
+    note = f"; {column.note}" if column.note else ""
+    detail = (f"{column.meaning}; {float(good.min()):.2f} … {float(good.max()):.2f}, mean {float(good.mean()):.2f} "
+              f"{column.unit}{note}")
+    if len(good) > 2 and float(good.max()) == float(good.min()):
+        report.add("error", name, f"{detail}; all values are equal", "the labels were lost on the way; import again")
+    elif column.quantity == "energy":
+        _energy(report, name, column, detail, values[~bad], dataset.molecules[~bad])
     else:
-        report.add("ok", name, f"{column.meaning}; {spread}")
-    if not column.level:
+        report.add("ok", name, detail)
+    if column.quantity == "energy" and not column.level:
         report.add("note", name, "its level of theory is not stated", "import it again with --level")
 
 
+def _energy(report: Report, name: str, column: Column, detail: str, values: Tensor, molecules: Molecules) -> None:
+    """Does the size of the energies fit their kind and unit? Says by what it is believed."""
+    typical = float((values / molecules.sizes).median())
+    totals = _totals_unit(values, molecules)
+    per_atom = f"{detail}; median {typical:.1f} kcal/mol an atom"
+    if totals and totals != "kcal/mol":
+        report.add("error", name, f"{per_atom}: exactly what total energies in {totals} look like", "import again with "
+                   f"--energy {totals}, as totals")
+    elif column.kind == "total" and totals:
+        report.add("ok", name, f"{per_atom}, the sum of all-electron atoms within 3 %: totals in kcal/mol")
+        report.add("note", name, "totals have no common zero with predictions",
+                   "begin an experiment on them with the stage `dressed_atoms`, or import with the level's free atoms")
+    elif column.kind == "total" and typical < BOUND[0]:
+        report.add("note", name, f"{per_atom}: too little for all electrons; totals of valence electrons alone "
+                   "(semi-empirical, pseudopotentials), or another unit", "see that the level of theory explains it")
+    elif column.kind == "total":
+        looks = "as atomization energies have" if typical < BOUND[1] else "far from what totals have"
+        report.add("warning", name, f"{per_atom}, {looks}", "import again as atomization energies if they are relative to "
+                   "free atoms" if typical < BOUND[1] else _unit_guess(typical) + ", or are they relative energies?")
+    elif column.kind == "atomization" and not BOUND[0] < typical < BOUND[1]:
+        report.add("error", name, f"{per_atom}, but atomization energies lie in {BOUND[0]:.0f} … {BOUND[1]:.0f}",
+                   "positive when bound: change the sign" if -BOUND[1] < typical < -BOUND[0] else _unit_guess(typical))
+    elif column.kind == "formation" and abs(typical) > FORMATION:
+        report.add("warning", name, f"{per_atom}, but heats of formation lie within ± {FORMATION:.0f}",
+                   "check kind and unit")
+    else:
+        report.add("ok", name, f"{per_atom}, as {'atomization energies' if column.kind == 'atomization' else 'they'} are")
+
+
+def _totals_unit(values: Tensor, molecules: Molecules) -> str:
+    """The unit in which values claimed to be kcal/mol would be totals of all electrons; "" where none fits.
+
+    Their sum over free atoms is near Schwinger's E(Z) = −0.768745 Z^(7/3) + Z²/2 − 0.2699 Z^(5/3) Hartree (Phys. Rev. A
+    24, 2353, 1981), to 3 % from Z = 6 on. No other energy keeps so even a ratio to it.
+    """
+    z = torch.arange(len(SYMBOLS), dtype=torch.float64)
+    atoms = (-0.768745 * z ** (7 / 3) + z**2 / 2 - 0.2699 * z ** (5 / 3)) * HARTREE
+    ratio = values / molecules.sum_atoms(atoms[molecules.numbers])
+    middle = float(ratio.median())
+    if float((ratio - middle).abs().median()) > 0.02 * abs(middle):
+        return ""
+    return next((unit for unit, factor in ENERGY.items() if abs(middle * factor - 1) < 0.03), "")
+
+
 def _unit_guess(per_atom: float) -> str:
-    """Units that would bring a median energy an atom to where atomization or total energies lie."""
-    out = [unit for unit, factor in ENERGY.items()
-           if factor != 1 and (BOUND[0] < per_atom * factor < BOUND[1] or -40000 < per_atom * factor < -3000)]
+    """Units that would bring a median energy an atom to where atomization energies lie."""
+    out = [unit for unit, factor in ENERGY.items() if factor != 1 and BOUND[0] < per_atom * factor < BOUND[1]]
     return f"are they in {' or '.join(out)}? import again with --energy" if out else "check the unit, the sign and the kind"
+
+
+def _free_atoms(report: Report, dataset: Dataset) -> None:
+    """Totals less atomization energies are free atoms, exactly; the table of the level of theory knows them."""
+    columns, molecules = dataset.columns, dataset.molecules
+    pairs = [(a, b) for a, t in columns.items() for b, e in columns.items() if t.quantity == e.quantity == "energy"
+             and t.kind == "total" and e.kind == "atomization" and (t.level, t.at) == (e.level, e.at)]
+    for total, bound in pairs:
+        left = (columns[total].values - columns[bound].values).to(torch.float64)
+        counts = molecules.composition(molecules.elements)
+        if not torch.isfinite(left).all() or int(torch.linalg.matrix_rank(counts)) < counts.shape[1]:
+            continue
+        atoms = torch.linalg.lstsq(counts, left[:, None], driver="gelsd").solution[:, 0]
+        worst = float((left - counts @ atoms).abs().max())
+        hartree = {z: float(e) / HARTREE for z, e in zip(molecules.elements, atoms)}
+        said = ", ".join(f"{SYMBOLS[z]} {e:.6f}" for z, e in hartree.items())
+        known = FREE_ATOMS.get(columns[total].level)
+        off = [SYMBOLS[z] for z, e in hartree.items() if known and abs(e - known.hartree.get(z, e)) > 1e-3]
+        if worst > 1 or any(e > -0.1 for e in hartree.values()) or off:
+            why = (f"{', '.join(off)} disagree with the table of {known.level}" if known and off
+                   else f"no set of free atoms explains the difference to better than {worst:.1f} kcal/mol" if worst > 1
+                   else "an atom cannot be unbound")
+            report.add("error", f"{bound} references", f"{total} − {bound} would be free atoms of {said} Hartree: {why}",
+                       "one of the two is of another level or unit; recompute the atomization energies")
+        else:
+            report.add("ok", f"{bound} references", f"{total} − {bound} is a sum of free atoms ({said} Hartree)")
 
 
 # --- geometry --------------------------------------------------------------------------------------------------------
 
 
-def _blocks(molecules: Molecules) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Rows, charges (B, n) and distances (B, n, n) Å of molecules of like size; absent atoms are infinitely far."""
-    for size in molecules.sizes.unique().tolist():
-        rows = (molecules.sizes == size).nonzero().flatten()
-        for part in rows.split(BLOCK):
-            atoms = molecules.atoms_of(part)
-            positions = molecules.positions[atoms].reshape(len(part), size, 3)
-            apart = torch.cdist(positions, positions, compute_mode="donot_use_mm_for_euclid_dist")
-            yield part, molecules.numbers[atoms].reshape(len(part), size), apart
+def _finite(report: Report, molecules: Molecules) -> Tensor:
+    """(M,) whether all coordinates are numbers."""
+    bad = molecules.sum_atoms((~torch.isfinite(molecules.positions)).any(1).to(torch.int64)) > 0
+    if bad.any():
+        report.add("error", "geometry", f"{int(bad.sum()):,} molecules have coordinates that are not finite, first: row "
+                   f"{int(bad.nonzero()[0])}", "remove or repair them")
+    return ~bad
 
 
-def _geometry(report: Report, molecules: Molecules) -> bool:
-    """Finite, not colliding, not falling apart. Returns whether distances can be trusted at all."""
-    if not torch.isfinite(molecules.positions).all():
-        rows = molecules.owner[~torch.isfinite(molecules.positions).all(1)].unique()
-        report.add("error", "geometry", f"{len(rows):,} molecules have coordinates that are not finite, first: "
-                   f"{_named(molecules, rows)}", "remove or repair them")
-        return False
-    nearest = torch.full((len(molecules),), torch.inf, dtype=torch.float64)
-    loneliest = torch.zeros(len(molecules), dtype=torch.float64)
-    for rows, _, apart in _blocks(molecules):
+def _geometry(report: Report, molecules: Molecules) -> None:
+    """Atoms on one point, squeezed, or alone; lengths that are those of another unit."""
+    from ase.data import covalent_radii
+
+    radii = torch.from_numpy(covalent_radii)
+    nearest, loneliest, squeezed, typical = (torch.full((len(molecules),), torch.nan, dtype=torch.float64) for _ in range(4))
+    for rows, charges, apart in blocks(molecules):
         if apart.shape[1] > 1:
-            near = apart.diagonal_scatter(torch.full(apart.shape[:2], torch.inf, dtype=apart.dtype), dim1=1, dim2=2)
-            near = near.min(-1).values
+            apart.diagonal(dim1=1, dim2=2).fill_(torch.inf)
+            near = apart.min(-1).values
             nearest[rows], loneliest[rows] = near.min(-1).values, near.max(-1).values
-    close, far = (nearest < CLOSEST).nonzero().flatten(), (loneliest > FAR).nonzero().flatten()
-    typical = float(nearest[torch.isfinite(nearest)].median()) if torch.isfinite(nearest).any() else float("nan")
-    if len(close):
-        report.add("error", "geometry", f"{len(close):,} molecules have atoms nearer than {CLOSEST} Å, first: "
+            reach = radii[charges]
+            bonds = (apart / (reach[:, :, None] + reach[:, None, :])).min(-1).values
+            squeezed[rows], typical[rows] = bonds.min(-1).values, bonds.median(-1).values
+    if nearest.isnan().all():
+        return
+    close = nearest < CLOSEST
+    tight, far = (squeezed < SQUEEZED) & ~close, loneliest > FAR
+    middle, bond = float(nearest.nanmedian()), float(typical.nanmedian())
+    if close.any():
+        report.add("error", "geometry", f"{int(close.sum()):,} molecules have atoms nearer than {CLOSEST} Å, first: "
                    f"{_named(molecules, close)}", "two atoms on one point: remove or repair them")
-    if len(far):
-        report.add("warning", "geometry", f"{len(far):,} molecules have an atom more than {FAR} Å from all others, first: "
-                   f"{_named(molecules, far)}", "dissociated, or several molecules in one")
-    if 1.6 < typical < 3.5:
-        report.add("error", "geometry", f"the nearest neighbour is typically {typical:.2f} Å away, expected 0.9 … 1.5",
-                   f"are lengths in bohr? import again with --length bohr ({typical * LENGTH['bohr']:.2f} Å then)")
-    elif not len(close):
-        report.add("ok", "geometry", f"nearest neighbours typically {typical:.2f} Å away, never below "
-                   f"{float(nearest.min()):.2f} Å")
+    if tight.any():
+        report.add("warning", "geometry", f"{int(tight.sum()):,} molecules have atoms nearer than {SQUEEZED} bond lengths, "
+                   f"first: {_named(molecules, tight)}", "look at them; of many, the unit of length is wrong")
+    if far.any():
+        report.add("warning", "geometry", f"{int(far.sum()):,} molecules have an atom more than {FAR} Å from all others, "
+                   f"first: {_named(molecules, far)}", "dissociated, or several molecules in one")
+    if IN_BOHR[0] < bond < IN_BOHR[1]:
+        report.add("error", "geometry", f"the nearest neighbour is typically {middle:.2f} Å or {bond:.2f} bond lengths away",
+                   f"are lengths in bohr? import again with --length bohr ({middle * BOHR:.2f} Å then)")
+    elif not close.any():
+        report.add("ok", "geometry", f"nearest neighbours typically {middle:.2f} Å ({bond:.2f} bond lengths) away, never "
+                   f"below {float(nearest[~nearest.isnan()].min()):.2f} Å")
+
+
+def _named(molecules: Molecules, which: Tensor, most: int = 5) -> str:
+    """The first few of a mask or of rows."""
+    rows = (which.nonzero().flatten() if which.dtype == torch.bool else which).tolist()
+    return ", ".join(str(molecules.names[m]) for m in rows[:most]) + (" …" if len(rows) > most else "")
+
+
+# --- copies and splits -----------------------------------------------------------------------------------------------
+
+
+def _copies(report: Report, dataset: Dataset, pairs: np.ndarray) -> None:
+    """Molecules that repeat another one, and whether their labels agree."""
+    molecules = dataset.molecules
+    again = len(np.unique(pairs[:, 1]))
+    if not again:
+        report.add("ok", "duplicates", f"none (same atoms with all distances equal to {NEAR} Å)")
+        return
+    some = np.unique(pairs)
+    same = some[twins(molecules[some.tolist()], SAME)]  # rows of all
+    exact = len(np.unique(same[:, 1]))
+    example = " and ".join(str(molecules.names[m]) for m in pairs[0])
+    report.add("warning" if again > 0.001 * len(molecules) else "note", "duplicates", f"{again:,} molecules repeat an "
+               f"earlier one with all distances equal to {NEAR} Å, {exact:,} of them to {SAME} Å, first: {example}",
+               "mirror images count as equal; remove what is a copy, or keep copies in one part of a split")
+    for name, column in dataset.columns.items():
+        if column.quantity != "energy" or not exact:
+            continue
+        apart = (column.values[same[:, 0]] - column.values[same[:, 1]]).abs().nan_to_num(0.0)
+        if (apart > 1.0).any():
+            most = " and ".join(str(molecules.names[m]) for m in same[int(apart.argmax())])
+            report.add("warning", f"{name} of duplicates", f"{int((apart > 1.0).sum()):,} pairs of equal geometries differ "
+                       f"by more than 1 kcal/mol, most ({float(apart.max()):.1f}): {most}", "other states or charges, or a "
+                       "label of another molecule; look at them")
+
+
+def _fits(report: Report, name: str, labels: Tensor, count: int) -> bool:
+    if labels.shape != (count,):
+        report.add("error", f"split {name}", f"{len(labels):,} labels for {count:,} molecules", "it belongs to other data")
+        return False
     return True
 
 
-def _named(molecules: Molecules, rows: Tensor) -> str:
-    return ", ".join(f"{molecules.names[m]} (row {m})" for m in rows[:5].tolist()) + (" …" if len(rows) > 5 else "")
-
-
-def fingerprints(molecules: Molecules) -> np.ndarray:
-    """(M,) hashes equal for molecules of the same atoms at the same distances to 0.01 Å, in whatever order.
-
-    Per atom the charge-weighted sums of distances and of their squares are rounded and sorted with the charges.
-    Mirror images have the same fingerprint.
-    """
-    out = np.empty(len(molecules), dtype="S16")
-    for rows, charges, apart in _blocks(molecules):
-        weights = charges.to(torch.float64)[:, None, :]
-        first = (apart * weights).sum(-1) / weights.sum(-1)
-        second = ((apart**2 * weights).sum(-1) / weights.sum(-1)).sqrt()
-        rounded = torch.stack([charges.to(torch.float64), (first * 100).round(), (second * 100).round()], -1)
-        key = (rounded * torch.tensor([1e8, 1e4, 1.0], dtype=torch.float64)).sum(-1).sort(-1).values
-        for row, line in zip(rows.tolist(), key.numpy()):
-            out[row] = hashlib.blake2b(line.tobytes(), digest_size=15).digest().ljust(16, b"\1")
-    return out
-
-
-def _duplicates(report: Report, dataset: Dataset, prints: np.ndarray) -> None:
-    _, first, counts = np.unique(prints, return_index=True, return_counts=True)
-    again = int((counts - 1).sum())
-    if not again:
-        report.add("ok", "duplicates", "none (same atoms at the same distances to 0.01 Å)")
-        return
-    example = int(first[counts > 1][0])
-    twins = np.flatnonzero(prints == prints[example])[:2].tolist()
-    names = " and ".join(f"{dataset.molecules.names[m]} (row {m})" for m in twins)
-    share = again / len(prints)
-    report.add("warning" if share > 0.001 else "note", "duplicates", f"{again:,} molecules repeat an earlier one to "
-               f"0.01 Å, first: {names}", "mirror images count as equal; remove what is a copy, or keep copies in one part")
-
-
-def _split(report: Report, name: str, labels: Tensor, prints: np.ndarray) -> None:
+def _split(report: Report, name: str, labels: Tensor, pairs: np.ndarray) -> None:
+    """Parts are disjoint by construction (one label a molecule); copies may still sit on both sides."""
     kinds = labels.numpy()
-    parts = {part: int((kinds == label).sum()) for part, label in (("train", 0), ("valid", 1), ("test", 2))}
+    parts = {part: int((kinds == label).sum()) for part, label in (("train", TRAIN), ("valid", VALID), ("test", TEST))}
     counts = ", ".join(f"{count:,} {part}" for part, count in parts.items() if count)
-    leaked = int(np.isin(prints[kinds == TEST], prints[kinds == TRAIN]).sum())
+    if not parts["train"]:
+        report.add("error", f"split {name}", f"{counts or 'nothing'}; no training part", "make the split again")
+    first, second = kinds[pairs[:, 0]], kinds[pairs[:, 1]]
+    tested = np.concatenate([pairs[(first == TEST) & (second == TRAIN), 0], pairs[(first == TRAIN) & (second == TEST), 1]])
+    leaked = len(np.unique(tested))
     if leaked:
         report.add("warning" if leaked > 0.001 * parts["test"] else "note", f"split {name}", f"{counts}; {leaked:,} test "
-                   "molecules equal a training molecule to 0.01 Å", "errors on those are not errors on something new")
-    else:
+                   f"molecules equal a training molecule to {NEAR} Å", "errors on those are not errors on something new")
+    elif parts["train"]:
         report.add("ok", f"split {name}", f"{counts}; no test molecule is in the training part")
 
 
 # --- energies and forces ---------------------------------------------------------------------------------------------
 
 
-def _energy_outliers(report: Report, dataset: Dataset, name: str) -> None:
+def _outliers(report: Report, dataset: Dataset, name: str) -> None:
     """Energies far from a sum of atom energies, in robust standard deviations."""
-    molecules = dataset.molecules
-    values = dataset.columns[name].values.to(torch.float64)
-    counts = molecules.composition(molecules.elements)
-    if len(values) < 3 * counts.shape[1] + 10:
+    column = dataset.columns[name]
+    finite = torch.isfinite(column.values) if column.quantity == "energy" else torch.zeros(1, dtype=torch.bool)
+    molecules = dataset.molecules[finite] if finite.any() else None
+    if molecules is None or len(molecules) < 3 * len(molecules.elements) + 10:
         return
+    values, counts = column.values[finite].to(torch.float64), molecules.composition(molecules.elements)
     fit = torch.linalg.lstsq(counts, values[:, None], driver="gelsd").solution[:, 0]
     residual = values - counts @ fit
     residual = residual - residual.median()
@@ -257,67 +352,30 @@ def _energy_outliers(report: Report, dataset: Dataset, name: str) -> None:
 
 
 def _forces(report: Report, dataset: Dataset, name: str) -> None:
-    """Between like frames of one molecule, ΔE ≈ −½ (F₁ + F₂)·Δx, up to third order in Δx."""
-    molecules = dataset.molecules
-    pull = dataset.columns[f"{name}_forces"].values.to(torch.float64)
-    net = molecules.sum_atoms(pull).abs().max()
-    scale = float(pull.abs().mean())
-    if float(net) > 0.05 * max(scale, 1e-9):
-        report.add("warning", f"{name}_forces", f"the forces on a molecule add up to {float(net):.3g} kcal/mol/Å, "
-                   "expected 0 for an isolated one", "an external field, a fixed atom, or forces of another geometry?")
-    pairs = _like_frames(molecules)
-    if len(pairs) < 5:
-        report.add("note", f"{name}_forces", "too few like frames to hold forces against energies")
+    """Forces add up to nothing, and are the slope of the energies."""
+    key = f"{name}_forces"
+    if key not in dataset.columns or not dataset.columns[key].values.any():
         return
-    energies = dataset.columns[name].values.to(torch.float64)
-    work, rise = [], []
-    for a, b in pairs:
-        first, second = (slice(int(molecules.offsets[m]), int(molecules.offsets[m + 1])) for m in (a, b))
-        step = molecules.positions[second] - molecules.positions[first]
-        work.append(float(-0.5 * ((pull[first] + pull[second]) * step).sum()))
-        rise.append(float(energies[b] - energies[a]))
-    slope = float(np.dot(work, rise) / max(np.dot(work, work), 1e-30))
-    fit = float(np.corrcoef(work, rise)[0, 1])
-    detail = f"energy differences of {len(pairs)} pairs of like frames are {slope:.3f} × what the forces say (r = {fit:.3f})"
-    if abs(fit) < 0.8:
-        report.add("warning", f"{name}_forces", detail, "energies and forces do not belong together, or frames are too "
-                   "far apart to tell")
-    elif abs(slope - 1) < 0.1:
-        report.add("ok", f"{name}_forces", detail + ": consistent")
-    elif abs(slope + 1) < 0.1:
-        report.add("error", f"{name}_forces", detail, "these are gradients, not forces: change their sign")
+    energies, pull = dataset.columns[name].values.to(torch.float64), dataset.columns[key].values.to(torch.float64)
+    keep = torch.isfinite(energies) & (dataset.molecules.sum_atoms((~torch.isfinite(pull)).any(1).to(torch.int64)) == 0)
+    molecules, energies, pull = dataset.molecules[keep], energies[keep], pull[keep[dataset.molecules.owner]]
+    net = molecules.sum_atoms(pull).abs().max(1).values
+    pushed = net > 0.05 * pull.abs().mean()
+    if pushed.any():
+        report.add("warning", key, f"on {int(pushed.sum()):,} of {len(molecules):,} molecules the forces do not add up to "
+                   f"0, most: {float(net.max()):.3g} kcal/mol/Å on {_named(molecules, net.argmax()[None])}",
+                   "an external field, a fixed atom, or forces of another geometry?")
+    found = agreement(molecules, energies, pull)
+    if found is None:
+        report.add("note", key, "too few near frames of one molecule to hold forces against energies")
+        return
+    detail = (f"energy differences of {found.pairs} pairs of near frames ({found.step:.2f} Å apart) are {found.slope:.4g} × "
+              f"what the forces say (r = {found.correlation:.3f})")
+    if abs(found.correlation) < 0.8:
+        report.add("warning", key, detail, "energies and forces do not belong together, or frames are too far apart to tell")
+    elif abs(found.slope - 1) < 0.1:
+        report.add("ok", key, detail + ": consistent")
     else:
-        report.add("error", f"{name}_forces", detail, _factor_guess(slope))
-
-
-def _like_frames(molecules: Molecules, most: int = 400) -> list[tuple[int, int]]:
-    """Pairs of frames of one molecule that differ little: each frame with its nearest among a sample of the others."""
-    groups: dict[bytes, list[int]] = {}
-    bounds = molecules.offsets.tolist()
-    for m in range(len(molecules)):
-        groups.setdefault(molecules.numbers[bounds[m] : bounds[m + 1]].numpy().tobytes(), []).append(m)
-    pairs: list[tuple[int, int]] = []
-    for rows in sorted(groups.values(), key=len, reverse=True)[:40]:
-        if len(rows) < 2 or len(pairs) >= most:
-            continue
-        sample = torch.tensor(rows[:: max(1, len(rows) // 2000)])
-        places = molecules.positions[molecules.atoms_of(sample)].reshape(len(sample), -1)
-        apart = torch.cdist(places, places).fill_diagonal_(torch.inf)
-        near, partner = apart.min(1)
-        for k in near.argsort()[: min(most, len(sample) // 2 + 1)].tolist():
-            if float(near[k]) > 1e-6:
-                pairs.append((int(sample[k]), int(sample[partner[k]])))
-    return pairs[:most]
-
-
-def _factor_guess(slope: float) -> str:
-    """The unit mistake whose factor is nearest to `slope` (true energies / forces taken as kcal/mol/Å)."""
-    factors = {}
-    for e_name, energy in ENERGY.items():
-        for l_name, length in LENGTH.items():
-            factors[f"forces are in {e_name}/{l_name}"] = energy / length
-            factors[f"energies are in {e_name} (forces in kcal/mol/{l_name})"] = 1 / (energy * length)
-    name, factor = min(factors.items(), key=lambda item: abs(np.log(abs(slope) / item[1])))
-    if abs(np.log(abs(slope) / factor)) > 0.1:
-        return "energies and forces differ by a factor no unit explains"
-    return f"probably {name}" + (", and are gradients" if slope < 0 else "") + "; import again with the right unit"
+        sign = "these are gradients, not forces: change their sign" if found.slope < 0 else ""
+        unit = "" if abs(abs(found.slope) - 1) < 0.1 else mistakes(found.slope, 0.1) or "a factor no unit explains"
+        report.add("error", key, detail, "; ".join(filter(None, (sign, unit and f"{unit}; import again"))))

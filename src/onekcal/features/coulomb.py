@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
@@ -50,7 +50,22 @@ def sorted_eigenvalues(matrices: Tensor) -> Tensor:
 def sorted_by_norm(matrices: Tensor, noise: Tensor | None = None) -> Tensor:
     """(M, n, n) rows and columns in order of falling row norm, or of norm plus `noise` (M, n)."""
     norms = matrices.norm(dim=-1)
-    order = (norms if noise is None else norms + noise).argsort(dim=-1, descending=True, stable=True)
+    return _ordered(matrices, norms if noise is None else norms + noise)
+
+
+def sorted_columns_only(matrices: Tensor) -> Tensor:
+    """(M, n, n) rows and columns in order of falling row sum, then the columns alone in order of falling norm.
+
+    Not symmetric, and its rows and columns no longer belong to the same atoms: half of a sort, kept because a published
+    study computed with it (docs/qm7-classical.md).
+    """
+    matrices = _ordered(matrices, matrices.abs().sum(-1))
+    columns = matrices.norm(dim=1).argsort(dim=-1, descending=True, stable=True)
+    return matrices.gather(2, columns[:, None, :].expand_as(matrices))
+
+
+def _ordered(matrices: Tensor, keys: Tensor) -> Tensor:
+    order = keys.argsort(dim=-1, descending=True, stable=True)
     rows = matrices.gather(1, order[:, :, None].expand_as(matrices))
     return rows.gather(2, order[:, None, :].expand_as(matrices))
 
@@ -105,8 +120,8 @@ class SortedCoulomb(TransformerMixin, BaseEstimator):
         return (matrices.flatten(1) if self.full else packed(matrices)).numpy()
 
 
-class RandomlySortedCoulomb(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Packed symmetric matrices → one randomly sorted form of each: rows ordered by norm plus Gaussian noise.
+class RandomlySortedCoulomb(TransformerMixin, BaseEstimator):
+    """Packed symmetric matrices → one randomly sorted form of each (M, n(n+1)/2): rows by norm plus Gaussian noise.
 
     `noise` is the standard deviation added to the row norms (atomic units). `transform` is the same at every call for
     the same input; other `random_state`s give other orderings, which is how a training set is augmented
@@ -124,8 +139,9 @@ class RandomlySortedCoulomb(OneToOneFeatureMixin, TransformerMixin, BaseEstimato
     def transform(self, X: Any) -> np.ndarray:
         check_is_fitted(self, "n_features_in_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        matrices = unpacked(torch.from_numpy(np.array(X)))
+        # sorted first, so that the same noise meets the same atom however the input lists its atoms
+        matrices = sorted_by_norm(unpacked(torch.from_numpy(np.array(X))))
         # one draw for all rows of the table, so that a molecule's ordering does not depend on its neighbours
         draw = check_random_state(self.random_state).normal(0, self.noise, matrices.shape[1])
         noise = torch.from_numpy(draw).expand(matrices.shape[:2])
-        return packed(sorted_by_norm(matrices, noise))[:, : X.shape[1]].numpy()
+        return packed(sorted_by_norm(matrices, noise)).numpy()

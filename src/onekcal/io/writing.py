@@ -1,97 +1,132 @@
-"""Molecules out: xyz, extxyz, sdf, npz. Energies are kcal/mol, lengths Å; a file is whole or not there."""
+"""Molecules out: xyz, extxyz, sdf, npz. Energies are kcal/mol, lengths Å; a file is whole or not there.
+
+npz keeps everything. extxyz and sdf keep the target energy, or the first one, with its unit, kind and level in words
+that `read` understands; extxyz its forces too. xyz keeps the geometry and the name.
+"""
 
 from __future__ import annotations
 
 import os
-import shlex
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from onekcal.data.dataset import Dataset
+from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import InputError, unknown
+from onekcal.io.npz import arrays_of
 from onekcal.molecules import SYMBOLS, Molecules
 
 
-def write(path: str | os.PathLike[str], data: Dataset | Molecules) -> None:
-    """Write xyz, extxyz, sdf or npz by the name's ending; energies kcal/mol, Å. Never half a file."""
+def write(path: str | os.PathLike[str], data: Dataset | Molecules, format: str | None = None) -> None:
+    """Write xyz, extxyz, sdf or npz, by `format` or the name's ending; energies kcal/mol, Å. Never half a file."""
     path = Path(path)
     dataset = data if isinstance(data, Dataset) else Dataset(data)
-    writers = {".xyz": _xyz_text, ".extxyz": _extxyz_text, ".sdf": _sdf_text}
-    if path.suffix.lower() not in [*writers, ".npz"]:
-        unknown("format to write", path.suffix, [*writers, ".npz"])
+    ending = path.suffix.lower().removeprefix(".") if format is None else format.lower().removeprefix(".")
+    if ending not in ("npz", *WRITERS):
+        unknown("format to write", ending, [*WRITERS, "npz"])
+    if not path.parent.is_dir():
+        raise InputError(f"no folder {path.parent} to write {path.name} in")
     part = path.with_name(path.name + ".part")
     try:
-        if path.suffix.lower() == ".npz":
+        if ending == "npz":
             with part.open("wb") as file:
-                np.savez_compressed(file, **_npz_arrays(dataset))  # type: ignore[arg-type]
+                np.savez_compressed(file, **arrays_of(dataset))  # type: ignore[arg-type]
         else:
-            part.write_text(writers[path.suffix.lower()](dataset), encoding="utf-8")
+            with part.open("w", encoding="utf-8", newline="\n") as lines:
+                lines.writelines(WRITERS[ending](dataset))
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _xyz_text(dataset: Dataset) -> str:
-    return "".join(_block(molecule, str(molecule.names[0])) for molecule in dataset.molecules)
+class _Pieces:
+    """The molecules of a batch one after the other, without making a batch of each."""
+
+    def __init__(self, molecules: Molecules) -> None:
+        self.bounds = molecules.offsets.tolist()
+        self.numbers = molecules.numbers.tolist()
+        self.positions = molecules.positions.numpy()
+        self.names = [" ".join(str(name).split()) for name in molecules.names]  # a line break would end the comment
+        self.charges, self.spins = molecules.charges.tolist(), molecules.spins.tolist()
+
+    def block(self, m: int, comment: str, extra: np.ndarray | None = None) -> str:
+        """One xyz frame; `extra` (A, 3) stands behind the positions."""
+        a, b = self.bounds[m], self.bounds[m + 1]
+        table = self.positions[a:b] if extra is None else np.hstack([self.positions[a:b], extra[a:b]])
+        row = " ".join(["%16.10f"] * table.shape[1])
+        form = "".join([f"{SYMBOLS[z]:2s} {row}\n" for z in self.numbers[a:b]])
+        return f"{b - a}\n{comment}\n" + form % tuple(table.ravel().tolist())
 
 
-def _block(molecule: Molecules, comment: str, extra: np.ndarray | None = None) -> str:
-    table = molecule.positions.numpy() if extra is None else np.hstack([molecule.positions.numpy(), extra])
-    rows = (f"{SYMBOLS[z]:2s} " + " ".join(f"{x:16.10f}" for x in row) for z, row in zip(molecule.numbers.tolist(), table))
-    return f"{len(table)}\n{comment}\n" + "\n".join(rows) + "\n"
+def _xyz(dataset: Dataset) -> Iterator[str]:
+    pieces = _Pieces(dataset.molecules)
+    return (pieces.block(m, name) for m, name in enumerate(pieces.names))
 
 
-def _extxyz_text(dataset: Dataset) -> str:
-    """The target, or the first energy, under `energy`; its forces under `forces`; units said in the comment."""
+def _chosen(dataset: Dataset) -> tuple[str, Column | None]:
+    """The target energy, or the first one."""
     energies = [name for name, column in dataset.columns.items() if column.quantity == "energy"]
-    chosen = dataset.target or (energies[0] if energies else None)
-    out = []
+    name = dataset.target or (energies[0] if energies else "")
+    return name, dataset.columns.get(name)
+
+
+def _meaning(column: Column) -> dict[str, str]:
+    said = {"energy_unit": column.unit, "kind": column.kind, "at": column.at, "level": column.level}
+    return {key: value for key, value in said.items() if value}
+
+
+def _extxyz(dataset: Dataset) -> Iterator[str]:
+    """`energy` and `forces` (kcal/mol/Å), and what they mean."""
+    pieces = _Pieces(dataset.molecules)
+    name, column = _chosen(dataset)
+    pull = dataset.columns.get(f"{name}_forces")
+    forces = None if pull is None else pull.values.numpy()
+    head = "Properties=species:S:1:pos:R:3" + ("" if forces is None else ":forces:R:3")
+    energies = None if column is None else column.values.tolist()
+    meaning = "" if column is None else " ".join(f"{key}={_quoted(value)}" for key, value in _meaning(column).items())
     for m in range(len(dataset)):
-        one = dataset[m]
-        words = ["Properties=species:S:1:pos:R:3"]
-        pull = None
-        if chosen is not None:
-            column = one.columns[chosen]
-            words.append(f"energy={float(column.values[0]):.10f} energy_unit=kcal/mol kind={column.kind}")
-            if column.level:
-                words.append(f'level="{column.level}"')
-            if f"{chosen}_forces" in one.columns:
-                pull = one.columns[f"{chosen}_forces"].values.numpy()
-                words[0] += ":forces:R:3"
-        if name := str(one.molecules.names[0]):
-            words.append(f"name={shlex.quote(name)}")
-        states = {"charge": int(one.molecules.charges[0]), "spin": int(one.molecules.spins[0])}
-        words += [f"{key}={value}" for key, value in states.items() if value]
-        out.append(_block(one.molecules, " ".join(words), pull))
-    return "".join(out)
+        words = [head] if energies is None else [head, f"energy={energies[m]:.10f}", meaning]
+        if pieces.names[m]:
+            words.append(f"name={_quoted(pieces.names[m])}")
+        words += [f"{key}={value}" for key, value in (("charge", pieces.charges[m]), ("spin", pieces.spins[m])) if value]
+        yield pieces.block(m, " ".join(words), forces)
 
 
-def _sdf_text(dataset: Dataset) -> str:
+def _quoted(text: str) -> str:
+    if text and all(letter.isalnum() or letter in "-_./" for letter in text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _sdf(dataset: Dataset) -> Iterator[str]:
     """Bonds are perceived from the geometry (RDKit); a molecule whose bonds cannot be is refused by name."""
+    pieces = _Pieces(dataset.molecules)
+    _, column = _chosen(dataset)
+    for m in range(len(dataset)):
+        said = {"spin": str(pieces.spins[m])} if pieces.spins[m] else {}
+        if column is not None:
+            said |= {"energy": f"{float(column.values[m]):.10f}", **_meaning(column)}
+        properties = "".join(f">  <{key}>\n{value}\n\n" for key, value in said.items())
+        yield _mol_block(pieces, m) + properties + "$$$$\n"
+
+
+def _mol_block(pieces: _Pieces, m: int) -> str:
     from rdkit import Chem, rdBase
     from rdkit.Chem import rdDetermineBonds
 
-    out = []
-    for m, molecule in enumerate(dataset.molecules):
-        with rdBase.BlockLogs():
-            mol = Chem.MolFromXYZBlock(_block(molecule, ""))
-            try:
-                rdDetermineBonds.DetermineBonds(mol, charge=int(molecule.charges[0]))
-            except ValueError as problem:
-                raise InputError(f"molecule {m} ({molecule.formulas[0]}): bonds cannot be told from the geometry "
-                                 f"({problem}); write xyz instead") from None
-        mol.SetProp("_Name", str(molecule.names[0]))
-        out.append(Chem.MolToMolBlock(mol) + "$$$$\n")
-    return "".join(out)
+    with rdBase.BlockLogs():
+        mol = Chem.MolFromXYZBlock(pieces.block(m, ""))
+        try:
+            rdDetermineBonds.DetermineBonds(mol, charge=pieces.charges[m], allowChargedFragments=not pieces.spins[m],
+                                            embedChiral=False)
+        except (ValueError, RuntimeError) as problem:
+            why = str(problem).strip().partition("\n")[0]
+            raise InputError(f"molecule {m + 1} ({pieces.names[m]!r}): bonds cannot be told from the geometry ({why}); "
+                             "write xyz instead") from None
+    mol.SetProp("_Name", pieces.names[m])
+    return Chem.MolToMolBlock(mol)
 
 
-def _npz_arrays(dataset: Dataset) -> dict[str, np.ndarray]:
-    molecules = dataset.molecules
-    arrays = {"numbers": molecules.numbers.numpy().astype(np.uint8), "positions": molecules.positions.numpy(),
-              "offsets": molecules.offsets.numpy(), "name": molecules.names.astype(str),
-              "charge": molecules.charges.numpy(), "spin": molecules.spins.numpy()}
-    for name, c in dataset.columns.items():
-        arrays[f"column:{name}"] = c.values.numpy()
-        arrays[f"meaning:{name}"] = np.array([c.quantity, c.level, c.kind, c.at, c.unit, c.note])
-    return arrays
+WRITERS: dict[str, Callable[[Dataset], Iterator[str]]] = {"xyz": _xyz, "extxyz": _extxyz, "sdf": _sdf}

@@ -65,8 +65,8 @@ def read_xyz(text: str, told: Told, where: str) -> Found:
     if records and all(record.forces is None for record in records):
         lost_label(seen.forces, told.forces_key, "force", "forces_key", where)
     if seen.periodic:
-        warnings.warn(f"{where}: the Lattice of {seen.periodic:,} of {len(records):,} frames is ignored; every frame is read "
-                      "as an isolated molecule", stacklevel=4)
+        warnings.warn(f"{where}: the Lattice of {seen.periodic:,} of {len(records):,} frames is ignored; every frame is "
+                      "read as an isolated molecule", stacklevel=4)
     return records, problems
 
 
@@ -85,15 +85,13 @@ def _frames(lines: list[str]) -> Iterator[tuple[int, int, str]]:
         after = at + 2 + count
         if count < 1:
             broken = f"expected the number of atoms, got {word!r}"
-        elif after > end or not lines[after - 1].strip():
-            there = next((k for k in range(at + 2, min(after, end)) if not lines[k].strip()), end)
+        elif after < end and _is_atom(lines[after]):
+            broken = f"line {at + 1} says {count} atoms but line {after + 1} is one more"
+        elif after > end or any(_no_atom(line) for line in lines[at + 2 : after]):
+            there = next((k for k in range(at + 2, min(after, end)) if not _is_atom(lines[k])), end)
             broken = f"expected {count} lines of `symbol x y z`, line {there + 1} has none"
         else:
-            more = after < end and _is_atom(lines[after])
-            broken = f"line {at + 1} says {count} atoms but more follow, line {after + 1}" if more else ""
-            if not more and any(lines[k].strip().isdigit() for k in range(at + 2, after)):
-                there = next(k for k in range(at + 2, after) if lines[k].strip().isdigit())
-                broken = f"expected {count} lines of `symbol x y z`, line {there + 1} has none"
+            broken = ""
         yield at, count, broken
         at = _next_frame(lines, at + 1) if broken else after
 
@@ -107,6 +105,12 @@ def _next_frame(lines: list[str], at: int) -> int:
             if len(rows) == int(word) and all(_is_atom(row) for row in rows):
                 return k
     return len(lines)
+
+
+def _no_atom(line: str) -> bool:
+    """A blank line, or the count of the next frame: this one is short."""
+    word = line.strip()
+    return not word or word.isdigit()
 
 
 def _is_atom(line: str) -> bool:
@@ -129,8 +133,8 @@ def _record(lines: list[str], at: int, count: int, told: Told, place: str, seen:
     info = comment_pairs(comment, told.energy_key) if "=" in comment else {}
     layout = _layout(info.get("Properties", ""), told.forces_key)
     rows = [line.split() for line in lines[at + 2 : at + 2 + count]]
-    numbers = np.array([element(row[layout.species]) if row else 0 for row in rows], dtype=np.int64)
     positions = _columns(rows, layout.pos, layout, at + 3) * told.scale
+    numbers = np.array([element(row[layout.species]) for row in rows], dtype=np.int64)
     record = Record(place, numbers, positions, comment)
     if info:
         record.name, record.charge = info.get("name", ""), whole(info, "charge")
@@ -149,7 +153,7 @@ def _record(lines: list[str], at: int, count: int, told: Told, place: str, seen:
 
 def comment_pairs(text: str, energy_key: str | None) -> dict[str, str]:
     """The key=value pairs of an extended comment; none where the text is a plain one (a SMILES has = in it, too)."""
-    if text.count('"') % 2 and re.search(r'=\s*"', text):
+    if re.sub(r"\\.", "", text).count('"') % 2 and re.search(r'=\s*"', text):
         raise InputError(f"the comment line has an open quote: {text!r}")
     pairs = {key: _unquoted(value) for key, value in PAIR.findall(text)}
     if not any(key.lower() in OWN or key == energy_key or "energ" in key.lower() for key in pairs):

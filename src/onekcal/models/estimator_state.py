@@ -41,28 +41,32 @@ def save_estimator(pipeline: Pipeline) -> State:
             if isinstance(value, np.ndarray):
                 state[f"{step}.{name}"] = torch.from_numpy(np.ascontiguousarray(value).copy())
             else:
-                kept[name] = value.item() if isinstance(value, np.generic) else value
+                kept[name] = value
         plain[step] = {"fitted": kept, "parameters": estimator.get_params()}
-    text = json.dumps(plain, default=_refuse).encode()
+    text = json.dumps(plain, default=_plain).encode()
     state["plain"] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
     return state
 
 
-def _refuse(value: Any) -> Any:
-    if callable(value) or value is None:
-        return None
+def _plain(value: Any) -> Any:
+    """What JSON takes for a value it does not know: NumPy's scalars; anything else is refused."""
+    if isinstance(value, np.generic):
+        return value.item()
     raise DataError(f"a fitted estimator holds {type(value).__name__}, which cannot be stored without pickling")
 
 
 def load_estimator(pipeline: Pipeline, state: State) -> None:
-    """Put what `save_estimator` kept back into an unfitted pipeline of the same steps."""
+    """Put what `save_estimator` kept back into an unfitted pipeline of the same steps, and nothing else."""
     plain = json.loads(bytes(state["plain"].numpy()).decode())
     for step, estimator in pipeline.steps:
-        parameters = {key: value for key, value in plain[step]["parameters"].items() if value is not None}
-        estimator.set_params(**parameters)
-        for name, value in plain[step]["fitted"].items():
-            setattr(estimator, name, tuple(value) if isinstance(value, list) else value)
-        for key, tensor in state.items():
-            owner, _, name = key.partition(".")
-            if owner == step:
-                setattr(estimator, name, tensor.numpy())
+        known, kept = FITTED[type(estimator).__name__], plain[step]
+        fitted = {name: tuple(value) if isinstance(value, list) else value for name, value in kept["fitted"].items()}
+        prefix = f"{step}."
+        fitted |= {key[len(prefix):]: tensor.numpy() for key, tensor in state.items() if key.startswith(prefix)}
+        strange = sorted(set(fitted) - set(known))
+        if strange:
+            raise DataError(f"the stored {type(estimator).__name__} holds {strange[0]!r}, which it does not have; the "
+                            "model file is damaged or was not written by onekcal: train it again")
+        estimator.set_params(**{key: value for key, value in kept["parameters"].items() if value is not None})
+        for name, value in fitted.items():
+            setattr(estimator, name, value)

@@ -3,57 +3,175 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from onekcal.data.dataset import Dataset
+from onekcal.data.dataset import Column, Dataset
+from onekcal.errors import InputError
 from onekcal.molecules import SYMBOLS
 
-INK, ACCENT, SECOND, GRID = "#1b2733", "#0b6e99", "#c4622d", "#e3e9ed"
-LAYOUT = {
+INK, ACCENT, SECOND, GRID, FAINT = "#1b2733", "#0b6e99", "#c4622d", "#e3e9ed", "#c9d3da"
+CURVES = (ACCENT, SECOND, "#5b8c3a", "#7a5aa6", "#b08a1e", "#4f5d68")
+"""One colour a curve, told apart also without colour vision by the marker beside it."""
+MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
+LAYOUT: dict[str, Any] = {
     "font": {"family": "system-ui, sans-serif", "size": 14, "color": INK},
-    "paper_bgcolor": "white", "plot_bgcolor": "white", "bargap": 0.04, "showlegend": False,
-    "margin": {"l": 70, "r": 30, "t": 80, "b": 60},
+    "paper_bgcolor": "white", "plot_bgcolor": "white", "bargap": 0.06, "showlegend": False,
+    "margin": {"l": 80, "r": 30, "t": 80, "b": 65}, "title": {"x": 0.01, "xanchor": "left"},
+    "hoverlabel": {"bgcolor": "white", "font": {"color": INK}},
 }
-MOST = 200_000
-"""Values of one histogram; of more, an even sample is drawn, and said."""
+MANY = 5_000
+"""Points beyond which a scatter is drawn by the graphics card."""
 
 
 def distributions(dataset: Dataset, title: str = "") -> go.Figure:
-    """Energies, sizes, elements and force components, a panel each."""
-    columns = [(name, c) for name, c in dataset.columns.items() if c.quantity in ("energy", "forces")]
-    columns = columns or list(dataset.columns.items())
-    names = [f"{name}: {c.quantity if c.quantity != 'energy' else c.kind}, {c.level}" for name, c in columns]
-    titles = ["atoms in a molecule", "elements", *names]
+    """Sizes, elements, energies and force components of all molecules, a panel each."""
+    columns = {name: c for name, c in dataset.columns.items() if c.quantity in ("energy", "forces")}
+    columns = columns or dict(dataset.columns)
+    titles = ["Molecules by size", "Atoms by element", *(_panel(name, c) for name, c in columns.items())]
     rows = -(-len(titles) // 2)
-    figure = make_subplots(rows=rows, cols=2, subplot_titles=titles, vertical_spacing=min(0.16, 0.5 / rows))
+    figure = make_subplots(rows=rows, cols=2, subplot_titles=titles, vertical_spacing=0.38 / rows, horizontal_spacing=0.11)
     sizes, counts = np.unique(dataset.molecules.sizes.numpy(), return_counts=True)
-    figure.add_trace(go.Bar(x=sizes, y=counts, marker_color=ACCENT, name="molecules"), 1, 1)
+    _bars(figure, 0, sizes, counts, "atoms in a molecule", "molecules", "%{x} atoms: %{y:,} molecules")
     charges, atoms = np.unique(dataset.molecules.numbers.numpy(), return_counts=True)
-    figure.add_trace(go.Bar(x=[SYMBOLS[z] for z in charges], y=atoms, marker_color=ACCENT, name="atoms"), 1, 2)
-    figure.update_xaxes(title_text="atoms", row=1, col=1)
-    figure.update_yaxes(title_text="molecules", row=1, col=1)
-    figure.update_yaxes(title_text="atoms", row=1, col=2)
-    for k, (_, column) in enumerate(columns, 2):
+    _bars(figure, 1, [SYMBOLS[z] for z in charges], atoms, "", "atoms", "%{x}: %{y:,} atoms")
+    figure.update_xaxes(type="category", row=1, col=2)
+    for k, column in enumerate(columns.values(), 2):
         values = column.values.flatten().numpy()
-        values = values[:: max(1, len(values) // MOST)]
-        heights, edges = np.histogram(values[np.isfinite(values)], bins=80)
-        middle, width = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
-        color = SECOND if column.quantity == "forces" else ACCENT
-        place = {"row": k // 2 + 1, "col": k % 2 + 1}
-        figure.add_trace(go.Bar(x=middle, y=heights, width=width, marker_color=color), **place)
-        figure.update_xaxes(title_text=column.unit + (" (components)" if column.quantity == "forces" else ""), **place)
-    figure.update_layout(**LAYOUT, height=340 * rows, title=title or f"{len(dataset):,} molecules")
-    figure.update_xaxes(gridcolor=GRID, zeroline=False)
-    figure.update_yaxes(gridcolor=GRID, zeroline=False)
+        finite = values[np.isfinite(values)]
+        if not len(finite):
+            continue
+        heights, edges = np.histogram(finite, bins=80)
+        what = {"energy": "molecules", "forces": "components"}.get(column.quantity, "values")
+        missing = len(values) - len(finite)
+        _bars(figure, k, (edges[1:] + edges[:-1]) / 2, heights, column.unit + (f" ({missing:,} missing)" if missing else ""),
+              what, f"%{{x:.4g}} {column.unit}: %{{y:,}} {what}", width=np.diff(edges),
+              color=SECOND if column.quantity == "forces" else ACCENT)
+    return _styled(figure, title or f"{len(dataset):,} molecules", 120 + 300 * rows)
+
+
+def _panel(name: str, column: Column) -> str:
+    """A panel's heading: "b3lyp: atomization energy at b3lyp/6-31g"."""
+    what = f"{column.kind} energy" if column.quantity == "energy" else column.quantity
+    return f"{name}: {what}" + (f" at {column.level}" if column.level not in ("", name) else "")
+
+
+def _bars(
+    figure: go.Figure, k: int, x: Any, y: Any, across: str, up: str, hover: str, width: Any = None, color: str = ACCENT
+) -> None:
+    """Bars in panel `k`, counted by row."""
+    place = {"row": k // 2 + 1, "col": k % 2 + 1}
+    figure.add_trace(go.Bar(x=x, y=y, width=width, marker={"color": color, "line": {"width": 0}},
+                            hovertemplate=hover + "<extra></extra>"), **place)
+    figure.update_xaxes(title_text=across, **place)
+    figure.update_yaxes(title_text=up, **place)
+
+
+def parity(
+    reference: np.ndarray, predicted: np.ndarray, unit: str = "kcal/mol", names: Sequence[str] = (), title: str = ""
+) -> go.Figure:
+    """Predicted against reference energies (M,); the error of a point shows where the mouse rests."""
+    reference, predicted = _alike(reference, predicted)
+    error = predicted - reference
+    ends = [float(min(reference.min(), predicted.min())), float(max(reference.max(), predicted.max()))]
+    room = 0.03 * (ends[1] - ends[0]) or 1.0
+    ends = [ends[0] - room, ends[1] + room]
+    dots = go.Scattergl if len(error) > MANY else go.Scatter
+    label = "<b>%{text}</b><br>" if len(names) else ""
+    figure = go.Figure([
+        go.Scatter(x=ends, y=ends, mode="lines", line={"color": FAINT, "width": 2}, hoverinfo="skip"),
+        dots(x=reference, y=predicted, mode="markers", customdata=error, text=list(names) or None,
+             marker={"color": ACCENT, "size": 6, "opacity": 0.6},
+             hovertemplate=label + f"reference %{{x:.2f}}<br>predicted %{{y:.2f}}<br>error %{{customdata:+.2f}} {unit}"
+             "<extra></extra>"),
+    ])
+    figure.update_xaxes(title_text=f"reference ({unit})", range=ends, constrain="domain")
+    figure.update_yaxes(title_text=f"predicted ({unit})", range=ends, scaleanchor="x", constrain="domain")
+    summary = f"MAE {np.abs(error).mean():.3g} {unit}, {len(error):,} molecules"
+    return _styled(figure, f"{title}: {summary}" if title else summary, 620, 680)
+
+
+def error_histogram(errors: np.ndarray, unit: str = "kcal/mol", title: str = "") -> go.Figure:
+    """Predicted − reference (M,). The band is ± 1 kcal/mol; the outer 1 % is gathered in the outermost bars, and said."""
+    errors, _ = _alike(errors, errors)
+    reach = max(float(np.quantile(np.abs(errors), 0.99)), 1e-9)
+    outside = int((np.abs(errors) > reach).sum())
+    heights, edges = np.histogram(np.clip(errors, -reach, reach), bins=61, range=(-reach, reach))
+    figure = go.Figure(go.Bar(x=(edges[1:] + edges[:-1]) / 2, y=heights, width=np.diff(edges), marker={"color": ACCENT},
+                              hovertemplate=f"%{{x:+.3g}} {unit}: %{{y:,}} molecules<extra></extra>"))
+    if unit == "kcal/mol" and reach > 1:
+        figure.add_vrect(-1, 1, fillcolor=FAINT, opacity=0.45, line_width=0, layer="below",
+                         annotation_text="± 1 kcal/mol", annotation_position="top left")
+    figure.update_xaxes(title_text=f"predicted − reference ({unit})", range=[-1.02 * reach, 1.02 * reach])
+    figure.update_yaxes(title_text="molecules")
+    spread = f"median |error| {np.median(np.abs(errors)):.3g}, mean {errors.mean():+.3g} {unit}"
+    beyond = f"; {outside:,} beyond the edges" if outside else ""
+    return _styled(figure, (f"{title}: " if title else "") + spread + beyond, 440, 780)
+
+
+def learning_curve(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], unit: str = "kcal/mol", title: str = "Learning curves"
+) -> go.Figure:
+    """Mean absolute error against the number of training molecules, both logarithmic; a curve is (numbers, errors)."""
+    figure = go.Figure()
+    for k, (name, (counts, errors)) in enumerate(curves.items()):
+        _alike(counts, errors)
+        style = {"color": CURVES[k % len(CURVES)]}
+        figure.add_trace(go.Scatter(
+            x=list(counts), y=list(errors), name=name, mode="lines+markers", line={**style, "width": 2},
+            marker={**style, "size": 8, "symbol": MARKERS[k % len(MARKERS)]},
+            hovertemplate=f"<b>{name}</b><br>%{{x:,}} molecules: %{{y:.3g}} {unit}<extra></extra>"))
+    if not curves:
+        raise InputError("a learning curve needs at least one curve, got none")
+    figure.update_xaxes(type="log", title_text="training molecules", dtick=1, minor={"ticks": "outside"})
+    low, high = (float(end) for end in _ends([e for _, errors in curves.values() for e in errors]))
+    figure.update_yaxes(type="log", title_text=f"mean absolute error ({unit})", minor={"ticks": "outside"},
+                        dtick=1 if high / low > 30 else "D2")
+    if unit == "kcal/mol" and low / 2 < 1 < 2 * high:
+        figure.add_hline(1.0, line={"color": INK, "width": 1, "dash": "dot"}, annotation_text="1 kcal/mol",
+                         annotation_position="bottom right")
+    figure = _styled(figure, title, 520, 780)
+    return figure.update_layout(showlegend=len(curves) > 1, legend={"x": 0.99, "y": 0.99, "xanchor": "right"})
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    if min(values) <= 0:
+        raise InputError(f"an error on a logarithmic axis must be positive, got {min(values)}")
+    return min(values), max(values)
+
+
+def _alike(first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Two arrays of one length with nothing missing."""
+    one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if one.ndim != 1 or one.shape != two.shape or not len(one):
+        raise InputError(f"expected two arrays (M,) with M ≥ 1, got {one.shape} and {two.shape}")
+    if not (np.isfinite(one).all() and np.isfinite(two).all()):
+        raise InputError("a value to draw is not a finite number; drop what is missing first")
+    return one, two
+
+
+def _styled(figure: go.Figure, title: str, height: int, width: int | None = None) -> go.Figure:
+    figure.update_layout(**{**LAYOUT, "title": {**LAYOUT["title"], "text": title}}, height=height, width=width)
+    figure.update_xaxes(gridcolor=GRID, zeroline=False, linecolor=FAINT, automargin=True)
+    figure.update_yaxes(gridcolor=GRID, zeroline=False, linecolor=FAINT, automargin=True)
     return figure
 
 
-def save(figure: go.Figure, path: Path) -> None:
+def save(figure: go.Figure, path: str | os.PathLike[str]) -> None:
     """One HTML file with everything inside; never half of it."""
+    path = Path(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"a figure is saved as .html, got {path.name!r}")
+    if not path.parent.is_dir():
+        raise InputError(f"no folder {path.parent} to write {path.name} in")
     part = path.with_name(path.name + ".part")
-    part.write_text(figure.to_html(include_plotlyjs=True, full_html=True), encoding="utf-8")
-    os.replace(part, path)
+    try:
+        part.write_text(figure.to_html(include_plotlyjs=True, full_html=True), encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

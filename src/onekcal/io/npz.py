@@ -1,0 +1,117 @@
+"""npz: ours (numbers, positions, offsets and columns with their meaning), or arrays as others keep them.
+
+Theirs are padded charges (M, n) or one line of charges for all, and positions (M, n, 3); nothing pickled is loaded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+
+from onekcal.data.dataset import Column, Dataset, Quantity
+from onekcal.energies import At, Kind
+from onekcal.errors import InputError, OnekcalError, unknown
+from onekcal.io.found import NOTHING, Problem, Told, check_lengths, columns_of, lost_label, unsound
+from onekcal.molecules import Molecules
+
+CHARGES = ("z", "numbers", "atomic_numbers", "nuclear_charges", "species")
+PLACES = ("r", "positions", "coords", "coordinates", "xyz")
+ENERGIES = ("e", "energies")
+FORCES = ("f", "force")
+"""Names others give these arrays, besides the keys asked for; upper case counts as lower."""
+
+
+def read_npz(path: Path, told: Told) -> tuple[Dataset | None, list[Problem]]:
+    """The sound molecules of an npz and a line for each that is not."""
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            found = {key: file[key] for key in file.files}
+    except (OSError, ValueError, EOFError, BadZipFile, AttributeError) as problem:
+        raise InputError(f"{path} is not an npz file or is damaged ({problem})") from None
+    try:
+        ours = {"numbers", "positions", "offsets"} <= found.keys()
+        dataset = _ours(found) if ours else _theirs(found, told, str(path))
+    except OnekcalError as problem:
+        text = str(problem)
+        raise InputError(text if text.startswith(str(path)) else f"{path}: {text}") from None
+    except (KeyError, ValueError, IndexError, TypeError, RuntimeError) as problem:
+        raise InputError(f"{path}: its arrays do not fit together ({problem})") from None
+    bad = unsound(dataset.molecules)
+    problems = [Problem(f"{path}, molecule {m + 1}", what) for m, what in bad.items()]
+    if len(bad) == len(dataset):
+        return None, problems
+    if bad:
+        dataset = dataset[[m for m in range(len(dataset)) if m not in bad]]
+    if not ours:
+        check_lengths(dataset.molecules, told, str(path))
+    return dataset, problems
+
+
+def _theirs(found: dict[str, np.ndarray], told: Told, where: str) -> Dataset:
+    charges, places = _pick(found, CHARGES), _pick(found, PLACES)
+    if charges is None or places is None:
+        raise InputError(f"expected arrays numbers, positions, offsets, or Z and R; got {', '.join(found)}")
+    places = places[None] if places.ndim == 2 else places
+    if places.ndim != 3 or places.shape[2] != 3 or charges.shape not in (places.shape[:2], places.shape[1:2]):
+        raise InputError(f"expected positions (M, n, 3) and charges (M, n) or (n,), got {places.shape} and {charges.shape}")
+    charges = np.broadcast_to(charges, places.shape[:2]).astype(np.int64)
+    if (charges == 0).all(1).any():
+        raise InputError(f"row {int((charges == 0).all(1).argmax())} of the charges holds no atom")
+    molecules = Molecules.padded(charges, places * told.scale)
+    energies = forces = None
+    if told.energy_key:
+        energies = _pick(found, (told.energy_key.lower(), *ENERGIES)[: None if told.energy_key == "energy" else 1])
+        if energies is None:
+            lost_label(set(found), told.energy_key, "energ", "energy_key", where)
+        elif energies.size != len(molecules):
+            raise InputError(f"expected {len(molecules)} energies, got an array {energies.shape}")
+    if told.forces_key:
+        forces = _pick(found, (told.forces_key.lower(), *FORCES)[: None if told.forces_key == "forces" else 1])
+        if forces is None:
+            lost_label(set(found), told.forces_key, "force", "forces_key", where)
+        elif forces.reshape(-1, *places.shape[1:]).shape != places.shape:
+            raise InputError(f"expected forces {places.shape}, got {forces.shape}")
+    columns = columns_of(None if energies is None else energies.ravel(),
+                         None if forces is None else forces.reshape(places.shape)[charges > 0], told, NOTHING, where)
+    return Dataset(molecules, columns)
+
+
+def _pick(found: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray | None:
+    """The first array of these names that holds numbers."""
+    lower = {key.lower(): value for key, value in found.items() if value.dtype.kind in "iuf"}
+    return next((lower[name] for name in names if name in lower), None)
+
+
+def _ours(found: dict[str, np.ndarray]) -> Dataset:
+    charge, spin = (torch.from_numpy(found[key].astype(np.int64)) if key in found else None for key in ("charge", "spin"))
+    molecules = Molecules(
+        torch.from_numpy(found["numbers"].astype(np.int64)), torch.from_numpy(found["positions"].astype(np.float64)),
+        torch.from_numpy(found["offsets"].astype(np.int64)), charge, spin, found.get("name"),
+    )
+    columns = {}
+    for key in found:
+        if key.startswith("column:"):
+            name = key.removeprefix("column:")
+            quantity, level, kind, at, unit, note = (str(word) for word in found[f"meaning:{name}"])
+            for what, word, known in (("quantity", quantity, Quantity), ("kind", kind, Kind), ("temperature", at, At)):
+                if word not in get_args(known):
+                    unknown(f"{what} of column {name!r}", word, get_args(known))
+            columns[name] = Column(torch.from_numpy(found[key]), quantity, level, kind, at, unit, note)  # type: ignore[arg-type]
+    target = str(found["target"]) if "target" in found else ""
+    return Dataset(molecules, columns, target or None)
+
+
+def arrays_of(dataset: Dataset) -> dict[str, np.ndarray]:
+    """What `_ours` reads back: nothing is lost."""
+    molecules = dataset.molecules
+    arrays = {"numbers": molecules.numbers.numpy().astype(np.uint8), "positions": molecules.positions.numpy(),
+              "offsets": molecules.offsets.numpy(), "name": molecules.names.astype(str),
+              "charge": molecules.charges.numpy(), "spin": molecules.spins.numpy(), "target": np.array(dataset.target or "")}
+    for name, c in dataset.columns.items():
+        arrays[f"column:{name}"] = c.values.numpy()
+        arrays[f"meaning:{name}"] = np.array([c.quantity, c.level, c.kind, c.at, c.unit, c.note])
+    return arrays
