@@ -31,6 +31,9 @@ def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
                 "> 1": f"{100 * ours['above_1']:.0f} %", "seconds": f"{row['seconds']:.0f}",
                 "peak MiB": f"{row['peak_mib']:,}"}
         out.append(line)
+    if not any(row["paper"] for row in found["rows"]):
+        for line in out:
+            line.pop("paper MAE")
     return out
 
 
