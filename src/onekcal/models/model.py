@@ -16,7 +16,6 @@ from torch import Tensor
 from typing_extensions import Self
 
 from onekcal.data.dataset import Columns, Dataset
-from onekcal.errors import DataError
 from onekcal.molecules import Molecules
 
 State = dict[str, Tensor]
@@ -61,13 +60,14 @@ def forces(model: Model, molecules: Molecules, columns: Columns | None = None) -
         with torch.enable_grad():
             total = model.energies(molecules.moved(positions), columns).sum()
             return -torch.autograd.grad(total, positions)[0]
-    return _central_differences(model, molecules, columns)
+    return _central_differences(model, molecules)
 
 
-def _central_differences(model: Model, molecules: Molecules, columns: Columns | None) -> Tensor:
-    """Every coordinate of one molecule a step forth and back, all in one batch."""
-    if columns:
-        raise DataError("forces of a model that reads columns need its analytic derivative; none is known")
+def _central_differences(model: Model, molecules: Molecules) -> Tensor:
+    """Every coordinate of one molecule a step forth and back, all in one batch.
+
+    Columns belong to the geometry they were computed at, so none are passed: a model that needs one raises.
+    """
     out = []
     for molecule in molecules:
         count = 3 * len(molecule.numbers)

@@ -50,9 +50,10 @@ Feature = Callable[[Tensor, int, float], Tensor]
 
 
 def _random(matrices: Tensor, copy: int, noise: float) -> Tensor:
-    """One ordering of each matrix; the draw depends on the copy alone, so a molecule does not feel its neighbours."""
+    """One ordering of each matrix. The draw depends on the copy alone, so a molecule does not feel its neighbours; sorting
+    without noise first makes it independent of the order of atoms."""
     draw = torch.randn(matrices.shape[1], generator=torch.Generator().manual_seed(copy), dtype=torch.float64)
-    return packed(sorted_by_norm(matrices, noise * draw.expand(matrices.shape[:2])))
+    return packed(sorted_by_norm(sorted_by_norm(matrices), noise * draw.expand(matrices.shape[:2])))
 
 
 FEATURES: dict[str, Feature] = {

@@ -22,7 +22,7 @@ MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 LAYOUT: dict[str, Any] = {
     "font": {"family": "system-ui, sans-serif", "size": 14, "color": INK},
     "paper_bgcolor": "white", "plot_bgcolor": "white", "bargap": 0.06, "showlegend": False,
-    "margin": {"l": 80, "r": 30, "t": 80, "b": 65}, "title": {"x": 0.01, "xanchor": "left"},
+    "margin": {"l": 80, "r": 30, "t": 95, "b": 65}, "title": {"x": 0.01, "xanchor": "left", "font": {"size": 18}},
     "hoverlabel": {"bgcolor": "white", "font": {"color": INK}},
 }
 MANY = 5_000
@@ -52,6 +52,7 @@ def distributions(dataset: Dataset, title: str = "") -> go.Figure:
         _bars(figure, k, (edges[1:] + edges[:-1]) / 2, heights, column.unit + (f" ({missing:,} missing)" if missing else ""),
               what, f"%{{x:.4g}} {column.unit}: %{{y:,}} {what}", width=np.diff(edges),
               color=SECOND if column.quantity == "forces" else ACCENT)
+        figure.update_xaxes(tickformat=",~g", row=k // 2 + 1, col=k % 2 + 1)
     return _styled(figure, title or f"{len(dataset):,} molecules", 120 + 300 * rows)
 
 
@@ -92,8 +93,7 @@ def parity(
     ])
     figure.update_xaxes(title_text=f"reference ({unit})", range=ends, constrain="domain")
     figure.update_yaxes(title_text=f"predicted ({unit})", range=ends, scaleanchor="x", constrain="domain")
-    summary = f"MAE {np.abs(error).mean():.3g} {unit}, {len(error):,} molecules"
-    return _styled(figure, f"{title}: {summary}" if title else summary, 620, 680)
+    return _styled(figure, _headed(title, f"MAE {np.abs(error).mean():.3g} {unit}, {len(error):,} molecules"), 620, 680)
 
 
 def error_histogram(errors: np.ndarray, unit: str = "kcal/mol", title: str = "") -> go.Figure:
@@ -105,19 +105,22 @@ def error_histogram(errors: np.ndarray, unit: str = "kcal/mol", title: str = "")
     figure = go.Figure(go.Bar(x=(edges[1:] + edges[:-1]) / 2, y=heights, width=np.diff(edges), marker={"color": ACCENT},
                               hovertemplate=f"%{{x:+.3g}} {unit}: %{{y:,}} molecules<extra></extra>"))
     if unit == "kcal/mol" and reach > 1:
-        figure.add_vrect(-1, 1, fillcolor=FAINT, opacity=0.45, line_width=0, layer="below",
-                         annotation_text="± 1 kcal/mol", annotation_position="top left")
+        for end in (-1, 1):
+            figure.add_vline(end, line={"color": SECOND, "width": 1.5, "dash": "dot"})
+        figure.add_annotation(x=0, y=1, yref="paper", yanchor="bottom", text="± 1 kcal/mol", showarrow=False,
+                              font={"color": SECOND, "size": 13})
     figure.update_xaxes(title_text=f"predicted − reference ({unit})", range=[-1.02 * reach, 1.02 * reach])
     figure.update_yaxes(title_text="molecules")
-    spread = f"median |error| {np.median(np.abs(errors)):.3g}, mean {errors.mean():+.3g} {unit}"
-    beyond = f"; {outside:,} beyond the edges" if outside else ""
-    return _styled(figure, (f"{title}: " if title else "") + spread + beyond, 440, 780)
+    spread = f"median |error| {np.median(np.abs(errors)):.3g} {unit}, mean error {errors.mean():+.3g} {unit}"
+    return _styled(figure, _headed(title, spread + (f"; {outside:,} beyond the edges" if outside else "")), 460, 780)
 
 
 def learning_curve(
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], unit: str = "kcal/mol", title: str = "Learning curves"
 ) -> go.Figure:
     """Mean absolute error against the number of training molecules, both logarithmic; a curve is (numbers, errors)."""
+    if not curves:
+        raise InputError("a learning curve needs at least one curve, got none")
     figure = go.Figure()
     for k, (name, (counts, errors)) in enumerate(curves.items()):
         _alike(counts, errors)
@@ -126,23 +129,38 @@ def learning_curve(
             x=list(counts), y=list(errors), name=name, mode="lines+markers", line={**style, "width": 2},
             marker={**style, "size": 8, "symbol": MARKERS[k % len(MARKERS)]},
             hovertemplate=f"<b>{name}</b><br>%{{x:,}} molecules: %{{y:.3g}} {unit}<extra></extra>"))
-    if not curves:
-        raise InputError("a learning curve needs at least one curve, got none")
-    figure.update_xaxes(type="log", title_text="training molecules", dtick=1, minor={"ticks": "outside"})
-    low, high = (float(end) for end in _ends([e for _, errors in curves.values() for e in errors]))
-    figure.update_yaxes(type="log", title_text=f"mean absolute error ({unit})", minor={"ticks": "outside"},
-                        dtick=1 if high / low > 30 else "D2")
-    if unit == "kcal/mol" and low / 2 < 1 < 2 * high:
-        figure.add_hline(1.0, line={"color": INK, "width": 1, "dash": "dot"}, annotation_text="1 kcal/mol",
-                         annotation_position="bottom right")
-    figure = _styled(figure, title, 520, 780)
+    _logarithmic(figure.update_xaxes, "training molecules", [n for counts, _ in curves.values() for n in counts])
+    errors = [error for _, errors in curves.values() for error in errors]
+    _logarithmic(figure.update_yaxes, f"mean absolute error ({unit})", errors)
+    if unit == "kcal/mol" and min(errors) / 1.2 < 1 < 1.2 * max(errors):
+        figure.add_hline(1.0, line={"color": SECOND, "width": 1.5, "dash": "dot"})
+        figure.add_annotation(x=0.01, xref="paper", y=0.0, yanchor="bottom", text="1 kcal/mol", showarrow=False,
+                              font={"color": SECOND, "size": 13})  # a logarithmic axis wants log10(1)
+    _styled(figure, title, 520, 780)
     return figure.update_layout(showlegend=len(curves) > 1, legend={"x": 0.99, "y": 0.99, "xanchor": "right"})
 
 
-def _ends(values: Sequence[float]) -> tuple[float, float]:
-    if min(values) <= 0:
-        raise InputError(f"an error on a logarithmic axis must be positive, got {min(values)}")
-    return min(values), max(values)
+def _logarithmic(axis: Any, title: str, values: Sequence[float]) -> None:
+    """An axis labelled at 1, 2, 5 of each decade where it spans fewer than two, at the decades beyond, evenly within one."""
+    low, high = float(min(values)), float(max(values))
+    if low <= 0:
+        raise InputError(f"a value on a logarithmic axis must be positive, got {low}")
+    if high / low < 4:  # within a decade, even steps of 1, 2 or 5
+        rough = (high - low or low) / 5
+        step = next(nice for nice in (1, 2, 5, 10) if nice * 10 ** np.floor(np.log10(rough)) >= rough) * 10 ** np.floor(
+            np.log10(rough))
+        ticks = [float(k * step) for k in range(max(1, int(0.8 * low / step)), int(1.2 * high / step) + 2)]
+    else:
+        decades = range(int(np.floor(np.log10(low))) - 1, int(np.ceil(np.log10(high))) + 2)
+        ticks = [step * 10.0**decade for decade in decades for step in ((1,) if high / low >= 100 else (1, 2, 5))]
+    room = 0.06 * np.log10(high / low) or 0.3
+    axis(type="log", title_text=title, tickvals=ticks, ticktext=[f"{tick:,.6g}" for tick in ticks],
+         range=[np.log10(low) - room, np.log10(high) + room])
+
+
+def _headed(title: str, summary: str) -> str:
+    """A title with the figure's numbers in small under it."""
+    return f"{title}<br><span style='font-size:14px'>{summary}</span>" if title else summary
 
 
 def _alike(first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -171,7 +189,8 @@ def save(figure: go.Figure, path: str | os.PathLike[str]) -> None:
         raise InputError(f"no folder {path.parent} to write {path.name} in")
     part = path.with_name(path.name + ".part")
     try:
-        part.write_text(figure.to_html(include_plotlyjs=True, full_html=True), encoding="utf-8")
+        page = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
+        part.write_text(page, encoding="utf-8")
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
