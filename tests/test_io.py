@@ -267,6 +267,36 @@ def test_what_a_file_says_of_its_energies_is_believed_and_not_overruled(tmp_path
         read(path, kind="total")
 
 
+def test_an_energy_that_means_something_else_is_left_out_by_name(tmp_path: Path) -> None:
+    frame = "1\nenergy=-1 kind={kind} energy_unit=eV\nHe 0 0 0\n"
+    text = "".join(frame.format(kind=kind) for kind in ("total", "formation", "total"))
+    data, problems = read_all(put(tmp_path, "a.extxyz", text))
+    assert data is not None
+    assert data.columns["energy"].kind == "total"
+    assert len(data) == 2
+    assert "molecule 2 (line 4): its energy is 'eV, formation', that of most others 'eV, total'" in str(problems[0])
+    with pytest.raises(InputError, match=r"no unit of energy in .*a\.extxyz: 'evil'; did you mean 'ev'"):
+        read(put(tmp_path, "a.extxyz", frame.format(kind="total").replace("eV", "evil")))
+
+
+def test_whatever_is_damaged_is_refused_in_one_line_that_names_the_file(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for ending in ("extxyz", "sdf", "npz"):
+        path = tmp_path / f"a.{ending}"
+        write(path, wobbly(4))
+        whole = path.read_bytes()
+        for _ in range(150):
+            broken = bytearray(whole)
+            for k in rng.integers(len(whole), size=3):
+                broken[k] = rng.integers(256)
+            path.write_bytes(bytes(broken[: rng.integers(1, 2 * len(whole))]))
+            try:
+                said = [str(problem) for problem in read_all(path)[1]]
+            except InputError as problem:
+                said = [str(problem)]
+            assert all(str(path) in line and len(line.splitlines()) == 1 for line in said)
+
+
 def test_a_lattice_is_ignored_aloud(tmp_path: Path) -> None:
     path = put(tmp_path, "a.extxyz", '1\nLattice="9 0 0 0 9 0 0 0 9"\nHe 0 0 0\n')
     with pytest.warns(UserWarning, match="Lattice of 1 of 1 frames is ignored"):

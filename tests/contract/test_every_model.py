@@ -39,6 +39,7 @@ class Case:
 CASES = [
     Case("dressed_atoms", overfit=80.0),
     Case("baseline", {"method": "pairs"}, reads_columns=True, overfit=1e-9),
+    Case("fchl_kernel", {"sigma": 2.0, "regularization": 1e-9}),
     Case("regression", {"features": "sorted_eigenvalues", "estimator": "linear"}),
     Case("regression", {"features": "sorted_eigenvalues", "estimator": "krr", "gamma": 0.01, "alpha": 1e-9}),
     Case("regression", {"features": "sorted_eigenvalues", "estimator": "knn", "weights": "distance"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import get_args
 
@@ -12,7 +13,7 @@ from onekcal.data.dataset import Column, Dataset
 from onekcal.energies import At, Kind
 from onekcal.errors import InputError, unknown
 from onekcal.molecules import SYMBOLS, Molecules
-from onekcal.units import LENGTH, energy_factor, force_factor, length_factor
+from onekcal.units import ENERGY, LENGTH, energy_factor, force_factor, length_factor
 
 BONDED = (0.7, 1.5)
 """Where the distance to the nearest neighbour, over the sum of the covalent radii, has its median in molecules."""
@@ -73,6 +74,9 @@ class Meaning:
     kind: str = ""
     at: str = ""
     level: str = ""
+
+    def __str__(self) -> str:
+        return repr(", ".join(filter(None, (self.unit, self.kind, self.at, self.level))) or "of no stated meaning")
 
 
 NOTHING = Meaning()
@@ -135,6 +139,10 @@ def dataset_of(found: Found, told: Told, where: str) -> tuple[Dataset | None, li
             problems = problems + [Problem(r.place, f"has no {key!r} while others do; complete or remove it")
                                    for r in records if getattr(r, label) is None]
             records = some
+    common = Counter(record.meaning for record in records).most_common(1)
+    problems = problems + [Problem(r.place, f"its energy is {r.meaning}, that of most others {common[0][0]}; split the file")
+                           for r in records if r.meaning != common[0][0]]
+    records = [record for record in records if record.meaning == common[0][0]]
     if not records:
         return None, problems
     molecules = _molecules(records)
@@ -203,23 +211,20 @@ def check_lengths(molecules: Molecules, told: Told, where: str, sample: int = 30
 
 
 def _columns(records: list[Record], told: Told, where: str) -> dict[str, Column]:
-    meanings = {record.meaning for record in records}
-    if len(meanings) > 1:
-        first, other = sorted(meanings, key=str)[:2]
-        raise InputError(f"{where}: the molecules' energies differ in meaning ({first} and {other}); split the file")
-    meaning = meanings.pop()
     energies = forces = None
     if records[0].energy is not None:
         energies = np.array([record.energy for record in records], dtype=np.float64)
     if records[0].forces is not None:
         forces = np.concatenate([record.forces for record in records if record.forces is not None])
-    return columns_of(energies, forces, told, meaning, where)
+    return columns_of(energies, forces, told, records[0].meaning, where)
 
 
 def columns_of(
     energies: np.ndarray | None, forces: np.ndarray | None, told: Told, meaning: Meaning, where: str
 ) -> dict[str, Column]:
     """Energies (M,) and forces (A, 3) of a file as columns, in kcal/mol and kcal/mol/Å; notes say how the unit is known."""
+    if meaning.unit.strip().lower() not in ("", *ENERGY):
+        unknown(f"unit of energy in {where}:", meaning.unit, ENERGY)
     if told.energy and meaning.unit and energy_factor(told.energy) != energy_factor(meaning.unit):
         raise InputError(f"{where} says its energies are in {meaning.unit}, not in {told.energy}; leave `energy` out")
     if told.kind and meaning.kind and told.kind != meaning.kind:

@@ -5,6 +5,7 @@ Theirs are padded charges (M, n) or one line of charges for all, and positions (
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import get_args
 from zipfile import BadZipFile
@@ -30,7 +31,7 @@ def read_npz(path: Path, told: Told) -> tuple[Dataset | None, list[Problem]]:
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             found = {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, BadZipFile, AttributeError) as problem:
+    except (OSError, ValueError, EOFError, BadZipFile, NotImplementedError, AttributeError, zlib.error) as problem:
         raise InputError(f"{path} is not an npz file or is damaged ({problem})") from None
     try:
         ours = {"numbers", "positions", "offsets"} <= found.keys()

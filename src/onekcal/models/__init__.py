@@ -10,6 +10,7 @@ from onekcal.errors import ConfigError, did_you_mean, unknown
 MODELS = {
     "dressed_atoms": "onekcal.models.dressed_atoms:DressedAtoms",
     "baseline": "onekcal.models.baseline:Baseline",
+    "fchl_kernel": "onekcal.models.fchl_kernel:FchlKernel",
     "regression": "onekcal.models.regression:Regression",
 }
 """name → module:class. The keys of a stage in an experiment are the keyword arguments of its class."""
