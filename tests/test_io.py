@@ -275,6 +275,8 @@ def test_an_energy_that_means_something_else_is_left_out_by_name(tmp_path: Path)
     assert data.columns["energy"].kind == "total"
     assert len(data) == 2
     assert "molecule 2 (line 4): its energy is 'eV, formation', that of most others 'eV, total'" in str(problems[0])
+    path = put(tmp_path, "b.extxyz", frame.format(kind="total").replace("eV", "Eh"))
+    assert float(read(path).columns["energy"].values[0]) == pytest.approx(-HARTREE)
     with pytest.raises(InputError, match=r"no unit of energy in .*a\.extxyz: 'evil'; did you mean 'ev'"):
         read(put(tmp_path, "a.extxyz", frame.format(kind="total").replace("eV", "evil")))
 

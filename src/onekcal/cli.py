@@ -148,6 +148,13 @@ def predict(
         raise typer.Exit(2)
 
 
+def _geometries(source: str) -> Any:
+    """The molecules of a file and its problems; labels it holds are not wanted."""
+    from onekcal.io import read_all
+
+    return read_all(source, energy_key=None, forces_key=None)
+
+
 @app.command()
 def label(
     source: Annotated[str, typer.Argument(help="A file (xyz, sdf, smi, …) or a data set's name.")],
@@ -162,10 +169,9 @@ def label(
 ) -> None:
     """Compute energies with a quantum method; run again after an interruption, it continues."""
     from onekcal.data import names
-    from onekcal.io import read_all
     from onekcal.labels.run import label as compute
 
-    dataset, problems = (None, []) if source in names() or source.endswith(".h5") else read_all(source)
+    dataset, problems = (None, []) if source in names() or source.endswith(".h5") else _geometries(source)
     for problem in problems:
         print(f"onekcal: {problem}", file=sys.stderr)
     if problems and dataset is None:
@@ -246,13 +252,19 @@ def data_import(
     file: Annotated[Path, typer.Argument(help="A file: official format of a data set, xyz, extxyz, sdf, npz.")],
     name: Annotated[str, typer.Option(help="Known by this name afterwards.")],
     level: Annotated[str, typer.Option(help="Level of theory of the energies.")] = "",
-    energy: Annotated[str, typer.Option(help="Unit of the energies in the file.")] = "kcal/mol",
-    length: Annotated[str, typer.Option(help="Unit of the coordinates in the file.")] = "angstrom",
+    kind: Annotated[str | None, typer.Option(help="total, atomization or formation; else what the file says.")] = None,
+    energy: Annotated[str | None, typer.Option(help="Unit of the energies; what the file says, else kcal/mol.")] = None,
+    forces: Annotated[str | None, typer.Option(help="Unit of the forces; energy/length when absent.")] = None,
+    length: Annotated[str | None, typer.Option(help="Unit of the coordinates; what the file says, else angstrom.")] = None,
+    energy_key: Annotated[str, typer.Option(help="Where an extxyz file keeps energies.")] = "energy",
+    forces_key: Annotated[str, typer.Option(help="Where an extxyz file keeps forces.")] = "forces",
 ) -> None:
     """Bring a file of your own into the store; units are converted here, once."""
     from onekcal import data as store
 
-    path = store.import_file(file, name, level=level, energy=energy, length=length)
+    told = {"level": level, "kind": kind, "energy": energy, "forces": forces, "length": length,
+            "energy_key": energy_key, "forces_key": forces_key}
+    path = store.import_file(file, name, **told)
     print(f"{name}: {path}; next: onekcal data check {name}")
 
 

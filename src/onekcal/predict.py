@@ -101,7 +101,7 @@ def predict_inputs(inputs: Iterable[str], model: Path) -> list[Answer]:
     answers: list[Answer] = []
     for text in inputs:
         try:
-            dataset, problems = read_all(text)
+            dataset, problems = read_all(text, energy_key=None, forces_key=None)  # labels are not wanted here
         except OnekcalError as problem:
             answers.append(Answer(text, problem=str(problem)))
             continue

@@ -144,3 +144,17 @@ def test_json_is_strict_and_a_smiles_is_predicted_at_a_gfn2_geometry(trained: Pa
     relaxed = store.read(trained / "ethanol.h5").dataset.molecules
     energy = float(load_model(trained / "runs/first").model.energies(relaxed)[0])
     assert abs(first["energy"] - energy) < 0.05  # the same minimum; ETKDG starts it from the same conformer
+
+
+def test_an_imported_file_keeps_its_units_and_is_checked(trained: Path) -> None:
+    text = "".join(
+        f'2\nenergy={-1.17 + 0.3 * (r - 0.74) ** 2} energy_unit=hartree\nH 0 0 0\nH 0 0 {r}\n' for r in (0.70, 0.74, 0.80)
+    )
+    (trained / "h2.extxyz").write_text(text)
+    home = {"ONEKCAL_HOME": str(trained / "home")}
+    done = onekcal("data", "import", "h2.extxyz", "--name", "h2", "--level", "ccsd/tz", cwd=trained, **home)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(onekcal("data", "check", "h2", "--json", cwd=trained, **home).stdout)
+    energy = next(finding for finding in report["findings"] if finding["what"] == "energy")
+    assert "total energy, ccsd/tz" in energy["detail"]
+    assert "-734" in energy["detail"]  # −1.17 Hartree

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from onekcal.data import fetch, store
 from onekcal.data.catalogue import names, source
@@ -76,13 +77,11 @@ def get(name: str) -> Path:
     return path
 
 
-def import_file(
-    path: Path, name: str, level: str = "", energy: str = "kcal/mol", length: str = "angstrom"
-) -> Path:
+def import_file(path: Path, name: str, **told: Any) -> Path:
     """Bring a file on disk into the store under `name`.
 
     Named like a data set and given that set's official file (or the folder that holds them), it is read in the official
-    format; any other file through `onekcal.read`, with the units said here.
+    format; any other file through `onekcal.read`, with what is told of units, level and kind.
     """
     if not path.exists():
         raise InputError(f"no file {path}")
@@ -97,7 +96,7 @@ def import_file(
     else:
         from onekcal.io import read
 
-        dataset = read(str(path), level=level, energy=energy, length=length)
-        stored = Stored(dataset, card=Card(name, title=f"imported from {path.name}", level=level))
+        dataset = read(str(path), **told)
+        stored = Stored(dataset, card=Card(name, title=f"imported from {path.name}", level=told.get("level", "")))
     store.save(_place(name), stored)
     return _place(name)

@@ -223,7 +223,9 @@ def columns_of(
     energies: np.ndarray | None, forces: np.ndarray | None, told: Told, meaning: Meaning, where: str
 ) -> dict[str, Column]:
     """Energies (M,) and forces (A, 3) of a file as columns, in kcal/mol and kcal/mol/Å; notes say how the unit is known."""
-    if meaning.unit.strip().lower() not in ("", *ENERGY):
+    try:
+        energy_factor(meaning.unit or "kcal/mol")
+    except InputError:
         unknown(f"unit of energy in {where}:", meaning.unit, ENERGY)
     if told.energy and meaning.unit and energy_factor(told.energy) != energy_factor(meaning.unit):
         raise InputError(f"{where} says its energies are in {meaning.unit}, not in {told.energy}; leave `energy` out")
