@@ -158,3 +158,9 @@ def test_an_imported_file_keeps_its_units_and_is_checked(trained: Path) -> None:
     energy = next(finding for finding in report["findings"] if finding["what"] == "energy")
     assert "total energy, ccsd/tz" in energy["detail"]
     assert "-734" in energy["detail"]  # −1.17 Hartree
+
+
+def test_square_brackets_are_printed_as_they_are(trained: Path) -> None:
+    """The tables' markup must not swallow [dft] or a SMILES such as [H]O[H]."""
+    assert "[H]O[H]" in onekcal("predict", "[H]O[H]", "--model", "runs/first", cwd=trained).stdout
+    assert "onekcal[web]" in onekcal("doctor").stdout or "fastapi       ok" in onekcal("doctor").stdout

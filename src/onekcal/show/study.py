@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -44,12 +45,12 @@ def rows_table(title: str, rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         console.print(f"{title}: nothing")
         return
-    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    table = Table(title=escape(title), title_justify="left", box=None, header_style="bold", pad_edge=False)
     for key in rows[0]:
         right = all(_is_number(row.get(key, "")) for row in rows)
-        table.add_column(key, justify="right" if right else "left", overflow="fold")
+        table.add_column(escape(key), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_text(row.get(key, "")) for key in rows[0]))
+        table.add_row(*(escape(_text(row.get(key, ""))) for key in rows[0]))
     console.print(table)
 
 
@@ -115,8 +116,8 @@ def report(name: str, found: Any) -> None:
     marks = {"ok": "[green]ok", "note": "[cyan]note", "warning": "[yellow]warning", "error": "[red]error"}
     grid = Table.grid(padding=(0, 2))
     for finding in found.findings:
-        remedy = f"\n[dim]→ {finding.remedy}" if finding.remedy else ""
-        grid.add_row(marks[finding.level], f"[bold]{finding.what}", f"{finding.detail}{remedy}")
+        remedy = f"\n[dim]→ {escape(finding.remedy)}" if finding.remedy else ""
+        grid.add_row(marks[finding.level], f"[bold]{escape(finding.what)}", f"{escape(finding.detail)}{remedy}")
     console.print(grid, highlight=False)
 
 
