@@ -52,6 +52,7 @@ def test_metrics_by_hand() -> None:
     found = metrics(torch.tensor([0.0, 0.0, 0.0, 0.0]), torch.tensor([0.5, -0.5, 2.0, -3.0]))
     assert found["mae"] == 1.5
     assert found["rmse"] == pytest.approx(math.sqrt(13.5 / 4))
+    assert found["median"] == 1.25  # 0.5, 0.5, 2, 3
     assert found["above_1"] == 0.5
     assert found["bias"] == -0.25
 

@@ -25,14 +25,16 @@ def parity_png(path: Path, reference: np.ndarray, predicted: np.ndarray, title: 
     left.set_aspect("equal", adjustable="datalim")
     left.locator_params(nbins=5)
     reach = max(float(np.quantile(np.abs(error), 0.99)), 1e-6)
+    bins = int(np.clip(2 * np.sqrt(len(error)), 9, 61))
     outside = int((np.abs(error) > reach).sum())
-    right.hist(np.clip(error, -reach, reach), bins=41, range=(-reach, reach), color=ACCENT, alpha=0.85)
+    right.hist(np.clip(error, -reach, reach), bins=bins, range=(-reach, reach), color=ACCENT, alpha=0.85)
     if reach > 1:
         right.axvspan(-1, 1, color=FAINT, alpha=0.5, zorder=0, label="±1 kcal/mol")
         right.legend(frameon=False, loc="upper right")
     more = f", {outside} beyond the edges" if outside else ""
     right.set(xlabel="predicted − reference  (kcal/mol)", ylabel="molecules",
               title=f"MAE {np.abs(error).mean():.2f}, median {np.median(np.abs(error)):.2f}{more}")
+    right.yaxis.get_major_locator().set_params(integer=True)
     if title:
         left.set_title(title)
     for axes in (left, right):

@@ -24,7 +24,7 @@ def metrics(reference: Tensor, predicted: Tensor) -> dict[str, float]:
         figures = {
             "mae": float(size.mean()),
             "rmse": float(error.square().mean().sqrt()),
-            "median": float(size.median()),
+            "median": float(size.quantile(0.5)),
             "max": float(size.max()),
             "above_1": float((size > 1.0).to(torch.float64).mean()),
             "bias": float(error.mean()),
