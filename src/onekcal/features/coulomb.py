@@ -87,6 +87,12 @@ def unpacked(rows: Tensor) -> Tensor:
     return matrix
 
 
+def _matrices(transformer: Any, X: Any) -> Tensor:
+    """(M, n, n) symmetric matrices of the table a fitted transformer is asked about, checked as scikit-learn does."""
+    check_is_fitted(transformer, "n_features_in_")
+    return unpacked(torch.from_numpy(np.array(validate_data(transformer, X, dtype=np.float64, reset=False))))
+
+
 class SortedEigenvalues(TransformerMixin, BaseEstimator):
     """Packed symmetric matrices (M, d) → absolute eigenvalues (M, n), largest first."""
 
@@ -95,9 +101,7 @@ class SortedEigenvalues(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        check_is_fitted(self, "n_features_in_")
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return sorted_eigenvalues(unpacked(torch.from_numpy(np.array(X)))).numpy()
+        return sorted_eigenvalues(_matrices(self, X)).numpy()
 
 
 class SortedCoulomb(TransformerMixin, BaseEstimator):
@@ -114,9 +118,7 @@ class SortedCoulomb(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        check_is_fitted(self, "n_features_in_")
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        matrices = sorted_by_norm(unpacked(torch.from_numpy(np.array(X))))
+        matrices = sorted_by_norm(_matrices(self, X))
         return (matrices.flatten(1) if self.full else packed(matrices)).numpy()
 
 
@@ -137,10 +139,8 @@ class RandomlySortedCoulomb(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        check_is_fitted(self, "n_features_in_")
-        X = validate_data(self, X, dtype=np.float64, reset=False)
         # sorted first, so that the same noise meets the same atom however the input lists its atoms
-        matrices = sorted_by_norm(unpacked(torch.from_numpy(np.array(X))))
+        matrices = sorted_by_norm(_matrices(self, X))
         # one draw for all rows of the table, so that a molecule's ordering does not depend on its neighbours
         draw = check_random_state(self.random_state).normal(0, self.noise, matrices.shape[1])
         noise = torch.from_numpy(draw).expand(matrices.shape[:2])
