@@ -31,7 +31,7 @@ def brute_force(molecules: Molecules, sigma: float) -> np.ndarray:
 
 def test_the_prediction_is_the_formula_by_brute_force() -> None:
     train = wobbly(12, seed=1)
-    model = FchlKernel(sigma=2.0, regularization=1e-3).fit(train, train[:0])
+    model = FchlKernel(sigma=2.0, regularization=1e-3, forces=False).fit(train, train[:0])
     kernel = brute_force(train.molecules, 2.0)
     weights = np.linalg.solve(kernel + 1e-3 * np.eye(12), train.energies.numpy())
     assert np.allclose(model.weights, weights, rtol=1e-6)
@@ -42,7 +42,7 @@ def test_the_prediction_is_the_formula_by_brute_force() -> None:
 def test_it_learns_what_the_coulomb_kernel_does_not() -> None:
     """Distorted known molecules: 0.05 Å noise spreads the toy energy by 1 to 3 kcal/mol."""
     train, test = wobbly(120, seed=1), wobbly(40, seed=2)
-    model = FchlKernel(sigma=4.0, regularization=1e-6).fit(train, train[:0])
+    model = FchlKernel(sigma=4.0, regularization=1e-6, forces=False).fit(train, train[:0])
     error = float((model.energies(test.molecules) - test.energies).abs().mean())
     spread = torch.cat([test.energies[k::4] - test.energies[k::4].mean() for k in range(4)]).abs().mean()
     assert error < 0.2 * float(spread)
@@ -50,7 +50,7 @@ def test_it_learns_what_the_coulomb_kernel_does_not() -> None:
 
 def test_the_energies_of_two_far_molecules_add_up_but_for_what_the_cutoff_sees() -> None:
     train = wobbly(60, seed=1)
-    model = FchlKernel(sigma=4.0, regularization=1e-6, size=11).fit(train, train[:0])
+    model = FchlKernel(sigma=4.0, regularization=1e-6, size=11, forces=False).fit(train, train[:0])
     one, other = train.molecules[2], train.molecules[3]
 
     def both(apart: float) -> float:
@@ -65,9 +65,9 @@ def test_the_energies_of_two_far_molecules_add_up_but_for_what_the_cutoff_sees()
 
 def test_sigma_is_chosen_on_the_validation_part() -> None:
     train, valid = wobbly(60, seed=1), wobbly(20, seed=2)
-    model = FchlKernel(sigma=[0.01, 4.0], regularization=[1e-6, 1e-2]).fit(train, valid)
+    model = FchlKernel(sigma=[0.01, 4.0], regularization=[1e-6, 1e-2], forces=False).fit(train, valid)
     assert model.sigma == 4.0
-    single = FchlKernel(sigma=4.0, regularization=1e-6).fit(train, valid)
+    single = FchlKernel(sigma=4.0, regularization=1e-6, forces=False).fit(train, valid)
     assert torch.allclose(model.energies(valid.molecules), single.energies(valid.molecules), atol=1e-6)
     with pytest.raises(ConfigError, match="need a validation part"):
         FchlKernel(sigma=[1.0, 4.0]).fit(train, train[:0])

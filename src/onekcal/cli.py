@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -125,26 +126,44 @@ def evaluate(
 
 @app.command()
 def predict(
-    inputs: Annotated[list[str], typer.Argument(help="SMILES or files (xyz, extxyz, sdf, smi, csv, npz).")],
-    model: Annotated[Path, typer.Option(help="A run folder or a model file.")],
+    inputs: Annotated[list[str] | None, typer.Argument(
+        help="SMILES, files (xyz, extxyz, sdf, smi, csv with a SMILES column, npz), or - for standard input.")] = None,
+    model: Annotated[str, typer.Option(help="A model that ships, a run folder or a model file.")] = "g4mp2",
     as_csv: Csv = False,
     as_json: Json = False,
+    forces: Annotated[bool, typer.Option("--forces", help="Forces too (--json, or --geometries OUT.extxyz).")] = False,
+    keep_geometry: Annotated[bool, typer.Option("--keep-geometry", help="Do not relax the geometries of files.")] = False,
+    conformers: Annotated[int, typer.Option(help="At most so many conformers of a SMILES are relaxed.")] = 6,
+    thermal: Annotated[str, typer.Option(help="H(298 K) − H(0): auto, gfn2 (frequencies) or regression.")] = "auto",
+    scope: Annotated[bool, typer.Option("--scope", help="What the model may be asked: elements, sizes, intervals.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Answer outside the scope, too, without an interval.")] = False,
+    geometries: Annotated[Path | None, typer.Option(help="Write the geometries used (xyz, extxyz, sdf).")] = None,
 ) -> None:
-    """Atomization energies of molecules, with their interval. SMILES are given a GFN2-xTB geometry first."""
-    from onekcal.predict import predict_inputs
-    from onekcal.show import study
+    """Atomization energies and heats of formation, with their interval. SMILES are given GFN2-xTB geometries."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # molecules are small: threads wait for each other longer than they work
+    from onekcal import predict as predictor
+    from onekcal.questions import count
+    from onekcal.show import answers as show
 
-    answers = predict_inputs(inputs, model)
-    if as_json:
-        _print_json([vars(answer) for answer in answers])
-    elif as_csv:
-        study.print_csv([vars(answer) for answer in answers])
-    else:
-        study.prediction_table(answers)
-    for answer in answers:
-        if answer.problem:
-            print(f"onekcal: {answer.problem}", file=sys.stderr)
-    if all(answer.problem for answer in answers):
+    if not inputs and not scope:
+        raise InputError("nothing to predict; give SMILES, files, or - for standard input")
+    artefact = predictor.load_model(model)
+    if scope:
+        found = predictor.scope(artefact)
+        return _print_json(found) if as_json else show.scope(model, found)
+    settings = predictor.Settings(keep_geometry, conformers, thermal, forces, force)  # type: ignore[arg-type]
+    answers = predictor.predict(inputs or [], artefact, settings)
+    if forces and not as_json and (geometries is None or geometries.suffix != ".extxyz"):
+        print("onekcal: forces are written by --json, or by --geometries OUT.extxyz", file=sys.stderr)
+    tally = show.Count()
+    bare = (as_json or as_csv) and sys.stdout.isatty()  # a bar would stand between the lines
+    with show.watched(answers, count(inputs or []), tally, quiet=bare) as passing:
+        if geometries is not None:
+            passing = show.with_geometries(passing, geometries)
+        (show.write_json if as_json else show.write_csv if as_csv else show.table)(passing)
+    if tally.failed and tally.answered:
+        print(f"onekcal: {tally.answered} answered, {tally.failed} not", file=sys.stderr)
+    if not tally.answered:
         raise typer.Exit(2)
 
 

@@ -162,6 +162,8 @@ class Molecules:
 
     def __getitem__(self, which: Any) -> Molecules:
         """A batch of the molecules `which` selects: an integer, a slice, a mask or a list of rows."""
+        if isinstance(which, (int, np.integer)):
+            return self._one(int(rows_of(which, len(self))))
         rows = rows_of(which, len(self))
         atoms = self.atoms_of(rows)
         sizes = self.sizes[rows]
@@ -174,6 +176,19 @@ class Molecules:
             None if self.charge is None else self.charge[rows],
             None if self.spin is None else self.spin[rows],
             None if self.name is None else self.name[rows.numpy()],
+        )
+
+    def _one(self, row: int) -> Molecules:
+        """One molecule, at a cost that does not grow with the batch: hundreds of thousands are taken one by one."""
+        first, last = int(self.offsets[row]), int(self.offsets[row + 1])
+        pick = slice(row, row + 1)
+        return Molecules(
+            self.numbers[first:last].clone(),
+            self.positions[first:last].clone(),
+            torch.tensor([0, last - first]),
+            None if self.charge is None else self.charge[pick].clone(),
+            None if self.spin is None else self.spin[pick].clone(),
+            None if self.name is None else self.name[pick].copy(),
         )
 
     def atoms_of(self, rows: Tensor) -> Tensor:

@@ -1,112 +1,257 @@
-"""Predict from a fitted model: one answer a molecule, or one clear line why there is none."""
+"""Predict from a fitted model: one answer a molecule, or one clear line why there is none.
+
+A SMILES gets conformers (RDKit, relaxed with GFN2-xTB), of which the lowest is taken. The geometry of a file is relaxed
+to the nearest GFN2-xTB minimum for a model fitted to such minima, unless it is to be kept; other models take it as it is.
+The interval is the one calibrated for that kind of geometry. What lies outside a model's scope is refused, or, forced,
+answered without an interval.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
+from onekcal.answers import Answer, Spread
 from onekcal.data.dataset import Dataset
-from onekcal.errors import DataError, InputError, OnekcalError
+from onekcal.errors import DataError, InputError, OnekcalError, did_you_mean
 from onekcal.models.artefact import Artefact
+from onekcal.models.model import forces
 from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.questions import Question, questions
 from onekcal.trust.conformal import Conformal, coverage
 from onekcal.trust.metrics import metrics
 
+SHIPPED = Path(__file__).with_name("shipped")
+DEFAULT = "g4mp2"
+"""The model that ships and answers where none is named."""
+KINDS = {
+    "smiles": "made from SMILES: the lowest conformer, relaxed with GFN2-xTB",
+    "gfn2": "of a file, relaxed to the nearest GFN2-xTB minimum",
+    "b3lyp": "of a file, kept as given; the interval is for geometries like B3LYP's",
+    "data": "as given, like those of the training data",
+}
+"""What geometry an interval can be calibrated for."""
+
 
 @dataclass(frozen=True)
-class Answer:
-    """The energy of one molecule relative to free atoms, kcal/mol, or the problem that prevented it."""
+class Settings:
+    """How questions are answered."""
 
-    source: str
-    formula: str = ""
-    energy: float = math.nan
-    lower: float = -math.inf
-    upper: float = math.inf
-    level: str = ""
-    problem: str = ""
-
-
-def load_model(path: Path) -> Artefact:
-    """A model file, or the model of a run folder."""
-    return Artefact.load(path / "model.safetensors" if path.is_dir() else path)
+    keep_geometry: bool = False  # geometries of files are not relaxed
+    conformers: int = 6  # at most so many are relaxed
+    thermal: Literal["auto", "gfn2", "regression"] = "auto"  # where H(298 K) − H(0) comes from
+    forces: bool = False
+    force: bool = False  # answer outside the scope, too, without an interval
+    coverage: float = 0.9
 
 
-def evaluate(path: Path, data: Dataset) -> dict[str, Any]:
-    """Errors (kcal/mol) on data with a target, and the coverage of the interval where the model has one."""
+# --- models ----------------------------------------------------------------------------------------------------------
+
+
+def load_model(name: str | Path = DEFAULT) -> Artefact:
+    """A model file, the model of a run folder, or a model that ships, by its name."""
+    path = Path(name)
+    if path.is_dir():
+        return Artefact.load(path / "model.safetensors")
+    shipped = {found.stem: found for found in sorted(SHIPPED.glob("*.safetensors"))}
+    if not path.exists() and str(name) in shipped:
+        return Artefact.load(shipped[str(name)])
+    if not path.exists():
+        raise DataError(f"no model at {name}: neither a file, nor a run folder, nor a model that ships"
+                        f"{did_you_mean(str(name), shipped) if shipped else ''}")
+    return Artefact.load(path)
+
+
+def evaluate(path: str | Path, data: Dataset) -> dict[str, Any]:
+    """Errors (kcal/mol) on data with a target, and the coverage of the intervals the model has."""
     artefact = load_model(path)
     predicted = artefact.model.energies(data.molecules, data.columns)
     found: dict[str, Any] = dict(metrics(data.energies, predicted))
-    for scores in artefact.calibration.values():
-        found["coverage of 0.9"] = coverage(data.energies, *Conformal(scores).interval(predicted))
+    for kind, scores in artefact.calibration.items():
+        name = "coverage of 0.9" + ("" if kind == "data" else f" by the interval of {kind!r} geometries")
+        found[name] = coverage(data.energies, *Conformal(scores).interval(predicted))
     return found
 
 
-def predict_molecules(
-    artefact: Artefact, molecules: Molecules, source: str, relax: bool = False, nominal: float = 0.9
-) -> list[Answer]:
-    """One answer a molecule. A lone atom is 0 by definition; elements never seen are refused.
-
-    `relax` moves each molecule to its nearest GFN2-xTB minimum first.
-    """
-    scores = artefact.calibration.get("data")
-    half = Conformal(scores).radius(nominal) if scores is not None else math.inf
-    answers = []
-    for m, molecule in enumerate(molecules):
-        label = str(molecule.names[0]) or (f"{source} #{m + 1}" if len(molecules) > 1 else source)
-        formula = molecule.formulas[0]
-        try:
-            energy = _energy(artefact, molecule, relax)
-            if len(molecule.numbers) == 1:
-                answers.append(Answer(label, formula, 0.0, 0.0, 0.0, artefact.level))
-                continue
-            answers.append(Answer(label, formula, energy, energy - half, energy + half, artefact.level))
-        except OnekcalError as problem:
-            answers.append(Answer(label, formula, problem=f"{label}: {problem}"))
-    return answers
+def half_width(artefact: Artefact, geometry: str, nominal: float = 0.9) -> float:
+    """Half width of the interval (kcal/mol) for a kind of geometry; infinite where it was not calibrated."""
+    scores = artefact.calibration.get(geometry)
+    return math.inf if scores is None else Conformal(scores).radius(nominal)
 
 
-def _energy(artefact: Artefact, molecule: Molecules, relax: bool) -> float:
-    if problems := molecule.check():
-        raise InputError(problems[0])
+def scope(artefact: Artefact, nominal: float = 0.9) -> dict[str, Any]:
+    """What a model may be asked: elements, size, charge, spin, and how wide its intervals are (kcal/mol)."""
+    halves = {kind: half_width(artefact, kind, nominal) for kind in artefact.calibration}
+    limit = artefact.novelty_limit
+    return {
+        "level": artefact.level, "kind": artefact.kind, "at": artefact.at,
+        "elements": [SYMBOLS[z] for z in artefact.elements], "largest": artefact.largest,
+        "heavy": artefact.card.get("heavy_atoms"), "charge": 0, "spin": 0,
+        "geometry": artefact.geometry or "data",
+        "novelty_limit": limit if math.isfinite(limit) else None, "coverage": nominal,
+        "intervals": {kind: half if math.isfinite(half) else None for kind, half in halves.items()},
+        "card": artefact.card,
+    }
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+def predict(inputs: Iterable[str], artefact: Artefact, settings: Settings = Settings()) -> Iterator[Answer]:
+    """Answers for SMILES, files and "-", one at a time and in order; one that fails does not stop the others."""
+    if settings.conformers < 1:
+        raise InputError(f"`conformers` must be at least 1, got {settings.conformers}")
+    if settings.thermal not in ("auto", "gfn2", "regression"):
+        raise InputError(f"`thermal` must be auto, gfn2 or regression, got {settings.thermal!r}")
+    return (answer(question, artefact, settings) for question in questions(inputs))
+
+
+def answer(question: Question, artefact: Artefact, settings: Settings = Settings()) -> Answer:
+    """The answer to one question; what prevents it is its `problem`, one line that names the molecule."""
+    bare = Answer(question.source, question.name, question.smiles, level=artefact.level, kind=artefact.kind,
+                  at=artefact.at, coverage=settings.coverage, problem=question.problem)
+    if question.problem:
+        return bare
+    if question.molecule is not None:
+        bare = replace(bare, formula=question.molecule.formulas[0])
+    try:
+        return _answer(question, bare, artefact, settings)
+    except OnekcalError as problem:
+        what = str(problem)
+    except (ArithmeticError, LookupError, RuntimeError, ValueError) as problem:  # of a library, on one odd molecule
+        what = f"{type(problem).__name__}: {problem}"
+    what = " ".join(what.split())
+    return replace(bare, problem=what if repr(question.source) in what else f"{question.source}: {what}")
+
+
+def _answer(question: Question, bare: Answer, artefact: Artefact, settings: Settings) -> Answer:
+    drawn = question.molecule or _drawn(question.smiles)
+    bare = replace(bare, formula=drawn.formulas[0])
+    if len(drawn.numbers) == 1 and artefact.kind == "atomization" and not int(drawn.charges[0]):
+        return _lone_atom(bare, drawn, artefact)
+    beyond = outside(artefact, drawn)
+    if beyond and not settings.force:
+        raise InputError(f"{'; '.join(beyond)} (--force answers all the same, without an interval)")
+    found = _placed(question, bare, artefact, settings)
+    assert found.molecule is not None
+    energy, novelty = _asked(artefact, found.molecule)
+    if novelty is not None and novelty > artefact.novelty_limit:
+        beyond = [*beyond, f"holds environments the model has never seen (novelty {novelty:.3g}, "
+                           f"at most {artefact.novelty_limit:.3g} is known)"]
+        if not settings.force:
+            raise InputError(f"{beyond[-1]}; --force answers all the same, without an interval")
+    half = math.inf if beyond else half_width(artefact, found.geometry, settings.coverage)
+    remarks = list(found.remarks) + [f"outside the model's scope, hence no interval: {reason}" for reason in beyond]
+    if not beyond and not math.isfinite(half):
+        remarks.append(f"no interval: the model was not calibrated for geometries {KINDS[found.geometry]}")
+    pull = forces(artefact.model, found.molecule).numpy() if settings.forces else None
+    found = replace(found, energy=energy, half=half, novelty=novelty, remarks=tuple(remarks), forces=pull)
+    return _with_ledger(found, artefact, settings)
+
+
+def outside(artefact: Artefact, molecule: Molecules) -> list[str]:
+    """Why one molecule lies outside what a model was fitted to; empty where it does not."""
+    from onekcal.labels.bonds import fragments
+
+    reasons = []
     strange = [SYMBOLS[z] for z in molecule.elements if z not in artefact.elements]
     if strange:
         known = ", ".join(SYMBOLS[z] for z in artefact.elements)
-        raise InputError(f"the model has never seen {', '.join(strange)}; it knows {known}")
-    if int(molecule.charges[0]) or int(molecule.spins[0]):
-        raise InputError(f"the model knows neutral closed-shell molecules; this one has charge "
-                         f"{int(molecule.charges[0])} and {int(molecule.spins[0])} unpaired electrons")
-    if relax and len(molecule.numbers) > 1:
-        from onekcal.labels.relax import relax as relaxed
+        reasons.append(f"the model has never seen {', '.join(strange)}; it knows {known}")
+    size = len(molecule.numbers)
+    if artefact.largest and size > artefact.largest:
+        reasons.append(f"{size} atoms; the largest molecule the model has seen has {artefact.largest}")
+    charge, spin = int(molecule.charges[0]), int(molecule.spins[0])
+    odd = (int(molecule.numbers.sum()) - charge) % 2
+    if charge:
+        reasons.append(f"an ion (charge {charge:+d}); the model knows neutral molecules")
+    if spin or odd:
+        said = f"unpaired electrons: {spin}" if spin else "an odd number of electrons"
+        reasons.append(f"a radical ({said}); the model knows closed shells")
+    pieces = fragments(molecule.numbers.numpy(), molecule.positions.numpy()) if molecule.positions.any() else 1
+    if pieces > 1:
+        reasons.append(f"{pieces} pieces that no bond connects; the model knows single molecules")
+    return reasons
 
-        molecule = relaxed(molecule).molecule
-    with torch.no_grad():
-        return float(artefact.model.energies(molecule)[0])
+
+def _drawn(smiles: str) -> Molecules:
+    """The nuclei of a SMILES, as yet without positions (all 0); an atom such as [O] has its own number of electrons."""
+    from rdkit import Chem, rdBase
+
+    from onekcal.conformers import parse
+
+    with rdBase.BlockLogs():
+        mol = Chem.MolFromSmiles(smiles)
+    alone = mol is not None and mol.GetNumAtoms() == 1 and mol.GetAtomWithIdx(0).GetAtomicNum()
+    if not alone or mol.GetAtomWithIdx(0).GetTotalNumHs() or Chem.GetFormalCharge(mol):
+        mol = parse(smiles)
+    numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
+    if max(numbers) >= len(SYMBOLS):
+        raise InputError(f"{smiles!r} holds an element beyond Rn; H to Rn are known")
+    return Molecules.one(numbers, [[0.0, 0.0, 0.0]] * len(numbers), name=smiles)
 
 
-def predict_inputs(inputs: Iterable[str], model: Path) -> list[Answer]:
-    """Answers for SMILES and files, in order; one that cannot be read does not stop the others.
+def _placed(question: Question, bare: Answer, artefact: Artefact, settings: Settings) -> Answer:
+    """The molecule at the geometry it is answered at, what kind that is, and how it came about."""
+    if question.molecule is None:
+        from onekcal.conformers import conformers
 
-    A force-field geometry made from SMILES is no geometry the models here were fitted to: it is relaxed with GFN2-xTB.
-    """
-    from onekcal.io import read_all
+        found = conformers(question.smiles, settings.conformers)
+        kind = "smiles" if artefact.geometry else "data"
+        remark = () if artefact.geometry else ("the interval was calibrated on geometries of the training data, not on "
+                                               "conformers made from SMILES",)
+        return replace(bare, molecule=found.lowest, geometry=kind, remarks=remark, made=KINDS["smiles"],
+                       conformers=Spread(found.embedded, found.relative))
+    if problems := question.molecule.check():
+        raise InputError(problems[0])
+    if artefact.geometry == "gfn2" and not settings.keep_geometry:
+        from onekcal.labels.relax import relax
 
-    artefact = load_model(model)
-    if artefact.kind != "atomization":
-        raise DataError(f"{model} learned {artefact.kind} energies, whose zero is not that of free atoms")
-    answers: list[Answer] = []
-    for text in inputs:
-        try:
-            dataset, problems = read_all(text, energy_key=None, forces_key=None)  # labels are not wanted here
-        except OnekcalError as problem:
-            answers.append(Answer(text, problem=str(problem)))
-            continue
-        if dataset is not None and len(dataset):
-            drawn = not Path(text).is_file() or Path(text).suffix.lower() in (".smi", ".smiles", ".csv")
-            answers += predict_molecules(artefact, dataset.molecules, text, relax=drawn)
-        answers += [Answer(text, problem=str(problem)) for problem in problems]
-    return answers
+        return replace(bare, molecule=relax(question.molecule).molecule, geometry="gfn2", made=KINDS["gfn2"])
+    kind = "b3lyp" if artefact.geometry else "data"
+    return replace(bare, molecule=question.molecule, geometry=kind, made=KINDS["b3lyp"] if artefact.geometry else "as given")
+
+
+def _asked(artefact: Artefact, molecule: Molecules) -> tuple[float, float | None]:
+    """Energy (kcal/mol) and novelty of one molecule."""
+    strange = [SYMBOLS[z] for z in molecule.elements if z not in artefact.elements]
+    try:
+        with torch.no_grad():
+            energy, novelty = float(artefact.model.energies(molecule)[0]), artefact.model.novelty(molecule)
+    except (OnekcalError, LookupError, ValueError) as problem:
+        if strange:
+            raise InputError(f"the model cannot describe {', '.join(strange)} at all, not even with --force") from problem
+        raise
+    if not math.isfinite(energy):
+        raise InputError("the model gives no finite energy")
+    return energy, None if novelty is None else float(novelty[0])
+
+
+def _lone_atom(bare: Answer, atom: Molecules, artefact: Artefact) -> Answer:
+    """0 by definition."""
+    found = replace(bare, molecule=atom, energy=0.0, half=0.0, remarks=("a lone atom is 0 by definition",))
+    return _with_ledger(found, artefact, Settings())
+
+
+def _with_ledger(found: Answer, artefact: Artefact, settings: Settings) -> Answer:
+    """The heats of formation, where energies are atomization energies at 0 K; the energy stays where they fail."""
+    if artefact.kind != "atomization" or artefact.at != "0 K":
+        return found
+    from onekcal.thermo import ledger
+
+    assert found.molecule is not None
+    bounded = math.isfinite(found.half)
+    try:
+        lines = ledger(
+            found.molecule, found.energy, artefact.level, found.half if bounded else None,
+            f"learned; ± is its {100 * settings.coverage:.0f} % interval" if bounded and found.half else "learned",
+            thermal=settings.thermal,
+        )
+    except OnekcalError as problem:
+        return replace(found, remarks=(*found.remarks, f"no heat of formation: {problem}"))
+    return replace(found, ledger=lines)

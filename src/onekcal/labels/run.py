@@ -107,15 +107,16 @@ def _finish(
     keys = [key_of(molecule, ask) for molecule in molecules]
     known = {key: record for key, record in _read(partial).items() if "error" not in record}
     missing = {key: m for m, key in enumerate(keys) if key not in known}  # equal molecules are computed once
-    jobs = [package(molecules[m], ask, key) for key, m in missing.items()]
+    jobs = (package(molecules[m], ask, key) for key, m in missing.items())  # made as they are needed
+    todo = len(missing)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    with partial.open("a", encoding="utf-8") as file, _progress(len(jobs), len(keys) - len(jobs), quiet) as advance:
-        for record in spread(compute, jobs, scheduler, workers):
+    with partial.open("a", encoding="utf-8") as file, _progress(todo, len(keys) - todo, quiet) as advance:
+        for record in spread(compute, jobs, todo, scheduler, workers):
             file.write(json.dumps(record) + "\n")
             file.flush()
             known[record["key"]] = record
             advance(record)
-    return [known[key] for key in keys], len(jobs)
+    return [known[key] for key in keys], todo
 
 
 def _read(partial: Path) -> dict[str, dict[str, Any]]:

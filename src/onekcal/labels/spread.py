@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -16,11 +16,12 @@ THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THR
 
 def spread(
     work: Callable[[dict[str, Any]], dict[str, Any]],
-    jobs: Sequence[dict[str, Any]],
+    jobs: Iterable[dict[str, Any]],
+    count: int,
     scheduler: str | None = None,
     workers: int | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """`work` of every job, in the order of finishing.
+    """`work` of each of `count` jobs, in the order of finishing; jobs may be made while others run.
 
     With a `scheduler` address the jobs go to that Dask cluster. Otherwise to `workers` local processes (the processors
     there are, by default), through Dask where it is installed; with one worker, or few jobs, here in this process.
@@ -30,13 +31,13 @@ def spread(
     if scheduler is not None:
         yield from _on_dask(work, jobs, scheduler, 0)
         return
-    count = min(workers or processors(), max(len(jobs), 1))
-    if count == 1:
+    processes = min(workers or processors(), max(count, 1))
+    if processes == 1:
         yield from map(work, jobs)
     elif _has_dask():
-        yield from _on_dask(work, jobs, None, count)
+        yield from _on_dask(work, jobs, None, processes)
     else:
-        yield from _in_processes(work, jobs, count)
+        yield from _in_processes(work, jobs, processes)
 
 
 def processors() -> int:
@@ -50,7 +51,7 @@ def _has_dask() -> bool:
     return find_spec("distributed") is not None
 
 
-def _on_dask(work: Callable[..., Any], jobs: Sequence[dict[str, Any]], address: str | None, count: int) -> Iterator[Any]:
+def _on_dask(work: Callable[..., Any], jobs: Iterable[dict[str, Any]], address: str | None, count: int) -> Iterator[Any]:
     try:
         import dask
         from distributed import Client, LocalCluster, as_completed
@@ -96,7 +97,7 @@ def _outcome(future: Any, job: dict[str, Any]) -> dict[str, Any]:
     return {"format": job["format"], "key": job["key"], "error": f"{type(problem).__name__}: {lines[0]}"}
 
 
-def _in_processes(work: Callable[..., Any], jobs: Sequence[dict[str, Any]], count: int) -> Iterator[Any]:
+def _in_processes(work: Callable[..., Any], jobs: Iterable[dict[str, Any]], count: int) -> Iterator[Any]:
     """Without Dask: the standard library's processes, started afresh so that no library's threads are inherited."""
     from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
     from multiprocessing import get_context

@@ -11,6 +11,8 @@ MODELS = {
     "dressed_atoms": "onekcal.models.dressed_atoms:DressedAtoms",
     "baseline": "onekcal.models.baseline:Baseline",
     "fchl_kernel": "onekcal.models.fchl_kernel:FchlKernel",
+    "global_kernel": "onekcal.models.global_kernel:GlobalKernel",
+    "sparse_kernel": "onekcal.models.sparse_kernel:SparseKernel",
     "regression": "onekcal.models.regression:Regression",
 }
 """name → module:class. The keys of a stage in an experiment are the keyword arguments of its class."""

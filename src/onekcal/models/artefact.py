@@ -7,6 +7,7 @@ the calibration; the tensors are the stages' `state()` and the calibration score
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -40,6 +41,10 @@ class Artefact:
     """Atoms in the largest training molecule."""
     calibration: dict[str, torch.Tensor] = field(default_factory=dict)
     """Sorted absolute residuals (kcal/mol) of molecules the model was not fitted to, by kind of geometry."""
+    geometry: str = ""
+    """The kind of geometry the model was fitted to and expects ("gfn2": minima of GFN2-xTB); empty: whatever is given."""
+    novelty_limit: float = math.inf
+    """`Stack.novelty` beyond which a molecule lies outside what the model has seen."""
     card: dict[str, Any] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
@@ -50,7 +55,8 @@ class Artefact:
         tensors |= {CALIBRATION + name: t.contiguous() for name, t in self.calibration.items()}
         header = {
             "format": FORMAT, "stages": list(self.stages), "level": self.level, "kind": self.kind, "at": self.at,
-            "elements": self.elements, "largest": self.largest, "card": self.card,
+            "elements": self.elements, "largest": self.largest, "geometry": self.geometry,
+            "novelty_limit": self.novelty_limit if math.isfinite(self.novelty_limit) else None, "card": self.card,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")
@@ -78,5 +84,7 @@ class Artefact:
         model = Stack([build(name, settings) for name, settings in stages])
         model.load_state({n[len(STAGES):]: t for n, t in tensors.items() if n.startswith(STAGES)})
         calibration = {n[len(CALIBRATION):]: t for n, t in tensors.items() if n.startswith(CALIBRATION)}
+        limit = header.get("novelty_limit")
         keys = ("level", "kind", "at", "elements", "largest", "card")
-        return cls(stages, model, calibration=calibration, **{key: header[key] for key in keys})
+        return cls(stages, model, calibration=calibration, geometry=header.get("geometry", ""),
+                   novelty_limit=math.inf if limit is None else limit, **{key: header[key] for key in keys})

@@ -34,6 +34,13 @@ class Stack:
         """(A, 3) kcal/mol/Å."""
         return torch.stack([forces(stage, molecules, columns) for stage in self.stages]).sum(0)
 
+    def novelty(self, molecules: Molecules) -> Tensor | None:
+        """(M,) how unlike the training data each molecule is, by the stage that can tell; None where none can."""
+        for stage in reversed(self.stages):
+            if hasattr(stage, "novelty"):
+                return stage.novelty(molecules)
+        return None
+
     def state(self) -> State:
         return {f"{k}.{name}": t for k, stage in enumerate(self.stages) for name, t in stage.state().items()}
 

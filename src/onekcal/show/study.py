@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -90,24 +89,6 @@ def picture(run: Run) -> Path:
     path = run.folder / "parity.png"
     parity_png(path, run.test.energies.numpy(), run.predicted.numpy(), run.folder.name)
     return path
-
-
-def prediction_table(answers: Sequence[Any]) -> None:
-    """One line a molecule: formula, energy relative to free atoms, interval."""
-    rows = [
-        {"molecule": a.source, "formula": a.formula, "energy (kcal/mol)": f"{a.energy:.2f}",
-         "90 % interval": f"{a.lower:.1f} … {a.upper:.1f}" if a.upper < float("inf") else "none", "level": a.level}
-        for a in answers if not a.problem
-    ]
-    if rows:
-        rows_table("Energy relative to free atoms, negative when bound", rows)
-
-
-def print_csv(rows: Sequence[dict[str, Any]]) -> None:
-    """CSV on stdout."""
-    out = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]) if rows else [])
-    out.writeheader()
-    out.writerows(rows)
 
 
 def report(name: str, found: Any) -> None:

@@ -1,0 +1,85 @@
+"""Geometries a SMILES leads to: molecules of QM9-G4MP2 from their SMILES alone, as a data set.
+
+    ONEKCAL_MIRROR=… python scripts/smiles_geometries.py OUT.h5 [--count 1000] [--seed 0]
+
+Draws `count` molecules of the validation part and `count` of Ward's hold-out, makes conformers of each SMILES, keeps
+the lowest that GFN2-xTB finds, and writes geometry, GFN2 energy (relative to free atoms, kcal/mol), the spread of the
+conformers (kcal/mol) and the G4(MP2) label. Finished molecules are lines of OUT.partial: run again, it goes on.
+Those that fail are left out and listed in OUT.failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from onekcal.conformers import conformers
+from onekcal.data import store
+from onekcal.data.dataset import Column, Dataset
+from onekcal.data.source import TEST, VALID, Card, Stored
+from onekcal.errors import OnekcalError
+from onekcal.labels.atoms import free_atoms_of
+from onekcal.labels.methods import method
+from onekcal.molecules import Molecules
+
+
+def main() -> None:
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("out", type=Path)
+    ask.add_argument("--count", type=int, default=1000)
+    ask.add_argument("--seed", type=int, default=0)
+    asked = ask.parse_args()
+    torch.set_num_threads(1)
+    labels = np.load(Path(os.environ["ONEKCAL_MIRROR"]) / "qm9_g4mp2_labels.npz")
+    draw = np.random.default_rng(asked.seed)
+    rows = np.concatenate([draw.permutation(np.flatnonzero(labels["split"] == part))[: asked.count]
+                           for part in (TEST, VALID)])
+    partial = asked.out.with_name(asked.out.name + ".partial")
+    lines = partial.read_text().splitlines() if partial.exists() else []
+    known = {record["row"]: record for record in map(json.loads, lines)}
+    with partial.open("a") as file:
+        for row in rows.tolist():
+            if row not in known:
+                known[row] = of_smiles(labels["smiles"][row].decode()) | {"row": row}
+                file.write(json.dumps(known[row]) + "\n")
+                file.flush()
+    good = [row for row in rows.tolist() if "error" not in known[row]]
+    failed = [f"gdb {labels['gdb_id'][row]}: {known[row]['error']}" for row in rows.tolist() if "error" in known[row]]
+    asked.out.with_name(asked.out.name + ".failed").write_text("".join(line + "\n" for line in failed))
+    molecules = Molecules.concatenate(
+        [Molecules.one(known[row]["numbers"], known[row]["positions"], name=f"gdb {labels['gdb_id'][row]}")
+         for row in good])
+    bound = torch.tensor([known[row]["gfn2"] for row in good], dtype=torch.float64)
+    columns = {
+        "g4mp2": Column(torch.from_numpy(labels["AE_g4mp2"][good].astype(np.float64)), level="g4mp2", at="0 K"),
+        "gfn2": Column(bound - free_atoms_of(method("gfn2"), molecules.elements).energies(molecules), level="gfn2-xtb"),
+        "spread": Column(torch.tensor([known[row]["spread"] for row in good]), "property"),
+        "seconds": Column(torch.tensor([known[row]["seconds"] for row in good]), "property", unit="s"),
+    }
+    card = Card(asked.out.stem, f"{len(good)} molecules of QM9-G4MP2 from their SMILES", molecules=len(good))
+    split = {"ward": torch.from_numpy(labels["split"][good])}
+    store.save(asked.out, Stored(Dataset(molecules, columns), split, card))
+    print(f"{asked.out}: {len(good)} molecules, {len(failed)} failed")
+
+
+def of_smiles(smiles: str) -> dict[str, object]:
+    """The lowest conformer of a SMILES, or why there is none."""
+    began = time.perf_counter()
+    try:
+        found = conformers(smiles)
+    except OnekcalError as problem:
+        return {"error": str(problem)}
+    return {
+        "numbers": found.lowest.numbers.tolist(), "positions": found.lowest.positions.tolist(),
+        "gfn2": float(found.energies[0]), "spread": found.spread, "seconds": time.perf_counter() - began,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,386 @@
+"""From questions to answers: every molecule gets one, an answer or a reason."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from onekcal import data as store
+from onekcal import predict as predictor
+from onekcal.answers import Answer
+from onekcal.conformers import conformers
+from onekcal.errors import DataError, InputError, OnekcalError
+from onekcal.models import build
+from onekcal.models.artefact import Artefact
+from onekcal.models.stack import Stack
+from onekcal.molecules import Molecules
+from onekcal.predict import Settings, evaluate, half_width, load_model, outside, predict, scope
+from onekcal.questions import Question, count, questions
+
+WATER = "3\nwater\nO 0 0 0.117\nH 0 0.757 -0.469\nH 0 -0.757 -0.469\n"
+METHYL = "4\nmethyl\nC 0 0 0\nH 1.08 0 0\nH -0.54 0.935 0\nH -0.54 -0.935 0\n"
+APART = "2\nfar\nH 0 0 0\nH 0 0 5\n"
+ATOM = "1\nnitrogen atom\nN 0 0 0\n"
+
+
+@pytest.fixture(scope="module")
+def artefact() -> Artefact:
+    """GFN2-xTB and dressed atoms fitted to `mini`, presented as the model that ships is: at 0 K, at GFN2 minima.
+
+    What the numbers are worth is no matter here; an interval of its own belongs to each kind of geometry.
+    """
+    data = store.load("mini").dataset.aimed("b3lyp")
+    stages = [("baseline", {"method": "gfn2"}), ("dressed_atoms", {})]
+    model = Stack([build(name, settings) for name, settings in stages]).fit(data[:300], data[300:400])
+    scores = (data[400:500].energies - model.energies(data[400:500].molecules, data[400:500].columns)).abs().sort().values
+    return Artefact(
+        stages, model, "g4mp2", "atomization", "0 K", data.molecules.elements, int(data.molecules.sizes.max()),
+        {"gfn2": scores, "b3lyp": scores * 1.5, "smiles": scores * 2}, "gfn2", card={"data": "mini", "test": {"mae": 4.2}},
+    )
+
+
+def answers(artefact: Artefact, *inputs: str, **settings: object) -> list[Answer]:
+    return list(predict(inputs, artefact, Settings(**settings)))  # type: ignore[arg-type]
+
+
+# --- questions -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.smi", "SMILES name\n# heading above\nCCO grain alcohol\n\nC\n", [("CCO", "grain alcohol"), ("C", "")]),
+        ("b.csv", "Name;smiles\nwater;O\n;C\n", [("O", "water"), ("C", "")]),
+        ("c.csv", "\nsmiles\nO\n", [("O", "")]),
+    ],
+)
+def test_smiles_come_from_files_with_their_names(tmp_path: Path, name: str, text: str, expected: list) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    found = list(questions([str(tmp_path / name)]))
+    assert [(q.smiles, q.name) for q in found] == expected
+    assert all(f"{name}, line" in q.source for q in found)
+
+
+def test_lines_of_smiles_are_read_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Endless(io.TextIOBase):
+        def __init__(self) -> None:
+            self.lines = 0
+
+        def readline(self, size: int | None = -1) -> str:  # type: ignore[override]
+            self.lines += 1
+            return "C\n"
+
+    endless = Endless()
+    monkeypatch.setattr("sys.stdin", endless)
+    found = questions(["-"])
+    assert [next(found).smiles for _ in range(3)] == ["C"] * 3
+    assert endless.lines < 6
+
+
+def test_standard_input_may_be_xyz(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(WATER + "2\nbroken\nH 0 0\nH 0 0 1\n" + ATOM))
+    found = list(questions(["-"]))
+    assert [q.source for q in found[:2]] == ["standard input, molecule 1", "standard input, molecule 3"]
+    assert found[0].molecule is not None
+    assert "standard input, molecule 2" in found[2].problem
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nowhere.xyz", "there is no file nowhere.xyz"),
+        ("notes.docx", "there is no file notes.docx"),
+        ("ethanol", "neither a file that exists nor a SMILES"),
+        ("", "an empty argument"),
+        ("folder", "is a folder"),
+        ("empty.smi", "empty.smi is empty"),
+        ("empty.xyz", "empty.xyz is empty"),
+        ("comments.smi", "comments.smi is empty"),
+        ("no.csv", "expected a column named SMILES, got name, formula"),
+        ("hole.csv", "hole.csv, line 2: no SMILES in this row"),
+        ("what.pdb", "no format for"),
+        ("-", "standard input is empty"),
+    ],
+)
+def test_what_cannot_be_read_is_one_clear_line(
+    in_empty_folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    (in_empty_folder / "folder").mkdir()
+    files = {"empty.smi": "", "empty.xyz": "", "comments.smi": "# nothing\n", "no.csv": "name,formula\na,CH4\n",
+             "hole.csv": "smiles,name\n,nothing\n", "what.pdb": "ATOM\n"}
+    for name, content in files.items():
+        (in_empty_folder / name).write_text(content)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    (found,) = questions([text])
+    assert message in found.problem
+    assert "\n" not in found.problem
+
+
+def test_a_smiles_of_two_pieces_is_no_file_name() -> None:
+    (found,) = questions(["CCO.O"])
+    assert (found.smiles, found.problem) == ("CCO.O", "")
+
+
+def test_the_count_for_the_bar_is_that_of_the_molecules(in_empty_folder: Path) -> None:
+    (in_empty_folder / "a.smi").write_text("C\nO\n\n")
+    (in_empty_folder / "b.csv").write_text("smiles\nC\n")
+    (in_empty_folder / "c.xyz").write_text(WATER + ATOM)
+    assert count(["CCO", "a.smi", "b.csv", "c.xyz"]) == 6
+    assert count(["CCO", "-"]) is None
+
+
+# --- models ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_is_found_by_path_by_run_folder_and_by_the_name_it_ships_under(
+    artefact: Artefact, in_empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artefact.save(in_empty_folder / "run" / "model.safetensors")
+    artefact.save(in_empty_folder / "shipped" / "g4mp2.safetensors")
+    monkeypatch.setattr(predictor, "SHIPPED", in_empty_folder / "shipped")
+    for name in ("run", "run/model.safetensors", "g4mp2", Path("run")):
+        assert load_model(name).level == "g4mp2"
+    with pytest.raises(DataError, match="did you mean 'g4mp2'"):
+        load_model("g4mp3")
+
+
+def test_a_model_of_a_newer_version_says_so(artefact: Artefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onekcal.models.artefact.FORMAT", 99)
+    artefact.save(tmp_path / "new.safetensors")
+    monkeypatch.undo()
+    with pytest.raises(DataError, match="newer onekcal"):
+        load_model(tmp_path / "new.safetensors")
+
+
+def test_evaluate_measures_every_interval_a_model_has(artefact: Artefact, tmp_path: Path) -> None:
+    artefact.save(tmp_path / "m.safetensors")
+    found = evaluate(tmp_path / "m.safetensors", store.load("mini").dataset.aimed("b3lyp")[500:700])
+    covered = [found[f"coverage of 0.9 by the interval of {kind!r} geometries"] for kind in ("gfn2", "b3lyp", "smiles")]
+    assert 0.82 < covered[0] < 0.97  # 100 calibration, 200 test molecules: 0.9 ± 0.037
+    assert covered[0] < covered[1] < covered[2]  # wider intervals
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_smiles_is_answered_at_its_lowest_conformer_with_the_ledger(artefact: Artefact) -> None:
+    (found,) = answers(artefact, "CCO", conformers=2)
+    lowest = conformers("CCO", 2)
+    assert found.energy == pytest.approx(float(artefact.model.energies(lowest.lowest)[0]), abs=1e-6)
+    assert found.geometry == "smiles"
+    assert found.half == half_width(artefact, "smiles")
+    assert found.conformers is not None
+    assert found.conformers.largest == pytest.approx(lowest.spread)
+    assert found.ledger is not None
+    assert found.ledger.atomization == found.energy
+    assert found.ledger.terms[0].uncertainty == found.half
+
+
+def test_a_file_is_relaxed_unless_its_geometry_is_kept(artefact: Artefact, tmp_path: Path) -> None:
+    (tmp_path / "w.xyz").write_text(WATER)
+    (relaxed,) = answers(artefact, str(tmp_path / "w.xyz"))
+    (kept,) = answers(artefact, str(tmp_path / "w.xyz"), keep_geometry=True)
+    assert (relaxed.geometry, kept.geometry) == ("gfn2", "b3lyp")
+    assert relaxed.energy < kept.energy  # dressed atoms are constant, GFN2 is at its minimum
+    assert kept.half == half_width(artefact, "b3lyp")
+    assert kept.molecule is not None
+    assert float(kept.molecule.positions[0, 2]) == pytest.approx(0.117)
+
+
+def test_a_model_without_a_geometry_of_its_own_takes_files_as_they_are(artefact: Artefact, tmp_path: Path) -> None:
+    scores = {"data": artefact.calibration["gfn2"]}
+    plain = replace(artefact, geometry="", level="b3lyp", at="electronic", calibration=scores)
+    (tmp_path / "w.xyz").write_text(WATER)
+    given, drawn = answers(plain, str(tmp_path / "w.xyz"), "O")
+    assert given.molecule is not None
+    assert float(given.molecule.positions[0, 2]) == pytest.approx(0.117)
+    assert (given.geometry, given.remarks) == ("data", ())
+    assert given.ledger is None  # electronic energies have no zero-point energy in them
+    assert "not on conformers" in drawn.remarks[0]
+    assert math.isfinite(drawn.half)
+
+
+def test_energies_that_are_no_atomization_energies_keep_their_name(artefact: Artefact) -> None:
+    (found,) = answers(replace(artefact, kind="total"), "O", conformers=1)
+    assert found.ledger is None
+    assert found.to_dict()["total"]["value"] == found.energy
+    assert "atomization" not in found.to_dict()
+
+
+def test_without_calibration_for_the_geometry_no_interval_is_given_and_that_is_said(artefact: Artefact) -> None:
+    (found,) = answers(replace(artefact, calibration={"gfn2": artefact.calibration["gfn2"]}), "O")
+    assert math.isinf(found.half)
+    assert "no interval" in found.remarks[0]
+    assert found.to_dict()["atomization"]["lower"] is None
+
+
+@pytest.mark.parametrize("smiles", ["[O]", "[H]"])
+def test_a_lone_atom_is_0_and_has_its_experimental_heat_of_formation(artefact: Artefact, smiles: str) -> None:
+    (found,) = answers(artefact, smiles)
+    assert (found.energy, found.half) == (0.0, 0.0)
+    assert found.ledger is not None
+    assert found.ledger.formation_0 == {"[O]": 58.99, "[H]": 51.63}[smiles]
+
+
+def test_a_lone_atom_of_a_file_is_0_too(artefact: Artefact, tmp_path: Path) -> None:
+    (tmp_path / "n.xyz").write_text(ATOM)
+    (found,) = answers(artefact, str(tmp_path / "n.xyz"))
+    assert (found.energy, found.name, found.problem) == (0.0, "nitrogen atom", "")
+
+
+def test_forces_are_minus_the_slope_of_the_energy(artefact: Artefact) -> None:
+    (found,) = answers(artefact, "O", forces=True, keep_geometry=True)
+    assert found.molecule is not None
+    assert found.forces is not None
+    step = torch.zeros(3, 3, dtype=torch.float64)
+    step[1, 2] = 1e-3
+    moved = Molecules.concatenate([found.molecule.moved(found.molecule.positions + sign * step) for sign in (1, -1)])
+    up, down = artefact.model.energies(moved).tolist()
+    assert found.forces[1, 2] == pytest.approx(-(up - down) / 2e-3, abs=0.05)
+
+
+# --- scope -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("molecule", "message"),
+    [
+        (Molecules.one(["Cl", "H"], [[0, 0, 0], [0, 0, 1.27]]), "never seen Cl; it knows H, C, N, O, F, S"),
+        (Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]], charge=-1), "an ion (charge -1)"),
+        (Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]], spin=1), "a radical (unpaired electrons: 1)"),
+        (Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]]), "a radical (an odd number of electrons)"),
+        (Molecules.one(["H", "H"], [[0, 0, 0], [0, 0, 5]]), "2 pieces that no bond connects"),
+        (Molecules.one(["H"] * 60, np.arange(180).reshape(60, 3) * 0.4), "60 atoms; the largest"),
+    ],
+)
+def test_what_lies_outside_the_scope_is_named(artefact: Artefact, molecule: Molecules, message: str) -> None:
+    assert any(message in reason for reason in outside(artefact, molecule))
+
+
+def test_an_ordinary_molecule_lies_inside(artefact: Artefact, water: Molecules) -> None:
+    assert outside(artefact, water) == []
+
+
+def test_outside_the_scope_nothing_is_answered_unless_forced_and_then_without_interval(artefact: Artefact) -> None:
+    small = replace(artefact, largest=5)
+    (refused,) = answers(small, "CCO")
+    assert "9 atoms; the largest molecule the model has seen has 5" in refused.problem
+    assert "--force" in refused.problem
+    (forced,) = answers(small, "CCO", force=True, conformers=1)
+    assert math.isfinite(forced.energy)
+    assert math.isinf(forced.half)
+    assert "outside the model's scope" in forced.remarks[0]
+    assert forced.ledger is not None
+    assert forced.ledger.terms[0].uncertainty is None
+
+
+def test_an_element_the_model_cannot_describe_is_refused_even_when_forced(artefact: Artefact) -> None:
+    (found,) = answers(artefact, "C[SiH3]", force=True, conformers=1)
+    assert "cannot describe Si at all, not even with --force" in found.problem
+
+
+class _ByAtoms(Stack):
+    """A stack that finds a molecule the newer the more atoms it has."""
+
+    def novelty(self, molecules: Molecules) -> torch.Tensor:
+        return molecules.sizes.to(torch.float64)
+
+
+def test_beyond_the_novelty_limit_is_outside(artefact: Artefact) -> None:
+    wary = replace(artefact, model=_ByAtoms(artefact.model.stages), novelty_limit=4.5)
+    inside, beyond = answers(wary, "O", "CO", conformers=1)
+    assert (inside.novelty, inside.problem) == (3.0, "")
+    assert "never seen (novelty 6, at most 4.5 is known)" in beyond.problem
+    (forced,) = answers(wary, "CO", conformers=1, force=True)
+    assert math.isinf(forced.half)
+
+
+def test_the_scope_names_what_may_be_asked(artefact: Artefact) -> None:
+    found = scope(artefact)
+    assert found["elements"] == ["H", "C", "N", "O", "F", "S"]
+    assert found["intervals"]["smiles"] == pytest.approx(2 * found["intervals"]["gfn2"])
+    json.dumps(found, allow_nan=False)
+
+
+# --- what fails does not stop the rest -------------------------------------------------------------------------------
+
+
+def test_one_bad_molecule_costs_only_itself(artefact: Artefact, tmp_path: Path) -> None:
+    (tmp_path / "bad.smi").write_text("O\nCCO.O\n[NH4+]\n[CH3]\nC1CC\nC1#CC#C1\n*\nC\n")
+    (tmp_path / "bad.xyz").write_text(METHYL + APART + WATER)
+    found = answers(artefact, str(tmp_path / "bad.smi"), str(tmp_path / "bad.xyz"), "nowhere.sdf", conformers=1)
+    assert [bool(a.problem) for a in found] == [False, *[True] * 6, False, True, True, False, True]
+    words = ("disconnected", "an ion", "a radical", "not a SMILES", "no 3-D structure", "open place",
+             "odd number of electrons", "pieces", "there is no file")
+    problems = [a.problem for a in found if a.problem]
+    assert all(word in problem for word, problem in zip(words, problems))
+    assert all("\n" not in problem for problem in problems)
+    assert f"{tmp_path / 'bad.smi'}, line 2" in problems[0]
+
+
+def test_a_geometry_that_falls_apart_is_named(artefact: Artefact, tmp_path: Path) -> None:
+    """Glycine's zwitterion does not exist in the gas phase: a proton goes over."""
+    from rdkit import Chem
+    from rdkit.Chem import AllChem
+
+    mol = Chem.AddHs(Chem.MolFromSmiles("[NH3+]CC(=O)[O-]"))
+    AllChem.EmbedMolecule(mol, randomSeed=1)
+    (tmp_path / "z.xyz").write_text(Chem.MolToXYZBlock(mol).replace("\n\n", "\nzwitterion\n", 1))
+    of_file, of_smiles = answers(artefact, str(tmp_path / "z.xyz"), "[NH3+]CC(=O)[O-]", conformers=1)
+    assert "zwitterion (C2H5NO2) falls apart" in of_file.problem
+    assert "falls apart" in of_smiles.problem
+
+
+def test_a_calculation_that_fails_is_a_problem_and_not_a_crash(
+    artefact: Artefact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from onekcal.labels.methods import LabelError
+
+    def failing(error: Exception) -> Callable[..., None]:
+        def relax(*_: object, **__: object) -> None:
+            raise error
+
+        return relax
+
+    question = Question("w.xyz", "water", molecule=Molecules.one(["H", "H"], [[0, 0, 0], [0, 0, 0.74]]))
+    for error, words in ((LabelError("the SCF did not converge"), "SCF did not converge"),
+                         (np.linalg.LinAlgError("singular"), "LinAlgError: singular")):
+        monkeypatch.setattr("onekcal.labels.relax.relax", failing(error))
+        found = predictor.answer(question, artefact)
+        assert words in found.problem
+        assert found.problem.startswith("w.xyz: ")
+
+
+def test_settings_that_make_no_sense_are_refused(artefact: Artefact) -> None:
+    for wrong in ({"conformers": 0}, {"thermal": "guess"}):
+        with pytest.raises(InputError, match=next(iter(wrong))):
+            answers(artefact, "O", **wrong)
+
+
+def test_where_the_heat_of_formation_fails_the_energy_stays(artefact: Artefact, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise OnekcalError("no frequencies today")
+
+    monkeypatch.setattr("onekcal.thermo.ledger", failing)
+    (found,) = answers(artefact, "O", conformers=1)
+    assert (found.ledger, found.problem) == (None, "")
+    assert "no frequencies today" in found.remarks[0]
+
+
+def test_an_answer_is_flat_for_csv_and_whole_for_json(artefact: Artefact) -> None:
+    good, bad = answers(artefact, "O", "CCO.O", conformers=1)
+    assert good.to_row().keys() == bad.to_row().keys()
+    assert float(good.to_row()["formation_298K_kcal_per_mol"]) == pytest.approx(good.to_dict()["formation_298"], abs=1e-4)
+    whole = json.loads(json.dumps(good.to_dict(), allow_nan=False))
+    assert whole["atomization"]["upper"] - whole["atomization"]["value"] == pytest.approx(good.half)
+    assert sum(term["value"] for term in whole["terms"]) == pytest.approx(whole["formation_298"])
+    assert np.shape(whole["positions"]) == (3, 3)
+    assert json.loads(json.dumps(bad.to_dict(), allow_nan=False))["atomization"] is None
