@@ -182,6 +182,7 @@ def label(
     relax: Annotated[bool, typer.Option("--relax", help="Relax each geometry first.")] = False,
     forces: Annotated[bool, typer.Option("--forces", help="Forces too.")] = False,
     frequencies: Annotated[bool, typer.Option("--frequencies", help="Zero-point energy and H(298 K) − H(0) too.")] = False,
+    keep: Annotated[list[str] | None, typer.Option(help="With --relax: a column that stays valid.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     workers: Annotated[int | None, typer.Option(help="Local processes; all cores when absent.")] = None,
     as_json: Json = False,
@@ -195,7 +196,8 @@ def label(
         print(f"onekcal: {problem}", file=sys.stderr)
     if problems and dataset is None:
         raise typer.Exit(2)
-    done = compute(dataset or source, out, method, relax, forces, frequencies, scheduler, workers, quiet=as_json)
+    done = compute(dataset or source, out, method, relax, forces, frequencies, scheduler, workers, quiet=as_json,
+                   keep=keep or [])
     if as_json:
         _print_json({"out": str(out), "done": done.done, "computed": done.computed, "seconds": done.seconds,
                      "failed": [vars(one) for one in done.failed]})

@@ -41,6 +41,10 @@ class Experiment(BaseModel):
     data: DataChoice
     stages: list[str | dict[str, Any]] = Field(min_length=1, description="each fitted to what the earlier ones left")
     coverage: float = Field(0.9, gt=0, lt=1, description="of the conformal interval")
+    geometry: str = Field("data", description="what geometries `data` holds: gfn2 (minima of GFN2-xTB), b3lyp, …")
+    also: dict[str, str] = Field(default_factory=dict, description="other geometries of the same molecules: kind → data "
+                                 "set with the same target and split; tested and calibrated on, never fitted to")
+    refit: bool = Field(False, description="at the end, fit again to train and valid together; calibration stays")
 
     @field_validator("stages")
     @classmethod

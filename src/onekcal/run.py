@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import shutil
 import time
@@ -128,23 +129,34 @@ def run(experiment: Experiment, folder: Path, command: str = "", overwrite: bool
     predicted = model.energies(test.molecules, test.columns)
     tested = time.perf_counter()
 
-    column = data.columns[experiment.data.target]
-    artefact = Artefact(
-        stages, model, column.level, column.kind, column.at, train.molecules.elements, int(train.molecules.sizes.max()),
-        card={"data": stored.card.name, "digest": stored.digest, "train": len(train), "valid": len(valid)},
-    )
     found: dict[str, Any] = {
         **metrics(test.energies, predicted), "unit": "kcal/mol", "train": len(train), "valid": len(valid),
         "fit_seconds": fitted - started, "predict_seconds_per_molecule": (tested - fitted) / len(test),
-        "artefact_bytes": 0,
+        "artefact_bytes": 0, **_force_errors(model, test),
     }
-    half = float("nan")
-    if len(valid):
-        conformal = Conformal.calibrated(valid.energies - model.energies(valid.molecules, valid.columns))
-        artefact.calibration["data"] = conformal.scores
-        half = conformal.radius(experiment.coverage)
-        inside = coverage(test.energies, *conformal.interval(predicted, experiment.coverage))
-        found |= {"interval": half, "nominal_coverage": experiment.coverage, "coverage": inside}
+    calibration, half = {}, float("nan")
+    for kind, (judged, asked, guess) in _geometries(experiment, model, valid, test, predicted).items():
+        conformal = Conformal.calibrated(judged.energies - model.energies(judged.molecules, judged.columns))
+        calibration[kind] = conformal.scores
+        inside = coverage(asked.energies, *conformal.interval(guess, experiment.coverage))
+        interval = {"interval": conformal.radius(experiment.coverage), "nominal_coverage": experiment.coverage,
+                    "coverage": inside}
+        if kind == experiment.geometry:
+            half = interval["interval"]
+            found |= interval
+        else:
+            found |= {f"{kind}: {key}": value for key, value in (metrics(asked.energies, guess) | interval).items()}
+    limit = _novelty_limit(model, valid) if len(valid) else math.inf
+    if experiment.refit:
+        stages = [(name, settings | getattr(stage, "chosen", {})) for (name, settings), stage in zip(stages, model.stages)]
+        model = Stack([build(name, settings) for name, settings in stages])
+        model.fit(data[np.concatenate([split.train, split.valid])], data[[]])
+    column = data.columns[experiment.data.target]
+    artefact = Artefact(
+        stages, model, column.level, column.kind, column.at, train.molecules.elements, int(train.molecules.sizes.max()),
+        calibration, "" if experiment.geometry == "data" else experiment.geometry, limit,
+        card=_card(experiment, stored, train, found),
+    )
 
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
@@ -161,6 +173,50 @@ def run(experiment: Experiment, folder: Path, command: str = "", overwrite: bool
         shutil.rmtree(folder)
     os.replace(part, folder)
     return Run(folder, experiment, found, test, predicted)
+
+
+def _force_errors(model: Stack, test: Dataset) -> dict[str, float]:
+    """MAE of the force components (kcal/mol/Å), where the data have forces."""
+    if test.forces is None:
+        return {}
+    wrong = model.forces(test.molecules, test.columns) - test.forces
+    return {"force_mae": float(wrong.abs().mean()), "force_rmse": float(wrong.square().mean().sqrt())}
+
+
+def _geometries(
+    experiment: Experiment, model: Stack, valid: Dataset, test: Dataset, predicted: torch.Tensor
+) -> dict[str, tuple[Dataset, Dataset, torch.Tensor]]:
+    """By kind of geometry: what the interval is calibrated on, what is tested, and its predictions."""
+    found = {experiment.geometry: (valid, test, predicted)} if len(valid) else {}
+    for kind, name in experiment.also.items():
+        other = store.load(name, strict=experiment.data.strict)
+        if experiment.data.split not in other.splits:
+            unknown(f"split of {name}:", experiment.data.split, other.splits, ConfigError)
+        labels, data = other.splits[experiment.data.split], other.dataset.aimed(experiment.data.target)
+        judged, asked = data[labels == VALID], data[labels == TEST]
+        found[kind] = (judged, asked, model.energies(asked.molecules, asked.columns))
+    return found
+
+
+NOVEL = 1.25
+"""Times the most novel validation molecule: beyond, a molecule counts as outside what the model has seen."""
+
+
+def _novelty_limit(model: Stack, valid: Dataset) -> float:
+    novelty = model.novelty(valid.molecules)
+    return math.inf if novelty is None else NOVEL * float(novelty.max())
+
+
+def _card(experiment: Experiment, stored: Stored, train: Dataset, found: dict[str, Any]) -> dict[str, Any]:
+    """What `predict --scope` tells of the model besides its scope."""
+    heavy = train.molecules.sum_atoms((train.molecules.numbers > 1).to(torch.int64))
+    kept = ("count", "mae", "rmse", "median", "max", "above_1", "bias", "coverage")
+    return {
+        "data": stored.card.name, "digest": stored.digest, "experiment": experiment.model_dump(mode="json"),
+        "train": found["train"], "valid": found["valid"], "refit": experiment.refit, "heavy_atoms": int(heavy.max()),
+        "errors": {kind: {key: found[prefix + key] for key in kept if prefix + key in found}
+                   for kind, prefix in ((experiment.geometry, ""), *((k, f"{k}: ") for k in experiment.also))},
+    }
 
 
 def _check_zero(data: Dataset, stages: list[Stage]) -> None:

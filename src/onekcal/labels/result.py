@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,16 @@ from onekcal.labels.compute import Ask
 from onekcal.labels.methods import Method
 
 
-def labelled(data: Dataset, ask: Ask, records: list[dict[str, Any]], good: list[int], out: Path) -> None:
-    """Write the molecules `good` of `data` with their new columns to `out`."""
-    kept = data[good]
+def labelled(
+    stored: Stored, ask: Ask, records: list[dict[str, Any]], good: list[int], out: Path, keep: Sequence[str] = ()
+) -> None:
+    """Write the molecules `good` of `stored` with their new columns to `out`."""
+    kept = stored.dataset[good]
     found = [records[m] for m in good]
     if ask.relax:
         positions = torch.cat([torch.tensor(record["positions"], dtype=torch.float64) for record in found])
-        kept = Dataset(kept.molecules.moved(positions))  # the old columns belong to the old geometries
+        own = {name: kept.columns[name] for name in keep}  # the others belong to the old geometries
+        kept = Dataset(kept.molecules.moved(positions), own)
     for name, column in _columns(ask, found).items():
         kept = kept.with_column(name, column)
     card = Card(
@@ -30,7 +34,7 @@ def labelled(data: Dataset, ask: Ask, records: list[dict[str, Any]], good: list[
         kind="atomization",
         molecules=len(kept),
     )
-    store.save(out, Stored(kept, card=card))
+    store.save(out, Stored(kept, {name: labels[good] for name, labels in stored.splits.items()}, card))
 
 
 def _columns(ask: Ask, found: list[dict[str, Any]]) -> dict[str, Column]:

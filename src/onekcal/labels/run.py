@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from onekcal.data.dataset import Dataset
-from onekcal.errors import DataError, InputError
+from onekcal.data.source import Stored
+from onekcal.errors import DataError, InputError, unknown
 from onekcal.labels.compute import LABELS_FORMAT, Ask, compute, key_of, package
 from onekcal.labels.methods import LabelError, Method, method
 from onekcal.labels.result import labelled
@@ -58,18 +59,24 @@ def label(
     scheduler: str | None = None,
     workers: int | None = None,
     quiet: bool = False,
+    keep: Sequence[str] = (),
 ) -> Labelling:
     """Label every molecule of `source` with a quantum method and write the data set `out` (.h5, onekcal's store).
 
     Columns: energy relative to free atoms (kcal/mol, electronic) under the method's name, `<method>_forces`
     (kcal/mol/Å) with `forces`, and `<method>_zpe` and `<method>_heat` (H(298 K) − H(0), kcal/mol) with `frequencies`.
-    With `relax` the geometries in `out` are the relaxed ones, and columns that belonged to the old ones are dropped.
+    With `relax` the geometries in `out` are the relaxed ones, and columns that belonged to the old ones are dropped, but
+    for those named in `keep`: a label that is the molecule's, wherever its atoms are put. Splits are kept.
     `workers` processes (the processors there are, by default) of one thread each, or the cluster at `scheduler`.
     """
     out = Path(out)
     if out.suffix != ".h5":
         raise InputError(f"labels are written to an HDF5 file of the store: OUT must end in .h5, got {str(out)!r}")
-    data = _data(source)
+    stored = _stored(source)
+    data = stored.dataset
+    for name in keep:
+        if name not in data.columns:
+            unknown("column to keep", name, data.columns, DataError)
     ask = Ask(method(how) if isinstance(how, str) else how, relax, forces, frequencies)
     start = time.monotonic()
     partial = out.with_name(out.name + ".partial")
@@ -80,20 +87,18 @@ def label(
     if not good:
         raise LabelError(f"none of {len(records)} molecules could be labelled; first: {failed[0].name}: "
                          f"{failed[0].reason}")
-    labelled(data, ask, records, good, out)
+    labelled(stored, ask, records, good, out, keep)
     partial.unlink(missing_ok=True)
     fresh = max(computed - len(failed), 0)
     return Labelling(out, len(good), fresh, failed, time.monotonic() - start)
 
 
-def _data(source: Dataset | Molecules | Path | str) -> Dataset:
-    if isinstance(source, Dataset):
-        return source
-    if isinstance(source, Molecules):
-        return Dataset(source)
+def _stored(source: Dataset | Molecules | Path | str) -> Stored:
+    if isinstance(source, (Dataset, Molecules)):
+        return Stored(source if isinstance(source, Dataset) else Dataset(source))
     from onekcal.data import load
 
-    return load(str(source)).dataset
+    return load(str(source))
 
 
 def _name(molecules: Molecules, row: int) -> str:
