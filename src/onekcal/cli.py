@@ -183,6 +183,8 @@ def label(
     forces: Annotated[bool, typer.Option("--forces", help="Forces too.")] = False,
     frequencies: Annotated[bool, typer.Option("--frequencies", help="Zero-point energy and H(298 K) − H(0) too.")] = False,
     keep: Annotated[list[str] | None, typer.Option(help="With --relax: a column that stays valid.")] = None,
+    sample: Annotated[int | None, typer.Option(help="Only so many molecules, drawn at random.")] = None,
+    seed: Annotated[int, typer.Option(help="Draws --sample; a larger sample begins with the smaller.")] = 0,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     workers: Annotated[int | None, typer.Option(help="Local processes; all cores when absent.")] = None,
     as_json: Json = False,
@@ -197,7 +199,7 @@ def label(
     if problems and dataset is None:
         raise typer.Exit(2)
     done = compute(dataset or source, out, method, relax, forces, frequencies, scheduler, workers, quiet=as_json,
-                   keep=keep or [])
+                   keep=keep or [], sample=sample, seed=seed)
     if as_json:
         _print_json({"out": str(out), "done": done.done, "computed": done.computed, "seconds": done.seconds,
                      "failed": [vars(one) for one in done.failed]})
@@ -350,6 +352,25 @@ def bench_run(
     loaded = suite.read(name)
     found = runner.run(loaded, results, rows, again, study.live_rows(loaded, quiet=as_json))
     _print_json(found) if as_json else study.rows_table(loaded.title, tables.rows(found))
+
+
+@bench_app.command("speed")
+def bench_speed(
+    size: Annotated[int, typer.Option(help="Molecules of the largest kernel.")] = 10_000,
+    rounds: Annotated[int, typer.Option(help="Turns of every contestant.")] = 5,
+    results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
+    as_json: Json = False,
+) -> None:
+    """Features, kernel and predictions beside kernelforge and qmllib; OMP_NUM_THREADS sets the threads of all."""
+    from onekcal.bench import speed, tables
+    from onekcal.show import study
+
+    def watch(row: dict[str, Any]) -> None:
+        if not as_json:
+            print(f"{row['name']}: " + ", ".join(f"{ratio:.2f} × {peer}" for peer, ratio in row["ratio"].items()), file=sys.stderr)
+
+    found = speed.run(results, size, rounds, watch)
+    _print_json(found) if as_json else study.rows_table(found["title"], tables.rows(found))
 
 
 @bench_app.command("check")

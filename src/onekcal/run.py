@@ -122,9 +122,17 @@ def run(experiment: Experiment, folder: Path, command: str = "", overwrite: bool
     train, valid, test = data[split.train], data[split.valid], data[split.test]
 
     torch.manual_seed(experiment.data.seed)
-    model = Stack([build(name, settings) for name, settings in stages])
+    others = _other_geometries(experiment)
     started = time.perf_counter()
-    model.fit(train, valid)
+    model = Stack([build(name, settings) for name, settings in stages]).fit(train, valid)
+    judged = {experiment.geometry: valid} if len(valid) else {}
+    calibration = {kind: Conformal.calibrated(some.energies - model.energies(some.molecules, some.columns))
+                   for kind, some in (judged | {kind: some for kind, (some, _) in others.items()}).items()}
+    limit = _novelty_limit(model, valid) if len(valid) else math.inf
+    if experiment.refit:
+        stages = [(name, settings | getattr(stage, "chosen", {})) for (name, settings), stage in zip(stages, model.stages)]
+        train = data[np.concatenate([split.train, split.valid])]
+        model = Stack([build(name, settings) for name, settings in stages]).fit(train, data[[]])
     fitted = time.perf_counter()
     predicted = model.energies(test.molecules, test.columns)
     tested = time.perf_counter()
@@ -134,28 +142,20 @@ def run(experiment: Experiment, folder: Path, command: str = "", overwrite: bool
         "fit_seconds": fitted - started, "predict_seconds_per_molecule": (tested - fitted) / len(test),
         "artefact_bytes": 0, **_force_errors(model, test),
     }
-    calibration, half = {}, float("nan")
-    for kind, (judged, asked, guess) in _geometries(experiment, model, valid, test, predicted).items():
-        conformal = Conformal.calibrated(judged.energies - model.energies(judged.molecules, judged.columns))
-        calibration[kind] = conformal.scores
-        inside = coverage(asked.energies, *conformal.interval(guess, experiment.coverage))
-        interval = {"interval": conformal.radius(experiment.coverage), "nominal_coverage": experiment.coverage,
-                    "coverage": inside}
-        if kind == experiment.geometry:
-            half = interval["interval"]
-            found |= interval
-        else:
-            found |= {f"{kind}: {key}": value for key, value in (metrics(asked.energies, guess) | interval).items()}
-    limit = _novelty_limit(model, valid) if len(valid) else math.inf
-    if experiment.refit:
-        stages = [(name, settings | getattr(stage, "chosen", {})) for (name, settings), stage in zip(stages, model.stages)]
-        model = Stack([build(name, settings) for name, settings in stages])
-        model.fit(data[np.concatenate([split.train, split.valid])], data[[]])
+    half = float("nan")
+    if experiment.geometry in calibration:
+        conformal = calibration[experiment.geometry]
+        half = conformal.radius(experiment.coverage)
+        found |= _interval(conformal, test, predicted, experiment.coverage)
+    for kind, (_, asked) in others.items():
+        guess = model.energies(asked.molecules, asked.columns)
+        more = metrics(asked.energies, guess) | _interval(calibration[kind], asked, guess, experiment.coverage)
+        found |= {f"{kind}: {key}": value for key, value in more.items()}
     column = data.columns[experiment.data.target]
     artefact = Artefact(
         stages, model, column.level, column.kind, column.at, train.molecules.elements, int(train.molecules.sizes.max()),
-        calibration, "" if experiment.geometry == "data" else experiment.geometry, limit,
-        card=_card(experiment, stored, train, found),
+        {kind: conformal.scores for kind, conformal in calibration.items()},
+        "" if experiment.geometry == "data" else experiment.geometry, limit, card=_card(experiment, stored, train, found),
     )
 
     part = folder.with_name(folder.name + ".part")
@@ -183,18 +183,23 @@ def _force_errors(model: Stack, test: Dataset) -> dict[str, float]:
     return {"force_mae": float(wrong.abs().mean()), "force_rmse": float(wrong.square().mean().sqrt())}
 
 
-def _geometries(
-    experiment: Experiment, model: Stack, valid: Dataset, test: Dataset, predicted: torch.Tensor
-) -> dict[str, tuple[Dataset, Dataset, torch.Tensor]]:
-    """By kind of geometry: what the interval is calibrated on, what is tested, and its predictions."""
-    found = {experiment.geometry: (valid, test, predicted)} if len(valid) else {}
+def _interval(conformal: Conformal, test: Dataset, predicted: torch.Tensor, nominal: float) -> dict[str, float]:
+    """Half width (kcal/mol), and the share of a test part it covers."""
+    return {"interval": conformal.radius(nominal), "nominal_coverage": nominal,
+            "coverage": coverage(test.energies, *conformal.interval(predicted, nominal))}
+
+
+def _other_geometries(experiment: Experiment) -> dict[str, tuple[Dataset, Dataset]]:
+    """By kind of geometry: what its interval is calibrated on, and what is tested; the same split as the training data's."""
+    found = {}
     for kind, name in experiment.also.items():
+        if name in store.names():
+            store.get(name)
         other = store.load(name, strict=experiment.data.strict)
         if experiment.data.split not in other.splits:
             unknown(f"split of {name}:", experiment.data.split, other.splits, ConfigError)
         labels, data = other.splits[experiment.data.split], other.dataset.aimed(experiment.data.target)
-        judged, asked = data[labels == VALID], data[labels == TEST]
-        found[kind] = (judged, asked, model.energies(asked.molecules, asked.columns))
+        found[kind] = (data[labels == VALID], data[labels == TEST])
     return found
 
 

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from onekcal.data.dataset import Dataset
 from onekcal.data.source import Stored
 from onekcal.errors import DataError, InputError, unknown
@@ -60,6 +62,8 @@ def label(
     workers: int | None = None,
     quiet: bool = False,
     keep: Sequence[str] = (),
+    sample: int | None = None,
+    seed: int = 0,
 ) -> Labelling:
     """Label every molecule of `source` with a quantum method and write the data set `out` (.h5, onekcal's store).
 
@@ -67,12 +71,13 @@ def label(
     (kcal/mol/Å) with `forces`, and `<method>_zpe` and `<method>_heat` (H(298 K) − H(0), kcal/mol) with `frequencies`.
     With `relax` the geometries in `out` are the relaxed ones, and columns that belonged to the old ones are dropped, but
     for those named in `keep`: a label that is the molecule's, wherever its atoms are put. Splits are kept.
+    `sample` molecules drawn by `seed` instead of all; a larger sample begins with the smaller one.
     `workers` processes (the processors there are, by default) of one thread each, or the cluster at `scheduler`.
     """
     out = Path(out)
     if out.suffix != ".h5":
         raise InputError(f"labels are written to an HDF5 file of the store: OUT must end in .h5, got {str(out)!r}")
-    stored = _stored(source)
+    stored = _sampled(_stored(source), sample, seed)
     data = stored.dataset
     for name in keep:
         if name not in data.columns:
@@ -99,6 +104,15 @@ def _stored(source: Dataset | Molecules | Path | str) -> Stored:
     from onekcal.data import load
 
     return load(str(source))
+
+
+def _sampled(stored: Stored, sample: int | None, seed: int) -> Stored:
+    count = len(stored.dataset)
+    if sample is None:
+        return stored
+    if not 0 < sample <= count:
+        raise InputError(f"`sample` must lie between 1 and the {count} molecules there are, got {sample}")
+    return stored.kept(np.random.default_rng(seed).permutation(count)[:sample])
 
 
 def _name(molecules: Molecules, row: int) -> str:

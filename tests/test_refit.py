@@ -1,0 +1,72 @@
+"""Runs that calibrate on several kinds of geometry, and that fit again to everything but the test part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from conftest import wobbly
+from onekcal.data import store
+from onekcal.data.dataset import Column, Dataset
+from onekcal.data.source import Card, Stored
+from onekcal.errors import ConfigError
+from onekcal.experiment import Experiment, parse
+from onekcal.models.artefact import Artefact
+from onekcal.models.dressed_atoms import DressedAtoms
+from onekcal.run import run
+
+LABELS = torch.tensor([0, 0, 1, 2], dtype=torch.uint8).repeat_interleave(30)  # the shapes of `wobbly` take turns
+
+
+def energies(noise: float) -> Dataset:
+    """Molecules whose energy is a sum of their atoms', up to `noise` kcal/mol."""
+    molecules = wobbly(len(LABELS)).molecules
+    value = -50.0 * molecules.sum_atoms(molecules.numbers.double())
+    value += noise * torch.randn(len(value), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    return Dataset(molecules, {"e": Column(value)})
+
+
+@pytest.fixture
+def two_sets(tmp_path: Path) -> tuple[str, str]:
+    """Quiet energies to fit, and the same molecules with ten times the noise."""
+    for name, noise in (("quiet", 1.0), ("loud", 10.0)):
+        store.save(tmp_path / f"{name}.h5", Stored(energies(noise), {"official": LABELS}, Card(name)))
+    return str(tmp_path / "quiet.h5"), str(tmp_path / "loud.h5")
+
+
+def experiment(quiet: str, **more: object) -> Experiment:
+    return parse({"data": {"set": quiet, "target": "e", "split": "official", "valid": 30}, "stages": ["dressed_atoms"],
+                  "geometry": "quiet", **more})
+
+
+def test_each_kind_of_geometry_gets_its_own_interval(two_sets: tuple[str, str], tmp_path: Path) -> None:
+    quiet, loud = two_sets
+    done = run(experiment(quiet, also={"loud": loud}), tmp_path / "run")
+    assert done.metrics["loud: mae"] > 5 * done.metrics["mae"]
+    assert done.metrics["loud: interval"] > 5 * done.metrics["interval"]
+    assert done.metrics["loud: coverage"] > 0.75  # the quiet interval would cover about 13 % of ten times its noise
+    scores = Artefact.load(tmp_path / "run" / "model.safetensors").calibration
+    assert set(scores) == {"quiet", "loud"} and all(len(s) == 30 for s in scores.values())
+
+
+def test_another_geometry_needs_the_same_split(two_sets: tuple[str, str], tmp_path: Path) -> None:
+    quiet, loud = two_sets
+    other = store.read(Path(loud))
+    store.save(Path(loud), Stored(other.dataset, {"mine": LABELS}, Card("loud")))
+    with pytest.raises(ConfigError, match=r"split of .*loud.h5.*official.*mine"):
+        run(experiment(quiet, also={"loud": loud}), tmp_path / "run")
+
+
+def test_a_refit_learns_from_train_and_valid_and_keeps_the_calibration(two_sets: tuple[str, str], tmp_path: Path) -> None:
+    quiet, _ = two_sets
+    once, again = (run(experiment(quiet, refit=refit), tmp_path / str(refit)) for refit in (False, True))
+    assert (once.metrics["train"], again.metrics["train"]) == (60, 90)
+    data = energies(1.0).aimed("e")
+    both = DressedAtoms().fit(data[np.flatnonzero(LABELS.numpy() < 2)], data[[]])
+    torch.testing.assert_close(again.predicted, both.energies(again.test.molecules))
+    assert (once.predicted - again.predicted).abs().max() > 0.01  # …which is not what the training part alone gives
+    scores = [Artefact.load(tmp_path / str(refit) / "model.safetensors").calibration["quiet"] for refit in (False, True)]
+    assert torch.equal(*scores)  # residuals of molecules the judged model had not seen
