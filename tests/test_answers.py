@@ -18,7 +18,7 @@ from onekcal import predict as predictor
 from onekcal.answers import Answer
 from onekcal.conformers import conformers
 from onekcal.errors import DataError, InputError, OnekcalError
-from onekcal.models import build
+from onekcal.models import build, shipped
 from onekcal.models.artefact import Artefact
 from onekcal.models.stack import Stack
 from onekcal.molecules import Molecules
@@ -145,7 +145,7 @@ def test_a_model_is_found_by_path_by_run_folder_and_by_the_name_it_ships_under(
 ) -> None:
     artefact.save(in_empty_folder / "run" / "model.safetensors")
     artefact.save(in_empty_folder / "shipped" / "g4mp2.safetensors")
-    monkeypatch.setattr(predictor, "SHIPPED", in_empty_folder / "shipped")
+    monkeypatch.setattr(shipped, "SHIPPED", in_empty_folder / "shipped")
     for name in ("run", "run/model.safetensors", "g4mp2", Path("run")):
         assert load_model(name).level == "g4mp2"
     with pytest.raises(DataError, match="did you mean 'g4mp2'"):

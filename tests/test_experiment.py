@@ -93,7 +93,7 @@ def test_a_run_leaves_everything_and_reproduces_itself(tmp_path: Path) -> None:
     first = run(experiment, tmp_path / "a", "onekcal train x.yaml")
     run(experiment, tmp_path / "b")
     assert {p.name for p in first.folder.iterdir()} == {
-        "experiment.yaml", "split.npz", "model.safetensors", "predictions.csv", "metrics.json", "provenance.json"
+        "experiment.yaml", "split.npz", "model.safetensors", "card.md", "predictions.csv", "metrics.json", "provenance.json"
     }
     assert compare(tmp_path / "a", tmp_path / "b") == {"molecules": 40, "largest_difference": 0.0}
     other = parse({**GOOD, "data": {**GOOD["data"], "seed": 1}})

@@ -77,7 +77,7 @@ def test_the_covariance_of_forces_is_the_derivative_of_that_of_energies() -> Non
     values = []
     for sign in (1, -1):
         energies_only.trained = data.molecules.moved(data.molecules.positions + sign * moved)
-        energies_only._known = None
+        energies_only._near = None
         values.append(energies_only.energies(data.molecules))
     assert torch.allclose(derivative, (values[0] - values[1]) / (2 * step), atol=1e-6)
     assert float(derivative.abs().max()) > 0.1

@@ -367,7 +367,8 @@ def bench_speed(
 
     def watch(row: dict[str, Any]) -> None:
         if not as_json:
-            print(f"{row['name']}: " + ", ".join(f"{ratio:.2f} × {peer}" for peer, ratio in row["ratio"].items()), file=sys.stderr)
+            ratios = ", ".join(f"{ratio:.2f} × {peer}" for peer, ratio in row["ratio"].items())
+            print(f"{row['name']}: {ratios}", file=sys.stderr)
 
     found = speed.run(results, size, rounds, watch)
     _print_json(found) if as_json else study.rows_table(found["title"], tables.rows(found))

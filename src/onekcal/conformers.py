@@ -98,8 +98,9 @@ def parse(smiles: str) -> Any:
         raise InputError(f"{smiles!r} is an ion (charge {charge:+d}); only neutral molecules are done from SMILES")
     radicals = sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
     if radicals:
-        raise InputError(f"{smiles!r} is a radical ({radicals} unpaired electrons); only closed shells are done from "
-                         "SMILES: give a geometry and its spin")
+        electrons = "1 unpaired electron" if radicals == 1 else f"{radicals} unpaired electrons"
+        raise InputError(f"{smiles!r} is a radical ({electrons}); only closed shells are done from SMILES: give a geometry "
+                         "and its spin")
     if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
         raise InputError(f"{smiles!r} has an open place (*); give a whole molecule")
     return Chem.AddHs(mol)

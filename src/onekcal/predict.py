@@ -18,17 +18,15 @@ import torch
 
 from onekcal.answers import Answer, Spread
 from onekcal.data.dataset import Dataset
-from onekcal.errors import DataError, InputError, OnekcalError, did_you_mean
+from onekcal.errors import InputError, OnekcalError
 from onekcal.models.artefact import Artefact
 from onekcal.models.model import forces
+from onekcal.models.shipped import load_model
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.questions import Question, questions
 from onekcal.trust.conformal import Conformal, coverage
 from onekcal.trust.metrics import metrics
 
-SHIPPED = Path(__file__).with_name("shipped")
-DEFAULT = "g4mp2"
-"""The model that ships and answers where none is named."""
 KINDS = {
     "smiles": "made from SMILES: the lowest conformer, relaxed with GFN2-xTB",
     "gfn2": "of a file, relaxed to the nearest GFN2-xTB minimum",
@@ -51,20 +49,6 @@ class Settings:
 
 
 # --- models ----------------------------------------------------------------------------------------------------------
-
-
-def load_model(name: str | Path = DEFAULT) -> Artefact:
-    """A model file, the model of a run folder, or a model that ships, by its name."""
-    path = Path(name)
-    if path.is_dir():
-        return Artefact.load(path / "model.safetensors")
-    shipped = {found.stem: found for found in sorted(SHIPPED.glob("*.safetensors"))}
-    if not path.exists() and str(name) in shipped:
-        return Artefact.load(shipped[str(name)])
-    if not path.exists():
-        raise DataError(f"no model at {name}: neither a file, nor a run folder, nor a model that ships"
-                        f"{did_you_mean(str(name), shipped) if shipped else ''}")
-    return Artefact.load(path)
 
 
 def evaluate(path: str | Path, data: Dataset) -> dict[str, Any]:

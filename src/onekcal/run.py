@@ -3,6 +3,7 @@
     RUN/experiment.yaml    the resolved experiment
         split.npz          row numbers of train, valid and test
         model.safetensors  the fitted stack, its calibration and its card
+        card.md            what the model is, for whom, and its errors by size and functional group
         predictions.csv    every test molecule: reference, predicted, interval (kcal/mol)
         metrics.json       errors, coverage, counts, seconds
         provenance.json    data digest, versions, hardware, commit, command
@@ -34,6 +35,7 @@ from onekcal.models import build
 from onekcal.models.artefact import Artefact, Stage
 from onekcal.models.stack import Stack
 from onekcal.provenance import provenance
+from onekcal.trust.card import about_data, errors_by, markdown
 from onekcal.trust.conformal import Conformal, coverage
 from onekcal.trust.metrics import metrics
 
@@ -155,7 +157,8 @@ def run(experiment: Experiment, folder: Path, command: str = "", overwrite: bool
     artefact = Artefact(
         stages, model, column.level, column.kind, column.at, train.molecules.elements, int(train.molecules.sizes.max()),
         {kind: conformal.scores for kind, conformal in calibration.items()},
-        "" if experiment.geometry == "data" else experiment.geometry, limit, card=_card(experiment, stored, train, found),
+        "" if experiment.geometry == "data" else experiment.geometry, limit,
+        card=_card(experiment, stored, train, found) | {"errors_by": errors_by(test, predicted, half)},
     )
 
     part = folder.with_name(folder.name + ".part")
@@ -163,6 +166,7 @@ def run(experiment: Experiment, folder: Path, command: str = "", overwrite: bool
     part.mkdir(parents=True)
     artefact.save(part / "model.safetensors")
     found["artefact_bytes"] = (part / "model.safetensors").stat().st_size
+    (part / "card.md").write_text(markdown(artefact, folder.name), encoding="utf-8")
     np.savez(part / "split.npz", train=split.train, valid=split.valid, test=split.test)
     (part / "experiment.yaml").write_text(yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False))
     (part / "metrics.json").write_text(json.dumps(found, indent=1))
@@ -219,6 +223,7 @@ def _card(experiment: Experiment, stored: Stored, train: Dataset, found: dict[st
     return {
         "data": stored.card.name, "digest": stored.digest, "experiment": experiment.model_dump(mode="json"),
         "train": found["train"], "valid": found["valid"], "refit": experiment.refit, "heavy_atoms": int(heavy.max()),
+        "data_card": about_data(stored.card), "made": provenance(),
         "errors": {kind: {key: found[prefix + key] for key in kept if prefix + key in found}
                    for kind, prefix in ((experiment.geometry, ""), *((k, f"{k}: ") for k in experiment.also))},
     }

@@ -18,8 +18,9 @@ from onekcal.cli import main
 from onekcal.io import read
 from onekcal.models import build
 from onekcal.models.artefact import Artefact
+from onekcal.models.shipped import SHIPPED
 from onekcal.models.stack import Stack
-from onekcal.predict import SHIPPED, load_model
+from onekcal.predict import load_model
 
 THREE = "CCO ethanol\nC1CC broken\nO water\n"
 

@@ -20,6 +20,8 @@ BLOCK = re.compile(r"(<!-- results: (?P<suite>[\w-]+)(?: (?P<only>[^>]*?))? -->\
 
 def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
     """What a table shows of a suite's results: text, one dict a row."""
+    if found.get("suite") == "speed":
+        return [line for row in found["rows"] for line in _contests(row)]
     out = []
     for row in found["rows"]:
         if "failed" in row:
@@ -35,6 +37,16 @@ def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
         for line in out:
             line.pop("paper MAE")
     return out
+
+
+def _contests(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """A line for every peer of a row of `bench.speed`."""
+    def amount(name: str) -> str:
+        value = row["medians"][name]
+        return (f"{value:,.0f}" if value >= 100 else f"{value:.3g}") + (" s" if row["unit"] == "s" else " /s")
+
+    return [{"row": row["name"], "peer": peer, "onekcal": amount("onekcal"), "peer's": amount(peer), "ratio": f"{ratio:.2f}"}
+            for peer, ratio in row["ratio"].items()]
 
 
 def _number(value: float | None) -> str:

@@ -1,6 +1,8 @@
-"""Which atoms are bonded, from distances alone, and whether that changed."""
+"""Which atoms are bonded and how, from distances alone, and whether that changed."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,10 @@ OTHER_RADIUS = 1.5
 """Å, for an element not in the table."""
 BONDED, LONG, APART = 1.25, 1.375, 1.5
 """A pair is bonded below 1.25 times the sum of its radii, certainly apart above 1.5 times; a long bond lies between."""
+TIGHTER = (1.2, 1.15)
+"""In cages atoms come as near as that without a bond: tried where the bonds found make no sense."""
+ATTEMPTS = 10_000
+"""Assignments of bond orders that are tried on one molecule; small molecules take a handful."""
 
 
 def stretch(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -49,6 +55,43 @@ def bond_changes(numbers: np.ndarray, before: np.ndarray, after: np.ndarray) -> 
 
 def fragments(numbers: np.ndarray, positions: np.ndarray) -> int:
     """How many pieces that not even a long bond (midway between bonded and apart) connects; `positions` in Å."""
-    from scipy.sparse.csgraph import connected_components
+    return pieces(stretch(numbers, positions) < LONG)
 
-    return int(connected_components(stretch(numbers, positions) < LONG, directed=False)[0])
+
+def pieces(joined: np.ndarray) -> int:
+    """How many connected pieces a symmetric (n, n) table of neighbours has; a lone atom is one, no atoms are none."""
+    unseen, count = np.ones(len(joined), dtype=bool), 0
+    while unseen.any():
+        count += 1
+        edge = np.zeros_like(unseen)
+        edge[unseen.argmax()] = True
+        while edge.any():
+            unseen &= ~edge
+            edge = joined[edge].any(0) & unseen
+    return count
+
+
+def perceived(numbers: np.ndarray, positions: np.ndarray, charge: int = 0, spin: int = 0) -> Any | None:
+    """An RDKit molecule (bond orders, hydrogens implicit) told from a geometry (Å); None where no valences fit it."""
+    from rdkit import Chem, rdBase
+    from rdkit.Chem import rdDetermineBonds
+    from rdkit.Chem.MolStandardize import rdMolStandardize
+
+    apart = stretch(numbers, positions)
+    with rdBase.BlockLogs():
+        for limit in (BONDED, *TIGHTER):
+            mol, place = Chem.RWMol(), Chem.Conformer(len(numbers))
+            for z, where in zip(numbers.tolist(), positions.tolist()):
+                place.SetAtomPosition(mol.AddAtom(Chem.Atom(z)), where)
+            for i, j in zip(*np.nonzero(np.triu(apart < limit))):
+                mol.AddBond(int(i), int(j), Chem.BondType.SINGLE)
+            mol.AddConformer(place)
+            try:
+                rdDetermineBonds.DetermineBondOrders(
+                    mol, charge=charge, allowChargedFragments=not spin, embedChiral=False, maxIterations=ATTEMPTS)
+                found = Chem.RemoveHs(mol)  # checks valences, too
+            except (ValueError, RuntimeError):
+                continue
+            # sulfur is given a charge where none is needed: S⁺=C–O⁻ for S–C=O
+            return rdMolStandardize.Normalize(found) if any(atom.GetFormalCharge() for atom in found.GetAtoms()) else found
+    return None

@@ -12,7 +12,7 @@ from collections import Counter
 
 import numpy as np
 
-from onekcal.labels.bonds import bonded
+from onekcal.labels.bonds import bonded, pieces
 from onekcal.labels.frequencies import GAS, TEMPERATURE
 from onekcal.molecules import SYMBOLS, Molecules
 
@@ -72,24 +72,17 @@ def _rings(bonds: np.ndarray) -> dict[str, int]:
     pairs = two * ~bonds
     np.fill_diagonal(pairs, 0)
     squares = int((pairs * (pairs - 1) // 2).sum()) // 4  # two paths over different atoms between unbonded corners
-    pieces = _pieces(bonds)
-    return {"triangles": triangles, "squares": squares, "rings": int(a.sum()) // 2 - len(a) + pieces}
-
-
-def _pieces(bonds: np.ndarray) -> int:
-    from scipy.sparse.csgraph import connected_components
-
-    return int(connected_components(bonds, directed=False)[0]) if len(bonds) else 0
+    return {"triangles": triangles, "squares": squares, "rings": int(a.sum()) // 2 - len(a) + pieces(bonds)}
 
 
 def _rotors(numbers: np.ndarray, bonds: np.ndarray, neighbours: np.ndarray) -> int:
     """Bonds a group can turn about: not to hydrogen, not in a ring, not between two flat or into a linear carbon."""
-    count = 0
+    count, whole = 0, pieces(bonds)
     free = (neighbours >= 2) & ~((numbers == 6) & (neighbours < 3))
     for i, j in zip(*np.nonzero(np.triu(bonds & free[:, None] & free[None]))):
         cut = bonds.copy()
         cut[i, j] = cut[j, i] = False
-        if _pieces(cut) > _pieces(bonds) and (numbers[i] != 1 and numbers[j] != 1):
+        if pieces(cut) > whole and (numbers[i] != 1 and numbers[j] != 1):
             both_flat = numbers[i] == numbers[j] == 6 and neighbours[i] == neighbours[j] == 3
             count += not both_flat
     return count

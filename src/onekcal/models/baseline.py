@@ -2,12 +2,17 @@
 
 `Baseline("b3lyp")` reads the column `b3lyp` of the data. Where that column is absent and the name is a live method
 (`gfn2`, `gfn1`, or any FUNCTIONAL/BASIS), it is computed on the spot, so a model trained on tabulated GFN2 energies
-predicts a new molecule. A name that is neither raises.
+predicts a new molecule. A name that is neither raises. `Baseline("gfn2", live=True)` never reads the column.
 
-`Baseline("gfn2", live=True)` never reads the column.
+`Baseline("model:g4mp2")` asks another fitted model – one that ships, a run folder, a file – at the geometry given. Once
+fitted it carries that model with it: the stack it is part of is one file, and means the same after the other model has
+been replaced or deleted.
 """
 
 from __future__ import annotations
+
+import json
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +21,16 @@ from typing_extensions import Self
 
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import DataError, InputError
+from onekcal.models import build
 from onekcal.models.model import State
-from onekcal.molecules import Molecules
+from onekcal.models.shipped import load_model
+from onekcal.models.stack import Stack
+from onekcal.molecules import SYMBOLS, Molecules
+
+MODEL = "model:"
+"""What a method that is another fitted model begins with, and its tensors in this stage's state."""
+ABOUT = "about"
+"""The tensor that holds what is known about that model."""
 
 
 class Baseline:
@@ -25,17 +38,48 @@ class Baseline:
 
     def __init__(self, method: str, live: bool = False) -> None:
         self.method, self.live = method, live
+        self.about: dict[str, Any] = {}
+        """Of the other model, where it is one: its stages, what its energies mean, the data it was fitted to."""
+        self._stack: Stack | None = None
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
-        """Nothing to learn; checks that a column read is an energy relative to free atoms."""
+        """Nothing to learn; checks that what is to be taken off is an energy of the target's kind."""
+        if self.method.startswith(MODEL):
+            self._take_model(train)
+            return self
         column = train.columns.get(self.method)
         if column is not None and not self.live and column.kind != "atomization":
             raise DataError(f"the baseline column {self.method!r} must be relative to free atoms, it is "
                             f"{column.meaning!r}")
         return self
 
+    def _take_model(self, train: Dataset) -> None:
+        """The other model, if its energies can be taken off the target's.
+
+        Another level, or another state (electronic, 0 K), is what the stages after this one correct; another zero is not,
+        save that of totals, whose atoms have to be fitted anyway.
+        """
+        found = load_model(self.method.removeprefix(MODEL))
+        assert train.target is not None
+        target = train.columns[train.target]
+        wanted = "atomization" if target.kind == "total" else target.kind
+        if found.kind not in (wanted, target.kind):
+            raise DataError(f"baseline {self.method!r}: the model gives {found.kind} energies "
+                            f"({found.level or 'level unknown'}, {found.at}), which cannot be taken off the target "
+                            f"({target.meaning}); it takes a model fitted to {wanted} energies")
+        strange = [SYMBOLS[z] for z in train.molecules.elements if z not in found.elements]
+        if strange:
+            raise DataError(f"baseline {self.method!r}: the model has never seen {', '.join(strange)}; it knows "
+                            f"{', '.join(SYMBOLS[z] for z in found.elements)}: leave those molecules out")
+        self._stack = found.model
+        self.about = {"stages": [list(stage) for stage in found.stages], "level": found.level, "kind": found.kind,
+                      "at": found.at, "data": found.card.get("data"), "digest": found.card.get("digest")}
+
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(M,) kcal/mol."""
+        if self.method.startswith(MODEL):
+            with torch.no_grad():
+                return self._other().energies(molecules, self._usable(columns))
         if self._reads(columns, self.method):
             assert columns is not None
             return columns[self.method].values.to(torch.float64)
@@ -46,6 +90,8 @@ class Baseline:
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(A, 3) kcal/mol/Å from the column `<method>_forces`, else computed."""
+        if self.method.startswith(MODEL):
+            return self._other().forces(molecules, self._usable(columns))
         name = f"{self.method}_forces"
         if self._reads(columns, name):
             assert columns is not None
@@ -69,8 +115,29 @@ class Baseline:
             raise DataError(f"the baseline needs a column {self.method!r} (there is: {there}) or a method that can be "
                             f"computed: {problem}") from None
 
+    def _other(self) -> Stack:
+        """The other model; looked up by its name where this stage is asked without having been fitted."""
+        if self._stack is None:
+            self._stack = load_model(self.method.removeprefix(MODEL)).model
+        return self._stack
+
+    def _usable(self, columns: Columns | None) -> Columns | None:
+        """Columns that may stand in for a baseline of the other model: those whose zero is the free atoms."""
+        if self.live or columns is None:
+            return None
+        return {name: column for name, column in columns.items()
+                if column.quantity != "energy" or column.kind == "atomization"}
+
     def state(self) -> State:
-        return {}
+        """The other model, where there is one: its tensors, what is known about it as one JSON text."""
+        if self._stack is None:
+            return {}
+        text = torch.frombuffer(bytearray(json.dumps(self.about).encode()), dtype=torch.uint8)
+        return {ABOUT: text, **{MODEL + name: tensor for name, tensor in self._stack.state().items()}}
 
     def load_state(self, state: State) -> Self:
+        if ABOUT in state:
+            self.about = json.loads(bytes(state[ABOUT].tolist()))
+            stack = Stack([build(name, settings) for name, settings in self.about["stages"]])
+            self._stack = stack.load_state({name.removeprefix(MODEL): t for name, t in state.items() if name != ABOUT})
         return self

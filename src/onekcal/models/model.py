@@ -68,7 +68,7 @@ def _central_differences(model: Model, molecules: Molecules) -> Tensor:
 
     Columns belong to the geometry they were computed at, so none are passed: a model that needs one raises.
     """
-    out = []
+    out = [torch.zeros(0, 3, dtype=torch.float64)]
     for molecule in molecules:
         count = 3 * len(molecule.numbers)
         steps = STEP * torch.eye(count, dtype=torch.float64).reshape(count, -1, 3)

@@ -38,6 +38,8 @@ FITTED = {"gfn2": "minima of GFN2-xTB", "data": "geometries as given"}
 """What geometries a model was fitted to."""
 LONG = 8
 """Entries of a model card's table beyond which it is not printed."""
+TOLD = ("data", "data_card", "digest", "experiment", "train", "valid", "refit", "heavy_atoms", "errors", "errors_by", "made")
+"""Entries of a model card that are told in sentences and tables."""
 MANY = 3
 """From so many molecules on, progress is shown."""
 
@@ -313,9 +315,26 @@ def scope(model: str, found: dict[str, Any]) -> None:
         rows.append(("novelty", f"at most {found['novelty_limit']:.3g}"))
     console.print(f"[bold]{escape(model)}[/]\n", highlight=False)
     _grid(rows)
-    if found["card"]:
-        console.print("\n[bold]model card[/]\n", highlight=False)
-        _grid(_flat(found["card"]))
+    console.print()
+    _card(found["card"], found["level"])
+
+
+def _card(card: dict[str, Any], level: str) -> None:
+    """What a model was made of and where it errs; what the card holds besides, a line each."""
+    from onekcal.trust.card import HEADS, limits, recipe, tables
+
+    if not card:
+        return
+    _print("model card", "bold")
+    _grid(recipe(card))
+    _grid(_flat({key: value for key, value in card.items() if key not in TOLD}))
+    for table in tables(card):
+        _print(f"\n{table.title:28s}" + "".join(f"{head:>11s}" for head in HEADS), "bold")
+        for name, *figures in table.rows:
+            _print(f"{_cut(name, 28):28s}" + "".join(f"{figure:>11s}" for figure in figures))
+    if "errors" in card:
+        _print("kcal/mol; above 1: share of errors above 1 kcal/mol; within: share within the interval\n", "dim")
+        _grid(("limits" if k == 0 else "", line) for k, line in enumerate(limits(card, level)))
 
 
 def _flat(card: dict[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

@@ -1,0 +1,27 @@
+"""Models by name: one that ships, the model of a run folder, or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from onekcal.errors import DataError, did_you_mean
+from onekcal.models.artefact import Artefact
+
+SHIPPED = Path(__file__).parents[1] / "shipped"
+"""Models that ship: `g4mp2` is g4mp2.safetensors in here, its card g4mp2.md."""
+DEFAULT = "g4mp2"
+"""The model that answers where none is named."""
+
+
+def load_model(name: str | Path = DEFAULT) -> Artefact:
+    """A model file, the model of a run folder, or a model that ships; what is in the working folder goes first."""
+    path = Path(name)
+    if path.is_dir():
+        return Artefact.load(path / "model.safetensors")
+    if path.exists():
+        return Artefact.load(path)
+    shipped = {found.stem: found for found in sorted(SHIPPED.glob("*.safetensors"))}
+    if str(name) not in shipped:
+        raise DataError(f"no model at {name}: neither a file, nor a run folder, nor a model that ships"
+                        f"{did_you_mean(str(name), shipped) if shipped else ''}")
+    return Artefact.load(shipped[str(name)])
