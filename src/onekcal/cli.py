@@ -374,6 +374,20 @@ def bench_speed(
     _print_json(found) if as_json else study.rows_table(found["title"], tables.rows(found))
 
 
+@bench_app.command("formation")
+def bench_formation(
+    model: Annotated[str, typer.Option(help="A model that ships, a run folder, or a model file.")] = "g4mp2",
+    results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
+    as_json: Json = False,
+) -> None:
+    """Heats of formation of common molecules from their SMILES, beside experiment."""
+    from onekcal.bench import formation, tables
+    from onekcal.show import study
+
+    found = formation.run(results, model)
+    _print_json(found) if as_json else study.rows_table(found["title"], tables.rows(found))
+
+
 @bench_app.command("check")
 def bench_check(
     write: Annotated[bool, typer.Option("--write", help="Bring the tables up to date instead.")] = False,

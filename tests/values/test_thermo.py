@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +11,14 @@ from onekcal.energies import FREE_ATOMS
 from onekcal.errors import InputError
 from onekcal.labels import thermal
 from onekcal.molecules import Molecules
+from onekcal.bench.formation import experiment
 from onekcal.thermo import ATOM_FORMATION, ELEMENT_HEAT, G4MP2_ERROR, Term, from_total, ledger, molecule_heat
 from onekcal.units import HARTREE
 
-EXPERIMENT = Path(__file__).with_name("experimental_formation.csv")
 METHANE = Molecules.one(
     "CHHHH", [[0, 0, 0], [0.63, 0.63, 0.63], [-0.63, -0.63, 0.63], [-0.63, 0.63, -0.63], [0.63, -0.63, -0.63]]
 )
 METHANE_G4MP2 = -392.24550458  # kcal/mol, 0 K
-
-
-def experiment() -> list[dict[str, str]]:
-    with EXPERIMENT.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_the_ledger_of_methane_by_hand() -> None:

@@ -113,8 +113,13 @@ def _store(path: Path, suite: Suite, known: dict[str, Found]) -> Found:
         "suite": suite.name, "title": suite.title, "cite": suite.cite, "unit": suite.unit,
         "rows": [known[row.name] for row in suite.rows if row.name in known],
     }
+    write(path, found)
+    return found
+
+
+def write(path: Path, found: Found) -> None:
+    """Whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".json.part")
-    part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    part.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(part, path)
-    return found

@@ -9,6 +9,7 @@ A page asks for a table with a pair of comments, optionally with words the row n
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -27,16 +28,28 @@ def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
         if "failed" in row:
             out.append({"row": row["name"], "paper MAE": _number(row["paper"].get("mae")), "MAE": "failed"})
             continue
-        ours, paper = row["ours"], row["paper"]
-        line = {"row": row["name"], "train": f"{row['train']:,}", "paper MAE": _number(paper.get("mae")),
-                "MAE": _number(ours["mae"]), "RMSE": _number(ours["rmse"]), "median": _number(ours["median"]),
-                "> 1": f"{100 * ours['above_1']:.0f} %", "seconds": f"{row['seconds']:.0f}",
-                "peak MiB": f"{row['peak_mib']:,}"}
-        out.append(line)
-    if not any(row["paper"] for row in found["rows"]):
-        for line in out:
-            line.pop("paper MAE")
-    return out
+        out.append(_line(row, row["name"], row["ours"], row["paper"]))
+        for kind in dict.fromkeys(key.partition(": ")[0] for key in row["ours"] if ": " in key):
+            errors = {key.removeprefix(f"{kind}: "): value for key, value in row["ours"].items() if key.startswith(f"{kind}: ")}
+            out.append(_line(row, f"{row['name']}, {kind} geometry", errors, {}))
+    empty = [head for head in OPTIONAL if all(line.get(head, "–") == "–" for line in out)]
+    return [{head: value for head, value in line.items() if head not in empty} for line in out]
+
+
+OPTIONAL = ("paper MAE", "forces", "paper forces", "90 % holds")
+"""Columns left out where no row has them. Forces: mean absolute error of a component, the unit an Å."""
+
+
+def _line(row: dict[str, Any], name: str, ours: dict[str, float], paper: dict[str, float]) -> dict[str, str]:
+    """`ours`: errors of one kind of geometry; paper's numbers are of the first."""
+    covered = ours.get("coverage", float("nan"))
+    return {
+        "row": name, "train": f"{row['train']:,}", "paper MAE": _number(paper.get("mae")), "MAE": _number(ours["mae"]),
+        "paper forces": _number(paper.get("force_mae")), "forces": _number(ours.get("force_mae")),
+        "RMSE": _number(ours["rmse"]), "median": _number(ours["median"]), "> 1": f"{100 * ours['above_1']:.0f} %",
+        "90 % holds": f"{100 * covered:.1f} %" if math.isfinite(covered) else "–",
+        "seconds": f"{row['seconds']:.0f}", "peak MiB": f"{row['peak_mib']:,}",
+    }
 
 
 def _contests(row: dict[str, Any]) -> list[dict[str, Any]]:

@@ -15,7 +15,6 @@ What is stored are the training molecules and α: features are computed again wh
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from itertools import product
 
@@ -27,6 +26,7 @@ from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, InputError, unknown
 from onekcal.features.coulomb import coulomb_matrix, packed, sorted_by_norm
 from onekcal.features.slatm import blocks, slatm
+from onekcal.models.memory import check_free
 from onekcal.models.model import State
 from onekcal.molecules import Molecules
 
@@ -249,9 +249,5 @@ def memory_needed(count: int, width: int, chosen_on: int) -> float:
 
 def check_memory(count: int, width: int, chosen_on: int, available: float | None = None) -> None:
     """Refuse a fit that will not fit, before it begins."""
-    needed = memory_needed(count, width, chosen_on)
-    if available is None:
-        available = os.sysconf("SC_AVPHYS_PAGES") * float(os.sysconf("SC_PAGE_SIZE"))
-    if needed > available:
-        raise ConfigError(f"an exact kernel on {count:,} molecules of {width:,} features each needs {needed / 2**30:.1f} "
-                          f"GiB, {available / 2**30:.1f} are free; lower data.train")
+    check_free(memory_needed(count, width, chosen_on), f"{count:,} molecules of {width:,} features each", "lower data.train",
+               available)

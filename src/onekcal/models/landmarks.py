@@ -3,9 +3,11 @@ r"""Landmarks for a low-rank kernel: randomly pivoted Cholesky over a pool of po
 Of the pool's kernel matrix K (unit diagonal, block diagonal in the points' kind) pivots are drawn with probability
 proportional to what the earlier ones leave of the diagonal, and taken off:
 
-    K ← K − K[:, S] K[S, S]⁻¹ K[S, :]
+    K ← K − K[:, s] K[s, s]⁻¹ K[s, :]
 
-Chen, Epperly, Tropp, Webber, Comm. Pure Appl. Math. 78, 995 (2025), in blocks. Kinds share the landmarks out among
+Chen, Epperly, Tropp, Webber, Comm. Pure Appl. Math. 78, 995 (2025). Many pivots are proposed at a time, and a proposal is
+accepted with the share of its diagonal that those accepted before it in the block have left: the same distribution as one
+by one (Epperly, Tropp, Webber, arXiv:2410.03969), and never the same point twice. Kinds share the landmarks out among
 themselves by what is left unexplained of each: an element with few, alike environments needs few.
 """
 
@@ -15,8 +17,9 @@ import torch
 from torch import Tensor
 
 BLOCK = 128
-"""Pivots drawn at a time."""
-JITTER = 1e-12
+"""Pivots proposed at a time."""
+ROUNDING = 1e-10
+"""What is left of a diagonal of ones below this is the rounding of distances, not a direction of its own."""
 
 
 def gaussian(x: Tensor, z: Tensor) -> Tensor:
@@ -26,40 +29,52 @@ def gaussian(x: Tensor, z: Tensor) -> Tensor:
 
 
 def choose(points: list[Tensor], count: int, generator: torch.Generator) -> list[Tensor]:
-    """Rows of each kind's `points` (n, d), already divided by the kernel's width, that make good landmarks."""
+    """Rows of each kind's `points` (n, d), already divided by the kernel's width, that make good landmarks.
+
+    Fewer than `count` where those found explain every point to within rounding.
+    """
     left = [torch.ones(len(x), dtype=torch.float64) for x in points]
-    total = sum(len(x) for x in points)
-    count = min(count, total)
-    factors = [torch.zeros(len(x), 0, dtype=torch.float64) for x in points]
-    chosen: list[list[Tensor]] = [[] for _ in points]
+    factors: list[list[Tensor]] = [[] for _ in points]  # K ≈ Σ F Fᵀ over each kind's blocks F (n, pivots)
+    chosen = [torch.zeros(0, dtype=torch.int64) for _ in points]
     starts = torch.tensor([0] + [len(x) for x in points]).cumsum(0)
-    taken = 0
-    while taken < count:
-        weights = torch.cat(left)
-        if float(weights.sum()) <= JITTER * total:
-            break  # nothing is left to explain
-        wanted = min(BLOCK, count - taken, int((weights > 0).sum()))
-        drawn = torch.multinomial(weights, wanted, generator=generator)
+    while (missing := count - sum(map(len, chosen))) > 0:
+        weights = torch.cat(left)  # (points,)
+        if not weights.any():
+            break
+        drawn = torch.multinomial(weights, min(BLOCK, missing), replacement=True, generator=generator)
         for kind, x in enumerate(points):
             own = drawn[(drawn >= starts[kind]) & (drawn < starts[kind + 1])] - starts[kind]
             if len(own):
-                factors[kind] = _taken_off(x, own, factors[kind], left[kind])
-                chosen[kind].append(own)
-        taken += wanted
-    return [torch.cat(rows) if rows else torch.zeros(0, dtype=torch.int64) for rows in chosen]
+                own, lower = _accepted(x, own, factors[kind], left[kind], generator)
+                columns = torch.linalg.solve_triangular(lower, _rest(x, own, factors[kind]).T, upper=False).T
+                factors[kind].append(columns)
+                left[kind] -= columns.square().sum(1)
+                left[kind][left[kind] < ROUNDING] = 0  # the landmarks themselves among them
+                chosen[kind] = torch.cat([chosen[kind], own])
+    return chosen
 
 
-def _taken_off(x: Tensor, pivots: Tensor, factor: Tensor, left: Tensor) -> Tensor:
-    """The factor F (K ≈ F Fᵀ) with the pivots' columns added; `left`, the diagonal of K − F Fᵀ, is brought up to date."""
-    rest = gaussian(x, x[pivots]) - factor @ factor[pivots].T  # (n, pivots)
-    block = rest[pivots]
-    block.diagonal().add_(JITTER * float(block.diagonal().max()))
-    lower, failed = torch.linalg.cholesky_ex(block)
-    if int(failed):  # pivots too alike to tell apart in float64
-        values, vectors = torch.linalg.eigh(block)
-        columns = rest @ (vectors / values.clamp(min=JITTER).sqrt())
-    else:
-        columns = torch.linalg.solve_triangular(lower, rest.T, upper=False).T
-    left.sub_(columns.square().sum(1)).clamp_(min=0)
-    left[pivots] = 0
-    return torch.cat([factor, columns], 1)
+def _accepted(
+    x: Tensor, proposed: Tensor, factor: list[Tensor], left: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """The proposals that are accepted, at least the first, and the Cholesky factor of what is left of their kernel."""
+    rest = _rest(x[proposed], torch.arange(len(proposed)), [block[proposed] for block in factor])
+    limits = torch.rand(len(proposed), generator=generator, dtype=torch.float64) * left[proposed]
+    lower = torch.zeros_like(rest)
+    kept: list[int] = []
+    for i, limit in enumerate(limits.tolist()):
+        pivot = float(rest[i, i])
+        if not kept or pivot > max(limit, ROUNDING):
+            column = rest[:, i] / max(pivot, ROUNDING) ** 0.5
+            lower[:, len(kept)] = column
+            rest.addr_(column, column, alpha=-1)
+            kept.append(i)
+    return proposed[kept], lower[kept, : len(kept)].tril()
+
+
+def _rest(x: Tensor, pivots: Tensor, factor: list[Tensor]) -> Tensor:
+    """(n, pivots) columns of K − Σ F Fᵀ."""
+    rest = gaussian(x, x[pivots])
+    for block in factor:
+        rest.addmm_(block, block[pivots].T, alpha=-1)
+    return rest

@@ -6,10 +6,11 @@ with m landmark environments z_j instead of every environment of every training 
 element, on its leading principal components. With Φ_ij = Σ_{a∈i} k(x_a, z_j) and K the landmarks' own kernel,
 
     w = argmin |y − Φw|² + λ wᵀKw  (+ ρ |F + ∂Φ/∂R w|²  where there are forces F)
+    var E = s² φᵀ(ΦᵀΦ + λK)⁻¹φ + s²/λ (k(A, A) − φᵀK⁻¹φ)
 
-the subset-of-regressors solution (Quiñonero-Candela & Rasmussen, JMLR 6, 1939, 2005), computed in the basis L⁻¹Φᵀ, K = LLᵀ,
-in blocks: memory does not grow with the number of molecules beyond their projected features. Costs N·m² once. Landmarks by
-randomly pivoted Cholesky (`landmarks.py`). FCHL19: Christensen et al., J. Chem. Phys. 152, 044107 (2020).
+mean and variance of the projected process (Quiñonero-Candela & Rasmussen, JMLR 6, 1939, 2005), computed in the basis L⁻¹Φᵀ,
+K = LLᵀ, in blocks: memory does not grow with the number of molecules beyond their projected features. Costs N·m² once.
+Landmarks by randomly pivoted Cholesky (`landmarks.py`). FCHL19: Christensen et al., J. Chem. Phys. 152, 044107 (2020).
 
 σ and λ may be lists: λ is chosen on the validation part, σ there too, on a smaller problem. Landmarks and projections are
 rounded to float16 before the fit, so that the file is small and nothing is lost on saving. Plain torch.
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -27,20 +29,22 @@ from torch.autograd import forward_ad
 from typing_extensions import Self
 
 from onekcal.data.dataset import Columns, Dataset
-from onekcal.errors import ConfigError, InputError
+from onekcal.errors import ConfigError, DataError, InputError, unknown
 from onekcal.features.fchl_torch import Fchl19
 from onekcal.models.landmarks import choose, gaussian
 from onekcal.models.model import State
 from onekcal.molecules import Molecules
 
 BLOCK = 1024
-"""Molecules at a time, in fitting."""
+"""Equations at a time, in fitting."""
 FEATURES = 64
 """Molecules at a time, where features are made."""
 SAMPLE = 4000
 """Molecules the principal components are found on."""
 POOL = 60_000
 """Environments the landmarks are chosen from."""
+RARE = 200
+"""Of the molecules with an element, and of its environments, so many are in SAMPLE and POOL however rare it is."""
 JITTER = 1e-11
 TRIAL = 4
 """σ is chosen with this many times fewer molecules and landmarks."""
@@ -58,14 +62,19 @@ class SparseKernel:
     ) -> None:
         self.sigmas = [sigma] if isinstance(sigma, (int, float)) else list(sigma)
         self.regularizations = [regularization] if isinstance(regularization, (int, float)) else list(regularization)
-        for name, value in (("sigma", min(self.sigmas)), ("regularization", min(self.regularizations)),
-                            ("landmarks", landmarks), ("dims", dims)):
+        for name, value in (("sigma", min(self.sigmas, default=0)), ("landmarks", landmarks), ("dims", dims),
+                            ("regularization", min(self.regularizations, default=0))):
             if value <= 0:
                 raise ConfigError(f"sparse_kernel: `{name}` must be positive, got {value}")
         if force_weight < 0:
             raise ConfigError(f"sparse_kernel: `force_weight` (Å²) must not be negative, got {force_weight}")
         self.landmarks, self.dims = landmarks, dims
         self.settings: dict[str, Any] = {"rcut": rcut, "acut": acut, **(basis or {})}
+        known = [each.name for each in fields(Fchl19) if each.name != "elements"]
+        for name in self.settings:
+            if name not in known:
+                unknown("parameter of the FCHL19 basis", name, known, ConfigError)
+        Fchl19((), **self.settings)  # refuses what is not positive
         self.force_weight, self.seed = force_weight, seed
         self.sigma, self.regularization = self.sigmas[0], self.regularizations[0]
         self.features: Fchl19 | None = None
@@ -85,45 +94,64 @@ class SparseKernel:
     # --- fitting ------------------------------------------------------------------------------------------------
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
-        several = len(self.sigmas) > 1 or len(self.regularizations) > 1
-        if several and not len(valid):
+        if self._several and not len(valid):
             raise ConfigError("sparse_kernel: several values of sigma or regularization need a validation part to choose on")
-        self.features = Fchl19(tuple(train.molecules.elements), **self.settings)
+        forces = self._forces_of(train)
+        if forces is not None and not forces.isfinite().all():
+            raise DataError(f"not all forces in '{train.target}_forces' are finite; drop these molecules or say "
+                            "`force_weight: 0`")
+        molecules = train.molecules
+        self.features = Fchl19(tuple(molecules.elements), **self.settings)
         draw = torch.Generator().manual_seed(self.seed)
-        sample = torch.randperm(len(train), generator=draw)[:SAMPLE]
-        self._find_axes(train.molecules[sample.tolist()])
-        known, asked = self._projected(train.molecules), self._projected(valid.molecules)
-        errors = {}
+        order = torch.randperm(len(train), generator=draw)
+        has = molecules.composition(molecules.elements)[order] > 0  # (M, elements)
+        self._find_axes(molecules[torch.cat([order[:SAMPLE], *(order[own][:RARE] for own in has.T)]).unique()])
+        known, asked = self._projected(molecules), self._projected(valid.molecules[: len(valid) * self._several])
         if len(self.sigmas) > 1:
-            few = train[: max(len(train) // TRIAL, 1)]
-            for sigma in self.sigmas:
-                errors[sigma] = self._solve(few, known[: len(few.molecules.numbers)], valid, asked, sigma,
-                                            max(self.landmarks // TRIAL, 1), draw)
-            self.sigma = min(errors, key=lambda sigma: errors[sigma])
+            few = order[: max(len(train) // TRIAL, 1)]
+            part, atoms, count = train[few], molecules.atoms_of(few), max(self.landmarks // TRIAL, 1)
+            errors = [self._solve(part, known[atoms], valid, asked, sigma, count, draw) for sigma in self.sigmas]
+            self.sigma = self.sigmas[errors.index(min(errors))]
         self._solve(train, known, valid, asked, self.sigma, self.landmarks, draw)
         return self
+
+    @property
+    def _several(self) -> bool:
+        return len(self.sigmas) > 1 or len(self.regularizations) > 1
+
+    def _forces_of(self, train: Dataset) -> Tensor | None:
+        """(A, 3) kcal/mol/Å, where there are any and they are to be fitted."""
+        return train.forces if self.force_weight > 0 else None
 
     def _solve(
         self, train: Dataset, known: Tensor, valid: Dataset, asked: Tensor, sigma: float, count: int, draw: torch.Generator
     ) -> float:
-        """Landmarks and weights for one σ and the best λ; the validation error (kcal/mol) where there was a choice."""
+        """Landmarks and weights for one σ and the best λ; the validation error (kcal/mol) where there is a choice."""
         self.sigma = sigma
         lower = self._place_landmarks(train.molecules, known, count, draw)
-        gram, right, square = self._normal_equations(train, known, lower)
-        best = (math.inf, self.regularizations[0])
+        gram, right, square, equations = self._normal_equations(train, known, lower)
+        solved = {}
         for regularization in self.regularizations:
-            factor = torch.linalg.cholesky(gram + regularization * torch.eye(len(gram), dtype=gram.dtype))
-            inner = torch.cholesky_solve(right[:, None], factor)
-            weights = torch.linalg.solve_triangular(lower.T, inner, upper=True)[:, 0].contiguous()
-            error = math.inf
-            if len(valid):
-                guess = torch.cat([rows @ weights for _, rows in self._rows(valid.molecules, asked)])
-                error = float((guess - valid.energies).abs().mean())
-            if (error, regularization) <= best or best[0] == math.inf:
-                best = (error, regularization)
-                self.weights, self.regularization, self._factors = weights, regularization, (lower, factor)
-                self.noise = float(square - right @ inner[:, 0]) / len(train)
-        return best[0]
+            factor = _cholesky(gram, regularization)
+            if factor is not None:
+                solved[regularization] = torch.cholesky_solve(right[:, None], factor)
+        if not solved:
+            raise ConfigError(f"sparse_kernel: the equations of {len(gram):,} landmarks are not positive definite at "
+                              f"regularization {max(self.regularizations):g}; raise it")
+        inner = torch.cat(list(solved.values()), 1)  # (m, λ)
+        weights = torch.linalg.solve_triangular(lower.T, inner, upper=True)
+        best, error = 0, 0.0
+        if self._several:
+            guess = torch.cat([rows @ weights for _, rows in self._rows(valid.molecules, asked)])  # (M, λ)
+            errors = (guess - valid.energies[:, None]).abs().mean(0)
+            best, error = int(errors.argmin()), float(errors.min())
+        self.weights, self.regularization = weights[:, best].contiguous(), list(solved)[best]
+        if len(self.regularizations) > 1:
+            factor = _cholesky(gram, self.regularization)
+        assert factor is not None
+        self._factors = (lower, factor)
+        self.noise = max(float(square - right @ inner[:, best]), 0.0) / equations
+        return error
 
     def _find_axes(self, molecules: Molecules) -> None:
         """Mean and principal axes of each element's features."""
@@ -146,37 +174,49 @@ class SparseKernel:
 
     def _place_landmarks(self, molecules: Molecules, known: Tensor, count: int, draw: torch.Generator) -> Tensor:
         """Choose landmarks among the environments; the Cholesky factor L of their kernel (m, m)."""
-        pool = torch.randperm(len(known), generator=draw)[:POOL]
-        kinds = self._kinds(molecules)[pool]
         assert self.features is not None
-        points = [known[pool[kinds == kind]].double() / self.sigma for kind in range(len(self.features.elements))]
+        order = torch.randperm(len(known), generator=draw)
+        kinds, points = self._kinds(molecules)[order], []
+        for kind in range(len(self.features.elements)):
+            own = order[kinds == kind]
+            points.append(known[own[: max(RARE, POOL * len(own) // len(known))]].double() / self.sigma)
         rows = choose(points, count, draw)
         self.counts = [len(own) for own in rows]
         self.known = torch.cat([x[own] for x, own in zip(points, rows)]).half()
         lower = torch.zeros(len(self.known), len(self.known), dtype=torch.float64)
         for span in self._spans():
             z = self.known[span].double()
-            lower[span, span] = torch.linalg.cholesky(gaussian(z, z) + JITTER * torch.eye(len(z), dtype=torch.float64))
+            factor = _cholesky(gaussian(z, z).fill_diagonal_(1), JITTER)
+            if factor is None:
+                raise ConfigError("sparse_kernel: the kernel of the landmarks is not positive definite at sigma "
+                                  f"{self.sigma:g}; take one nearer to 4")
+            lower[span, span] = factor
         return lower
 
-    def _normal_equations(self, train: Dataset, known: Tensor, lower: Tensor) -> tuple[Tensor, Tensor, float]:
-        """ΦᵀΦ (m, m) and Φᵀy (m,) in the whitened basis, and yᵀy, summed block by block."""
-        gram = torch.zeros_like(lower)
-        right = torch.zeros(len(lower), dtype=torch.float64)
-        square = float(train.energies.square().sum())
-        for first, rows in self._rows(train.molecules, known):
+    def _normal_equations(self, train: Dataset, known: Tensor, lower: Tensor) -> tuple[Tensor, Tensor, float, int]:
+        """ΦᵀΦ (m, m) and Φᵀy (m,) in the whitened basis, yᵀy, and how many equations these are."""
+        gram, right, square, count = torch.zeros_like(lower), lower.new_zeros(len(lower)), 0.0, 0
+        for rows, values in self._equations(train, known):
             rows = self._whitened(rows, lower)
             gram.addmm_(rows.T, rows)
-            right += rows.T @ train.energies[first : first + len(rows)]
-        if train.forces is not None and self.force_weight > 0:
-            root = math.sqrt(self.force_weight)
-            for m, molecule in enumerate(train.molecules):
-                rows = self._whitened(root * self._force_rows(molecule), lower)  # (3n, m)
-                own = slice(int(train.molecules.offsets[m]), int(train.molecules.offsets[m + 1]))
-                gram.addmm_(rows.T, rows)
-                right += rows.T @ (root * train.forces[own].flatten())
-            square += self.force_weight * float(train.forces.square().sum())
-        return gram, right, square
+            right += rows.T @ values.double()
+            square += float(values.double().square().sum())
+            count += len(values)
+        return gram, right, square, count
+
+    def _equations(self, train: Dataset, known: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Blocks of rows of Φ with their energies, then of −√ρ ∂Φ/∂R with √ρ F."""
+        for first, rows in self._rows(train.molecules, known):
+            yield rows, train.energies[first : first + len(rows)]
+        forces = self._forces_of(train)
+        if forces is None:
+            return
+        root, offsets, first = math.sqrt(self.force_weight), train.molecules.offsets, 0
+        blocks = torch.unique_consecutive(3 * offsets[:-1] // BLOCK, return_counts=True)[1]
+        for stop in blocks.cumsum(0).tolist():
+            rows = torch.cat([self._force_rows(molecule) for molecule in train.molecules[first:stop]])
+            yield root * rows, root * forces[offsets[first] : offsets[stop]].flatten()
+            first = stop
 
     def _whitened(self, rows: Tensor, lower: Tensor) -> Tensor:
         """L⁻¹Φᵀ, transposed, element by element."""
@@ -196,12 +236,12 @@ class SparseKernel:
         ends = torch.tensor([0, *self.counts]).cumsum(0).tolist()
         return [slice(a, b) for a, b in zip(ends[:-1], ends[1:])]
 
-    def _raw(self, molecules: Molecules) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Blocks of (first molecule, kinds (A,), features (A, d))."""
+    def _raw(self, molecules: Molecules) -> Iterator[tuple[Molecules, Tensor, Tensor]]:
+        """Blocks of molecules, their kinds (A,) and features (A, d)."""
         assert self.features is not None
         for first in range(0, len(molecules), FEATURES):
             block = molecules[first : first + FEATURES]
-            yield first, self._kinds(block), self.features(block)
+            yield block, self._kinds(block), self.features(block)
 
     def _project(self, kinds: Tensor, x: Tensor) -> Tensor:
         """(A, dims) features in the axes of each atom's element."""
@@ -266,15 +306,15 @@ class SparseKernel:
     def _asked(self, molecules: Molecules) -> Iterator[tuple[Tensor, Tensor, Molecules]]:
         if self.features is None:
             raise InputError("this kernel is not fitted yet; call fit(train, valid) first")
-        for first, kinds, x in self._raw(molecules):
-            yield self._project(kinds, x) / self.sigma, kinds, molecules[first : first + FEATURES]
+        for block, kinds, x in self._raw(molecules):
+            yield self._project(kinds, x) / self.sigma, kinds, block
 
     def novelty(self, molecules: Molecules) -> Tensor:
-        """(M,) distance of each molecule's strangest atom to its nearest landmark, in units of σ."""
+        """(M,) distance of each molecule's strangest atom to its nearest landmark, in units of σ; ∞ where there is none."""
         out = [torch.zeros(0, dtype=torch.float64)]
         with torch.no_grad():
             for x, kinds, block in self._asked(molecules):
-                apart = torch.zeros(len(x), dtype=torch.float64)
+                apart = torch.full((len(x),), math.inf, dtype=torch.float64)
                 for kind, span in enumerate(self._spans()):
                     own = kinds == kind
                     if own.any() and span.stop > span.start:
@@ -283,7 +323,7 @@ class SparseKernel:
         return torch.cat(out)
 
     def variance(self, molecules: Molecules) -> Tensor:
-        """(M,) posterior variance (kcal²/mol²) of the low-rank model, as s² φᵀ(ΦᵀΦ + λ)⁻¹φ with s² the training noise.
+        """(M,) kcal²/mol² posterior variance of the energy, without the noise s², which is found by maximum likelihood.
 
         Only after a fit in this process: the factor it needs (m², hundreds of MB) is not saved.
         """
@@ -295,8 +335,20 @@ class SparseKernel:
         with torch.no_grad():
             for x, kinds, block in self._asked(molecules):
                 rows = self._whitened(self._kernel(kinds, x, block.owner, len(block)), lower)
-                out.append(torch.linalg.solve_triangular(factor, rows.T, upper=False).square().sum(0))
+                known = torch.linalg.solve_triangular(factor, rows.T, upper=False).square().sum(0)
+                # far from all landmarks φ vanishes: without this term the strangest molecule would be the surest
+                unknown = self._own_kernel(kinds, x, block.owner, len(block)) - rows.square().sum(1)
+                out.append(known + unknown.clamp(min=0) / self.regularization)
         return self.noise * torch.cat(out)
+
+    def _own_kernel(self, kinds: Tensor, x: Tensor, owner: Tensor, molecules: int) -> Tensor:
+        """(molecules,) k(A, A)."""
+        out = x.new_zeros(molecules)
+        for kind in kinds.unique().tolist():
+            own = torch.nonzero(kinds == kind).flatten()
+            same = owner[own, None] == owner[own]
+            out.index_add_(0, owner[own], (gaussian(x[own], x[own]) * same).sum(1))
+        return out
 
     # --- keeping ------------------------------------------------------------------------------------------------
 
@@ -313,5 +365,13 @@ class SparseKernel:
         self.middle, self.axes, self.known = state["middle"], state["axes"], state["known"]
         self.counts, self.weights = state["counts"].tolist(), state["weights"]
         self.sigma, self.regularization = state["chosen"].tolist()
-        self._factors = None
+        self.noise, self._factors = math.nan, None
         return self
+
+
+def _cholesky(matrix: Tensor, added: float) -> Tensor | None:
+    """The factor of matrix + `added` on the diagonal; None where that is not positive definite."""
+    raised = matrix.clone()
+    raised.diagonal().add_(added)
+    factor, failed = torch.linalg.cholesky_ex(raised)
+    return None if int(failed) else factor

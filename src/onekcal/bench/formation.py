@@ -1,0 +1,69 @@
+"""Heats of formation from SMILES beside experiment: the whole way a user goes, conformers, GFN2-xTB, model and ledger.
+
+`experiment.csv` beside this file holds ΔfH(298.15 K) of common molecules with uncertainty and source: Active
+Thermochemical Tables 1.112 (Ruscic & Bross, Argonne 2019) and the G2/97 set (Curtiss et al., J. Chem. Phys. 106, 1063, 1997).
+Errors and energies are kcal/mol.
+"""
+
+from __future__ import annotations
+
+import csv
+import resource
+import time
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from onekcal.bench.runner import write
+from onekcal.models.shipped import DEFAULT, load_model
+from onekcal.predict import Settings, answer
+from onekcal.provenance import provenance
+from onekcal.questions import Question
+from onekcal.trust.metrics import metrics
+
+Found = dict[str, Any]
+
+
+def experiment() -> list[dict[str, str]]:
+    """smiles, name, formation_298_kcal_per_mol, uncertainty_kcal_per_mol, source."""
+    with files("onekcal.bench").joinpath("experiment.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def run(results: Path, model: str = DEFAULT) -> Found:
+    """Predict every molecule of the set and write `results`/formation.json; two rows: in the model's scope, and all."""
+    artefact, started = load_model(model), time.perf_counter()
+    torch.set_num_threads(1)
+    each = []
+    for row in experiment():
+        given = answer(Question(source=row["smiles"], smiles=row["smiles"], name=row["name"]), artefact, Settings(force=True))
+        found = given.ledger.formation_298 if given.ledger else float("nan")
+        each.append({
+            "name": row["name"], "smiles": row["smiles"], "experiment": float(row["formation_298_kcal_per_mol"]),
+            "uncertainty": float(row["uncertainty_kcal_per_mol"]), "predicted": round(found, 3),
+            "half": round(given.half, 3) if given.half < float("inf") else None, "problem": given.problem or None,
+        })
+    inside = [one for one in each if one["half"] is not None]
+    made = provenance()
+    shared = {
+        "paper": {}, "train": artefact.card.get("train", 0), "seconds": round(time.perf_counter() - started, 1),
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "note": "",
+        **{key: made[key] for key in ("commit", "hardware", "packages", "time")},
+    }
+    rows = [{"name": f"{len(some)} molecules {what}", "ours": _errors(some), "test": len(some), **shared}
+            for what, some in (("in the model's scope", inside), ("and those outside it, forced", each))]
+    found = {
+        "suite": "formation", "title": "ΔfH(298 K) from SMILES with the shipped model against experiment",
+        "cite": "Ruscic, Bross, Active Thermochemical Tables 1.112 (2019); Curtiss et al., J. Chem. Phys. 106, 1063 (1997)",
+        "unit": "kcal/mol", "rows": rows, "molecules": each,
+    }
+    write(results / "formation.json", found)
+    return found
+
+
+def _errors(some: list[Found]) -> dict[str, float]:
+    pairs = [(one["experiment"], one["predicted"]) for one in some if one["problem"] is None]
+    reference, predicted = torch.tensor(pairs, dtype=torch.float64).T
+    return {key: float(f"{value:.6g}") for key, value in metrics(reference, predicted).items()}
