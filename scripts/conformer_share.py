@@ -1,0 +1,80 @@
+"""How much of the error from SMILES is another conformer, not the model: results/conformers.json.
+
+    python scripts/conformer_share.py g4mp2-smiles.h5 [--model g4mp2] [--results results]
+
+For the hold-out molecules of SMILES.h5 (scripts/smiles_geometries.py), QM9's own conformers are relaxed with GFN2-xTB too
+(kept in SMILES.relaxed.h5), and the model is asked at both. The label is the G4(MP2) energy of QM9's conformer, so
+
+    error from SMILES = error at QM9's relaxed conformer + (prediction from SMILES − prediction there)
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from onekcal import data
+from onekcal.bench.runner import write
+from onekcal.data.source import TEST
+from onekcal.labels.run import label
+from onekcal.models.shipped import load_model
+from onekcal.provenance import provenance
+from onekcal.trust.metrics import metrics
+
+
+def main() -> None:
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("smiles", type=Path)
+    ask.add_argument("--model", default="g4mp2")
+    ask.add_argument("--results", type=Path, default=Path("results"))
+    asked = ask.parse_args()
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+
+    made = data.load(str(asked.smiles))
+    made = made.kept(np.flatnonzero(made.splits["ward"].numpy() == TEST)).dataset.aimed("g4mp2")
+    everything = data.load("qm9-g4mp2")
+    place = {name: m for m, name in enumerate(everything.dataset.molecules.names.tolist())}
+    path = asked.smiles.with_suffix(".relaxed.h5")
+    if not path.exists():
+        rows = [place[name] for name in made.molecules.names.tolist()]
+        label(everything.dataset[rows], path, "gfn2", relax=True, keep=["g4mp2"], workers=1, quiet=True)
+    relaxed = data.load(str(path)).dataset.aimed("g4mp2")
+    there = {name: m for m, name in enumerate(relaxed.molecules.names.tolist())}
+    kept = [m for m, name in enumerate(made.molecules.names.tolist()) if name in there]  # some fall apart on relaxation
+    made = made[kept]
+    relaxed = relaxed[[there[name] for name in made.molecules.names.tolist()]]
+    assert torch.equal(made.energies, relaxed.energies)
+
+    artefact = load_model(asked.model)
+    from_smiles, from_qm9 = (artefact.model.energies(some.molecules, some.columns) for some in (made, relaxed))
+    lower = made.columns["gfn2"].values - relaxed.columns["gfn2"].values  # kcal/mol, GFN2-xTB
+    about: dict[str, Any] = {
+        "paper": {}, "train": artefact.card.get("train", 0), "test": len(made), "note": "", "peak_mib": 0,
+        "seconds": round(time.perf_counter() - started, 1), **provenance(),
+    }
+    lines = {
+        "error from SMILES": metrics(made.energies, from_smiles),
+        "error at QM9's conformer, relaxed": metrics(made.energies, from_qm9),
+        "prediction from SMILES against prediction at QM9's conformer": metrics(from_qm9, from_smiles),
+        "GFN2-xTB energy of the two conformers": metrics(torch.zeros_like(lower), lower),
+    }
+    same = lower.abs() < 0.05
+    lines[f"error from SMILES, the {int(same.sum())} molecules whose conformers agree"] = metrics(
+        made.energies[same], from_smiles[same])
+    write(asked.results / "conformers.json", {
+        "suite": "conformers", "title": f"{len(made)} molecules of Ward's hold-out from SMILES", "cite": "",
+        "unit": "kcal/mol", "rows": [
+            {"name": name, "ours": {key: float(f"{value:.6g}") for key, value in found.items()}, **about}
+            for name, found in lines.items()
+        ],
+    })
+
+
+if __name__ == "__main__":
+    main()
