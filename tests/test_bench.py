@@ -69,3 +69,21 @@ def test_a_table_is_made_from_results_and_a_typed_number_is_found(tmp_path: Path
 def test_an_unknown_row_lists_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is: ridge"):
         runner.run(small(ROW), tmp_path, only="svm")
+
+
+def test_run_folders_are_kept_where_asked(tmp_path: Path) -> None:
+    runner.run(small(ROW), tmp_path / "results", runs=tmp_path / "runs")
+    assert {p.name for p in (tmp_path / "runs").iterdir()} == {"ridge-random-0", "ridge-random-1"}
+    assert (tmp_path / "runs/ridge-random-1/model.safetensors").is_file()
+
+
+def test_a_table_has_lines_for_other_geometries_and_columns_only_where_something_is_in_them() -> None:
+    ours = {"mae": 0.5, "rmse": 0.7, "median": 0.3, "above_1": 0.1, "coverage": 0.9}
+    row = {"name": "a", "paper": {}, "train": 5, "seconds": 1.0, "peak_mib": 9,
+           "ours": ours | {f"smiles: {key}": 2 * value for key, value in ours.items() if key != "coverage"}}
+    first, second = tables.rows({"rows": [row]})
+    assert (first["row"], first["MAE"], first["90 % holds"]) == ("a", "0.500", "90.0 %")
+    assert (second["row"], second["MAE"], second["90 % holds"]) == ("a, smiles geometry", "1.00", "–")
+    assert not {"paper MAE", "forces"} & set(first)
+    forces = tables.rows({"rows": [{**row, "ours": ours | {"force_mae": 0.25}}]})
+    assert forces[0]["forces"] == "0.250"

@@ -88,6 +88,14 @@ def test_an_unknown_split_lists_those_there_are() -> None:
         choose(stored(), DataChoice(set="w", target="pairs", split="fold9"))
 
 
+def test_no_validation_means_that_the_validation_part_is_trained_on() -> None:
+    data = stored()
+    data.splits["fixed"][1::4] = 1
+    parts = choose(data, DataChoice(set="w", target="pairs", split="fixed", valid=0))
+    assert (len(parts.train), len(parts.valid), len(parts.test)) == (30, 0, 10)
+    assert len(choose(data, DataChoice(set="w", target="pairs", split="fixed", valid=5)).train) == 20
+
+
 def test_a_run_leaves_everything_and_reproduces_itself(tmp_path: Path) -> None:
     experiment = parse(GOOD)
     first = run(experiment, tmp_path / "a", "onekcal train x.yaml")

@@ -343,6 +343,7 @@ def bench_run(
     rows: Annotated[str | None, typer.Option(help="Only rows whose name contains this.")] = None,
     results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
     again: Annotated[bool, typer.Option("--again", help="Run finished rows again.")] = False,
+    runs: Annotated[Path | None, typer.Option(help="Keep the run folders here; they are dropped otherwise.")] = None,
     as_json: Json = False,
 ) -> None:
     """Run a suite, row by row; finished rows are kept and not run again."""
@@ -350,7 +351,7 @@ def bench_run(
     from onekcal.show import study
 
     loaded = suite.read(name)
-    found = runner.run(loaded, results, rows, again, study.live_rows(loaded, quiet=as_json))
+    found = runner.run(loaded, results, rows, again, study.live_rows(loaded, quiet=as_json), runs)
     _print_json(found) if as_json else study.rows_table(loaded.title, tables.rows(found))
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from onekcal.bench.formation import experiment
 from onekcal.energies import FREE_ATOMS
 from onekcal.errors import InputError
 from onekcal.labels import thermal
 from onekcal.molecules import Molecules
-from onekcal.bench.formation import experiment
 from onekcal.thermo import ATOM_FORMATION, ELEMENT_HEAT, G4MP2_ERROR, Term, from_total, ledger, molecule_heat
 from onekcal.units import HARTREE
 

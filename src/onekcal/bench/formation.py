@@ -38,7 +38,8 @@ def run(results: Path, model: str = DEFAULT) -> Found:
     torch.set_num_threads(1)
     each = []
     for row in experiment():
-        given = answer(Question(source=row["smiles"], smiles=row["smiles"], name=row["name"]), artefact, Settings(force=True))
+        question = Question(source=row["smiles"], smiles=row["smiles"], name=row["name"])
+        given = answer(question, artefact, Settings(force=True))
         found = given.ledger.formation_298 if given.ledger else float("nan")
         each.append({
             "name": row["name"], "smiles": row["smiles"], "experiment": float(row["formation_298_kcal_per_mol"]),

@@ -6,6 +6,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import resource
 import sys
 import tempfile
@@ -27,8 +28,11 @@ def run(
     only: str | None = None,
     again: bool = False,
     watch: Callable[[str, Found | None], None] = lambda name, found: None,
+    runs: Path | None = None,
 ) -> Found:
     """Run the rows not yet in `results`/SUITE.json (all of them with `again`); `watch` hears of each row twice.
+
+    Run folders are kept in `runs` where that is given.
 
     A row that fails is reported in its place and does not stop the others.
     """
@@ -44,7 +48,7 @@ def run(
             watch(row.name, stored)
             continue
         watch(row.name, None)
-        known[row.name] = _in_own_process(row)
+        known[row.name] = _in_own_process(row, runs)
         watch(row.name, known[row.name])
         _store(path, suite, known)
     return _store(path, suite, known) if known else {}
@@ -56,16 +60,16 @@ def digest(row: Row) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _in_own_process(row: Row) -> Found:
+def _in_own_process(row: Row, runs: Path | None) -> Found:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
-            return pool.submit(measure, row).result()
+            return pool.submit(measure, row, runs).result()
         except (OnekcalError, RuntimeError, ValueError, MemoryError) as problem:
             return {"name": row.name, "paper": row.paper, "row": digest(row), "failed": str(problem)}
 
 
-def measure(row: Row) -> Found:
-    """Every split and seed of a row; the mean of each metric, and each run's own."""
+def measure(row: Row, kept: Path | None = None) -> Found:
+    """Every split and seed of a row; the mean of each metric, and each run's own. Run folders go to `kept`."""
     from onekcal.provenance import provenance
     from onekcal.run import run as run_experiment
 
@@ -73,7 +77,9 @@ def measure(row: Row) -> Found:
     runs: list[Found] = []
     for experiment in row.experiments():
         with tempfile.TemporaryDirectory() as scratch:
-            done = run_experiment(experiment, Path(scratch) / "run", " ".join(sys.argv))
+            slug = _slug(row.name, experiment.data.split, experiment.data.seed)
+            folder = Path(scratch) / "run" if kept is None else kept / slug
+            done = run_experiment(experiment, folder, " ".join(sys.argv), overwrite=True)
             origin = json.loads((done.folder / "provenance.json").read_text())
         runs.append({"split": experiment.data.split, "seed": experiment.data.seed, **done.metrics})
     keys = [key for key, value in runs[0].items() if isinstance(value, float) and key != "nominal_coverage"]
@@ -96,6 +102,11 @@ def measure(row: Row) -> Found:
         "packages": made["packages"],
         "time": made["time"],
     }
+
+
+def _slug(*parts: object) -> str:
+    """A folder's name: letters, digits and dashes."""
+    return "-".join(re.sub(r"[^a-z0-9]+", "-", str(part).lower()).strip("-") for part in parts)
 
 
 def _stored(path: Path) -> Found:
