@@ -1,8 +1,8 @@
 """Heats of formation from SMILES beside experiment: the whole way a user goes, conformers, GFN2-xTB, model and ledger.
 
 `experiment.csv` beside this file holds ΔfH(298.15 K) of common molecules with uncertainty and source: Active
-Thermochemical Tables 1.112 (Ruscic & Bross, Argonne 2019) and the G2/97 set (Curtiss et al., J. Chem. Phys. 106, 1063, 1997).
-Errors and energies are kcal/mol.
+Thermochemical Tables 1.112 (Ruscic & Bross, Argonne 2019) and the G2/97 set (Curtiss et al., J. Chem. Phys. 106,
+1063, 1997). Errors and energies are kcal/mol.
 """
 
 from __future__ import annotations

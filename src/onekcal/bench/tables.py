@@ -30,7 +30,8 @@ def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
             continue
         out.append(_line(row, row["name"], row["ours"], row["paper"]))
         for kind in dict.fromkeys(key.partition(": ")[0] for key in row["ours"] if ": " in key):
-            errors = {key.removeprefix(f"{kind}: "): value for key, value in row["ours"].items() if key.startswith(kind + ": ")}
+            named = f"{kind}: "
+            errors = {key.removeprefix(named): value for key, value in row["ours"].items() if key.startswith(named)}
             out.append(_line(row, f"{row['name']}, {kind} geometry", errors, {}))
     empty = [head for head in OPTIONAL if all(line.get(head, "–") == "–" for line in out)]
     return [{head: value for head, value in line.items() if head not in empty} for line in out]
