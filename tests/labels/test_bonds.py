@@ -97,3 +97,18 @@ def test_unpaired_electrons_are_counted_in_grammar(text: str, says: str) -> None
     with pytest.raises(InputError) as caught:
         parse(text)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("smiles", ["CC(=O)S", "CS(=O)(=O)C", "C1CSC(=O)C1", "OC1=CSN=C1", "C#CC#CC"])
+def test_what_is_perceived_can_be_asked_for_its_groups(smiles: str) -> None:
+    """Charges given to sulfur are taken back, diynes are not protons beside carbanions, and rings stay known."""
+    from rdkit import Chem
+    from rdkit.Chem import AllChem
+
+    from onekcal.trust.card import groups
+
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    assert AllChem.EmbedMolecule(mol, randomSeed=1) == 0
+    found = perceived(np.array([a.GetAtomicNum() for a in mol.GetAtoms()]), mol.GetConformer().GetPositions())
+    assert found is not None and groups(found)
+    assert Chem.MolToSmiles(found) == Chem.CanonSmiles(smiles)

@@ -90,8 +90,13 @@ def perceived(numbers: np.ndarray, positions: np.ndarray, charge: int = 0, spin:
                 rdDetermineBonds.DetermineBondOrders(
                     mol, charge=charge, allowChargedFragments=not spin, embedChiral=False, maxIterations=ATTEMPTS)
                 found = Chem.RemoveHs(mol)  # checks valences, too
+                if any(atom.GetAtomicNum() == 1 for atom in found.GetAtoms()) and len(numbers) > 2:
+                    continue  # protons beside carbanions, for want of a triple bond
+                if any(atom.GetFormalCharge() for atom in found.GetAtoms()):
+                    # sulfur is given a charge where none is needed: S⁺=C–O⁻ for S–C=O
+                    found = rdMolStandardize.Normalize(found)
+                    Chem.SanitizeMol(found)  # where something was changed, rings are unknown again
+                return found
             except (ValueError, RuntimeError):
                 continue
-            # sulfur is given a charge where none is needed: S⁺=C–O⁻ for S–C=O
-            return rdMolStandardize.Normalize(found) if any(atom.GetFormalCharge() for atom in found.GetAtoms()) else found
     return None
