@@ -8,9 +8,9 @@ r"""Kernel ridge regression with a local Gaussian kernel on FCHL19 features, on 
     α = (K + λ)⁻¹ y        F(A) = −∂E(A)/∂r_A        var E(A) = yᵀα/rows · (k(A, A) − kᵀ (K + λ)⁻¹ k)
 
 Christensen, Bratholm, Faber, von Lilienfeld, J. Chem. Phys. 152, 044107 (2020); forces as Gaussian process regression:
-Christensen, von Lilienfeld, Mach. Learn.: Sci. Technol. 1, 045018 (2020). Kernels and Cholesky solve are kernelforge's,
-packed to half the size; the memory a fit takes is predicted before it begins, and refused with advice where it will not
-fit.
+Christensen, von Lilienfeld, Mach. Learn.: Sci. Technol. 1, 045018 (2020). The kernel of energies alone is made by
+`local_kernel`; features, kernels with derivatives and the Cholesky solve are kernelforge's. Kernels are packed to half the
+size; the memory a fit takes is predicted before it begins, and refused with advice where it will not fit.
 
 Deliberate deviations: `rcut` and `acut` default to 6 Å instead of 8. σ and λ may be lists: each pair is fitted on the
 training part and judged on the validation part, or by leaving out each training molecule in turn (its energy and its
@@ -21,7 +21,6 @@ What is stored are the training molecules and α: features are computed again wh
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Literal
 
@@ -33,6 +32,8 @@ from typing_extensions import Self
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, DataError, InputError, unknown
 from onekcal.features.fchl import Environments, environments, environments_and_gradients, width
+from onekcal.models.local_kernel import Atoms, Axes, Projected, matvec, rectangular, symmetric
+from onekcal.models.memory import check_free
 from onekcal.models.model import State
 from onekcal.models.packed_cholesky import check_rows, explained, left_out, solve
 from onekcal.molecules import Molecules
@@ -85,7 +86,8 @@ class FchlKernel:
         self.factor: np.ndarray | None = None  # packed
         self.amplitude = 0.0  # yᵀα/rows
         self.trained: Molecules | None = None
-        self._known: tuple[Environments, np.ndarray] | None = None
+        self._near: tuple[Axes, Projected] | None = None  # training environments, for the kernel of energies
+        self._known: tuple[Environments, np.ndarray] | None = None  # … and for its derivatives
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
         """Exact solve; where several σ or λ are given, with the pair of the lowest error (`choose`)."""
@@ -156,22 +158,26 @@ class FchlKernel:
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(M,) kcal/mol."""
+        out = [torch.zeros(0, dtype=torch.float64)]
+        for first in range(0, len(molecules), BLOCK):
+            asked = molecules[first : first + BLOCK]
+            if self.fits_forces:
+                out.append(self._energies_by_derivatives(asked))
+            else:
+                out.append(matvec(*self._projected(asked), torch.from_numpy(self.weights)))
+        return torch.cat(out)
+
+    def _energies_by_derivatives(self, molecules: Molecules) -> Tensor:
         from kernelforge import local_kernels
 
         known, pulls = self._learned()
-        out = [np.zeros(0)]
-        for first in range(0, len(molecules), BLOCK):
-            asked = self._features(molecules[first : first + BLOCK])
-            others = (asked.charges, known.charges, asked.sizes, known.sizes, self.sigma)
-            energies = local_kernels.kernel_gaussian_local_matvec(
-                asked.features, known.features, self.weights[: len(known.sizes)], *others
-            )  # (asked,)
-            if self.fits_forces:
-                energies += local_kernels.kernel_gaussian_local_jacobian_t_matvec(
-                    asked.features, known.features, pulls, *others
-                )
-            out.append(energies)
-        return torch.from_numpy(np.concatenate(out))
+        asked = self._features(molecules)
+        weights = self.weights[: len(known.sizes)]
+        others = (asked.charges, known.charges, asked.sizes, known.sizes, self.sigma)
+        return torch.from_numpy(
+            local_kernels.kernel_gaussian_local_matvec(asked.features, known.features, weights, *others)
+            + local_kernels.kernel_gaussian_local_jacobian_t_matvec(asked.features, known.features, pulls, *others)
+        )
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(A, 3) kcal/mol/Å, analytic."""
@@ -189,27 +195,26 @@ class FchlKernel:
 
     def variance(self, molecules: Molecules) -> Tensor:
         """(M,) kcal²/mol² posterior variance of the energy, without the noise λ; needs `keep_factor`."""
-        from kernelforge import local_kernels
-
-        known, _ = self._learned()
+        self._learned_from()
         if self.factor is None:
             raise InputError("the variance needs the Cholesky factor, which this kernel did not keep; fit it with "
                              "keep_factor: true")
         out = [np.zeros(0)]
         for first in range(0, len(molecules), BLOCK):
-            asked = self._features(molecules[first : first + BLOCK])
-            cross = [local_kernels.kernel_gaussian(
-                asked.features, known.features, asked.charges, known.charges, asked.sizes, known.sizes, self.sigma)]
-            if self.fits_forces:
-                assert self.trained is not None
-                cross += [
-                    local_kernels.kernel_gaussian_jacobian(asked.features, some.features, gradients, asked.charges,
-                                                           some.charges, asked.sizes, some.sizes, self.sigma)
-                    for _, some, gradients in self._with_gradients(self.trained)
-                ]
+            some = molecules[first : first + BLOCK]
+            asked = self._features(some)
+            cross = [rectangular(*self._projected(some)).numpy(), *(self._slopes(asked) if self.fits_forces else [])]
             prior = np.array([self._own_kernel(asked, m) for m in range(len(asked.sizes))])
             out.append(prior - explained(self.factor, np.concatenate(cross, axis=1)))
         return torch.from_numpy(self.amplitude * np.concatenate(out).clip(min=0.0))
+
+    def _slopes(self, asked: Environments) -> Iterator[np.ndarray]:
+        """(M, 3·atoms) derivatives of the kernel by the positions of a few training molecules at a time."""
+        from kernelforge import local_kernels
+
+        for _, some, gradients in self._with_gradients(self._learned_from()):
+            yield local_kernels.kernel_gaussian_jacobian(asked.features, some.features, gradients, asked.charges,
+                                                         some.charges, asked.sizes, some.sizes, self.sigma)
 
     def _own_kernel(self, asked: Environments, m: int) -> float:
         """k(A, A)."""
@@ -222,10 +227,30 @@ class FchlKernel:
         """K of the training molecules, packed."""
         from kernelforge import local_kernels
 
+        self._near = None
         if not forces:
-            return local_kernels.kernel_gaussian_symm_rfp(*self._features(molecules), self.sigma)
+            self._near = self._axes(molecules)
+            return symmetric(self._near[1])
         found, gradients = self._features_and_gradients(molecules)
         return local_kernels.kernel_gaussian_full_symm_rfp(found.features, gradients, found.charges, found.sizes, self.sigma)
+
+    def _projected(self, molecules: Molecules) -> tuple[Projected, Projected]:
+        """Environments of these molecules, and of the training molecules."""
+        if self._near is None:
+            self._near = self._axes(self._learned_from())
+        axes, known = self._near
+        return axes.project(self._atoms(molecules), len(molecules)), known
+
+    def _axes(self, molecules: Molecules) -> tuple[Axes, Projected]:
+        """Axes of training molecules, and their environments along these."""
+        blocks = list(self._atoms(molecules))
+        axes = Axes(blocks, len(self.elements), self.sigma)
+        return axes, axes.project(blocks, len(molecules))
+
+    def _atoms(self, molecules: Molecules) -> Iterator[Atoms]:
+        """Features without padding, a few molecules at a time."""
+        for first in range(0, len(molecules), BLOCK):
+            yield atoms(self._features(molecules[first : first + BLOCK]), self.elements, first)
 
     def _noise(self, energies: int, rows: int) -> np.ndarray:
         noise = np.full(rows, self.regularization)
@@ -236,19 +261,23 @@ class FchlKernel:
         """Training environments, and Σ_r ∂x/∂r α'_r (N, n, d): what the weights of forces come to in feature space."""
         from kernelforge import local_kernels
 
-        if self.trained is None:
-            raise InputError("this kernel is not fitted yet; call fit(train, valid) first")
+        trained = self._learned_from()
         if self._known is None:
-            known = self._features(self.trained)
+            known = self._features(trained)
             pulls = np.zeros_like(known.features)
             if self.fits_forces:
-                first = len(known.sizes) + 3 * self.trained.offsets.numpy()
-                for rows, some, gradients in self._with_gradients(self.trained):
+                first = len(known.sizes) + 3 * trained.offsets.numpy()
+                for rows, some, gradients in self._with_gradients(trained):
                     weights = self.weights[first[rows.start] : first[rows.stop]]
                     pulls[rows] = local_kernels.kernel_gaussian_local_compute_alpha_desc(
                         gradients, some.charges, some.sizes, weights)
             self._known = known, pulls
         return self._known
+
+    def _learned_from(self) -> Molecules:
+        if self.trained is None:
+            raise InputError("this kernel is not fitted yet; call fit(train, valid) first")
+        return self.trained
 
     def _features(self, molecules: Molecules) -> Environments:
         return environments(molecules, self.elements, self.padded_to, **self.basis)
@@ -282,8 +311,15 @@ class FchlKernel:
         self.elements, self.padded_to = state["elements"].tolist(), int(state["padded_to"])
         if "factor" in state:
             self.factor, self.amplitude = state["factor"].numpy(), float(state["amplitude"])
-        self._known = None
+        self._near = self._known = None
         return self
+
+
+def atoms(found: Environments, elements: list[int], first: int = 0) -> Atoms:
+    """Environments without padding, of molecules `first`, `first` + 1 …"""
+    molecule, place = found.charges.nonzero()
+    kinds = np.searchsorted(elements, found.charges[molecule, place])
+    return Atoms(*map(torch.from_numpy, (found.features[molecule, place], kinds, first + molecule)))
 
 
 def _has_forces(train: Dataset, wanted: bool | None) -> bool:
@@ -322,23 +358,22 @@ def gradient_elements(count: int, size: int, elements: int) -> int:
 
 
 def memory_needed(count: int, size: int, elements: int, copies: int = 1, atoms: int = 0) -> float:
-    """Bytes an exact fit takes, float64: padded features, `copies` of the packed kernel; where the forces on `atoms`
-    atoms are fitted too, a kernel of count + 3·atoms rows and the gradients of the features."""
+    """Bytes an exact fit takes at most, float64: features, their projections, then `copies` of the packed kernel in the
+    features' place; where the forces on `atoms` atoms are fitted too, the gradients of the features beside a kernel of
+    count + 3·atoms rows."""
     rows = count + 3 * atoms
-    features = count * size * width(elements) + (gradient_elements(count, size, elements) if atoms else 0)
-    return 8.0 * (features + copies * rows * (rows + 1) / 2)
+    features, kernel = count * size * width(elements), copies * rows * (rows + 1) / 2
+    if atoms:
+        return 8.0 * (features + gradient_elements(count, size, elements) + kernel)
+    return 8.0 * (features + max(features, kernel))
 
 
 def check_memory(
     count: int, size: int, elements: int, copies: int = 1, available: float | None = None, atoms: int = 0
 ) -> None:
     """Refuse a fit that will not fit, before it begins."""
-    needed = memory_needed(count, size, elements, copies, atoms)
-    if available is None:
-        available = os.sysconf("SC_AVPHYS_PAGES") * float(os.sysconf("SC_PAGE_SIZE"))
-    if needed > available:
-        what = f" and the forces on their {atoms:,} atoms" if atoms else ""
-        advice = "lower data.train" + (", or say `forces: false`" if atoms else "")
-        advice += ", or give one value of `regularization` or a lower `choose_on`" if copies > 1 else ""
-        raise ConfigError(f"an exact kernel on {count:,} molecules of up to {size} atoms{what} needs "
-                          f"{needed / 2**30:.1f} GiB, {available / 2**30:.1f} are free; {advice}")
+    what = f" and the forces on their {atoms:,} atoms" if atoms else ""
+    advice = "lower data.train" + (", or say `forces: false`" if atoms else "")
+    advice += ", or give one value of `regularization` or a lower `choose_on`" if copies > 1 else ""
+    check_free(memory_needed(count, size, elements, copies, atoms), f"{count:,} molecules of up to {size} atoms{what}",
+               advice, available)

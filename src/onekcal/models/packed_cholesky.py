@@ -23,6 +23,16 @@ def place(row: np.ndarray, column: np.ndarray, count: int) -> np.ndarray:
     return np.where(column >= half, row + (column - half) * height, half + 1 + column + row * height)
 
 
+def put_row(packed: np.ndarray, row: int, values: np.ndarray, count: int) -> None:
+    """Store elements (row, row), (row, row + 1) … (row, count − 1)."""
+    half, height = count // 2, count + 1 - count % 2
+    first = max(half, row)
+    columns = packed.reshape(-1, height)
+    columns[first - half :, row] = values[first - row :]
+    if row < half:
+        columns[row, half + 1 + row : 2 * half + 1] = values[: half - row]
+
+
 def add_to_diagonal(packed: np.ndarray, values: np.ndarray) -> None:
     """K + diag(values), in place."""
     each = np.arange(len(values))

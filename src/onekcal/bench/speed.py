@@ -1,0 +1,241 @@
+"""Our features, kernel and prediction rates beside kernelforge and qmllib called directly, in one process.
+
+Contestants take turns (A B A B …) on the same molecules with the same number of threads, and what they return is compared:
+a row says by how much it differs. On a busy machine seconds mean little; the ratio of the medians is the result. The
+environment variable OMP_NUM_THREADS sets the threads of all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from onekcal import data
+from onekcal.data.dataset import Dataset
+from onekcal.errors import ConfigError, DataError
+from onekcal.features.fchl import environments
+from onekcal.features.fchl_torch import Fchl19
+from onekcal.models.dressed_atoms import DressedAtoms
+from onekcal.models.fchl_kernel import FchlKernel, atoms
+from onekcal.models.local_kernel import Axes, symmetric
+from onekcal.models.packed_cholesky import place
+from onekcal.models.sparse_kernel import FEATURES, SparseKernel
+from onekcal.molecules import Molecules
+from onekcal.provenance import provenance
+
+SIGMA = 4.0
+REGULARIZATION = 1e-6
+CUTOFFS: dict[str, Any] = {"rcut": 6.0, "acut": 6.0}
+"""Å, of the features of every contestant."""
+KERNELS = (1000, 2000, 10_000)
+"""Molecules of the symmetric kernels."""
+SLOW = 1000
+"""qmllib is not asked for larger kernels."""
+LEARNED = 2000
+"""Training molecules of the models whose prediction rate is measured."""
+ASKED = 300
+"""Molecules whose features are made and whose energies are predicted."""
+LANDMARKS = 6000
+PATIENCE = 300.0
+"""Seconds: who has taken that long gets no further turn."""
+
+Found = dict[str, Any]
+Contestant = Callable[[], Any]  # what returns something to compare
+
+
+class Contest(NamedTuple):
+    """A row: we first, then the peers."""
+
+    name: str
+    unit: str  # "s", or "molecules/s" where a turn does `work` molecules
+    work: int
+    contestants: dict[str, Contestant]
+    note: str = ""
+    same: bool = True  # does everyone compute the same?
+
+
+def run(
+    results: Path, size: int = KERNELS[-1], rounds: int = 5, watch: Callable[[Found], None] = lambda row: None
+) -> Found:
+    """Measure and write `results`/speed.json; `size` is the largest kernel, `watch` hears of each row when it is done.
+
+    On QM9 from the store; on the shipped mini set, and no more than it has, where that is absent.
+    """
+    if size < 10 or rounds < 1:
+        raise ConfigError(f"`size` must be at least 10 molecules and `rounds` at least 1, got {size} and {rounds}")
+    found, known, asked = _begun(size)
+    for contests in (features, predictions, kernels):  # the longest comes last
+        for contest in contests(known, asked):
+            found["rows"].append(measure(contest, rounds))
+            _store(results / "speed.json", found)
+            watch(found["rows"][-1])
+    return found
+
+
+def _begun(size: int) -> tuple[Found, Dataset, Dataset]:
+    """Head of the results; `size` molecules to learn and some to ask for, drawn at random."""
+    try:
+        name, stored = "qm9", data.load("qm9")
+    except DataError:
+        name, stored = "mini", data.load("mini")
+    draw = torch.randperm(len(stored.dataset), generator=torch.Generator().manual_seed(0))[: size + ASKED]
+    drawn = stored.dataset[draw.tolist()].aimed("b3lyp")
+    first = min(ASKED, len(drawn) // 3)
+    known = drawn[first : first + size]
+    there = set(known.molecules.elements)
+    asked = drawn[[m for m in range(first) if there.issuperset(drawn.molecules[m].elements)]]
+    made, threads = provenance(), torch.get_num_threads()
+    found = {
+        "suite": "speed",
+        "title": f"Seconds and molecules per second on {name}, threads: {threads}, contestants taking turns; a ratio above "
+                 "1 means onekcal is faster",
+        "cite": "", "unit": "medians", "threads": threads, "data": stored.digest, "rows": [],
+        "commit": made["commit"], "hardware": made["hardware"], "time": made["time"],
+        "packages": {**made["packages"], "qmllib": qmllib_version()},
+    }
+    return found, known, asked
+
+
+def qmllib_version() -> str | None:
+    """None where it is not installed: its turns are left out."""
+    try:
+        return version("qmllib")
+    except PackageNotFoundError:
+        return None
+
+
+# --- what is compared ----------------------------------------------------------------------------------------------
+
+
+def features(known: Dataset, asked: Dataset) -> Iterator[Contest]:
+    """FCHL19 features, from geometries."""
+    molecules, elements, size = asked.molecules, asked.molecules.elements, int(asked.molecules.sizes.max())
+    ours = Fchl19(tuple(elements), **CUTOFFS)
+    contestants: dict[str, Contestant] = {
+        "onekcal": lambda: torch.cat([ours(molecules[m : m + FEATURES]) for m in range(0, len(molecules), FEATURES)]),
+        "kernelforge": lambda: atoms(environments(molecules, elements, size, **CUTOFFS), elements).features,
+    }
+    if qmllib_version():
+        contestants["qmllib"] = lambda: np.concatenate(
+            [x[:n] for x, n in zip(_qmllib_features(molecules, elements, size), molecules.sizes.tolist())])
+    yield Contest("FCHL19 features", "molecules/s", len(molecules), contestants)
+
+
+def kernels(known: Dataset, asked: Dataset) -> Iterator[Contest]:
+    """Symmetric local kernels, from features in memory."""
+    for count in sorted({*(count for count in KERNELS if count < len(known)), len(known)}):
+        yield _kernel(known.molecules[:count])
+
+
+def _kernel(molecules: Molecules) -> Contest:
+    from kernelforge import local_kernels
+
+    count, elements = len(molecules), molecules.elements
+    found = environments(molecules, elements, int(molecules.sizes.max()), **CUTOFFS)
+
+    def ours() -> np.ndarray:
+        blocks = [atoms(found, elements)]
+        return symmetric(Axes(blocks, len(elements), SIGMA).project(blocks, count))
+
+    contestants: dict[str, Contestant] = {
+        "onekcal": ours, "kernelforge": lambda: local_kernels.kernel_gaussian_symm_rfp(*found, SIGMA),
+    }
+    note = ""
+    if qmllib_version() and count <= SLOW:
+        from qmllib.kernels import get_local_symmetric_kernel
+
+        charges = [z[:n] for z, n in zip(found.charges, found.sizes)]
+        contestants["qmllib"] = lambda: get_local_symmetric_kernel(found.features, charges, SIGMA)
+    elif qmllib_version():
+        note = f"qmllib is asked for {SLOW:,} molecules at most: its time grows with N²"
+    return Contest(f"symmetric local kernel, N = {count:,}", "s", count, contestants, note)
+
+
+def predictions(known: Dataset, asked: Dataset) -> Iterator[Contest]:
+    """Energies from geometries; kernelforge's features and exact kernel with the weights of our fit."""
+    from kernelforge import local_kernels
+
+    train, molecules = known[:LEARNED], asked.molecules
+    train = train.minus(DressedAtoms().fit(train, train[:0]).energies(train.molecules))
+    size, elements = int(max(train.molecules.sizes.max(), molecules.sizes.max())), train.molecules.elements
+    exact = FchlKernel(SIGMA, REGULARIZATION, size=size, forces=False, **CUTOFFS).fit(train, train[:0])
+    there = environments(train.molecules, elements, size, **CUTOFFS)
+
+    def direct() -> np.ndarray:
+        here = environments(molecules, elements, size, **CUTOFFS)
+        return local_kernels.kernel_gaussian_local_matvec(
+            here.features, there.features, exact.weights, here.charges, there.charges, here.sizes, there.sizes, SIGMA)
+
+    peers: dict[str, Contestant] = {"kernelforge": direct}
+    yield Contest(f"prediction, fchl_kernel of {len(train):,} molecules", "molecules/s", len(molecules),
+                  {"onekcal": lambda: exact.energies(molecules), **peers})
+    landmarks = min(LANDMARKS, 3 * len(train))
+    sparse = SparseKernel(SIGMA, landmarks=landmarks, **CUTOFFS).fit(train, train[:0])
+    yield Contest(f"prediction, sparse_kernel of {landmarks:,} landmarks", "molecules/s", len(molecules),
+                  {"onekcal": lambda: sparse.energies(molecules), **peers}, same=False,
+                  note=f"kernelforge: the exact kernel of the same {len(train):,} training molecules; its rate falls with "
+                       "their number, that of a sparse kernel does not")
+
+
+def _qmllib_features(molecules: Molecules, elements: list[int], size: int) -> list[np.ndarray]:
+    from qmllib.representations import generate_fchl19
+
+    return [generate_fchl19(one.numbers.numpy(), one.positions.numpy(), elements=elements, pad=size, **CUTOFFS)
+            for one in molecules]
+
+
+# --- how it is measured --------------------------------------------------------------------------------------------
+
+
+def measure(contest: Contest, rounds: int) -> Found:
+    """Every contestant in turn, `rounds` times or until it has used up PATIENCE."""
+    turns: dict[str, list[float]] = {name: [] for name in contest.contestants}
+    results: dict[str, np.ndarray] = {}
+    for _ in range(rounds):
+        for name, contestant in contest.contestants.items():
+            if sum(turns[name]) > PATIENCE:
+                continue
+            started = time.perf_counter()
+            result = contestant()
+            turns[name].append(time.perf_counter() - started)
+            results[name] = np.asarray(result)
+    seconds = {name: median(each) for name, each in turns.items()}
+    peers = [name for name in turns if name != "onekcal"]
+    return {
+        "name": contest.name, "unit": contest.unit,
+        "medians": {name: _rounded(s if contest.unit == "s" else contest.work / s) for name, s in seconds.items()},
+        "ratio": {name: _rounded(seconds[name] / seconds["onekcal"]) for name in peers},
+        "differs": {name: _rounded(difference(results["onekcal"], results[name])) for name in peers if contest.same},
+        "turns": {name: [_rounded(s) for s in each] for name, each in turns.items()},
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "note": contest.note,
+    }
+
+
+def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Largest difference over the largest value; of symmetric matrices one may be packed."""
+    if ours.ndim < theirs.ndim:
+        row, column = np.triu_indices(len(theirs))
+        ours, theirs = ours[place(row, column, len(theirs))], theirs[row, column]
+    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def _store(path: Path, found: Found) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".json.part")
+    part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, path)

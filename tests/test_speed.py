@@ -1,0 +1,97 @@
+"""The speed benchmark: what it compares is the same, medians are of the turns taken, tables show it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from onekcal.bench import speed, tables
+from onekcal.errors import ConfigError
+from onekcal.models.packed_cholesky import put_row
+
+pytest.importorskip("kernelforge", reason="kernelforge has wheels for Linux only")
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> speed.Found:
+    """On the mini set: the store is empty."""
+    folder = tmp_path_factory.mktemp("speed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ONEKCAL_HOME", str(folder))
+        patch.setattr(speed, "KERNELS", (20, 40))
+        patch.setattr(speed, "ASKED", 12)
+        heard: list[str] = []
+        found = speed.run(folder / "results", size=40, rounds=2, watch=lambda row: heard.append(row["name"]))
+    assert heard == [row["name"] for row in found["rows"]]
+    assert json.loads((folder / "results/speed.json").read_text()) == found
+    return found
+
+
+def test_contestants_compute_the_same(found: speed.Found) -> None:
+    """Features to rounding, kernels to what projection leaves out; predictions to that times the weights."""
+    differs = {row["name"]: row["differs"] for row in found["rows"]}
+    assert differs["FCHL19 features"]["kernelforge"] < 1e-10
+    assert differs["symmetric local kernel, N = 20"]["kernelforge"] < 1e-8
+    assert differs["prediction, fchl_kernel of 40 molecules"]["kernelforge"] < 1e-4
+    assert differs["prediction, sparse_kernel of 120 landmarks"] == {}
+
+
+def test_every_turn_is_kept_and_the_ratio_is_that_of_medians(found: speed.Found) -> None:
+    for row in found["rows"]:
+        assert all(len(turns) == 2 for turns in row["turns"].values())
+        ours = np.median(row["turns"]["onekcal"])
+        for peer, ratio in row["ratio"].items():
+            assert ratio == pytest.approx(np.median(row["turns"][peer]) / ours, rel=2e-3)  # stored to four digits
+    assert found["threads"] >= 1
+    assert found["packages"]["kernelforge"]
+
+
+def test_contestants_take_turns_and_long_ones_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    contestants = {name: lambda name=name: order.append(name) or np.ones(1) for name in ("onekcal", "peer")}
+    contest = speed.Contest("order", "s", 1, contestants)
+    speed.measure(contest, 3)
+    assert order == ["onekcal", "peer"] * 3
+    order.clear()
+    monkeypatch.setattr(speed, "PATIENCE", 0.0)
+    speed.measure(contest, 5)
+    assert order == ["onekcal", "peer"]
+
+
+def test_a_peer_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ONEKCAL_HOME", str(tmp_path))
+    monkeypatch.setattr(speed, "qmllib_version", lambda: None)
+    _, known, asked = speed._begun(20)
+    assert set(next(speed.features(known, asked)).contestants) == {"onekcal", "kernelforge"}
+
+
+def test_packed_and_full_kernels_are_compared_element_by_element() -> None:
+    full = np.random.default_rng(0).normal(size=(5, 5))
+    full += full.T
+    packed = np.empty(15)
+    for row in range(5):
+        put_row(packed, row, full[row, row:], 5)
+    assert speed.difference(packed, full) == 0.0
+    full[1, 3] += 0.1 * np.abs(full).max()
+    assert speed.difference(packed, full) > 0.05
+
+
+def test_a_page_shows_a_line_for_every_peer(found: speed.Found, tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "results/speed.json").write_text(json.dumps(found))
+    page = tmp_path / "README.md"
+    page.write_text("<!-- results: speed -->\n<!-- end -->\n")
+    assert len(tables.check(tmp_path, write=True)) == 1
+    assert tables.check(tmp_path) == []
+    assert re.search(r"\| FCHL19 features \| kernelforge \| [\d,.]+ /s \| [\d,.]+ /s \| \d+\.\d\d \|", page.read_text())
+    assert re.search(r"\| symmetric local kernel, N = 40 \| kernelforge \| [\d,.e-]+ s \|", page.read_text())
+
+
+def test_nonsense_sizes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="`size` must be at least 10 molecules"):
+        speed.run(tmp_path, size=1)
