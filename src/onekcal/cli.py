@@ -93,17 +93,26 @@ def train(
     runs: Annotated[Path, typer.Option(help="The run folder is made in here.")] = Path("runs"),
     changes: Set = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished run of the same name.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted training stood.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Fit and test an experiment; everything it found lands in one folder."""
+    """Fit and test an experiment; everything it found lands in one folder.
+
+    Networks train on several cores or GPUs with: torchrun --nproc-per-node N -m onekcal train FILE
+    """
     from onekcal import experiment as experiments
     from onekcal import run
-    from onekcal.show import study
+    from onekcal.fit import distributed
+    from onekcal.show import study, training
 
     experiment = experiments.read(file, changes)
     folder = runs / (experiment.name or f"{file.stem}-{experiment.digest[:8]}")
-    with study.waiting(f"{experiment.data.set}: fitting", quiet=as_json):
-        finished = run.run(experiment, folder, " ".join(sys.argv), overwrite)
+    with distributed.joined():
+        first = distributed.first()
+        with training.watching(f"{experiment.data.set}: fitting", quiet=as_json or not first) as watch:
+            finished = run.run(experiment, folder, " ".join(sys.argv), overwrite, resume, watch)
+    if not first:
+        return
     study.picture(finished)
     _print_json(finished.metrics) if as_json else study.table(finished)
 
@@ -184,6 +193,7 @@ def label(
     frequencies: Annotated[bool, typer.Option("--frequencies", help="Zero-point energy and H(298 K) − H(0) too.")] = False,
     keep: Annotated[list[str] | None, typer.Option(help="With --relax: a column that stays valid.")] = None,
     sample: Annotated[int | None, typer.Option(help="Only so many molecules, drawn at random.")] = None,
+    small: Annotated[int, typer.Option(help="With --sample: and all molecules of up to so many heavy atoms.")] = 0,
     seed: Annotated[int, typer.Option(help="Draws --sample; a larger sample begins with the smaller.")] = 0,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     workers: Annotated[int | None, typer.Option(help="Local processes; all cores when absent.")] = None,
@@ -199,7 +209,7 @@ def label(
     if problems and dataset is None:
         raise typer.Exit(2)
     done = compute(dataset or source, out, method, relax, forces, frequencies, scheduler, workers, quiet=as_json,
-                   keep=keep or [], sample=sample, seed=seed)
+                   keep=keep or [], sample=sample, seed=seed, small=small)
     if as_json:
         _print_json({"out": str(out), "done": done.done, "computed": done.computed, "seconds": done.seconds,
                      "failed": [vars(one) for one in done.failed]})

@@ -7,6 +7,9 @@
         predictions.csv    every test molecule: reference, predicted, interval (kcal/mol)
         metrics.json       errors, coverage, counts, seconds
         provenance.json    data digest, versions, hardware, commit, command
+        epochs.csv         of a network: losses and validation errors (kcal/mol) after every epoch
+
+Until it is finished the folder is called RUN.part; networks leave the checkpoints there that `resume` goes on from.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ import math
 import os
 import shutil
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,8 +36,13 @@ from onekcal.data.dataset import Dataset
 from onekcal.data.source import TEST, TRAIN, UNUSED, VALID, Stored
 from onekcal.errors import ConfigError, DataError, unknown
 from onekcal.experiment import DataChoice, Experiment, read
+from onekcal.fit import distributed
+from onekcal.fit.batches import check_elements
+from onekcal.fit.checkpoint import refuse_differences
+from onekcal.fit.session import Progress, session
 from onekcal.models import build
 from onekcal.models.artefact import Artefact, Stage
+from onekcal.models.network import NetworkModel
 from onekcal.models.stack import Stack
 from onekcal.provenance import provenance
 from onekcal.trust.card import about_data, errors_by, markdown
@@ -112,12 +122,71 @@ class Run:
     predicted: torch.Tensor  # (test,) kcal/mol
 
 
-def run(experiment: Experiment, folder: Path, command: str = "", overwrite: bool = False) -> Run:
-    """Fit and test an experiment; everything it found lands in `folder`, whole or not at all."""
+def run(
+    experiment: Experiment, folder: Path, command: str = "", overwrite: bool = False, resume: bool = False,
+    watch: Callable[[Progress], None] | None = None,
+) -> Run:
+    """Fit and test an experiment; everything it found lands in `folder`, whole or not at all.
+
+    With `resume`, networks go on from where an interrupted run of the same experiment stood; `watch` hears of them.
+    """
+    with _workplace(experiment, folder, overwrite, resume) as part:
+        about = {"experiment": experiment.model_dump(exclude={"name"}, mode="json")}
+        with session(part, resume, about, watch):
+            done = _run(experiment, folder, part, command)
+        distributed.wait()
+        if distributed.first():
+            for checkpoint in part.glob(CHECKPOINTS):
+                checkpoint.unlink()
+            if folder.exists():
+                shutil.rmtree(folder)
+            os.replace(part, folder)
+    return done
+
+
+CHECKPOINTS = "training-*.safetensors"
+
+
+@contextmanager
+def _workplace(experiment: Experiment, folder: Path, overwrite: bool, resume: bool) -> Iterator[Path]:
+    """The folder of an unfinished run; after a failure it stays where there is a checkpoint to go on from."""
     if folder.exists() and not overwrite:
         raise DataError(f"{folder} exists; pass --overwrite, or name the run differently with --set name=…")
-    if experiment.data.set in store.names():
+    part = folder.with_name(folder.name + ".part")
+    if resume:
+        _check_same(experiment, part)
+    distributed.wait()
+    if distributed.first():
+        if not resume:
+            shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True, exist_ok=True)
+        (part / "experiment.yaml").write_text(yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False))
+    distributed.wait()
+    try:
+        yield part
+    except BaseException:
+        if distributed.first() and not any(part.glob(CHECKPOINTS)):
+            shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def _check_same(experiment: Experiment, part: Path) -> None:
+    """Refuse to resume another experiment, naming what differs; without a name its folder has another name, too."""
+    own = experiment.digest[:8]
+    left = [part]
+    if experiment.name is None and not part.exists() and part.stem.endswith(own):
+        left = sorted(part.parent.glob(f"{part.stem.removesuffix(own)}????????.part"))
+    for folder in left:
+        if not (folder / "experiment.yaml").is_file():
+            continue
+        old = read(folder / "experiment.yaml").model_dump(exclude={"name"}, mode="json")
+        refuse_differences(folder, old, experiment.model_dump(exclude={"name"}, mode="json"))
+
+
+def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
+    if experiment.data.set in store.names() and distributed.first():
         store.get(experiment.data.set)  # fetched once, at the first experiment that names it
+    distributed.wait()
     stored = store.load(experiment.data.set, strict=experiment.data.strict)
     data = stored.dataset.aimed(experiment.data.target)
     stages = experiment.resolved_stages()
@@ -128,7 +197,10 @@ def run(experiment: Experiment, folder: Path, command: str = "", overwrite: bool
     torch.manual_seed(experiment.data.seed)
     others = _other_geometries(experiment)
     started = time.perf_counter()
-    model = Stack([build(name, settings) for name, settings in stages]).fit(train, valid)
+    model = Stack([build(name, settings) for name, settings in stages])
+    if any(isinstance(stage, NetworkModel) for stage in model.stages):
+        check_elements(test.molecules, train.molecules.elements, "test")
+    model.fit(train, valid)
     judged = {experiment.geometry: valid} if len(valid) else {}
     calibration = {kind: Conformal.calibrated(some.energies - model.energies(some.molecules, some.columns))
                    for kind, some in (judged | {kind: some for kind, (some, _) in others.items()}).items()}
@@ -146,6 +218,8 @@ def run(experiment: Experiment, folder: Path, command: str = "", overwrite: bool
         "fit_seconds": fitted - started, "predict_seconds_per_molecule": (tested - fitted) / len(test),
         "artefact_bytes": 0, **_force_errors(model, test),
     }
+    for stage in model.stages:
+        found |= getattr(stage, "trained", {})
     half = float("nan")
     if experiment.geometry in calibration:
         conformal = calibration[experiment.geometry]
@@ -163,22 +237,18 @@ def run(experiment: Experiment, folder: Path, command: str = "", overwrite: bool
         card=_card(experiment, stored, train, found) | {"errors_by": errors_by(test, predicted, half)},
     )
 
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    done = Run(folder, experiment, found, test, predicted)
+    if not distributed.first():
+        return done
     artefact.save(part / "model.safetensors")
     found["artefact_bytes"] = (part / "model.safetensors").stat().st_size
     (part / "card.md").write_text(markdown(artefact, folder.name), encoding="utf-8")
     np.savez(part / "split.npz", train=split.train, valid=split.valid, test=split.test)
-    (part / "experiment.yaml").write_text(yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False))
     (part / "metrics.json").write_text(json.dumps(found, indent=1))
     (part / "provenance.json").write_text(json.dumps(
         {"experiment": experiment.digest, "data": stored.digest, "command": command, **provenance()}, indent=1))
     write_predictions(part / "predictions.csv", test, predicted, half)
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(part, folder)
-    return Run(folder, experiment, found, test, predicted)
+    return done
 
 
 def _force_errors(model: Stack, test: Dataset) -> dict[str, float]:
@@ -186,6 +256,7 @@ def _force_errors(model: Stack, test: Dataset) -> dict[str, float]:
     if test.forces is None:
         return {}
     wrong = model.forces(test.molecules, test.columns) - test.forces
+    wrong = wrong[torch.isfinite(test.forces)]  # some frames may have none
     return {"force_mae": float(wrong.abs().mean()), "force_rmse": float(wrong.square().mean().sqrt())}
 
 
@@ -209,13 +280,13 @@ def _other_geometries(experiment: Experiment) -> dict[str, tuple[Dataset, Datase
     return found
 
 
-NOVEL = 1.25
-"""Times the most novel validation molecule: beyond, a molecule counts as outside what the model has seen."""
+NOVEL = (0.995, 1.25)
+"""Beyond this quantile of the validation molecules' novelty, times this, a molecule is outside what the model has seen."""
 
 
 def _novelty_limit(model: Stack, valid: Dataset) -> float:
     novelty = model.novelty(valid.molecules)
-    return math.inf if novelty is None else NOVEL * float(novelty.max())
+    return math.inf if novelty is None else NOVEL[1] * float(novelty.quantile(NOVEL[0]))
 
 
 def _card(experiment: Experiment, stored: Stored, train: Dataset, found: dict[str, Any]) -> dict[str, Any]:

@@ -129,3 +129,16 @@ def test_a_dask_cluster_gives_the_same_labels(tmp_path: Path) -> None:
         label(molecules, tmp_path / "c.h5", "gfn2", scheduler=address, quiet=True)
     label(molecules, tmp_path / "l.h5", "gfn2", workers=1, quiet=True)
     assert store.read(tmp_path / "c.h5").digest == store.read(tmp_path / "l.h5").digest
+
+
+def test_a_sample_is_drawn_by_its_seed_and_may_keep_all_small_molecules(tmp_path: Path) -> None:
+    chains = [Molecules.one([6] * n, [[1.5 * k, 0, 0] for k in range(n)], name=f"C{n}") for n in range(1, 9)]
+    molecules = Molecules.concatenate(chains)
+
+    def drawn(**asked: int) -> list[str]:
+        return run._sampled(run._stored(molecules), **{"seed": 0, "small": 0, **asked}).dataset.molecules.names.tolist()
+
+    assert drawn(sample=6)[:3] == drawn(sample=3) != drawn(sample=3, seed=1)
+    assert set(drawn(sample=3, small=2)) == set(drawn(sample=3)) | {"C1", "C2"}
+    with pytest.raises(InputError, match="between 1 and the 8 molecules"):
+        drawn(sample=9)

@@ -77,7 +77,7 @@ def measure(row: Row, kept: Path | None = None) -> Found:
     runs: list[Found] = []
     for experiment in row.experiments():
         with tempfile.TemporaryDirectory() as scratch:
-            slug = _slug(row.name, experiment.data.split, experiment.data.seed)
+            slug = experiment.name or _slug(row.name, experiment.data.split, experiment.data.seed)
             folder = Path(scratch) / "run" if kept is None else kept / slug
             done = run_experiment(experiment, folder, " ".join(sys.argv), overwrite=True)
             origin = json.loads((done.folder / "provenance.json").read_text())

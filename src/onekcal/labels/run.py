@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from onekcal.data.dataset import Dataset
 from onekcal.data.source import Stored
@@ -64,6 +65,7 @@ def label(
     keep: Sequence[str] = (),
     sample: int | None = None,
     seed: int = 0,
+    small: int = 0,
 ) -> Labelling:
     """Label every molecule of `source` with a quantum method and write the data set `out` (.h5, onekcal's store).
 
@@ -71,13 +73,14 @@ def label(
     (kcal/mol/Å) with `forces`, and `<method>_zpe` and `<method>_heat` (H(298 K) − H(0), kcal/mol) with `frequencies`.
     With `relax` the geometries in `out` are the relaxed ones, and columns that belonged to the old ones are dropped, but
     for those named in `keep`: a label that is the molecule's, wherever its atoms are put. Splits are kept.
-    `sample` molecules drawn by `seed` instead of all; a larger sample begins with the smaller one.
+    `sample` molecules drawn by `seed` instead of all, and every molecule of up to `small` heavy atoms: they are few, and
+    their environments occur in no other. A larger sample begins with the smaller one.
     `workers` processes (the processors there are, by default) of one thread each, or the cluster at `scheduler`.
     """
     out = Path(out)
     if out.suffix != ".h5":
         raise InputError(f"labels are written to an HDF5 file of the store: OUT must end in .h5, got {str(out)!r}")
-    stored = _sampled(_stored(source), sample, seed)
+    stored = _sampled(_stored(source), sample, seed, small)
     data = stored.dataset
     for name in keep:
         if name not in data.columns:
@@ -106,13 +109,16 @@ def _stored(source: Dataset | Molecules | Path | str) -> Stored:
     return load(str(source))
 
 
-def _sampled(stored: Stored, sample: int | None, seed: int) -> Stored:
+def _sampled(stored: Stored, sample: int | None, seed: int, small: int) -> Stored:
     count = len(stored.dataset)
     if sample is None:
         return stored
     if not 0 < sample <= count:
         raise InputError(f"`sample` must lie between 1 and the {count} molecules there are, got {sample}")
-    return stored.kept(np.random.default_rng(seed).permutation(count)[:sample])
+    molecules = stored.dataset.molecules
+    heavy = molecules.sum_atoms((molecules.numbers > 1).to(torch.int64)).numpy()
+    drawn = np.random.default_rng(seed).permutation(count)
+    return stored.kept(np.concatenate([drawn[:sample], drawn[sample:][heavy[drawn[sample:]] <= small]]))
 
 
 def _name(molecules: Molecules, row: int) -> str:

@@ -44,7 +44,8 @@ SAMPLE = 4000
 POOL = 60_000
 """Environments the landmarks are chosen from."""
 RARE = 200
-"""Of the molecules with an element, and of its environments, so many are in SAMPLE and POOL however rare it is."""
+"""Of the molecules with an element or of one size, and of their environments, so many are in SAMPLE and POOL however rare they
+are: the atoms of small molecules have environments nothing else has."""
 JITTER = 1e-11
 TRIAL = 4
 """σ is chosen with this many times fewer molecules and landmarks."""
@@ -105,7 +106,8 @@ class SparseKernel:
         draw = torch.Generator().manual_seed(self.seed)
         order = torch.randperm(len(train), generator=draw)
         has = molecules.composition(molecules.elements)[order] > 0  # (M, elements)
-        self._find_axes(molecules[torch.cat([order[:SAMPLE], *(order[own][:RARE] for own in has.T)]).unique()])
+        rare = [order[own][:RARE] for own in has.T] + [order[_turn(molecules.sizes[order]) < RARE]]
+        self._find_axes(molecules[torch.cat([order[:SAMPLE], *rare]).unique()])
         known, asked = self._projected(molecules), self._projected(valid.molecules[: len(valid) * self._several])
         if len(self.sigmas) > 1:
             few = order[: max(len(train) // TRIAL, 1)]
@@ -179,6 +181,7 @@ class SparseKernel:
         kinds, points = self._kinds(molecules)[order], []
         for kind in range(len(self.features.elements)):
             own = order[kinds == kind]
+            own = own[(_turn(molecules.sizes[molecules.owner[own]]) >= RARE).to(torch.uint8).argsort(stable=True)]
             points.append(known[own[: max(RARE, POOL * len(own) // len(known))]].double() / self.sigma)
         rows = choose(points, count, draw)
         self.counts = [len(own) for own in rows]
@@ -375,3 +378,12 @@ def _cholesky(matrix: Tensor, added: float) -> Tensor | None:
     raised.diagonal().add_(added)
     factor, failed = torch.linalg.cholesky_ex(raised)
     return None if int(failed) else factor
+
+
+def _turn(labels: Tensor) -> Tensor:
+    """(n,) how many earlier entries have the same label."""
+    order = labels.argsort(stable=True)
+    ascending = labels[order]
+    turn = torch.empty_like(order)
+    turn[order] = torch.arange(len(order)) - torch.searchsorted(ascending, ascending)
+    return turn
