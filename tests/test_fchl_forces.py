@@ -146,7 +146,7 @@ def test_leave_one_out_is_what_refits_without_each_molecule_give(forces: bool) -
     energies, pulls = [], []
     for m in range(len(data)):
         rest = [k for k in range(len(data)) if k != m]
-        other = FchlKernel(sigma=2.0, regularization=1e-4, forces=forces, size=6)
+        other = FchlKernel(sigma=2.0, regularization=1e-4, forces=forces)
         other.fit(data[rest], data[:0])
         energies.append(other.energies(data.molecules[m]) - data.energies[m])
         pulls.append(other.forces(data.molecules[m]) - data[m].forces)

@@ -50,7 +50,7 @@ def test_it_learns_what_the_coulomb_kernel_does_not() -> None:
 
 def test_the_energies_of_two_far_molecules_add_up_but_for_what_the_cutoff_sees() -> None:
     train = wobbly(60, seed=1)
-    model = FchlKernel(sigma=4.0, regularization=1e-6, size=11, forces=False).fit(train, train[:0])
+    model = FchlKernel(sigma=4.0, regularization=1e-6, forces=False).fit(train, train[:0])
     one, other = train.molecules[2], train.molecules[3]
 
     def both(apart: float) -> float:

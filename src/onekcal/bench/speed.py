@@ -168,7 +168,7 @@ def predictions(known: Dataset, asked: Dataset) -> Iterator[Contest]:
     train, molecules = known[:LEARNED], asked.molecules
     train = train.minus(DressedAtoms().fit(train, train[:0]).energies(train.molecules))
     size, elements = int(max(train.molecules.sizes.max(), molecules.sizes.max())), train.molecules.elements
-    exact = FchlKernel(SIGMA, REGULARIZATION, size=size, forces=False, **CUTOFFS).fit(train, train[:0])
+    exact = FchlKernel(SIGMA, REGULARIZATION, forces=False, **CUTOFFS).fit(train, train[:0])
     there = environments(train.molecules, elements, size, **CUTOFFS)
 
     def direct() -> np.ndarray:

@@ -59,7 +59,7 @@ class FchlKernel:
 
     def __init__(
         self, sigma: float | list[float] = 4.0, regularization: float | list[float] = 1e-6, rcut: float = 6.0,
-        acut: float = 6.0, size: int | None = None, forces: bool | None = None, force_regularization: float | None = None,
+        acut: float = 6.0, forces: bool | None = None, force_regularization: float | None = None,
         choose: Literal["valid", "loo"] = "valid", choose_on: int = 10_000, keep_factor: bool = False,
         basis: dict[str, float] | None = None,
     ) -> None:
@@ -76,7 +76,7 @@ class FchlKernel:
             if name not in BASIS:
                 unknown("parameter of the FCHL19 basis", name, BASIS, ConfigError)
         self.basis = {"rcut": rcut, "acut": acut, **(basis or {})}
-        self.size, self.wants_forces = size, forces
+        self.wants_forces = forces
         self.force_regularization, self.choose, self.choose_on = force_regularization, choose, choose_on
         self.keep_factor = keep_factor
         self.sigma, self.regularization = self.sigmas[0], self.regularizations[0]
@@ -91,7 +91,7 @@ class FchlKernel:
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
         """Exact solve; where several σ or λ are given, with the pair of the lowest error (`choose`)."""
-        self.padded_to = max(self.size or 0, int(train.molecules.sizes.max()))
+        self.padded_to = int(train.molecules.sizes.max())
         self.elements = train.molecules.elements
         forces = _has_forces(train, self.wants_forces)
         check_memory(len(train), self.padded_to, len(self.elements), atoms=len(train.molecules.numbers) * forces)
@@ -280,14 +280,18 @@ class FchlKernel:
         return self.trained
 
     def _features(self, molecules: Molecules) -> Environments:
-        return environments(molecules, self.elements, self.padded_to, **self.basis)
+        return environments(molecules, self.elements, self._room(molecules), **self.basis)
 
     def _features_and_gradients(self, molecules: Molecules) -> tuple[Environments, np.ndarray]:
-        return environments_and_gradients(molecules, self.elements, self.padded_to, **self.basis)
+        return environments_and_gradients(molecules, self.elements, self._room(molecules), **self.basis)
+
+    def _room(self, molecules: Molecules) -> int:
+        """Atoms features are padded to: those of the largest molecule, trained on or asked for."""
+        return max(self.padded_to, *molecules.sizes.tolist())
 
     def _with_gradients(self, molecules: Molecules) -> Iterator[tuple[slice, Environments, np.ndarray]]:
         """A few molecules at a time: which, their features, the gradients of these."""
-        each = 8 * gradient_elements(1, self.padded_to, len(self.elements))
+        each = 8 * gradient_elements(1, self._room(molecules), len(self.elements))
         block = max(1, int(GRADIENT_BYTES / each))
         for first in range(0, len(molecules), block):
             rows = slice(first, min(first + block, len(molecules)))
