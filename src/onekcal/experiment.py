@@ -41,6 +41,7 @@ class Experiment(BaseModel):
     name: str | None = Field(None, description="the run folder's name; made from the content when absent")
     data: DataChoice
     stages: list[str | dict[str, Any]] = Field(min_length=1, description="each fitted to what the earlier ones left")
+    fit: dict[str, Any] = Field(default_factory=dict, description="how networks are trained; a stage's own `fit` goes first")
     coverage: float = Field(0.9, gt=0, lt=1, description="of the conformal interval")
     geometry: str = Field("data", description="what geometries `data` holds: gfn2 (minima of GFN2-xTB), b3lyp, …")
     also: dict[str, str] = Field(default_factory=dict, description="other geometries of the same molecules: kind → data "
@@ -58,6 +59,7 @@ class Experiment(BaseModel):
     def resolved_stages(self) -> list[Stage]:
         """(name, settings) of every stage; `baseline: gfn2` gives the value to the first setting."""
         out: list[Stage] = []
+        trains = False
         for stage in self.stages:
             name, value = (stage, {}) if isinstance(stage, str) else next(iter(stage.items()))
             if not isinstance(value, dict):
@@ -65,13 +67,17 @@ class Experiment(BaseModel):
                 if first is None:
                     raise ConfigError(f"stage {name!r} takes no settings, got {value!r}")
                 value = {first: value} if value is not None else {}
+            if self.fit and "fit" in inspect.signature(model_class(name)).parameters:
+                value, trains = {**value, "fit": {**self.fit, **(value.get("fit") or {})}}, True
             out.append((name, value))
+        if self.fit and not trains:
+            raise ConfigError("`fit` says how networks are trained, but no stage is one; leave it out, or add a network")
         return out
 
     @property
     def digest(self) -> str:
         """SHA-256 of the content, the name left out: what the run folder and the results are known by."""
-        content = self.model_dump(exclude={"name"}, mode="json")
+        content = self.model_dump(exclude={"name"} | (set() if self.fit else {"fit"}), mode="json")
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -150,6 +150,9 @@ def outside(artefact: Artefact, molecule: Molecules) -> list[str]:
     size = len(molecule.numbers)
     if artefact.largest and size > artefact.largest:
         reasons.append(f"{size} atoms; the largest molecule the model has seen has {artefact.largest}")
+    heavy, most = int((molecule.numbers > 1).sum()), artefact.card.get("heavy_atoms")
+    if most and heavy > most:
+        reasons.append(f"{heavy} atoms heavier than hydrogen; the model has seen up to {most}")
     charge, spin = int(molecule.charges[0]), int(molecule.spins[0])
     odd = (int(molecule.numbers.sum()) - charge) % 2
     if charge:

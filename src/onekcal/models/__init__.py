@@ -14,6 +14,8 @@ MODELS = {
     "global_kernel": "onekcal.models.global_kernel:GlobalKernel",
     "sparse_kernel": "onekcal.models.sparse_kernel:SparseKernel",
     "regression": "onekcal.models.regression:Regression",
+    "hipnn": "onekcal.models.hipnn:HipNN",
+    "schnet": "onekcal.models.schnet:SchNet",
 }
 """name → module:class. The keys of a stage in an experiment are the keyword arguments of its class."""
 

@@ -1,0 +1,88 @@
+"""Several processes on one training, started by torchrun: each takes its share of every batch.
+
+Sums are added up over processes before a loss is made of them, and gradients after; so the loss, square roots included, is
+that of the whole batch, and all processes keep the same weights.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+@contextmanager
+def joined() -> Iterator[None]:
+    """Inside, the processes that torchrun started know each other; nothing happens where it started one or none."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
+        yield
+        return
+    on_gpu = torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.set_device(local_rank())
+    dist.init_process_group("nccl" if on_gpu else "gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def world() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Which of them this is, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def local_rank() -> int:
+    """Which of those on this machine this is: the number of its GPU."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def first() -> bool:
+    """Is this the process that writes?"""
+    return rank() == 0
+
+
+def wait() -> None:
+    """For the others to come here too."""
+    if world() > 1:
+        dist.barrier()
+
+
+def share(rows: Tensor) -> Tensor:
+    """This process's part of a batch; sizes differ by one at most, and may be 0."""
+    return rows[rank() :: world()]
+
+
+def total(part: Tensor) -> Tensor:
+    """The sum over processes; its gradient is that of this process's part."""
+    if world() == 1:
+        return part
+    whole = part.detach().clone()
+    dist.all_reduce(whole)
+    return whole + (part - part.detach())
+
+
+def add_gradients(weights: Sequence[torch.nn.Parameter]) -> None:
+    """Replace each gradient by its sum over processes, in one message."""
+    if world() == 1:
+        return
+    flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in weights])
+    dist.all_reduce(flat)
+    for parameter, part in zip(weights, flat.split([p.numel() for p in weights])):
+        parameter.grad = part.view_as(parameter)
+
+
+def same_weights(network: torch.nn.Module) -> None:
+    """Give every process the weights of the first."""
+    if world() > 1:
+        for tensor in network.state_dict().values():
+            dist.broadcast(tensor, 0)

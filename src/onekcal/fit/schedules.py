@@ -1,0 +1,82 @@
+"""Learning rates. `share` is how much of the training is over, from 0 to 1, so that no schedule counts steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from onekcal.fit.settings import Settings
+
+START, END = 1 / 25, 1e-4
+"""A one-cycle begins at START and ends at END times the highest rate."""
+FALLS = 2
+"""The plateau protocol ends when the rate has fallen so often without a better score."""
+
+
+def constant(share: float, settings: Settings) -> float:
+    """The rate itself."""
+    return settings.rate
+
+
+def cosine(share: float, settings: Settings) -> float:
+    """From the rate down to 0 along half a cosine."""
+    return settings.rate * _between(1.0, 0.0, share)
+
+
+def onecycle(share: float, settings: Settings) -> float:
+    """Up from START in the first `warmup` of the training, then down to END, both along half a cosine."""
+    if share < settings.warmup:
+        return settings.rate * _between(START, 1.0, share / settings.warmup)
+    return settings.rate * _between(1.0, END, (share - settings.warmup) / max(1 - settings.warmup, 1e-12))
+
+
+def _between(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
+
+
+class Schedule:
+    """The rate of every step, and whether training is over before its last epoch."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.curve: Callable[[float, Settings], float] = {
+            "onecycle": onecycle, "cosine": cosine, "constant": constant, "plateau": constant}[settings.schedule]
+        self.factor, self.falls = 1.0, 0
+        self.best, self.since_best, self.waited = math.inf, 0, 0
+
+    def rate(self, share: float) -> float:
+        """The learning rate when `share` of the training is over."""
+        return self.factor * self.curve(share, self.settings)
+
+    def judged(self, epoch: int, score: float) -> bool:
+        """Take note of the score after `epoch` (from 1); True where it is the best so far.
+
+        Plateau: after `hold` epochs, `patience` epochs without a better score lower the rate; a second time without one
+        in between ends the training.
+        """
+        better = score < self.best
+        if better:
+            self.best, self.since_best, self.waited, self.falls = score, 0, 0, 0
+        else:
+            self.since_best, self.waited = self.since_best + 1, self.waited + 1
+        if self.settings.schedule == "plateau" and epoch > self.settings.hold and self.waited >= self.settings.patience:
+            self.factor, self.falls, self.waited = self.factor * self.settings.decay, self.falls + 1, 0
+        return better
+
+    @property
+    def over(self) -> bool:
+        """Should training stop early?"""
+        stalled = self.settings.stop is not None and self.since_best >= self.settings.stop
+        return stalled or self.falls >= FALLS
+
+    def state(self) -> dict[str, Any]:
+        """Everything it remembers, as JSON."""
+        best = None if math.isinf(self.best) else self.best
+        return {"factor": self.factor, "falls": self.falls, "best": best, "since_best": self.since_best,
+                "waited": self.waited}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`."""
+        for name, value in state.items():
+            setattr(self, name, math.inf if value is None else value)

@@ -1,0 +1,101 @@
+"""How a network is trained: the keys under `fit`, checked before any data is touched.
+
+    fit: {recipe: onecycle, epochs: 200, batch: 64}
+
+A recipe is a set of values; keys beside it change them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from onekcal.errors import ConfigError, did_you_mean, unknown
+
+Loss = Literal["mae", "rmse", "mae+rmse", "mse"]
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "onecycle": {"optimizer": "adamw", "schedule": "onecycle", "rate": 2e-3, "weight_decay": 1e-5, "ema": 0.999,
+                 "clip": 10.0, "batch": 64, "epochs": 200},
+    "plateau": {"optimizer": "adam", "schedule": "plateau", "rate": 1e-3, "batch": 30, "epochs": 2000},
+    "constant": {"optimizer": "adam", "schedule": "constant", "rate": 1e-3, "epochs": 100},
+}
+"""Recipes every network has; a network's file may add its paper's own."""
+
+
+class Settings(BaseModel):
+    """The keys of `fit`. Errors in a loss are divided by the standard deviation of the training energies."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    recipe: str = Field("onecycle", description="the values all other keys start from")
+    epochs: int = Field(200, ge=1, description="passes over the training molecules, at most")
+    batch: int = Field(64, ge=1, description="molecules a step")
+    pairs: int | None = Field(None, ge=1, description="instead of `batch`: at most so many pairs of (padded) atoms a step")
+    window: int = Field(32, ge=1, description="batches whose molecules are sorted by size together")
+    loss: Loss = Field("mae+rmse", description="of the energies and of the force components")
+    energy_weight: float = Field(1.0, ge=0, description="ρ: weight of the energies beside the forces")
+    force_weight: float = Field(0.0, ge=0, description="weight of the forces; 0 leaves them out")
+    l2: float = Field(0.0, ge=0, description="λ: adds λ · Σ w² of the decayed parameters to the loss")
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    rate: float = Field(1e-3, gt=0, description="learning rate; the highest of a schedule")
+    betas: tuple[float, float] = Field((0.9, 0.999), description="of adam and adamw")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd (Nesterov where it is not 0)")
+    weight_decay: float = Field(0.0, ge=0, description="of the decayed parameters, decoupled (adamw)")
+    schedule: Literal["plateau", "onecycle", "cosine", "constant"] = "constant"
+    warmup: float = Field(0.3, ge=0, le=1, description="share of a one-cycle spent on the way up")
+    patience: int = Field(50, ge=1, description="plateau: epochs without a better score before the rate falls")
+    decay: float = Field(0.5, gt=0, lt=1, description="plateau: factor of the rate")
+    hold: int = Field(0, ge=0, description="plateau: epochs before the rate may fall")
+    stop: int | None = Field(None, ge=1, description="stop after so many epochs without a better score")
+    score: Literal["auto", "mae", "force_mae", "loss"] = Field("auto", description="what the best weights are chosen by, on "
+                                                               "the validation part; auto: loss with forces, else mae")
+    ema: float = Field(0.0, ge=0, lt=1, description="decay of the moving average of weights; 0: none")
+    clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
+    precision: Literal["full", "bf16"] = Field("full", description="bf16: matrix products in bfloat16")
+    compile: bool = Field(False, description="torch.compile (energies only)")
+    standardize: bool = Field(True, description="learn (E − mean)/std; false: kcal/mol as they come, and the loss too")
+    ensemble: int = Field(1, ge=1, description="networks trained with seeds seed, seed + 1, …")
+    device: str = Field("auto", description="auto: a GPU where there is one; cpu, cuda, cuda:1")
+    checkpoint: float = Field(30.0, ge=0, description="seconds between checkpoints, at the end of an epoch")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Settings:
+        if self.energy_weight == self.force_weight == 0:
+            raise ValueError("energy_weight and force_weight are both 0: nothing would be learned")
+        if self.compile and self.force_weight:
+            raise ValueError("torch.compile cannot differentiate twice, which forces need; leave out `compile`")
+        return self
+
+    @property
+    def judged_by(self) -> str:
+        """The score in full."""
+        return ("loss" if self.force_weight else "mae") if self.score == "auto" else self.score
+
+    @classmethod
+    def of(cls, given: dict[str, Any], more: dict[str, dict[str, Any]] | None = None) -> Settings:
+        """Settings from a recipe (of `RECIPES` or of `more`) and the keys beside it."""
+        recipes = RECIPES | (more or {})
+        name = given.get("recipe", "paper" if "paper" in recipes else "onecycle")
+        if not isinstance(name, str) or name not in recipes:
+            unknown("recipe", str(name), recipes, ConfigError)
+        try:
+            return cls.model_validate({**recipes[name], "recipe": name, **given})
+        except ValidationError as problem:
+            raise ConfigError("\n".join(map(_explain, problem.errors()))) from None
+
+    def where(self) -> torch.device:
+        """The device to train and to answer on."""
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(self.device)
+
+
+def _explain(error: Any) -> str:
+    where = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        return f"fit takes no {where!r}{did_you_mean(where, Settings.model_fields)}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"fit.{where}: {message}, got {error['input']!r}" if where else f"fit: {message}"

@@ -1,0 +1,177 @@
+r"""Continuous filters: functions of the distance alone, tabulated, and the convolution that uses them.
+
+A filter W(r) of f features is known at evenly spaced distances, the knots, with its slope and curvature; quintic Hermite
+polynomials give it in between. As the filters of a whole batch lie on one curve, a few hundred evaluations serve tens of
+thousands of pairs. The interpolant has two continuous derivatives, and gradients with respect to r and to the table, and
+theirs in turn, are those of the interpolant itself: forces are the exact derivative of the energies.
+
+Pairs i < j are laid out by their separation s = j − i: (0,1) (1,2) …, (0,2) (1,3) …, so that all pairs of one separation are
+two contiguous blocks of atoms. With atoms first and molecules second, (n, B, f), a sum over neighbours is then a few fused
+multiply-adds of contiguous memory, a pair is held once, and nothing is gathered or scattered.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import embedding_bag
+
+HERMITE = (
+    (1.0, 0.0, 0.0, -10.0, 15.0, -6.0), (0.0, 1.0, 0.0, -6.0, 8.0, -3.0), (0.0, 0.0, 0.5, -1.5, 1.5, -0.5),
+    (0.0, 0.0, 0.0, 10.0, -15.0, 6.0), (0.0, 0.0, 0.0, -4.0, 7.0, -3.0), (0.0, 0.0, 0.0, 0.5, -1.0, 0.5),
+)
+"""Coefficients of 1, t … t⁵: what value, slope and curvature at t = 0, and those at t = 1, bring."""
+
+
+@lru_cache(maxsize=256)
+def separations(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """(P,), (P,) first and second atom of the n(n − 1)/2 pairs of n atoms, in the order of this file."""
+    first = [i for s in range(1, n) for i in range(n - s)]
+    second = [i + s for s in range(1, n) for i in range(n - s)]
+    return torch.tensor(first, dtype=torch.int64, device=device), torch.tensor(second, dtype=torch.int64, device=device)
+
+
+def distances(positions: Tensor, mask: Tensor, absent: float) -> Tensor:
+    """(P, B) Å between the atoms of every pair of `positions` (n, B, 3); `absent` with no gradient where one is missing."""
+    first, second = separations(len(positions), positions.device)
+    square = (positions.index_select(0, first) - positions.index_select(0, second)).square().sum(-1)
+    there = mask.index_select(0, first) & mask.index_select(0, second)  # (P, B)
+    return torch.where(there, square, absent**2).sqrt()
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+class Places:
+    """Where distances stand in a table whose knots are `step` apart: what every filter of a batch shares."""
+
+    def __init__(self, r: Tensor, step: float, last: int) -> None:
+        """Of distances (P,). From knot `last` on filters are 0, and so must be knots `last` + 1 and `last` + 2."""
+        scaled = r.detach() / step
+        bins = scaled.to(torch.int64)
+        bins = torch.where(bins < last, bins, last + 1)  # the knot below
+        by_bin, order = bins.sort()
+        starts = torch.searchsorted(by_bin, torch.arange(last + 1, device=r.device))
+        self.step, self.last, self.inner = step, last, int(starts[-1])
+        self.part = (scaled - bins).clamp_(0.0, 1.0)  # (P,) the way to the next knot
+        self.order = order[: self.inner]  # the pairs before knot `last`, by bin
+        self.rows = 3 * bins[:, None] + torch.arange(6, device=r.device)  # (P, 6) of the table, knots and entries as one
+        entries = torch.arange(6, device=r.device)[:, None]
+        self.bags = (starts[:-1] + self.inner * entries).flatten()  # (6 · last,) where each entry of each bin begins
+        self._weights: dict[int, Tensor] = {}
+
+    def weights(self, derivative: int) -> Tensor:
+        """(P, 6) of the entries at the two knots around each distance, for a derivative (0: the value) of the interpolant."""
+        if derivative not in self._weights:
+            h, polynomials = self.step, []
+            for k, coefficients in enumerate(HERMITE):
+                falling = [c * math.perm(power, derivative) for power, c in enumerate(coefficients)][derivative:]
+                polynomials.append([c * h ** (k % 3 - derivative) for c in falling])
+            powers = torch.stack([self.part**power for power in range(len(HERMITE) - derivative)], 1)
+            self._weights[derivative] = powers @ self.part.new_tensor(polynomials).T
+        return self._weights[derivative]
+
+
+class Interpolate(torch.autograd.Function):
+    """W (P, f): a derivative of the interpolant at distances r (P,) of a table (knots, 3, f)."""
+
+    @staticmethod
+    def forward(ctx: Any, r: Tensor, table: Tensor, places: Places, derivative: int) -> Tensor:
+        ctx.save_for_backward(r, table)
+        ctx.places, ctx.derivative = places, derivative
+        return embedding_bag(places.rows, table.flatten(0, 1), mode="sum", per_sample_weights=places.weights(derivative))
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        r, table = ctx.saved_tensors
+        by_r = by_table = None
+        if ctx.needs_input_grad[0]:
+            by_r = (slope * Interpolate.apply(r, table, ctx.places, ctx.derivative + 1)).sum(-1)
+        if ctx.needs_input_grad[1]:
+            by_table = Spread.apply(r, slope, ctx.places, ctx.derivative, len(table))
+        return by_r, by_table, None, None
+
+
+class Spread(torch.autograd.Function):
+    """The transpose of `Interpolate`: what pairs (P, f) add to each entry of a table (knots, 3, f)."""
+
+    @staticmethod
+    def forward(ctx: Any, r: Tensor, pairs: Tensor, places: Places, derivative: int, knots: int) -> Tensor:
+        ctx.save_for_backward(r, pairs)
+        ctx.places, ctx.derivative = places, derivative
+        table = pairs.new_zeros(knots, 3, pairs.shape[1])
+        if places.inner:
+            weights = places.weights(derivative)[places.order].T.flatten()  # (6 · inner,)
+            pairs, members = pairs.contiguous(), places.order.repeat(6)
+            out = embedding_bag(members, pairs, places.bags, mode="sum", per_sample_weights=weights)
+            below, above = out.view(2, 3, places.last, -1).transpose(1, 2)  # (last, 3, f) each
+            table[: places.last] = below
+            table[1 : places.last + 1] += above
+        return table
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
+        r, pairs = ctx.saved_tensors
+        by_r = by_pairs = None
+        if ctx.needs_input_grad[0]:
+            by_r = (pairs * Interpolate.apply(r, slope, ctx.places, ctx.derivative + 1)).sum(-1)
+        if ctx.needs_input_grad[1]:
+            by_pairs = Interpolate.apply(r, slope, ctx.places, ctx.derivative)
+        return by_r, by_pairs, None, None, None
+
+
+# --- the convolution -------------------------------------------------------------------------------------------------
+
+
+def _blocks(n: int) -> list[tuple[int, slice]]:
+    """Each separation and where its pairs stand."""
+    out, first = [], 0
+    for s in range(1, n):
+        out.append((s, slice(first, first + n - s)))
+        first += n - s
+    return out
+
+
+class Convolve(torch.autograd.Function):
+    """Σ_j W_ij ∘ x_j (n, B, f) of filters (P, B, f), the same for (i, j) and (j, i), and features x (n, B, f)."""
+
+    @staticmethod
+    def forward(ctx: Any, filters: Tensor, x: Tensor) -> Tensor:
+        ctx.save_for_backward(filters, x)
+        n, out = len(x), torch.zeros_like(x)
+        for s, pairs in _blocks(n):
+            out[: n - s].addcmul_(filters[pairs], x[s:])
+            out[s:].addcmul_(filters[pairs], x[: n - s])
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        filters, x = ctx.saved_tensors
+        by_filters = Products.apply(slope, x) if ctx.needs_input_grad[0] else None
+        by_x = Convolve.apply(filters, slope) if ctx.needs_input_grad[1] else None
+        return by_filters, by_x
+
+
+class Products(torch.autograd.Function):
+    """a_i ∘ b_j + a_j ∘ b_i (P, B, f) of every pair, of features a and b (n, B, f)."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        n = len(a)
+        out = a.new_empty(n * (n - 1) // 2, *a.shape[1:])
+        for s, pairs in _blocks(n):
+            torch.mul(a[: n - s], b[s:], out=out[pairs])
+            out[pairs].addcmul_(a[s:], b[: n - s])
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        a, b = ctx.saved_tensors
+        by_a = Convolve.apply(slope, b) if ctx.needs_input_grad[0] else None
+        by_b = Convolve.apply(slope, a) if ctx.needs_input_grad[1] else None
+        return by_a, by_b

@@ -1,0 +1,205 @@
+"""What every neural network here is made of: a `Batch` in, an `Output` out; `NetworkModel` makes a model of it.
+
+A published network is one file with two classes: its `Network`, and a `NetworkModel` whose keyword arguments are the
+network's settings, together with `fit` (how it is trained, see `onekcal.fit.settings`), `seed` and `dtype`.
+
+Molecules of a batch have nearly equal sizes, so they are padded and sums over neighbours are batched matrix products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+from typing_extensions import Self
+
+from onekcal.data.dataset import Columns, Dataset
+from onekcal.errors import ConfigError, InputError, unknown
+from onekcal.fit.settings import Settings
+from onekcal.models.model import State
+from onekcal.molecules import Molecules
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+STANDARD = "standard"
+
+
+class Batch(NamedTuple):
+    """Padded molecules. Where there is no atom, species are 0 and positions finite; `mask` tells."""
+
+    species: Tensor  # (B, n) int64, index into the network's `elements`
+    positions: Tensor  # (B, n, 3) Å
+    mask: Tensor  # (B, n) bool
+
+
+class Output(NamedTuple):
+    """What a network answers, in its own unit (see `Network.absolute`)."""
+
+    energies: Tensor  # (B,)
+    penalty: Tensor | None = None  # () mean over the batch of a regulariser, weighted: added to the loss as it is
+    terms: dict[str, Tensor] | None = None  # (B,) or (B, k) each: what else is told of a molecule
+
+
+class Network(torch.nn.Module):
+    """A sum over atoms or anything else that gives one energy a molecule."""
+
+    elements: tuple[int, ...]
+    """Nuclear charges it was built for, ascending."""
+    absolute: bool = False
+    """Are its energies kcal/mol? Otherwise they are standardised: E = mean + std × output, of the training energies."""
+
+    def forward(self, batch: Batch) -> Output:
+        raise NotImplementedError
+
+    def begin(self, train: Dataset) -> None:
+        """Called once before training: whatever is set from the data rather than learned."""
+
+    def decayed(self) -> list[torch.nn.Parameter]:
+        """Parameters under L2 and weight decay; the matrices, unless a network says otherwise."""
+        return [parameter for parameter in self.parameters() if parameter.ndim >= 2]
+
+
+def pair_mask(batch: Batch) -> Tensor:
+    """(B, n, n) bool: two different atoms that exist."""
+    apart = ~torch.eye(batch.mask.shape[1], dtype=torch.bool, device=batch.mask.device)
+    return batch.mask[:, :, None] & batch.mask[:, None, :] & apart
+
+
+def pair_distances(batch: Batch) -> Tensor:
+    """(B, n, n) Å; 1 with no gradient where `pair_mask` is False, so that forces are finite for one atom too."""
+    between = batch.positions[:, :, None] - batch.positions[:, None]  # (B, n, n, 3)
+    return torch.where(pair_mask(batch), between.square().sum(-1), 1.0).sqrt()
+
+
+class NetworkModel:
+    """The model protocol around a `Network`; energies in kcal/mol, forces in kcal/mol/Å.
+
+    `fit`: how it is trained. `seed`: of initial weights and of the order of molecules. `dtype`: of the weights.
+    With `fit: {ensemble: k}`, k networks are trained with seeds seed … seed + k − 1: energies are their mean.
+    """
+
+    differentiable = True
+    recipes: ClassVar[dict[str, dict[str, Any]]] = {}
+    """Ways to train beside those every network has (`onekcal.fit.settings.RECIPES`)."""
+
+    def __init__(self, fit: dict[str, Any] | None = None, seed: int = 0, dtype: str = "float32") -> None:
+        if dtype not in DTYPES:
+            unknown("dtype", dtype, DTYPES, ConfigError)
+        self.training, self.seed, self.dtype = Settings.of(fit or {}, self.recipes), seed, DTYPES[dtype]
+        self.elements: tuple[int, ...] = ()
+        self.networks: list[Network] = []
+        self.shift, self.scale = 0.0, 1.0  # kcal/mol
+        self.trained: dict[str, Any] = {}
+        """What the last training came to: epochs, seconds, device, parameters."""
+
+    def network(self, elements: tuple[int, ...]) -> Network:
+        """An untrained network for these nuclear charges."""
+        raise NotImplementedError
+
+    def fit(self, train: Dataset, valid: Dataset) -> Self:
+        """Train on `train`; the weights kept are those of the best score on `valid` (on `train` where that is empty)."""
+        from onekcal.fit.loop import fit_members
+
+        self.elements = tuple(train.molecules.elements)
+        self.networks = []
+        fit_members(self, train, valid)
+        return self
+
+    def member(self, seed: int) -> Network:
+        """A network with the initial weights of a seed; torch's own generator is left as it was."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self.network(self.elements).to(self.dtype)
+
+    # --- asking -----------------------------------------------------------------------------------------------
+
+    def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
+        """(M,) float64 kcal/mol, with the graph where positions want a gradient; the mean over an ensemble."""
+        return self._each(molecules).mean(0)
+
+    def variance(self, molecules: Molecules) -> Tensor:
+        """(M,) kcal²/mol²: the spread between the members of an ensemble."""
+        if len(self.networks) < 2:
+            raise InputError("the variance is the spread of an ensemble, and this is a single network; "
+                             "train one with fit: {ensemble: 4}")
+        return self._each(molecules).var(0)
+
+    def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
+        """(A, 3) float64 kcal/mol/Å by autograd, a few molecules at a time."""
+        out = torch.zeros_like(molecules.positions, dtype=torch.float64)
+        for rows in self._parts(molecules):
+            some = molecules[rows]
+            positions = some.positions.detach().clone().requires_grad_(True)
+            with torch.enable_grad():
+                total = self.energies(some.moved(positions)).sum()
+            out[molecules.atoms_of(rows)] = -torch.autograd.grad(total, positions)[0].to(out)
+        return out
+
+    def terms(self, molecules: Molecules) -> dict[str, Tensor]:
+        """What the network tells of each molecule besides its energy; the mean over an ensemble."""
+        found: list[dict[str, Tensor]] = []
+        for network in self._ready():
+            with torch.no_grad():
+                parts = [network(batch).terms or {} for batch in self._batches(molecules)]
+            found.append({name: torch.cat([part[name] for part in parts]) for name in (parts[0] if parts else {})})
+        order = self._order(molecules)
+        return {name: torch.stack([one[name].double().cpu() for one in found]).mean(0)[order] for name in found[0]}
+
+    def _each(self, molecules: Molecules) -> Tensor:
+        """(members, M) kcal/mol."""
+        networks, order = self._ready(), self._order(molecules)
+        if not len(molecules):
+            return torch.zeros(len(networks), 0, dtype=torch.float64)
+        out = []
+        with torch.set_grad_enabled(torch.is_grad_enabled() and molecules.positions.requires_grad):
+            for network in networks:
+                answers = torch.cat([network(batch).energies for batch in self._batches(molecules)])
+                out.append(self.shift + self.scale * answers.to("cpu", torch.float64)[order])
+        return torch.stack(out)
+
+    def _ready(self) -> list[Network]:
+        if not self.networks:
+            raise InputError("this network is not trained yet; call fit(train, valid) first")
+        device = self.training.where()
+        return [network.to(device).eval() for network in self.networks]
+
+    def _parts(self, molecules: Molecules) -> list[Tensor]:
+        """Rows of molecules of nearly equal size, as many as are asked at a time."""
+        from onekcal.fit.batches import in_order
+
+        return in_order(molecules.sizes)
+
+    def _order(self, molecules: Molecules) -> Tensor:
+        """(M,) where each molecule's answer stands when those of `_parts` are laid end to end."""
+        return torch.cat([torch.zeros(0, dtype=torch.int64), *self._parts(molecules)]).argsort()
+
+    def _batches(self, molecules: Molecules) -> Iterator[Batch]:
+        from onekcal.fit.batches import species_of
+
+        species = species_of(molecules.numbers, self.elements)
+        device = self.training.where()
+        for rows in self._parts(molecules):
+            some = molecules[rows]
+            numbers, positions = some.pad()
+            padded = torch.zeros_like(numbers)
+            padded[numbers > 0] = species[molecules.atoms_of(rows)]
+            yield Batch(padded.to(device), positions.to(device, self.dtype), (numbers > 0).to(device))
+
+    # --- storing ----------------------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        standard = torch.tensor([self.shift, self.scale], dtype=torch.float64)
+        out = {"elements": torch.tensor(self.elements), STANDARD: standard}
+        for k, network in enumerate(self.networks):
+            out |= {f"{k}.{name}": tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+        return out
+
+    def load_state(self, state: State) -> Self:
+        self.elements = tuple(state["elements"].tolist())
+        self.shift, self.scale = state[STANDARD].tolist()
+        members = 1 + max((int(name.split(".")[0]) for name in state if name[0].isdigit()), default=-1)
+        self.networks = [self.member(self.seed) for _ in range(members)]
+        for k, network in enumerate(self.networks):
+            network.load_state_dict({n.removeprefix(f"{k}."): t for n, t in state.items() if n.startswith(f"{k}.")})
+        return self

@@ -1,0 +1,261 @@
+"""The loop: it learns, stops when it must, goes on where it stood, and says what it did."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pair_network import PairModel, PairNetwork
+
+from conftest import wobbly
+from onekcal.data.dataset import Dataset
+from onekcal.errors import ConfigError, DataError, InputError
+from onekcal.fit.loop import TrainingError
+from onekcal.fit.session import Progress, session
+from onekcal.models.network import Batch, Output
+
+QUICK = {"recipe": "constant", "epochs": 4, "batch": 8, "rate": 1e-2, "checkpoint": 0.0}
+
+
+def parts() -> tuple[Dataset, Dataset]:
+    return wobbly(48, seed=1), wobbly(12, seed=2)
+
+
+def error(model: PairModel, data: Dataset) -> float:
+    return float((model.energies(data.molecules) - data.energies).abs().mean())
+
+
+def maes(folder: Path) -> list[float]:
+    """Validation MAE after each epoch, kcal/mol."""
+    with (folder / "epochs.csv").open() as content:
+        return [float(row["valid_mae"]) for row in csv.DictReader(content)]
+
+
+@pytest.mark.parametrize("recipe", ["onecycle", "plateau", "constant"])
+def test_every_recipe_learns(recipe: str) -> None:
+    train, valid = parts()
+    model = PairModel(fit={"recipe": recipe, "epochs": 40, "batch": 8, "rate": 1e-2}).fit(train, valid)
+    spread = float((valid.energies - valid.energies.mean()).abs().mean())
+    assert error(model, valid) < 0.1 * spread
+
+
+@pytest.mark.parametrize("given", [{"optimizer": "sgd", "rate": 3e-3}, {"optimizer": "adamw"},
+                                   {"schedule": "cosine", "rate": 0.03}, {"pairs": 300},
+                                   {"loss": "mse"}, {"l2": 1e-5}, {"clip": 1.0}])
+def test_every_setting_learns(given: dict[str, Any]) -> None:
+    train, valid = parts()
+    model = PairModel(fit={**QUICK, "epochs": 20, **given}).fit(train, valid)
+    assert error(model, valid) < 0.5 * float((valid.energies - valid.energies.mean()).abs().mean())
+
+
+def test_bfloat16_products_learn_and_are_other_numbers() -> None:
+    train, valid = parts()
+    found = [error(PairModel(dtype="float32", fit={**QUICK, "epochs": 20, "precision": precision}).fit(train, valid), valid)
+             for precision in ("full", "bf16")]
+    assert max(found) < 8.0  # kcal/mol, of a spread of 32
+    assert found[0] != found[1]
+
+
+def test_weights_kept_are_those_of_the_best_epoch(tmp_path: Path) -> None:
+    train, valid = parts()
+    with session(tmp_path):
+        model = PairModel(fit={**QUICK, "epochs": 12, "rate": 0.05}).fit(train, valid)
+    found = maes(tmp_path)
+    assert found.index(min(found)) < 11, "nothing to choose from: the last epoch is the best"
+    assert error(model, valid) == pytest.approx(min(found), rel=1e-9)
+    assert model.trained["best_epoch"] == 1 + found.index(min(found))
+
+
+def test_training_on_forces_lowers_their_error() -> None:
+    train, valid = parts()
+
+    def wrong(**given: Any) -> float:
+        model = PairModel(fit={**QUICK, "epochs": 20, "loss": "mse", **given}).fit(train, valid)
+        return float((model.forces(valid.molecules) - valid.forces).abs().mean())
+
+    assert wrong(energy_weight=0.01, force_weight=1.0) < 0.5 * wrong()
+
+
+def hidden(data: Dataset, frames: int) -> Dataset:
+    """The forces of the first `frames` molecules are missing."""
+    values = data.forces.clone()
+    values[: int(data.molecules.offsets[frames])] = math.nan
+    name = f"{data.target}_forces"
+    return data.with_column(name, replace(data.columns[name], values=values))
+
+
+def test_frames_without_forces_give_their_energies_only() -> None:
+    """No forces at all is the same as not to weigh them; some forces are not."""
+    train, valid = parts()
+    settings = {**QUICK, "loss": "mse", "score": "mae"}
+    none = PairModel(fit={**settings, "force_weight": 1.0}).fit(hidden(train, len(train)), hidden(valid, len(valid)))
+    plain = PairModel(fit=settings).fit(train, valid)
+    some = PairModel(fit={**settings, "force_weight": 1.0}).fit(hidden(train, 30), valid)
+    asked = valid.molecules
+    assert torch.allclose(none.energies(asked), plain.energies(asked), rtol=1e-9)
+    assert torch.isfinite(some.energies(asked)).all()
+    assert not torch.allclose(some.energies(asked), plain.energies(asked), rtol=1e-3)
+
+
+def test_forces_wanted_and_absent_are_named() -> None:
+    train, valid = parts()
+    bare = replace(train, columns={"pairs": train.columns["pairs"]})
+    with pytest.raises(ConfigError, match="'pairs' has no forces"):
+        PairModel(fit={"force_weight": 1.0}).fit(bare, valid)
+
+
+def test_ensemble_is_the_mean_of_its_members_and_knows_their_spread() -> None:
+    train, valid = parts()
+    both = PairModel(fit={**QUICK, "ensemble": 2}, seed=3).fit(train, valid)
+    alone = torch.stack([PairModel(fit=QUICK, seed=seed).fit(train, valid).energies(valid.molecules) for seed in (3, 4)])
+    assert torch.allclose(both.energies(valid.molecules), alone.mean(0), rtol=1e-12)
+    assert torch.allclose(both.variance(valid.molecules), (alone[0] - alone[1]).square() / 2, rtol=1e-9)
+    with pytest.raises(InputError, match="ensemble"):
+        PairModel(fit=QUICK).fit(train, valid).variance(valid.molecules)
+    loaded = PairModel(fit={**QUICK, "ensemble": 2}).load_state(both.state())
+    assert torch.equal(loaded.energies(valid.molecules), both.energies(valid.molecules))
+
+
+def test_terms_come_back_in_the_order_of_the_molecules() -> None:
+    train, valid = parts()
+    model = PairModel(fit=QUICK).fit(train, valid)
+    assert torch.equal(model.terms(valid.molecules)["atoms"], valid.molecules.sizes.double())
+
+
+def test_training_leaves_the_random_numbers_of_the_caller_alone() -> None:
+    train, valid = parts()
+    before = torch.get_rng_state()
+    PairModel(fit=QUICK).fit(train, valid)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_forces_keep_the_graph_out_and_energies_keep_it_in() -> None:
+    train, valid = parts()
+    model = PairModel(fit=QUICK).fit(train, valid)
+    positions = valid.molecules.positions.clone().requires_grad_(True)
+    slopes = torch.autograd.grad(model.energies(valid.molecules.moved(positions)).sum(), positions)[0]
+    assert torch.allclose(model.forces(valid.molecules), -slopes, rtol=1e-12)
+    assert not model.energies(valid.molecules).requires_grad
+
+
+# --- stopping ------------------------------------------------------------------------------------------------------
+
+
+def test_a_diverging_training_stops_and_keeps_the_best_weights(tmp_path: Path) -> None:
+    train, valid = parts()
+    model = PairModel(fit={**QUICK, "epochs": 50})
+
+    class Poisoned(PairNetwork):
+        """The losses of its third epoch are no numbers."""
+
+        calls = 0
+
+        def forward(self, batch: Batch) -> Output:
+            out = super().forward(batch)
+            Poisoned.calls += self.training
+            poison = math.nan if self.training and Poisoned.calls > 14 else 1.0
+            return out._replace(energies=out.energies * poison)
+
+    model.network = lambda elements: Poisoned(elements, 16)  # type: ignore[method-assign]
+    expected = r"diverged in epoch 3: the loss is nan at rate 0.01; .* kept in .*Try fit: \{rate: 0.003, clip: 1.0\}"
+    with session(tmp_path), pytest.raises(TrainingError, match=expected):
+        model.fit(train, valid)
+    assert (tmp_path / "training-0.safetensors").is_file()
+    assert error(model, valid) == pytest.approx(min(maes(tmp_path)), rel=1e-9)
+
+
+def test_too_high_a_rate_stops_before_it_overflows() -> None:
+    train, valid = parts()
+    with pytest.raises(TrainingError, match="diverged in epoch"):
+        PairModel(fit={**QUICK, "epochs": 50, "optimizer": "sgd", "loss": "mse", "rate": 5.0}).fit(train, valid)
+
+
+def test_a_gpu_out_of_memory_halves_the_batch_once(capsys: pytest.CaptureFixture[str]) -> None:
+    train, valid = parts()
+
+    def greedy(most: int) -> PairModel:
+        class Greedy(PairNetwork):
+            def forward(self, batch: Batch) -> Output:
+                if self.training and len(batch.mask) > most:
+                    raise torch.cuda.OutOfMemoryError("out of memory")
+                return super().forward(batch)
+
+        model = PairModel(fit={**QUICK, "batch": 16})
+        model.network = lambda elements: Greedy(elements, 16)  # type: ignore[method-assign]
+        return model
+
+    greedy(8).fit(train, valid)
+    assert "half as large (8 molecules)" in capsys.readouterr().err
+    with pytest.raises(TrainingError, match=r"set fit.batch or fit.pairs lower \(now 8 molecules\)"):
+        greedy(4).fit(train, valid)
+
+
+# --- going on ------------------------------------------------------------------------------------------------------
+
+
+class StopError(Exception):
+    pass
+
+
+def interrupted(folder: Path, after: int, fit: dict[str, Any], **settings: Any) -> None:
+    """Train until `after` epochs are done and the checkpoint of the one before is written."""
+    train, valid = parts()
+
+    def stop(at: Progress) -> None:
+        if at.epoch >= after:
+            raise StopError
+
+    with session(folder, watch=stop), pytest.raises(StopError):
+        PairModel(fit=fit, **settings).fit(train, valid)
+
+
+@pytest.mark.parametrize("given", [
+    {"recipe": "onecycle"}, {"schedule": "plateau", "patience": 2}, {"optimizer": "sgd"}, {"ensemble": 2},
+    {"loss": "mse", "force_weight": 1.0, "energy_weight": 0.01},
+])
+def test_a_resumed_training_is_the_uninterrupted_one_bit_for_bit(given: dict[str, Any], tmp_path: Path) -> None:
+    train, valid = parts()
+    fit = {**QUICK, "epochs": 6, **given}
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.mkdir()
+    broken.mkdir()
+    with session(whole):
+        straight = PairModel(fit=fit).fit(train, valid)
+    interrupted(broken, 4, fit)
+    with session(broken, resume=True) as inside:
+        told: list[str] = []
+        inside.say = told.append
+        resumed = PairModel(fit=fit).fit(train, valid)
+    assert "going on after epoch 3 of 6" in told[0]
+    for file in whole.glob("*.csv"):
+        assert file.read_text() == (broken / file.name).read_text()
+    assert torch.equal(straight.energies(valid.molecules), resumed.energies(valid.molecules))
+
+
+def test_without_resume_the_checkpoint_is_not_looked_at(tmp_path: Path) -> None:
+    """The control: the csv then begins anew."""
+    interrupted(tmp_path, 3, QUICK)
+    interrupted(tmp_path, 2, QUICK)
+    assert len((tmp_path / "epochs.csv").read_text().splitlines()) == 3
+
+
+def test_resume_with_another_configuration_is_refused_with_the_differences(tmp_path: Path) -> None:
+    train, valid = parts()
+    interrupted(tmp_path, 3, QUICK)
+    with session(tmp_path, resume=True), pytest.raises(ConfigError, match=r"fit\.rate: 0\.01 then, 0\.02 now") as refused:
+        PairModel(width=8, fit={**QUICK, "rate": 0.02}).fit(train, valid)
+    assert "weights.layers.0.bias.0: 16 then, 8 now" in str(refused.value)
+    with session(tmp_path, resume=True), pytest.raises(ConfigError, match=r"data: \w+ then, \w+ now\n  train: 48 then, 40"):
+        PairModel(fit=QUICK).fit(train[:40], valid)
+
+
+def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
+    train, valid = parts()
+    (tmp_path / "training-0.safetensors").write_bytes(b"no such thing")
+    with session(tmp_path, resume=True), pytest.raises(DataError, match="not a checkpoint of onekcal or is damaged"):
+        PairModel(fit=QUICK).fit(train, valid)
