@@ -334,6 +334,27 @@ def data_show(
     print(f"wrote {out}")
 
 
+@app.command()
+def show(
+    source: Annotated[str, typer.Argument(help="A data set's name or a file.")],
+    molecule: Annotated[int | None, typer.Option(help="Only this row, from 0.")] = None,
+    frames: Annotated[int, typer.Option(help="At most so many molecules, evenly spaced; they play as an animation.")] = 100,
+    energy: Annotated[str | None, typer.Option(help="Show this energy column, with its forces.")] = None,
+    out: Annotated[Path | None, typer.Option(help="HTML file to write.")] = None,
+) -> None:
+    """Molecules in 3-D with the forces on their atoms, trajectories as an animation: one offline HTML file."""
+    from onekcal import data as store
+    from onekcal.show import plots, trajectory
+
+    dataset = trajectory.with_energy(store.load(source).dataset, energy)
+    if molecule is not None and not 0 <= molecule < len(dataset):
+        raise InputError(f"--molecule must be from 0 to {len(dataset) - 1} in {source}, got {molecule}")
+    rows = trajectory.frames_of(dataset, frames) if molecule is None else [molecule]
+    out = out or Path(f"{Path(source).stem}-3d.html")
+    plots.save(trajectory.scene(dataset, rows, Path(source).stem), out)
+    print(f"wrote {out} ({len(rows)} of {len(dataset)} molecules)")
+
+
 # --- bench ---------------------------------------------------------------------------------------------------------
 
 

@@ -155,6 +155,8 @@ def _workplace(experiment: Experiment, folder: Path, overwrite: bool, resume: bo
     part = folder.with_name(folder.name + ".part")
     if resume:
         _check_same(experiment, part)
+    elif not overwrite and any(part.glob(CHECKPOINTS)):
+        raise DataError(f"{part} is a training that was interrupted; go on with --resume, or start again with --overwrite")
     distributed.wait()
     if distributed.first():
         if not resume:
@@ -219,7 +221,7 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
         "artefact_bytes": 0, **_force_errors(model, test),
     }
     for stage in model.stages:
-        found |= getattr(stage, "trained", {})
+        found |= getattr(stage, "training", {})
     half = float("nan")
     if experiment.geometry in calibration:
         conformal = calibration[experiment.geometry]

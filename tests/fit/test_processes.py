@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from onekcal import experiment as experiments
+from onekcal.errors import ConfigError, DataError
 from onekcal.models import MODELS
 from onekcal.run import run
 
@@ -22,7 +23,7 @@ EXPERIMENT = """
 name: here
 data: {set: mini, target: b3lyp, train: 120, valid: 40, test: 20}
 stages: [dressed_atoms, pairs]
-fit: {recipe: onecycle, epochs: 12, batch: 15, loss: mae+rmse, l2: 1e-6, checkpoint: 0}
+fit: {recipe: onecycle, epochs: 30, batch: 15, loss: mae+rmse, l2: 1e-6, checkpoint: 0}
 """
 
 
@@ -47,7 +48,9 @@ def test_a_killed_training_resumed_is_the_uninterrupted_one_bit_for_bit(file: Pa
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
     assert not Path("runs/here").exists()
-    assert 3 <= len(rows(part)) < 12
+    assert 3 <= len(rows(part)) < 30
+    with pytest.raises(DataError, match="was interrupted; go on with --resume"):
+        run(experiments.read(file), Path("runs/here"))
     subprocess.run([sys.executable, *TRAIN, "runs", "--resume"], check=True, stdout=subprocess.DEVNULL)
     assert (straight.folder / "epochs.csv").read_bytes() == Path("runs/here/epochs.csv").read_bytes()
     assert (straight.folder / "predictions.csv").read_bytes() == Path("runs/here/predictions.csv").read_bytes()
@@ -55,36 +58,36 @@ def test_a_killed_training_resumed_is_the_uninterrupted_one_bit_for_bit(file: Pa
 
 
 def test_two_processes_train_as_one_does(file: Path) -> None:
-    """Within 1e-7: sums of float64 in another order differ by 1e-16, which Adam's first steps enlarge."""
+    """Within 1e-9: sums of float64 in another order differ by 1e-16, which every step may enlarge."""
     one = run(experiments.read(file), Path("straight"))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     subprocess.run([*torchrun, *TRAIN, "runs"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                    env=os.environ | {"OMP_NUM_THREADS": "1"})
     both, alone = rows(Path("runs/here")), rows(one.folder)
-    assert len(both) == len(alone) == 12
+    assert len(both) == len(alone) == 30
     for ours, theirs in zip(both, alone):
         for name, value in theirs.items():
-            assert float(ours[name]) == pytest.approx(float(value), rel=1e-7)
+            assert float(ours[name]) == pytest.approx(float(value), rel=1e-9)
     assert '"processes": 2' in Path("runs/here/metrics.json").read_text()
 
 
 def test_resume_of_another_experiment_is_refused_with_the_differences(file: Path) -> None:
     part = Path("runs/here.part")
     part.mkdir(parents=True)
-    (part / "experiment.yaml").write_text(EXPERIMENT.replace("epochs: 12", "epochs: 20"))
-    with pytest.raises(experiments.ConfigError, match=r"here.part belongs to another(.|\n)*fit.epochs: 20 then, 12 now"):
+    (part / "experiment.yaml").write_text(EXPERIMENT.replace("epochs: 30", "epochs: 20"))
+    with pytest.raises(ConfigError, match=r"here.part belongs to another(.|\n)*fit.epochs: 20 then, 30 now"):
         run(experiments.read(file), Path("runs/here"), resume=True)
 
 
 def test_an_element_only_the_test_part_has_is_told_before_training(file: Path) -> None:
     changes = ["data.train=2", "data.valid=1", "data.test=null"]
-    with pytest.raises(experiments.ConfigError, match="molecules of the (test|validation) part have"):
+    with pytest.raises(ConfigError, match="molecules of the (test|validation) part have"):
         run(experiments.read(file, changes), Path("runs/small"))
     assert not Path("runs/small.part").exists()
 
 
 def test_training_settings_without_a_network_are_refused(file: Path) -> None:
-    with pytest.raises(experiments.ConfigError, match="no stage is one"):
+    with pytest.raises(ConfigError, match="no stage is one"):
         run(experiments.read(file, ["stages=[dressed_atoms]"]), Path("runs/none"))
 
 

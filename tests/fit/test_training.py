@@ -18,6 +18,7 @@ from onekcal.errors import ConfigError, DataError, InputError
 from onekcal.fit.loop import TrainingError
 from onekcal.fit.session import Progress, session
 from onekcal.models.network import Batch, Output
+from onekcal.show.training import line
 
 QUICK = {"recipe": "constant", "epochs": 4, "batch": 8, "rate": 1e-2, "checkpoint": 0.0}
 
@@ -68,7 +69,7 @@ def test_weights_kept_are_those_of_the_best_epoch(tmp_path: Path) -> None:
     found = maes(tmp_path)
     assert found.index(min(found)) < 11, "nothing to choose from: the last epoch is the best"
     assert error(model, valid) == pytest.approx(min(found), rel=1e-9)
-    assert model.trained["best_epoch"] == 1 + found.index(min(found))
+    assert model.training["best_epoch"] == 1 + found.index(min(found))
 
 
 def test_training_on_forces_lowers_their_error() -> None:
@@ -259,3 +260,40 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
     (tmp_path / "training-0.safetensors").write_bytes(b"no such thing")
     with session(tmp_path, resume=True), pytest.raises(DataError, match="not a checkpoint of onekcal or is damaged"):
         PairModel(fit=QUICK).fit(train, valid)
+
+
+# --- telling -------------------------------------------------------------------------------------------------------
+
+
+def test_the_line_of_progress_says_epoch_losses_rate_and_time_left() -> None:
+    last = {"epoch": 12, "rate": 1e-3, "loss": 0.02134, "valid_mae": 1.3172, "valid_force_mae": 0.5}
+    assert line(Progress(0, 12.4, 200, 190.0, last)) == (
+        "epoch 12/200 · loss 0.0213 · valid MAE 1.32 kcal/mol · forces 0.5 kcal/mol/Å · rate 1.0e-03 · 0:03:10 left"
+    )
+    assert line(Progress(0, 0.2, 200, float("nan"))) == "epoch 0/200"
+
+
+def test_who_watches_hears_of_every_epoch_of_every_member() -> None:
+    train, valid = parts()
+    heard: list[Progress] = []
+    with session(watch=heard.append):
+        PairModel(fit={**QUICK, "ensemble": 2}).fit(train, valid)
+    whole = [(at.training, at.epoch) for at in heard if at.epoch == int(at.epoch)]
+    assert [pair for pair in whole if pair[1]] == [(member, epoch) for member in (0, 1) for epoch in (1, 2, 3, 4)]
+    assert heard[-1].best == min(at.best for at in heard if at.training == 1)
+
+
+def test_a_network_that_cannot_be_compiled_trains_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch's compiler takes seconds even where it works, so only the way out is tested here."""
+    train, valid = parts()
+
+    def refuses(batch: Batch) -> Output:
+        raise AssertionError("no such operator\nmore")
+
+    monkeypatch.setattr(torch, "compile", lambda network, dynamic: refuses)
+    told: list[str] = []
+    with session() as inside:
+        inside.say = told.append
+        model = PairModel(fit={**QUICK, "compile": True}).fit(train, valid)
+    assert told == ["torch.compile cannot compile this network (no such operator); going on without"]
+    assert torch.equal(model.energies(valid.molecules), PairModel(fit=QUICK).fit(train, valid).energies(valid.molecules))

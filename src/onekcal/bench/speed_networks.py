@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from onekcal.data.dataset import Dataset
 from onekcal.fit.batches import Held, shuffled
 from onekcal.models.hipnn import HipNNNetwork
 from onekcal.models.network import Batch
+from onekcal.models.schnet import SchNetNetwork
 from onekcal.units import BOHR
 
 BATCH = 64
@@ -109,6 +110,7 @@ def _hipnn_theirs(peer: Any, unit: float, steps: list[Step]) -> Contestant:
 
 def hipnn_peer(ours: HipNNNetwork) -> Any:
     """hippynn's network of the same shape with the same weights, from charges and positions (Bohr); None without hippynn."""
+    threads = torch.get_num_threads()
     with contextlib.suppress(ImportError), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from hippynn.graphs import GraphModule, inputs, networks, targets
@@ -122,8 +124,21 @@ def hipnn_peer(ours: HipNNNetwork) -> Any:
         energy = targets.HEnergyNode("energy", node)
         peer = GraphModule(entries, [energy.mol_energy, energy.hierarchicality])
         _hipnn_copy(ours, node.torch_module, energy.torch_module)
+        with torch.no_grad():
+            _same_threads(threads)
+            peer(torch.tensor([[1, 1]]), torch.tensor([[[0.0, 0.0, 0.0], [0.0, 0.0, 1.9]]]))
+            _same_threads(threads)
         return peer
     return None
+
+
+def _same_threads(count: int) -> None:
+    """numba takes every core and tells OpenMP, and with it torch, to do the same."""
+    with contextlib.suppress(ImportError):
+        import numba
+
+        numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
+    torch.set_num_threads(count)
 
 
 @torch.no_grad()
@@ -157,3 +172,140 @@ def _hipnn_note() -> str:
     except ImportError:
         return ""
     return f"hippynn with its {custom_kernels.CUSTOM_KERNELS_ACTIVE} kernels"
+
+
+# --- SchNet beside PyG and SchNetPack ------------------------------------------------------------------------------
+
+SCHNET: dict[str, Any] = {"features": 128, "interactions": 6, "cutoff": 5.0, "gaussians": 50}
+"""Å."""
+
+
+class Graph(NamedTuple):
+    """A batch as the peers read it, with the pairs they need: they are spared the search for neighbours."""
+
+    numbers: Tensor  # (A,)
+    positions: Tensor  # (A, 3) Å
+    owner: Tensor  # (A,)
+    between: Tensor  # (pairs, 3) Å, r_j − r_i, both ways
+    i: Tensor  # (pairs,)
+    j: Tensor  # (pairs,)
+
+
+def graph_of(step: Step, cutoff: float) -> Graph:
+    """Every pair of atoms of one molecule nearer than the cut-off (Å)."""
+    mask, positions = step.batch.mask, step.batch.positions
+    place = (mask.flatten().cumsum(0) - 1).view(mask.shape)  # (B, n) row of each atom
+    near = (torch.cdist(positions, positions) < cutoff) & mask[:, :, None] & mask[:, None]
+    m, a, b = (near & ~torch.eye(mask.shape[1], dtype=torch.bool)).nonzero(as_tuple=True)
+    owner = torch.arange(len(mask))[:, None].expand_as(mask)[mask]
+    return Graph(step.numbers[mask], positions[mask], owner, positions[m, b] - positions[m, a], place[m, a], place[m, b])
+
+
+def schnet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
+    """SchNet with 128 features, six interactions and 50 Gaussians, cut off at 5 Å."""
+    steps, elements = steps_of(known), tuple(known.molecules.elements)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        ours = SchNetNetwork(elements, **SCHNET)
+    ours.begin(known)
+    graphs = [graph_of(step, SCHNET["cutoff"]) for step in steps]
+    unit = float(ours.per_atom[1])
+    peers = {name: peer for name, peer in (("PyG", pyg_peer(ours)), ("SchNetPack", schnetpack_peer(ours))) if peer}
+    contestants = {"onekcal": _schnet_turn(ours, lambda k: ours(steps[k].batch).energies, steps, unit)}
+    for name, (module, answer) in peers.items():
+        contestants[name] = _schnet_turn(module, lambda k, answer=answer: answer(graphs[k]), steps, unit)
+    yield Contest("training step, SchNet, 128 features × 6", "molecules/s", sum(len(s.energies) for s in steps), contestants,
+                  note="peers are given their pairs and distances")
+
+
+def _schnet_turn(module: torch.nn.Module, answer: Callable[[int], Tensor], steps: list[Step], unit: float) -> Contestant:
+    with torch.no_grad():
+        first = answer(0).numpy()
+    adam = torch.optim.Adam([p for p in module.parameters() if p.requires_grad], 1e-4, fused=True)
+
+    def turn() -> Any:
+        for k, step in enumerate(steps):
+            loss = ((answer(k) - step.energies) / unit).square().mean()
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+        return first
+
+    return turn
+
+
+Peer = tuple[torch.nn.Module, Callable[[Graph], Tensor]]
+"""A module, and how it answers energies (B,) kcal/mol."""
+
+
+def pyg_peer(ours: SchNetNetwork) -> Peer | None:
+    """PyG's SchNet with our weights; None where it is not installed."""
+    try:
+        from torch_geometric.nn.models import SchNet
+    except ImportError:
+        return None
+    pairs: list[tuple[Tensor, Tensor]] = []
+    shift, scale = ours.per_atom.tolist()
+    peer = SchNet(*_schnet_shape(ours), interaction_graph=lambda positions, owner: pairs[-1], mean=shift, std=scale)
+    _copied(peer, {"lin1": ours.o1, "lin2": ours.o2}, ours, {
+        "mlp.0": "filter1", "mlp.2": "filter2", "conv.lin1": "u1", "conv.lin2": "u2", "lin": "u3"})
+    with torch.no_grad():
+        peer.embedding.weight[list(ours.elements)] = ours.embedding.weight
+
+    def answer(graph: Graph) -> Tensor:
+        pairs[:] = [(torch.stack([graph.j, graph.i]), graph.between.norm(dim=-1))]
+        return peer(graph.numbers, graph.positions, graph.owner).squeeze(-1)
+
+    return peer, answer
+
+
+def schnetpack_peer(ours: SchNetNetwork) -> Peer | None:
+    """SchNetPack's SchNet with our weights; None where it is not installed."""
+    from torch.utils.data import dataloader
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if not hasattr(dataloader, "T_co"):  # SchNetPack 2.1 imports this name, which torch 2.13 no longer has
+            dataloader.T_co = TypeVar("T_co", covariant=True)  # type: ignore[attr-defined]
+        try:
+            from schnetpack import atomistic, nn, representation
+        except ImportError:
+            return None
+    features, _, interactions, gaussians, cutoff = _schnet_shape(ours)
+    body = representation.SchNet(features, interactions, nn.GaussianRBF(gaussians, cutoff), nn.CosineCutoff(cutoff))
+    head = atomistic.Atomwise(features, n_layers=2, activation=nn.shifted_softplus, output_key="energy")
+    _copied(head.outnet, {"0": ours.o1, "1": ours.o2}, ours, {})
+    _copied(body, {}, ours, {"filter_network.0": "filter1", "filter_network.1": "filter2", "in2f": "u1", "f2out.0": "u2",
+                             "f2out.1": "u3"})
+    with torch.no_grad():
+        body.embedding.weight[list(ours.elements)] = ours.embedding.weight
+    shift, scale = ours.per_atom.tolist()
+
+    def answer(graph: Graph) -> Tensor:
+        count = int(graph.owner[-1]) + 1
+        found = head(body({"_atomic_numbers": graph.numbers, "_Rij": graph.between, "_idx_i": graph.i, "_idx_j": graph.j,
+                           "_idx_m": graph.owner, "_n_atoms": torch.bincount(graph.owner, minlength=count)}))
+        return scale * found["energy"].view(-1) + shift * torch.bincount(graph.owner, minlength=count)
+
+    return torch.nn.ModuleList([body, head]), answer
+
+
+def _schnet_shape(ours: SchNetNetwork) -> tuple[int, int, int, int, float]:
+    """Features, filters, interactions, Gaussians, cut-off (Å)."""
+    features = ours.embedding.weight.shape[1]
+    return features, features, len(ours.interactions), len(ours.filters.mu), ours.filters.cutoff
+
+
+@torch.no_grad()
+def _copied(peer: Any, ends: dict[str, Any], ours: SchNetNetwork, layers: dict[str, str]) -> None:
+    """Our weights into a peer's `ends` and, of every interaction, its `layers`: their name → ours."""
+    found = dict(peer.named_parameters())
+    weights = {f"{name}.{kind}": p for name, layer in ends.items() for kind, p in layer.named_parameters()}
+    f = ours.filters
+    for t, interaction in enumerate(ours.interactions):
+        filters = {"filter1": {"weight": f.v1[t], "bias": f.c1[t, 0]}, "filter2": {"weight": f.v2[t], "bias": f.c2[t, 0]}}
+        for theirs, name in layers.items():
+            own = filters[name] if name in filters else dict(interaction.get_submodule(name).named_parameters())
+            weights |= {f"interactions.{t}.{theirs}.{kind}": p for kind, p in own.items()}
+    for name, value in weights.items():
+        found[name].copy_(value)

@@ -37,8 +37,8 @@ def load(path: Path, config: dict[str, Any]) -> tuple[dict[str, Tensor], dict[st
             header = json.loads((file.metadata() or {})["onekcal"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as problem:
-        raise DataError(f"{path} is not a checkpoint of onekcal or is damaged ({problem}); start again without "
-                        "--resume") from None
+        raise DataError(f"{path} is not a checkpoint of onekcal or is damaged ({problem}); start again with "
+                        "--overwrite") from None
     if header["format"] > FORMAT:
         raise DataError(f"{path} was written by a newer onekcal (format {header['format']}, this one reads up to {FORMAT}); "
                         "upgrade onekcal")
@@ -53,7 +53,7 @@ def refuse_differences(path: Path, then: dict[str, Any], now: dict[str, Any]) ->
         more = f"\n  … and {len(found) - MOST} more" if len(found) > MOST else ""
         raise ConfigError(f"{path} belongs to another configuration, so it cannot be resumed:\n  "
                           + "\n  ".join(found[:MOST]) + more
-                          + "\nresume with the configuration it began with, or start again without --resume")
+                          + "\nresume with the configuration it began with, or start again with --overwrite")
 
 
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:

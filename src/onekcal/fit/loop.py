@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import time
 from contextlib import nullcontext
@@ -20,7 +21,7 @@ from onekcal.fit.session import Progress, Session, current
 from onekcal.fit.settings import Settings
 
 if TYPE_CHECKING:
-    from onekcal.models.network import Network, NetworkModel
+    from onekcal.models.network import Batch, Network, NetworkModel, Output
 
 LOOK = 64
 """Steps between two looks at whether the loss is still finite: each look makes a GPU wait."""
@@ -69,7 +70,7 @@ def fit_members(model: NetworkModel, train: Dataset, valid: Dataset) -> None:
             model.shift, model.scale = standard.shift, standard.scale
             model.networks.append(network)  # before it is trained: what a failure leaves are its last good weights
             training.run()
-        model.trained = training.summary()
+        model.training = training.summary()
 
 
 def _standard(train: Dataset, settings: Settings, absolute: bool) -> Standard:
@@ -109,7 +110,7 @@ class Training:
         self.optimizer = optimizer(network, settings)
         self.schedule = Schedule(settings)
         self.average = Average(network, settings.ema) if settings.ema else None
-        self.call = torch.compile(network, dynamic=True) if settings.compile else network
+        self.call = self._compiled if settings.compile else network
         self.weights = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self.decayed = network.decayed() if settings.l2 else []
         self.epochs_done, self.steps, self.halved, self.seconds = 0, 0, False, 0.0
@@ -205,6 +206,22 @@ class Training:
             self.average.update(self.steps)
         return loss.detach()
 
+    @functools.cached_property
+    def _machine_code(self) -> Any:
+        return torch.compile(self.network, dynamic=True)
+
+    def _compiled(self, batch: Batch) -> Output:
+        """The network compiled, or as it is where torch cannot compile it: then its own mistakes show themselves again."""
+        try:
+            return self._machine_code(batch)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except Exception as problem:
+            why = str(problem).strip().splitlines() or [type(problem).__name__]
+            self.session.say(f"torch.compile cannot compile this network ({why[0]}); going on without")
+            self.call = self.network
+            return self.network(batch)
+
     def _measure(self, network: Any, held: Held, rows: Tensor, learn: bool) -> Tensor:
         """(7,) `losses.Sums` of the molecules `rows`; `extra` is the network's penalty."""
         if not len(rows):
@@ -261,9 +278,9 @@ class Training:
         if path is not None and self.best_epoch:
             self._save()
             kept += f" in {path}"
-        clip = "" if self.settings.clip else ", clip: 1.0"
+        lower = f"rate: {float(f'{self.settings.rate / 3:.1g}'):g}" + ("" if self.settings.clip else ", clip: 1.0")
         raise TrainingError(f"training diverged in epoch {self.epochs_done + 1}: the loss is {value:.3g} at rate "
-                            f"{rate:.2g}; {kept}. Try fit: {{rate: {self.settings.rate / 3:.1g}{clip}}}; if it stays so, "
+                            f"{rate:.2g}; {kept}. Try fit: {{{lower}}}; if it stays so, "
                             "look at the data with `onekcal data check`")
 
     # --- telling and keeping ----------------------------------------------------------------------------------

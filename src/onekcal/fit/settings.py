@@ -90,7 +90,14 @@ class Settings(BaseModel):
         """The device to train and to answer on."""
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(self.device)
+        try:
+            device = torch.device(self.device)
+        except RuntimeError:
+            raise ConfigError(f"fit.device must be auto, cpu, cuda or such as cuda:1, got {self.device!r}") from None
+        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+            raise ConfigError(f"fit.device is {self.device!r}, but torch sees {torch.cuda.device_count()} GPUs; "
+                              "device: auto takes one where there is one")
+        return device
 
 
 def _explain(error: Any) -> str:

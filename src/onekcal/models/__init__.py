@@ -16,6 +16,7 @@ MODELS = {
     "regression": "onekcal.models.regression:Regression",
     "hipnn": "onekcal.models.hipnn:HipNN",
     "schnet": "onekcal.models.schnet:SchNet",
+    "milestone": "onekcal.models.milestone:Milestone",
 }
 """name → module:class. The keys of a stage in an experiment are the keyword arguments of its class."""
 

@@ -1,9 +1,9 @@
 r"""Continuous filters: functions of the distance alone, tabulated, and the convolution that uses them.
 
-A filter W(r) of f features is known at evenly spaced distances, the knots, with its slope and curvature; quintic Hermite
-polynomials give it in between. As the filters of a whole batch lie on one curve, a few hundred evaluations serve tens of
-thousands of pairs. The interpolant has two continuous derivatives, and gradients with respect to r and to the table, and
-theirs in turn, are those of the interpolant itself: forces are the exact derivative of the energies.
+A filter W(r) of f features is known at evenly spaced distances, the knots; a quintic spline gives it in between. As the
+filters of a whole batch lie on one curve, a few hundred evaluations serve tens of thousands of pairs. The spline has four
+continuous derivatives, and gradients with respect to r and to the knots, and theirs in turn, are its own: forces are the
+exact derivative of the energies.
 
 Pairs i < j are laid out by their separation s = j − i: (0,1) (1,2) …, (0,2) (1,3) …, so that all pairs of one separation are
 two contiguous blocks of atoms. With atoms first and molecules second, (n, B, f), a sum over neighbours is then a few fused
@@ -20,11 +20,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-HERMITE = (
-    (1.0, 0.0, 0.0, -10.0, 15.0, -6.0), (0.0, 1.0, 0.0, -6.0, 8.0, -3.0), (0.0, 0.0, 0.5, -1.5, 1.5, -0.5),
-    (0.0, 0.0, 0.0, 10.0, -15.0, 6.0), (0.0, 0.0, 0.0, -4.0, 7.0, -3.0), (0.0, 0.0, 0.0, 0.5, -1.0, 0.5),
+SPLINE = (
+    (1, -5, 10, -10, 5, -1), (26, -50, 20, 20, -20, 5), (66, 0, -60, 0, 30, -10), (26, 50, 20, -20, -20, 10),
+    (1, 5, 10, 10, 5, -5), (0, 0, 0, 0, 0, 1),
 )
-"""Coefficients of 1, t … t⁵: what value, slope and curvature at t = 0, and those at t = 1, bring."""
+"""120 × the coefficients of 1, t … t⁵ of the six quintic B-splines that are not 0 between two knots, t ∈ [0, 1]."""
+TAPS, DEGREE = 6, 5
+MARGIN = 12
+"""Knots beyond either end of the range: what is assumed at the very ends fades by 0.43 a knot."""
 
 
 @lru_cache(maxsize=256)
@@ -46,44 +49,70 @@ def distances(positions: Tensor, mask: Tensor, absent: float) -> Tensor:
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
+def knots(step: float, last: int, like: Tensor) -> Tensor:
+    """(last + 1 + 2 · MARGIN,) Å: where a filter must be known that is to be read between 0 and `last` · `step`."""
+    return step * torch.arange(-MARGIN, last + MARGIN + 1, dtype=like.dtype, device=like.device)
+
+
+@lru_cache(maxsize=16)
+def _spline(last: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(last + 5, knots) values at the knots → spline coefficients from 0 to knot `last`.
+
+    The spline passes through every value, and its coefficients go on as polynomials of degree 5 at both ends.
+    """
+    values = last + 1 + 2 * MARGIN
+    system = torch.zeros(values + 4, values + 4, dtype=torch.float64)
+    at_knot = torch.tensor([1, 26, 66, 26, 1], dtype=torch.float64) / 120
+    for k in range(values):
+        system[k, k : k + 5] = at_knot
+    for row, first in enumerate((0, 1, values - 4, values - 3), values):
+        system[row, first : first + 7] = torch.tensor([1.0, -6.0, 15.0, -20.0, 15.0, -6.0, 1.0])
+    inverse = torch.linalg.inv(system)[MARGIN : MARGIN + last + DEGREE, :values]
+    return inverse.to(device, dtype)
+
+
+def coefficients(values: Tensor, last: int) -> Tensor:
+    """(…, last + 5, f) of the spline through `values` (…, knots, f)."""
+    return _spline(last, values.dtype, values.device) @ values
+
+
 class Places:
-    """Where distances stand in a table whose knots are `step` apart: what every filter of a batch shares."""
+    """Where distances stand among knots that are `step` apart: what every filter of a batch shares."""
 
     def __init__(self, r: Tensor, step: float, last: int) -> None:
-        """Of distances (P,). From knot `last` on filters are 0, and so must be knots `last` + 1 and `last` + 2."""
+        """Of distances (P,); from knot `last` on, filters are 0."""
         scaled = r.detach() / step
-        bins = scaled.to(torch.int64)
-        bins = torch.where(bins < last, bins, last + 1)  # the knot below
-        by_bin, order = bins.sort()
+        self.within = scaled < last  # (P,)
+        bins = scaled.to(torch.int64).clamp_(max=last - 1)  # the knot below
+        by_bin, order = torch.where(self.within, bins, last).sort()
         starts = torch.searchsorted(by_bin, torch.arange(last + 1, device=r.device))
         self.step, self.last, self.inner = step, last, int(starts[-1])
         self.part = (scaled - bins).clamp_(0.0, 1.0)  # (P,) the way to the next knot
-        self.order = order[: self.inner]  # the pairs before knot `last`, by bin
-        self.rows = 3 * bins[:, None] + torch.arange(6, device=r.device)  # (P, 6) of the table, knots and entries as one
-        entries = torch.arange(6, device=r.device)[:, None]
-        self.bags = (starts[:-1] + self.inner * entries).flatten()  # (6 · last,) where each entry of each bin begins
+        self.order = order[: self.inner]  # the pairs within, by bin
+        taps = torch.arange(TAPS, device=r.device)
+        self.rows = bins[:, None] + taps  # (P, 6) of the coefficients
+        self.bags = (starts[:-1] + self.inner * taps[:, None]).flatten()  # (6 · last,) where each tap of each bin begins
         self._weights: dict[int, Tensor] = {}
 
     def weights(self, derivative: int) -> Tensor:
-        """(P, 6) of the entries at the two knots around each distance, for a derivative (0: the value) of the interpolant."""
+        """(P, 6) of the coefficients, for a derivative (0: the value) of the spline."""
         if derivative not in self._weights:
-            h, polynomials = self.step, []
-            for k, coefficients in enumerate(HERMITE):
-                falling = [c * math.perm(power, derivative) for power, c in enumerate(coefficients)][derivative:]
-                polynomials.append([c * h ** (k % 3 - derivative) for c in falling])
-            powers = torch.stack([self.part**power for power in range(len(HERMITE) - derivative)], 1)
-            self._weights[derivative] = powers @ self.part.new_tensor(polynomials).T
+            polynomials = self.part.new_tensor([
+                [c * math.perm(power, derivative) / (120 * self.step**derivative) for power, c in enumerate(tap)][derivative:]
+                for tap in SPLINE])
+            powers = torch.stack([self.part**power for power in range(DEGREE + 1 - derivative)], 1)
+            self._weights[derivative] = powers @ polynomials.T * self.within[:, None]
         return self._weights[derivative]
 
 
 class Interpolate(torch.autograd.Function):
-    """W (P, f): a derivative of the interpolant at distances r (P,) of a table (knots, 3, f)."""
+    """W (P, f): a derivative of the spline at distances r (P,) of a table of coefficients (last + 5, f)."""
 
     @staticmethod
     def forward(ctx: Any, r: Tensor, table: Tensor, places: Places, derivative: int) -> Tensor:
         ctx.save_for_backward(r, table)
         ctx.places, ctx.derivative = places, derivative
-        return embedding_bag(places.rows, table.flatten(0, 1), mode="sum", per_sample_weights=places.weights(derivative))
+        return embedding_bag(places.rows, table, mode="sum", per_sample_weights=places.weights(derivative))
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
@@ -92,36 +121,35 @@ class Interpolate(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             by_r = (slope * Interpolate.apply(r, table, ctx.places, ctx.derivative + 1)).sum(-1)
         if ctx.needs_input_grad[1]:
-            by_table = Spread.apply(r, slope, ctx.places, ctx.derivative, len(table))
+            by_table = Spread.apply(r, slope, ctx.places, ctx.derivative)
         return by_r, by_table, None, None
 
 
 class Spread(torch.autograd.Function):
-    """The transpose of `Interpolate`: what pairs (P, f) add to each entry of a table (knots, 3, f)."""
+    """The transpose of `Interpolate`: what pairs (P, f) add to each coefficient of a table (last + 5, f)."""
 
     @staticmethod
-    def forward(ctx: Any, r: Tensor, pairs: Tensor, places: Places, derivative: int, knots: int) -> Tensor:
+    def forward(ctx: Any, r: Tensor, pairs: Tensor, places: Places, derivative: int) -> Tensor:
         ctx.save_for_backward(r, pairs)
         ctx.places, ctx.derivative = places, derivative
-        table = pairs.new_zeros(knots, 3, pairs.shape[1])
+        table = pairs.new_zeros(places.last + DEGREE, pairs.shape[1])
         if places.inner:
             weights = places.weights(derivative)[places.order].T.flatten()  # (6 · inner,)
-            pairs, members = pairs.contiguous(), places.order.repeat(6)
+            pairs, members = pairs.contiguous(), places.order.repeat(TAPS)
             out = embedding_bag(members, pairs, places.bags, mode="sum", per_sample_weights=weights)
-            below, above = out.view(2, 3, places.last, -1).transpose(1, 2)  # (last, 3, f) each
-            table[: places.last] = below
-            table[1 : places.last + 1] += above
+            for tap, part in enumerate(out.view(TAPS, places.last, -1)):
+                table[tap : tap + places.last] += part
         return table
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         r, pairs = ctx.saved_tensors
         by_r = by_pairs = None
         if ctx.needs_input_grad[0]:
             by_r = (pairs * Interpolate.apply(r, slope, ctx.places, ctx.derivative + 1)).sum(-1)
         if ctx.needs_input_grad[1]:
             by_pairs = Interpolate.apply(r, slope, ctx.places, ctx.derivative)
-        return by_r, by_pairs, None, None, None
+        return by_r, by_pairs, None, None
 
 
 # --- the convolution -------------------------------------------------------------------------------------------------

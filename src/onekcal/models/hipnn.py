@@ -60,8 +60,9 @@ class HipNN(NetworkModel):
     """
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"optimizer": "adam", "betas": (0.9, 0.999), "rate": 1e-3, "schedule": "plateau", "hold": 100, "patience": 50,
-                  "decay": 0.5, "epochs": 2000, "batch": 30, "window": 1, "loss": "mae+rmse", "l2": 1e-6, "score": "mae"},
+        "paper": {"optimizer": "adam", "betas": (0.9, 0.999), "rate": 1e-3, "schedule": "plateau", "hold": 100,
+                  "patience": 50, "decay": 0.5, "epochs": 2000, "batch": 30, "window": 1, "loss": "mae+rmse", "l2": 1e-6,
+                  "score": "mae"},
         "fast": {"optimizer": "adamw", "rate": 2e-3, "weight_decay": 1e-4, "schedule": "onecycle", "warmup": 0.2,
                  "epochs": 100, "batch": 32, "loss": "mae+rmse", "ema": 0.999, "clip": 1.0, "score": "mae"},
     }
@@ -81,13 +82,13 @@ class HipNN(NetworkModel):
         if hierarchy_weight < 0:
             raise ConfigError(f"hipnn: `hierarchy_weight` must not be negative, got {hierarchy_weight}")
         super().__init__(fit, seed, dtype)
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "features": features, "onsite": onsite, "interactions": interactions, "sensitivities": sensitivities,
             "r_low": r_low, "r_high": r_high, "r_cut": r_cut, "hierarchy": hierarchy, "hierarchy_weight": hierarchy_weight,
         }
 
     def network(self, elements: tuple[int, ...]) -> Network:
-        return HipNNNetwork(elements, **self.settings)  # type: ignore[arg-type]
+        return HipNNNetwork(elements, **self.settings)
 
 
 class HipNNNetwork(Network):
@@ -96,6 +97,9 @@ class HipNNNetwork(Network):
     absolute = True
     sigma_E: Tensor
     zeroth: Tensor
+    interactions: Any  # ModuleList of `Interaction`
+    onsite: Any  # ModuleList of Sequential of `OnSite`
+    heads: Any  # ModuleDict of Linear
 
     def __init__(
         self, elements: tuple[int, ...], features: int = 20, onsite: int = 3, interactions: int = 2,
@@ -114,7 +118,7 @@ class HipNNNetwork(Network):
             {str(n): _linear(features, 1) for n in range(1 if hierarchy else interactions, interactions + 1)})
         with torch.no_grad():
             for n, head in self.heads.items():
-                head.weight.mul_(10.0 ** (-2 * int(n)) if hierarchy else 1.0)  # type: ignore[operator]
+                head.weight.mul_(10.0 ** (-2 * int(n)) if hierarchy else 1.0)
         self.register_buffer("sigma_E", torch.ones(()))  # kcal/mol
         self.register_buffer("zeroth", torch.zeros(len(elements)))  # kcal/mol: w⁰ + b⁰ of each element
 
@@ -137,7 +141,7 @@ class HipNNNetwork(Network):
             z = onsite(interaction(z, pairs))  # (B, n, features)
             if str(n) in self.heads:
                 head = self.heads[str(n)]
-                local = self.sigma_E * (z @ head.weight[0]) + head.bias  # type: ignore[index, operator]
+                local = self.sigma_E * (z @ head.weight[0]) + head.bias
                 orders.append(local * batch.mask)
         totals = torch.stack([local.double().sum(1) for local in orders], 1)  # (B, orders)
         if not self.hierarchy:
@@ -149,7 +153,7 @@ class HipNNNetwork(Network):
     def _pairs(self, batch: Batch) -> Pairs:
         r = pair_distances(batch) / BOHR
         phi = (0.5 * math.pi / self.r_cut * r.clamp(max=self.r_cut)).cos().square()
-        return 1.0 / r, phi * pair_mask(batch)
+        return 1.0 / r, phi * (pair_mask(batch) & (r < self.r_cut))
 
 
 Pairs = tuple[Tensor, Tensor]
@@ -202,19 +206,19 @@ class Interaction(torch.nn.Module):
 
     def forward(self, z: Tensor, pairs: Pairs) -> Tensor:
         s = sensitivities(*pairs, self.mu, self.sigma)  # (B, n, n, ν)
-        return self.residual(functional.softplus(self._sent(z, s) + self.inner(z)), z)
+        return self.residual(functional.softplus(self._inside(z, s)), z)
 
-    def _sent(self, z: Tensor, s: Tensor) -> Tensor:
-        """(B, n, features) the first sum of eq. (8), in the cheaper order: over neighbours first where features are few."""
+    def _inside(self, z: Tensor, s: Tensor) -> Tensor:
+        """(B, n, features) what f is applied to in eq. (8); the sum over neighbours comes first where features are few."""
         molecules, atoms, before = z.shape
         _, count, after = self.V.shape
         if before < after:
             # s_ν(r_ij) = s_ν(r_ji): neighbours may be read from the first index, which leaves one product a molecule
             around = z.transpose(1, 2) @ s.reshape(molecules, atoms, atoms * count)  # (B, before, n·ν)
             around = around.view(molecules, before, atoms, count).transpose(1, 2)
-            return around.reshape(molecules, atoms, before * count) @ self.V.view(before * count, after)
+            return self.inner(z) + around.reshape(molecules, atoms, before * count) @ self.V.view(before * count, after)
         sent = (z @ self.V.view(before, count * after)).view(molecules, atoms * count, after)
-        return torch.bmm(s.reshape(molecules, atoms, atoms * count), sent)
+        return torch.baddbmm(self.inner(z), s.reshape(molecules, atoms, atoms * count), sent)
 
 
 def sensitivities(inverse: Tensor, phi: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
