@@ -60,7 +60,7 @@ def test_forces_do_not_sum_to_zero() -> None:
 
 def test_one_epoch_is_the_default_and_energies_are_taken_as_they_come() -> None:
     model, _ = fitted()
-    assert model.training["epochs"] == 1
+    assert model.summary["epochs"] == 1
     assert (model.shift, model.scale) == (0.0, 1.0)
     assert model.training.batch == 32
 

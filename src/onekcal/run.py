@@ -221,7 +221,7 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
         "artefact_bytes": 0, **_force_errors(model, test),
     }
     for stage in model.stages:
-        found |= getattr(stage, "training", {})
+        found |= getattr(stage, "summary", {})
     half = float("nan")
     if experiment.geometry in calibration:
         conformal = calibration[experiment.geometry]

@@ -69,7 +69,7 @@ def test_weights_kept_are_those_of_the_best_epoch(tmp_path: Path) -> None:
     found = maes(tmp_path)
     assert found.index(min(found)) < 11, "nothing to choose from: the last epoch is the best"
     assert error(model, valid) == pytest.approx(min(found), rel=1e-9)
-    assert model.training["best_epoch"] == 1 + found.index(min(found))
+    assert model.summary["best_epoch"] == 1 + found.index(min(found))
 
 
 def test_training_on_forces_lowers_their_error() -> None:

@@ -70,7 +70,7 @@ def fit_members(model: NetworkModel, train: Dataset, valid: Dataset) -> None:
             model.shift, model.scale = standard.shift, standard.scale
             model.networks.append(network)  # before it is trained: what a failure leaves are its last good weights
             training.run()
-        model.training = training.summary()
+        model.summary = training.summary()
 
 
 def _standard(train: Dataset, settings: Settings, absolute: bool) -> Standard:

@@ -90,7 +90,7 @@ class NetworkModel:
         self.elements: tuple[int, ...] = ()
         self.networks: list[Network] = []
         self.shift, self.scale = 0.0, 1.0  # kcal/mol
-        self.training: dict[str, Any] = {}
+        self.summary: dict[str, Any] = {}
         """What the last training came to: epochs, seconds, device, parameters."""
 
     def network(self, elements: tuple[int, ...]) -> Network:
