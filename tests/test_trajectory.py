@@ -51,12 +51,10 @@ def test_frames_play_in_order_and_name_their_energies() -> None:
     assert not scene(data, [0]).frames
 
 
-def test_frames_are_evenly_spaced_and_in_order_of_time() -> None:
+def test_frames_are_evenly_spaced_and_in_the_order_they_are_stored() -> None:
     data = wobbly(8)
     assert frames_of(data, 3) == [0, 4, 7]
     assert frames_of(data, 100) == list(range(8))
-    backwards = Column(data.energies.new_tensor([7, 6, 5, 4, 3, 2, 1, 0]), "property")
-    assert frames_of(data.with_column("md17_index", backwards), 100) == list(range(7, -1, -1))
     with pytest.raises(InputError, match="`frames` must be at least 1"):
         frames_of(data, 0)
 

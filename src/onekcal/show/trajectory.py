@@ -24,18 +24,16 @@ HEAD = 0.25
 """Share of an arrow that is its head."""
 FRAMES = 100
 """Frames drawn where nothing else is said."""
+CAMERA = {"eye": {"x": 0.95, "y": 0.95, "z": 0.6}}
 PAUSE = 80
 """Milliseconds between frames."""
 
 
 def frames_of(dataset: Dataset, count: int = FRAMES) -> list[int]:
-    """At most `count` rows, evenly spaced; in the order of time where a column `md17_index` tells it."""
+    """At most `count` rows, evenly spaced, in the order they are stored."""
     if count < 1:
         raise InputError(f"`frames` must be at least 1, got {count}")
-    order = np.arange(len(dataset))
-    if "md17_index" in dataset.columns:
-        order = dataset.columns["md17_index"].values.numpy().argsort(kind="stable")
-    return order[np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)].tolist()
+    return np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int).tolist()
 
 
 def with_energy(dataset: Dataset, energy: str | None = None) -> Dataset:
@@ -64,7 +62,7 @@ def scene(dataset: Dataset, rows: Sequence[int], title: str = "") -> go.Figure:
     ends = _ends(some, LONGEST if largest else 0.0)
     axes = {f"{name}axis": {**axis, "range": end, "title": {"text": f"{name} (Å)"}} for name, end in zip("xyz", ends)}
     figure.update_layout(**{**LAYOUT, "title": {**LAYOUT["title"], "text": heads[0]}, "showlegend": largest > 0},
-                         scene={**axes, "aspectmode": "data"}, height=720, legend={"x": 0.01, "y": 0.02})
+                         scene={**axes, "aspectmode": "data", "camera": CAMERA}, height=720, legend={"x": 0.01, "y": 0.02})
     return _playable(figure, rows) if len(rows) > 1 else figure
 
 
