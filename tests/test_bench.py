@@ -87,3 +87,15 @@ def test_a_table_has_lines_for_other_geometries_and_columns_only_where_something
     assert not {"paper MAE", "forces"} & set(first)
     forces = tables.rows({"rows": [{**row, "ours": ours | {"force_mae": 0.25}}]})
     assert forces[0]["forces"] == "0.250"
+
+
+def test_a_quick_run_is_smaller_and_kept_apart(tmp_path: Path) -> None:
+    slow = {**ROW, "name": "slow"}
+    both = small({**ROW, "quick": ["data.train=20", "data.test=10"]}, slow)
+    fast = suite.quick(both)
+    assert [row.name for row in fast.rows] == ["ridge"]
+    (experiment,) = fast.rows[0].experiments()  # one seed of two
+    assert (experiment.data.train, both.rows[0].experiments()[0].data.train) == (20, 50)
+    assert "not a result" in fast.title
+    with pytest.raises(ConfigError, match="no row of small has a quick form"):
+        suite.quick(small(slow))

@@ -11,7 +11,7 @@ from onekcal.data.dataset import Dataset
 from onekcal.models.milestone import Milestone, MilestoneNetwork
 from onekcal.molecules import Molecules
 
-LONG = {"epochs": 60, "rate": 1e-2, "batch": 8}
+LONG = {"epochs": 30, "rate": 1e-2, "batch": 8}
 
 
 def fitted(recipe: str = "paper", **fit: object) -> tuple[Milestone, Dataset]:

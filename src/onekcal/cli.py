@@ -375,6 +375,7 @@ def bench_run(
     results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
     again: Annotated[bool, typer.Option("--again", help="Run finished rows again.")] = False,
     runs: Annotated[Path | None, typer.Option(help="Keep the run folders here; they are dropped otherwise.")] = None,
+    budget: Annotated[str, typer.Option(help="full, or quick: a few minutes, small numbers, kept apart.")] = "full",
     as_json: Json = False,
 ) -> None:
     """Run a suite, row by row; finished rows are kept and not run again."""
@@ -382,6 +383,10 @@ def bench_run(
     from onekcal.show import study
 
     loaded = suite.read(name)
+    if budget not in ("full", "quick"):
+        raise InputError(f"--budget is full or quick, got {budget!r}")
+    if budget == "quick":
+        loaded, results = suite.quick(loaded), results / "quick"
     found = runner.run(loaded, results, rows, again, study.live_rows(loaded, quiet=as_json), runs)
     _print_json(found) if as_json else study.rows_table(loaded.title, tables.rows(found))
 

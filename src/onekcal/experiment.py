@@ -127,12 +127,12 @@ def read(path: Path, changes: list[str] | None = None) -> Experiment:
     except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(problem).split())}") from None
     for change in changes or []:
-        content = _changed(content, change)
+        content = changed(content, change)
     return parse(content, str(path))
 
 
-def _changed(content: Any, change: str) -> Any:
-    """`content` with "a.b=c" set; list places are numbers, values are YAML."""
+def changed(content: Any, change: str) -> Any:
+    """`content`, altered in place, with "a.b=c" set; list places are numbers, values are YAML."""
     where, equals, value = change.partition("=")
     if not equals:
         raise ConfigError(f"--set takes a.b=value, got {change!r}")

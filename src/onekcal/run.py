@@ -282,13 +282,13 @@ def _other_geometries(experiment: Experiment) -> dict[str, tuple[Dataset, Datase
     return found
 
 
-NOVEL = (0.995, 1.25)
-"""Beyond this quantile of the validation molecules' novelty, times this, a molecule is outside what the model has seen."""
+NOVEL = 0.99
+"""Beyond this quantile of the validation molecules' novelty a molecule is outside what the model has seen."""
 
 
 def _novelty_limit(model: Stack, valid: Dataset) -> float:
     novelty = model.novelty(valid.molecules)
-    return math.inf if novelty is None else NOVEL[1] * float(novelty.quantile(NOVEL[0]))
+    return math.inf if novelty is None else float(novelty.quantile(NOVEL))
 
 
 def _card(experiment: Experiment, stored: Stored, train: Dataset, found: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -211,21 +211,23 @@ def schnet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
     graphs = [graph_of(step, SCHNET["cutoff"]) for step in steps]
     unit = float(ours.per_atom[1])
     peers = {name: peer for name, peer in (("PyG", pyg_peer(ours)), ("SchNetPack", schnetpack_peer(ours))) if peer}
-    contestants = {"onekcal": _schnet_turn(ours, lambda k: ours(steps[k].batch).energies, steps, unit)}
+    contestants = {"onekcal": _schnet_turn(ours, lambda batch: ours(batch).energies, [s.batch for s in steps], steps, unit)}
     for name, (module, answer) in peers.items():
-        contestants[name] = _schnet_turn(module, lambda k, answer=answer: answer(graphs[k]), steps, unit)
+        contestants[name] = _schnet_turn(module, answer, graphs, steps, unit)
     yield Contest("training step, SchNet, 128 features × 6", "molecules/s", sum(len(s.energies) for s in steps), contestants,
                   note="peers are given their pairs and distances")
 
 
-def _schnet_turn(module: torch.nn.Module, answer: Callable[[int], Tensor], steps: list[Step], unit: float) -> Contestant:
+def _schnet_turn(
+    module: torch.nn.Module, answer: Callable[[Any], Tensor], asked: Sequence[Any], steps: list[Step], unit: float
+) -> Contestant:
     with torch.no_grad():
-        first = answer(0).numpy()
+        first = answer(asked[0]).numpy()
     adam = torch.optim.Adam([p for p in module.parameters() if p.requires_grad], 1e-4, fused=True)
 
     def turn() -> Any:
-        for k, step in enumerate(steps):
-            loss = ((answer(k) - step.energies) / unit).square().mean()
+        for one, step in zip(asked, steps):
+            loss = ((answer(one) - step.energies) / unit).square().mean()
             adam.zero_grad()
             loss.backward()
             adam.step()

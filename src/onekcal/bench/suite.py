@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from onekcal.errors import ConfigError, unknown
-from onekcal.experiment import Experiment, load_yaml, parse
+from onekcal.experiment import Experiment, changed, load_yaml, parse
 
 
 class Row(BaseModel):
@@ -24,6 +25,8 @@ class Row(BaseModel):
     splits: list[str] = Field(default_factory=list, description="the experiment runs once on each; empty: as it says")
     seeds: list[int] = Field(default_factory=list, description="… and once with each; empty: as it says")
     note: str = ""
+    quick: list[str] | None = Field(None, description="changes such as data.train=500 that make it a matter of a minute; a "
+                                    "row without is left out of a quick run")
 
     def experiments(self) -> list[Experiment]:
         """One validated experiment a split and seed."""
@@ -55,6 +58,22 @@ def _folder() -> Path:
 def names() -> list[str]:
     """The suites that ship."""
     return sorted(path.stem for path in _folder().glob("*.yaml"))
+
+
+def quick(suite: Suite) -> Suite:
+    """The rows that have a quick form, in it: one seed, one split, other numbers – a look at the machine, not a result."""
+    rows = []
+    for row in suite.rows:
+        if row.quick is not None:
+            content = deepcopy(row.experiment)
+            for change in row.quick:
+                content = changed(content, change)
+            rows.append(row.model_copy(update={"experiment": content, "splits": row.splits[:1], "seeds": row.seeds[:1]}))
+    if not rows:
+        raise ConfigError(f"no row of {suite.name} has a quick form; run it with --budget full")
+    for row in rows:
+        row.experiments()
+    return suite.model_copy(update={"title": f"{suite.title} – quick, not a result", "rows": rows})
 
 
 def read(name: str) -> Suite:

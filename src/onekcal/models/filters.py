@@ -97,9 +97,9 @@ class Places:
     def weights(self, derivative: int) -> Tensor:
         """(P, 6) of the coefficients, for a derivative (0: the value) of the spline."""
         if derivative not in self._weights:
+            scale = 1 / (120 * self.step**derivative)
             polynomials = self.part.new_tensor([
-                [c * math.perm(power, derivative) / (120 * self.step**derivative) for power, c in enumerate(tap)][derivative:]
-                for tap in SPLINE])
+                [scale * c * math.perm(power, derivative) for power, c in enumerate(tap)][derivative:] for tap in SPLINE])
             powers = torch.stack([self.part**power for power in range(DEGREE + 1 - derivative)], 1)
             self._weights[derivative] = powers @ polynomials.T * self.within[:, None]
         return self._weights[derivative]

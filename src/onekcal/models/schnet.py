@@ -14,7 +14,7 @@ Müller, J. Chem. Phys. 148, 241722 (2018).
 
 Deliberate deviations:
 - where there are more pairs than that would take, filters are read off a table (`onekcal.models.filters`) with `knots` to
-  every Δ; `knots: 0` evaluates the filter network for every pair, as the papers do. Filters differ by less than 1e-7.
+  every Δ; `knots: 0` evaluates the filter network for every pair, as the papers do. Filters differ by about 1e-7.
 - the cosine cut-off C is not in the papers, whose basis reaches to 30 Å with μ_k every 0.1 Å and a factor of 10 Å⁻² in the
   exponent: it makes energies and forces go smoothly to zero at r_c.
 - V₂'s result is the filter; the first paper draws another ssp after it.
@@ -46,7 +46,7 @@ def ssp(x: Tensor) -> Tensor:
 
 
 class SchNet(NetworkModel):
-    """Energies in kcal/mol, forces in kcal/mol/Å; `cutoff` in Å, `gaussians` is K, `knots` of the filter table to every Δ."""
+    """Energies in kcal/mol, forces in kcal/mol/Å; `cutoff` in Å, `gaussians`: K, `knots` of the filter table to every Δ."""
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
         "paper": {"optimizer": "adam", "schedule": "constant", "rate": 1e-3, "batch": 32, "ema": 0.99, "loss": "mse",
@@ -74,6 +74,8 @@ class SchNet(NetworkModel):
 
 class Filters(torch.nn.Module):
     """The filter networks of all T interactions at once."""
+
+    mu: Tensor
 
     def __init__(self, features: int, interactions: int, cutoff: float, gaussians: int) -> None:
         super().__init__()
@@ -112,10 +114,11 @@ class SchNetNetwork(Network):
     """SchNet for some elements. Inside, atoms come first and molecules second."""
 
     absolute = True
+    per_atom: Tensor
 
     def __init__(
-        self, elements: tuple[int, ...], features: int = 128, interactions: int = 6, cutoff: float = 5.0, gaussians: int = 50,
-        knots: int = 5,
+        self, elements: tuple[int, ...], features: int = 128, interactions: int = 6, cutoff: float = 5.0,
+        gaussians: int = 50, knots: int = 5,
     ) -> None:
         super().__init__()
         self.elements = elements

@@ -150,5 +150,5 @@ def _playable(figure: go.Figure, rows: Sequence[int]) -> go.Figure:
     menu = {"type": "buttons", "direction": "left", "buttons": buttons, "x": 0.01, "y": -0.02, "xanchor": "left",
             "yanchor": "top", "showactive": False}
     steps = [{"label": str(row), "method": "animate", "args": [[str(row)], still]} for row in rows]
-    slider = {"steps": steps, "x": 0.16, "len": 0.82, "y": -0.01, "currentvalue": {"prefix": "molecule ", "xanchor": "right"}}
+    slider = {"steps": steps, "x": 0.16, "len": 0.82, "y": -0.01, "currentvalue": {"visible": False}}
     return figure.update_layout(updatemenus=[menu], sliders=[slider])
