@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
+from onekcal.cli_bench import bench_app
 from onekcal.errors import InputError, OnekcalError
-
-
-class SuiteFirst(TyperGroup):
-    """`onekcal bench qm7-classical` runs a suite: a first word that is no verb is a suite's name."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        known = args[0] in self.commands or args[0].startswith("-")
-        return super().resolve_command(ctx, args if known else ["run", *args])
-
+from onekcal.show.machines import print_json
 
 app = typer.Typer(
     help="Molecular energies to one kcal/mol and below, with an honest error bar.",
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
 )
 data_app = typer.Typer(help="Data sets: list, get, import, check, show.", no_args_is_help=True)
-bench_app = typer.Typer(
-    help="Published studies, ours beside the paper's numbers: onekcal bench SUITE, or list, or check.",
-    no_args_is_help=True, cls=SuiteFirst,
-)
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")
 
@@ -55,19 +41,6 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
-
-
-def _print_json(content: Any) -> None:
-    """JSON has no NaN and no infinity: what is not finite becomes null."""
-    print(json.dumps(_finite(content), indent=1, allow_nan=False))
-
-
-def _finite(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [_finite(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 # --- experiments ---------------------------------------------------------------------------------------------------
@@ -114,7 +87,7 @@ def train(
     if not first:
         return
     study.picture(finished)
-    _print_json(finished.metrics) if as_json else study.table(finished)
+    print_json(finished.metrics) if as_json else study.table(finished)
 
 
 @app.command()
@@ -130,7 +103,7 @@ def evaluate(
     from onekcal.show import study
 
     found = measure(model, store.load(data).dataset.aimed(target))
-    _print_json(found) if as_json else study.metrics_table(f"{model} on {data}", found)
+    print_json(found) if as_json else study.metrics_table(f"{model} on {data}", found)
 
 
 @app.command()
@@ -159,7 +132,7 @@ def predict(
     artefact = predictor.load_model(model)
     if scope:
         found = predictor.scope(artefact)
-        return _print_json(found) if as_json else show.scope(model, found)
+        return print_json(found) if as_json else show.scope(model, found)
     settings = predictor.Settings(keep_geometry, conformers, thermal, forces, force)  # type: ignore[arg-type]
     answers = predictor.predict(inputs or [], artefact, settings)
     if forces and not as_json and (geometries is None or geometries.suffix != ".extxyz"):
@@ -211,7 +184,7 @@ def label(
     done = compute(dataset or source, out, method, relax, forces, frequencies, scheduler, workers, quiet=as_json,
                    keep=keep or [], sample=sample, seed=seed, small=small)
     if as_json:
-        _print_json({"out": str(out), "done": done.done, "computed": done.computed, "seconds": done.seconds,
+        print_json({"out": str(out), "done": done.done, "computed": done.computed, "seconds": done.seconds,
                      "failed": [vars(one) for one in done.failed]})
     else:
         print(f"{out}: {done.done} molecules with {method}, {done.computed} computed now in {done.seconds:.1f} s")
@@ -261,7 +234,7 @@ def data_list(as_json: Json = False) -> None:
         {"name": c.name, "molecules": c.molecules, "level": c.level, "here": store.is_here(c.name), "licence": c.licence}
         for c in cards
     ]
-    _print_json(rows) if as_json else study.rows_table("Data sets", rows)
+    print_json(rows) if as_json else study.rows_table("Data sets", rows)
 
 
 @data_app.command("get")
@@ -313,7 +286,7 @@ def data_check(
     with study.waiting(f"checking {data}", quiet=as_json):
         stored = store.load(data)
         report = check(stored.dataset, stored.splits)
-    _print_json(report.to_dict()) if as_json else study.report(data, report)
+    print_json(report.to_dict()) if as_json else study.report(data, report)
     if report.failed:
         raise typer.Exit(3)
 
@@ -355,91 +328,6 @@ def show(
     print(f"wrote {out} ({len(rows)} of {len(dataset)} molecules)")
 
 
-# --- bench ---------------------------------------------------------------------------------------------------------
-
-
-@bench_app.command("list")
-def bench_list() -> None:
-    """The suites there are."""
-    from onekcal.bench import suite
-
-    for name in suite.names():
-        loaded = suite.read(name)
-        print(f"{name:16s} {len(loaded.rows):3d} rows  {loaded.title}")
-
-
-@bench_app.command("run")
-def bench_run(
-    name: Annotated[str, typer.Argument(help="A suite's name or a YAML file.")],
-    rows: Annotated[str | None, typer.Option(help="Only rows whose name contains this.")] = None,
-    results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
-    again: Annotated[bool, typer.Option("--again", help="Run finished rows again.")] = False,
-    runs: Annotated[Path | None, typer.Option(help="Keep the run folders here; they are dropped otherwise.")] = None,
-    budget: Annotated[str, typer.Option(help="full, or quick: a few minutes, small numbers, kept apart.")] = "full",
-    as_json: Json = False,
-) -> None:
-    """Run a suite, row by row; finished rows are kept and not run again."""
-    from onekcal.bench import runner, suite, tables
-    from onekcal.show import study
-
-    loaded = suite.read(name)
-    if budget not in ("full", "quick"):
-        raise InputError(f"--budget is full or quick, got {budget!r}")
-    if budget == "quick":
-        loaded, results = suite.quick(loaded), results / "quick"
-    found = runner.run(loaded, results, rows, again, study.live_rows(loaded, quiet=as_json), runs)
-    _print_json(found) if as_json else study.rows_table(loaded.title, tables.rows(found))
-
-
-@bench_app.command("speed")
-def bench_speed(
-    size: Annotated[int, typer.Option(help="Molecules of the largest kernel.")] = 10_000,
-    rounds: Annotated[int, typer.Option(help="Turns of every contestant.")] = 5,
-    results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
-    as_json: Json = False,
-) -> None:
-    """Features, kernel and predictions beside kernelforge and qmllib; OMP_NUM_THREADS sets the threads of all."""
-    from onekcal.bench import speed, tables
-    from onekcal.show import study
-
-    def watch(row: dict[str, Any]) -> None:
-        if not as_json:
-            ratios = ", ".join(f"{ratio:.2f} × {peer}" for peer, ratio in row["ratio"].items())
-            print(f"{row['name']}: {ratios}", file=sys.stderr)
-
-    found = speed.run(results, size, rounds, watch)
-    _print_json(found) if as_json else study.rows_table(found["title"], tables.rows(found))
-
-
-@bench_app.command("formation")
-def bench_formation(
-    model: Annotated[str, typer.Option(help="A model that ships, a run folder, or a model file.")] = "g4mp2",
-    results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
-    as_json: Json = False,
-) -> None:
-    """Heats of formation of common molecules from their SMILES, beside experiment."""
-    from onekcal.bench import formation, tables
-    from onekcal.show import study
-
-    found = formation.run(results, model)
-    _print_json(found) if as_json else study.rows_table(found["title"], tables.rows(found))
-
-
-@bench_app.command("check")
-def bench_check(
-    write: Annotated[bool, typer.Option("--write", help="Bring the tables up to date instead.")] = False,
-    root: Annotated[Path, typer.Option(help="The project's folder.")] = Path("."),
-) -> None:
-    """Do the tables of README and docs equal results/*.json?"""
-    from onekcal.bench import tables
-
-    stale = tables.check(root, write)
-    for place in stale:
-        print(place)
-    if stale and not write:
-        raise OnekcalError("tables disagree with results/; `onekcal bench check --write` renews them")
-
-
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """What is installed, what is missing and how to get it, where data are kept."""
@@ -447,7 +335,7 @@ def doctor(as_json: Json = False) -> None:
     from onekcal.surroundings import surroundings
 
     rows = surroundings()
-    _print_json(rows) if as_json else study.rows_table("onekcal doctor", rows)
+    print_json(rows) if as_json else study.rows_table("onekcal doctor", rows)
     if any(row["state"] == "broken" for row in rows):
         raise typer.Exit(4)
 

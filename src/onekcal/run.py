@@ -75,7 +75,7 @@ def choose(stored: Stored, choice: DataChoice) -> Split:
     wanted = int(choice.valid * len(train)) if 0 < choice.valid < 1 else int(choice.valid)
     if len(valid) == 0:
         valid, train = train[:wanted], train[wanted:]
-    elif choice.valid == 0:
+    elif choice.valid == 0 and choice.split in stored.splits:
         train, valid = rng.permutation(np.concatenate([train, valid])), valid[:0]
     elif choice.valid >= 1:
         valid = valid[:wanted]

@@ -110,5 +110,6 @@ def test_what_is_perceived_can_be_asked_for_its_groups(smiles: str) -> None:
     mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
     assert AllChem.EmbedMolecule(mol, randomSeed=1) == 0
     found = perceived(np.array([a.GetAtomicNum() for a in mol.GetAtoms()]), mol.GetConformer().GetPositions())
-    assert found is not None and groups(found)
+    assert found is not None
+    assert groups(found)
     assert Chem.MolToSmiles(found) == Chem.CanonSmiles(smiles)

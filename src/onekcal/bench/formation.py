@@ -40,10 +40,10 @@ def run(results: Path, model: str = DEFAULT) -> Found:
     for row in experiment():
         question = Question(source=row["smiles"], smiles=row["smiles"], name=row["name"])
         given = answer(question, artefact, Settings(force=True))
-        found = given.ledger.formation_298 if given.ledger else float("nan")
+        formation = given.ledger.formation_298 if given.ledger else float("nan")
         each.append({
             "name": row["name"], "smiles": row["smiles"], "experiment": float(row["formation_298_kcal_per_mol"]),
-            "uncertainty": float(row["uncertainty_kcal_per_mol"]), "predicted": round(found, 3),
+            "uncertainty": float(row["uncertainty_kcal_per_mol"]), "predicted": round(formation, 3),
             "half": round(given.half, 3) if given.half < float("inf") else None, "problem": given.problem or None,
         })
     inside = [one for one in each if one["half"] is not None]
@@ -55,7 +55,7 @@ def run(results: Path, model: str = DEFAULT) -> Found:
     }
     rows = [{"name": f"{len(some)} molecules {what}", "ours": _errors(some), "test": len(some), **shared}
             for what, some in (("in the model's scope", inside), ("and those outside it, forced", each))]
-    found = {
+    found: Found = {
         "suite": "formation", "title": "ΔfH(298 K) from SMILES with the shipped model against experiment",
         "cite": "Ruscic, Bross, Active Thermochemical Tables 1.112 (2019); Curtiss et al., J. Chem. Phys. 106, 1063 (1997)",
         "unit": "kcal/mol", "rows": rows, "molecules": each,

@@ -44,8 +44,8 @@ SAMPLE = 4000
 POOL = 60_000
 """Environments the landmarks are chosen from."""
 RARE = 200
-"""Of the molecules with an element or of one size, and of their environments, so many are in SAMPLE and POOL however rare they
-are: the atoms of small molecules have environments nothing else has."""
+"""Of the molecules with an element or of one size, and of their environments, so many are in SAMPLE and POOL, however
+rare they are: the atoms of small molecules have environments nothing else has."""
 JITTER = 1e-11
 TRIAL = 4
 """σ is chosen with this many times fewer molecules and landmarks."""
