@@ -25,7 +25,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> speed.Found:
         patch.setattr(speed, "KERNELS", (20, 40))
         patch.setattr(speed, "ASKED", 12)
         heard: list[str] = []
-        found = speed.run(folder / "results", size=40, rounds=2, watch=lambda row: heard.append(row["name"]))
+        found = speed.run(folder / "results", size=40, rounds=2, watch=lambda row: heard.append(row["name"]),
+                          parts=("features", "predictions", "kernels"))
     assert heard == [row["name"] for row in found["rows"]]
     assert json.loads((folder / "results/speed.json").read_text()) == found
     return found
@@ -95,3 +96,14 @@ def test_a_page_shows_a_line_for_every_peer(found: speed.Found, tmp_path: Path) 
 def test_nonsense_sizes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="`size` must be at least 10 molecules"):
         speed.run(tmp_path, size=1)
+
+
+def test_one_part_is_measured_anew_and_the_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEKCAL_HOME", str(tmp_path))
+    monkeypatch.setattr(speed, "ASKED", 12)
+    there = [{"name": "old features", "part": "features"}, {"name": "old kernel", "part": "kernels"}]
+    (tmp_path / "speed.json").write_text(json.dumps({"rows": there}))
+    found = speed.run(tmp_path, size=40, rounds=1, parts=["features"])
+    assert [row["name"] for row in found["rows"]] == ["FCHL19 features", "old kernel"]
+    with pytest.raises(ConfigError, match="no part of the speed benchmark 'nets'"):
+        speed.run(tmp_path, size=40, rounds=1, parts=["nets"])

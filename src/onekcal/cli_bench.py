@@ -66,10 +66,11 @@ def bench_run(
 def bench_speed(
     size: Annotated[int, typer.Option(help="Molecules of the largest kernel.")] = 10_000,
     rounds: Annotated[int, typer.Option(help="Turns of every contestant.")] = 5,
+    part: Annotated[list[str] | None, typer.Option(help="Only features, predictions, hipnn, schnet, kernels.")] = None,
     results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
     as_json: Json = False,
 ) -> None:
-    """Features, kernel and predictions beside kernelforge and qmllib; OMP_NUM_THREADS sets the threads of all."""
+    """Features, kernels, predictions and training steps beside the peers'; OMP_NUM_THREADS sets the threads of all."""
     from onekcal.bench import speed, tables
     from onekcal.show import study
 
@@ -78,7 +79,7 @@ def bench_speed(
             ratios = ", ".join(f"{ratio:.2f} × {peer}" for peer, ratio in row["ratio"].items())
             print(f"{row['name']}: {ratios}", file=sys.stderr)
 
-    found = speed.run(results, size, rounds, watch)
+    found = speed.run(results, size, rounds, watch, part or speed.PARTS)
     print_json(found) if as_json else study.rows_table(found["title"], tables.rows(found))
 
 

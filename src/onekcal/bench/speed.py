@@ -8,10 +8,9 @@ environment variable OMP_NUM_THREADS sets the threads of all of them.
 from __future__ import annotations
 
 import json
-import os
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
@@ -21,8 +20,9 @@ import numpy as np
 import torch
 
 from onekcal import data
+from onekcal.bench.runner import write
 from onekcal.data.dataset import Dataset
-from onekcal.errors import ConfigError, DataError
+from onekcal.errors import ConfigError, DataError, unknown
 from onekcal.features.fchl import environments
 from onekcal.features.fchl_torch import Fchl19
 from onekcal.models.dressed_atoms import DressedAtoms
@@ -64,22 +64,41 @@ class Contest(NamedTuple):
     same: bool = True  # does everyone compute the same?
 
 
+PARTS = ("features", "predictions", "hipnn", "schnet", "kernels")
+"""What can be measured; the longest comes last."""
+
+
 def run(
-    results: Path, size: int = KERNELS[-1], rounds: int = 5, watch: Callable[[Found], None] = lambda row: None
+    results: Path, size: int = KERNELS[-1], rounds: int = 5, watch: Callable[[Found], None] = lambda row: None,
+    parts: Sequence[str] = PARTS,
 ) -> Found:
     """Measure and write `results`/speed.json; `size` is the largest kernel, `watch` hears of each row when it is done.
 
-    On QM9 from the store; on the shipped mini set, and no more than it has, where that is absent.
+    On QM9 from the store; on the shipped mini set, and no more than it has, where that is absent. Rows of other `parts`
+    than those asked for stay as they are.
     """
+    from onekcal.bench.speed_networks import hipnn_training, schnet_training
+
+    for part in parts:
+        if part not in PARTS:
+            unknown("part of the speed benchmark", part, PARTS, ConfigError)
     if size < 10 or rounds < 1:
         raise ConfigError(f"`size` must be at least 10 molecules and `rounds` at least 1, got {size} and {rounds}")
     found, known, asked = _begun(size)
-    for contests in (features, predictions, kernels):  # the longest comes last
-        for contest in contests(known, asked):
-            found["rows"].append(measure(contest, rounds))
-            _store(results / "speed.json", found)
-            watch(found["rows"][-1])
+    contests = dict(zip(PARTS, (features, predictions, hipnn_training, schnet_training, kernels)))
+    rows = {part: [row for row in _rows(results / "speed.json") if row.get("part") == part] for part in PARTS}
+    for part in (part for part in PARTS if part in parts):
+        rows[part] = []
+        for contest in contests[part](known, asked):
+            rows[part].append({**measure(contest, rounds), "part": part, "time": found["time"], "commit": found["commit"]})
+            found["rows"] = [row for part in PARTS for row in rows[part]]
+            write(results / "speed.json", found)
+            watch(rows[part][-1])
     return found
+
+
+def _rows(path: Path) -> list[Found]:
+    return json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
 
 
 def _begun(size: int) -> tuple[Found, Dataset, Dataset]:
@@ -234,8 +253,3 @@ def _rounded(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _store(path: Path, found: Found) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".json.part")
-    part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path)
