@@ -287,7 +287,7 @@ class FchlKernel:
 
     def _room(self, molecules: Molecules) -> int:
         """Atoms features are padded to: those of the largest molecule, trained on or asked for."""
-        return max(self.padded_to, *molecules.sizes.tolist())
+        return max([self.padded_to, *molecules.sizes.tolist()])
 
     def _with_gradients(self, molecules: Molecules) -> Iterator[tuple[slice, Environments, np.ndarray]]:
         """A few molecules at a time: which, their features, the gradients of these."""
