@@ -11,6 +11,7 @@ For the hold-out molecules of SMILES.h5 (scripts/smiles_geometries.py), QM9's ow
 from __future__ import annotations
 
 import argparse
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,8 @@ def main() -> None:
     from_smiles, from_qm9 = (artefact.model.energies(some.molecules, some.columns) for some in (made, relaxed))
     lower = made.columns["gfn2"].values - relaxed.columns["gfn2"].values  # kcal/mol, GFN2-xTB
     about: dict[str, Any] = {
-        "paper": {}, "train": artefact.card.get("train", 0), "test": len(made), "note": "", "peak_mib": 0,
+        "paper": {}, "train": artefact.card.get("train", 0), "test": len(made), "note": "",
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "seconds": round(time.perf_counter() - started, 1), **provenance(),
     }
     lines = {
