@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +14,18 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from conftest import wobbly
+from onekcal.data import store
 from onekcal.data.dataset import Column, Dataset
+from onekcal.data.source import Stored
 from onekcal.errors import ConfigError
+from onekcal.experiment import parse
+from onekcal.models.artefact import Artefact
 from onekcal.models.hipnn import HipNN, HipNNNetwork, Sensitivities, non_hierarchicality, sensitivities
 from onekcal.models.network import Batch
 from onekcal.molecules import Molecules
+from onekcal.predict import answer
+from onekcal.questions import Question
+from onekcal.run import run
 from onekcal.units import BOHR, angstrom_to_bohr, bohr_to_angstrom
 
 ORGANIC = (1, 6, 7, 8, 9)
@@ -356,3 +365,19 @@ def test_total_energies_far_from_zero_are_learned_as_well() -> None:
     assert isinstance(shifted.columns["pairs"], Column)
     model = HipNN(features=8, onsite=0, fit=QUICK | {"epochs": 30}).fit(shifted, shifted[:0])
     assert float((model.energies(shifted.molecules) - shifted.energies).abs().mean()) < float(shifted.energies.std())
+
+
+def test_a_run_and_predict_tell_r_and_the_orders(tmp_path: Path) -> None:
+    store.save(tmp_path / "wobbly.h5", Stored(wobbly(24)))
+    done = run(parse({"data": {"set": str(tmp_path / "wobbly.h5"), "target": "pairs", "train": 12, "valid": 4, "test": 2},
+                      "stages": [{"hipnn": {"features": 5, "fit": {"recipe": "fast", "epochs": 2}}}]}), tmp_path / "run")
+    with (done.folder / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        assert float(row["orders_0"]) + float(row["orders_1"]) + float(row["orders_2"]) == pytest.approx(
+            float(row["predicted"]), abs=1e-3)
+    artefact = Artefact.load(done.folder / "model.safetensors")
+    told = artefact.model.terms(done.test.molecules)
+    assert told["R"].tolist() == pytest.approx([float(row["R"]) for row in rows], abs=1e-4)
+    found = answer(Question(source="water", molecule=done.test.molecules[0]), artefact)
+    assert found.to_dict()["model"]["R"] == pytest.approx(told["R"][:1].tolist())

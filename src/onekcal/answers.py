@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +47,7 @@ class Answer:
     conformers: Spread | None = None
     ledger: Ledger | None = None
     novelty: float | None = None
+    terms: dict[str, list[float]] = field(default_factory=dict)  # what the model tells besides: HIP-NN's R and orders
     forces: np.ndarray | None = None  # (n, 3) kcal/mol/Å
     remarks: tuple[str, ...] = ()
     problem: str = ""
@@ -78,7 +79,7 @@ class Answer:
             "formation_298": self.ledger.formation_298 if self.ledger else None,
             "terms": [vars(term) for term in self.ledger.terms] if self.ledger else [],
             "conformers": None,
-            "novelty": self.novelty, "remarks": list(self.remarks), "problem": self.problem or None,
+            "novelty": self.novelty, "model": self.terms, "remarks": list(self.remarks), "problem": self.problem or None,
             "numbers": None, "positions": None,
             "forces": None if self.forces is None else self.forces.tolist(),
         }

@@ -124,6 +124,7 @@ def _answer(question: Question, bare: Answer, artefact: Artefact, settings: Sett
     found = _placed(question, bare, artefact, settings)
     assert found.molecule is not None
     energy, novelty = _asked(artefact, found.molecule)
+    terms = {name: values[0].reshape(-1).tolist() for name, values in artefact.model.terms(found.molecule).items()}
     if novelty is not None and novelty > artefact.novelty_limit:
         beyond = [*beyond, f"holds environments the model has never seen (novelty {novelty:.3g}, "
                            f"at most {artefact.novelty_limit:.3g} is known)"]
@@ -134,7 +135,7 @@ def _answer(question: Question, bare: Answer, artefact: Artefact, settings: Sett
     if not beyond and not math.isfinite(half):
         remarks.append(f"no interval: the model was not calibrated for geometries {KINDS[found.geometry]}")
     pull = forces(artefact.model, found.molecule).numpy() if settings.forces else None
-    found = replace(found, energy=energy, half=half, novelty=novelty, remarks=tuple(remarks), forces=pull)
+    found = replace(found, energy=energy, half=half, novelty=novelty, terms=terms, remarks=tuple(remarks), forces=pull)
     return _with_ledger(found, artefact, settings)
 
 

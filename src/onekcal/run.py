@@ -249,7 +249,7 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
     (part / "metrics.json").write_text(json.dumps(found, indent=1))
     (part / "provenance.json").write_text(json.dumps(
         {"experiment": experiment.digest, "data": stored.digest, "command": command, **provenance()}, indent=1))
-    write_predictions(part / "predictions.csv", test, predicted, half)
+    write_predictions(part / "predictions.csv", test, predicted, half, model.terms(test.molecules))
     return done
 
 
@@ -316,16 +316,21 @@ def _check_zero(data: Dataset, stages: list[Stage]) -> None:
                           "atoms are not known: put the stage `dressed_atoms`, which fits them, before the model")
 
 
-def write_predictions(path: Path, data: Dataset, predicted: torch.Tensor, half: float) -> None:
-    """name, formula, atoms, reference, predicted, error, lower, upper; kcal/mol."""
+def write_predictions(
+    path: Path, data: Dataset, predicted: torch.Tensor, half: float, terms: dict[str, torch.Tensor] | None = None
+) -> None:
+    """name, formula, atoms, reference, predicted, error, lower, upper (kcal/mol), and what the model tells besides."""
     molecules = data.molecules
+    more = {name: values.reshape(len(values), -1) for name, values in (terms or {}).items()}  # (M, k)
+    heads = [name if each.shape[1] == 1 else f"{name}_{k}" for name, each in more.items() for k in range(each.shape[1])]
     with path.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
-        out.writerow(["name", "formula", "atoms", "reference", "predicted", "error", "lower", "upper"])
+        out.writerow(["name", "formula", "atoms", "reference", "predicted", "error", "lower", "upper", *heads])
         rows = zip(molecules.names, molecules.formulas, molecules.sizes.tolist(), data.energies.tolist(),
                    predicted.tolist())
-        for name, formula, size, reference, energy in rows:
-            numbers = (reference, energy, energy - reference, energy - half, energy + half)
+        for m, (name, formula, size, reference, energy) in enumerate(rows):
+            numbers = [reference, energy, energy - reference, energy - half, energy + half]
+            numbers += [value for values in more.values() for value in values[m].tolist()]
             out.writerow([name, formula, size, *(f"{number:.4f}" for number in numbers)])
 
 

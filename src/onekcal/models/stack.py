@@ -41,6 +41,11 @@ class Stack:
                 return stage.novelty(molecules)
         return None
 
+    def terms(self, molecules: Molecules) -> dict[str, Tensor]:
+        """What stages tell of each molecule besides its energy, such as HIP-NN's R (M,) and orders (M, k)."""
+        return {name: values for stage in self.stages if hasattr(stage, "terms")
+                for name, values in stage.terms(molecules).items()}
+
     def state(self) -> State:
         return {f"{k}.{name}": t for k, stage in enumerate(self.stages) for name, t in stage.state().items()}
 

@@ -124,6 +124,8 @@ def _about(answer: Answer) -> Iterator[tuple[str, str]]:
         yield "conformers", _conformers(answer.conformers)
     if answer.novelty is not None:
         yield "novelty", f"{answer.novelty:.3g}"
+    for name, values in answer.terms.items():
+        yield name, "  ".join(f"{value:.4g}" for value in values)
     for remark in answer.remarks:
         yield "remark", remark
 
