@@ -191,66 +191,84 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
     distributed.wait()
     stored = store.load(experiment.data.set, strict=experiment.data.strict)
     data = stored.dataset.aimed(experiment.data.target)
-    stages = experiment.resolved_stages()
-    _check_zero(data, stages)
+    _check_zero(data, experiment.resolved_stages())
     split = choose(stored, experiment.data)
-    train, valid, test = data[split.train], data[split.valid], data[split.test]
+    test, others = data[split.test], _other_geometries(experiment)
 
+    fitted = _fit(experiment, data, split, others)
+    predicted, found = _measure(experiment, fitted, test, others)
+    found["valid"] = len(split.valid)
+    column = data.columns[experiment.data.target]
+    half = found.get("interval", math.nan)
+    artefact = Artefact(
+        fitted.stages, fitted.model, column.level, column.kind, column.at, fitted.data.molecules.elements,
+        int(fitted.data.molecules.sizes.max()), {kind: some.scores for kind, some in fitted.calibration.items()},
+        "" if experiment.geometry == "data" else experiment.geometry, fitted.limit,
+        card=_card(experiment, stored, fitted.data, found) | {"errors_by": errors_by(test, predicted, half)},
+    )
+    if distributed.first():
+        artefact.save(part / "model.safetensors")
+        found["artefact_bytes"] = (part / "model.safetensors").stat().st_size
+        (part / "card.md").write_text(markdown(artefact, folder.name), encoding="utf-8")
+        np.savez(part / "split.npz", train=split.train, valid=split.valid, test=split.test)
+        (part / "metrics.json").write_text(json.dumps(found, indent=1))
+        (part / "provenance.json").write_text(json.dumps(
+            {"experiment": experiment.digest, "data": stored.digest, "command": command, **provenance()}, indent=1))
+        write_predictions(part / "predictions.csv", test, predicted, half, fitted.model.terms(test.molecules))
+    return Run(folder, experiment, found, test, predicted)
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A model, what it learned from, and what was calibrated on molecules it had not seen."""
+
+    stages: list[Stage]
+    model: Stack
+    data: Dataset
+    calibration: dict[str, Conformal]  # by kind of geometry
+    limit: float  # of novelty
+    seconds: float
+
+
+def _fit(experiment: Experiment, data: Dataset, split: Split, others: dict[str, tuple[Dataset, Dataset]]) -> _Fitted:
+    train, valid, stages = data[split.train], data[split.valid], experiment.resolved_stages()
     torch.manual_seed(experiment.data.seed)
-    others = _other_geometries(experiment)
     started = time.perf_counter()
     model = Stack([build(name, settings) for name, settings in stages])
     if any(isinstance(stage, NetworkModel) for stage in model.stages):
-        check_elements(test.molecules, train.molecules.elements, "test")
+        check_elements(data[split.test].molecules, train.molecules.elements, "test")
     model.fit(train, valid)
-    judged = {experiment.geometry: valid} if len(valid) else {}
+    judged = ({experiment.geometry: valid} if len(valid) else {}) | {kind: some for kind, (some, _) in others.items()}
     calibration = {kind: Conformal.calibrated(some.energies - model.energies(some.molecules, some.columns))
-                   for kind, some in (judged | {kind: some for kind, (some, _) in others.items()}).items()}
+                   for kind, some in judged.items()}
     limit = _novelty_limit(model, valid) if len(valid) else math.inf
     if experiment.refit:
         stages = [(name, settings | getattr(stage, "chosen", {})) for (name, settings), stage in zip(stages, model.stages)]
         train = data[np.concatenate([split.train, split.valid])]
         model = Stack([build(name, settings) for name, settings in stages]).fit(train, data[[]])
-    fitted = time.perf_counter()
-    predicted = model.energies(test.molecules, test.columns)
-    tested = time.perf_counter()
+    return _Fitted(stages, model, train, calibration, limit, time.perf_counter() - started)
 
+
+def _measure(
+    experiment: Experiment, fitted: _Fitted, test: Dataset, others: dict[str, tuple[Dataset, Dataset]]
+) -> tuple[torch.Tensor, dict[str, Any]]:
+    """Predictions of the test part (kcal/mol), and the metrics of it and of other geometries."""
+    started, model = time.perf_counter(), fitted.model
+    predicted = model.energies(test.molecules, test.columns)
     found: dict[str, Any] = {
-        **metrics(test.energies, predicted), "unit": "kcal/mol", "train": len(train), "valid": len(valid),
-        "fit_seconds": fitted - started, "predict_seconds_per_molecule": (tested - fitted) / len(test),
+        **metrics(test.energies, predicted), "unit": "kcal/mol", "train": len(fitted.data), "valid": 0,
+        "fit_seconds": fitted.seconds, "predict_seconds_per_molecule": (time.perf_counter() - started) / len(test),
         "artefact_bytes": 0, **_force_errors(model, test),
     }
     for stage in model.stages:
         found |= getattr(stage, "summary", {})
-    half = float("nan")
-    if experiment.geometry in calibration:
-        conformal = calibration[experiment.geometry]
-        half = conformal.radius(experiment.coverage)
-        found |= _interval(conformal, test, predicted, experiment.coverage)
+    if experiment.geometry in fitted.calibration:
+        found |= _interval(fitted.calibration[experiment.geometry], test, predicted, experiment.coverage)
     for kind, (_, asked) in others.items():
         guess = model.energies(asked.molecules, asked.columns)
-        more = metrics(asked.energies, guess) | _interval(calibration[kind], asked, guess, experiment.coverage)
+        more = metrics(asked.energies, guess) | _interval(fitted.calibration[kind], asked, guess, experiment.coverage)
         found |= {f"{kind}: {key}": value for key, value in more.items()}
-    column = data.columns[experiment.data.target]
-    artefact = Artefact(
-        stages, model, column.level, column.kind, column.at, train.molecules.elements, int(train.molecules.sizes.max()),
-        {kind: conformal.scores for kind, conformal in calibration.items()},
-        "" if experiment.geometry == "data" else experiment.geometry, limit,
-        card=_card(experiment, stored, train, found) | {"errors_by": errors_by(test, predicted, half)},
-    )
-
-    done = Run(folder, experiment, found, test, predicted)
-    if not distributed.first():
-        return done
-    artefact.save(part / "model.safetensors")
-    found["artefact_bytes"] = (part / "model.safetensors").stat().st_size
-    (part / "card.md").write_text(markdown(artefact, folder.name), encoding="utf-8")
-    np.savez(part / "split.npz", train=split.train, valid=split.valid, test=split.test)
-    (part / "metrics.json").write_text(json.dumps(found, indent=1))
-    (part / "provenance.json").write_text(json.dumps(
-        {"experiment": experiment.digest, "data": stored.digest, "command": command, **provenance()}, indent=1))
-    write_predictions(part / "predictions.csv", test, predicted, half, model.terms(test.molecules))
-    return done
+    return predicted, found
 
 
 def _force_errors(model: Stack, test: Dataset) -> dict[str, float]:
