@@ -32,14 +32,18 @@ def main() -> None:
     1 something went wrong; 2 wrong input or configuration; 3 data missing or damaged; 4 a part is not installed.
     """
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where a pipe without a reader can still be told from a mistake
     except OnekcalError as problem:
         print(f"onekcal: {problem}", file=sys.stderr)
         sys.exit(problem.exit_code)
     except KeyboardInterrupt:
         print("onekcal: interrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
+    except BrokenPipeError:  # `onekcal … | head`: what is left to write has no reader
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
 
 

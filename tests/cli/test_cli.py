@@ -118,3 +118,10 @@ def test_an_imported_file_keeps_its_units_and_is_checked(trained: Path) -> None:
 def test_square_brackets_are_printed_as_they_are() -> None:
     """The tables' markup must not swallow [dft]."""
     assert "onekcal[web]" in onekcal("doctor").stdout or "fastapi       ok" in onekcal("doctor").stdout
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    told = subprocess.run(["bash", "-c", f"{sys.executable} -m onekcal predict --scope --json | head -c 20"],
+                          capture_output=True, text=True, check=True)
+    assert len(told.stdout) == 20
+    assert told.stderr == ""
