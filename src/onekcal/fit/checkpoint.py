@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from onekcal.errors import ConfigError, DataError
+from onekcal import tensor_file
+from onekcal.errors import ConfigError
 
 FORMAT = 1
 """Raised when an older onekcal could not read what is written."""
@@ -20,28 +20,13 @@ MOST = 12
 
 def save(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
     """Write to `path`; never half."""
-    from safetensors.torch import save_file
-
-    part = path.with_name(path.name + ".part")
     kept = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-    save_file(kept, part, metadata={"onekcal": json.dumps({"format": FORMAT, **header})})
-    os.replace(part, path)
+    tensor_file.write(path, kept, {"format": FORMAT, **header})
 
 
 def load(path: Path, config: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and header of a checkpoint that was made with the same `config`, or a refusal with the differences."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["onekcal"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as problem:
-        raise DataError(f"{path} is not a checkpoint of onekcal or is damaged ({problem}); start again with "
-                        "--overwrite") from None
-    if header["format"] > FORMAT:
-        raise DataError(f"{path} was written by a newer onekcal (format {header['format']}, this one reads up to {FORMAT}); "
-                        "upgrade onekcal")
+    tensors, header = tensor_file.read(path, FORMAT, "a checkpoint of onekcal", "start again with --overwrite")
     refuse_differences(path, header["config"], json.loads(json.dumps(config)))
     return tensors, header
 

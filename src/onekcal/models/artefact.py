@@ -6,9 +6,7 @@ the calibration; the tensors are the stages' `state()` and the calibration score
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 
 import torch
 
+from onekcal import tensor_file
 from onekcal.errors import DataError
 from onekcal.models import build
 from onekcal.models.stack import Stack
@@ -49,8 +48,6 @@ class Artefact:
 
     def save(self, path: Path) -> None:
         """Write to `path`; never half."""
-        from safetensors.torch import save_file
-
         tensors = {STAGES + name: t.contiguous() for name, t in self.model.state().items()}
         tensors |= {CALIBRATION + name: t.contiguous() for name, t in self.calibration.items()}
         header = {
@@ -59,27 +56,14 @@ class Artefact:
             "novelty_limit": self.novelty_limit if math.isfinite(self.novelty_limit) else None, "card": self.card,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        save_file(tensors, part, metadata={"onekcal": json.dumps(header)})
-        os.replace(part, path)
+        tensor_file.write(path, tensors, header)
 
     @classmethod
     def load(cls, path: Path) -> Artefact:
         """Read `path`, or say why it cannot be read."""
-        from safetensors import SafetensorError, safe_open
-
         if not path.is_file():
             raise DataError(f"no model at {path}")
-        try:
-            with safe_open(path, framework="pt") as file:
-                header = json.loads((file.metadata() or {})["onekcal"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as problem:
-            raise DataError(f"{path} is not an onekcal model or is damaged ({problem}); train it again or get a fresh "
-                            "copy") from None
-        if header["format"] > FORMAT:
-            raise DataError(f"{path} was written by a newer onekcal (format {header['format']}, this one reads up to "
-                            f"{FORMAT}); upgrade onekcal")
+        tensors, header = tensor_file.read(path, FORMAT, "an onekcal model", "train it again or get a fresh copy")
         stages = [(name, settings) for name, settings in header["stages"]]
         model = Stack([build(name, settings) for name, settings in stages])
         model.load_state({n[len(STAGES):]: t for n, t in tensors.items() if n.startswith(STAGES)})

@@ -1,0 +1,37 @@
+"""Tensors with a JSON header in one safetensors file: how models and checkpoints are kept. Nothing is pickled."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from onekcal.errors import DataError
+
+
+def write(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+    """Whole or not at all; `header` holds its `format`."""
+    from safetensors.torch import save_file
+
+    part = path.with_name(path.name + ".part")
+    save_file(tensors, part, metadata={"onekcal": json.dumps(header)})
+    os.replace(part, path)
+
+
+def read(path: Path, newest: int, what: str, remedy: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and header; an error says that it is not `what`, and the `remedy`. Formats to `newest` can be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})["onekcal"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as problem:
+        raise DataError(f"{path} is not {what} or is damaged ({problem}); {remedy}") from None
+    if header["format"] > newest:
+        raise DataError(f"{path} was written by a newer onekcal (format {header['format']}, this one reads up to {newest}); "
+                        "upgrade onekcal")
+    return tensors, header
