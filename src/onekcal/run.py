@@ -328,8 +328,8 @@ def _check_zero(data: Dataset, stages: list[Stage]) -> None:
     column = data.columns[data.target]
     if column.quantity != "energy":
         raise ConfigError(f"data.target {data.target!r} is {column.meaning}, not an energy")
-    fitted = next((name for name, _ in stages if name != "baseline"), None)
-    if column.kind == "total" and fitted != "dressed_atoms":
+    first = next((stage for stage in stages if stage[0] != "baseline"), None)
+    if column.kind == "total" and not (first and getattr(build(*first), "fits_atoms", False)):
         raise ConfigError(f"{data.target!r} holds total energies at {column.level or 'an unknown level'}, whose free "
                           "atoms are not known: put the stage `dressed_atoms`, which fits them, before the model")
 

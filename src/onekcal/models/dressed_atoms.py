@@ -20,6 +20,9 @@ from onekcal.molecules import SYMBOLS, Molecules
 class DressedAtoms:
     """Per-element energies ε_Z, kcal/mol."""
 
+    fits_atoms = True
+    """It may be given total energies whose free atoms are not known."""
+
     def __init__(self) -> None:
         self.elements = torch.zeros(0, dtype=torch.int64)  # (elements,) nuclear charges
         self.atom_energies = torch.zeros(0, dtype=torch.float64)  # (elements,) kcal/mol

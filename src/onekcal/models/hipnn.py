@@ -82,6 +82,7 @@ class HipNN(NetworkModel):
         if hierarchy_weight < 0:
             raise ConfigError(f"hipnn: `hierarchy_weight` must not be negative, got {hierarchy_weight}")
         super().__init__(fit, seed, dtype)
+        self.fits_atoms = hierarchy  # by E⁰
         self.settings: dict[str, Any] = {
             "features": features, "onsite": onsite, "interactions": interactions, "sensitivities": sensitivities,
             "r_low": r_low, "r_high": r_high, "r_cut": r_cut, "hierarchy": hierarchy, "hierarchy_weight": hierarchy_weight,

@@ -31,6 +31,8 @@ class Milestone(NetworkModel):
     """Energies in kcal/mol, forces in kcal/mol/Å. Recipes are the report's losses: `paper` (energies), `force`,
     `energy+force`; with `standardize: true` beside them, energies are centred and normalised (its section 3.1.1)."""
 
+    fits_atoms = True
+    """It takes energies as they come."""
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
         "paper": {**_TOY, "loss": "mae"},
         "force": {**_TOY, "loss": "mae", "energy_weight": 0.0, "force_weight": 1.0},
