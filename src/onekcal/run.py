@@ -197,6 +197,8 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
 
     fitted = _fit(experiment, data, split, others)
     predicted, found = _measure(experiment, fitted, test, others)
+    terms = fitted.model.terms(test.molecules)
+    found |= _order_errors(test.energies - predicted, terms)
     found["valid"] = len(split.valid)
     column = data.columns[experiment.data.target]
     half = found.get("interval", math.nan)
@@ -214,7 +216,7 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
         (part / "metrics.json").write_text(json.dumps(found, indent=1))
         (part / "provenance.json").write_text(json.dumps(
             {"experiment": experiment.digest, "data": stored.digest, "command": command, **provenance()}, indent=1))
-        write_predictions(part / "predictions.csv", test, predicted, half, fitted.model.terms(test.molecules))
+        write_predictions(part / "predictions.csv", test, predicted, half, terms)
     return Run(folder, experiment, found, test, predicted)
 
 
@@ -278,6 +280,14 @@ def _force_errors(model: Stack, test: Dataset) -> dict[str, float]:
     wrong = model.forces(test.molecules, test.columns) - test.forces
     wrong = wrong[torch.isfinite(test.forces)]  # some frames may have none
     return {"force_mae": float(wrong.abs().mean()), "force_rmse": float(wrong.square().mean().sqrt())}
+
+
+def _order_errors(missing: torch.Tensor, terms: dict[str, torch.Tensor]) -> dict[str, float]:
+    """MAE (kcal/mol) of energies up to each order, of orders (M, n); `missing` (M,) is reference − predicted."""
+    if "orders" not in terms:
+        return {}
+    beyond = terms["orders"].flip(1).cumsum(1).flip(1) - terms["orders"]  # (M, n) what follows order k
+    return {f"mae_order_{k}": float((missing + later).abs().mean()) for k, later in enumerate(beyond.T)}
 
 
 def _interval(conformal: Conformal, test: Dataset, predicted: torch.Tensor, nominal: float) -> dict[str, float]:

@@ -73,6 +73,8 @@ def metrics_table(title: str, found: dict[str, Any]) -> None:
              "coverage": "its measured coverage", "fit_seconds": "seconds to fit"}
     rows = [{"": label, title: found[key]} for key, label in names.items() if key in found]
     rows += [{"": key, title: value} for key, value in found.items() if key.startswith("coverage of")]
+    rows += [{"": f"MAE up to order {key.removeprefix('mae_order_')}", title: value}
+             for key, value in found.items() if key.startswith("mae_order_")]
     rows_table("", rows)
 
 
@@ -83,11 +85,15 @@ def table(run: Run) -> None:
 
 
 def picture(run: Run) -> Path:
-    """The run's parity plot."""
+    """The run's parity plot; of HIP-NN also hierarchy.png."""
     from onekcal.show.parity import parity_png
 
     path = run.folder / "parity.png"
     parity_png(path, run.test.energies.numpy(), run.predicted.numpy(), run.folder.name)
+    if "mae_order_0" in run.metrics:
+        from onekcal.show import hierarchy
+
+        hierarchy.hierarchy_png(run.folder / "hierarchy.png", hierarchy.read(run.folder), run.folder.name)
     return path
 
 

@@ -1,0 +1,79 @@
+"""HIP-NN's hierarchy in a run: errors against the non-hierarchicality R (the paper's figure 3), and order by order.
+
+    P(|Ê − E| < Q(p, R) | R) = p                                                                          eq. (19)
+
+Lubbers, Smith, Barros, J. Chem. Phys. 148, 241715 (2018). Bins of R hold equally many molecules here, at least `FEWEST`,
+so that every point of a curve is known equally well; the paper's are equally wide.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from onekcal.errors import InputError
+
+QUANTILES = (0.5, 0.75, 0.9, 0.99)
+FEWEST, MOST = 25, 20
+"""Molecules in a bin, bins."""
+FAINT, CURVES = "#dfe6ea", ("#0b6e99", "#5b8c3a", "#b08a1e", "#c4622d")
+
+
+class Hierarchy(NamedTuple):
+    """A test part of M molecules."""
+
+    error: np.ndarray  # (M,) predicted − reference, kcal/mol
+    R: np.ndarray  # (M,)
+    orders: list[float]  # MAE of the energy up to each order, kcal/mol
+
+    def quantiles(self) -> tuple[np.ndarray, np.ndarray]:
+        """Median R of each bin (bins,), and the error quantiles there (bins, len(QUANTILES)), kcal/mol."""
+        count = int(np.clip(len(self.R) // FEWEST, 1, MOST))
+        bins = np.array_split(np.argsort(self.R), count)
+        return (np.array([np.median(self.R[rows]) for rows in bins]),
+                np.array([np.quantile(np.abs(self.error[rows]), QUANTILES) for rows in bins]))
+
+
+def read(folder: Path) -> Hierarchy:
+    """From the folder of a run of HIP-NN."""
+    found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    orders = [value for key, value in found.items() if key.startswith("mae_order_")]
+    if not orders:
+        raise InputError(f"{folder} tells no R; it is told where HIP-NN with its hierarchy was trained")
+    with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    error, R = (np.array([float(line[name]) for line in lines]) for name in ("error", "R"))
+    return Hierarchy(error, R, orders)
+
+
+def hierarchy_png(path: Path, found: Hierarchy, title: str = "") -> None:
+    """Error quantiles against R over the distribution of log R; beside it the error up to each order."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.2, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2, width_ratios=[1.5, 1])
+    behind = left.twinx()
+    behind.hist(np.log10(found.R), bins=40, color=FAINT)
+    behind.set_yticks([])
+    left.set_zorder(behind.get_zorder() + 1)
+    left.patch.set_visible(False)
+    R, quantiles = found.quantiles()
+    for p, line, color in zip(QUANTILES, quantiles.T, CURVES):
+        left.plot(np.log10(R), line, "o-", ms=3.5, lw=1.5, color=color, label=f"p = {p:g}")
+    left.set(xlabel="log₁₀ R", ylabel="|error|  (kcal/mol)", yscale="log", title=title or "Error quantiles against R")
+    left.legend(frameon=False, ncols=2)
+    places = np.arange(len(found.orders))
+    right.bar(places, found.orders, width=0.55, color=CURVES[0])
+    for place, value in zip(places, found.orders):
+        right.annotate(f"{value:.3g}", (place, value), ha="center", va="bottom")
+    right.set(xlabel="orders summed", ylabel="MAE  (kcal/mol)", yscale="log", title="Energy truncated at order k",
+              xticks=places, xticklabels=[" + ".join(f"E{'⁰¹²³⁴⁵⁶⁷⁸⁹'[n]}" for n in range(k + 1)) for k in places])
+    for axes in (left, right, behind):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=140)
