@@ -17,7 +17,7 @@ from onekcal.errors import DataError, OnekcalError
 from onekcal.experiment import parse
 from onekcal.models.artefact import Artefact
 from onekcal.models.baseline import Baseline
-from onekcal.models.model import _central_differences, forces
+from onekcal.models.model import central_differences, forces
 from onekcal.models.shipped import load_model
 from onekcal.models.stack import Stack
 from onekcal.run import Run, run
@@ -79,7 +79,7 @@ def test_forces_are_the_slope_of_both_models_together(tmp_path: Path) -> None:
     artefact(tmp_path / "second.safetensors", shifted, *stacked)
     second, molecule = load_model(tmp_path / "second.safetensors").model, wobbly(4, seed=9).molecules[3]
     pull = forces(second, molecule)
-    assert torch.allclose(pull, _central_differences(second, molecule), atol=0.02)  # kcal/mol/Å: h²/6 · d³E/dx³ at 0.005 Å
+    assert torch.allclose(pull, central_differences(second, molecule), atol=0.02)  # kcal/mol/Å: h²/6 · d³E/dx³ at 0.005 Å
     assert not torch.allclose(pull, forces(first, molecule), atol=0.1)  # the second model has its part
 
 

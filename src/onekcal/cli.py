@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from onekcal.cli_bench import bench_app
+from onekcal.cli_field import field
+from onekcal.cli_show import show
 from onekcal.errors import InputError, OnekcalError
 from onekcal.show.machines import print_json
 
@@ -167,6 +169,7 @@ def label(
     method: Annotated[str, typer.Option(help="gfn2, gfn1, or FUNCTIONAL/BASIS such as b3lyp/6-31g.")] = "gfn2",
     relax: Annotated[bool, typer.Option("--relax", help="Relax each geometry first.")] = False,
     forces: Annotated[bool, typer.Option("--forces", help="Forces too.")] = False,
+    charges: Annotated[bool, typer.Option("--charges", help="Partial charges of the atoms too (Mulliken).")] = False,
     frequencies: Annotated[bool, typer.Option("--frequencies", help="Zero-point energy and H(298 K) − H(0) too.")] = False,
     keep: Annotated[list[str] | None, typer.Option(help="With --relax: a column that stays valid.")] = None,
     sample: Annotated[int | None, typer.Option(help="Only so many molecules, drawn at random.")] = None,
@@ -186,7 +189,7 @@ def label(
     if problems and dataset is None:
         raise typer.Exit(2)
     done = compute(dataset or source, out, method, relax, forces, frequencies, scheduler, workers, quiet=as_json,
-                   keep=keep or [], sample=sample, seed=seed, small=small)
+                   keep=keep or [], sample=sample, seed=seed, small=small, charges=charges)
     if as_json:
         print_json({"out": str(out), "done": done.done, "computed": done.computed, "seconds": done.seconds,
                      "failed": [vars(one) for one in done.failed]})
@@ -200,7 +203,7 @@ def label(
 def rerun(
     folder: Annotated[Path, typer.Argument(help="A finished run.")],
     check: Annotated[bool, typer.Option("--check", help="Keep the old run; fail where a prediction differs.")] = False,
-    tolerance: Annotated[float, typer.Option(help="Largest difference --check accepts, kcal/mol.")] = 1e-6,
+    tolerance: Annotated[float, typer.Option(help="Largest difference --check accepts, in the target's unit.")] = 1e-6,
 ) -> None:
     """Run an experiment again from its folder, and compare."""
     import shutil
@@ -219,9 +222,10 @@ def rerun(
         study.picture(again)
         shutil.rmtree(folder)
         fresh.rename(folder)
-    print(f"{apart['molecules']} predictions, largest difference {apart['largest_difference']:.2e} kcal/mol")
+    unit = again.metrics["unit"]
+    print(f"{apart['molecules']} predictions, largest difference {apart['largest_difference']:.2e} {unit}")
     if check and not apart["largest_difference"] <= tolerance:
-        raise OnekcalError(f"{folder} is not reproduced: predictions differ by more than {tolerance} kcal/mol")
+        raise OnekcalError(f"{folder} is not reproduced: predictions differ by more than {tolerance} {unit}")
 
 
 # --- data ----------------------------------------------------------------------------------------------------------
@@ -311,25 +315,8 @@ def data_show(
     print(f"wrote {out}")
 
 
-@app.command()
-def show(
-    source: Annotated[str, typer.Argument(help="A data set's name or a file.")],
-    molecule: Annotated[int | None, typer.Option(help="Only this row, from 0.")] = None,
-    frames: Annotated[int, typer.Option(help="At most so many molecules, evenly spaced; they play as an animation.")] = 100,
-    energy: Annotated[str | None, typer.Option(help="Show this energy column, with its forces.")] = None,
-    out: Annotated[Path | None, typer.Option(help="HTML file to write.")] = None,
-) -> None:
-    """Molecules in 3-D with the forces on their atoms, trajectories as an animation: one offline HTML file."""
-    from onekcal import data as store
-    from onekcal.show import plots, trajectory
-
-    dataset = trajectory.with_energy(store.load(source).dataset, energy)
-    if molecule is not None and not 0 <= molecule < len(dataset):
-        raise InputError(f"--molecule must be from 0 to {len(dataset) - 1} in {source}, got {molecule}")
-    rows = trajectory.frames_of(dataset, frames) if molecule is None else [molecule]
-    out = out or Path(f"{Path(source).stem}-3d.html")
-    plots.save(trajectory.scene(dataset, rows, Path(source).stem), out)
-    print(f"wrote {out} ({len(rows)} of {len(dataset)} molecules)")
+app.command()(show)
+app.command()(field)
 
 
 @app.command()

@@ -12,12 +12,13 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 
 from onekcal.answers import Answer, Spread
 from onekcal.data.dataset import Dataset
+from onekcal.energies import Kind
 from onekcal.errors import InputError, OnekcalError
 from onekcal.models.artefact import Artefact
 from onekcal.models.model import forces
@@ -52,10 +53,13 @@ class Settings:
 
 
 def evaluate(path: str | Path, data: Dataset) -> dict[str, Any]:
-    """Errors (kcal/mol) on data with a target, and the coverage of the intervals the model has."""
-    artefact = load_model(path)
+    """Errors on data with a target, in its unit, and the coverage of the intervals the model has."""
+    artefact, column = load_model(path), data.aim
+    if column.unit != artefact.unit:
+        raise InputError(f"the model gives {artefact.kind} in {artefact.unit}, but {data.target!r} is {column.meaning}")
     predicted = artefact.model.energies(data.molecules, data.columns)
-    found: dict[str, Any] = dict(metrics(data.energies, predicted))
+    found: dict[str, Any] = {**metrics(data.energies, predicted, column.unit), "unit": column.unit,
+                             "of": "atoms" if column.atomic else "molecules"}
     for kind, scores in artefact.calibration.items():
         name = "coverage of 0.9" + ("" if kind == "data" else f" by the interval of {kind!r} geometries")
         found[name] = coverage(data.energies, *Conformal(scores).interval(predicted))
@@ -73,7 +77,7 @@ def scope(artefact: Artefact, nominal: float = 0.9) -> dict[str, Any]:
     halves = {kind: half_width(artefact, kind, nominal) for kind in artefact.calibration}
     limit = artefact.novelty_limit
     return {
-        "level": artefact.level, "kind": artefact.kind, "at": artefact.at,
+        "level": artefact.level, "kind": artefact.kind, "at": artefact.at, "unit": artefact.unit,
         "elements": [SYMBOLS[z] for z in artefact.elements], "largest": artefact.largest,
         "heavy": artefact.card.get("heavy_atoms"), "charge": 0, "spin": 0,
         "geometry": artefact.geometry or "data",
@@ -88,6 +92,9 @@ def scope(artefact: Artefact, nominal: float = 0.9) -> dict[str, Any]:
 
 def predict(inputs: Iterable[str], artefact: Artefact, settings: Settings = Settings()) -> Iterator[Answer]:
     """Answers for SMILES, files and "-", one at a time and in order; one that fails does not stop the others."""
+    if artefact.kind not in get_args(Kind):
+        raise InputError(f"this model gives {artefact.kind} in {artefact.unit}, and `predict` is about energies; "
+                         "`onekcal evaluate` compares it with data")
     if settings.conformers < 1:
         raise InputError(f"`conformers` must be at least 1, got {settings.conformers}")
     if settings.thermal not in ("auto", "gfn2", "regression"):

@@ -4,10 +4,10 @@
         split.npz          row numbers of train, valid and test
         model.safetensors  the fitted stack, its calibration and its card
         card.md            what the model is, for whom, and its errors by size and functional group
-        predictions.csv    every test molecule: reference, predicted, interval (kcal/mol)
+        predictions.csv    every test molecule: reference, predicted, interval (kcal/mol, or the target's unit)
         metrics.json       errors, coverage, counts, seconds
         provenance.json    data digest, versions, hardware, commit, command
-        epochs.csv         of a network: losses and validation errors (kcal/mol) after every epoch
+        epochs.csv         of a network: losses and validation errors after every epoch, in the same unit
 
 Until it is finished the folder is called RUN.part; networks leave the checkpoints there that `resume` goes on from.
 """
@@ -44,10 +44,11 @@ from onekcal.models import build
 from onekcal.models.artefact import Artefact, Stage
 from onekcal.models.network import NetworkModel
 from onekcal.models.stack import Stack
+from onekcal.molecules import SYMBOLS
 from onekcal.provenance import provenance
 from onekcal.trust.card import about_data, errors_by, markdown
 from onekcal.trust.conformal import Conformal, coverage
-from onekcal.trust.metrics import metrics
+from onekcal.trust.metrics import KCAL, metrics
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class Run:
     experiment: Experiment
     metrics: dict[str, Any]
     test: Dataset
-    predicted: torch.Tensor  # (test,) kcal/mol
+    predicted: torch.Tensor  # (test,) kcal/mol, or the target's unit; (atoms of the test part,) of atoms
 
 
 def run(
@@ -191,7 +192,7 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
     distributed.wait()
     stored = store.load(experiment.data.set, strict=experiment.data.strict)
     data = stored.dataset.aimed(experiment.data.target)
-    _check_zero(data, experiment.resolved_stages())
+    _check_target(data, experiment.resolved_stages())
     split = choose(stored, experiment.data)
     test, others = data[split.test], _other_geometries(experiment)
 
@@ -200,13 +201,13 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
     terms = fitted.model.terms(test.molecules)
     found |= _order_errors(test.energies - predicted, terms)
     found["valid"] = len(split.valid)
-    column = data.columns[experiment.data.target]
+    column = data.aim
     half = found.get("interval", math.nan)
     artefact = Artefact(
-        fitted.stages, fitted.model, column.level, column.kind, column.at, fitted.data.molecules.elements,
+        fitted.stages, fitted.model, column.level, column.sort, column.at, fitted.data.molecules.elements,
         int(fitted.data.molecules.sizes.max()), {kind: some.scores for kind, some in fitted.calibration.items()},
         "" if experiment.geometry == "data" else experiment.geometry, fitted.limit,
-        card=_card(experiment, stored, fitted.data, found) | {"errors_by": errors_by(test, predicted, half)},
+        _card(experiment, stored, fitted.data, found) | {"errors_by": errors_by(test, predicted, half)}, column.unit,
     )
     if distributed.first():
         artefact.save(part / "model.safetensors")
@@ -254,11 +255,12 @@ def _fit(experiment: Experiment, data: Dataset, split: Split, others: dict[str, 
 def _measure(
     experiment: Experiment, fitted: _Fitted, test: Dataset, others: dict[str, tuple[Dataset, Dataset]]
 ) -> tuple[torch.Tensor, dict[str, Any]]:
-    """Predictions of the test part (kcal/mol), and the metrics of it and of other geometries."""
-    started, model = time.perf_counter(), fitted.model
+    """Predictions of the test part, and the metrics of it and of other geometries; kcal/mol, or the target's unit."""
+    started, model, unit = time.perf_counter(), fitted.model, test.aim.unit
     predicted = model.energies(test.molecules, test.columns)
     found: dict[str, Any] = {
-        **metrics(test.energies, predicted), "unit": "kcal/mol", "train": len(fitted.data), "valid": 0,
+        **metrics(test.energies, predicted, unit), "unit": unit, "of": "atoms" if test.aim.atomic else "molecules",
+        "train": len(fitted.data), "valid": 0,
         "fit_seconds": fitted.seconds, "predict_seconds_per_molecule": (time.perf_counter() - started) / len(test),
         "artefact_bytes": 0, **_force_errors(model, test),
     }
@@ -268,7 +270,7 @@ def _measure(
         found |= _interval(fitted.calibration[experiment.geometry], test, predicted, experiment.coverage)
     for kind, (_, asked) in others.items():
         guess = model.energies(asked.molecules, asked.columns)
-        more = metrics(asked.energies, guess) | _interval(fitted.calibration[kind], asked, guess, experiment.coverage)
+        more = metrics(asked.energies, guess, unit) | _interval(fitted.calibration[kind], asked, guess, experiment.coverage)
         found |= {f"{kind}: {key}": value for key, value in more.items()}
     return predicted, found
 
@@ -324,20 +326,32 @@ def _card(experiment: Experiment, stored: Stored, train: Dataset, found: dict[st
     heavy = train.molecules.sum_atoms((train.molecules.numbers > 1).to(torch.int64))
     kept = ("count", "mae", "rmse", "median", "max", "above_1", "bias", "coverage")
     return {
-        "data": stored.card.name, "digest": stored.digest, "experiment": experiment.model_dump(mode="json"),
-        "train": found["train"], "valid": found["valid"], "refit": experiment.refit, "heavy_atoms": int(heavy.max()),
+        "unit": found["unit"], "data": stored.card.name, "digest": stored.digest,
+        "experiment": experiment.model_dump(mode="json"), "train": found["train"], "valid": found["valid"],
+        "refit": experiment.refit, "heavy_atoms": int(heavy.max()),
         "data_card": about_data(stored.card), "made": provenance(),
         "errors": {kind: {key: found[prefix + key] for key in kept if prefix + key in found}
                    for kind, prefix in ((experiment.geometry, ""), *((k, f"{k}: ") for k in experiment.also))},
     }
 
 
-def _check_zero(data: Dataset, stages: list[Stage]) -> None:
-    """Totals have no common zero with predictions: only an explicit fit of atom energies may supply one."""
-    assert data.target is not None
-    column = data.columns[data.target]
+def _check_target(data: Dataset, stages: list[Stage]) -> None:
+    """Totals have no common zero with predictions: only an explicit fit of atom energies may supply one.
+
+    Other properties have no baseline; those of atoms need a model that answers for atoms.
+    """
+    column = data.aim
+    target = f"data.target {data.target!r} is {column.meaning}"
+    if column.quantity == "forces":
+        raise ConfigError(f"{target}; name the energy they belong to, and give networks fit: {{force_weight: 1.0}}")
+    if any(getattr(build(*stage), "of_atoms", False) is not column.atomic for stage in stages):
+        each = "an atom" if column.atomic else "a molecule"
+        raise ConfigError(f"{target}: one value {each}, but not every stage answers so; atomcloudnet does either, with "
+                          "readout: atoms or molecules")
     if column.quantity != "energy":
-        raise ConfigError(f"data.target {data.target!r} is {column.meaning}, not an energy")
+        if any(name == "baseline" for name, _ in stages):
+            raise ConfigError(f"{target}: a baseline is an energy and cannot be taken off it")
+        return
     first = next((stage for stage in stages if stage[0] != "baseline"), None)
     if column.kind == "total" and not (first and getattr(build(*first), "fits_atoms", False)):
         raise ConfigError(f"{data.target!r} holds total energies at {column.level or 'an unknown level'}, whose free "
@@ -347,19 +361,25 @@ def _check_zero(data: Dataset, stages: list[Stage]) -> None:
 def write_predictions(
     path: Path, data: Dataset, predicted: torch.Tensor, half: float, terms: dict[str, torch.Tensor] | None = None
 ) -> None:
-    """name, formula, atoms, reference, predicted, error, lower, upper (kcal/mol), and what the model tells besides."""
-    molecules = data.molecules
+    """name, formula, atoms, reference, predicted, error, lower, upper (kcal/mol), and what the model tells besides.
+
+    Of atoms, which one follows `atoms`: its number in the molecule, from 1, and its element.
+    """
+    molecules, atomic = data.molecules, data.aim.atomic
     more = {name: values.reshape(len(values), -1) for name, values in (terms or {}).items()}  # (M, k)
     heads = [name if each.shape[1] == 1 else f"{name}_{k}" for name, each in more.items() for k in range(each.shape[1])]
+    who: Any = zip(molecules.names, molecules.formulas, molecules.sizes.tolist())
+    if atomic:
+        who = ((*each, k + 1, SYMBOLS[z]) for each, one in zip(who, molecules) for k, z in enumerate(one.numbers.tolist()))
+    digits = ".4f" if data.aim.unit == KCAL else ".6g"
     with path.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
-        out.writerow(["name", "formula", "atoms", "reference", "predicted", "error", "lower", "upper", *heads])
-        rows = zip(molecules.names, molecules.formulas, molecules.sizes.tolist(), data.energies.tolist(),
-                   predicted.tolist())
-        for m, (name, formula, size, reference, energy) in enumerate(rows):
-            numbers = [reference, energy, energy - reference, energy - half, energy + half]
+        out.writerow(["name", "formula", "atoms", *(["atom", "element"] if atomic else []), "reference", "predicted",
+                      "error", "lower", "upper", *heads])
+        for m, (each, reference, found) in enumerate(zip(who, data.energies.tolist(), predicted.tolist())):
+            numbers = [reference, found, found - reference, found - half, found + half]
             numbers += [value for values in more.values() for value in values[m].tolist()]
-            out.writerow([name, formula, size, *(f"{number:.4f}" for number in numbers)])
+            out.writerow([*each, *(format(number, digits) for number in numbers)])
 
 
 def load(folder: Path) -> tuple[Experiment, dict[str, Any]]:
@@ -372,7 +392,7 @@ def load(folder: Path) -> tuple[Experiment, dict[str, Any]]:
 
 
 def compare(old: Path, new: Path) -> dict[str, float]:
-    """Largest difference (kcal/mol) between the predictions of two runs; infinite where the molecules differ."""
+    """Largest difference (in their unit) between the predictions of two runs; infinite where the molecules differ."""
     first, second = (_predictions(folder) for folder in (old, new))
     if [r["name"] for r in first] != [r["name"] for r in second]:
         return {"molecules": max(len(first), len(second)), "largest_difference": float("inf")}

@@ -77,6 +77,22 @@ CASES = [
          longer={"fit": BY_HEART}),
     Case("milestone", {"dtype": "float64", "fit": {**MOMENT, "standardize": True}}, frozenset({"translation", "rotation"}),
          longer={"fit": {**BY_HEART, "rate": 2e-2}}),
+    Case("coulomb_mlp", {"features": "eigenvalues", "hidden": [40, 20], "dtype": "float64", "fit": MOMENT},
+         longer={"fit": {**BY_HEART, "rate": 2e-2}}),
+    Case("coulomb_mlp", {"features": "sorted", "hidden": [40, 20], "dtype": "float64", "fit": MOMENT}, frozenset({"smooth"}),
+         longer={"fit": BY_HEART}),
+    Case("coulomb_mlp", {"features": "random", "hidden": [40, 20], "dtype": "float64", "fit": MOMENT}, frozenset({"smooth"}),
+         overfit=5.0, longer={"fit": BY_HEART}),
+    Case("custom_gnn", {"version": 1, "hidden": 16, "graph": "nearest", "k": 3, "dtype": "float64", "fit": MOMENT},
+         frozenset({"rotation", "smooth"}), longer={"fit": BY_HEART}),
+    Case("custom_gnn", {"version": 2, "hidden": 16, "graph": "strongest", "k": 3, "forces": True, "dtype": "float64",
+                        "fit": MOMENT}, frozenset({"rotation", "smooth"}), longer={"fit": BY_HEART}),
+    Case("custom_gnn", {"version": 3, "hidden": 16, "graph": "complete", "geometry": "distance", "dtype": "float64",
+                        "fit": MOMENT}, longer={"fit": BY_HEART}),
+    Case("atomcloudnet", {"features": 8, "degrees": [2, {"H": 1, "others": 3}], "hidden": 24, "dtype": "float64", "fit": MOMENT},
+         longer={"fit": BY_HEART}),
+    Case("atomcloudnet", {"features": 8, "variant": "literal", "hidden": 24, "dtype": "float64", "fit": MOMENT},
+         frozenset({"rotation"}), longer={"fit": BY_HEART}),
 ]
 
 

@@ -83,10 +83,11 @@ def test_another_method_or_option_is_computed_anew() -> None:
     from onekcal.labels.methods import method
 
     water = batch()[0]
-    asks = [Ask(method("gfn2")), Ask(method("gfn1")), Ask(method("gfn2"), relax=True), Ask(method("gfn2"), forces=True)]
+    asks = [Ask(method("gfn2")), Ask(method("gfn1")), Ask(method("gfn2"), relax=True), Ask(method("gfn2"), forces=True),
+            Ask(method("gfn2"), charges=True)]
     keys = [key_of(water, ask) for ask in asks]
     moved = key_of(water.moved(water.positions + 1e-9), asks[0])
-    assert len({*keys, moved}) == 5
+    assert len({*keys, moved}) == 6
     assert key_of(water, Ask(method("gfn2"))) == keys[0]
 
 

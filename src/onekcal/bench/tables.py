@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from onekcal.errors import DataError
+from onekcal.trust.metrics import KCAL
 
 BLOCK = re.compile(r"(<!-- results: (?P<suite>[\w-]+)(?: (?P<only>[^>]*?))? -->\n)(?P<table>.*?)(<!-- end -->)", re.S)
 
@@ -43,11 +44,15 @@ OPTIONAL = ("paper MAE", "forces", "paper forces", "90 % holds")
 
 def _line(row: dict[str, Any], name: str, ours: dict[str, float], paper: dict[str, float]) -> dict[str, str]:
     """`ours`: errors of one kind of geometry; paper's numbers are of the first."""
-    covered = ours.get("coverage", float("nan"))
+    covered, above = ours.get("coverage", float("nan")), ours.get("above_1")
+    unit = next((one["unit"] for one in row.get("runs", []) if one.get("unit", KCAL) != KCAL), "")  # said where another
+    number: Any = "{:.3g}".format if unit else _number
     return {
-        "row": name, "train": f"{row['train']:,}", "paper MAE": _number(paper.get("mae")), "MAE": _number(ours["mae"]),
+        "row": name, "train": f"{row['train']:,}", "paper MAE": _number(paper.get("mae")),
+        "MAE": f"{number(ours['mae'])} {unit}".strip(),
         "paper forces": _number(paper.get("force_mae")), "forces": _number(ours.get("force_mae")),
-        "RMSE": _number(ours["rmse"]), "median": _number(ours["median"]), "> 1": f"{100 * ours['above_1']:.0f} %",
+        "RMSE": number(ours["rmse"]), "median": number(ours["median"]),
+        "> 1": "–" if above is None else f"{100 * above:.0f} %",
         "90 % holds": f"{100 * covered:.1f} %" if math.isfinite(covered) else "–",
         "seconds": f"{row['seconds']:.0f}", "peak MiB": f"{row['peak_mib']:,}",
     }

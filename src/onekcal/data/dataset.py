@@ -34,6 +34,11 @@ class Column:
         return self.quantity in ("forces", "charges")
 
     @property
+    def sort(self) -> str:
+        """The kind of an energy; of anything else, the quantity."""
+        return self.kind if self.quantity == "energy" else self.quantity
+
+    @property
     def meaning(self) -> str:
         """One line for tables: "atomization energy, b3lyp/6-31g, electronic, kcal/mol"."""
         if self.quantity == "energy":
@@ -46,7 +51,7 @@ Columns = Mapping[str, Column]
 
 @dataclass(frozen=True)
 class Dataset:
-    """Molecules and their columns. `target` names the energy column that is to be learned.
+    """Molecules and their columns. `target` names the column that is to be learned: energies, or any property.
 
     The forces that belong to an energy column `x` are the column `x_forces`.
     """
@@ -71,17 +76,26 @@ class Dataset:
         data = replace(self, target=target)
         bad = ~torch.isfinite(data.energies)
         if bad.any():
-            m = int(bad.nonzero()[0])
+            m = int(bad.nonzero()[0][0])
+            m = int(self.molecules.owner[m]) if data.aim.atomic else m
             raise DataError(f"{int(bad.sum())} of {len(self)} labels in {target!r} are missing or not finite, first: "
                             f"molecule {m} ({str(self.molecules.names[m])!r}); drop them or complete them")
         return data
 
     @property
-    def energies(self) -> Tensor:
-        """(M,) kcal/mol: the target column, relative to free atoms where its kind is `atomization`."""
+    def aim(self) -> Column:
+        """The target column."""
         if self.target is None:
             raise DataError(f"no target chosen; say which of {list(self.columns)} is to be learned")
-        return self.columns[self.target].values
+        return self.columns[self.target]
+
+    @property
+    def energies(self) -> Tensor:
+        """(M,) the target's values: kcal/mol, relative to free atoms where its kind is `atomization`.
+
+        Of another property: in its column's unit, (A,) where it is one of atoms.
+        """
+        return self.aim.values
 
     @property
     def forces(self) -> Tensor | None:

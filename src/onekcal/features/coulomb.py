@@ -29,17 +29,21 @@ from onekcal.units import BOHR
 def coulomb_matrix(molecules: Molecules, size: int | None = None) -> Tensor:
     """(M, size, size) in atomic units (Hartree); `size` defaults to the largest molecule."""
     numbers, positions = molecules.pad(size)
-    charges = numbers.to(torch.float64)
+    return coulomb_of_padded(numbers.to(positions.dtype), positions)
+
+
+def coulomb_of_padded(charges: Tensor, positions: Tensor) -> Tensor:
+    """(M, n, n) in atomic units, of charges (M, n) that are 0 where there is no atom, and positions (M, n, 3) Å."""
     count = charges.shape[1]
-    i, j = torch.tril_indices(count, count, -1)
+    i, j = torch.tril_indices(count, count, -1, device=charges.device)
     separation = (positions[:, i] - positions[:, j]) / BOHR  # (M, pairs, 3)
-    real = (numbers[:, i] > 0) & (numbers[:, j] > 0)
+    real = (charges[:, i] > 0) & (charges[:, j] > 0)
     # padding sits on one point: its distance is replaced before the square root, whose gradient would be infinite there
     distance = torch.where(real, separation.square().sum(-1), 1.0).sqrt()  # (M, pairs) Bohr
     entries = torch.where(real, charges[:, i] * charges[:, j] / distance, 0.0)
     matrix = torch.diag_embed(0.5 * charges**2.4)
-    matrix = matrix.index_put((torch.arange(len(numbers))[:, None], i, j), entries)
-    return matrix.index_put((torch.arange(len(numbers))[:, None], j, i), entries)  # (M, size, size)
+    row = torch.arange(len(charges), device=charges.device)[:, None]
+    return matrix.index_put((row, i, j), entries).index_put((row, j, i), entries)
 
 
 def sorted_eigenvalues(matrices: Tensor) -> Tensor:

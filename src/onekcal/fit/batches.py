@@ -6,7 +6,7 @@ cut, and the batches are shuffled. Gathering one is a few indexings, whatever it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -51,9 +51,11 @@ class Held:
     positions: Tensor  # (N, n, 3) Å
     sizes: Tensor  # (N,) on the CPU
     atoms: Tensor  # (N,) the same, on the device
-    energies: Tensor  # (N,) float64 kcal/mol
+    energies: Tensor  # (N,) float64 kcal/mol, or the property's unit; (N, n) of atoms, 0 where there is none
     forces: Tensor | None  # (N, n, 3) kcal/mol/Å, 0 where unknown
     known: Tensor | None  # (N,) bool, where forces are known
+    inputs: Callable[[Tensor], Tensor] | None = None  # rows (B,) → (B, …) on the CPU (see `NetworkModel.inputs`)
+    unit: str = "kcal/mol"
 
     @classmethod
     def of(cls, data: Dataset, elements: Sequence[int], device: torch.device, dtype: torch.dtype, forces: bool) -> Held:
@@ -66,6 +68,9 @@ class Held:
         species[owner, slot] = species_of(molecules.numbers, elements)
         positions = torch.zeros(len(molecules), largest, 3, dtype=dtype)
         positions[owner, slot] = molecules.positions.to(dtype)
+        labels = data.energies.to(torch.float64)
+        if data.aim.atomic:
+            labels = torch.zeros(species.shape, dtype=torch.float64).index_put((owner, slot), labels)
         pull = known = None
         if forces:
             assert data.forces is not None
@@ -74,7 +79,7 @@ class Held:
             pull[owner, slot] = torch.where(missing[owner][:, None], 0.0, data.forces).to(dtype)
             pull, known = pull.to(device), (~missing).to(device)
         return cls(species.to(device), positions.to(device), molecules.sizes, molecules.sizes.to(device),
-                   data.energies.to(device, torch.float64), pull, known)
+                   labels.to(device), pull, known, unit=data.aim.unit)
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -84,7 +89,8 @@ class Held:
         size = int(self.sizes[rows].max())
         there = rows.to(self.atoms.device, non_blocking=True)
         mask = torch.arange(size, device=there.device) < self.atoms[there][:, None]  # (B, n)
-        return Batch(self.species[there, :size], self.positions[there, :size], mask), there
+        inputs = None if self.inputs is None else self.inputs(rows).to(self.positions)
+        return Batch(self.species[there, :size], self.positions[there, :size], mask, inputs), there
 
 
 def in_order(sizes: Tensor, molecules: int = ASKED, pairs: int | None = ASKED_PAIRS) -> list[Tensor]:

@@ -81,6 +81,16 @@ def add_gradients(weights: Sequence[torch.nn.Parameter]) -> None:
         parameter.grad = part.view_as(parameter)
 
 
+def mean_over_processes(tensors: Sequence[Tensor]) -> None:
+    """Replace each tensor by its mean over processes, in one message."""
+    if world() == 1 or not tensors:
+        return
+    flat = torch.cat([tensor.flatten() for tensor in tensors])
+    dist.all_reduce(flat)
+    for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors])):
+        tensor.copy_(part.view_as(tensor) / world())
+
+
 def same_weights(network: torch.nn.Module) -> None:
     """Give every process the weights of the first."""
     if world() > 1:

@@ -56,6 +56,7 @@ def fit_members(model: NetworkModel, train: Dataset, valid: Dataset) -> None:
         Held.of(data, model.elements, device, model.dtype, bool(settings.force_weight) and data.forces is not None)
         for data in (train, valid)
     )
+    learned.inputs, judged.inputs = model.inputs(train.molecules, True), model.inputs(valid.molecules, False)
     forked = [device] if device.type == "cuda" else []
     for k in range(settings.ensemble):
         network = model.member(model.seed + k)
@@ -182,6 +183,8 @@ class Training:
             if k % LOOK == LOOK - 1 and not torch.isfinite(total):
                 break
             self._tell(k / len(plan))
+        for network in dict.fromkeys((self.network, self.judged)):
+            distributed.mean_over_processes(network.statistics())
         return float(total) / len(self.train)
 
     def _step(self, rows: Tensor) -> Tensor:
@@ -234,7 +237,10 @@ class Training:
             with torch.autocast(there.device.type, torch.bfloat16) if bf16 else nullcontext():
                 out = network(batch)
             energies = out.energies.double()
-            wrong = (self.standard.shift + self.standard.scale * energies - held.energies[there]) / self.standard.unit
+            labels = held.energies[there]
+            if labels.ndim == 2:  # of atoms: each counts as much as any other
+                energies, labels = energies[batch.mask], labels[:, : batch.mask.shape[1]][batch.mask]
+            wrong = (self.standard.shift + self.standard.scale * energies - labels) / self.standard.unit
             penalty = 0.0 if out.penalty is None else out.penalty
             if held.forces is None or held.known is None:
                 return losses.sums(wrong, extra=penalty)
@@ -255,7 +261,7 @@ class Training:
         wanted = self.settings.judged_by
         if wanted not in found and len(self.valid):
             raise ConfigError(f"fit.score is {wanted!r}, but the validation part has no forces")
-        if self.schedule.judged(self.epochs_done, found.get(wanted, value)):
+        if self.schedule.judged(self.epochs_done, found.get(wanted, value), value):
             self.best, self.best_epoch = _copy(self.judged), self.epochs_done
         return row
 
@@ -303,7 +309,7 @@ class Training:
         done = self.epochs_done + part
         each = self.seconds / self.epochs_done if self.epochs_done else float("nan")
         self.session.watch(Progress(self.number, done, self.settings.epochs, each * (self.settings.epochs - done),
-                                    self.history[-1] if self.history else {}, self.schedule.best))
+                                    self.history[-1] if self.history else {}, self.schedule.best, self.train.unit))
 
     def _write_row(self, row: dict[str, float]) -> None:
         path = self.session.csv(self.number)

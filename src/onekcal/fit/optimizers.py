@@ -29,7 +29,7 @@ def optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:
 
 
 class Average:
-    """An exponential moving average of a network's weights: a ← d·a + (1 − d)·w.
+    """An exponential moving average of a network's weights and statistics: a ← d·a + (1 − d)·w.
 
     d = min(decay, (1 + t)/(10 + t)) after t steps: smaller at first, to forget the initial weights.
     """
@@ -37,11 +37,14 @@ class Average:
     def __init__(self, network: Network, decay: float) -> None:
         self.network, self.decay = copy.deepcopy(network), decay
         self.weights = list(zip(self.network.parameters(), network.parameters()))
-        self.buffers = list(zip(self.network.buffers(), network.buffers()))
+        followed = {id(tensor) for tensor in network.statistics()}
+        pairs = list(zip(self.network.buffers(), network.buffers()))
+        self.weights += [pair for pair in pairs if id(pair[1]) in followed]
+        self.buffers = [pair for pair in pairs if id(pair[1]) not in followed]
 
     @torch.no_grad()
     def update(self, steps: int) -> None:
-        """Take in the network's weights after `steps` steps; buffers are copied."""
+        """Take in the network's weights after `steps` steps; other buffers are copied."""
         decay = min(self.decay, (1 + steps) / (10 + steps))
         for mine, theirs in self.weights:
             mine.lerp_(theirs, 1 - decay)

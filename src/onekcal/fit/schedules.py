@@ -43,38 +43,41 @@ class Schedule:
         self.curve: Callable[[float, Settings], float] = {
             "onecycle": onecycle, "cosine": cosine, "constant": constant, "plateau": constant}[settings.schedule]
         self.factor, self.falls = 1.0, 0
-        self.best, self.since_best, self.waited = math.inf, 0, 0
+        self.best, self.since_best = math.inf, 0
+        self.lowest, self.waited = math.inf, 0
 
     def rate(self, share: float) -> float:
         """The learning rate when `share` of the training is over."""
         return self.factor * self.curve(share, self.settings)
 
-    def judged(self, epoch: int, score: float) -> bool:
-        """Take note of the score after `epoch` (from 1); True where it is the best so far.
+    def judged(self, epoch: int, score: float, loss: float = math.inf) -> bool:
+        """Take note of the score and the training loss after `epoch` (from 1); True where the score is the best so far.
 
-        Plateau: after `hold` epochs, `patience` epochs without a better score lower the rate; a second time without one
-        in between ends the training.
+        Plateau: after `hold` epochs, `patience` epochs in which what is watched has not fallen by more than `threshold`
+        lower the rate. Where that is the score, a second time without a better one in between ends the training.
         """
         better = score < self.best
-        if better:
-            self.best, self.since_best, self.waited, self.falls = score, 0, 0, 0
+        self.best, self.since_best = (score, 0) if better else (self.best, self.since_best + 1)
+        watched = score if self.settings.watch == "score" else loss
+        if watched < self.lowest - self.settings.threshold:
+            self.lowest, self.waited, self.falls = watched, 0, 0
         else:
-            self.since_best, self.waited = self.since_best + 1, self.waited + 1
+            self.waited += 1
         if self.settings.schedule == "plateau" and epoch > self.settings.hold and self.waited >= self.settings.patience:
-            self.factor, self.falls, self.waited = self.factor * self.settings.decay, self.falls + 1, 0
+            self.factor = max(self.factor * self.settings.decay, self.settings.floor / self.settings.rate)
+            self.falls, self.waited = self.falls + 1, 0
         return better
 
     @property
     def over(self) -> bool:
         """Should training stop early?"""
         stalled = self.settings.stop is not None and self.since_best >= self.settings.stop
-        return stalled or self.falls >= FALLS
+        return stalled or (self.settings.watch == "score" and self.falls >= FALLS)
 
     def state(self) -> dict[str, Any]:
         """Everything it remembers, as JSON."""
-        best = None if math.isinf(self.best) else self.best
-        return {"factor": self.factor, "falls": self.falls, "best": best, "since_best": self.since_best,
-                "waited": self.waited}
+        state = {name: getattr(self, name) for name in ("factor", "falls", "best", "since_best", "lowest", "waited")}
+        return {name: None if value == math.inf else value for name, value in state.items()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """The inverse of `state`."""

@@ -30,6 +30,7 @@ class Progress:
     seconds_left: float  # to the last epoch, at the speed so far
     last: dict[str, float] = field(default_factory=dict)  # the last row of epochs.csv
     best: float = float("inf")  # score
+    unit: str = "kcal/mol"  # of what is learned
 
 
 def _to_stderr(message: str) -> None:

@@ -48,6 +48,10 @@ class Settings(BaseModel):
     warmup: float = Field(0.3, ge=0, le=1, description="share of a one-cycle spent on the way up")
     patience: int = Field(50, ge=1, description="plateau: epochs without a better score before the rate falls")
     decay: float = Field(0.5, gt=0, lt=1, description="plateau: factor of the rate")
+    watch: Literal["score", "loss"] = Field("score", description="plateau: what must fall; the training loss never ends the "
+                                            "training")
+    threshold: float = Field(0.0, ge=0, description="plateau: by how much it must fall to count")
+    floor: float = Field(0.0, ge=0, description="plateau: the lowest rate")
     hold: int = Field(0, ge=0, description="plateau: epochs before the rate may fall")
     stop: int | None = Field(None, ge=1, description="stop after so many epochs without a better score")
     score: Literal["auto", "mae", "force_mae", "loss"] = Field("auto", description="what the best weights are chosen by, on "

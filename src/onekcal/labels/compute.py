@@ -25,12 +25,14 @@ class Ask:
     relax: bool = False
     forces: bool = False
     frequencies: bool = False
+    charges: bool = False
 
 
 def key_of(molecule: Molecules, ask: Ask) -> str:
     """A hash of nuclei, charge, spin, method and options: equal keys, equal labels."""
     digest = hashlib.sha256()
-    digest.update(f"{LABELS_FORMAT} {ask.method.level} {ask.relax} {ask.forces} {ask.frequencies} "
+    options = f"{ask.relax} {ask.forces} {ask.frequencies}" + (" charges" if ask.charges else "")
+    digest.update(f"{LABELS_FORMAT} {ask.method.level} {options} "
                   f"{int(molecule.charges[0])} {int(molecule.spins[0])}".encode())
     digest.update(molecule.numbers.numpy().astype("<i8").tobytes())
     digest.update(molecule.positions.numpy().astype("<f8").tobytes())
@@ -83,10 +85,13 @@ def _labels(molecule: Molecules, ask: Ask) -> dict[str, Any]:
     if ask.forces:
         assert point.gradient is not None
         found["forces"] = (-point.gradient * (HARTREE / BOHR)).tolist()
+    if ask.charges:
+        assert point.charges is not None
+        found["charges"] = point.charges.tolist()
     if ask.frequencies:
         vibrations = frequencies(molecule, ask.method, calculation)
         found |= {"zpe": vibrations.zero_point, "heat": vibrations.thermal.total, "imaginary": vibrations.imaginary}
-    if not all(np.isfinite(found[key]).all() for key in ("energy", "forces", "zpe", "heat") if key in found):
+    if not all(np.isfinite(found[key]).all() for key in ("energy", "forces", "charges", "zpe", "heat") if key in found):
         raise ArithmeticError("the method returned a number that is not finite")
     return found
 

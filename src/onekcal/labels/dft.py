@@ -71,14 +71,18 @@ class DensityFunctional:
 
     def at(self, positions: np.ndarray, gradient: bool = True) -> Point:
         """Energy, Mulliken charges and (on request) gradient at `positions` (n, 3) Å."""
-        mol = self._mol(positions)
-        scf = self._converged(mol)
+        scf = self.solved(positions)
         cartesian = scf.whole() if isinstance(scf, Mixed) else scf
         push = np.array(cartesian.nuc_grad_method().kernel()) if gradient else None
         charges = np.array(cartesian.mulliken_pop(verbose=0)[1])
         return Point(float(scf.e_tot), push, charges)
 
-    def _mol(self, positions: np.ndarray) -> Any:
+    def solved(self, positions: np.ndarray) -> Any:
+        """pyscf's converged SCF object at `positions` (n, 3) Å; a `Mixed` one where d are Cartesian and f pure."""
+        return self._converged(self.mol(positions))
+
+    def mol(self, positions: np.ndarray) -> Any:
+        """pyscf's molecule, nuclei at `positions` (n, 3) Å."""
         atoms = [(SYMBOLS[z], tuple(r)) for z, r in zip(self.molecule.numbers.tolist(), positions.tolist())]
         try:
             with warnings.catch_warnings():
@@ -90,6 +94,11 @@ class DensityFunctional:
                 )
         except Exception as error:  # an element the basis set lacks, among others
             raise LabelError(f"{self.method.name} of {formula_of(self.molecule)} cannot be set up: {error}") from None
+
+    def scf(self, mol: Any) -> Any:
+        """pyscf's SCF object of the method, nothing solved yet; a `Mixed` one where d are Cartesian and f pure."""
+        has_f = bool(mol.cart) and any(mol.bas_angular(shell) > 2 for shell in range(mol.nbas))
+        return mixed(self._scf(mol), mol) if has_f else self._scf(mol)
 
     def _scf(self, mol: Any) -> Any:
         pyscf = _pyscf()
@@ -105,8 +114,8 @@ class DensityFunctional:
 
     def _converged(self, mol: Any) -> Any:
         """The SCF by DIIS, else by second-order optimisation from where DIIS got to."""
-        has_f = bool(mol.cart) and any(mol.bas_angular(shell) > 2 for shell in range(mol.nbas))
-        scf = mixed(self._scf(mol), mol) if has_f else self._scf(mol)
+        scf = self.scf(mol)
+        has_f = isinstance(scf, Mixed)
         scf.kernel(dm0=self.density)
         if not scf.converged:
             second = self._scf(mol).newton()

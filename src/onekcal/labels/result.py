@@ -47,6 +47,9 @@ def _columns(ask: Ask, found: list[dict[str, Any]]) -> dict[str, Column]:
     if ask.forces:
         pushes = torch.cat([torch.tensor(record["forces"], dtype=torch.float64).reshape(-1, 3) for record in found])
         columns[f"{name}_forces"] = Column(pushes, "forces", level, unit="kcal/mol/Å")
+    if ask.charges:
+        shares = torch.cat([torch.tensor(record["charges"], dtype=torch.float64) for record in found])
+        columns[f"{name}_charges"] = Column(shares, "charges", level, unit="e", note="Mulliken")
     if ask.frequencies:
         columns[f"{name}_zpe"] = Column(values("zpe"), "property", level, note="harmonic zero-point energy")
         columns[f"{name}_heat"] = Column(values("heat"), "property", level, note="H(298.15 K) − H(0), rigid rotor")

@@ -66,11 +66,13 @@ def label(
     sample: int | None = None,
     seed: int = 0,
     small: int = 0,
+    charges: bool = False,
 ) -> Labelling:
     """Label every molecule of `source` with a quantum method and write the data set `out` (.h5, onekcal's store).
 
     Columns: energy relative to free atoms (kcal/mol, electronic) under the method's name, `<method>_forces`
-    (kcal/mol/Å) with `forces`, and `<method>_zpe` and `<method>_heat` (H(298 K) − H(0), kcal/mol) with `frequencies`.
+    (kcal/mol/Å) with `forces`, `<method>_charges` (Mulliken's of the atoms, e) with `charges`, and `<method>_zpe` and
+    `<method>_heat` (H(298 K) − H(0), kcal/mol) with `frequencies`.
     With `relax` the geometries in `out` are the relaxed ones, and columns that belonged to the old ones are dropped, but
     for those named in `keep`: a label that is the molecule's, wherever its atoms are put. Splits are kept.
     `sample` molecules drawn by `seed` instead of all, and every molecule of up to `small` heavy atoms: they are few, and
@@ -85,7 +87,7 @@ def label(
     for name in keep:
         if name not in data.columns:
             unknown("column to keep", name, data.columns, DataError)
-    ask = Ask(method(how) if isinstance(how, str) else how, relax, forces, frequencies)
+    ask = Ask(method(how) if isinstance(how, str) else how, relax, forces, frequencies, charges)
     start = time.monotonic()
     partial = out.with_name(out.name + ".partial")
     records, computed = _finish(data.molecules, ask, partial, scheduler, workers, quiet)
@@ -135,7 +137,7 @@ def _finish(
     jobs = (package(molecules[m], ask, key) for key, m in missing.items())  # made as they are needed
     todo = len(missing)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    with partial.open("a", encoding="utf-8") as file, _progress(todo, len(keys) - todo, quiet) as advance:
+    with partial.open("a", encoding="utf-8") as file, progress(todo, len(keys) - todo, quiet) as advance:
         for record in spread(compute, jobs, todo, scheduler, workers):
             file.write(json.dumps(record) + "\n")
             file.flush()
@@ -168,11 +170,11 @@ def _report(path: Path, failed: list[Failed]) -> None:
         path.write_text("".join(json.dumps(asdict(f), ensure_ascii=False) + "\n" for f in failed), encoding="utf-8")
 
 
-class _progress:
+class progress:
     """A bar on standard error with throughput and time left; silent with `quiet` or with nothing to do."""
 
-    def __init__(self, jobs: int, kept: int, quiet: bool) -> None:
-        self.jobs, self.kept, self.failed = jobs, kept, 0
+    def __init__(self, jobs: int, kept: int, quiet: bool, what: str = "labels") -> None:
+        self.jobs, self.kept, self.what, self.failed = jobs, kept, what, 0
         self.bar: Any = None
         if not quiet and jobs:
             from rich.console import Console
@@ -186,7 +188,7 @@ class _progress:
         if self.bar is None:
             return lambda record: None
         self.bar.start()
-        kept = f"labels ({self.kept} from before)" if self.kept else "labels"
+        kept = f"{self.what} ({self.kept} from before)" if self.kept else self.what
         self.task = self.bar.add_task(kept, total=self.jobs, rate="")
         self.start, self.done = time.monotonic(), 0
         return self._advance

@@ -17,6 +17,10 @@ MODELS = {
     "hipnn": "onekcal.models.hipnn:HipNN",
     "schnet": "onekcal.models.schnet:SchNet",
     "milestone": "onekcal.models.milestone:Milestone",
+    "densenet": "onekcal.models.voxels:VoxelDenseNet",
+    "coulomb_mlp": "onekcal.models.coulomb_mlp:CoulombMLP",
+    "custom_gnn": "onekcal.models.custom_gnn:CustomGNN",
+    "atomcloudnet": "onekcal.models.atomcloudnet:AtomCloudNet",
 }
 """name → module:class. The keys of a stage in an experiment are the keyword arguments of its class."""
 

@@ -34,6 +34,7 @@ class Artefact:
     model: Stack
     level: str = ""
     kind: str = "atomization"
+    """Of the energies it gives; "property" or "charges" where it gives those."""
     at: str = "electronic"
     elements: list[int] = field(default_factory=list)
     largest: int = 0
@@ -45,6 +46,7 @@ class Artefact:
     novelty_limit: float = math.inf
     """`Stack.novelty` beyond which a molecule lies outside what the model has seen."""
     card: dict[str, Any] = field(default_factory=dict)
+    unit: str = "kcal/mol"
 
     def save(self, path: Path) -> None:
         """Write to `path`; never half."""
@@ -54,6 +56,7 @@ class Artefact:
             "format": FORMAT, "stages": list(self.stages), "level": self.level, "kind": self.kind, "at": self.at,
             "elements": self.elements, "largest": self.largest, "geometry": self.geometry,
             "novelty_limit": self.novelty_limit if math.isfinite(self.novelty_limit) else None, "card": self.card,
+            "unit": self.unit,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         tensor_file.write(path, tensors, header)
@@ -71,4 +74,5 @@ class Artefact:
         limit = header.get("novelty_limit")
         keys = ("level", "kind", "at", "elements", "largest", "card")
         return cls(stages, model, calibration=calibration, geometry=header.get("geometry", ""),
+                   unit=header.get("unit", "kcal/mol"),
                    novelty_limit=math.inf if limit is None else limit, **{key: header[key] for key in keys})

@@ -60,10 +60,10 @@ def forces(model: Model, molecules: Molecules, columns: Columns | None = None) -
         with torch.enable_grad():
             total = model.energies(molecules.moved(positions), columns).sum()
             return -torch.autograd.grad(total, positions)[0]
-    return _central_differences(model, molecules)
+    return central_differences(model, molecules)
 
 
-def _central_differences(model: Model, molecules: Molecules) -> Tensor:
+def central_differences(model: Model, molecules: Molecules) -> Tensor:
     """Every coordinate of one molecule a step forth and back, all in one batch.
 
     Columns belong to the geometry they were computed at, so none are passed: a model that needs one raises.

@@ -8,7 +8,7 @@ Molecules of a batch have nearly equal sizes, so they are padded and sums over n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -31,12 +31,13 @@ class Batch(NamedTuple):
     species: Tensor  # (B, n) int64, index into the network's `elements`
     positions: Tensor  # (B, n, 3) Å
     mask: Tensor  # (B, n) bool
+    inputs: Tensor | None = None  # (B, …) what else the network is given of each molecule (see `NetworkModel.inputs`)
 
 
 class Output(NamedTuple):
     """What a network answers, in its own unit (see `Network.absolute`)."""
 
-    energies: Tensor  # (B,)
+    energies: Tensor  # (B,), or (B, n) where the target is a property of atoms
     penalty: Tensor | None = None  # () mean over the batch of a regulariser, weighted: added to the loss as it is
     terms: dict[str, Tensor] | None = None  # (B,) or (B, k) each: what else is told of a molecule
 
@@ -59,6 +60,11 @@ class Network(torch.nn.Module):
         """Parameters under L2 and weight decay; the matrices, unless a network says otherwise."""
         return [parameter for parameter in self.parameters() if parameter.ndim >= 2]
 
+    def statistics(self) -> list[Tensor]:
+        """Buffers that follow the batches, such as running means: averaged over processes, and in a moving average as
+        weights are. None, unless a network says otherwise."""
+        return []
+
 
 def pair_mask(batch: Batch) -> Tensor:
     """(B, n, n) bool: two different atoms that exist."""
@@ -72,6 +78,13 @@ def pair_distances(batch: Batch) -> Tensor:
     return torch.where(pair_mask(batch), between.square().sum(-1), 1.0).sqrt()
 
 
+def refuse_unsound(molecules: Molecules) -> None:
+    """An error that names the molecules with a coordinate that is no number, or with nuclei on one point."""
+    if problems := molecules.check() if len(molecules) else []:
+        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+        raise InputError("; ".join(problems[:3]) + more)
+
+
 class NetworkModel:
     """The model protocol around a `Network`; energies in kcal/mol, forces in kcal/mol/Å.
 
@@ -80,6 +93,8 @@ class NetworkModel:
     """
 
     differentiable = True
+    of_atoms = False
+    """Does it answer for every atom (A,) instead of for every molecule (M,)?"""
     recipes: ClassVar[dict[str, dict[str, Any]]] = {}
     """Ways to train beside those every network has (`onekcal.fit.settings.RECIPES`)."""
 
@@ -105,6 +120,11 @@ class NetworkModel:
         self.networks = []
         fit_members(self, train, valid)
         return self
+
+    def inputs(self, molecules: Molecules, learn: bool) -> Callable[[Tensor], Tensor] | None:
+        """What its networks are given besides nuclei: from rows of `molecules` to a tensor (B, …), on the CPU, read whenever
+        a batch is made. `learn`: the molecules are trained on, so it may be another each time (by torch's generator)."""
+        return None
 
     def member(self, seed: int) -> Network:
         """A network with the initial weights of a seed; torch's own generator is left as it was."""
@@ -147,14 +167,17 @@ class NetworkModel:
         return {name: torch.stack([one[name].double().cpu() for one in found]).mean(0)[order] for name in found[0]}
 
     def _each(self, molecules: Molecules) -> Tensor:
-        """(members, M) kcal/mol."""
+        """(members, M) kcal/mol; (members, A) of atoms."""
         networks, order = self._ready(), self._order(molecules)
+        if self.of_atoms:
+            order = torch.cat([molecules.atoms_of(rows) for rows in self._parts(molecules)] or [order]).argsort()
         if not len(molecules):
             return torch.zeros(len(networks), 0, dtype=torch.float64)
         out = []
         with torch.set_grad_enabled(torch.is_grad_enabled() and molecules.positions.requires_grad):
             for network in networks:
-                answers = torch.cat([network(batch).energies for batch in self._batches(molecules)])
+                asked = ((network(batch).energies, batch.mask) for batch in self._batches(molecules))
+                answers = torch.cat([found[mask] if self.of_atoms else found for found, mask in asked])
                 out.append(self.shift + self.scale * answers.to("cpu", torch.float64)[order])
         return torch.stack(out)
 
@@ -178,13 +201,14 @@ class NetworkModel:
         from onekcal.fit.batches import species_of
 
         species = species_of(molecules.numbers, self.elements)
-        device = self.training.where()
+        device, inputs = self.training.where(), self.inputs(molecules, False)
         for rows in self._parts(molecules):
             some = molecules[rows]
             numbers, positions = some.pad()
             padded = torch.zeros_like(numbers)
             padded[numbers > 0] = species[molecules.atoms_of(rows)]
-            yield Batch(padded.to(device), positions.to(device, self.dtype), (numbers > 0).to(device))
+            more = None if inputs is None else inputs(rows).to(device, self.dtype)
+            yield Batch(padded.to(device), positions.to(device, self.dtype), (numbers > 0).to(device), more)
 
     # --- storing ----------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 from rich.markup import escape
@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from onekcal.answers import Answer, Spread
+from onekcal.energies import Kind
 from onekcal.errors import InputError, unknown
 from onekcal.predict import KINDS
 from onekcal.show.study import console, progress
@@ -38,7 +39,8 @@ FITTED = {"gfn2": "minima of GFN2-xTB", "data": "geometries as given"}
 """What geometries a model was fitted to."""
 LONG = 8
 """Entries of a model card's table beyond which it is not printed."""
-TOLD = ("data", "data_card", "digest", "experiment", "train", "valid", "refit", "heavy_atoms", "errors", "errors_by", "made")
+TOLD = ("data", "data_card", "digest", "experiment", "train", "valid", "refit", "heavy_atoms", "errors", "errors_by", "made",
+        "unit")
 """Entries of a model card that are told in sentences and tables."""
 MANY = 3
 """From so many molecules on, progress is shown."""
@@ -304,14 +306,17 @@ def watched(
 def scope(model: str, found: dict[str, Any]) -> None:
     """What a model may be asked."""
     interval = f"{100 * found['coverage']:.0f} % interval"
+    energy = found["kind"] in get_args(Kind)
+    unit, digits = found["unit"], ".2f" if energy else ".3g"
     heavy = f", {found['heavy']} of them heavy" if found["heavy"] else ", hydrogens counted"
     rows = [
-        ("energy", f"{_level(found['level'])}, {found['kind']}, {found['at']}, kcal/mol"),
+        ("energy", f"{_level(found['level'])}, {found['kind']}, {found['at']}, {unit}") if energy else
+        (found["kind"], f"{_level(found['level'])}, {unit}"),
         ("elements", " ".join(found["elements"])), ("size", f"up to {found['largest']} atoms{heavy}"),
         ("charge", "0"), ("unpaired", "0 electrons"), ("fitted at", FITTED.get(found["geometry"], found["geometry"])),
     ]
     for kind, half in found["intervals"].items():
-        width = "none, too few to calibrate" if half is None else f"± {half:.2f} kcal/mol"
+        width = "none, too few to calibrate" if half is None else f"± {half:{digits}} {unit}"
         rows.append((interval, f"{width}  {kind:6s}  {KINDS.get(kind, '')}"))
     if found["novelty_limit"] is not None:
         rows.append(("novelty", f"at most {found['novelty_limit']:.3g}"))
@@ -335,7 +340,8 @@ def _card(card: dict[str, Any], level: str) -> None:
         for name, *figures in table.rows:
             _print(f"{_cut(name, 28):28s}" + "".join(f"{figure:>11s}" for figure in figures))
     if "errors" in card:
-        _print("kcal/mol; above 1: share of errors above 1 kcal/mol; within: share within the interval\n", "dim")
+        unit = card.get("unit", "kcal/mol")
+        _print(f"{unit}; above 1: share of errors above 1 kcal/mol; within: share within the interval\n", "dim")
         _grid(("limits" if k == 0 else "", line) for k, line in enumerate(limits(card, level)))
 
 

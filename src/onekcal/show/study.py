@@ -65,11 +65,12 @@ def _text(value: Any) -> str:
 
 
 def metrics_table(title: str, found: dict[str, Any]) -> None:
-    """Errors of a run or an evaluation, kcal/mol."""
-    names = {"count": "molecules tested", "mae": "MAE (kcal/mol)", "rmse": "RMSE (kcal/mol)",
-             "median": "median error (kcal/mol)", "max": "largest error (kcal/mol)",
-             "above_1": "share above 1 kcal/mol", "bias": "mean signed error (kcal/mol)",
-             "interval": "interval ± (kcal/mol)",
+    """Errors of a run or an evaluation, in the unit of what was learned."""
+    unit = found.get("unit", "kcal/mol")
+    names = {"count": f"{found.get('of', 'molecules')} tested", "mae": f"MAE ({unit})", "rmse": f"RMSE ({unit})",
+             "median": f"median error ({unit})", "max": f"largest error ({unit})",
+             "above_1": "share above 1 kcal/mol", "bias": f"mean signed error ({unit})",
+             "interval": f"interval ± ({unit})",
              "coverage": "its measured coverage", "fit_seconds": "seconds to fit"}
     rows = [{"": label, title: found[key]} for key, label in names.items() if key in found]
     rows += [{"": key, title: value} for key, value in found.items() if key.startswith("coverage of")]
@@ -89,7 +90,8 @@ def picture(run: Run) -> Path:
     from onekcal.show.parity import parity_png
 
     path = run.folder / "parity.png"
-    parity_png(path, run.test.energies.numpy(), run.predicted.numpy(), run.folder.name)
+    told = run.metrics["unit"], run.metrics["of"]
+    parity_png(path, run.test.energies.numpy(), run.predicted.numpy(), run.folder.name, *told)
     if "mae_order_0" in run.metrics:
         from onekcal.show import hierarchy
 
@@ -127,6 +129,7 @@ def live_rows(suite: Any, quiet: bool = False) -> Callable[[str, dict[str, Any] 
         elif "failed" in found:
             _line(progress, f"✗ {name}: {found['failed']}")
         else:
-            _line(progress, f"✓ {name}: MAE {found['ours']['mae']:.3f} kcal/mol, {found['seconds']} s")
+            unit = found["runs"][0].get("unit", "kcal/mol")
+            _line(progress, f"✓ {name}: MAE {found['ours']['mae']:.4g} {unit}, {found['seconds']} s")
 
     return watch

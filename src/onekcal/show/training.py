@@ -66,7 +66,7 @@ def line(at: Progress) -> str:
     if at.last:
         parts.append(f"loss {at.last['loss']:.3g}")
     if "valid_mae" in at.last:
-        parts.append(f"valid MAE {at.last['valid_mae']:.3g} kcal/mol")
+        parts.append(f"valid MAE {at.last['valid_mae']:.3g} {at.unit}")
     if "valid_force_mae" in at.last:
         parts.append(f"forces {at.last['valid_force_mae']:.3g} kcal/mol/Å")
     if at.last:

@@ -13,7 +13,7 @@ from ase.data.colors import jmol_colors
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import InputError, unknown
-from onekcal.molecules import SYMBOLS
+from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.show.plots import FAINT, INK, LAYOUT, SECOND
 
 STRETCH = 1.25
@@ -87,23 +87,29 @@ def _headed(some: Dataset, k: int, row: int, title: str) -> str:
 def _molecule(some: Dataset, k: int, largest: float) -> list[Any]:
     """The traces of one molecule, as many and in the same order for all."""
     molecule = some.molecules[k]
+    traces = bonds_and_atoms(molecule)
+    if largest:
+        pull = some[k].forces
+        assert pull is not None
+        traces += _arrows(molecule.positions.numpy(), np.nan_to_num(pull.numpy()), largest)
+    return traces
+
+
+def bonds_and_atoms(molecule: Molecules, size: float = 1.0) -> list[Any]:
+    """Two traces: lines and markers, the latter `size` times as large as they usually are."""
     numbers, r = molecule.numbers.numpy(), molecule.positions.numpy()
     radii = covalent_radii[numbers]
     apart = np.linalg.norm(r[:, None] - r, axis=-1)
     i, j = np.nonzero(np.triu(apart < STRETCH * (radii[:, None] + radii), 1))
     colors = ["rgb({:.0f},{:.0f},{:.0f})".format(*(255 * jmol_colors[z])) for z in numbers]
     labels = [f"{SYMBOLS[z]} {place}" for place, z in enumerate(numbers, 1)]
-    traces: list[Any] = [
+    return [
         _lines(r[i], r[j], "#8a97a1", 6, "bonds"),
         go.Scatter3d(x=r[:, 0], y=r[:, 1], z=r[:, 2], mode="markers", text=labels, name="atoms", showlegend=False,
-                     marker={"size": 12 + 16 * radii, "color": colors, "line": {"color": INK, "width": 1}, "opacity": 1.0},
+                     marker={"size": size * (12 + 16 * radii), "color": colors, "line": {"color": INK, "width": 1},
+                             "opacity": 1.0},
                      hovertemplate="%{text}<br>%{x:.3f}, %{y:.3f}, %{z:.3f} Å<extra></extra>"),
     ]
-    if largest:
-        pull = some[k].forces
-        assert pull is not None
-        traces += _arrows(r, np.nan_to_num(pull.numpy()), largest)
-    return traces
 
 
 def _lines(starts: np.ndarray, ends: np.ndarray, color: str, width: int, name: str, shown: bool = False) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import torch
 import yaml
@@ -17,13 +17,14 @@ from torch import Tensor
 
 from onekcal.data.dataset import Dataset
 from onekcal.data.source import Card
+from onekcal.energies import Kind
 from onekcal.labels.bonds import perceived
 from onekcal.models.artefact import Artefact
 from onekcal.models.baseline import Baseline
 from onekcal.molecules import SYMBOLS
 from onekcal.thermo import G4MP2_ERROR, G4MP2_SOURCE
 from onekcal.trust.conformal import Conformal, coverage
-from onekcal.trust.metrics import metrics
+from onekcal.trust.metrics import KCAL, metrics
 
 HAS = {
     "alkene": "C=C",
@@ -67,13 +68,17 @@ Row = dict[str, float | int | None]
 
 
 def errors_by(data: Dataset, predicted: Tensor, half: float) -> dict[str, Any]:
-    """Errors (kcal/mol) by heavy atoms and by functional group: count, mae, median, above_1, coverage of ± `half`.
+    """Errors by heavy atoms and by functional group: count, mae, median, above_1, coverage of ± `half`.
 
-    A few kB of JSON: what is not finite is None. `not_perceived` counts molecules whose bonds make no sense.
+    A few kB of JSON: what is not finite is None. `not_perceived` counts molecules whose bonds make no sense. Of atoms: by
+    element.
     """
+    if data.aim.atomic:
+        return {"elements": {SYMBOLS[z]: _row(data, predicted, half, data.molecules.numbers == z)
+                             for z in data.molecules.elements}}
     molecules, heavy = data.molecules, (data.molecules.numbers > 1).to(torch.int64)
     sizes = molecules.sum_atoms(heavy).clamp_max(LARGEST)
-    by_size = {f"{size}{' or more' if size == LARGEST else ''}": _row(data.energies, predicted, half, sizes == size)
+    by_size = {f"{size}{' or more' if size == LARGEST else ''}": _row(data, predicted, half, sizes == size)
                for size in sizes.unique().tolist()}
     members: dict[str, list[int]] = {name: [] for name in (*LACKS, *HAS)}
     unclear = 0
@@ -83,7 +88,7 @@ def errors_by(data: Dataset, predicted: Tensor, half: float) -> dict[str, Any]:
         unclear += mol is None
         for name in () if mol is None else groups(mol):
             members[name].append(m)
-    by_group = {name: _row(data.energies, predicted, half, rows) for name, rows in members.items() if rows}
+    by_group = {name: _row(data, predicted, half, rows) for name, rows in members.items() if rows}
     return {"heavy_atoms": by_size, "groups": by_group, "perceived": min(len(data), MOST) - unclear,
             "not_perceived": unclear}
 
@@ -101,12 +106,13 @@ def _patterns() -> list[tuple[str, Any, bool]]:
             for name, smarts in table.items()]
 
 
-def _row(reference: Tensor, predicted: Tensor, half: float, which: Any) -> Row:
-    reference, predicted = reference[which], predicted[which]
-    found = metrics(reference, predicted)
+def _row(data: Dataset, predicted: Tensor, half: float, which: Any) -> Row:
+    reference, predicted = data.energies[which], predicted[which]
+    found = metrics(reference, predicted, data.aim.unit)
     inside = coverage(reference, predicted - half, predicted + half) if math.isfinite(half) else math.nan
-    row = {key: found[key] for key in ("mae", "median", "above_1")} | {"coverage": inside}
-    return {"count": len(reference)} | {key: round(v, 3) if math.isfinite(v) else None for key, v in row.items()}
+    row = {key: found.get(key, math.nan) for key in ("mae", "median", "above_1")} | {"coverage": inside}
+    digits = 3 if data.aim.unit == KCAL else 6
+    return {"count": len(reference)} | {key: round(v, digits) if math.isfinite(v) else None for key, v in row.items()}
 
 
 def about_data(card: Card) -> dict[str, str]:
@@ -130,17 +136,17 @@ HEADS = ("molecules", "MAE", "median", "above 1", "within")
 
 
 def tables(card: Mapping[str, Any]) -> Iterator[Table]:
-    """Errors by kind of geometry, by heavy atoms and by functional group, where a card has them."""
-    by = card.get("errors_by", {})
+    """Errors by kind of geometry, by heavy atoms and by functional group or by element, where a card has them."""
+    by, digits = card.get("errors_by", {}), ".2f" if card.get("unit", KCAL) == KCAL else ".3g"
     for title, found in (("geometry", card.get("errors")), ("heavy atoms", by.get("heavy_atoms")),
-                         ("functional group", by.get("groups"))):
+                         ("functional group", by.get("groups")), ("element", by.get("elements"))):
         if found:
-            yield Table(title, [(name, *_figures(row)) for name, row in found.items()])
+            yield Table(title, [(name, *_figures(row, digits)) for name, row in found.items()])
 
 
-def _figures(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _figures(row: Mapping[str, Any], digits: str) -> tuple[str, ...]:
     count = row.get("count")
-    lengths = ("–" if row.get(key) is None else f"{row[key]:.2f}" for key in ("mae", "median"))
+    lengths = ("–" if row.get(key) is None else format(row[key], digits) for key in ("mae", "median"))
     shares = ("–" if row.get(key) is None else f"{100 * row[key]:.0f} %" for key in ("above_1", "coverage"))
     return ("–" if count is None else f"{count:,}", *lengths, *shares)
 
@@ -195,7 +201,8 @@ def limits(card: Mapping[str, Any], level: str = "") -> Iterator[str]:
         yield f"Within the {100 * nominal:.0f} % interval less often than promised: {', '.join(short)}."
     worst = sorted((item for item in every if item[1]["mae"] is not None), key=lambda item: -item[1]["mae"])[:3]
     if worst:
-        named = ", ".join(f"{name} ({row['mae']:.2f} kcal/mol)" for name, row in worst)
+        unit = card.get("unit", KCAL)
+        named = ", ".join(f"{name} ({format(row['mae'], '.2f' if unit == KCAL else '.3g')} {unit})" for name, row in worst)
         yield f"Largest mean errors, of {FEW} molecules or more: {named}."
     if unclear := by.get("not_perceived"):
         yield (f"The bonds of {unclear} of {unclear + by['perceived']} test molecules could not be told from their "
@@ -206,9 +213,14 @@ def limits(card: Mapping[str, Any], level: str = "") -> Iterator[str]:
 
 def markdown(artefact: Artefact, name: str) -> str:
     """The model card as a page of Markdown."""
-    card = artefact.card
+    card, unit = artefact.card, artefact.unit
+    level = artefact.level or "level unknown"
+    what = f"{artefact.kind} energy, {level}, {artefact.at}"
+    if artefact.kind not in get_args(Kind):
+        what = f"{card.get('experiment', {}).get('data', {}).get('target', '')} ({artefact.kind}), {level}"
+    digits = ".2f" if unit == KCAL else ".3g"
     scope = [
-        ("predicts", f"{artefact.kind} energy, {artefact.level or 'level unknown'}, {artefact.at}, kcal/mol"),
+        ("predicts", f"{what}, {unit}"),
         ("geometries", {"": "as given", "gfn2": "minima of GFN2-xTB"}.get(artefact.geometry, artefact.geometry)),
         ("elements", " ".join(SYMBOLS[z] for z in artefact.elements)),
         ("size", f"up to {artefact.largest} atoms" + (f", {card['heavy_atoms']} of them heavy" if "heavy_atoms" in card
@@ -218,14 +230,14 @@ def markdown(artefact: Artefact, name: str) -> str:
     nominal = card.get("experiment", {}).get("coverage", 0.9)
     for kind, scores in artefact.calibration.items():
         half = Conformal(scores).radius(nominal)
-        scope.append((f"{100 * nominal:.0f} % interval, {kind}", f"± {half:.2f} kcal/mol" if math.isfinite(half)
+        scope.append((f"{100 * nominal:.0f} % interval, {kind}", f"± {half:{digits}} {unit}" if math.isfinite(half)
                       else "none: too few molecules to calibrate it"))
     taken = [stage.about for stage in artefact.model.stages if isinstance(stage, Baseline) and stage.about]
     within = [("carries", f"a model of {each['level'] or 'an unknown level'} fitted to {each['data']} "
                           f"(SHA-256 {each['digest']})") for each in taken]
     parts = [f"# {name}", _two("Scope", scope), _two("Made of", [*recipe(card), *within])]
     if card.get("errors"):
-        parts += ["## Errors", "Of molecules the model was not fitted to. MAE and median: kcal/mol; above 1: share of "
+        parts += ["## Errors", f"Of molecules the model was not fitted to. MAE and median: {unit}; above 1: share of "
                   "errors above 1 kcal/mol; within: share within the interval. A molecule counts in every group it has."]
     parts += [_wide(table) for table in tables(card)]
     parts.append("## Limits\n\n" + "\n".join(f"- {line}" for line in limits(card, artefact.level)))

@@ -1,4 +1,4 @@
-"""Errors of predictions, all in kcal/mol."""
+"""Errors of predictions, in kcal/mol where they are energies."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import math
 import torch
 from torch import Tensor
 
+KCAL = "kcal/mol"
 
-def metrics(reference: Tensor, predicted: Tensor) -> dict[str, float]:
-    """MAE, RMSE, median and largest absolute error (kcal/mol), share above 1 kcal/mol, mean signed error.
+
+def metrics(reference: Tensor, predicted: Tensor, unit: str = KCAL) -> dict[str, float]:
+    """MAE, RMSE, median and largest absolute error in `unit`, share above 1 kcal/mol (of energies), mean signed error.
 
     Predictions that are not finite are counted in `failed` and make every other figure infinite: a model that fails
     on a molecule has no mean error.
@@ -29,4 +31,6 @@ def metrics(reference: Tensor, predicted: Tensor) -> dict[str, float]:
             "above_1": float((size > 1.0).to(torch.float64).mean()),
             "bias": float(error.mean()),
         }
+    if unit != KCAL:
+        del figures["above_1"]
     return {"count": len(error), **figures, "failed": failed}

@@ -1,0 +1,119 @@
+r"""Atoms on the voxels of a cube: where they are, or a smooth function around each.
+
+    atom(r)  = Σ_a v_a [a lies in the voxel of r]
+    gauss(r) = Σ_a v_a exp(−d_a²/2σ²)                     d_a = |r − R_a|, r a voxel's centre
+    wave(r)  = Σ_a v_a exp(−d_a²/2σ²) cos(2π d_a/σ)       Kuzminykh et al., Mol. Pharm. 15, 4378 (2018)
+
+v_a is 1 for the atoms of one element and 0 for the others, or a property of the atom. σ is 1 Å unless it is said. The
+smooth ones are evaluated at the voxels' centres, from the atoms where they are: nothing is rounded to a voxel first.
+Atoms outside the cube are in no voxel; their smooth functions still reach in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from onekcal.errors import unknown
+from onekcal.molecules import CHARGES, Molecules
+
+SIGMA = 1.0
+"""Å; σ where none is said."""
+BONDED = 1.25
+"""Atoms nearer than so many times the sum of their covalent radii are neighbours."""
+TOGETHER = 50_000
+"""Voxels at a time, of whole molecules: few enough for a processor's cache."""
+
+Kernel = Callable[[Tensor], Tensor]  # squared distances (Å²) → values, may work in place
+
+
+def gaussian(sigma: float) -> Kernel:
+    """exp(−d²/2σ²), σ in Å."""
+    return lambda squared: squared.mul_(-0.5 / sigma**2).exp_()
+
+
+def wave(sigma: float) -> Kernel:
+    """exp(−d²/2σ²) cos(2πd/σ), σ in Å."""
+    return lambda squared: (squared * (-0.5 / sigma**2)).exp_().mul_((squared.sqrt() * (2 * math.pi / sigma)).cos_())
+
+
+def summed(placed: Molecules, along: Tensor, values: Tensor, kernel: Kernel) -> Tensor:
+    """(M, n, n, n) float32: Σ_a `values`_a kernel(|r − R_a|²) at the voxels `along` (n,) Å; `values` (A,)."""
+    n = len(along)
+    out = torch.zeros(len(placed), n, n, n)
+    order = placed.sizes.argsort()  # like sizes together: little padding
+    for rows in order.split(max(1, TOGETHER // n**3)):
+        numbers, positions = placed[rows].pad()
+        weights = torch.zeros(numbers.shape)
+        weights[numbers > 0] = values[placed.atoms_of(rows)].to(torch.float32)
+        # squared distances along each edge; a cube's are their sums, so nothing of size atoms × points × 3 is made
+        apart = (along - positions.to(torch.float64)[:, :, :, None]).square().to(torch.float32)  # (m, a, 3, n)
+        total = torch.zeros(len(rows), n, n, n)
+        one = torch.empty_like(total)
+        for a in weights.any(0).nonzero().flatten().tolist():
+            x, y, z = apart[:, a].unbind(1)
+            torch.add((x[:, :, None] + y[:, None, :])[:, :, :, None], z[:, None, None, :], out=one)
+            total.addcmul_(kernel(one), weights[:, a, None, None, None])
+        out[rows] = total
+    return out
+
+
+def counted(placed: Molecules, n: int, box: float, values: Tensor) -> Tensor:
+    """(M, n, n, n) float32: `values` (A,) summed in the voxels of the atoms; atoms outside the cube are left out."""
+    voxel = ((placed.positions + box / 2) * (n / box)).floor().to(torch.int64)  # (A, 3)
+    inside = ((voxel >= 0) & (voxel < n)).all(1)
+    out = torch.zeros(len(placed), n, n, n)
+    i, j, k = voxel[inside].T
+    return out.index_put_((placed.owner[inside], i, j, k), values[inside].to(torch.float32), accumulate=True)
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+
+def _ones(molecules: Molecules) -> Tensor:
+    return torch.ones(len(molecules.numbers))
+
+
+def _charge_numbers(molecules: Molecules) -> Tensor:
+    return molecules.numbers
+
+
+def _masses(molecules: Molecules) -> Tensor:
+    from ase.data import atomic_masses
+
+    return torch.from_numpy(atomic_masses)[molecules.numbers]
+
+
+def _radii(molecules: Molecules) -> Tensor:
+    from ase.data import covalent_radii
+
+    return torch.from_numpy(covalent_radii)[molecules.numbers]
+
+
+def _neighbours(molecules: Molecules) -> Tensor:
+    """(A,) how many atoms are bonded to each, by distance."""
+    numbers, positions = molecules.pad()
+    present = numbers > 0
+    radii = torch.zeros(numbers.shape, dtype=torch.float64)
+    radii[present] = _radii(molecules)
+    near = torch.cdist(positions, positions) < BONDED * (radii[:, :, None] + radii[:, None, :])
+    near &= present[:, :, None] & present[:, None, :] & ~torch.eye(numbers.shape[1], dtype=torch.bool)
+    return near.sum(2)[present]
+
+
+PROPERTIES = {"any": _ones, "Z": _charge_numbers, "mass": _masses, "radius": _radii, "neighbours": _neighbours}
+"""Values an atom may have besides 1 for an element: 1, nuclear charge, mass (u), covalent radius (Å), bonded atoms."""
+
+
+def check_value(word: str) -> None:
+    """Refuse what is neither an element's symbol nor a property."""
+    if word not in PROPERTIES and word not in CHARGES:
+        unknown("element or property of an atom", word, [*PROPERTIES, *CHARGES])
+
+
+def values_of(molecules: Molecules, word: str) -> Tensor:
+    """(A,) the values that an element's symbol or a property stands for."""
+    return PROPERTIES[word](molecules) if word in PROPERTIES else molecules.numbers == CHARGES[word]

@@ -1,0 +1,113 @@
+r"""Molecular graphs from functions that can be put one after another.
+
+    build = chain(drop_padding, nearest(6), coulomb_forces)
+    graph = build(every_slot(charges, positions))
+
+A graph is held densely: `edges[m, i, j]` says that atom i of molecule m hears atom j. A builder takes edges away or tells
+more of them, so their order says what is counted: `within(4.0)` before `nearest(6)` are the six nearest of those within 4 Å.
+An atom that has fewer neighbours than asked for keeps them all; where others are just as far as the last of them, it keeps
+these too, so that neither the order of atoms nor rounding decides.
+
+Positions and distances in Å, charges in e, Coulomb forces |F_ij| = Z_i Z_j / r_ij² in Hartree/Bohr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from onekcal.errors import ConfigError
+from onekcal.units import BOHR
+
+TIE = 1e-4
+"""Distances, or forces, are equal where they differ by less than this share; single precision leaves them off by 1e-6."""
+
+
+class Graph(NamedTuple):
+    """Molecules (M) of n slots; a slot with charge 0 is padding."""
+
+    charges: Tensor  # (M, n) e
+    positions: Tensor  # (M, n, 3) Å
+    edges: Tensor  # (M, n, n) bool
+    attributes: Tensor  # (M, n, n, a)
+
+
+Builder = Callable[[Graph], Graph]
+
+
+def chain(*builders: Builder) -> Builder:
+    """All of them, the first first."""
+
+    def build(graph: Graph) -> Graph:
+        for builder in builders:
+            graph = builder(graph)
+        return graph
+
+    return build
+
+
+def every_slot(charges: Tensor, positions: Tensor) -> Graph:
+    """Of charges (M, n) and positions (M, n, 3): every slot, padding too, joined to every other."""
+    count = charges.shape[1]
+    edges = ~torch.eye(count, dtype=torch.bool, device=charges.device).expand(len(charges), count, count)
+    return Graph(charges, positions, edges, positions.new_zeros(*edges.shape, 0))
+
+
+def drop_padding(graph: Graph) -> Graph:
+    """No edge to or from a slot of charge 0."""
+    there = graph.charges > 0
+    return graph._replace(edges=graph.edges & there[:, :, None] & there[:, None, :])
+
+
+def nearest(count: int) -> Builder:
+    """At each atom the edges to its `count` nearest neighbours."""
+    _at_least("nearest: `count`", count, 1)
+    return lambda graph: _keep(graph, distances(graph), count)
+
+
+def strongest(count: int) -> Builder:
+    """At each atom the edges with the `count` largest Coulomb forces."""
+    _at_least("strongest: `count`", count, 1)
+    return lambda graph: _keep(graph, -_forces(graph), count)
+
+
+def within(radius: float) -> Builder:
+    """Edges up to `radius` Å."""
+    if not radius > 0:
+        raise ConfigError(f"within: `radius` must be positive (Å), got {radius}")
+    return lambda graph: graph._replace(edges=graph.edges & (distances(graph) <= radius))
+
+
+def coulomb_forces(graph: Graph) -> Graph:
+    """The Coulomb force of an edge becomes its attribute."""
+    return graph._replace(attributes=torch.cat([graph.attributes, _forces(graph)[..., None]], -1))
+
+
+def distances(graph: Graph) -> Tensor:
+    """(M, n, n) Å along edges; 1 without a gradient where there is none, or where two nuclei are on one point."""
+    between = graph.positions[:, :, None] - graph.positions[:, None]
+    square = between.square().sum(-1)
+    return torch.where(graph.edges & (square > 0), square, 1.0).sqrt()
+
+
+def _forces(graph: Graph) -> Tensor:
+    """(M, n, n) Hartree/Bohr along edges, 0 elsewhere."""
+    pull = graph.charges[:, :, None] * graph.charges[:, None] / (distances(graph) / BOHR).square()
+    return torch.where(graph.edges, pull, 0.0)
+
+
+def _keep(graph: Graph, score: Tensor, count: int) -> Graph:
+    """At each atom the `count` edges of smallest score (M, n, n)."""
+    if count >= graph.edges.shape[-1]:
+        return graph
+    score = torch.where(graph.edges, score.detach(), torch.inf)
+    last = score.kthvalue(count, -1, keepdim=True).values  # inf where there are fewer: then all are kept
+    return graph._replace(edges=graph.edges & (score <= last + TIE * last.abs()))
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise ConfigError(f"{name} must be at least {least}, got {value}")

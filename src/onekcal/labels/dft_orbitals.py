@@ -1,0 +1,69 @@
+"""Orbitals of Hartree-Fock and density functionals through pyscf (extra `dft`), self-consistent or one-shot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from onekcal.labels.dft import DensityFunctional
+from onekcal.labels.gaussians import Shell, basis_of, cartesian, monomials, solid_harmonics
+from onekcal.labels.methods import Method, method
+from onekcal.labels.orbitals import Orbitals
+from onekcal.labels.pople import Mixed
+from onekcal.molecules import Molecules
+
+
+def self_consistent(molecule: Molecules, how: Method) -> Orbitals:
+    """Orbitals of a converged SCF; raises `LabelError` where there is none."""
+    calculation = DensityFunctional(how, molecule)
+    scf = calculation.solved(molecule.positions.numpy())
+    return _orbitals(molecule, scf.whole() if isinstance(scf, Mixed) else scf, how.level)
+
+
+def one_shot(molecule: Molecules, basis: str) -> Orbitals:
+    """Orbitals of B3LYP's Fock matrix for superposed atoms, diagonalised once: nothing is made self-consistent."""
+    calculation = DensityFunctional(method(f"b3lyp/{basis}"), molecule)
+    scf = calculation.scf(calculation.mol(molecule.positions.numpy()))
+    fock = scf.get_fock(dm=scf.get_init_guess(key="minao"))
+    scf.mo_energy, scf.mo_coeff = scf.eig(fock, scf.get_ovlp())
+    scf.mo_occ = scf.get_occ(scf.mo_energy, scf.mo_coeff)
+    return _orbitals(molecule, scf.whole() if isinstance(scf, Mixed) else scf, f"one-shot/{basis}")
+
+
+def _orbitals(molecule: Molecules, scf: Any, source: str) -> Orbitals:
+    """What a (Cartesian or spherical) SCF object of pyscf holds."""
+    mol = scf.mol
+    coefficients, occupations = np.asarray(scf.mo_coeff), np.asarray(scf.mo_occ)
+    if coefficients.ndim == 2:
+        coefficients, occupations = coefficients[None], occupations[None]
+    filled = [occupied > 0 for occupied in occupations]
+    return Orbitals(
+        molecule.numbers,
+        torch.from_numpy(mol.atom_coords()),
+        torch.from_numpy(mol.atom_charges().astype(float)),
+        basis_of(shells_of(mol)),
+        tuple(torch.from_numpy(np.ascontiguousarray(c[:, f])) for c, f in zip(coefficients, filled)),
+        tuple(torch.from_numpy(n[f]) for n, f in zip(occupations, filled)),
+        source,
+    )
+
+
+def shells_of(mol: Any) -> list[Shell]:
+    """pyscf's shells, one for each contraction, in its order of functions."""
+    shells = []
+    for number in range(mol.nbas):
+        angular, exponents = mol.bas_angular(number), mol.bas_exp(number)
+        for weights in mol._libcint_ctr_coeff(number).T:
+            shells.append(Shell(mol.bas_coord(number), angular, exponents, weights, _functions(angular, mol.cart)))
+    return shells
+
+
+def _functions(angular: int, is_cartesian: bool) -> np.ndarray:
+    """pyscf's polynomials: p as x, y, z; Cartesian d and higher as bare monomials."""
+    if angular == 1:
+        return solid_harmonics(1, (1, -1, 0))
+    if angular > 1 and is_cartesian:
+        return cartesian(angular, ["x" * i + "y" * j + "z" * k for i, j, k in monomials(angular)], unit=False)
+    return solid_harmonics(angular)

@@ -1,0 +1,138 @@
+r"""Orbitals from the files of other programs: .wfx, .molden, .fchk. Atomic units.
+
+Each reader returns what its file says as `Contents`; `read_wavefunction` makes orbitals of it. They must come out
+orthonormal and hold the electrons the file speaks of: programs differ in how they normalise functions, and a file read
+by another convention is refused, not believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from onekcal.errors import InputError, unknown
+from onekcal.labels.gaussians import Shell, basis_of, overlap, radial_norms
+from onekcal.labels.orbitals import Orbitals
+from onekcal.molecules import Molecules
+from onekcal.units import BOHR
+
+ORTHONORMAL = 5e-4
+"""Largest deviation of an orbital's norm, or of an overlap of two, from 1 and 0: coefficients have few digits."""
+EMPTY = 1e-12
+"""Electrons; orbitals with fewer are left out."""
+OPEN = 1e-6
+"""Electrons; an orbital of both spins is singly occupied when it is this near to one electron."""
+
+
+@dataclass(frozen=True)
+class Contracted:
+    """A shell as files have it: coefficients of primitives that are normalised when `normalised`."""
+
+    centre: np.ndarray  # (3,) Bohr
+    angular: int
+    exponents: np.ndarray  # (K,) Bohr⁻²
+    coefficients: np.ndarray  # (K,)
+    functions: np.ndarray  # (F, monomials)
+    normalised: bool = True
+
+    def shell(self, to_one: bool) -> Shell:
+        """With bare weights; `to_one` scales the contraction to norm one."""
+        weights = self.coefficients * (radial_norms(self.angular, self.exponents) if self.normalised else 1.0)
+        if to_one and self.normalised:
+            squares = 1 / radial_norms(self.angular, (self.exponents[:, None] + self.exponents) / 2) ** 2
+            weights = weights / np.sqrt(weights @ squares @ weights)
+        return Shell(self.centre, self.angular, self.exponents, weights, self.functions)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a wavefunction file says."""
+
+    numbers: np.ndarray  # (A,) nuclear charges
+    centres: np.ndarray  # (A, 3) Bohr
+    effective: np.ndarray  # (A,) nuclear charges less core electrons that are not in the orbitals
+    shells: list[Contracted]
+    coefficients: list[np.ndarray]  # per spin, or one for both: (basis, orbitals)
+    occupations: list[np.ndarray]  # (orbitals,)
+    electrons: float | None = None  # as the file says
+
+    def of_each_spin(self) -> Contents:
+        """Orbitals of both spins that hold one electron make the shells open: that electron is an α electron."""
+        if len(self.occupations) == 2 or not (abs(self.occupations[0] - 1) < OPEN).any():
+            return self
+        alpha = self.occupations[0].clip(max=1.0)
+        return replace(self, coefficients=self.coefficients * 2, occupations=[alpha, self.occupations[0] - alpha])
+
+
+def read_wavefunction(path: str | PathLike[str]) -> tuple[Molecules, Orbitals]:
+    """The molecule (Å; charge and unpaired electrons as the occupations say) and its occupied orbitals."""
+    from onekcal.labels.wavefunction_formats import read_fchk, read_molden, read_wfx
+
+    readers: dict[str, Callable[[str, str], Contents]] = {".wfx": read_wfx, ".molden": read_molden, ".fchk": read_fchk}
+    path = Path(path)
+    if path.suffix.lower() not in readers:
+        unknown("format of a wavefunction for", path.suffix or path.name, readers)
+    if not path.is_file():
+        raise InputError(f"no file {path}")
+    try:
+        contents = readers[path.suffix.lower()](path.read_text(errors="replace"), str(path)).of_each_spin()
+    except (ValueError, IndexError, KeyError) as problem:
+        if isinstance(problem, InputError):
+            raise
+        raise InputError(f"{path} cannot be read as {path.suffix.lower()}: it is cut off or not of this format "
+                         f"({type(problem).__name__}: {problem})") from None
+    _check_counts(contents, path)
+    found = _orthonormal(contents, path)
+    held = [float(n.sum()) for n in found.occupations]
+    molecule = Molecules.one(
+        contents.numbers.tolist(), contents.centres * BOHR, round(float(contents.effective.sum()) - sum(held)),
+        round(abs(held[0] - held[1])) if len(held) == 2 else 0, path.stem,
+    )
+    return molecule, found
+
+
+def _check_counts(contents: Contents, path: Path) -> None:
+    functions = sum(len(shell.functions) for shell in contents.shells)
+    for coefficients, occupations in zip(contents.coefficients, contents.occupations):
+        if coefficients.shape != (functions, len(occupations)):
+            raise InputError(f"{path} has {functions} basis functions and {len(occupations)} occupations, but "
+                             f"coefficients of {coefficients.shape[0]} functions in {coefficients.shape[1]} orbitals")
+    held = float(sum(n.sum() for n in contents.occupations))
+    if contents.electrons is not None and abs(held - contents.electrons) > 1e-3:
+        raise InputError(f"{path} says it has {contents.electrons:g} electrons, but its orbitals hold {held:g}")
+    if abs(held - round(held)) > 1e-3 or held < 0.5:
+        raise InputError(f"the orbitals of {path} hold {held:g} electrons; expected a whole number, at least one")
+
+
+def _orthonormal(contents: Contents, path: Path) -> Orbitals:
+    """With contractions as written, else with contractions scaled to norm one, whichever makes orthonormal orbitals."""
+    worst = np.inf
+    for to_one in (False, True):
+        found = _orbitals(contents, to_one, path.name)
+        square = overlap(found.basis)
+        for coefficients in found.coefficients:
+            c = coefficients.numpy()
+            deviation = float(np.abs(c.T @ square @ c - np.eye(c.shape[1])).max(initial=0.0))
+            worst = min(worst, deviation) if coefficients is found.coefficients[0] else max(worst, deviation)
+        if worst < ORTHONORMAL:
+            return found
+    raise InputError(f"the orbitals of {path} are not orthonormal (off by {worst:.2g}, at most {ORTHONORMAL:g} expected): "
+                     "its program normalises or orders basis functions in a way of its own; write a .wfx or .fchk file")
+
+
+def _orbitals(contents: Contents, to_one: bool, source: str) -> Orbitals:
+    filled = [np.abs(n) > EMPTY for n in contents.occupations]
+    return Orbitals(
+        torch.from_numpy(contents.numbers.astype(np.int64)),
+        torch.from_numpy(contents.centres),
+        torch.from_numpy(contents.effective.astype(float)),
+        basis_of(shell.shell(to_one) for shell in contents.shells),
+        tuple(torch.from_numpy(np.ascontiguousarray(c[:, f])) for c, f in zip(contents.coefficients, filled)),
+        tuple(torch.from_numpy(n[f]) for n, f in zip(contents.occupations, filled)),
+        source,
+    )

@@ -1,0 +1,110 @@
+"""A headless Chromium, driven over its debugging protocol: what a reader's browser does with our pages."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from websockets.sync.client import connect
+
+CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+PATIENCE = 60.0
+"""Seconds until a page that does not answer has failed."""
+
+
+class Browser:
+    """One tab. Everything it asks of the network is in `requests`, every uncaught error in `errors`."""
+
+    def __init__(self, profile: Path, width: int = 1280, height: int = 1000, dark: bool = False) -> None:
+        assert CHROMIUM is not None
+        self.process = subprocess.Popen(
+            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--remote-debugging-port=0",
+             f"--user-data-dir={profile}", f"--window-size={width},{height}", "--no-first-run", "about:blank"],
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        assert self.process.stderr is not None
+        port = next(found[1] for line in self.process.stderr if (found := re.search(r"ws://127.0.0.1:(\d+)/", line)))
+        self.open_things = ExitStack()
+        self.socket = self.open_things.enter_context(connect(self._page(port), max_size=None))
+        self.count, self.requests, self.errors = 0, [], []
+        self._call("Page.enable")
+        self._call("Network.enable")
+        self._call("Runtime.enable")
+        self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        if dark:
+            self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+
+    @staticmethod
+    def _page(port: str) -> str:
+        from urllib.request import urlopen
+
+        for _ in range(100):
+            with urlopen(f"http://127.0.0.1:{port}/json") as answer:
+                pages = [one for one in json.load(answer) if one["type"] == "page"]
+            if pages:
+                return pages[0]["webSocketDebuggerUrl"]
+            time.sleep(0.1)
+        raise TimeoutError("no page opened")
+
+    def open(self, page: Path) -> float:
+        """Seconds until the page says that it is ready."""
+        started = time.perf_counter()
+        self._call("Page.navigate", url=page.resolve().as_uri())
+        self.wait("document.documentElement?.dataset?.ready === 'yes'")
+        return time.perf_counter() - started
+
+    def wait(self, condition: str) -> None:
+        """Until a JavaScript condition holds."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            if self.run(condition) or self.errors:
+                break
+            time.sleep(0.05)
+        assert not self.errors, self.errors
+        assert self.run(condition), f"never became true: {condition}"
+
+    def run(self, script: str) -> Any:
+        """The value of a JavaScript expression."""
+        found = self._call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in found, found["exceptionDetails"]
+        return found["result"].get("value")
+
+    def click(self, x: float, y: float) -> None:
+        """The left button at a place of the window."""
+        self._call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        for kind in ("mousePressed", "mouseReleased"):
+            self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def press(self, key: str) -> None:
+        """A key, such as Tab or ArrowRight."""
+        for kind in ("keyDown", "keyUp"):
+            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+
+    def screenshot(self) -> bytes:
+        """The window as PNG."""
+        from base64 import b64decode
+
+        return b64decode(self._call("Page.captureScreenshot", format="png")["data"])
+
+    def close(self) -> None:
+        self.open_things.close()
+        self.process.kill()
+        self.process.communicate()
+
+    def _call(self, method: str, **params: Any) -> Any:
+        self.count += 1
+        self.socket.send(json.dumps({"id": self.count, "method": method, "params": params}))
+        while True:
+            told = json.loads(self.socket.recv(timeout=PATIENCE))
+            if told.get("method") == "Network.requestWillBeSent":
+                self.requests.append(told["params"]["request"]["url"])
+            elif told.get("method") == "Runtime.exceptionThrown":
+                self.errors.append(told["params"]["exceptionDetails"])
+            elif told.get("id") == self.count:
+                assert "error" not in told, told["error"]
+                return told["result"]

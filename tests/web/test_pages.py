@@ -1,0 +1,96 @@
+"""The report and the views in a real browser: the right molecule appears, and nothing is asked of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from onekcal import data as store
+from onekcal.experiment import Experiment
+from onekcal.run import run
+from onekcal.show import view
+from onekcal.show.finished import finished
+from onekcal.show.report import report
+
+DRAWN = "document.getElementById('parity').data !== undefined"
+PLACE = """(() => {{ const box = document.getElementById('parity'), at = box.getBoundingClientRect(), l = box._fullLayout;
+  return [at.left + l._size.l + l.xaxis.d2p(box.data[1].x[{m}]), at.top + l._size.t + l.yaxis.d2p(box.data[1].y[{m}])]; }})()"""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """HIP-NN on frames with forces, and dressed atoms on the same."""
+    folder = tmp_path_factory.mktemp("runs")
+    data = {"set": "mini-frames", "target": "b3lyp", "train": 100, "valid": 20, "test": 30}
+    for name, stages, fit in (("hipnn", [{"hipnn": {"features": 4, "onsite": 0}}], {"recipe": "fast", "epochs": 3}),
+                              ("atoms", ["dressed_atoms"], {})):
+        run(Experiment.model_validate({"data": data, "stages": stages, "fit": fit}), folder / name, "test")
+    return folder
+
+
+def test_clicking_a_point_shows_that_molecule(runs: Path, tmp_path: Path, open_page: Callable) -> None:
+    tab = open_page(report([runs / "hipnn"], tmp_path / "page.html").path)
+    tab.wait(DRAWN)
+    found = finished(runs / "hipnn")
+    points = np.stack([found.columns["reference"], found.columns["predicted"]], 1)
+    apart = np.abs(points[:, None] - points).sum(-1) + 1e9 * np.eye(len(points))
+    alone = int(apart.min(1).argmax())  # no other point lies near it
+    worst = int(np.abs(found.columns["error"]).argmax())
+    assert tab.run("document.getElementById('molecule').dataset.chosen") == found.names[worst]
+    tab.wait("document.getElementById('scene').getAttribute('aria-label').startsWith('" + found.names[worst][:5] + "')")
+    tab.click(*tab.run(PLACE.format(m=alone)))
+    tab.wait(f"document.getElementById('molecule').dataset.chosen === {found.names[alone]!r}")
+    formula = found.test.molecules[alone].formulas[0]
+    tab.wait(f"document.getElementById('scene').getAttribute('aria-label').includes({formula!r})")
+    assert f"{found.columns['error'][alone]:.2f}".replace("-", "−") in tab.run("document.getElementById('facts').textContent")
+
+
+def test_keys_and_buttons_go_through_molecules_by_error(runs: Path, tmp_path: Path, open_page: Callable) -> None:
+    tab = open_page(report([runs / "atoms"], tmp_path / "page.html").path)
+    found = finished(runs / "atoms")
+    order = np.argsort(-np.abs(found.columns["error"]), kind="stable")
+    chosen = "document.getElementById('molecule').dataset.chosen"
+    tab.run("document.getElementById('scene').focus()")
+    tab.press("ArrowRight")
+    assert tab.run(chosen) == found.names[order[1]]
+    tab.run("document.querySelectorAll('[data-molecule]')[4].click()")
+    assert tab.run(chosen) == found.names[order[4]]
+    tab.run("document.getElementById('worse').click()")
+    assert tab.run(chosen) == found.names[order[3]]
+
+
+def test_another_run_is_chosen(runs: Path, tmp_path: Path, open_page: Callable) -> None:
+    tab = open_page(report([runs / "hipnn", runs / "atoms"], tmp_path / "page.html").path)
+    tab.run("(() => { const list = document.getElementById('run'); list.value = '1'; list.dispatchEvent(new Event('change')); })()")
+    found = finished(runs / "atoms")
+    assert tab.run("document.getElementById('molecule').dataset.chosen") == found.names[np.abs(found.columns["error"]).argmax()]
+    assert tab.run("[...document.querySelectorAll('[data-run]')].filter(part => !part.hidden).every(part => part.dataset.run === '1')")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_a_page_fits_its_window_and_its_theme(
+    runs: Path, tmp_path: Path, open_page: Callable, width: int, dark: bool
+) -> None:
+    tab = open_page(report([runs / "hipnn"], tmp_path / "page.html").path, width=width, dark=dark)
+    assert tab.run("document.documentElement.scrollWidth") <= width
+    red, green, blue = map(int, tab.run("getComputedStyle(document.body).backgroundColor.match(/\\d+/g)"))
+    assert (red + green + blue < 150) == dark
+
+
+def test_a_trajectory_is_scrubbed_and_played(tmp_path: Path, open_page: Callable) -> None:
+    dataset = view.with_energy(store.load("mini-frames").dataset)
+    rows = list(range(15))
+    path = tmp_path / "view.html"
+    view.save(dataset, rows, path, "frames")
+    tab = open_page(path)
+    tab.run("(() => { const bar = document.getElementById('frame'); bar.value = 7; bar.dispatchEvent(new Event('input')); })()")
+    assert tab.run("document.getElementById('scene').dataset.frame") == "7"
+    energy = f"{dataset.energies[7]:,.2f}".replace("-", "−")
+    assert energy in tab.run("document.getElementById('told').textContent")
+    tab.run("document.getElementById('play').click()")
+    tab.wait("document.getElementById('scene').dataset.frame !== '7'")
+    tab.run("document.getElementById('play').click()")
+    assert tab.run("document.getElementById('play').getAttribute('aria-pressed')") == "false"
