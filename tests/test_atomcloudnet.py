@@ -369,7 +369,7 @@ def test_atoms_are_learned_one_by_one_and_told_by_name(tmp_path: Path) -> None:
     first = done.test.molecules[0]
     assert [row["atom"] for row in rows[: len(first.numbers)]] == [str(k + 1) for k in range(len(first.numbers))]
     assert {row["element"] for row in rows} <= {"H", "C", "N", "O"}
-    assert "| element |" in (tmp_path / "run" / "card.md").read_text()
+    assert "| element | atoms |" in (tmp_path / "run" / "card.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -98,4 +98,27 @@ def test_a_quick_run_is_smaller_and_kept_apart(tmp_path: Path) -> None:
     assert (experiment.data.train, both.rows[0].experiments()[0].data.train) == (20, 50)
     assert "not a result" in fast.title
     with pytest.raises(ConfigError, match="no row of small has a quick form"):
-        suite.quick(small(slow))
+        suite.with_quick([small(slow)])
+
+
+def test_rows_run_at_once_find_what_they_find_one_by_one(tmp_path: Path) -> None:
+    both = small(ROW, {**ROW, "name": "other", "seeds": [2]}, BROKEN)
+    apart, together = runner.run(both, tmp_path / "1"), runner.run(both, tmp_path / "2", workers=2)
+    assert [row["name"] for row in together["rows"]] == ["ridge", "other", "broken"]
+    for one, other in zip(apart["rows"][:2], together["rows"][:2]):
+        assert one["ours"]["mae"] == other["ours"]["mae"]
+    assert "needs a column 'ccsd'" in together["rows"][2]["failed"]
+
+
+def test_a_row_whose_process_is_killed_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner.sys, "executable", "/bin/false")
+    (row,) = runner.run(small(ROW), tmp_path)["rows"]
+    assert row["failed"] == "its process ended with 1"
+
+
+def test_seeds_and_device_are_changed_for_every_row() -> None:
+    network = {**ROW, "name": "net", "experiment": {**ROW["experiment"], "stages": ["schnet"], "fit": {"epochs": 1}}}
+    other = suite.overridden(small(ROW, network), [5, 6], "cuda")
+    assert [row.seeds for row in other.rows] == [[5, 6]] * 2
+    assert other.rows[1].experiments()[0].fit["device"] == "cuda"
+    assert "fit" not in other.rows[0].experiment

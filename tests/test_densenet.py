@@ -221,14 +221,14 @@ def test_looks_at_a_memory_map_read_the_rows_asked_for(tmp_path: Path) -> None:
 
 def fitted(data: Any = None, valid: int = 0, fit: dict[str, Any] = MOMENT, **settings: Any) -> VoxelDenseNet:
     data = wobbly(24, seed=1) if data is None else data
-    return VoxelDenseNet(**{**SMALL, "dtype": "float64", "fit": fit, **settings}).fit(data, data[:valid])
+    return VoxelDenseNet(**{**SMALL, "fit": fit, **settings}).fit(data, data[:valid])
 
 
 def test_a_turned_moved_renumbered_molecule_has_its_energy_but_another_orientation_of_the_cube_has_not() -> None:
     model, still = fitted(), wobbly(12, seed=9).molecules
     turn = torch.from_numpy(Rotation.from_euler("xyz", [0.3, 1.1, -0.8]).as_matrix())
     moved = still.moved(still.positions @ turn.T + torch.tensor([3.1, -2.2, 0.7], dtype=torch.float64))
-    assert torch.allclose(model.energies(moved), model.energies(still), atol=1e-5)  # kcal/mol: fields are float32
+    assert torch.allclose(model.energies(moved), model.energies(still), atol=1e-4)  # kcal/mol of some −60, in float32
     spread = fitted(turns=2, views=3).terms(still)["spread"]
     assert spread.min() > 1e-3
 
@@ -237,16 +237,16 @@ def test_views_are_averaged_and_their_deviation_is_told() -> None:
     data = wobbly(24, seed=1)
     model = fitted(data, augment="signs", views=4)
     molecules = wobbly(6, seed=3).molecules
-    look = Looks([fields(molecules, ["nep"], n=8, box=6.0).numpy()], motions("signs", 8), 4)(torch.arange(6)).double()
+    look = Looks([fields(molecules, ["nep"], n=8, box=6.0).numpy()], motions("signs", 8), 4)(torch.arange(6))
     net = model.networks[0].eval()
     with torch.no_grad():
         each = model.shift + model.scale * torch.stack([energies(net, look[:, k]) for k in range(4)], 1).double()  # (6, 4)
-    assert torch.allclose(model.energies(molecules), each.mean(1), atol=1e-6)
-    assert torch.allclose(model.terms(molecules)["spread"], each.std(1), atol=1e-6)
-    assert torch.allclose(model.variance(molecules), each.var(1), atol=1e-6)
-    assert model.variance(molecules).min() > 0
+    assert torch.allclose(model.energies(molecules), each.mean(1), atol=1e-4)  # kcal/mol of some −60, in float32
+    assert torch.allclose(model.terms(molecules)["spread"], each.std(1), atol=1e-4)
+    assert torch.allclose(model.variance(molecules), each.var(1), atol=1e-4)
+    assert model.terms(molecules)["spread"].min() > 1e-3
     same = fitted(data, symmetry="signs", augment="signs", views=4)  # the control: this one has the symmetry
-    assert same.terms(molecules)["spread"].max() < 1e-6
+    assert same.terms(molecules)["spread"].max() < 1e-4
 
 
 def test_variance_of_one_look_by_one_network_is_refused_and_an_ensemble_has_one() -> None:
@@ -263,7 +263,7 @@ def test_recipes_learn() -> None:
     train, unseen = wobbly(64, seed=1), wobbly(16, seed=2)
     spread = float((unseen.energies - unseen.energies.mean()).abs().mean())
     for fit in ({"recipe": "fast", "epochs": 25, "batch": 8}, {"recipe": "paper", "epochs": 40, "batch": 16}):
-        model = fitted(train, fit=fit, dtype="float32")
+        model = fitted(train, fit=fit)
         assert float((model.energies(unseen.molecules) - unseen.energies).abs().mean()) < 0.2 * spread, fit
 
 

@@ -30,43 +30,64 @@ bench_app = typer.Typer(
 
 
 @bench_app.command("list")
-def bench_list() -> None:
-    """The suites there are."""
+def bench_list(as_json: Json = False) -> None:
+    """The suites there are: rows, rows with a quick form, and what each is."""
     from onekcal.bench import suite
+    from onekcal.show import study
 
-    for name in suite.names():
-        loaded = suite.read(name)
-        print(f"{name:16s} {len(loaded.rows):3d} rows  {loaded.title}")
+    loaded = [suite.read(name) for name in suite.names()]
+    rows = [{"suite": one.name, "rows": len(one.rows), "quick": sum(row.quick is not None for row in one.rows),
+             "title": one.title} for one in loaded]
+    print_json(rows) if as_json else study.rows_table("Suites", rows)
 
 
 @bench_app.command("run")
 def bench_run(
-    name: Annotated[str, typer.Argument(help="A suite's name or a YAML file.")],
+    name: Annotated[str, typer.Argument(help="A suite's name, a YAML file, or all.")],
     rows: Annotated[str | None, typer.Option(help="Only rows whose name contains this.")] = None,
     results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
     again: Annotated[bool, typer.Option("--again", help="Run finished rows again.")] = False,
     runs: Annotated[Path | None, typer.Option(help="Keep the run folders here; they are dropped otherwise.")] = None,
     budget: Annotated[str, typer.Option(help="full, or quick: a few minutes, small numbers, kept apart.")] = "full",
+    seeds: Annotated[str | None, typer.Option(help="Other seeds than the suite's, such as 0,1,2,3,4.")] = None,
+    device: Annotated[str | None, typer.Option(help="Networks on cpu, cuda, cuda:1.")] = None,
+    workers: Annotated[int, typer.Option(help="Rows at once; timings are then those of a busy machine.")] = 1,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler that runs the rows.")] = None,
     as_json: Json = False,
 ) -> None:
     """Run a suite, row by row; finished rows are kept and not run again."""
     from onekcal.bench import runner, suite, tables
     from onekcal.show import study
 
-    loaded = suite.read(name)
     if budget not in ("full", "quick"):
         raise InputError(f"--budget is full or quick, got {budget!r}")
-    if budget == "quick":
-        loaded, results = suite.quick(loaded), results / "quick"
-    found = runner.run(loaded, results, rows, again, study.live_rows(loaded, quiet=as_json), runs)
-    print_json(found) if as_json else study.rows_table(loaded.title, tables.rows(found))
+    quick, where = budget == "quick", results / "quick" if budget == "quick" else results
+    chosen = [suite.read(one) for one in (suite.names() if name == "all" else [name])]
+    told = []
+    for loaded in suite.with_quick(chosen) if quick else chosen:
+        loaded = suite.overridden(loaded, _whole_numbers(seeds), device)
+        with study.live_rows(loaded, quiet=as_json) as watch:
+            found = runner.run(loaded, where, rows, again, watch, runs, workers, scheduler)
+        told.append(found)
+        if not as_json:
+            study.rows_table(loaded.title, tables.rows(found))
+    if as_json:
+        print_json(told if name == "all" else told[0])
+
+
+def _whole_numbers(text: str | None) -> list[int] | None:
+    """ "0,1,2" as a list."""
+    try:
+        return None if text is None else [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--seeds takes whole numbers with commas between them, such as 0,1,2; got {text!r}") from None
 
 
 @bench_app.command("speed")
 def bench_speed(
     size: Annotated[int, typer.Option(help="Molecules of the largest kernel.")] = 10_000,
     rounds: Annotated[int, typer.Option(help="Turns of every contestant.")] = 5,
-    part: Annotated[list[str] | None, typer.Option(help="Only features, predictions, hipnn, schnet, kernels.")] = None,
+    part: Annotated[list[str] | None, typer.Option(help="Only features, predictions, hipnn, schnet, densenet, kernels.")] = None,
     results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
     as_json: Json = False,
 ) -> None:

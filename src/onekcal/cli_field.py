@@ -64,9 +64,10 @@ def field(
         _keep(out, molecules, what, orbitals)
     elif out is not None or not (looks or wavefunction):
         done = _fill(molecules, what, out, scheduler, workers, as_json)
+    written = [out] if wavefunction and out is not None else []
     if looks:
-        _look(molecules[molecule], what, orbitals, png, html, cube, level)
-    _said(done, what, [*([out] if wavefunction and out else []), *looks], as_json)
+        written += _look(molecules[molecule], what, orbitals, png, html, cube, level)
+    _said(done, what, written, as_json)
 
 
 def _molecules(source: str) -> Molecules:
@@ -130,8 +131,8 @@ def _keep(out: Path, molecules: Molecules, what: Ask, source: Any) -> None:
 def _look(
     molecule: Molecules, what: Ask, source: Any, png: Path | None, html: Path | None, cube: Path | None,
     level: list[float] | None,
-) -> None:
-    """Pictures and cube files of one molecule."""
+) -> list[Path]:
+    """Pictures and cube files of one molecule; what was written."""
     from onekcal.features.fields.cube_file import write_cube
     from onekcal.features.fields.portrait import portraits
     from onekcal.show import voxels
@@ -143,10 +144,13 @@ def _look(
         voxels.png(found, png, title, level)
     if html is not None:
         voxels.html(found, html, title, level)
+    written = [path for path in (png, html) if path is not None]
     for one in found if cube is not None else ():
         assert cube is not None
         path = cube if len(found) == 1 else cube.with_stem(f"{cube.stem}-{one.name.replace(':', '-')}")
         write_cube(path, one.placed, one.voxels, one.box, f"{title}: {one.title}")
+        written.append(path)
+    return written
 
 
 def _said(done: Filling | None, what: Ask, written: list[Path], as_json: bool) -> None:

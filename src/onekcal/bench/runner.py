@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import re
 import resource
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from onekcal.bench.suite import Row, Suite
 from onekcal.errors import ConfigError, OnekcalError
+from onekcal.labels.spread import spread
 
 Found = dict[str, Any]
 
@@ -29,10 +29,13 @@ def run(
     again: bool = False,
     watch: Callable[[str, Found | None], None] = lambda name, found: None,
     runs: Path | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
 ) -> Found:
     """Run the rows not yet in `results`/SUITE.json (all of them with `again`); `watch` hears of each row twice.
 
-    Run folders are kept in `runs` where that is given.
+    Run folders are kept in `runs` where that is given. `workers` rows run at once here, or as many as a Dask `scheduler`
+    has room for.
 
     A row that fails is reported in its place and does not stop the others.
     """
@@ -42,16 +45,29 @@ def run(
     if not chosen:
         there = ", ".join(row.name for row in suite.rows)
         raise ConfigError(f"no row of {suite.name} contains {only!r}; there is: {there}")
+    waiting: list[Row] = []
     for row in chosen:
         stored = known.get(row.name)
         if not again and stored and stored.get("row") == digest(row) and "failed" not in stored:
             watch(row.name, stored)
-            continue
-        watch(row.name, None)
-        known[row.name] = _in_own_process(row, runs)
-        watch(row.name, known[row.name])
+        else:
+            waiting.append(row)
+    command = " ".join(sys.argv)
+    for found in spread(_in_own_process, _jobs(waiting, runs, command, watch), len(waiting), scheduler, workers):
+        name = found.pop("key", None) or found["name"]
+        if "error" in found:  # its worker died
+            found = {"name": name, "failed": found["error"], "paper": {}, "row": ""}
+        known[name] = found
+        watch(name, found)
         _store(path, suite, known)
     return _store(path, suite, known) if known else {}
+
+
+def _jobs(rows: list[Row], runs: Path | None, command: str, watch: Callable[[str, Found | None], None]) -> Iterator[Found]:
+    for row in rows:
+        watch(row.name, None)
+        yield {"row": row.model_dump(mode="json"), "runs": None if runs is None else str(runs.resolve()), "command": command,
+               "key": row.name, "format": 1}
 
 
 def digest(row: Row) -> str:
@@ -60,15 +76,31 @@ def digest(row: Row) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _in_own_process(row: Row, runs: Path | None) -> Found:
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            return pool.submit(measure, row, runs).result()
-        except (OnekcalError, RuntimeError, ValueError, MemoryError) as problem:
-            return {"name": row.name, "paper": row.paper, "row": digest(row), "failed": str(problem)}
+def _in_own_process(job: Found) -> Found:
+    """A row in a fresh interpreter: what kills that one is reported."""
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "found.json"
+        work = "from onekcal.bench.runner import measure_told; measure_told()"
+        done = subprocess.run([sys.executable, "-c", work, str(out)], input=json.dumps(job), text=True)
+        if out.is_file():
+            return json.loads(out.read_text(encoding="utf-8"))
+    row = Row.model_validate(job["row"])
+    return {"name": row.name, "paper": row.paper, "row": digest(row),
+            "failed": f"its process ended with {done.returncode}" + (" (out of memory?)" if done.returncode == -9 else "")}
 
 
-def measure(row: Row, kept: Path | None = None) -> Found:
+def measure_told() -> None:
+    """What the fresh interpreter does: a job on standard input, what was found in the file named."""
+    job = json.load(sys.stdin)
+    row, runs = Row.model_validate(job["row"]), job["runs"]
+    try:
+        found = measure(row, None if runs is None else Path(runs), job["command"])
+    except (OnekcalError, RuntimeError, ValueError, MemoryError) as problem:
+        found = {"name": row.name, "paper": row.paper, "row": digest(row), "failed": str(problem)}
+    Path(sys.argv[1]).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+
+
+def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:
     """Every split and seed of a row; the mean of each metric, and each run's own. Run folders go to `kept`."""
     from onekcal.provenance import provenance
     from onekcal.run import run as run_experiment
@@ -79,7 +111,7 @@ def measure(row: Row, kept: Path | None = None) -> Found:
         with tempfile.TemporaryDirectory() as scratch:
             slug = experiment.name or _slug(row.name, experiment.data.split, experiment.data.seed)
             folder = Path(scratch) / "run" if kept is None else kept / slug
-            done = run_experiment(experiment, folder, " ".join(sys.argv), overwrite=True)
+            done = run_experiment(experiment, folder, command, overwrite=True)
             origin = json.loads((done.folder / "provenance.json").read_text())
         runs.append({"split": experiment.data.split, "seed": experiment.data.seed, **done.metrics})
     keys = [key for key, value in runs[0].items() if isinstance(value, float) and key != "nominal_coverage"]

@@ -60,6 +60,14 @@ def names() -> list[str]:
     return sorted(path.stem for path in _folder().glob("*.yaml"))
 
 
+def with_quick(suites: list[Suite]) -> list[Suite]:
+    """The suites that have a quick form, in it; at least one must."""
+    found = [quick(one) for one in suites if any(row.quick is not None for row in one.rows)]
+    if not found:
+        raise ConfigError(f"no row of {', '.join(one.name for one in suites)} has a quick form; run it with --budget full")
+    return found
+
+
 def quick(suite: Suite) -> Suite:
     """The rows that have a quick form, in it: one seed, one split, other numbers – a look at the machine, not a result."""
     rows = []
@@ -69,11 +77,20 @@ def quick(suite: Suite) -> Suite:
             for change in row.quick:
                 content = changed(content, change)
             rows.append(row.model_copy(update={"experiment": content, "splits": row.splits[:1], "seeds": row.seeds[:1]}))
-    if not rows:
-        raise ConfigError(f"no row of {suite.name} has a quick form; run it with --budget full")
     for row in rows:
         row.experiments()
     return suite.model_copy(update={"title": f"{suite.title} – quick, not a result", "rows": rows})
+
+
+def overridden(suite: Suite, seeds: list[int] | None = None, device: str | None = None) -> Suite:
+    """Every row with other seeds; networks on another device."""
+    rows = []
+    for row in suite.rows:
+        content = deepcopy(row.experiment)
+        if device is not None and content.get("fit"):
+            content["fit"]["device"] = device
+        rows.append(row.model_copy(update={"experiment": content, "seeds": seeds or row.seeds}))
+    return suite.model_copy(update={"rows": rows})
 
 
 def read(name: str) -> Suite:

@@ -328,7 +328,7 @@ def scope(model: str, found: dict[str, Any]) -> None:
 
 def _card(card: dict[str, Any], level: str) -> None:
     """What a model was made of and where it errs; what the card holds besides, a line each."""
-    from onekcal.trust.card import HEADS, limits, recipe, tables
+    from onekcal.trust.card import heads, limits, recipe, tables
 
     if not card:
         return
@@ -336,7 +336,7 @@ def _card(card: dict[str, Any], level: str) -> None:
     _grid(recipe(card))
     _grid(_flat({key: value for key, value in card.items() if key not in TOLD}))
     for table in tables(card):
-        _print(f"\n{table.title:28s}" + "".join(f"{head:>11s}" for head in HEADS), "bold")
+        _print(f"\n{table.title:28s}" + "".join(f"{head:>11s}" for head in heads(card)), "bold")
         for name, *figures in table.rows:
             _print(f"{_cut(name, 28):28s}" + "".join(f"{figure:>11s}" for figure in figures))
     if "errors" in card:

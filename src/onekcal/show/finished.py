@@ -56,7 +56,7 @@ class Finished:
 
 def finished(folder: Path) -> Finished:
     """Read a run's folder, or say what is wrong with it."""
-    if folder.name.endswith(".part") or folder.with_name(folder.name + ".part").is_dir() and not folder.is_dir():
+    if folder.name.endswith(".part") or (folder.with_name(folder.name + ".part").is_dir() and not folder.is_dir()):
         raise DataError(f"{folder} is a run that did not finish; go on with `onekcal train --resume`, or start it again")
     if not folder.is_dir():
         raise DataError(f"no run at {folder}")
@@ -95,7 +95,8 @@ def _predictions(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
         raise DataError(f"{path} holds no prediction: there is nothing to show")
     numeric = [name for name in lines[0] if name not in ("name", "formula", "atoms", "atom", "element")]
     atom = "atom" in lines[0]
-    return [f"{line['name']}, {line['element']} {line['atom']}" if atom else line["name"] for line in lines], {name: np.array([float(line[name]) for line in lines]) for name in numeric}
+    names = [f"{line['name']}, {line['element']} {line['atom']}" if atom else line["name"] for line in lines]
+    return names, {name: np.array([float(line[name]) for line in lines]) for name in numeric}
 
 
 def _artefact(folder: Path) -> tuple[Artefact | None, str]:
@@ -117,7 +118,9 @@ def _test(experiment: Experiment, folder: Path, count: int) -> tuple[Dataset | N
     return (test, "") if points == count else (None, f"molecules cannot be shown: {experiment.data.set} has changed")
 
 
-def _calibration(artefact: Artefact | None, experiment: Experiment, columns: dict[str, np.ndarray]) -> list[tuple[float, float]]:
+def _calibration(
+    artefact: Artefact | None, experiment: Experiment, columns: dict[str, np.ndarray]
+) -> list[tuple[float, float]]:
     scores = artefact.calibration.get(experiment.geometry) if artefact else None
     if scores is None or not len(scores):
         return []

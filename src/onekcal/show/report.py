@@ -58,8 +58,8 @@ def render(runs: list[Finished], rows: np.ndarray) -> str:
     return page.render(
         title=title, summary=_summary(first), notes=list(dict.fromkeys(notes)), unit=first.unit,
         shows_molecules=first.test is not None, part=lambda name: safe(embed.part(name)), plotly=safe(embed.plotly()),
-        drawn="" if len(rows) == total else f"{len(rows):,} of {total:,} molecules are drawn: the worst, and others at random; "
-        "all figures are of all molecules.",
+        drawn="" if len(rows) == total else f"{len(rows):,} of {total:,} molecules are drawn: the worst, and others at "
+        "random; all figures are of all molecules.",
         heads=HEADS, runs=[_told(run, place) for run in runs], data=safe(embed.as_json(_data(runs, rows))),
     )
 
@@ -88,7 +88,8 @@ def _data(runs: list[Finished], rows: np.ndarray) -> dict[str, Any]:
     some, owners = _shown(first, rows)
     forces = None if some is None or first.unit != KCAL else some.forces
     return {
-        "unit": first.unit, "names": [first.names[row] for row in rows], "reference": embed.floats(first.columns["reference"][rows]),
+        "unit": first.unit, "names": [first.names[row] for row in rows],
+        "reference": embed.floats(first.columns["reference"][rows]),
         "reach": max(float(np.quantile(np.abs(errors), 0.99)), 1e-6) if len(errors) else 1.0,
         "molecules": None if some is None else embed.molecules(some.molecules), "elements": embed.elements(),
         "forces": None if forces is None else embed.floats(forces.numpy()), "owners": owners,
@@ -106,8 +107,9 @@ def _shown(run: Finished, rows: np.ndarray) -> tuple[Dataset | None, list[int] |
 
 
 def _run_data(run: Finished, rows: np.ndarray) -> dict[str, Any]:
-    of_molecules = run.test is not None and not run.test.aim.atomic
-    atoms = run.test.molecules.atoms_of(torch.from_numpy(rows)).numpy() if run.test is not None and of_molecules else np.zeros(0, int)
+    atoms = np.zeros(0, int)
+    if run.test is not None and not run.test.aim.atomic:
+        atoms = run.test.molecules.atoms_of(torch.from_numpy(rows)).numpy()
     doubt = next((name for name in DOUBT if name in run.columns), None)
     return {
         "name": run.name, "error": embed.floats(run.columns["error"][rows]), "interval": run.metrics.get("interval"),
@@ -123,14 +125,16 @@ def _risk(error: np.ndarray, doubt: np.ndarray) -> list[tuple[float, float, floa
     size = np.abs(error)
     kept = np.isfinite(size) & np.isfinite(doubt)
     size, doubt = size[kept], doubt[kept]
-    by_doubt, by_error = (np.cumsum(values) / np.arange(1, len(size) + 1) for values in (size[np.argsort(doubt)], np.sort(size)))
+    first = np.arange(1, len(size) + 1)
+    by_doubt, by_error = np.cumsum(size[np.argsort(doubt)]) / first, np.cumsum(np.sort(size)) / first
     counts = np.unique(np.linspace(min(len(size), 10), len(size), 60).astype(int))
     return [(float(n / len(size)), float(by_doubt[n - 1]), float(by_error[n - 1])) for n in counts if n]
 
 
-# --- words and tables ------------------------------------------------------------------------------------------------------
+# --- words and tables ---------------------------------------------------------------------------------------------------
 
-HEADS = ("MAE", "RMSE", "median", "> 1 kcal/mol", "interval ±", "it holds", "train", "fit (s)", "µs a molecule", "parameters")
+HEADS = ("MAE", "RMSE", "median", "> 1 kcal/mol", "interval ±", "it holds", "train", "fit (s)", "µs a molecule",
+         "parameters")
 
 
 def _told(run: Finished, place: dict[int, int]) -> dict[str, Any]:
@@ -156,7 +160,8 @@ def _told(run: Finished, place: dict[int, int]) -> dict[str, Any]:
 def _tiles(run: Finished) -> list[tuple[str, str, str]]:
     """What is said first: name, figure, unit."""
     found, unit = run.metrics, run.unit
-    tiles = [(name, _figure(found[key]), unit) for name, key in (("MAE", "mae"), ("RMSE", "rmse"), ("median error", "median"))]
+    errors = (("MAE", "mae"), ("RMSE", "rmse"), ("median error", "median"))
+    tiles = [(name, _figure(found[key]), unit) for name, key in errors]
     if "above_1" in found:
         tiles.append(("above 1 kcal/mol", _share(found["above_1"]), "of molecules"))
     if "force_mae" in found:
@@ -170,8 +175,9 @@ def _tiles(run: Finished) -> list[tuple[str, str, str]]:
 def _tables(run: Finished) -> list[dict[str, Any]]:
     """Errors by size, element and functional group, with bars."""
     by_element = _by_element(run)
-    found = [{"title": table.title, "rows": [dict(zip(("name", "count", "mae", "median", "above"), row)) for row in table.rows]}
-             for table in tables({"errors_by": run.card.get("errors_by", {})})]
+    heads = ("name", "count", "mae", "median", "above")
+    found: list[dict[str, Any]] = [{"title": table.title, "rows": [dict(zip(heads, row)) for row in table.rows]}
+                                   for table in tables({"errors_by": run.card.get("errors_by", {})})]
     found += [{"title": "element in the molecule", "rows": by_element}] if by_element else []
     for table in found:
         sizes = [float(row["mae"]) if row["mae"] != "–" else 0.0 for row in table["rows"]]
@@ -188,23 +194,23 @@ def _by_element(run: Finished) -> list[dict[str, Any]]:
     for element, has in zip(molecules.elements, counts.T > 0):
         some = size[has & run.finite]
         if len(some):
-            rows.append({"name": SYMBOLS[element], "count": f"{len(some):,}", "mae": f"{some.mean():.2f}", "median": f"{np.median(some):.2f}",
-                         "above": f"{100 * (some > 1).mean():.0f} %"})
+            rows.append({"name": SYMBOLS[element], "count": f"{len(some):,}", "mae": f"{some.mean():.2f}",
+                         "median": f"{np.median(some):.2f}", "above": f"{100 * (some > 1).mean():.0f} %"})
     return rows
 
 
 def _facts(run: Finished) -> list[tuple[str, str]]:
     found, made = run.metrics, run.provenance
     facts = [("trained on", f"{found['train']:,} molecules of {run.experiment.data.set}"),
-             ("tested on", f"{len(run.names):,} molecules, split {run.experiment.data.split}, seed {run.experiment.data.seed}"),
+             ("tested on", f"{len(run.names):,}, split {run.experiment.data.split}, seed {run.experiment.data.seed}"),
              ("fit", f"{_figure(found['fit_seconds'])} s"),
              ("prediction", f"{_figure(1e6 * found['predict_seconds_per_molecule'])} µs a molecule")]
     facts += [("parameters", f"{found['parameters']:,}")] if "parameters" in found else []
-    facts += [("epochs", f"{found['epochs']:,}, best {found['best_epoch']:,}, on {found['device']}")] if "epochs" in found else []
+    if "epochs" in found:
+        facts.append(("epochs", f"{found['epochs']:,}, best {found['best_epoch']:,}, on {found['device']}"))
     facts += [("model file", f"{found['artefact_bytes'] / 2**20:.2f} MiB")] if found.get("artefact_bytes") else []
-    facts += [(name, str(made[key])[:16] if key == "data" else str(made[key])) for name, key in
-              (("data hash", "data"), ("version", "commit"), ("hardware", "hardware"), ("finished", "time")) if made.get(key)]
-    return facts
+    kept = (("data hash", "data"), ("version", "commit"), ("hardware", "hardware"), ("finished", "time"))
+    return facts + [(name, str(made[key])[:40]) for name, key in kept if made.get(key)]
 
 
 def _rerun(run: Finished) -> str:
@@ -216,8 +222,8 @@ def _notes(run: Finished) -> list[str]:
     notes = [run.missing[0].upper() + run.missing[1:]] if run.missing else []
     lost = int((~run.finite).sum())
     if lost:
-        notes.append(f"{run.name}: {lost:,} of {len(run.names):,} predictions are not a number; they are in no figure but their "
-                     "count, and come first among the worst.")
+        notes.append(f"{run.name}: {lost:,} of {len(run.names):,} predictions are not a number; they are in no figure but "
+                     "their count, and come first among the worst.")
     if len(run.names) < 30:
         notes.append(f"Only {len(run.names)} test molecule{'s' * (len(run.names) > 1)}: a mean error of so few says little.")
     return notes

@@ -116,20 +116,40 @@ def card(stored: Stored) -> None:
     rows_table("", rows)
 
 
-def live_rows(suite: Any, quiet: bool = False) -> Callable[[str, dict[str, Any] | None], None]:
-    """One line on stderr as a row begins and as it ends."""
-    total = len(suite.rows)
-    started = iter(range(1, total + 1))
+@contextmanager
+def live_rows(suite: Any, quiet: bool = False) -> Iterator[Callable[[str, dict[str, Any] | None], None]]:
+    """A table that fills as rows end, on a terminal; elsewhere a line on stderr as a row begins and as it ends."""
+    if quiet:
+        yield lambda name, found: None
+    elif progress.is_terminal:
+        from rich.live import Live
 
-    def watch(name: str, found: dict[str, Any] | None) -> None:
-        if quiet:
-            return
-        if found is None:
-            _line(progress, f"… {name} (row {next(started)} of {total})")
-        elif "failed" in found:
-            _line(progress, f"✗ {name}: {found['failed']}")
-        else:
-            unit = found["runs"][0].get("unit", "kcal/mol")
-            _line(progress, f"✓ {name}: MAE {found['ours']['mae']:.4g} {unit}, {found['seconds']} s")
+        state: dict[str, tuple[str, ...]] = {row.name: ("", "", "") for row in suite.rows}
+        with Live(console=progress, transient=True, refresh_per_second=2) as live:
+            def fill(name: str, found: dict[str, Any] | None) -> None:
+                state[name] = ("running", "", "") if found is None else _outcome(found)
+                grid = Table("row", "", "MAE", "seconds", box=None)
+                for each, cells in state.items():
+                    grid.add_row(escape(each), *cells)
+                live.update(grid)
 
-    return watch
+            yield fill
+    else:
+        started = iter(range(1, len(suite.rows) + 1))
+
+        def tell(name: str, found: dict[str, Any] | None) -> None:
+            if found is None:
+                _line(progress, f"… {name} (row {next(started)} of {len(suite.rows)})")
+            else:
+                _, mae, seconds = _outcome(found)
+                _line(progress, f"✗ {name}: {found['failed']}" if "failed" in found else f"✓ {name}: MAE {mae}, {seconds} s")
+
+        yield tell
+
+
+def _outcome(found: dict[str, Any]) -> tuple[str, str, str]:
+    """How a row ended: word, mean absolute error with its unit, seconds."""
+    if "failed" in found:
+        return "failed", "", ""
+    unit = found["runs"][0].get("unit", "kcal/mol")
+    return "done", f"{found['ours']['mae']:.4g} {unit}", f"{found['seconds']}"

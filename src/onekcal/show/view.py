@@ -97,7 +97,8 @@ def _pictures(some: Dataset, path: Path, kind: str) -> None:
 
     from onekcal.show.still import pictures
 
-    frames = [Image.fromarray((255 * pixels).round().astype(np.uint8)) for pixels in pictures(some.molecules, PIXELS, _pulls(some))]
+    drawn = pictures(some.molecules, PIXELS, _pulls(some))
+    frames = [Image.fromarray((255 * pixels).round().astype(np.uint8)) for pixels in drawn]
     if kind == "png":
         frames[0].save(path, format="PNG")
     else:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 
 from onekcal.errors import InputError
 from onekcal.features.fields.portrait import Portrait, resampled
+from onekcal.show import embed
 from onekcal.show.isosurface import isosurface
 from onekcal.show.raycast import NEGATIVE, POSITIVE, colors_of, picture, shades, view
 
@@ -25,6 +27,8 @@ EYE = view(-72, 68)
 """From above the plane of the heavy atoms, a little from the side."""
 TURNED = 64
 """Points along an edge of what can be turned."""
+ZOOM = 2.1
+"""Of the page, beyond the distance from which a molecule and much around it are seen."""
 PIXELS = 960
 DPI = 150
 
@@ -86,53 +90,41 @@ def _layer(figure: Any, axis: Any, portrait: Portrait) -> None:
 
 def html(portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None) -> None:
     """Surfaces that can be turned, one field at a time: one file with everything inside, needs no network."""
-    import plotly.graph_objects as go
-
-    from onekcal.show.plots import LAYOUT, save
-    from onekcal.show.trajectory import bonds_and_atoms
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+    from scipy.spatial.transform import Rotation
 
     _check(path, (".html", ".htm"))
-    surfaces = [_surfaces(portrait, tuple(levels or levels_of(portrait)), k == 0) for k, portrait in enumerate(portraits)]
-    figure = go.Figure([*(trace for some in surfaces for trace in some), *bonds_and_atoms(portraits[0].placed, 0.8)])
-    hidden = {"visible": False}
-    eye = 0.75 * EYE[2]
-    camera = {"eye": dict(zip("xyz", eye)), "up": dict(zip("xyz", EYE[1])), "projection": {"type": "orthographic"}}
-    figure.update_layout(**{**LAYOUT, "title": {**LAYOUT["title"], "text": title}}, height=760,
-                         scene={"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "aspectmode": "data", "camera": camera})
-    if len(portraits) > 1:
-        figure.update_layout(updatemenus=[_menu(portraits, [len(some) for some in surfaces])])
-    save(figure, path)
+    data = {"molecules": embed.molecules(portraits[0].placed), "elements": embed.elements(),
+            "zoom": ZOOM, "quaternion": Rotation.from_matrix(EYE).as_quat().tolist(),
+            "fields": [{"surfaces": _surfaces(one, tuple(levels or levels_of(one)))} for one in portraits]}
+    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(embed.part("field.html"))
+    text = page.render(title=title, fields=[one.title for one in portraits], data=Markup(embed.as_json(data)),
+                       part=lambda name: Markup(embed.part(name)))
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
-def _surfaces(portrait: Portrait, levels: tuple[float, ...], visible: bool) -> list[Any]:
-    """A trace for each level, coloured like the picture."""
-    import plotly.graph_objects as go
-
+def _surfaces(portrait: Portrait, levels: tuple[float, ...]) -> list[dict[str, Any]]:
+    """Triangles, normals and colours of each level, coloured like the picture."""
     values = portrait.fine if blocky(portrait) else resampled(portrait.fine, TURNED)
-    signed = min(levels) < 0 < max(levels)
-    traces = []
+    slopes = np.gradient(values)
+    middle = portrait.placed.positions.numpy().mean(0)  # about which the page has its molecules
+    found = []
     for level in levels:
         vertices, triangles = isosurface(values, level)
-        points = ((vertices + 0.5) * (portrait.edge / len(values)) - portrait.edge / 2).astype(np.float32)
+        normals = np.stack([map_coordinates(slope, vertices.T, order=1) for slope in slopes], 1) * (-1 if level >= 0 else 1)
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        points = (vertices + 0.5) * (portrait.edge / len(values)) - portrait.edge / 2
         one = POSITIVE if level > 0 else NEGATIVE
-        tint = np.broadcast_to(one, points.shape) if signed else shades(points, portrait.placed)
-        traces.append(go.Mesh3d(
-            **dict(zip("xyz", points.T)), **dict(zip("ijk", triangles.T.astype(np.int32))), opacity=0.5, visible=visible,
-            vertexcolor=np.concatenate([255 * tint, np.full((len(tint), 1), 255)], 1).astype(np.uint8), flatshading=False,
-            lighting={"ambient": 0.55, "diffuse": 0.8, "specular": 0.2, "roughness": 0.5, "facenormalsepsilon": 0,
-                      "vertexnormalsepsilon": 0}, hoverinfo="skip",
-            name=f"{portrait.title} at {level:.3g}",
-        ))
-    return traces
-
-
-def _menu(portraits: Sequence[Portrait], counts: Sequence[int]) -> dict[str, Any]:
-    """A list to choose the field from; bonds and atoms, the last two traces, stay."""
-    buttons = []
-    for k, portrait in enumerate(portraits):
-        shown = [j == k for j, count in enumerate(counts) for _ in range(count)] + [True, True]
-        buttons.append({"label": portrait.title, "method": "update", "args": [{"visible": shown}]})
-    return {"buttons": buttons, "x": 0.01, "y": 0.98, "xanchor": "left", "yanchor": "top"}
+        tint = shades(points, portrait.placed) if len(levels) == 1 else np.broadcast_to(one, points.shape)
+        found.append({"level": level, "points": embed.halved(points - middle), "normals": embed.halved(normals),
+                      "triangles": embed.floats(triangles), "colors": embed.halved(tint)})
+    return found
 
 
 def _check(path: Path, endings: tuple[str, ...]) -> None:
