@@ -90,7 +90,7 @@ def test_envelope_ends_with_two_derivatives_of_0() -> None:
     value = envelope(x, 5)
     first = torch.autograd.grad(value.sum(), x, create_graph=True)[0]
     second = torch.autograd.grad(first.sum(), x)[0]
-    for derivative, near in ((value, 1e-10), (first, 1e-5), (second, 0.1)):  # what is left grows as 56 (1 − x)³, 168 …², 336 …
+    for derivative, near in ((value, 1e-10), (first, 1e-5), (second, 0.1)):  # left: 56 (1 − x)³ and its derivatives
         assert derivative[1:].abs().max() < near
         assert derivative[0].abs() > 1
     assert envelope(torch.tensor([0.5]).double(), 5).item() == pytest.approx(2 - 28 / 2**5 + 48 / 2**6 - 21 / 2**7)

@@ -13,7 +13,9 @@ from conftest import wobbly
 from onekcal.data.source import Card, Stored
 from onekcal.errors import ConfigError, DataError
 from onekcal.experiment import DataChoice, parse, read
-from onekcal.run import choose, compare, run
+from onekcal.run import run
+from onekcal.run_folder import compare
+from onekcal.splits import choose
 
 GOOD = {
     "data": {"set": "mini", "target": "b3lyp", "train": 60, "valid": 20, "test": 40},

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from onekcal.errors import DataError, InputError
 from onekcal.experiment import Experiment
@@ -55,6 +56,19 @@ def test_the_page_holds_every_molecule_and_asks_for_nothing(runs: Path, tmp_path
     assert len(told["names"]) == 60
     assert len(told["runs"][0]["calibration"]) == 19
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"'](?!data:)", path.read_text())
+
+
+def test_atoms_bring_forces_and_energies_to_the_page(tmp_path: Path) -> None:
+    frames = {"set": "mini-frames", "train": 60, "test": 20}
+    folder = trained(tmp_path / "net", [{"schnet": {"features": 8, "interactions": 1, "fit": {"epochs": 2}}}], **frames)
+    found = finished(folder)
+    assert found.test is not None
+    shared = found.test.molecules.sum_atoms(torch.from_numpy(found.atoms["energies"].astype(np.float64))).numpy()
+    assert shared == pytest.approx(found.columns["predicted"], abs=1e-3)  # single precision, four decimals
+    wrong = found.atoms["forces"] - found.test.forces.numpy()
+    assert np.abs(wrong).mean() == pytest.approx(found.metrics["force_mae"], rel=1e-5)
+    told = data_of(report([folder], tmp_path / "net.html").path)
+    assert {kind for kind in ("forces", "energies") if told["runs"][0][kind]} == {"forces", "energies"}
 
 
 def test_runs_on_the_same_molecules_are_compared(runs: Path, tmp_path: Path) -> None:

@@ -208,14 +208,14 @@ def rerun(
     """Run an experiment again from its folder, and compare."""
     import shutil
 
-    from onekcal import run
+    from onekcal import run, run_folder
     from onekcal.show import study
 
-    experiment, _ = run.load(folder)
+    experiment, _ = run_folder.load(folder)
     fresh = folder.with_name(folder.name + ".again")
     with study.waiting(f"{folder}: again"):
         again = run.run(experiment, fresh, " ".join(sys.argv), overwrite=True)
-    apart = run.compare(folder, fresh)
+    apart = run_folder.compare(folder, fresh)
     if check:
         shutil.rmtree(fresh)
     else:

@@ -87,7 +87,7 @@ def _whole_numbers(text: str | None) -> list[int] | None:
 def bench_speed(
     size: Annotated[int, typer.Option(help="Molecules of the largest kernel.")] = 10_000,
     rounds: Annotated[int, typer.Option(help="Turns of every contestant.")] = 5,
-    part: Annotated[list[str] | None, typer.Option(help="Only features, predictions, hipnn, schnet, densenet, kernels.")] = None,
+    part: Annotated[list[str] | None, typer.Option(help="features, predictions, hipnn, schnet, densenet, kernels")] = None,
     results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
     as_json: Json = False,
 ) -> None:

@@ -18,7 +18,7 @@ def show(
     molecule: Annotated[int | None, typer.Option(help="Only this row, from 0.")] = None,
     frames: Annotated[int, typer.Option(help="At most so many molecules, evenly spaced; they play as an animation.")] = 100,
     energy: Annotated[str | None, typer.Option(help="Show this energy column, with its forces.")] = None,
-    save: Annotated[Path | None, typer.Option("--save", "--out", help="File to write: .html; of molecules also .png, .gif.")] = None,
+    save: Annotated[Path | None, typer.Option("--save", "--out", help="File to write: .html, molecules .png, .gif.")] = None,
 ) -> None:
     """The report of finished runs (several on the same molecules are compared), or molecules in 3-D with their forces.
 
@@ -43,7 +43,7 @@ def _runs(folders: list[Path], save: Path | None) -> None:
     out = save or (folders[0] / "report.html" if len(folders) == 1 else Path("comparison.html"))
     with waiting(f"{len(folders)} run{'s' * (len(folders) > 1)}: reading"):
         done = report(folders, out)
-    print(f"wrote {done.path}" + (f" ({done.drawn:,} of {done.molecules:,} molecules drawn)" if done.drawn < done.molecules else ""))
+    print(f"wrote {done.path} ({done.drawn:,} of {done.molecules:,} molecules drawn)")
 
 
 def _molecules(source: str, molecule: int | None, frames: int, energy: str | None, save: Path | None) -> None:

@@ -5,6 +5,7 @@
         model.safetensors  the fitted stack, its calibration and its card
         card.md            what the model is, for whom, and its errors by size and functional group
         predictions.csv    every test molecule: reference, predicted, interval (kcal/mol, or the target's unit)
+        atoms.npz          predicted forces and energies of the test molecules' atoms, where there are any
         metrics.json       errors, coverage, counts, seconds
         provenance.json    data digest, versions, hardware, commit, command
         epochs.csv         of a network: losses and validation errors after every epoch, in the same unit
@@ -14,7 +15,6 @@ Until it is finished the folder is called RUN.part; networks leave the checkpoin
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -25,7 +25,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -33,9 +32,9 @@ import yaml
 
 from onekcal import data as store
 from onekcal.data.dataset import Dataset
-from onekcal.data.source import TEST, TRAIN, UNUSED, VALID, Stored
+from onekcal.data.source import TEST, VALID, Stored
 from onekcal.errors import ConfigError, DataError, unknown
-from onekcal.experiment import DataChoice, Experiment, read
+from onekcal.experiment import Experiment, read
 from onekcal.fit import distributed
 from onekcal.fit.batches import check_elements
 from onekcal.fit.checkpoint import refuse_differences
@@ -44,72 +43,12 @@ from onekcal.models import build
 from onekcal.models.artefact import Artefact, Stage
 from onekcal.models.network import NetworkModel
 from onekcal.models.stack import Stack
-from onekcal.molecules import SYMBOLS
 from onekcal.provenance import provenance
+from onekcal.run_folder import write_atoms, write_predictions
+from onekcal.splits import Split, choose
 from onekcal.trust.card import about_data, errors_by, markdown
 from onekcal.trust.conformal import Conformal, coverage
-from onekcal.trust.metrics import KCAL, metrics
-
-
-@dataclass(frozen=True)
-class Split:
-    """Row numbers into the data set."""
-
-    train: np.ndarray
-    valid: np.ndarray
-    test: np.ndarray
-
-
-def choose(stored: Stored, choice: DataChoice) -> Split:
-    """Draw train, valid and test from the parts of the split named. Smaller training sets are nested in larger."""
-    rng = np.random.default_rng(choice.seed)
-    if choice.split.endswith(".npz"):
-        labels = _split_file(Path(choice.split), len(stored.dataset))
-    elif choice.split in stored.splits:
-        labels = stored.splits[choice.split].numpy()
-    elif choice.split == "random":
-        labels = rng.permutation(np.arange(len(stored.dataset)) * 10 // max(len(stored.dataset), 1))
-        labels = np.select([labels < 8, labels == 8], [TRAIN, VALID], TEST)
-    else:
-        unknown(f"split of {choice.set}:", choice.split, [*stored.splits, "random"], ConfigError)
-    train, valid, test = (rng.permutation(np.flatnonzero(labels == part)) for part in (TRAIN, VALID, TEST))
-    wanted = int(choice.valid * len(train)) if 0 < choice.valid < 1 else int(choice.valid)
-    if len(valid) == 0:
-        valid, train = train[:wanted], train[wanted:]
-    elif choice.valid == 0 and choice.split in stored.splits:
-        train, valid = rng.permutation(np.concatenate([train, valid])), valid[:0]
-    elif choice.valid >= 1:
-        valid = valid[:wanted]
-    if choice.train is not None:
-        if choice.train > len(train):
-            raise ConfigError(f"data.train is {choice.train}, but split {choice.split!r} of {choice.set} leaves "
-                              f"{len(train)} training molecules")
-        train = train[: choice.train]
-    if len(train) == 0 or len(test) == 0:
-        raise ConfigError(f"split {choice.split!r} of {choice.set} gives {len(train)} training and {len(test)} test "
-                          "molecules; at least one of each is needed")
-    return Split(train, valid, test[: choice.test])
-
-
-def _split_file(path: Path, count: int) -> np.ndarray:
-    """(count,) labels from a file of row numbers `train`, `test` and maybe `valid`, such as a run's split.npz."""
-    try:
-        with path.open("rb") as raw, np.load(raw) as file:
-            rows = {part: file[part].astype(np.int64).ravel() for part in ("train", "valid", "test") if part in file.files}
-    except (OSError, ValueError, BadZipFile) as problem:
-        raise ConfigError(f"the split file {path} cannot be read ({problem})") from None
-    if not {"train", "test"} <= set(rows):
-        raise ConfigError(f"the split file {path} must hold row numbers `train` and `test`, got {', '.join(rows) or 'none'}")
-    everything = np.concatenate(list(rows.values()))
-    if everything.max() >= count or everything.min() < 0:
-        raise ConfigError(f"the split file {path} names row {everything.max()}, but there are {count} molecules: it belongs "
-                          "to other data")
-    if len(np.unique(everything)) < len(everything):
-        raise ConfigError(f"the split file {path} names a molecule in two parts")
-    labels = np.full(count, UNUSED, np.uint8)
-    for part, label in (("train", TRAIN), ("valid", VALID), ("test", TEST)):
-        labels[rows.get(part, [])] = label
-    return labels
+from onekcal.trust.metrics import metrics
 
 
 @dataclass(frozen=True)
@@ -198,8 +137,8 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
 
     fitted = _fit(experiment, data, split, others)
     predicted, found = _measure(experiment, fitted, test, others)
-    terms = fitted.model.terms(test.molecules)
-    found |= _order_errors(test.energies - predicted, terms)
+    terms, atoms = fitted.model.terms(test.molecules), _of_atoms(fitted.model, test)
+    found |= _order_errors(test.energies - predicted, terms) | _force_errors(atoms, test)
     found["valid"] = len(split.valid)
     column = data.aim
     half = found.get("interval", math.nan)
@@ -218,6 +157,7 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
         (part / "provenance.json").write_text(json.dumps(
             {"experiment": experiment.digest, "data": stored.digest, "command": command, **provenance()}, indent=1))
         write_predictions(part / "predictions.csv", test, predicted, half, terms)
+        write_atoms(part / "atoms.npz", atoms)
     return Run(folder, experiment, found, test, predicted)
 
 
@@ -262,7 +202,7 @@ def _measure(
         **metrics(test.energies, predicted, unit), "unit": unit, "of": "atoms" if test.aim.atomic else "molecules",
         "train": len(fitted.data), "valid": 0,
         "fit_seconds": fitted.seconds, "predict_seconds_per_molecule": (time.perf_counter() - started) / len(test),
-        "artefact_bytes": 0, **_force_errors(model, test),
+        "artefact_bytes": 0,
     }
     for stage in model.stages:
         found |= getattr(stage, "summary", {})
@@ -275,12 +215,18 @@ def _measure(
     return predicted, found
 
 
-def _force_errors(model: Stack, test: Dataset) -> dict[str, float]:
+def _of_atoms(model: Stack, test: Dataset) -> dict[str, torch.Tensor]:
+    """Forces (A, 3) kcal/mol/Å, where the data have any, and energies (A,) kcal/mol, where the model tells them apart."""
+    forces = {} if test.forces is None else {"forces": model.forces(test.molecules, test.columns)}
+    energies = None if test.aim.atomic else model.atomic_energies(test.molecules)
+    return forces | ({} if energies is None else {"energies": energies})
+
+
+def _force_errors(atoms: dict[str, torch.Tensor], test: Dataset) -> dict[str, float]:
     """MAE of the force components (kcal/mol/Å), where the data have forces."""
-    if test.forces is None:
+    if "forces" not in atoms or test.forces is None:
         return {}
-    wrong = model.forces(test.molecules, test.columns) - test.forces
-    wrong = wrong[torch.isfinite(test.forces)]  # some frames may have none
+    wrong = (atoms["forces"] - test.forces)[torch.isfinite(test.forces)]  # some frames may have none
     return {"force_mae": float(wrong.abs().mean()), "force_rmse": float(wrong.square().mean().sqrt())}
 
 
@@ -356,50 +302,3 @@ def _check_target(data: Dataset, stages: list[Stage]) -> None:
     if column.kind == "total" and not (first and getattr(build(*first), "fits_atoms", False)):
         raise ConfigError(f"{data.target!r} holds total energies at {column.level or 'an unknown level'}, whose free "
                           "atoms are not known: put the stage `dressed_atoms`, which fits them, before the model")
-
-
-def write_predictions(
-    path: Path, data: Dataset, predicted: torch.Tensor, half: float, terms: dict[str, torch.Tensor] | None = None
-) -> None:
-    """name, formula, atoms, reference, predicted, error, lower, upper (kcal/mol), and what the model tells besides.
-
-    Of atoms, which one follows `atoms`: its number in the molecule, from 1, and its element.
-    """
-    molecules, atomic = data.molecules, data.aim.atomic
-    more = {name: values.reshape(len(values), -1) for name, values in (terms or {}).items()}  # (M, k)
-    heads = [name if each.shape[1] == 1 else f"{name}_{k}" for name, each in more.items() for k in range(each.shape[1])]
-    who: Any = zip(molecules.names, molecules.formulas, molecules.sizes.tolist())
-    if atomic:
-        who = ((*each, k + 1, SYMBOLS[z]) for each, one in zip(who, molecules) for k, z in enumerate(one.numbers.tolist()))
-    digits = ".4f" if data.aim.unit == KCAL else ".6g"
-    with path.open("w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file)
-        out.writerow(["name", "formula", "atoms", *(["atom", "element"] if atomic else []), "reference", "predicted",
-                      "error", "lower", "upper", *heads])
-        for m, (each, reference, found) in enumerate(zip(who, data.energies.tolist(), predicted.tolist())):
-            numbers = [reference, found, found - reference, found - half, found + half]
-            numbers += [value for values in more.values() for value in values[m].tolist()]
-            out.writerow([*each, *(format(number, digits) for number in numbers)])
-
-
-def load(folder: Path) -> tuple[Experiment, dict[str, Any]]:
-    """The experiment and the metrics of a finished run."""
-    try:
-        experiment = read(folder / "experiment.yaml")
-        return experiment, json.loads((folder / "metrics.json").read_text())
-    except (ConfigError, FileNotFoundError, json.JSONDecodeError):
-        raise DataError(f"{folder} is not a finished run (it needs experiment.yaml and metrics.json)") from None
-
-
-def compare(old: Path, new: Path) -> dict[str, float]:
-    """Largest difference (in their unit) between the predictions of two runs; infinite where the molecules differ."""
-    first, second = (_predictions(folder) for folder in (old, new))
-    if [r["name"] for r in first] != [r["name"] for r in second]:
-        return {"molecules": max(len(first), len(second)), "largest_difference": float("inf")}
-    apart = [abs(float(a["predicted"]) - float(b["predicted"])) for a, b in zip(first, second)]
-    return {"molecules": len(apart), "largest_difference": max(apart, default=0.0)}
-
-
-def _predictions(folder: Path) -> list[dict[str, str]]:
-    with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))

@@ -52,7 +52,8 @@ def test_properties_are_those_of_the_atoms() -> None:
 
 
 def test_a_batch_is_its_molecules_one_by_one() -> None:
-    batch = Molecules.concatenate([methanol(), Molecules.one([7, 7], [[0, 0, 0], [0, 0, 1.1]]), Molecules.one([1], [[0, 0, 0]])])
+    nitrogen, hydrogen = Molecules.one([7, 7], [[0, 0, 0], [0, 0, 1.1]]), Molecules.one([1], [[0, 0, 0]])
+    batch = Molecules.concatenate([methanol(), nitrogen, hydrogen])
     kinds = ["nep", "atom:neighbours", "gauss:H", "wave:Z"]
     together = fields(batch, kinds, n=6)
     alone = torch.cat([fields(one, kinds, n=6) for one in batch])

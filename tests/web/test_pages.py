@@ -16,8 +16,16 @@ from onekcal.show.finished import finished
 from onekcal.show.report import report
 
 DRAWN = "document.getElementById('parity').data !== undefined"
-PLACE = """(() => {{ const box = document.getElementById('parity'), at = box.getBoundingClientRect(), l = box._fullLayout;
-  return [at.left + l._size.l + l.xaxis.d2p(box.data[1].x[{m}]), at.top + l._size.t + l.yaxis.d2p(box.data[1].y[{m}])]; }})()"""
+PLACE = """(() => {{
+  const box = document.getElementById('parity'), at = box.getBoundingClientRect(), l = box._fullLayout;
+  return [at.left + l._size.l + l.xaxis.d2p(box.data[1].x[{m}]), at.top + l._size.t + l.yaxis.d2p(box.data[1].y[{m}])];
+}})()"""
+
+SET = """(() => {{
+  const box = document.getElementById('{name}');
+  box.value = {value};
+  box.dispatchEvent(new Event('{event}'));
+}})()"""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +53,8 @@ def test_clicking_a_point_shows_that_molecule(runs: Path, tmp_path: Path, open_p
     tab.wait(f"document.getElementById('molecule').dataset.chosen === {found.names[alone]!r}")
     formula = found.test.molecules[alone].formulas[0]
     tab.wait(f"document.getElementById('scene').getAttribute('aria-label').includes({formula!r})")
-    assert f"{found.columns['error'][alone]:.2f}".replace("-", "−") in tab.run("document.getElementById('facts').textContent")
+    error = f"{found.columns['error'][alone]:.2f}".replace("-", "−")
+    assert error in tab.run("document.getElementById('facts').textContent")
 
 
 def test_keys_and_buttons_go_through_molecules_by_error(runs: Path, tmp_path: Path, open_page: Callable) -> None:
@@ -64,10 +73,12 @@ def test_keys_and_buttons_go_through_molecules_by_error(runs: Path, tmp_path: Pa
 
 def test_another_run_is_chosen(runs: Path, tmp_path: Path, open_page: Callable) -> None:
     tab = open_page(report([runs / "hipnn", runs / "atoms"], tmp_path / "page.html").path)
-    tab.run("(() => { const list = document.getElementById('run'); list.value = '1'; list.dispatchEvent(new Event('change')); })()")
+    tab.run(SET.format(name="run", value=1, event="change"))
     found = finished(runs / "atoms")
-    assert tab.run("document.getElementById('molecule').dataset.chosen") == found.names[np.abs(found.columns["error"]).argmax()]
-    assert tab.run("[...document.querySelectorAll('[data-run]')].filter(part => !part.hidden).every(part => part.dataset.run === '1')")
+    worst = found.names[np.abs(found.columns["error"]).argmax()]
+    assert tab.run("document.getElementById('molecule').dataset.chosen") == worst
+    parts = tab.run("[...document.querySelectorAll('[data-run]')].map(part => [part.dataset.run, part.hidden])")
+    assert parts == [[run, run != "1"] for run, _ in parts]
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
@@ -86,7 +97,7 @@ def test_a_trajectory_is_scrubbed_and_played(tmp_path: Path, open_page: Callable
     path = tmp_path / "view.html"
     view.save(dataset, rows, path, "frames")
     tab = open_page(path)
-    tab.run("(() => { const bar = document.getElementById('frame'); bar.value = 7; bar.dispatchEvent(new Event('input')); })()")
+    tab.run(SET.format(name="frame", value=7, event="input"))
     assert tab.run("document.getElementById('scene').dataset.frame") == "7"
     energy = f"{dataset.energies[7]:,.2f}".replace("-", "−")
     assert energy in tab.run("document.getElementById('told').textContent")

@@ -109,11 +109,13 @@ def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:
     runs: list[Found] = []
     for experiment in row.experiments():
         with tempfile.TemporaryDirectory() as scratch:
-            slug = experiment.name or _slug(row.name, experiment.data.split, experiment.data.seed)
+            network = [row.networks[len(runs) % len(row.networks)]] if row.networks else []
+            slug = experiment.name or _slug(row.name, experiment.data.split, experiment.data.seed, *network)
             folder = Path(scratch) / "run" if kept is None else kept / slug
             done = run_experiment(experiment, folder, command, overwrite=True)
             origin = json.loads((done.folder / "provenance.json").read_text())
-        runs.append({"split": experiment.data.split, "seed": experiment.data.seed, **done.metrics})
+        about = {"split": experiment.data.split, "seed": experiment.data.seed, **({"network": network[0]} if network else {})}
+        runs.append({**about, **done.metrics})
     keys = [key for key, value in runs[0].items() if isinstance(value, float) and key != "nominal_coverage"]
     ours = {key: sum(r[key] for r in runs) / len(runs) for key in keys if all(key in r for r in runs)}
     made = provenance()

@@ -64,7 +64,7 @@ class Contest(NamedTuple):
     same: bool = True  # does everyone compute the same?
 
 
-PARTS = ("features", "predictions", "hipnn", "schnet", "densenet", "kernels")
+PARTS = ("features", "predictions", "hipnn", "schnet", "dimenet", "densenet", "kernels")
 """What can be measured; the longest comes last."""
 
 
@@ -78,7 +78,8 @@ def run(
     than those asked for stay as they are.
     """
     from onekcal.bench.speed_densenet import densenet_training
-    from onekcal.bench.speed_networks import dimenet_training, hipnn_training, schnet_training
+    from onekcal.bench.speed_dimenet import dimenet_training
+    from onekcal.bench.speed_networks import hipnn_training, schnet_training
 
     for part in parts:
         if part not in PARTS:
@@ -86,7 +87,8 @@ def run(
     if size < 10 or rounds < 1:
         raise ConfigError(f"`size` must be at least 10 molecules and `rounds` at least 1, got {size} and {rounds}")
     found, known, asked = _begun(size)
-    contests = dict(zip(PARTS, (features, predictions, hipnn_training, schnet_training, densenet_training, kernels)))
+    contests = dict(zip(PARTS, (features, predictions, hipnn_training, schnet_training, dimenet_training, densenet_training,
+                                kernels)))
     rows = {part: [row for row in _rows(results / "speed.json") if row.get("part") == part] for part in PARTS}
     for part in (part for part in PARTS if part in parts):
         rows[part] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from onekcal.errors import ConfigError, unknown
 from onekcal.experiment import Experiment, changed, load_yaml, parse
+from onekcal.models import model_class
 
 
 class Row(BaseModel):
@@ -24,19 +26,35 @@ class Row(BaseModel):
     paper: dict[str, float] = Field(default_factory=dict, description="metric → the paper's number")
     splits: list[str] = Field(default_factory=list, description="the experiment runs once on each; empty: as it says")
     seeds: list[int] = Field(default_factory=list, description="… and once with each; empty: as it says")
+    networks: list[int] = Field(default_factory=list, description="… and once with each as the seed of networks' initial "
+                                "weights, on the same molecules; empty: as it says")
     note: str = ""
     quick: list[str] | None = Field(None, description="changes such as data.train=500 that make it a matter of a minute; a "
                                     "row without is left out of a quick run")
 
     def experiments(self) -> list[Experiment]:
-        """One validated experiment a split and seed."""
+        """One validated experiment a split, seed and network."""
         out = []
-        data = self.experiment.get("data", {})
+        data, stages = self.experiment.get("data", {}), self.experiment.get("stages", [])
         for split in self.splits or [data.get("split", "random")]:
             for seed in self.seeds or [data.get("seed", 0)]:
-                content = {**self.experiment, "data": {**data, "split": split, "seed": seed}}
-                out.append(parse(content, f"row {self.name!r}"))
+                for network in self.networks or [None]:
+                    content = {**self.experiment, "data": {**data, "split": split, "seed": seed},
+                               "stages": [_seeded(stage, network) for stage in stages]}
+                    out.append(parse(content, f"row {self.name!r}"))
         return out
+
+
+def _seeded(stage: Any, seed: int | None) -> Any:
+    """A stage with this seed of its initial weights, where it is a network."""
+    if seed is None or not isinstance(stage, dict):
+        return stage
+    return {name: {**settings, "seed": seed} if isinstance(settings, dict) and "fit" in _settings(name) else settings
+            for name, settings in stage.items()}
+
+
+def _settings(name: str) -> Any:
+    return inspect.signature(model_class(name)).parameters
 
 
 class Suite(BaseModel):
@@ -76,7 +94,8 @@ def quick(suite: Suite) -> Suite:
             content = deepcopy(row.experiment)
             for change in row.quick:
                 content = changed(content, change)
-            rows.append(row.model_copy(update={"experiment": content, "splits": row.splits[:1], "seeds": row.seeds[:1]}))
+            first = {name: getattr(row, name)[:1] for name in ("splits", "seeds", "networks")}
+            rows.append(row.model_copy(update={"experiment": content, **first}))
     for row in rows:
         row.experiments()
     return suite.model_copy(update={"title": f"{suite.title} – quick, not a result", "rows": rows})

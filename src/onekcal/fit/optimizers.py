@@ -36,9 +36,9 @@ class Average:
 
     def __init__(self, network: Network, decay: float) -> None:
         self.network, self.decay = copy.deepcopy(network), decay
-        self.weights = list(zip(self.network.parameters(), network.parameters()))
+        self.weights: list[tuple[Any, Any]] = list(zip(self.network.parameters(), network.parameters()))
         followed = {id(tensor) for tensor in network.statistics()}
-        pairs = list(zip(self.network.buffers(), network.buffers()))
+        pairs: list[tuple[Any, Any]] = list(zip(self.network.buffers(), network.buffers()))
         self.weights += [pair for pair in pairs if id(pair[1]) in followed]
         self.buffers = [pair for pair in pairs if id(pair[1]) not in followed]
 

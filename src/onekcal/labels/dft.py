@@ -63,10 +63,10 @@ def check_names(functional: str, basis: str) -> None:
 
 
 class DensityFunctional:
-    """One molecule under Hartree-Fock or a density functional."""
+    """One molecule under Hartree-Fock or a density functional: pyscf's `grid` level, energies to `convergence` Hartree."""
 
-    def __init__(self, method: Method, molecule: Molecules) -> None:
-        self.method, self.molecule = method, molecule
+    def __init__(self, method: Method, molecule: Molecules, grid: int = 3, convergence: float = 1e-9) -> None:
+        self.method, self.molecule, self.grid, self.convergence = method, molecule, grid, convergence
         self.density: np.ndarray | None = None  # of the last geometry, the guess for the next
 
     def at(self, positions: np.ndarray, gradient: bool = True) -> Point:
@@ -84,10 +84,11 @@ class DensityFunctional:
     def mol(self, positions: np.ndarray) -> Any:
         """pyscf's molecule, nuclei at `positions` (n, 3) Å."""
         atoms = [(SYMBOLS[z], tuple(r)) for z, r in zip(self.molecule.numbers.tolist(), positions.tolist())]
+        pyscf = _pyscf()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return _pyscf().gto.M(
+                return pyscf.gto.M(
                     atom=atoms, basis=basis_of(self.method.basis, [a[0] for a in atoms]),
                     charge=int(self.molecule.charges[0]), spin=int(self.molecule.spins[0]),
                     cart=bool(CARTESIAN.match(self.method.basis)), verbose=0,
@@ -106,8 +107,8 @@ class DensityFunctional:
             scf = pyscf.scf.UHF(mol) if mol.spin else pyscf.scf.RHF(mol)
         else:
             scf = pyscf.dft.UKS(mol) if mol.spin else pyscf.dft.RKS(mol)
-            scf.xc = self.method.functional
-        scf.conv_tol = 1e-9
+            scf.xc, scf.grids.level = self.method.functional, self.grid
+        scf.conv_tol = self.convergence
         scf.max_cycle = 100
         scf.chkfile = None
         return scf.density_fit() if self.method.density_fitting else scf

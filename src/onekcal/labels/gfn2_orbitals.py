@@ -105,6 +105,9 @@ def _of_each_spin(energies: np.ndarray, electrons: float, unpaired: int) -> list
 
 
 def _fermi(energies: np.ndarray, electrons: float) -> np.ndarray:
+    if not 0 < electrons < len(energies):  # all empty or all full (a hydrogen atom): no level in between
+        return np.full(len(energies), float(electrons > 0))
+
     def missing(level: float) -> float:
         return float(expit((level - energies) / TEMPERATURE).sum() - electrons)
 

@@ -17,6 +17,7 @@ MODELS = {
     "hipnn": "onekcal.models.hipnn:HipNN",
     "schnet": "onekcal.models.schnet:SchNet",
     "milestone": "onekcal.models.milestone:Milestone",
+    "dimenet": "onekcal.models.dimenet:DimeNet",
     "densenet": "onekcal.models.voxels:VoxelDenseNet",
     "coulomb_mlp": "onekcal.models.coulomb_mlp:CoulombMLP",
     "custom_gnn": "onekcal.models.custom_gnn:CustomGNN",

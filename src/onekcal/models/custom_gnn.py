@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear, relu
+from torch.nn.functional import linear
 from typing_extensions import Self
 
 from onekcal.data.dataset import Dataset
@@ -130,8 +130,9 @@ class Convolution(torch.nn.Module):
     def forward(self, x: Tensor, edge: Tensor, edges: Tensor) -> Tensor:
         """`edge` (B, n, n, e) what is known of an edge, `edges` (B, n, n) 1 where there is one, else 0."""
         here, there, along = self.first.weight.split(self.parts, 1)
-        heard = linear(edge, along) + linear(x, here, self.first.bias)[:, :, None] + linear(x, there)[:, None]
-        total = (edges[:, :, None] @ relu(heard)).squeeze(2)  # (B, n, out)
+        heard = linear(edge, along)  # (B, n, n, out), by far the largest: changed in place
+        heard.add_(linear(x, here, self.first.bias)[:, :, None]).add_(linear(x, there)[:, None]).relu_()
+        total = (edges[:, :, None] @ heard).squeeze(2)  # (B, n, out)
         return linear(total, self.second.weight) + edges.sum(-1, keepdim=True) * self.second.bias
 
 

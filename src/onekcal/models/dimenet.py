@@ -13,12 +13,12 @@ r"""DimeNet++: messages along directed bonds, weighed by distances and by the an
 
 Gasteiger, Groß, Günnemann, ICLR (2020), arXiv 2003.03123; Gasteiger, Giri, Margraf, Günnemann, arXiv 2011.14115 (2020).
 
-The sum over k is a matrix product. With Y_l0 ∝ P_l(cos α), and W₂W₁ s = Σ_l Y_l0(α_kji) S_l(d_kj), it is, around each atom j,
+The sum over k is a matrix product. As W₂W₁ s = Σ_l Y_l0(α_kji) S_l(d_kj), it is, around each atom j,
 
     Σ_l Σ_{k≠i} Y_l0(α_kji) [a_kj ∘ S_l(d_kj)]
 
-of (neighbours) × (degrees · neighbours) numbers that all interactions share; no list of triplets is made, and no angle: cos α
-is a product of unit vectors, so that forces are finite and smooth where atoms stand on a line.
+with a matrix, (neighbours) × (degrees · neighbours), that all interactions share. No list of triplets is made, and no angle:
+Y_l0 is a polynomial of cos α, a product of unit vectors, so that forces are finite and smooth where atoms stand on a line.
 
 Deliberate deviations:
 - e₀ and s are set from the training energies: e₀ is the energy an atom that fits them best, s the spread of what is left.
@@ -55,24 +55,26 @@ class DimeNet(NetworkModel):
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
         "paper": {"optimizer": "adam", "schedule": "onecycle", "warmup": 0.001, "rate": 1e-3, "batch": 32, "ema": 0.999,
                   "loss": "mae", "epochs": 873},
+        "fast": {"optimizer": "adamw", "schedule": "onecycle", "rate": 2e-3, "weight_decay": 1e-5, "batch": 32, "ema": 0.999,
+                 "clip": 10.0, "loss": "mae", "epochs": 100},
     }
 
     def __init__(
         self, features: int = 128, blocks: int = 4, triplet: int = 64, basis: int = 8, output: int = 256, degrees: int = 7,
         waves: int = 6, cutoff: float = 5.0, fit: dict[str, Any] | None = None, seed: int = 0, dtype: str = "float32",
     ) -> None:
-        sizes = {"features": features, "blocks": blocks, "triplet": triplet, "basis": basis, "output": output,
-                 "degrees": degrees, "waves": waves}
+        sizes: dict[str, Any] = {"features": features, "blocks": blocks, "triplet": triplet, "basis": basis,
+                                 "output": output, "degrees": degrees, "waves": waves}
         for name, value in sizes.items():
             if value < 1:
                 raise ConfigError(f"dimenet: `{name}` must be at least 1, got {value}")
         if not cutoff > 0:
             raise ConfigError(f"dimenet: `cutoff` must be positive (Å), got {cutoff}")
         super().__init__(fit, seed, dtype)
-        self.settings = (*sizes.values(), cutoff)
+        self.settings = {**sizes, "cutoff": cutoff}
 
     def network(self, elements: tuple[int, ...]) -> DimeNetNetwork:
-        return DimeNetNetwork(elements, *self.settings)
+        return DimeNetNetwork(elements, **self.settings)
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
         for data in (train, valid):
@@ -106,7 +108,7 @@ class Messages(NamedTuple):
         number = (near.flatten().cumsum(0) - 1).view(near.shape)
         atom = (batch.mask.flatten().cumsum(0) - 1).view(batch.mask.shape)  # (B, n)
         m, i, j = near.nonzero(as_tuple=True)
-        width = int(near.sum(-1).max())
+        width = max(1, int(near.sum(-1).max()))
         place = atom[m, i] * width + near.cumsum(-1)[m, i, j] - 1
         return cls(atom[m, i], atom[m, j], r[m, j] - r[m, i], place, place[number[m, j, i]], int(batch.mask.sum()), width)
 
@@ -158,7 +160,7 @@ class Directed(torch.autograd.Function):
         inputs, wanted = ctx.saved_tensors, ctx.needs_input_grad
         if torch.is_grad_enabled():  # forces are being learned: what is returned must itself have a gradient
             return _slopes(inputs, wanted, slope, True)
-        found = []
+        found: list[tuple[Any, ...]] = []
         with torch.enable_grad():
             for rows, part in zip(slope.split(_atoms(*inputs)), _parts(*inputs)):
                 leaves = [x.detach().requires_grad_(want) for x, want in zip((*part, inputs[3]), wanted)]
@@ -306,7 +308,9 @@ class DimeNetNetwork(Network):
         owner = torch.arange(len(batch.mask), device=atomic.device)[:, None].expand_as(batch.mask)[batch.mask]
         shift, scale = self.per_atom.double()
         total = torch.zeros(len(batch.mask), dtype=torch.float64, device=atomic.device).index_add(0, owner, atomic.double())
-        return Output(scale * total + shift * batch.mask.sum(1))
+        shared = torch.zeros(batch.mask.shape, dtype=torch.float64, device=atomic.device)
+        shared[batch.mask] = scale * atomic.detach().double() + shift
+        return Output(scale * total + shift * batch.mask.sum(1), atomic=shared)
 
     def _angular(self, towards: Tensor) -> Tensor:
         """(N, D, degrees · D) Y_l0(α_kji) of unit vectors from j to its neighbours (N, D, 3); 0 for i = k."""

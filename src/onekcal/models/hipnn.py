@@ -146,10 +146,11 @@ class HipNNNetwork(Network):
                 orders.append(local * batch.mask)
         totals = torch.stack([local.double().sum(1) for local in orders], 1)  # (B, orders)
         if not self.hierarchy:
-            return Output(totals.sum(1))
+            return Output(totals.sum(1), atomic=torch.stack(orders).sum(0).detach())
         R = non_hierarchicality(torch.stack(orders, -1))
         penalty = self.hierarchy_weight * R.mean() if self.hierarchy_weight else None
-        return Output(totals.sum(1), penalty, {"R": R.detach(), "orders": totals.detach()})
+        return Output(totals.sum(1), penalty, {"R": R.detach(), "orders": totals.detach()},
+                      torch.stack(orders).sum(0).detach())
 
     def _pairs(self, batch: Batch) -> Pairs:
         r = pair_distances(batch) / BOHR

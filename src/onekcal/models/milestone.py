@@ -57,4 +57,4 @@ class MilestoneNetwork(Network):
     def forward(self, batch: Batch) -> Output:
         space = relu(self.space2(relu(self.space1(batch.positions))))  # (B, n, 16)
         atomic = self.output(torch.cat([self.charge(batch.species), space], -1)).squeeze(-1)  # (B, n)
-        return Output((atomic * batch.mask).sum(1))
+        return Output((atomic * batch.mask).sum(1), atomic=atomic.detach())

@@ -40,6 +40,7 @@ class Output(NamedTuple):
     energies: Tensor  # (B,), or (B, n) where the target is a property of atoms
     penalty: Tensor | None = None  # () mean over the batch of a regulariser, weighted: added to the loss as it is
     terms: dict[str, Tensor] | None = None  # (B,) or (B, k) each: what else is told of a molecule
+    atomic: Tensor | None = None  # (B, n) the energy each atom brings, where the network has such
 
 
 class Network(torch.nn.Module):
@@ -165,6 +166,18 @@ class NetworkModel:
             found.append({name: torch.cat([part[name] for part in parts]) for name in (parts[0] if parts else {})})
         order = self._order(molecules)
         return {name: torch.stack([one[name].double().cpu() for one in found]).mean(0)[order] for name in found[0]}
+
+    def atomic_energies(self, molecules: Molecules) -> Tensor | None:
+        """(A,) kcal/mol the energy each atom brings, without the constant; None where the network has no such."""
+        out = torch.zeros(len(molecules.numbers), dtype=torch.float64)
+        for network in self._ready():
+            for rows, batch in zip(self._parts(molecules), self._batches(molecules)):
+                with torch.no_grad():
+                    atomic = network(batch).atomic
+                if atomic is None:
+                    return None
+                out[molecules.atoms_of(rows)] += self.scale * atomic[batch.mask].cpu().double() / len(self.networks)
+        return out
 
     def _each(self, molecules: Molecules) -> Tensor:
         """(members, M) kcal/mol; (members, A) of atoms."""

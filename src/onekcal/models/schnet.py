@@ -152,7 +152,8 @@ class SchNetNetwork(Network):
             x = interaction(x, filters)
         atomic = linear(ssp(self.o1(x)), self.o2.weight, self.o2.bias).squeeze(-1)  # (n, B)
         shift, scale = self.per_atom.double()
-        return Output(scale * torch.where(mask, atomic, 0.0).sum(0) + shift * mask.sum(0))
+        total = scale * torch.where(mask, atomic, 0.0).sum(0) + shift * mask.sum(0)
+        return Output(total, atomic=(scale * atomic + shift).T.detach())
 
     def _filters(self, r: Tensor) -> list[Tensor]:
         """(P, B, f) for every interaction."""

@@ -46,6 +46,11 @@ class Stack:
         return {name: values for stage in self.stages if hasattr(stage, "terms")
                 for name, values in stage.terms(molecules).items()}
 
+    def atomic_energies(self, molecules: Molecules) -> Tensor | None:
+        """(A,) kcal/mol: how the last stage shares its energy among atoms; None where it does not say."""
+        last = self.stages[-1]
+        return last.atomic_energies(molecules) if hasattr(last, "atomic_energies") else None
+
     def state(self) -> State:
         return {f"{k}.{name}": t for k, stage in enumerate(self.stages) for name, t in stage.state().items()}
 

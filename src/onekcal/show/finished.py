@@ -17,7 +17,7 @@ from onekcal.data.dataset import Dataset
 from onekcal.errors import DataError, InputError, OnekcalError
 from onekcal.experiment import Experiment
 from onekcal.models.artefact import Artefact
-from onekcal.run import load
+from onekcal.run_folder import load
 from onekcal.trust.conformal import Conformal, coverage
 
 LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))

@@ -132,7 +132,7 @@ class Table(NamedTuple):
 
 
 HEADS = ("molecules", "MAE", "median", "above 1", "within")
-"""What stands over a table's figures; kcal/mol, shares in per cent."""
+"""What stands over a table's figures; kcal/mol or the target's unit, shares in per cent."""
 
 
 def tables(card: Mapping[str, Any]) -> Iterator[Table]:
@@ -142,6 +142,11 @@ def tables(card: Mapping[str, Any]) -> Iterator[Table]:
                          ("functional group", by.get("groups")), ("element", by.get("elements"))):
         if found:
             yield Table(title, [(name, *_figures(row, digits)) for name, row in found.items()])
+
+
+def heads(card: Mapping[str, Any]) -> tuple[str, ...]:
+    """`HEADS`, where a model of atoms counts these."""
+    return ("atoms", *HEADS[1:]) if "elements" in card.get("errors_by", {}) else HEADS
 
 
 def _figures(row: Mapping[str, Any], digits: str) -> tuple[str, ...]:
@@ -239,7 +244,7 @@ def markdown(artefact: Artefact, name: str) -> str:
     if card.get("errors"):
         parts += ["## Errors", f"Of molecules the model was not fitted to. MAE and median: {unit}; above 1: share of "
                   "errors above 1 kcal/mol; within: share within the interval. A molecule counts in every group it has."]
-    parts += [_wide(table) for table in tables(card)]
+    parts += [_wide(table, heads(card)) for table in tables(card)]
     parts.append("## Limits\n\n" + "\n".join(f"- {line}" for line in limits(card, artefact.level)))
     if card.get("experiment"):
         text = yaml.safe_dump(card["experiment"], sort_keys=False, allow_unicode=True)
@@ -251,8 +256,8 @@ def _two(title: str, rows: list[tuple[str, str]]) -> str:
     return f"## {title}\n\n| | |\n|---|---|\n" + "\n".join(f"| {_cell(name)} | {_cell(text)} |" for name, text in rows)
 
 
-def _wide(table: Table) -> str:
-    lines = [f"| {table.title} | {' | '.join(HEADS)} |", "|---|" + "---:|" * len(HEADS)]
+def _wide(table: Table, over: tuple[str, ...]) -> str:
+    lines = [f"| {table.title} | {' | '.join(over)} |", "|---|" + "---:|" * len(over)]
     return "\n".join(lines + [f"| {' | '.join(map(_cell, row))} |" for row in table.rows])
 
 

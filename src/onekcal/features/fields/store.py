@@ -94,8 +94,7 @@ def fill(
     Until it is whole it is called OUT.….partial; the same call goes on where a killed one stopped. Molecules that fail
     are reported and NaN in `out`; they are tried again in every run.
     """
-    if out.suffix != ".h5":
-        raise InputError(f"fields are written to an HDF5 file: it must end in .h5, got {str(out)!r}")
+    _check_name(out)
     start = time.monotonic()
     frames(molecules, what.box, what.turn)  # a molecule that is too long is met before anything is computed
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -129,6 +128,7 @@ def fill(
 
 def keep(out: Path, molecules: Molecules, what: Ask, values: np.ndarray) -> None:
     """Write fields (M, C, n, n, n) that are there already to a file of their own."""
+    _check_name(out)
     part = out.with_name(out.name + ".part")
     try:
         create(part, molecules, what)
@@ -139,6 +139,11 @@ def keep(out: Path, molecules: Molecules, what: Ask, values: np.ndarray) -> None
         os.replace(part, out)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _check_name(out: Path) -> None:
+    if out.suffix != ".h5":
+        raise InputError(f"fields are written to an HDF5 file: it must end in .h5, got {str(out)!r}")
 
 
 def digest_of(molecules: Molecules, what: Ask) -> str:

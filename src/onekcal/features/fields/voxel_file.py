@@ -29,8 +29,6 @@ from onekcal.features.fields.kinds import FIELDS_FORMAT
 from onekcal.molecules import Molecules
 
 ABSENT, THERE, FAILED = 0, 1, 2
-ALIGNED = 4096
-"""Bytes; every array begins at a multiple, a page of memory."""
 
 
 @dataclass
@@ -80,7 +78,7 @@ def create(path: Path, molecules: Molecules, what: Ask) -> None:
     count, part = len(molecules), path.with_name(path.name + ".new")
     placed = frames(molecules, what.box, what.turn).placed(molecules)
     try:
-        with h5py.File(part, "w", libver="latest", alignment_threshold=ALIGNED, alignment_interval=ALIGNED) as file:
+        with h5py.File(part, "w", libver="latest") as file:
             file.attrs.update(format=FIELDS_FORMAT, kinds=json.dumps([kind.name for kind in what.kinds]), n=what.n,
                               contents=json.dumps(what.contents), box=what.box, density=what.density, turn=what.turn,
                               unit="fields in atomic units, lengths in Å")
