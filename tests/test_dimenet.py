@@ -360,3 +360,11 @@ def test_senseless_sizes_atoms_on_one_point_and_strange_elements_are_refused() -
         model.energies(Molecules.one(["C", "H"], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]))
     with pytest.raises(InputError, match="knows no F"):
         model.energies(Molecules.one(["F"], [[0.0, 0.0, 0.0]]))
+
+
+def test_products_in_bfloat16_train_and_answer_in_full() -> None:
+    data = wobbly(16, seed=1)
+    fit = {"recipe": "fast", "epochs": 2, "batch": 8, "precision": "bf16"}
+    model = DimeNet(features=16, blocks=1, triplet=8, output=16, fit=fit).fit(data, data[:4])
+    assert torch.isfinite(model.energies(data.molecules)).all()
+    assert all(p.dtype == torch.float32 for p in model.networks[0].parameters())

@@ -106,6 +106,7 @@ def test_a_view_has_upright_right_handed_axes() -> None:
 
 def test_pictures_are_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(voxels, "PIXELS", 60)
+    monkeypatch.setattr(voxels, "DPI", 30)
     voxels.png([portrait(), portrait("esp")], tmp_path / "p.png", "two", [1.0])
     assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
     voxels.html([portrait(), replace(portrait(), title="another")], tmp_path / "p.html", "two", [1.0])

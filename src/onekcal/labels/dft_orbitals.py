@@ -7,10 +7,13 @@ The one-shot density takes the Hartree-Fock matrix of superposed atoms, with den
 
 from __future__ import annotations
 
+import warnings
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.linalg import block_diag
 
 from onekcal.labels.dft import DensityFunctional
 from onekcal.labels.gaussians import Shell, basis_of, cartesian, monomials, solid_harmonics
@@ -29,20 +32,34 @@ def self_consistent(molecule: Molecules, how: Method) -> Orbitals:
     """Orbitals of a converged SCF; raises `LabelError` where there is none."""
     calculation = DensityFunctional(how, molecule, GRID, CONVERGENCE)
     scf = calculation.solved(molecule.positions.numpy())
-    return _orbitals(molecule, scf.whole() if isinstance(scf, Mixed) else scf, how.level)
+    return from_scf(molecule, scf.whole() if isinstance(scf, Mixed) else scf, how.level)
 
 
 def one_shot(molecule: Molecules, basis: str) -> Orbitals:
     """Orbitals of the Hartree-Fock matrix of superposed atoms, diagonalised once: nothing is made self-consistent."""
     calculation = DensityFunctional(method(f"hf/{basis} df"), molecule)
     scf = calculation.scf(calculation.mol(molecule.positions.numpy()))
-    fock = scf.get_fock(dm=scf.get_init_guess(key="atom"))
+    density = block_diag(*(_atom(basis, z) for z in molecule.numbers.tolist()))
+    density = scf.reduced(density) if isinstance(scf, Mixed) else density
+    fock = scf.get_fock(dm=np.stack([density / 2] * 2) if molecule.spins[0] else density)
     scf.mo_energy, scf.mo_coeff = scf.eig(fock, scf.get_ovlp())
     scf.mo_occ = scf.get_occ(scf.mo_energy, scf.mo_coeff)
-    return _orbitals(molecule, scf.whole() if isinstance(scf, Mixed) else scf, f"one-shot/{basis}")
+    return from_scf(molecule, scf.whole() if isinstance(scf, Mixed) else scf, f"one-shot/{basis}")
 
 
-def _orbitals(molecule: Molecules, scf: Any, source: str) -> Orbitals:
+@cache
+def _atom(basis: str, element: int) -> np.ndarray:
+    """The density matrix of a neutral Hartree-Fock atom, spherical, both spins together."""
+    atom = Molecules.one([element], np.zeros((1, 3)), spin=element % 2)
+    mol = DensityFunctional(method(f"hf/{basis}"), atom).mol(np.zeros((1, 3)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pyscf's atoms use what pyscf deprecates
+        from pyscf.scf import hf
+
+        return np.asarray(hf.init_guess_by_atom(mol))
+
+
+def from_scf(molecule: Molecules, scf: Any, source: str) -> Orbitals:
     """What a (Cartesian or spherical) SCF object of pyscf holds."""
     mol = scf.mol
     coefficients, occupations = np.asarray(scf.mo_coeff), np.asarray(scf.mo_occ)

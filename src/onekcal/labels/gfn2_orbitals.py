@@ -10,7 +10,6 @@ tblite fills levels at an electronic temperature, each spin for itself; what it 
 from __future__ import annotations
 
 from functools import cache
-from math import pi
 
 import numpy as np
 import torch

@@ -81,11 +81,11 @@ def read_wavefunction(path: str | PathLike[str]) -> tuple[Molecules, Orbitals]:
         raise InputError(f"no file {path}")
     try:
         contents = readers[path.suffix.lower()](path.read_text(errors="replace"), str(path)).of_each_spin()
-    except (ValueError, IndexError, KeyError) as problem:
+    except (ValueError, IndexError, KeyError, StopIteration) as problem:
         if isinstance(problem, InputError):
             raise
         raise InputError(f"{path} cannot be read as {path.suffix.lower()}: it is cut off or not of this format "
-                         f"({type(problem).__name__}: {problem})") from None
+                         f"({type(problem).__name__} {problem})") from None
     _check_counts(contents, path)
     found = _orthonormal(contents, path)
     held = [float(n.sum()) for n in found.occupations]
@@ -111,18 +111,22 @@ def _check_counts(contents: Contents, path: Path) -> None:
 
 def _orthonormal(contents: Contents, path: Path) -> Orbitals:
     """With contractions as written, else with contractions scaled to norm one, whichever makes orthonormal orbitals."""
-    worst = np.inf
+    off = []
     for to_one in (False, True):
         found = _orbitals(contents, to_one, path.name)
-        square = overlap(found.basis)
-        for coefficients in found.coefficients:
-            c = coefficients.numpy()
-            deviation = float(np.abs(c.T @ square @ c - np.eye(c.shape[1])).max(initial=0.0))
-            worst = min(worst, deviation) if coefficients is found.coefficients[0] else max(worst, deviation)
-        if worst < ORTHONORMAL:
+        off.append(_deviation(found))
+        if off[-1] < ORTHONORMAL:
             return found
-    raise InputError(f"the orbitals of {path} are not orthonormal (off by {worst:.2g}, at most {ORTHONORMAL:g} expected): "
-                     "its program normalises or orders basis functions in a way of its own; write a .wfx or .fchk file")
+    raise InputError(f"the orbitals of {path} are not orthonormal (off by {min(off):.2g}, at most {ORTHONORMAL:g} "
+                     "expected): its program normalises or orders basis functions in a way of its own, or the file is "
+                     "damaged; try another format (.wfx, .fchk)")
+
+
+def _deviation(found: Orbitals) -> float:
+    """The largest of ⟨φ_i|φ_j⟩ − δ_ij over the occupied orbitals."""
+    square = overlap(found.basis)
+    worst = [np.abs(c.numpy().T @ square @ c.numpy() - np.eye(c.shape[1])).max(initial=0.0) for c in found.coefficients]
+    return float(max(worst))
 
 
 def _orbitals(contents: Contents, to_one: bool, source: str) -> Orbitals:

@@ -36,7 +36,7 @@ from onekcal.models.network import Batch, Network, NetworkModel, Output, refuse_
 from onekcal.molecules import Molecules
 
 FEATURES = ("random", "sorted", "eigenvalues")
-LEAST, LEAST_BINARISED = 1e-3, 0.05
+LEAST, LEAST_BINARISED = 1e-3, 0.2
 """Smallest deviation of an entry, Hartree, and of a binarised input, which is between −1 and 1."""
 DRAWS = 10
 """Orderings of every training molecule that the inputs' largest values, means and deviations are taken over."""

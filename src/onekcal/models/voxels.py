@@ -56,6 +56,7 @@ class VoxelDenseNet(NetworkModel):
         self, kinds: str | Sequence[str] = "nep", density: str = "gfn2", grid: int = 14, box: float = BOX,
         blocks: Sequence[int] = (16, 16), growth: int = 12, stem: int = 64, bottleneck: int = 4, compression: float = 0.5,
         together: int = 32, symmetry: str = "none", augment: str = "none", turns: int = 0, views: int = 1,
+        head: str = "centred",
         fit: dict[str, Any] | None = None, seed: int = 0, dtype: str = "float32",
     ) -> None:
         for name, value in (("symmetry", symmetry), ("augment", augment)):
@@ -77,7 +78,7 @@ class VoxelDenseNet(NetworkModel):
                               "fit.force_weight")
         self.asked = ask([kinds] if isinstance(kinds, str) else list(kinds), density, grid, box)
         self.shape = {"blocks": tuple(blocks), "growth": growth, "stem": stem, "bottleneck": bottleneck,
-                      "compression": compression, "symmetry": symmetry, "together": together}
+                      "compression": compression, "symmetry": symmetry, "together": together, "head": head}
         self.turns, self.motions = turns, motions(augment, grid)
         looks = (1 + turns) * len(self.motions)
         if not 1 <= views <= looks:

@@ -98,12 +98,12 @@ def _indices(places: np.ndarray, n: int, box: float) -> np.ndarray:
 def _sampled(
     values: np.ndarray, box: float, axes: np.ndarray, x: np.ndarray, y: np.ndarray, depth: np.ndarray
 ) -> np.ndarray:
-    """(depth, y, x) the field along the rays, front first; beyond the cube as at its faces."""
+    """(depth, y, x) the field along the rays, front first; 0 beyond the cube."""
     steps = np.array([depth[1] - depth[0], -abs(x[1] - x[0]), x[1] - x[0]])  # Å from sample to sample
     turn = np.stack([axes[2], axes[1], axes[0]], 1)  # (3, 3) columns: depth, y, x
     first = _indices(turn @ np.array([depth[0], y[0], x[0]]), len(values), box)
     shape = (len(depth), len(y), len(x))
-    return affine_transform(values, turn * steps * (len(values) / box), first, shape, np.float32, order=1, mode="nearest")
+    return affine_transform(values, turn * steps * (len(values) / box), first, shape, np.float32, order=1, mode="constant")
 
 
 def _hits(

@@ -49,8 +49,8 @@ def png(portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[
     import matplotlib.pyplot as plt
 
     _check(path, (".png",))
-    figure, axes = plt.subplots(len(portraits), 2, figsize=(11, 5.2 * len(portraits)), squeeze=False, layout="constrained",
-                                width_ratios=[1.25, 1])
+    figure, axes = plt.subplots(len(portraits), 2, figsize=(11, 5.2 * len(portraits)), squeeze=False, width_ratios=[1.25, 1])
+    figure.set_layout_engine("constrained", h_pad=0.15)
     part = path.with_name(path.name + ".part")
     try:
         for (left, right), portrait in zip(axes, portraits):

@@ -3,14 +3,16 @@ r"""Fields of the electron density, from ρ_σ, ∇ρ_σ and τ_σ = ½ Σ_i n_i
     D⁰_σ = 3/10 (6π²)^⅔ ρ_σ^(5/3)            kinetic energy density of the homogeneous gas
     LOL  = 1 / (1 + Σ τ_σ / Σ D⁰_σ)          Schmider & Becke, J. Mol. Struct. THEOCHEM 527, 51 (2000)
     D_σ  = τ_σ − |∇ρ_σ|² / 8ρ_σ              what Pauli's principle adds to it (≥ 0)
-    ELF  = 1 / (1 + (Σ D_σ / Σ D⁰_σ)²)       Becke & Edgecombe, J. Chem. Phys. 92, 5397 (1990)
+    ELF  = 1 / (1 + ((Σ D_σ + ε) / Σ D⁰_σ)²) Becke & Edgecombe, J. Chem. Phys. 92, 5397 (1990)
 
 Sums run over both spins for the field of the molecule, over one for that of a spin. In a closed shell ρ_σ = ρ/2, and
 the familiar forms with 3/10 (3π²)^⅔ ρ^(5/3) follow. Both are ½ in the homogeneous gas and lie between 0 and 1.
 
-Conventions: where the density (of the spins summed over) is below 1e-5 e/Bohr³ LOL and ELF are 0 – there both are
-ratios of vanishing numbers, and LOL has fallen to about 0.003 anyway. D_σ, which rounding can make negative, is at
-least 0.
+Conventions. ε = 1e-5 Hartree/Bohr³, which Becke and Edgecombe do not have: far out one orbital outlives all others, D
+vanishes faster than D⁰, and without ε ELF would be 1 in empty space, up to wherever it is cut off. With it ELF has
+fallen to ½ at ρ = 5e-4 e/Bohr³ at the latest; where there is density it changes nothing. D_σ, which rounding can make
+negative, is at least 0. Where the density (of the spins summed over) is below 1e-5 e/Bohr³ both are 0; LOL has fallen
+to 0.002 there, and ELF below 1e-5.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from onekcal.labels.orbitals import Density
 
 FLOOR = 1e-5
 """e/Bohr³; where the density is lower, LOL and ELF are 0."""
+EPSILON = 1e-5
+"""ε, Hartree/Bohr³."""
 GAS = 0.3 * (6 * math.pi**2) ** (2 / 3)
 """D⁰_σ / ρ_σ^(5/3), atomic units."""
 
@@ -47,8 +51,8 @@ def lol(spins: Sequence[Density]) -> Tensor:
 
 def elf(spins: Sequence[Density]) -> Tensor:
     """(P,) electron localization function of the spins given, each with its own density."""
-    squared = _gas(spins).square()
-    return _where_dense(spins, squared / (squared + torch.stack([_pauli(spin) for spin in spins]).sum(0).square()))
+    squared, pauli = _gas(spins).square(), torch.stack([_pauli(spin) for spin in spins]).sum(0)
+    return _where_dense(spins, squared / (squared + (pauli + EPSILON).square()))
 
 
 FUNCTIONS = {"rho": rho, "tau": tau, "lol": lol, "elf": elf}
