@@ -85,6 +85,17 @@ def test_more_training_molecules_than_there_are_is_refused() -> None:
         choose(stored(), DataChoice(set="w", target="pairs", split="fixed", train=31, valid=3))
 
 
+def test_of_a_random_split_what_is_not_tested_may_be_trained_on() -> None:
+    wanted = {"set": "w", "target": "pairs", "valid": 0, "test": 3}
+    most, more = (choose(stored(), DataChoice(**wanted, train=count)) for count in (32, 37))
+    assert len(most.train) == 32
+    assert more.train[:32].tolist() == most.train.tolist()
+    assert more.test.tolist() == most.test.tolist()
+    assert not set(more.train) & set(more.test)
+    with pytest.raises(ConfigError, match="leaves 37 training molecules"):
+        choose(stored(), DataChoice(**wanted, train=38))
+
+
 def test_an_unknown_split_lists_those_there_are() -> None:
     with pytest.raises(ConfigError, match="fixed, random"):
         choose(stored(), DataChoice(set="w", target="pairs", split="fold9"))

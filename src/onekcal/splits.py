@@ -23,7 +23,10 @@ class Split:
 
 
 def choose(stored: Stored, choice: DataChoice) -> Split:
-    """Draw train, valid and test from the parts of the split named. Smaller training sets are nested in larger."""
+    """Draw train, valid and test from the parts of the split named. Smaller training sets are nested in larger.
+
+    Of a random split, what neither valid nor test take may be trained on where `train` asks for more than the eight tenths.
+    """
     rng = np.random.default_rng(choice.seed)
     if choice.split.endswith(".npz"):
         labels = _split_file(Path(choice.split), len(stored.dataset))
@@ -42,6 +45,10 @@ def choose(stored: Stored, choice: DataChoice) -> Split:
         train, valid = rng.permutation(np.concatenate([train, valid])), valid[:0]
     elif choice.valid >= 1:
         valid = valid[:wanted]
+    if choice.split == "random" and choice.train is not None and choice.train > len(train):
+        valid = valid[: 0 if choice.valid == 0 else None]
+        taken = np.concatenate([train, valid, test[: choice.test]])
+        train = np.concatenate([train, rng.permutation(np.setdiff1d(np.arange(len(labels)), taken))])
     if choice.train is not None:
         if choice.train > len(train):
             raise ConfigError(f"data.train is {choice.train}, but split {choice.split!r} of {choice.set} leaves "

@@ -62,6 +62,24 @@ def test_a_better_score_starts_the_plateau_protocol_anew() -> None:
     assert rates(scores, patience=3) == [1.0] * 3 + [0.5] * 4 + [0.25] * 3 + [0.125]
 
 
+def test_a_plateau_of_the_training_loss_is_that_of_torch_and_never_ends_the_training() -> None:
+    """torch waits one epoch longer than its `patience` says."""
+    losses = [5.0, 4.0, 3.998, 3.997, 3.996, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9]
+    sgd = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(sgd, factor=0.75, patience=2, threshold=0.005, threshold_mode="abs",
+                                                        min_lr=0.5)
+    ours = schedule(schedule="plateau", watch="loss", patience=3, decay=0.75, threshold=0.005, floor=0.5)
+    for epoch, loss in enumerate(losses, 1):
+        theirs.step(loss)
+        ours.judged(epoch, 1.0, loss)
+        assert ours.rate(0.0) == pytest.approx(sgd.param_groups[0]["lr"])
+        assert not ours.over
+    assert ours.rate(0.0) == 0.5
+    back = schedule(schedule="plateau", watch="loss")
+    back.load_state(ours.state())
+    assert back.state() == ours.state()
+
+
 def test_early_stopping_counts_epochs_without_a_better_score() -> None:
     one = schedule(stop=3)
     over = []

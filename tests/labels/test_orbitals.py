@@ -11,7 +11,7 @@ import torch
 from onekcal.errors import InputError, MissingExtra
 from onekcal.labels.gaussians import Shell, basis_of, cartesian, monomials, overlap, radial_norms, solid_harmonics
 from onekcal.labels.methods import LabelError
-from onekcal.labels.orbitals import Density, Orbitals, orbitals
+from onekcal.labels.orbitals import Density, Orbitals, density_name, orbitals
 from onekcal.molecules import Molecules
 from onekcal.units import BOHR
 
@@ -175,6 +175,30 @@ def _slopes(shell: str, logs: np.ndarray, coefficients: np.ndarray) -> np.ndarra
 
     x, step = np.concatenate([logs, coefficients]), 1e-5
     return np.array([(squared(x + step * e) - squared(x - step * e)) / (2 * step) for e in np.eye(len(x))])
+
+
+def test_cores_make_an_all_electron_density_and_come_close_to_hartree_fock(water: Molecules) -> None:
+    found = orbitals(water, "gfn2+core")
+    assert norm_error(found) < 1e-8
+    assert found.electrons == pytest.approx(10, abs=1e-6)
+    assert found.effective.tolist() == [8, 1, 1]
+    pytest.importorskip("pyscf")
+    near = water.positions[:1] / BOHR + torch.tensor([[0.15, 0.1, 0.0]], dtype=torch.float64)
+    levels = ("gfn2+core", "gfn2", "hf/6-31g")
+    with_core, without, whole = (float(orbitals(water, how).density(near)[0].rho) for how in levels)
+    assert with_core == pytest.approx(whole, rel=0.1)
+    assert without < 0.2 * whole
+    alpha, beta = orbitals(HYDROXYL, "gfn2+core").occupations
+    assert float(alpha.sum() + beta.sum()) == pytest.approx(9, abs=1e-6)
+    with pytest.raises(InputError, match="elements to Ne"):
+        orbitals(Molecules.one(["S", "H", "H"], water.positions * 1.4), "gfn2+core")
+    with pytest.raises(InputError, match="has its cores already"):
+        orbitals(water, "hf/6-31g+core")
+
+
+def test_a_density_has_one_name() -> None:
+    assert [density_name(n) for n in ("GFN2-xTB", "gfn1 +core", "one-shot", "One-Shot/STO-3G")] == [
+        "gfn2", "gfn1+core", "one-shot/6-31g", "one-shot/sto-3g"]
 
 
 # --- pyscf ---------------------------------------------------------------------------------------------------------

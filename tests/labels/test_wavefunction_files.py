@@ -121,7 +121,7 @@ def same_densities(path: Path, scf: object, molecule: Molecules, points: torch.T
     assert (int(read.charges[0]), int(read.spins[0])) == (0, int(molecule.spins[0]))
     for ours, theirs in zip(found.density(points), from_scf(molecule, scf, "").density(points), strict=True):
         for a, b in zip(ours, theirs):
-            torch.testing.assert_close(a, b, rtol=0, atol=atol)
+            torch.testing.assert_close(a, b, rtol=atol, atol=atol)
 
 
 @pytest.mark.parametrize(("basis", "cart"), [("6-31g*", True), ("to g", False), ("to g", True)])

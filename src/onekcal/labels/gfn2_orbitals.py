@@ -5,10 +5,14 @@ are numbered by atom, shell and m (p as y, z, x; d as m = −2 … 2). A second 
 of hydrogen in GFN1) is orthogonalised to the first.
 
 tblite fills levels at an electronic temperature, each spin for itself; what it tells is the sum over both spins.
+
+`with_cores` adds what is missing to Ne: a 1s Slater function on every atom from Li on, with ζ = Z − 5/16, the best one
+for two electrons about a nucleus (E. A. Hylleraas, Z. Phys. 54, 347 (1929)), in six Gaussians.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -16,8 +20,8 @@ import torch
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from onekcal.errors import OnekcalError
-from onekcal.labels.gaussians import Shell, basis_of, radial_norms, solid_harmonics
+from onekcal.errors import InputError, OnekcalError
+from onekcal.labels.gaussians import Basis, Shell, basis_of, overlap, radial_norms, solid_harmonics
 from onekcal.labels.gfn2 import TightBinding
 from onekcal.labels.methods import Method
 from onekcal.labels.orbitals import Orbitals
@@ -30,6 +34,8 @@ TEMPERATURE = 9.5e-4
 EMPTY = 1e-12
 """Electrons; an orbital with fewer is left out."""
 ANGULAR = "spdfg"
+CORES = range(3, 11)
+"""Nuclear charges of the elements whose core is 1s²."""
 
 
 def tight_binding_orbitals(molecule: Molecules, how: Method) -> Orbitals:
@@ -54,6 +60,45 @@ def tight_binding_orbitals(molecule: Molecules, how: Method) -> Orbitals:
         tuple(torch.from_numpy(n[f]) for n, f in zip(occupations, filled)),
         how.name,
     )
+
+
+def with_cores(valence: Orbitals) -> Orbitals:
+    """The same with a 1s core on every atom from Li to Ne; valence orbitals are made orthogonal to the cores."""
+    heavy = [z for z in valence.numbers.tolist() if z > 2]
+    if any(z not in CORES for z in heavy):
+        raise InputError(f"cores are known for elements to Ne, got Z = {max(heavy)}; leave \"+core\" out")
+    cores = basis_of(
+        Shell(centre, 0, *_core(z), solid_harmonics(0))
+        for z, centre in zip(valence.numbers.tolist(), valence.centres.numpy()) if z in CORES
+    )
+    first, count = valence.basis.size, cores.size
+    basis = Basis((*valence.basis.blocks, *(replace(block, rows=block.rows + first) for block in cores.blocks)),
+                  first + count)
+    square = overlap(basis)
+    core = _orthonormal(np.eye(first + count)[:, first:], square)
+    coefficients = []
+    for found in valence.coefficients:
+        outer = np.concatenate([found.numpy(), np.zeros((count, found.shape[1]))])
+        outer = _orthonormal(outer - core @ (core.T @ square @ outer), square)
+        coefficients.append(torch.from_numpy(np.concatenate([outer, core], 1)))
+    inner = torch.full((count,), 2.0 / len(coefficients), dtype=torch.float64)
+    return replace(
+        valence, basis=basis, coefficients=tuple(coefficients), source=f"{valence.source}+core",
+        occupations=tuple(torch.cat([n, inner]) for n in valence.occupations),
+        effective=valence.effective + 2.0 * (valence.numbers > 2),
+    )
+
+
+def _orthonormal(columns: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """The orthonormal orbitals nearest to `columns` (Löwdin), `square` the overlaps of the basis."""
+    values, vectors = np.linalg.eigh(columns.T @ square @ columns)
+    return columns @ (vectors / np.sqrt(values)) @ vectors.T
+
+
+@cache
+def _core(element: int) -> tuple[np.ndarray, np.ndarray]:
+    exponents, coefficients = expansion("1s", 6, element - 5 / 16)
+    return exponents, coefficients * radial_norms(0, exponents)
 
 
 @cache

@@ -14,9 +14,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from onekcal.errors import InputError
 from onekcal.labels.gaussians import Basis
 from onekcal.molecules import Molecules
 
+ONE_SHOT, CORE = "one-shot", "+core"
 PIECE = 2048
 """Points evaluated at a time: few enough for the processor's cache, together enough to leave far shells out."""
 
@@ -69,29 +71,45 @@ class Orbitals:
 
 
 def orbitals(molecule: Molecules, method: str) -> Orbitals:
-    """Occupied orbitals of one molecule; its charge and unpaired electrons are the molecule's.
+    """Occupied orbitals of one molecule by a density's name; charge and unpaired electrons are the molecule's.
 
-    "gfn2", "gfn1" (valence electrons alone); "hf/6-31g", "b3lyp/6-31g", any FUNCTIONAL/BASIS, " df" behind it for
-    density fitting; "one-shot" or "one-shot/BASIS": superposed atoms and one diagonalisation. Raises `LabelError` where
-    an SCF does not converge.
+    "gfn2", "gfn1" (valence electrons alone), "gfn2+core" (with frozen 1s cores, to Ne); "hf/6-31g", "b3lyp/6-31g", any
+    FUNCTIONAL/BASIS, " df" behind it for density fitting; "one-shot" or "one-shot/BASIS": superposed atoms and one
+    diagonalisation. Raises `LabelError` where an SCF does not converge.
     """
-    from onekcal.labels.methods import XTB, check_molecule
+    from onekcal.labels.methods import check_molecule
     from onekcal.labels.methods import method as named
 
-    word = " ".join(method.lower().split())
+    name = density_name(method)
     check_molecule(molecule)
-    if word.partition("/")[0] == "one-shot":
+    kind, _, basis = name.partition("/")
+    if kind == ONE_SHOT:
         from onekcal.labels.dft_orbitals import one_shot
 
-        return one_shot(molecule, word.partition("/")[2] or "6-31g")
-    how = named(word)
-    if how.name in XTB:
-        from onekcal.labels.gfn2_orbitals import tight_binding_orbitals
+        return one_shot(molecule, basis)
+    how = named(name.removesuffix(CORE))
+    if how.family == "xtb":
+        from onekcal.labels.gfn2_orbitals import tight_binding_orbitals, with_cores
 
-        return tight_binding_orbitals(molecule, how)
+        found = tight_binding_orbitals(molecule, how)
+        return with_cores(found) if name.endswith(CORE) else found
     from onekcal.labels.dft_orbitals import self_consistent
 
     return self_consistent(molecule, how)
+
+
+def density_name(density: str) -> str:
+    """The one spelling of a density's name: "GFN2-xTB" is "gfn2", "one-shot" is "one-shot/6-31g"; refuses unknown ones."""
+    from onekcal.labels.methods import method
+
+    word = " ".join(density.lower().split())
+    kind, _, basis = word.partition("/")
+    if kind == ONE_SHOT:
+        return f"{kind}/{method(f'hf/{basis}').basis if basis else '6-31g'}"
+    how = method(word.removesuffix(CORE))
+    if word.endswith(CORE) and how.family != "xtb":
+        raise InputError(f"{how.name} has its cores already; leave {CORE!r} out")
+    return how.name + CORE * word.endswith(CORE)
 
 
 def read_orbitals(path: str | PathLike[str]) -> tuple[Molecules, Orbitals]:

@@ -23,7 +23,7 @@ from onekcal.models.network import Batch, Network, NetworkModel, Output
 CHARGE, SPACE = 8, 16
 """Dimensions of the two embeddings."""
 
-_TOY: dict[str, Any] = {"optimizer": "adam", "schedule": "constant", "rate": 8.3e-3, "batch": 32, "epochs": 1, "window": 1,
+_TOY: dict[str, Any] = {"optimizer": "adam", "schedule": "constant", "rate": 7e-3, "batch": 32, "epochs": 1, "window": 1,
                         "standardize": False}
 
 
