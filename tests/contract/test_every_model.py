@@ -96,8 +96,8 @@ CASES = [
                         "fit": MOMENT}, frozenset({"rotation", "smooth"}), longer={"fit": BY_HEART}),
     Case("custom_gnn", {"version": 3, "hidden": 16, "graph": "complete", "geometry": "distance", "dtype": "float64",
                         "fit": MOMENT}, longer={"fit": BY_HEART}),
-    Case("atomcloudnet", {"features": 8, "degrees": [2, {"H": 1, "others": 3}], "hidden": 24, "dtype": "float64", "fit": MOMENT},
-         longer={"fit": BY_HEART}),
+    Case("atomcloudnet", {"features": 8, "degrees": [2, {"H": 1, "others": 3}], "hidden": 24, "dtype": "float64",
+                          "fit": MOMENT}, longer={"fit": BY_HEART}),
     Case("atomcloudnet", {"features": 8, "variant": "literal", "hidden": 24, "dtype": "float64", "fit": MOMENT},
          frozenset({"rotation"}), longer={"fit": BY_HEART}),
 ]

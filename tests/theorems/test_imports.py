@@ -9,7 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2] / "src" / "onekcal"
 LAYERS = [  # a module may import from its own layer and from those below it (later in this list)
-    {"cli", "cli_bench", "cli_show", "cli_field", "__main__", "surroundings"}, {"app"}, {"show"}, {"bench"}, {"run", "predict", "calculator"}, {"run_folder", "splits"},
+    {"cli", "cli_bench", "cli_show", "cli_field", "__main__", "surroundings"}, {"app"}, {"show"}, {"bench"},
+    {"run", "predict", "calculator"}, {"run_folder", "splits"},
     {"answers", "questions"}, {"experiment"}, {"trust"}, {"models"}, {"fit"}, {"features"}, {"conformers", "thermo"},
     {"labels"}, {"data"}, {"io"}, {"molecules", "energies", "units", "errors", "provenance", "tensor_file", "__init__"},
 ]

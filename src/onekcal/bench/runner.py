@@ -114,8 +114,8 @@ def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:
             folder = Path(scratch) / "run" if kept is None else kept / slug
             done = run_experiment(experiment, folder, command, overwrite=True)
             origin = json.loads((done.folder / "provenance.json").read_text())
-        about = {"split": experiment.data.split, "seed": experiment.data.seed, **({"network": network[0]} if network else {})}
-        runs.append({**about, **done.metrics})
+        about = {"split": experiment.data.split, "seed": experiment.data.seed} | ({"network": network[0]} if network else {})
+        runs.append(about | done.metrics)
     keys = [key for key, value in runs[0].items() if isinstance(value, float) and key != "nominal_coverage"]
     ours = {key: sum(r[key] for r in runs) / len(runs) for key in keys if all(key in r for r in runs)}
     made = provenance()
