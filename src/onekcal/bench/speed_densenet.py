@@ -33,7 +33,7 @@ def densenet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
     for precision in ("float32", "bfloat16"):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            ours = DenseNetwork((), 1, (GRID,) * 3, BLOCKS, together=MOLECULES)
+            ours = DenseNetwork((), 1, (GRID,) * 3, BLOCKS, together=MOLECULES, head="plain")
             theirs = PlainDenseNet(1, BLOCKS)
         copied(theirs, ours)
         contestants = {
@@ -133,21 +133,21 @@ class PlainDenseNet(torch.nn.Module):
         return self.output(relu(self.norm(x)).mean((2, 3, 4)))[:, 0]
 
 
-def pairs(theirs: PlainDenseNet, ours: DenseNetwork) -> Iterator[tuple[torch.nn.Parameter, torch.nn.Parameter]]:
-    """Weights of the plain network beside ours, which may have another shape."""
+def pairs(theirs: Any, ours: Any) -> Iterator[tuple[torch.nn.Parameter, torch.nn.Parameter]]:
+    """Weights of the plain network (`PlainDenseNet`) beside ours (`DenseNetwork`), which may have another shape."""
 
     def norm(layer: Any, gamma: Any, beta: Any) -> Iterator[tuple[Any, Any]]:
         yield from ((layer.weight, gamma), (layer.bias, beta))
 
     yield theirs.stem.weight, ours.stem.values
     for block, own in zip(theirs.blocks, ours.blocks):
-        for layer, mine in zip(block, own):  # type: ignore[call-overload]
+        for layer, mine in zip(block, own):
             yield from norm(layer.norm1, mine.gamma, mine.beta)
             yield from norm(layer.norm2, mine.hidden_gamma, mine.hidden_beta)
             yield from ((layer.conv1.weight, mine.reduce), (layer.conv2.weight, mine.kernel.values))
     for transition, halving in zip(theirs.transitions, ours.transitions):
-        yield from norm(transition[0], halving.gamma, halving.beta)  # type: ignore[index]
-        yield transition[2].weight, halving.reduce  # type: ignore[index]
+        yield from norm(transition[0], halving.gamma, halving.beta)
+        yield transition[2].weight, halving.reduce
     yield from norm(theirs.norm, ours.gamma, ours.beta)
     yield from ((theirs.output.weight, ours.output.weight), (theirs.output.bias, ours.output.bias))
 

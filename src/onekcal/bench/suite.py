@@ -38,7 +38,7 @@ class Row(BaseModel):
         data, stages = self.experiment.get("data", {}), self.experiment.get("stages", [])
         for split in self.splits or [data.get("split", "random")]:
             for seed in self.seeds or [data.get("seed", 0)]:
-                for network in self.networks or [None]:
+                for network in self.networks or (None,):
                     content = {**self.experiment, "data": {**data, "split": split, "seed": seed},
                                "stages": [_seeded(stage, network) for stage in stages]}
                     out.append(parse(content, f"row {self.name!r}"))

@@ -68,7 +68,7 @@ class CustomGNN(NetworkModel):
 
     def __init__(
         self, version: int = 1, hidden: int = 64, layers: int = 3, geometry: str = "vector", graph: str = "nearest",
-        k: int = 6, radius: float = 5.0, forces: bool = False, fit: dict[str, Any] | None = None, seed: int = 0,
+        k: int = 4, radius: float = 5.0, forces: bool = False, fit: dict[str, Any] | None = None, seed: int = 0,
         dtype: str = "float32",
     ) -> None:
         choices = ("version", version, VERSIONS), ("geometry", geometry, tuple(GEOMETRY)), ("graph", graph, GRAPHS)

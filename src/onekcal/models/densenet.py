@@ -43,7 +43,7 @@ from onekcal.models.network import Batch, Network, Output
 EPSILON, MOMENTUM = 1e-5, 0.1
 """Added to variances; share of the newest batch in running means and variances."""
 LAST = torch.channels_last_3d
-SYMMETRIES = ("none", "signs", "cube")
+SYMMETRIES, HEADS = ("none", "signs", "cube"), ("centred", "plain")
 
 _norm = torch.ops.aten.native_batch_norm
 _norm_backward = torch.ops.aten.native_batch_norm_backward
@@ -55,7 +55,8 @@ class DenseNetwork(Network):
 
     def __init__(
         self, elements: tuple[int, ...], channels: int, grid: tuple[int, int, int], blocks: Sequence[int], growth: int = 12,
-        stem: int = 64, bottleneck: int = 4, compression: float = 0.5, symmetry: str = "none", together: int = 32, head: str = "centred",
+        stem: int = 64, bottleneck: int = 4, compression: float = 0.5, symmetry: str = "none", together: int = 32,
+        head: str = "centred",
     ) -> None:
         super().__init__()
         self.elements, self.together = elements, together
@@ -106,8 +107,9 @@ class DenseNetwork(Network):
             if k:
                 x, shape = self.transitions[k - 1](x, shape)
             x = normalised(x, share)
-            weights = [weight for layer in block for weight in layer.weights()]
-            running = [layer.running() for layer in block]
+            layers: list[Any] = list(block.children())
+            weights = [weight for layer in layers for weight in layer.weights()]
+            running = [layer.running() for layer in layers]
             if weights:
                 x = DenseBlock.apply(x, shape, low, share, self.training, running, *weights)
         pooled = _activated(x, self.gamma, self.beta).view(len(x), shape[0], -1).mean(2).T  # (B, width)
@@ -293,7 +295,8 @@ class DenseBlock(torch.autograd.Function):
         spreads, layers = rest[: len(rest) // 7], _layers(rest[len(rest) // 7 :])
         growth = rest[-1].shape[0]
         gradient, made = upstream.clone(), len(x)
-        room, slopes, out = torch.empty_like(x[:-growth]), torch.empty_like(x[:-growth]), []
+        out: list[Tensor] = []
+        room, slopes = torch.empty_like(x[:-growth]), torch.empty_like(x[:-growth])
         for (gamma, beta, reduce, *hidden, kernel), spread in zip(reversed(layers), reversed(spreads)):
             made -= growth
             new = _unnormalised(gradient[made : made + growth], x[made : made + growth], spread)

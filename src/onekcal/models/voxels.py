@@ -28,7 +28,7 @@ from onekcal.errors import ConfigError, InputError, unknown
 from onekcal.features.fields import BOX, fields, stored_fields
 from onekcal.features.fields.compute import ask
 from onekcal.fit import distributed
-from onekcal.models.densenet import SYMMETRIES, DenseNetwork, motions
+from onekcal.models.densenet import HEADS, SYMMETRIES, DenseNetwork, motions
 from onekcal.models.model import central_differences
 from onekcal.models.network import NetworkModel
 from onekcal.molecules import Molecules
@@ -59,9 +59,10 @@ class VoxelDenseNet(NetworkModel):
         head: str = "centred",
         fit: dict[str, Any] | None = None, seed: int = 0, dtype: str = "float32",
     ) -> None:
-        for name, value in (("symmetry", symmetry), ("augment", augment)):
-            if value not in SYMMETRIES:
-                unknown(name, value, SYMMETRIES, ConfigError)
+        for name, word, words in (("symmetry", symmetry, SYMMETRIES), ("augment", augment, SYMMETRIES),
+                                  ("head", head, HEADS)):
+            if word not in words:
+                unknown(name, word, words, ConfigError)
         for name, value, least in (("grid", grid, 2 ** len(blocks)), ("blocks", len(blocks), 1), ("growth", growth, 1),
                                    ("stem", stem, 1), ("bottleneck", bottleneck, 1), ("together", together, 1),
                                    ("turns", turns, 0), ("blocks", min(blocks, default=1), 1)):
@@ -77,7 +78,7 @@ class VoxelDenseNet(NetworkModel):
             raise ConfigError("densenet has no gradient with respect to nuclei: it cannot be trained on forces; leave out "
                               "fit.force_weight")
         self.asked = ask([kinds] if isinstance(kinds, str) else list(kinds), density, grid, box)
-        self.shape = {"blocks": tuple(blocks), "growth": growth, "stem": stem, "bottleneck": bottleneck,
+        self.shape: dict[str, Any] = {"blocks": tuple(blocks), "growth": growth, "stem": stem, "bottleneck": bottleneck,
                       "compression": compression, "symmetry": symmetry, "together": together, "head": head}
         self.turns, self.motions = turns, motions(augment, grid)
         looks = (1 + turns) * len(self.motions)
