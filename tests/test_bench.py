@@ -122,3 +122,14 @@ def test_seeds_and_device_are_changed_for_every_row() -> None:
     assert [row.seeds for row in other.rows] == [[5, 6]] * 2
     assert other.rows[1].experiments()[0].fit["device"] == "cuda"
     assert "fit" not in other.rows[0].experiment
+
+
+def test_the_table_of_families_sets_a_model_beside_itself_on_gfn2() -> None:
+    ours = {"mae": 5.0, "rmse": 7.0, "median": 3.0, "above_1": 0.8, "fit_seconds": 12.0, "predict_seconds_per_molecule": 2e-4}
+    row = {"paper": {}, "train": 5, "seconds": 1.0, "peak_mib": 9, "runs": [{"parameters": 1234}]}
+    found = {"suite": "families", "rows": [{**row, "name": "bad", "ours": ours | {"mae": 9.0}, "runs": [{}]},
+                                           {**row, "name": "good", "ours": ours},
+                                           {**row, "name": "good, on GFN2-xTB", "ours": ours | {"mae": 1.5}}]}
+    first, second = tables.rows(found)
+    assert (first["row"], first["MAE"], first["on GFN2: MAE"], first["parameters"]) == ("good", "5.00", "1.50", "1,234")
+    assert (first["µs a molecule"], second["row"], second["on GFN2: MAE"], second["parameters"]) == ("200", "bad", "–", "–")

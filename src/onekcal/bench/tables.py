@@ -24,6 +24,8 @@ def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
     """What a table shows of a suite's results: text, one dict a row."""
     if found.get("suite") == "speed":
         return [line for row in found["rows"] for line in _contests(row)]
+    if found.get("suite") == "families":
+        return _costs(found["rows"])
     out = []
     for row in found["rows"]:
         if "failed" in row:
@@ -66,6 +68,28 @@ def _contests(row: dict[str, Any]) -> list[dict[str, Any]]:
 
     return [{"row": row["name"], "peer": peer, "onekcal": amount("onekcal"), "peer's": amount(peer), "ratio": f"{ratio:.2f}"}
             for peer, ratio in row["ratio"].items()]
+
+
+ON_GFN2 = ", on GFN2-xTB"
+
+
+def _costs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A line a model: errors, what they cost, and the error of the same model on top of GFN2-xTB."""
+    named = {row["name"]: row for row in rows if "failed" not in row}
+    out = []
+    for name, row in named.items():
+        if name.endswith(ON_GFN2):
+            continue
+        ours, on = row["ours"], named.get(name + ON_GFN2)
+        parameters = row["runs"][0].get("parameters")
+        out.append({
+            "row": name, "MAE": _number(ours["mae"]), "RMSE": _number(ours["rmse"]), "median": _number(ours["median"]),
+            "> 1": f"{100 * ours['above_1']:.0f} %", "on GFN2: MAE": _number(on["ours"]["mae"] if on else None),
+            "> 1 ": f"{100 * on['ours']['above_1']:.0f} %" if on else "–", "fit (s)": f"{ours['fit_seconds']:.0f}",
+            "µs a molecule": f"{1e6 * ours['predict_seconds_per_molecule']:,.0f}",
+            "parameters": f"{parameters:,}" if parameters else "–", "peak MiB": f"{row['peak_mib']:,}",
+        })
+    return sorted(out, key=lambda line: float(line["MAE"].replace("–", "inf")))
 
 
 def _number(value: float | None) -> str:

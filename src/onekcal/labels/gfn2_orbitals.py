@@ -62,30 +62,30 @@ def tight_binding_orbitals(molecule: Molecules, how: Method) -> Orbitals:
     )
 
 
-def with_cores(valence: Orbitals) -> Orbitals:
+def with_cores(bare: Orbitals) -> Orbitals:
     """The same with a 1s core on every atom from Li to Ne; valence orbitals are made orthogonal to the cores."""
-    heavy = [z for z in valence.numbers.tolist() if z > 2]
+    heavy = [z for z in bare.numbers.tolist() if z > 2]
     if any(z not in CORES for z in heavy):
         raise InputError(f"cores are known for elements to Ne, got Z = {max(heavy)}; leave \"+core\" out")
     cores = basis_of(
         Shell(centre, 0, *_core(z), solid_harmonics(0))
-        for z, centre in zip(valence.numbers.tolist(), valence.centres.numpy()) if z in CORES
+        for z, centre in zip(bare.numbers.tolist(), bare.centres.numpy()) if z in CORES
     )
-    first, count = valence.basis.size, cores.size
-    basis = Basis((*valence.basis.blocks, *(replace(block, rows=block.rows + first) for block in cores.blocks)),
+    first, count = bare.basis.size, cores.size
+    basis = Basis((*bare.basis.blocks, *(replace(block, rows=block.rows + first) for block in cores.blocks)),
                   first + count)
     square = overlap(basis)
     core = _orthonormal(np.eye(first + count)[:, first:], square)
     coefficients = []
-    for found in valence.coefficients:
+    for found in bare.coefficients:
         outer = np.concatenate([found.numpy(), np.zeros((count, found.shape[1]))])
         outer = _orthonormal(outer - core @ (core.T @ square @ outer), square)
         coefficients.append(torch.from_numpy(np.concatenate([outer, core], 1)))
     inner = torch.full((count,), 2.0 / len(coefficients), dtype=torch.float64)
     return replace(
-        valence, basis=basis, coefficients=tuple(coefficients), source=f"{valence.source}+core",
-        occupations=tuple(torch.cat([n, inner]) for n in valence.occupations),
-        effective=valence.effective + 2.0 * (valence.numbers > 2),
+        bare, basis=basis, coefficients=tuple(coefficients), source=f"{bare.source}+core",
+        occupations=tuple(torch.cat([n, inner]) for n in bare.occupations),
+        effective=bare.effective + 2.0 * (bare.numbers > 2),
     )
 
 
