@@ -125,7 +125,8 @@ def test_seeds_and_device_are_changed_for_every_row() -> None:
 
 
 def test_the_table_of_families_sets_a_model_beside_itself_on_gfn2() -> None:
-    ours = {"mae": 5.0, "rmse": 7.0, "median": 3.0, "above_1": 0.8, "fit_seconds": 12.0, "predict_seconds_per_molecule": 2e-4}
+    ours = {"mae": 5.0, "rmse": 7.0, "median": 3.0, "above_1": 0.8, "fit_seconds": 12.0,
+            "predict_seconds_per_molecule": 2e-4}
     row = {"paper": {}, "train": 5, "seconds": 1.0, "peak_mib": 9, "runs": [{"parameters": 1234}]}
     found = {"suite": "families", "rows": [{**row, "name": "bad", "ours": ours | {"mae": 9.0}, "runs": [{}]},
                                            {**row, "name": "good", "ours": ours},
