@@ -97,7 +97,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import time
-from test_store import SMALL, waters
+from test_field_store import SMALL, waters
 from onekcal.features.fields import store
 plain = store.compute
 def slow(job):

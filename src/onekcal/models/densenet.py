@@ -56,7 +56,7 @@ class DenseNetwork(Network):
     def __init__(
         self, elements: tuple[int, ...], channels: int, grid: tuple[int, int, int], blocks: Sequence[int], growth: int = 12,
         stem: int = 64, bottleneck: int = 4, compression: float = 0.5, symmetry: str = "none", together: int = 32,
-        head: str = "centred",
+        head: str = "plain",
     ) -> None:
         super().__init__()
         self.elements, self.together = elements, together

@@ -56,7 +56,7 @@ class VoxelDenseNet(NetworkModel):
         self, kinds: str | Sequence[str] = "nep", density: str = "gfn2", grid: int = 14, box: float = BOX,
         blocks: Sequence[int] = (16, 16), growth: int = 12, stem: int = 64, bottleneck: int = 4, compression: float = 0.5,
         together: int = 32, symmetry: str = "none", augment: str = "none", turns: int = 0, views: int = 1,
-        head: str = "centred",
+        head: str = "plain",
         fit: dict[str, Any] | None = None, seed: int = 0, dtype: str = "float32",
     ) -> None:
         for name, word, words in (("symmetry", symmetry, SYMMETRIES), ("augment", augment, SYMMETRIES),
