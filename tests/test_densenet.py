@@ -31,7 +31,7 @@ MOMENT: dict[str, Any] = {"recipe": "onecycle", "epochs": 3, "batch": 8, "rate":
 def network(grid: int = 6, channels: int = 2, seed: int = 0, **settings: Any) -> DenseNetwork:
     """In float64, with random γ and β: ones and zeros would hide a forgotten one."""
     torch.manual_seed(seed)
-    settings = {"blocks": (3, 2), "growth": 3, "stem": 5, "bottleneck": 2, "head": "plain", **settings}
+    settings = {"blocks": (3, 2), "growth": 3, "stem": 5, "bottleneck": 2, **settings}
     made = DenseNetwork((1, 6), channels, (grid,) * 3, **settings)
     for parameter in made.parameters():
         if parameter.ndim == 1:

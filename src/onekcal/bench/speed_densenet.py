@@ -33,7 +33,7 @@ def densenet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
     for precision in ("float32", "bfloat16"):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            ours = DenseNetwork((), 1, (GRID,) * 3, BLOCKS, together=MOLECULES, head="plain")
+            ours = DenseNetwork((), 1, (GRID,) * 3, BLOCKS, together=MOLECULES)
             theirs = PlainDenseNet(1, BLOCKS)
         copied(theirs, ours)
         contestants = {

@@ -43,7 +43,7 @@ from onekcal.models.network import Batch, Network, Output
 EPSILON, MOMENTUM = 1e-5, 0.1
 """Added to variances; share of the newest batch in running means and variances."""
 LAST = torch.channels_last_3d
-SYMMETRIES, HEADS = ("none", "signs", "cube"), ("centred", "plain")
+SYMMETRIES = ("none", "signs", "cube")
 
 _norm = torch.ops.aten.native_batch_norm
 _norm_backward = torch.ops.aten.native_batch_norm_backward
@@ -56,7 +56,6 @@ class DenseNetwork(Network):
     def __init__(
         self, elements: tuple[int, ...], channels: int, grid: tuple[int, int, int], blocks: Sequence[int], growth: int = 12,
         stem: int = 64, bottleneck: int = 4, compression: float = 0.5, symmetry: str = "none", together: int = 32,
-        head: str = "plain",
     ) -> None:
         super().__init__()
         self.elements, self.together = elements, together
@@ -76,9 +75,6 @@ class DenseNetwork(Network):
         self.gamma, self.beta = torch.nn.Parameter(torch.ones(width)), torch.nn.Parameter(torch.zeros(width))
         self.output = torch.nn.Linear(width, 1)
         torch.nn.init.zeros_(self.output.bias)
-        self.centre = Centre(width) if head == "centred" else torch.nn.Identity()
-        if head == "centred":
-            torch.nn.init.zeros_(self.output.weight)
         if min(grid) // 2 ** len(self.transitions) < 2:
             raise ValueError(f"a grid of {grid} is too small to be halved {len(self.transitions)} times")
 
@@ -113,7 +109,7 @@ class DenseNetwork(Network):
             if weights:
                 x = DenseBlock.apply(x, shape, low, share, self.training, running, *weights)
         pooled = _activated(x, self.gamma, self.beta).view(len(x), shape[0], -1).mean(2).T  # (B, width)
-        return self.output(self.centre(pooled))[:, 0]
+        return self.output(pooled)[:, 0]
 
     def decayed(self) -> list[torch.nn.Parameter]:
         """All, as in the paper."""
@@ -152,33 +148,6 @@ class Normalisation(torch.nn.Module):
 
     def forward(self, x: Tensor, share: float) -> Tensor:
         return batch_norm(x[None], self.mean, self.variance, None, None, self.training, share, EPSILON)[0]
-
-
-class Centre(torch.nn.Module):
-    """What the voxels of a molecule have on average (B, width), minus its running mean, over its running deviation.
-
-    No gradient goes through either, and the batch itself has no part in them: a linear unit behind it learns the same
-    functions as without, only faster. A mean over voxels is about 0.4, and varies by a tenth of that between molecules.
-    """
-
-    mean: Tensor
-    variance: Tensor
-    begun: Tensor
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("variance", torch.ones(width))
-        self.register_buffer("begun", torch.tensor(False))
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.training:
-            with torch.no_grad():
-                share = MOMENTUM if self.begun else 1.0
-                self.mean.lerp_(x.mean(0), share)
-                self.variance.lerp_((x - self.mean).square().mean(0), share)
-                self.begun.fill_(True)
-        return (x - self.mean) * torch.rsqrt(self.variance + EPSILON)
 
 
 class Kernel(torch.nn.Module):

@@ -28,7 +28,7 @@ from onekcal.errors import ConfigError, InputError, unknown
 from onekcal.features.fields import BOX, fields, stored_fields
 from onekcal.features.fields.compute import ask
 from onekcal.fit import distributed
-from onekcal.models.densenet import HEADS, SYMMETRIES, DenseNetwork, motions
+from onekcal.models.densenet import SYMMETRIES, DenseNetwork, motions
 from onekcal.models.model import central_differences
 from onekcal.models.network import NetworkModel
 from onekcal.molecules import Molecules
@@ -56,13 +56,11 @@ class VoxelDenseNet(NetworkModel):
         self, kinds: str | Sequence[str] = "nep", density: str = "gfn2", grid: int = 14, box: float = BOX,
         blocks: Sequence[int] = (16, 16), growth: int = 12, stem: int = 64, bottleneck: int = 4, compression: float = 0.5,
         together: int = 32, symmetry: str = "none", augment: str = "none", turns: int = 0, views: int = 1,
-        head: str = "plain",
         fit: dict[str, Any] | None = None, seed: int = 0, dtype: str = "float32",
     ) -> None:
-        for name, word, words in (("symmetry", symmetry, SYMMETRIES), ("augment", augment, SYMMETRIES),
-                                  ("head", head, HEADS)):
-            if word not in words:
-                unknown(name, word, words, ConfigError)
+        for name, word in (("symmetry", symmetry), ("augment", augment)):
+            if word not in SYMMETRIES:
+                unknown(name, word, SYMMETRIES, ConfigError)
         for name, value, least in (("grid", grid, 2 ** len(blocks)), ("blocks", len(blocks), 1), ("growth", growth, 1),
                                    ("stem", stem, 1), ("bottleneck", bottleneck, 1), ("together", together, 1),
                                    ("turns", turns, 0), ("blocks", min(blocks, default=1), 1)):
@@ -79,7 +77,7 @@ class VoxelDenseNet(NetworkModel):
                               "fit.force_weight")
         self.asked = ask([kinds] if isinstance(kinds, str) else list(kinds), density, grid, box)
         self.shape: dict[str, Any] = {"blocks": tuple(blocks), "growth": growth, "stem": stem, "bottleneck": bottleneck,
-                      "compression": compression, "symmetry": symmetry, "together": together, "head": head}
+                      "compression": compression, "symmetry": symmetry, "together": together}
         self.turns, self.motions = turns, motions(augment, grid)
         looks = (1 + turns) * len(self.motions)
         if not 1 <= views <= looks:
