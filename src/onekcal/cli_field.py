@@ -13,11 +13,9 @@ from onekcal.errors import InputError
 from onekcal.show.machines import print_json
 
 if TYPE_CHECKING:
-    from onekcal.features.fields.compute import Ask, Source
+    from onekcal.features.fields.compute import Ask
     from onekcal.features.fields.store import Filling
     from onekcal.molecules import Molecules
-
-WAVEFUNCTIONS = (".wfx", ".molden", ".fchk", ".fch")
 
 
 def field(
@@ -46,19 +44,20 @@ def field(
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # molecules are small: threads wait for each other longer than they work
     from onekcal.features.fields.compute import ask
     from onekcal.features.fields.grid import size_needed
+    from onekcal.show.sources import WAVEFUNCTIONS, of_wavefunction, wavefunction_of
 
     wavefunction = Path(source).suffix.lower() in WAVEFUNCTIONS
     if wavefunction and density is not None:
         raise InputError(f"{source} brings its own density; leave --density out")
     what = ask(kind.split(","), density or "gfn2", grid, box, turn)
-    molecules, orbitals = _wavefunction(source) if wavefunction else (_molecules(source), None)
+    molecules, orbitals = wavefunction_of(source) if wavefunction else (_molecules(source), None)
     looks = [path for path in (png, html, cube) if path is not None]
     if not 0 <= molecule < len(molecules):
         raise InputError(f"--molecule must be from 0 to {len(molecules) - 1}, got {molecule}")
     if fit:
         what = ask(kind.split(","), density or "gfn2", grid, max(box, size_needed(molecules, turn)), turn)
     if wavefunction:
-        what = _of_file(what, Path(source))
+        what = of_wavefunction(what, Path(source))
     done = None
     if wavefunction and out is not None:
         _keep(out, molecules, what, orbitals)
@@ -93,22 +92,6 @@ def _molecules(source: str) -> Molecules:
     return Molecules.concatenate(found)
 
 
-def _wavefunction(source: str) -> tuple[Molecules, Source]:
-    from onekcal.labels.orbitals import read_orbitals
-
-    molecules, found = read_orbitals(source)
-    return molecules, lambda molecule, density: found
-
-
-def _of_file(what: Ask, path: Path) -> Ask:
-    """The content of a wavefunction file takes the place of a density's name."""
-    from dataclasses import replace
-
-    from onekcal.data.fetch import sha256
-
-    return replace(what, density=f"{path.name} {sha256(path)[:12]}" if what.density else "")
-
-
 def _fill(
     molecules: Molecules, what: Ask, out: Path | None, scheduler: str | None, workers: int | None, quiet: bool
 ) -> Filling:
@@ -136,10 +119,10 @@ def _look(
     from onekcal.features.fields.cube_file import write_cube
     from onekcal.features.fields.portrait import portraits
     from onekcal.show import voxels
+    from onekcal.show.sources import title_of
 
     found = portraits(molecule, what, source, fine=png is not None or html is not None)
-    name = str(molecule.names[0]) or molecule.formulas[0]
-    title = f"{name} · {what.density}" if what.density else name
+    title = title_of(molecule, what)
     if png is not None:
         voxels.png(found, png, title, level)
     if html is not None:

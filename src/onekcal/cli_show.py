@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from onekcal.errors import InputError, OnekcalError
-
-if TYPE_CHECKING:
-    from onekcal.data.dataset import Dataset
+from onekcal.errors import InputError
 
 
 def show(
@@ -18,22 +15,26 @@ def show(
     molecule: Annotated[int | None, typer.Option(help="Only this row, from 0.")] = None,
     frames: Annotated[int, typer.Option(help="At most so many molecules, evenly spaced; they play as an animation.")] = 100,
     energy: Annotated[str | None, typer.Option(help="Show this energy column, with its forces.")] = None,
-    save: Annotated[Path | None, typer.Option("--save", "--out", help="File to write: .html, molecules .png, .gif.")] = None,
+    field: Annotated[str | None, typer.Option(help="Fields of a molecule, by comma: lol, elf, nep, esp, atoms, …")] = None,
+    density: Annotated[str | None, typer.Option(help="Where their electrons come from (gfn2 when nothing is said).")] = None,
+    grid: Annotated[int, typer.Option(help="Voxels along an edge of their cube.")] = 14,
+    level: Annotated[list[float] | None, typer.Option(help="Where surfaces are drawn (repeatable).")] = None,
+    save: Annotated[Path | None, typer.Option("--save", "--out", help="File to write: .html, or .png, .gif without runs.")]
+    = None,
 ) -> None:
-    """The report of finished runs (several on the same molecules are compared), or molecules in 3-D with their forces.
+    """Finished runs (several on the same molecules are compared), molecules in 3-D with their forces, or a field.
 
     Everything is in the one HTML file that is written; it needs no network.
     """
-    if _is_run(sources[0]):
+    from onekcal.show.sources import is_field, is_run
+
+    if is_run(sources[0]):
         return _runs([Path(source) for source in sources], save)
     if len(sources) > 1:
         raise InputError(f"molecules are shown one source at a time, got {len(sources)}: {', '.join(sources)}")
+    if field is not None or is_field(sources[0]):
+        return _field(sources[0], molecule or 0, field, density, grid, level, save)
     _molecules(sources[0], molecule, frames, energy, save)
-
-
-def _is_run(source: str) -> bool:
-    path = Path(source)
-    return path.is_dir() or path.with_name(path.name + ".part").is_dir()
 
 
 def _runs(folders: list[Path], save: Path | None) -> None:
@@ -46,32 +47,31 @@ def _runs(folders: list[Path], save: Path | None) -> None:
     print(f"wrote {done.path} ({done.drawn:,} of {done.molecules:,} molecules drawn)")
 
 
-def _molecules(source: str, molecule: int | None, frames: int, energy: str | None, save: Path | None) -> None:
-    from onekcal import data as store
-    from onekcal.show import view
+def _field(
+    source: str, molecule: int, kinds: str | None, density: str | None, grid: int, level: list[float] | None,
+    save: Path | None,
+) -> None:
+    from onekcal.show import voxels
+    from onekcal.show.sources import portraits_of
 
-    path = Path(source)
-    if path.exists() or source in store.names():
-        dataset, title = view.with_energy(store.load(source).dataset, energy), path.stem
-    else:
-        dataset, title = _conformers(source), source
+    found, title = portraits_of(source, molecule, kinds, density, grid)
+    out = save or Path(f"{_file_name(Path(source).stem if Path(source).exists() else source)}-field.html")
+    voxels.save(found, out, title, level)
+    print(f"wrote {out} ({', '.join(one.title for one in found)})")
+
+
+def _file_name(title: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in title)
+
+
+def _molecules(source: str, molecule: int | None, frames: int, energy: str | None, save: Path | None) -> None:
+    from onekcal.show import view
+    from onekcal.show.sources import dataset_of
+
+    dataset, title = dataset_of(source, energy)
     if molecule is not None and not 0 <= molecule < len(dataset):
         raise InputError(f"--molecule must be from 0 to {len(dataset) - 1} in {source}, got {molecule}")
     rows = view.frames_of(dataset, frames) if molecule is None else [molecule]
-    out = save or Path(f"{''.join(c if c.isalnum() else '_' for c in title)}-3d.html")
+    out = save or Path(f"{_file_name(title)}-3d.html")
     view.save(dataset, rows, out, title)
     print(f"wrote {out} ({len(rows)} of {len(dataset)} molecules)")
-
-
-def _conformers(smiles: str) -> Dataset:
-    """GFN2-xTB minima of a SMILES, the lowest first."""
-    import torch
-
-    from onekcal.conformers import conformers
-    from onekcal.data.dataset import Column, Dataset
-
-    try:
-        found = conformers(smiles)
-    except OnekcalError as problem:
-        raise InputError(f"{smiles!r} is no run, no file and no data set; as a SMILES: {problem}") from None
-    return Dataset(found.molecules, {"gfn2": Column(torch.from_numpy(found.energies), level="gfn2", kind="total")}, "gfn2")

@@ -25,19 +25,21 @@ class Browser:
         assert CHROMIUM is not None
         self.process = subprocess.Popen(
             [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--no-first-run",
-             "--remote-debugging-port=0", f"--user-data-dir={profile}", f"--window-size={width},{height}", "about:blank"],
+             "--disable-features=IsolateSandboxedIframes", "--remote-debugging-port=0",
+             f"--user-data-dir={profile}", f"--window-size={width},{height}", "about:blank"],
             stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         assert self.process.stderr is not None
         port = next(found[1] for line in self.process.stderr if (found := re.search(r"ws://127.0.0.1:(\d+)/", line)))
         self.open_things = ExitStack()
         self.socket = self.open_things.enter_context(connect(self._page(port), max_size=None))
         self.count, self.requests, self.errors = 0, [], []
+        self.contexts: list[int] = []  # where scripts of the page and of its frames run, in the order they came up
         self._call("Page.enable")
         self._call("Network.enable")
         self._call("Runtime.enable")
         self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
-        if dark:
-            self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        self._call("Performance.enable", timeDomain="threadTicks")
+        self.dark(dark)
 
     @staticmethod
     def _page(port: str) -> str:
@@ -58,19 +60,20 @@ class Browser:
         self.wait("document.documentElement?.dataset?.ready === 'yes'")
         return time.perf_counter() - started
 
-    def wait(self, condition: str) -> None:
+    def wait(self, condition: str, context: int | None = None) -> None:
         """Until a JavaScript condition holds."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
-            if self.run(condition) or self.errors:
+            if self.run(condition, context) or self.errors:
                 break
             time.sleep(0.05)
         assert not self.errors, self.errors
-        assert self.run(condition), f"never became true: {condition}"
+        assert self.run(condition, context), f"never became true: {condition}"
 
-    def run(self, script: str) -> Any:
-        """The value of a JavaScript expression."""
-        found = self._call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+    def run(self, script: str, context: int | None = None) -> Any:
+        """The value of a JavaScript expression, in the page or in one of its frames."""
+        where = {} if context is None else {"contextId": context}
+        found = self._call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True, **where)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
@@ -81,9 +84,21 @@ class Browser:
             self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def press(self, key: str) -> None:
-        """A key, such as Tab or ArrowRight."""
-        for kind in ("keyDown", "keyUp"):
-            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+        """A key, such as Tab, Enter or ArrowRight."""
+        codes = {"Tab": 9, "Enter": 13, "ArrowLeft": 37, "ArrowRight": 39}
+        told = {"key": key, "code": key, "windowsVirtualKeyCode": codes[key]}
+        self._call("Input.dispatchKeyEvent", type="keyDown", **told, **({"text": "\r"} if key == "Enter" else {}))
+        self._call("Input.dispatchKeyEvent", type="keyUp", **told)
+
+    def dark(self, on: bool) -> None:
+        """The reader's system turns dark, or bright."""
+        scheme = "dark" if on else "light"
+        self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def seconds(self) -> float:
+        """Of a processor, that the page's own thread has taken so far."""
+        found = self._call("Performance.getMetrics")["metrics"]
+        return next(one["value"] for one in found if one["name"] == "TaskDuration")
 
     def screenshot(self) -> bytes:
         """The window as PNG."""
@@ -105,6 +120,12 @@ class Browser:
                 self.requests.append(told["params"]["request"]["url"])
             elif told.get("method") == "Runtime.exceptionThrown":
                 self.errors.append(told["params"]["exceptionDetails"])
+            elif told.get("method") == "Runtime.executionContextCreated":
+                self.contexts.append(told["params"]["context"]["id"])
+            elif told.get("method") == "Runtime.executionContextsCleared":
+                self.contexts.clear()
+            elif told.get("method") == "Runtime.executionContextDestroyed":
+                self.contexts.remove(told["params"]["executionContextId"])
             elif told.get("id") == self.count:
                 assert "error" not in told, told["error"]
                 return told["result"]

@@ -29,3 +29,17 @@ def open_page(tmp_path: Path) -> Iterator[Callable[..., browser.Browser]]:
         outside = [url for url in tab.requests if not url.startswith(("file:", "data:", "blob:"))]
         assert not outside, outside
         assert not tab.errors, tab.errors
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """HIP-NN on frames with forces, and dressed atoms on the same."""
+    from onekcal.experiment import Experiment
+    from onekcal.run import run
+
+    folder = tmp_path_factory.mktemp("runs")
+    data = {"set": "mini-frames", "target": "b3lyp", "train": 100, "valid": 20, "test": 30}
+    for name, stages, fit in (("hipnn", [{"hipnn": {"features": 4, "onsite": 0}}], {"recipe": "fast", "epochs": 3}),
+                              ("atoms", ["dressed_atoms"], {})):
+        run(Experiment.model_validate({"data": data, "stages": stages, "fit": fit}), folder / name, "test")
+    return folder

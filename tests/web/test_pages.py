@@ -9,16 +9,14 @@ import numpy as np
 import pytest
 
 from onekcal import data as store
-from onekcal.experiment import Experiment
-from onekcal.run import run
 from onekcal.show import view
 from onekcal.show.finished import finished
 from onekcal.show.report import report
 
-DRAWN = "document.getElementById('parity').data !== undefined"
+DRAWN = "document.getElementById('parity').dataset.drawn === 'yes'"
 PLACE = """(() => {{
-  const box = document.getElementById('parity'), at = box.getBoundingClientRect(), l = box._fullLayout;
-  return [at.left + l._size.l + l.xaxis.d2p(box.data[1].x[{m}]), at.top + l._size.t + l.yaxis.d2p(box.data[1].y[{m}])];
+  const at = document.getElementById('parity').getBoundingClientRect(), [x, y] = cloud.place({m});
+  return [at.left + x, at.top + y];
 }})()"""
 
 SET = """(() => {{
@@ -26,17 +24,6 @@ SET = """(() => {{
   box.value = {value};
   box.dispatchEvent(new Event('{event}'));
 }})()"""
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """HIP-NN on frames with forces, and dressed atoms on the same."""
-    folder = tmp_path_factory.mktemp("runs")
-    data = {"set": "mini-frames", "target": "b3lyp", "train": 100, "valid": 20, "test": 30}
-    for name, stages, fit in (("hipnn", [{"hipnn": {"features": 4, "onsite": 0}}], {"recipe": "fast", "epochs": 3}),
-                              ("atoms", ["dressed_atoms"], {})):
-        run(Experiment.model_validate({"data": data, "stages": stages, "fit": fit}), folder / name, "test")
-    return folder
 
 
 def test_clicking_a_point_shows_that_molecule(runs: Path, tmp_path: Path, open_page: Callable) -> None:

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from onekcal.bench.suite import Row, Suite
+from onekcal.bench.suite import Row, Suite, picked
 from onekcal.errors import ConfigError, OnekcalError
+from onekcal.experiment import Experiment
 from onekcal.labels.spread import spread
 
 Found = dict[str, Any]
@@ -41,20 +42,18 @@ def run(
     """
     path = results / f"{suite.name}.json"
     known = {row["name"]: row for row in _stored(path).get("rows", [])}
-    chosen = [row for row in suite.rows if only is None or only in row.name]
-    if not chosen:
-        there = ", ".join(row.name for row in suite.rows)
-        raise ConfigError(f"no row of {suite.name} contains {only!r}; there is: {there}")
     waiting: list[Row] = []
-    for row in chosen:
+    for row in picked([suite], only)[0].rows:
         stored = known.get(row.name)
         if not again and stored and stored.get("row") == digest(row) and "failed" not in stored:
             watch(row.name, stored)
         else:
             waiting.append(row)
     command = " ".join(sys.argv)
-    for found in spread(_in_own_process, _jobs(waiting, runs, command, watch), len(waiting), scheduler, workers):
+    queue = _Queue(watch, None if scheduler else workers)
+    for found in spread(_in_own_process, _jobs(waiting, runs, command, queue), len(waiting), scheduler, workers):
         name = found.pop("key", None) or found["name"]
+        queue.ended(name)
         if "error" in found:  # its worker died
             found = {"name": name, "failed": found["error"], "paper": {}, "row": ""}
         known[name] = found
@@ -63,17 +62,45 @@ def run(
     return _store(path, suite, known) if known else {}
 
 
-def _jobs(rows: list[Row], runs: Path | None, command: str, watch: Callable[[str, Found | None], None]) -> Iterator[Found]:
+class _Queue:
+    """Says of a row that it runs when a worker is free for it: jobs are handed over before."""
+
+    def __init__(self, watch: Callable[[str, Found | None], None], workers: int | None) -> None:
+        self._watch, self._workers = watch, workers
+        self._running: set[str] = set()
+        self._waiting: list[str] = []
+
+    def handed_over(self, name: str) -> None:
+        self._waiting.append(name)
+        self._tell()
+
+    def ended(self, name: str) -> None:
+        self._running.discard(name)
+        self._tell()
+
+    def _tell(self) -> None:
+        while self._waiting and (self._workers is None or len(self._running) < self._workers):
+            name = self._waiting.pop(0)
+            self._running.add(name)
+            self._watch(name, None)
+
+
+def _jobs(rows: list[Row], runs: Path | None, command: str, queue: _Queue) -> Iterator[Found]:
     for row in rows:
-        watch(row.name, None)
+        queue.handed_over(row.name)
         yield {"row": row.model_dump(mode="json"), "runs": None if runs is None else str(runs.resolve()), "command": command,
                "key": row.name, "format": 1}
 
 
 def digest(row: Row) -> str:
-    """SHA-256 of everything that decides a row's number."""
-    content = json.dumps([experiment.digest for experiment in row.experiments()])
+    """SHA-256 of everything that decides a row's number; which device computes it does not."""
+    content = json.dumps([_anywhere(experiment).digest for experiment in row.experiments()])
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _anywhere(experiment: Experiment) -> Experiment:
+    fit = {key: value for key, value in experiment.fit.items() if key != "device"}
+    return experiment.model_copy(update={"fit": fit})
 
 
 def _in_own_process(job: Found) -> Found:
@@ -129,6 +156,7 @@ def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "runs": [{k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in r.items()} for r in runs],
         "note": row.note,
+        **_mark(row),
         "row": digest(row),
         "data": origin["data"],
         "commit": made["commit"],
@@ -136,6 +164,11 @@ def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:
         "packages": made["packages"],
         "time": made["time"],
     }
+
+
+def _mark(row: Row) -> Found:
+    """Said of a row where it holds: a quick one, a point of a learning curve."""
+    return ({"budget": row.budget} if row.budget != "full" else {}) | ({"curve": row.curve} if row.curve else {})
 
 
 def _slug(*parts: object) -> str:
@@ -153,11 +186,14 @@ def _stored(path: Path) -> Found:
 
 
 def _store(path: Path, suite: Suite, known: dict[str, Found]) -> Found:
-    """Rows in the suite's order; rows the suite no longer has are dropped."""
-    found = {
-        "suite": suite.name, "title": suite.title, "cite": suite.cite, "unit": suite.unit,
-        "rows": [known[row.name] for row in suite.rows if row.name in known],
-    }
+    """Rows in the suite's order, with its notes and papers' numbers of today; rows the suite no longer has are dropped."""
+    rows = [known[row.name] | {"paper": row.paper} | ({"note": row.note} if "note" in known[row.name] else {})
+            for row in suite.rows if row.name in known]
+    found = {"suite": suite.name, "title": suite.title, "cite": suite.cite, "unit": suite.unit, "rows": rows}
+    if suite.curves:
+        from onekcal.bench import curves
+
+        found["curves"] = curves.told(found, suite)
     write(path, found)
     return found
 

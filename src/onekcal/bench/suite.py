@@ -1,4 +1,7 @@
-"""A suite is a YAML of rows; a row is an experiment, the splits it is averaged over, and the paper's number."""
+"""A suite is a YAML of rows; a row is an experiment, the splits it is averaged over, and the paper's number.
+
+A curve of a suite is one experiment at several numbers of training molecules: a row for each of them.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,10 @@ import inspect
 from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from onekcal.errors import ConfigError, unknown
 from onekcal.experiment import Experiment, changed, load_yaml, parse
@@ -29,8 +32,10 @@ class Row(BaseModel):
     networks: list[int] = Field(default_factory=list, description="… and once with each as the seed of networks' initial "
                                 "weights, on the same molecules; empty: as it says")
     note: str = ""
-    quick: list[str] | None = Field(None, description="changes such as data.train=500 that make it a matter of a minute; a "
-                                    "row without is left out of a quick run")
+    quick: list[str] | None = Field(default=None, description="changes such as data.train=500 that make it a matter of a "
+                                    "minute; a row without is left out of a quick run")
+    budget: Literal["full", "quick"] = Field(default="full", description="quick: a row of a quick run; its result says so")
+    curve: str = Field(default="", description="the learning curve it is a point of")
 
     def experiments(self) -> list[Experiment]:
         """One validated experiment a split, seed and network."""
@@ -57,6 +62,30 @@ def _settings(name: str) -> Any:
     return inspect.signature(model_class(name)).parameters
 
 
+class Curve(BaseModel):
+    """A model's error against the number of training molecules; each smaller training set of a seed lies in the larger."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    experiment: dict[str, Any]
+    sizes: list[int] = Field(min_length=1, description="numbers of training molecules")
+    seeds: list[int] = Field(default_factory=lambda: [0, 1, 2], min_length=1, description="each draws its own molecules")
+    paper: dict[int, float] = Field(default_factory=dict, description="training molecules → the paper's error")
+    note: str = ""
+    quick: list[str] | None = None
+
+    def rows(self) -> list[Row]:
+        """A row for each size, `data.train` set to it."""
+        out = []
+        for size in sorted(set(self.sizes)):
+            content = {**self.experiment, "data": {**self.experiment.get("data", {}), "train": size}}
+            paper = {"mae": self.paper[size]} if size in self.paper else {}
+            out.append(Row(name=f"{self.name}, N = {size:,}", experiment=content, seeds=self.seeds, paper=paper,
+                           note=self.note, quick=self.quick, curve=self.name))
+        return out
+
+
 class Suite(BaseModel):
     """A published table, or one of ours."""
 
@@ -66,7 +95,25 @@ class Suite(BaseModel):
     title: str
     cite: str = ""
     unit: str = "kcal/mol"
-    rows: list[Row]
+    quick: list[str] | None = Field(default=None, description="the quick form of rows that have none of their own")
+    rows: list[Row] = Field(default_factory=list)
+    curves: list[Curve] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _points_and_quick_forms(self) -> Suite:
+        """Rows of the curves come after the others; rows take the suite's quick form."""
+        there = {row.name for row in self.rows}
+        self.rows += [row for curve in self.curves for row in curve.rows() if row.name not in there]
+        for row in self.rows:
+            row.quick = self.quick if row.quick is None else row.quick
+        return self
+
+
+GROUPS = {
+    "qm7": ("qm7-classical", "qm7-kernels", "qm7-networks"),
+    "schnet": ("schnet-tables", "schnet-milestone"),
+}
+"""Names that stand for several suites."""
 
 
 def _folder() -> Path:
@@ -76,6 +123,24 @@ def _folder() -> Path:
 def names() -> list[str]:
     """The suites that ship."""
     return sorted(path.stem for path in _folder().glob("*.yaml"))
+
+
+def chosen(name: str) -> list[Suite]:
+    """The suites a name stands for: all of them, those of a group, or the one of this name or YAML file."""
+    if name == "all":
+        return [read(one) for one in names()]
+    return [read(one) for one in GROUPS.get(name, (name,))]
+
+
+def picked(suites: list[Suite], words: str | None) -> list[Suite]:
+    """The rows whose name contains `words`, and the suites that have such a row; at least one must."""
+    if words is None:
+        return suites
+    found = [one.model_copy(update={"rows": rows}) for one in suites if (rows := [r for r in one.rows if words in r.name])]
+    if not found:
+        there = ", ".join(row.name for one in suites for row in one.rows)
+        raise ConfigError(f"no row of {', '.join(one.name for one in suites)} contains {words!r}; there is: {there}")
+    return found
 
 
 def with_quick(suites: list[Suite]) -> list[Suite]:
@@ -95,7 +160,7 @@ def quick(suite: Suite) -> Suite:
             for change in row.quick:
                 content = changed(content, change)
             first = {name: getattr(row, name)[:1] for name in ("splits", "seeds", "networks")}
-            rows.append(row.model_copy(update={"experiment": content, **first}))
+            rows.append(row.model_copy(update={"experiment": content, "budget": "quick", **first}))
     for row in rows:
         row.experiments()
     return suite.model_copy(update={"title": f"{suite.title} – quick, not a result", "rows": rows})
@@ -116,7 +181,7 @@ def read(name: str) -> Suite:
     """A shipped suite by name, or one from a YAML file."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else _folder() / f"{name}.yaml"
     if not path.is_file():
-        unknown("suite", name, names(), ConfigError)
+        unknown("suite", name, [*names(), *GROUPS, "all"], ConfigError)
     try:
         suite = Suite.model_validate(load_yaml(path.read_text(encoding="utf-8")))
     except (ValidationError, yaml.YAMLError) as problem:

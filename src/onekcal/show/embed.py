@@ -56,14 +56,6 @@ def part(name: str) -> str:
     return text.replace("</script", "<\\/script") if name.endswith(".js") else text
 
 
-@cache
-def plotly() -> str:
-    """plotly.js as it comes with plotly."""
-    from plotly.offline import get_plotlyjs
-
-    return get_plotlyjs()
-
-
 def _packed(kind: str, values: np.ndarray) -> Packed:
     data = np.ascontiguousarray(values.ravel(), dtype=f"<{kind}")
     return {"kind": kind, "data": base64.b64encode(data.tobytes()).decode("ascii")}

@@ -1,11 +1,11 @@
-"""Plotly figures in one style, and the one way they are saved: a single HTML file that needs no network."""
+"""Plots in one style: plotly's to look into, a single HTML file that needs no network, and matplotlib's for pages (PNG)."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,6 +14,11 @@ from plotly.subplots import make_subplots
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import InputError
 from onekcal.molecules import SYMBOLS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
 INK, ACCENT, SECOND, GRID, FAINT = "#1b2733", "#0b6e99", "#c4622d", "#e3e9ed", "#c9d3da"
 CURVES = (ACCENT, SECOND, "#5b8c3a", "#7a5aa6", "#b08a1e", "#4f5d68")
@@ -27,6 +32,8 @@ LAYOUT: dict[str, Any] = {
 }
 MANY = 5_000
 """Points beyond which a scatter is drawn by the graphics card."""
+HEAVY = 100_000
+"""Bytes beyond which a PNG is given fewer colours."""
 
 
 def distributions(dataset: Dataset, title: str = "") -> go.Figure:
@@ -182,15 +189,72 @@ def _styled(figure: go.Figure, title: str, height: int, width: int | None = None
 
 def save(figure: go.Figure, path: str | os.PathLike[str]) -> None:
     """One HTML file with everything inside; never half of it."""
-    path = Path(path)
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"a figure is saved as .html, got {path.name!r}")
-    if not path.parent.is_dir():
-        raise InputError(f"no folder {path.parent} to write {path.name} in")
+    path = _writable(path, (".html", ".htm"))
     part = path.with_name(path.name + ".part")
     try:
         page = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
         part.write_text(page, encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _writable(path: str | os.PathLike[str], endings: tuple[str, ...]) -> Path:
+    """The path, if it ends as it should and its folder is there."""
+    path = Path(path)
+    if path.suffix.lower() not in endings:
+        raise InputError(f"a figure is saved as {endings[0]}, got {path.name!r}")
+    if not path.parent.is_dir():
+        raise InputError(f"no folder {path.parent} to write {path.name} in")
+    return path
+
+
+def canvas(width: float, height: float) -> Figure:
+    """An empty matplotlib figure of so many inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def dressed(axes: Axes, title: str = "", across: str = "", up: str = "") -> Axes:
+    """The same style for a matplotlib panel; give it its curves and scales first."""
+    axes.set_title(title, loc="left", color=INK, fontsize=11)
+    axes.set_xlabel(across, color=INK)
+    axes.set_ylabel(up, color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    axes.tick_params(which="both", color=FAINT, labelcolor=INK, labelsize=9)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def decades(axis: Axis, values: Sequence[float]) -> None:
+    """Plain numbers on a logarithmic matplotlib axis: 1, 2, 5 of each decade, the decades alone where there are many."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    few = max(values) / min(values) < 100
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=20))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def png(figure: Figure, path: str | os.PathLike[str], dpi: int = 110) -> None:
+    """A matplotlib figure, in 256 colours where it would be large otherwise; never half of it."""
+    from PIL import Image
+
+    path = _writable(path, (".png",))
+    part = path.with_name(path.name + ".part")
+    try:
+        figure.savefig(part, dpi=dpi, format="png", facecolor="white")
+        with Image.open(part) as drawn:
+            flat = drawn.convert("RGB")
+        flat.save(part, format="png", optimize=True)
+        if part.stat().st_size > HEAVY:
+            flat.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(part, format="png", optimize=True)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

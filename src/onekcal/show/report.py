@@ -31,17 +31,32 @@ class Report(NamedTuple):
 
 def report(folders: list[Path], out: Path) -> Report:
     """Read finished runs and write their report."""
-    runs = [finished(folder) for folder in folders]
-    refuse_unlike(runs)
+    runs = _read(folders)
     rows = _drawn(runs)
-    page = render(runs, rows)
+    text = render(runs, rows)
     part = out.with_name(out.name + ".part")
     try:
-        part.write_text(page, encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
         os.replace(part, out)
     finally:
         part.unlink(missing_ok=True)
     return Report(out, len(runs[0].names), len(rows))
+
+
+def page(folders: list[Path]) -> tuple[str, str]:
+    """The page itself, and its title."""
+    runs = _read(folders)
+    return render(runs, _drawn(runs)), _title(runs)
+
+
+def _read(folders: list[Path]) -> list[Finished]:
+    runs = [finished(folder) for folder in folders]
+    refuse_unlike(runs)
+    return runs
+
+
+def _title(runs: list[Finished]) -> str:
+    return " · ".join(run.name for run in runs)
 
 
 def render(runs: list[Finished], rows: np.ndarray) -> str:
@@ -50,14 +65,13 @@ def render(runs: list[Finished], rows: np.ndarray) -> str:
 
     first = runs[0]
     total = len(first.names)
-    title = first.name if len(runs) == 1 else " · ".join(run.name for run in runs)
     notes = [note for run in runs for note in _notes(run)]
-    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(embed.part("report.html"))
+    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(embed.part("report.html"))
     safe = _safe
     place = {int(row): k for k, row in enumerate(rows)}
-    return page.render(
-        title=title, summary=_summary(first), notes=list(dict.fromkeys(notes)), unit=first.unit,
-        shows_molecules=first.test is not None, part=lambda name: safe(embed.part(name)), plotly=safe(embed.plotly()),
+    return template.render(
+        title=_title(runs), summary=_summary(first), notes=list(dict.fromkeys(notes)), unit=first.unit,
+        shows_molecules=first.test is not None, part=lambda name: safe(embed.part(name)),
         drawn="" if len(rows) == total else f"{len(rows):,} of {total:,} molecules are drawn: the worst, and others at "
         "random; all figures are of all molecules.",
         heads=HEADS, runs=[_told(run, place) for run in runs], data=safe(embed.as_json(_data(runs, rows))),

@@ -62,7 +62,7 @@ def html(dataset: Dataset, rows: Sequence[int], title: str) -> str:
         energy=f"{some.target}: {some.columns[some.target].kind} energy (kcal/mol)" if some.target else "",
         summary=f"{len(rows)} of {len(dataset)} molecules · {formulas[0]}" + (f" and {len(formulas) - 1} other formulas"
                                                                             if len(formulas) > 1 else ""),
-        part=lambda name: Markup(embed.part(name)), plotly=Markup(embed.plotly()) if traced else "",
+        part=lambda name: Markup(embed.part(name)),
         data=Markup(embed.as_json(data)),
     )
 

@@ -11,11 +11,17 @@ const reference = unpack(told.reference), referenceForces = unpack(told.forces);
 const molecules = told.molecules ? new Molecules(told.molecules, told.elements) : null;
 const count = reference.length, places = Array.from({length: count}, (_, m) => m);
 const owner = m => told.owners ? told.owners[m] : m;
-const dots = count > 3000 ? "scattergl" : "scatter";
 const unit = told.unit;
 let current = 0, chosen = 0, order = [], rankOf = [], scene = null, means = null;
 
 function predicted(run) { return reference.map((value, m) => value + run.error[m]); }
+
+function decades(values) {  // a logarithmic axis that holds all, with a label a decade, or at 1, 2 and 5 of few
+  let low = Infinity, high = -Infinity;
+  for (const v of values) if (v > 0 && v < Infinity) { low = Math.min(low, v); high = Math.max(high, v); }
+  const range = low > high ? [-1, 1] : [Math.log10(low) - 0.1, Math.log10(high) + 0.1];
+  return {type: "log", range, dtick: range[1] - range[0] > 1.5 ? 1 : "D2"};
+}
 
 function ordered() {  // molecules by error, the largest first; without a prediction last
   const size = m => Number.isFinite(runs[current].error[m]) ? Math.abs(runs[current].error[m]) : -1;
@@ -29,14 +35,9 @@ function drawParity() {
   let low = Infinity, high = -Infinity;
   for (let m = 0; m < count; m++) for (const v of [reference[m], ys[m]]) if (Number.isFinite(v)) { low = Math.min(low, v); high = Math.max(high, v); }
   const room = 0.03 * (high - low) || 1, ends = [low - room, high + room];
-  plot($("parity"), () => [
-    {x: ends, y: ends, mode: "lines", line: {color: style("--line"), width: 2}, hoverinfo: "skip"},
-    {type: dots, mode: "markers", x: reference, y: ys, customdata: run.error, text: told.names,
-     marker: {size: count > 3000 ? 5 : 7, opacity: 0.65, color: color(current)},
-     hovertemplate: "<b>%{text}</b><br>reference %{x:.2f}<br>predicted %{y:.2f}<br>error %{customdata:+.2f} " + unit + "<extra></extra>"},
-    {mode: "markers", x: [reference[chosen]], y: [ys[chosen]], hoverinfo: "skip",
-     marker: {size: 15, color: "rgba(0,0,0,0)", line: {width: 3, color: style("--second")}}},
-  ], {xaxis: {title: {text: `reference (${unit})`}, range: ends}, yaxis: {title: {text: `predicted (${unit})`}, range: ends}, hovermode: "closest"});
+  cloud.fill(reference, ys, COLORS[current % COLORS.length]);
+  plot($("parity"), () => [{x: ends, y: ends, mode: "lines", line: {color: style("--line"), width: 2}, hoverinfo: "skip"}],
+    {xaxis: {title: {text: `reference (${unit})`}, range: ends}, yaxis: {title: {text: `predicted (${unit})`}, range: ends}, uirevision: current});
 }
 
 function drawErrors() {
@@ -54,7 +55,8 @@ function drawErrors() {
     const step = Math.max(1, Math.floor(n / 400)), kept = sizes.map((_, i) => i).filter(i => i % step === 0 || i > n - 50);
     return {x: kept.map(i => Math.max(sizes[i], 1e-4)), y: kept.map(i => 100 * (n - i) / n), mode: n > 1 ? "lines" : "markers", name: run.name, line: {width: 2, color: color(k)},
             hovertemplate: "%{y:.1f} % have an error above %{x:.2f} " + unit + "<extra></extra>"};
-  }), {showlegend: !single, xaxis: {type: "log", title: {text: `|error| (${unit})`}}, yaxis: {type: "log", title: {text: "share with a larger error (%)"}},
+  }), {showlegend: !single, xaxis: {title: {text: `|error| (${unit})`}, ...decades(runs.flatMap(run => Array.from(run.error, e => Math.max(Math.abs(e), told.reach / 1000))))},
+       yaxis: {title: {text: "share with a larger error (%)"}, ...decades([100, 100 / count])},
        shapes: unit === "kcal/mol" ? [{type: "line", x0: 1, x1: 1, yref: "paper", y0: 0, y1: 1, line: {dash: "dot", width: 1.5, color: style("--soft")}}] : []});
 }
 
@@ -76,9 +78,11 @@ function drawTrust() {
     {showlegend: true, xaxis: {title: {text: "molecules answered (%)"}, range: [0, 101]}, yaxis: {title: {text: `MAE (${unit})`}, rangemode: "tozero"}});
   const run = runs[current].doubt ? runs[current] : null;
   $("doubt-box").hidden = !run;
-  if (run) plot($("doubt"), () => [{type: dots, mode: "markers", x: run.doubt, y: run.error.map(Math.abs), text: told.names, marker: {size: 5, opacity: 0.5, color: color(current)},
-    hovertemplate: "<b>%{text}</b><br>" + run.doubtName + " %{x:.3g}<br>|error| %{y:.2f} " + unit + "<extra></extra>"}],
-    {xaxis: {type: "log", title: {text: run.doubtName}}, yaxis: {type: "log", title: {text: `|error| (${unit})`}}, hovermode: "closest"});
+  if (!run) return;
+  const sizes = run.error.map(Math.abs);
+  doubts.fill(run.doubt, sizes, COLORS[current % COLORS.length]);
+  plot($("doubt"), () => [], {xaxis: {title: {text: run.doubtName}, ...decades(run.doubt)},
+    yaxis: {title: {text: `|error| (${unit})`}, ...decades(sizes)}, uirevision: current});
 }
 
 function drawTraining() {
@@ -90,7 +94,7 @@ function drawTraining() {
      hovertemplate: "epoch %{x}: %{y:.4g}<extra></extra>"}))));
   const log = title => ({showlegend: true, xaxis: {title: {text: "epoch"}}, yaxis: {type: "log", title: {text: title}}});
   plot($("loss"), () => lines(["loss", "valid_loss"], ["solid", "dot"]), log("loss"));
-  plot($("score"), () => lines(["valid_mae", "valid_force_mae"], ["solid", "dash"]), log(`validation MAE (${unit}; forces ${unit}/Å)`));
+  plot($("score"), () => lines(["valid_mae", "valid_force_mae"], ["solid", "dash"]), log(`validation MAE (${unit}${trained.some(run => run.epochs.some(table => table.valid_force_mae)) ? ", forces /Å" : ""})`));
 }
 
 // --- the molecule chosen ---------------------------------------------------------------------------------------------
@@ -104,7 +108,7 @@ function elementMeans(energies) {  // of each element, over all molecules: what 
 function choose(m, scroll = false) {
   chosen = m;
   const run = runs[current];
-  drawParity();
+  cloud.mark(m);
   $("rank").textContent = `number ${number(rankOf[m] + 1, 0)} of ${number(count, 0)} by error`;
   const facts = [["molecule", told.names[m]]];
   if (molecules) facts.push(["formula", molecules.formula(owner(m))]);
@@ -119,7 +123,7 @@ function choose(m, scroll = false) {
     return [head, cell];
   }));
   $("molecule").dataset.chosen = told.names[m];
-  if (molecules) requestAnimationFrame(drawMolecule);
+  if (molecules && $("parity").dataset.drawn) requestAnimationFrame(drawMolecule);
   if (scroll) $("parity-head").scrollIntoView({behavior: "smooth", block: "start"});
 }
 
@@ -129,8 +133,8 @@ function drawMolecule() {
   $("arrows").hidden = !referenceForces;
   $("predicted-arrows").hidden = !run.forces;
   const arrows = [];
-  if (referenceForces && $("reference-forces").checked) arrows.push({values: referenceForces, color: "#2166ac"});
-  if (run.forces && $("predicted-forces").checked) arrows.push({values: run.forces, color: "#e08214"});
+  if (referenceForces && $("reference-forces").checked) arrows.push({values: referenceForces, color: style("--pull")});
+  if (run.forces && $("predicted-forces").checked) arrows.push({values: run.forces, color: style("--second")});
   let longest = 0;
   for (const values of [referenceForces, run.forces]) if (values)
     for (let a = first; a < last; a++) longest = Math.max(longest, Math.hypot(values[3 * a], values[3 * a + 1], values[3 * a + 2]) || 0);
@@ -151,22 +155,32 @@ function select(k) {
   current = k;
   ordered();
   document.querySelectorAll("[data-run]").forEach(part => { part.hidden = Number(part.dataset.run) !== k; });
+  drawParity();
   drawTrust();
   choose(order[0]);
 }
 
-ordered();
+const named = m => [told.names[m], `reference ${number(reference[m])}`, `predicted ${number(reference[m] + runs[current].error[m])}`,
+  `error ${number(runs[current].error[m])} ${unit}`];
+const cloud = new Cloud($("parity"), named, m => choose(m));
+const doubts = new Cloud($("doubt"), m => [told.names[m], `${runs[current].doubtName} ${rough(runs[current].doubt[m])}`, `error ${number(runs[current].error[m])} ${unit}`],
+  m => choose(m, true));
+$("parity").addEventListener("drawn", () => {
+  performance.mark("parity");
+  if (molecules) requestAnimationFrame(drawMolecule);  // after the plot: a page of points stands before its first molecule does
+});
+select(0);
 drawErrors();
 drawTraining();
-select(0);
-clicks.set($("parity"), event => { const point = event.points.find(p => p.curveNumber === 1); if (point) choose(point.pointNumber); });
-clicks.set($("doubt"), event => choose(event.points[0].pointNumber, true));
 $("worse").addEventListener("click", () => choose(order[Math.max(0, rankOf[chosen] - 1)]));
 $("better").addEventListener("click", () => choose(order[Math.min(count - 1, rankOf[chosen] + 1)]));
-$("scene").addEventListener("keydown", event => {
-  if (event.key === "ArrowLeft") $("worse").click();
-  if (event.key === "ArrowRight") $("better").click();
+for (const id of ["scene", "parity"]) $(id).addEventListener("keydown", event => {
+  const step = {ArrowLeft: $("worse"), ArrowRight: $("better")}[event.key];
+  if (!step) return;
+  event.preventDefault();
+  step.click();
 });
+darkness.addEventListener("change", () => { if (scene) drawMolecule(); });
 for (const id of ["reference-forces", "predicted-forces", "atom-energies"]) $(id).addEventListener("change", () => choose(chosen));
 document.querySelectorAll("[data-molecule]").forEach(button => button.addEventListener("click", () => choose(Number(button.dataset.molecule), true)));
 $("run")?.addEventListener("change", event => select(Number(event.target.value)));

@@ -42,12 +42,13 @@ class Molecules {
 }
 
 // Arrows: the longest of all that are shown together is LONGEST Å.
-const LONGEST = 1.6;
+const LONGEST = 2.4;
 
 class Scene {
   constructor(box, molecules) {
     this.box = box;
     this.molecules = molecules;
+    start3Dmol();
     this.viewer = $3Dmol.createViewer(box, {backgroundColor: style("--card"), antialias: true});
     this.at = null;
     darkness.addEventListener("change", () => { this.viewer.setBackgroundColor(style("--card")); this.viewer.render(); });
@@ -62,7 +63,7 @@ class Scene {
     const palette = {};
     this.molecules.elements.symbols.forEach((symbol, z) => { palette[symbol] = this.molecules.elements.colors[z]; });
     const scheme = colors ? {colorfunc: atom => colors[atom.index]} : {colorscheme: {prop: "elem", map: palette}};
-    model.setStyle({}, {stick: {radius: 0.11, ...scheme}, sphere: {scale: 0.27, ...scheme}});
+    model.setStyle({}, {stick: {radius: 0.11, ...scheme}, sphere: {scale: arrows.length ? 0.2 : 0.27, ...scheme}});
     for (const {values, color} of arrows)
       for (let a = offsets[m]; a < offsets[m + 1]; a++) {
         const pull = [0, 1, 2].map(k => values[3 * a + k] * LONGEST / longest);
@@ -71,7 +72,7 @@ class Scene {
         this.viewer.addArrow({start, end: {x: start.x + pull[0], y: start.y + pull[1], z: start.z + pull[2]},
                               radius: 0.055, radiusRatio: 2.2, mid: 0.78, color});
       }
-    if (view) this.viewer.setView(view); else this.viewer.zoomTo();
+    if (view) this.viewer.setView(view); else { this.viewer.zoomTo(); this.viewer.zoom(1.4); }
     this.at = m;
     this.viewer.render();
     this.box.setAttribute("aria-label", label || `molecule ${this.molecules.formula(m)} in three dimensions`);
@@ -90,7 +91,7 @@ function plot(box, traces, layout, config = {}) {
     const axis = {gridcolor: style("--line"), zerolinecolor: style("--line"), linecolor: style("--line"), automargin: true, exponentformat: "none", separatethousands: true};
     const dressed = {
       font: {family: "system-ui, sans-serif", size: 13, color: style("--ink")}, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      margin: {l: 55, r: 15, t: 10, b: 45}, showlegend: false, hoverlabel: {bgcolor: style("--card"), font: {color: style("--ink")}},
+      margin: {l: 55, r: 15, t: 10, b: 45}, showlegend: false, dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", hoverlabel: {bgcolor: style("--card"), font: {color: style("--ink")}},
       legend: {orientation: "h", y: 1.08, x: 0, yanchor: "bottom"}, ...layout,
       xaxis: {...axis, ...layout.xaxis}, yaxis: {...axis, ...layout.yaxis},
     };
@@ -100,21 +101,35 @@ function plot(box, traces, layout, config = {}) {
   if (!watched.has(box)) {
     watched.add(box);
     sight.observe(box);
-    new ResizeObserver(() => { if (box.offsetParent && !waiting.has(box)) Plotly.Plots.resize(box); }).observe(box);
+    new ResizeObserver(() => { if (box.offsetParent && box._fullLayout && !waiting.has(box)) Plotly.Plots.resize(box); }).observe(box);
   }
   if (box.dataset.seen) look(box);
 }
-function look(box) {
+async function look(box) {
   const draw = waiting.get(box);
   waiting.delete(box);
   if (!draw) return;
   shown.set(box, draw);
-  draw();
-  if (clicks.has(box) && !box.dataset.clickable) { box.on("plotly_click", clicks.get(box)); box.dataset.clickable = "yes"; }
+  await draw();
+  if (box.dataset.drawn) return;
+  box.dataset.drawn = "yes";
+  if (clicks.has(box)) box.on("plotly_click", clicks.get(box));
+  if (drawn.has(box)) { box.on("plotly_afterplot", drawn.get(box)); drawn.get(box)(); }
+  box.dispatchEvent(new Event("drawn"));
 }
-// A plot is drawn when it first comes into sight: a long page opens at once.
-const waiting = new Map(), shown = new Map(), clicks = new Map(), watched = new Set();
+// A plot is drawn when it first comes into sight, each in a turn of its own: a long page opens at once.
+const waiting = new Map(), shown = new Map(), clicks = new Map(), drawn = new Map(), watched = new Set();
 const sight = new IntersectionObserver(entries => entries.forEach(({target, isIntersecting}) => {
-  if (isIntersecting) { target.dataset.seen = "yes"; look(target); }
+  if (!isIntersecting || target.dataset.seen) return;
+  target.dataset.seen = "yes";
+  setTimeout(() => look(target));
 }), {rootMargin: "200px"});
 darkness.addEventListener("change", () => shown.forEach(draw => draw()));
+
+// 3Dmol takes a moment to start: it lies in the page as text until a molecule is drawn.
+function start3Dmol() {
+  if (window.$3Dmol) return;
+  const code = document.createElement("script");
+  code.textContent = document.getElementById("3Dmol").textContent;
+  document.head.append(code);
+}

@@ -21,7 +21,7 @@ function drawTrace() {
 
 function show(m) {
   at = m;
-  const drawn = longest && $("forces")?.checked ? [{values: forces, color: "#2166ac"}] : [];
+  const drawn = longest && $("forces")?.checked ? [{values: forces, color: style("--pull")}] : [];
   const words = [told.names[m] || `molecule ${told.rows[m]}`, molecules.formula(m)];
   if (energies && Number.isFinite(energies[m])) words.push(`${told.energy} ${number(energies[m])} kcal/mol`);
   scene.show(m, {arrows: drawn, longest, keep: told.alike, label: `${words.join(", ")}, in three dimensions`});
@@ -48,6 +48,7 @@ $("spin").addEventListener("click", () => {
   scene.viewer.spin(on ? "y" : false);
   $("spin").setAttribute("aria-pressed", String(on));
 });
+darkness.addEventListener("change", () => show(at));
 $("scene").addEventListener("keydown", event => {
   const step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
   if (step) show((at + step + molecules.count) % molecules.count);

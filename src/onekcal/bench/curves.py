@@ -1,0 +1,129 @@
+"""Learning curves: the mean error of several seeds against the number of training molecules, and the power law through it.
+
+    ε(N) = a · N^−b,    log ε = log a − b log N,    least squares over the sizes measured
+
+b = 0.5 is what independent noise would give; a curve that ends flat has a smaller b at its end than over its length.
+Errors are in the unit of what is learned, kcal/mol for energies.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from onekcal.bench.suite import Curve, Suite
+from onekcal.errors import ConfigError
+from onekcal.experiment import Experiment
+
+Found = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What is known of one curve."""
+
+    name: str
+    sizes: list[int]
+    mae: list[float]
+    """Mean over the seeds."""
+    spread: list[float | None]
+    """Standard deviation over the seeds; None of a single one."""
+    a: float | None
+    b: float | None
+    """Of a · N^−b; None of fewer than two sizes."""
+    paper: dict[int, float]
+    """Training molecules → the paper's error."""
+
+
+def of(found: Found, papers: dict[str, dict[int, float]] | None = None) -> list[Learned]:
+    """The curves in a suite's results, with the points of `papers` by curve."""
+    by_name: dict[str, list[Found]] = {}
+    for row in found["rows"]:
+        if row.get("curve") and "failed" not in row:
+            by_name.setdefault(row["curve"], []).append(row)
+    out = []
+    for name, rows in by_name.items():
+        rows = sorted(rows, key=lambda row: row["train"])
+        sizes, mae = [row["train"] for row in rows], [row["ours"]["mae"] for row in rows]
+        a, b = power_law(sizes, mae)
+        out.append(Learned(name, sizes, mae, [_spread(row) for row in rows], a, b, (papers or {}).get(name, {})))
+    return out
+
+
+def power_law(sizes: list[int], errors: list[float]) -> tuple[float | None, float | None]:
+    """a and b of a · N^−b by least squares of the logarithms."""
+    points = [(math.log(n), math.log(error)) for n, error in zip(sizes, errors) if error > 0]
+    if len({x for x, _ in points}) < 2:
+        return None, None
+    x0, y0 = (sum(values) / len(points) for values in zip(*points))
+    b = -sum((x - x0) * (y - y0) for x, y in points) / sum((x - x0) ** 2 for x, _ in points)
+    return math.exp(y0 + b * x0), b
+
+
+def _spread(row: Found) -> float | None:
+    """Standard deviation of the seeds' errors, as of a sample."""
+    errors = [run["mae"] for run in row["runs"]]
+    mean = sum(errors) / len(errors)
+    return math.sqrt(sum((e - mean) ** 2 for e in errors) / (len(errors) - 1)) if len(errors) > 1 else None
+
+
+def told(found: Found, suite: Suite) -> list[Found]:
+    """What a suite's JSON says of its curves."""
+    return [{key: _rounded(value) for key, value in asdict(one).items()}
+            for one in of(found, {curve.name: curve.paper for curve in suite.curves})]
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def table(found: Found) -> list[Found]:
+    """A line a curve: mean ± spread at each size, and b. The paper's points at our sizes stand under it."""
+    curves = of(found)
+    sizes = sorted({size for curve in curves for size in curve.sizes})
+    lines = []
+    for curve in curves:
+        at = dict(zip(curve.sizes, zip(curve.mae, curve.spread)))
+        cells = {f"N = {size:,}": _cell(*at[size]) if size in at else "–" for size in sizes}
+        rows = [row for row in found["rows"] if row.get("curve") == curve.name and "failed" not in row]
+        seeds, quick = max(len(row["runs"]) for row in rows), any(row.get("budget") == "quick" for row in rows)
+        lines.append({"row": curve.name + (" (quick)" if quick else ""), **cells, "seeds": str(seeds),
+                      "b": "–" if curve.b is None else f"{curve.b:.2f}"})
+        paper = {row["train"]: row["paper"]["mae"] for row in rows if "mae" in row["paper"]}
+        if paper:
+            cells = {f"N = {size:,}": _cell(paper[size], None) if size in paper else "–" for size in sizes}
+            lines.append({"row": f"{curve.name}: paper", **cells, "seeds": "–", "b": "–"})
+    return lines
+
+
+def _cell(mae: float, spread: float | None) -> str:
+    return f"{mae:#.3g}".rstrip(".") + ("" if spread is None else f" ± {spread:.1g}")
+
+
+def suite_of(experiments: dict[str, Experiment], sizes: list[int], seeds: list[int], name: str = "curves") -> Suite:
+    """A suite out of anyone's experiments, by name: what is compared must be measured on the same molecules."""
+    asked = [(e.data.set, e.data.target, e.data.split, e.data.test) for e in experiments.values()]
+    if len(set(asked)) > 1:
+        shown = "; ".join(f"{one}: set {a[0]}, target {a[1]}, split {a[2]}, test {a[3]}"
+                          for one, a in zip(experiments, asked))
+        raise ConfigError(f"curves are drawn together for the same data, got {shown}. Give them the same set, target, split "
+                          "and number of test molecules, or draw them apart")
+    curves = [Curve(name=one, experiment=e.model_dump(mode="json", exclude={"name"}), sizes=sizes, seeds=seeds)
+              for one, e in experiments.items()]
+    where = f"{asked[0][0]}, {asked[0][1]}, split {asked[0][2]}"
+    suite = Suite(name=name, title=f"Learning curves on {where}", curves=curves)
+    for row in suite.rows:
+        row.experiments()  # refused here, not when the row's turn comes
+    return suite
+
+
+def draw(path: Path, found: Found, suite: Suite) -> None:
+    """The picture of a suite's curves as PNG at `path`."""
+    from onekcal.show.curves import curves_png
+
+    papers = {curve.name: curve.paper for curve in suite.curves}
+    curves_png(path, of(found, papers), found["title"], found["unit"])

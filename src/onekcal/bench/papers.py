@@ -1,0 +1,85 @@
+"""The main rows of the papers in one table: what each paper has, and what was measured here. The list is papers.yaml."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from onekcal.bench.tables import marked
+from onekcal.experiment import load_yaml
+
+TITLE = "The papers' main rows: mean absolute errors, kcal/mol and kcal/mol/Å"
+
+
+class MainRow(BaseModel):
+    """A row of a suite."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    suite: str
+    row: str
+    called: str = Field("", description="what the table calls it; the row's own name when absent")
+    where: str = Field("", description="said of the paper's number where it is for other data than ours")
+
+
+class Paper(BaseModel):
+    """A paper's rows, in the order of the table."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    paper: str
+    rows: list[MainRow]
+
+
+def listed() -> list[Paper]:
+    """What papers.yaml holds."""
+    text = files("onekcal.bench").joinpath("papers.yaml").read_text(encoding="utf-8")
+    return [Paper.model_validate(one) for one in load_yaml(text)]
+
+
+def rows(results: Path) -> list[dict[str, Any]]:
+    """Lines of the table out of `results`; a dash where nothing has been measured."""
+    from onekcal.bench import suite
+
+    measured: dict[tuple[str, str], dict[str, Any]] = {}
+    papers: dict[tuple[str, str], dict[str, float]] = {}
+    for name in {main.suite for paper in listed() for main in paper.rows}:
+        path = results / f"{name}.json"
+        if path.is_file():
+            measured |= {(name, row["name"]): row for row in json.loads(path.read_text(encoding="utf-8"))["rows"]}
+        papers |= {(name, row.name): row.paper for row in suite.read(name).rows}
+    out = []
+    for paper in listed():
+        for place, main in enumerate(paper.rows):
+            key = (main.suite, main.row)
+            out.append(_line("" if place else paper.paper, main, papers[key], measured.get(key)))
+    return out
+
+
+def _line(heading: str, main: MainRow, paper: dict[str, float], row: dict[str, Any] | None) -> dict[str, Any]:
+    ours = (row or {}).get("ours", {})
+    called = main.called or main.row
+    if row is not None:
+        called = marked({**row, "name": called})
+    where = f" {main.where}" if main.where and paper else ""
+    energies, forces = "mae" in paper or not paper, "force_mae" in paper or not paper  # what the row is about
+    return {
+        "paper": heading, "row": called, "train": f"{row['train']:,}" if row and "train" in row else "–",
+        "paper MAE": _number(paper.get("mae")) + (where if "mae" in paper else ""),
+        "MAE": "failed" if row and "failed" in row else _number(ours.get("mae") if energies else None),
+        "paper forces": _number(paper.get("force_mae")),
+        "forces": _number(ours.get("force_mae") if forces else None),
+    }
+
+
+def _number(value: float | None) -> str:
+    """Three digits; thousands with commas."""
+    if value is None:
+        return "–"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"

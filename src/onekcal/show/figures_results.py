@@ -1,0 +1,162 @@
+"""The papers' charts, ours beside theirs. Ours come from results/*.json; a paper's from the same rows or, where none of ours
+answers them, from the constants below, each with the table it stands in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from onekcal.show.figures_rows import MAE, QUIET, Suite, bars, curve
+from onekcal.show.plots import ACCENT, FAINT, INK, SECOND, canvas, decades, dressed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+HIPNN_WIDTHS = {5: 1.177, 10: 0.653, 20: 0.398, 40: 0.274, 60: 0.261, 80: 0.256}
+"""HIP-NN paper, table II: features → MAE, kcal/mol; 100,000 training molecules."""
+HIPNN_SIZES = {50_000: 0.354, 100_000: 0.261, 110_426: 0.256}
+"""The same paper, table I: training and validation molecules → MAE, kcal/mol; 80 features."""
+OURS = 11_000
+"""Training and validation molecules of our rows."""
+HIPNN_TRAJECTORIES = {"benzene": 0.162, "malonaldehyde": 0.970, "salicylic": 1.444, "toluene": 0.880}
+"""HIP-NN paper, table III, 1,000 frames, energies: MAE, kcal/mol."""
+COUNTS = (100, 1_000, 10_000)
+ATOMCLOUD = {3: (114.65, 47.81, 1.31), 4: (157.05, 47.12, 7.53), 5: (159.57, 162.49, 11.47)}
+"""AtomCloudNet paper, table 1: radius, Å → MAE at `COUNTS` training molecules, kcal/mol."""
+KERNELS = {"CM": (385.689, 50.944, 5.82), "SLATM": (54.176, 14.54, 1.28)}
+"""The same table's kernels."""
+QM7_ROWS = ("eigenvalues / linear", "eigenvalues / nearest neighbours", "eigenvalues / kernel ridge",
+            "eigenvalues / support vectors", "sorted matrix / ridge", "sorted matrix / nearest neighbours",
+            "sorted matrix / kernel ridge", "sorted matrix / support vectors")
+QM7_NETWORKS = ("MLP, eigenvalues", "MLP, sorted matrix", "MLP, random matrix", "custom GNN 1", "custom GNN 2",
+                "custom GNN 3", "DimeNet++, small",
+                "DimeNet++, published size")
+
+
+def hipnn_widths(results: Path) -> Figure:
+    """HIP-NN, tables I and II: the error against the number of features, and against that of molecules."""
+    suite, figure = Suite(results, "hipnn-tables"), canvas(9.6, 4.1)
+    left, right = figure.subplots(1, 2)
+    for axes in (left, right):
+        axes.set(xscale="log", yscale="log")
+    ours = suite.some({n: f"QM9, {n} features, fast recipe" for n in (5, 10, 20, 40)})
+    curve(left, {n: row.mae for n, row in ours.items()}, "onekcal, 10,000 molecules", 0,
+          spreads=[row.spread for row in ours.values()])
+    curve(left, HIPNN_WIDTHS, "paper, 100,000 molecules", 1, paper=True)
+    for k, (n, row) in enumerate(ours.items()):
+        curve(right, {OURS: row.mae}, f"onekcal, {n} features", k)
+    curve(right, HIPNN_SIZES, "paper, 80 features", 4, paper=True)
+    dressed(left, "HIP-NN on QM9: features", "features", MAE).legend(frameon=False, fontsize=9)
+    dressed(right, "… and molecules", "training and validation molecules", "").legend(frameon=False, fontsize=9)
+    left.set_xticks(list(HIPNN_WIDTHS), [str(n) for n in HIPNN_WIDTHS])
+    left.set_xticks([], minor=True)
+    right.set_xlim(7_000, 150_000)
+    decades(right.xaxis, (10_000, 100_000))
+    for axes in (left, right):
+        decades(axes.yaxis, [*HIPNN_WIDTHS.values(), *(row.mae for row in ours.values())])
+    return suite.finish(figure)
+
+
+def hipnn_trajectories(results: Path) -> Figure:
+    """HIP-NN, table III: energies of 1,000 frames of MD17, the paper's protocol and ours."""
+    suite, figure = Suite(results, "hipnn-tables"), canvas(7.6, 3.9)
+    axes, names = figure.subplots(), list(HIPNN_TRAJECTORIES)
+    bars(axes, names, list(HIPNN_TRAJECTORIES.values()), "paper", -1, 0.27, FAINT)
+    for place, (recipe, color) in enumerate((("the paper's protocol", ACCENT), ("fast recipe", SECOND))):
+        found = [suite.row(f"MD17 {name}, energies of 1,000 frames, {recipe}") for name in names]
+        bars(axes, names, [row.mae if row else None for row in found], f"onekcal, {recipe}", place, 0.27, color)
+    dressed(axes, "HIP-NN on MD17: energies of 1,000 frames", "", MAE).legend(frameon=False)
+    axes.grid(False, axis="x")
+    return suite.finish(figure)
+
+
+def atomcloud_learning_curves(results: Path) -> Figure:
+    """AtomCloudNet, figure 4 and table 1: the error against the number of molecules, and against the radius."""
+    suite, figure = Suite(results, "atomcloud"), canvas(9.6, 4.3)
+    left, right = figure.subplots(1, 2)
+    for axes in (left, right):
+        axes.set_yscale("log")
+    left.set_xscale("log")
+    drawn = [value for values in ATOMCLOUD.values() for value in values]
+    for k, (radius, paper) in enumerate(ATOMCLOUD.items()):
+        ours = suite.some({count: f"r = {radius} Å, N = {count:,}" for count in COUNTS})
+        curve(left, {count: row.mae for count, row in ours.items()}, f"onekcal, {radius} Å", k)
+        curve(left, dict(zip(COUNTS, paper)), f"paper, {radius} Å", k, paper=True)
+        drawn += [row.mae for row in ours.values()]
+    longer = suite.some({10_000: "r = 3 Å, N = 10,000, three times as long"})
+    curve(left, {count: row.mae for count, row in longer.items()}, "onekcal, 3 Å, trained longer", 3)
+    for k, count in enumerate(COUNTS):
+        ours = suite.some({radius: f"r = {radius} Å, N = {count:,}" for radius in range(1, 6)})
+        curve(right, {radius: row.mae for radius, row in ours.items()}, f"onekcal, N = {count:,}", k)
+        curve(right, {radius: paper[k] for radius, paper in ATOMCLOUD.items()}, f"paper, N = {count:,}", k, paper=True)
+        drawn += [row.mae for row in ours.values()]
+    dressed(left, "AtomCloudNet on QM9", "training molecules", MAE).legend(frameon=False, fontsize=8)
+    dressed(right, "The same against the radius", "radius (Å)", "").legend(frameon=False, fontsize=8, ncols=2)
+    decades(left.xaxis, COUNTS)
+    for axes in (left, right):
+        decades(axes.yaxis, drawn)
+    right.set_xticks(range(1, 6))
+    right.set_ylim(top=2.5 * right.get_ylim()[1])  # room for the names
+    return suite.finish(figure)
+
+
+def kernel_learning_curves(results: Path) -> Figure:
+    """AtomCloudNet's kernels (table 1) and ours on QM9, with the slopes b of MAE = a/N^b that fit them."""
+    suite, figure = Suite(results, "qm9-kernels"), canvas(8.4, 4.8)
+    axes = figure.subplots()
+    axes.set(xscale="log", yscale="log")
+    lines = ("CM, Laplacian, dressed atoms", "SLATM, Gaussian, plain", "FCHL19, dressed atoms",
+             "FCHL19, GFN2-xTB + dressed atoms")
+    drawn = [value for values in KERNELS.values() for value in values]
+    for k, (name, errors) in enumerate(KERNELS.items()):
+        points = dict(zip(COUNTS, errors))
+        curve(axes, points, f"paper: {name}, b = {slope(points):.2f}", k, paper=True)
+    for k, line in enumerate(lines):
+        rows = suite.some({count: f"N = {count:,}, {line}" for count in COUNTS})
+        points = {count: row.mae for count, row in rows.items()}
+        drawn += points.values()
+        curve(axes, points, line + (f", b = {slope(points):.2f}" if len(points) > 1 else ""), k,
+              spreads=[row.spread for row in rows.values()])
+    axes.axhline(1, color=QUIET, lw=1, ls=":")
+    dressed(axes, "Kernels on QM9, 10,000 test molecules", "training molecules", MAE)
+    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
+    decades(axes.xaxis, COUNTS)
+    decades(axes.yaxis, drawn)
+    return suite.finish(figure)
+
+
+def slope(points: dict[int, float]) -> float:
+    """b of MAE = a/N^b, least squares of the logarithms."""
+    return -float(np.polyfit(np.log(list(points)), np.log(list(points.values())), 1)[0])
+
+
+def qm7_methods(results: Path) -> Figure:
+    """The QM7 study's tables: the error of every method, the study's beside ours; the networks' where they are measured."""
+    suite = Suite(results, "qm7-classical")
+    found = suite.some({name: name for name in QM7_ROWS})
+    if (results / "qm7-networks.json").is_file():
+        networks = Suite(results, "qm7-networks")
+        found |= {f"{name} (fold 0)": row for name in QM7_NETWORKS
+                  if (row := networks.row(f"{name}, fold 0, the study's protocol") or networks.row(f"{name}, fold 0"))}
+    figure = canvas(7.6, 1.3 + 0.42 * max(len(found), 1))
+    axes, names = figure.subplots(), list(found)
+    places = np.arange(len(names))
+    _ranked(axes, places - 0.19, [row.paper for row in found.values()], "the study", FAINT)
+    _ranked(axes, places + 0.19, [row.mae for row in found.values()], "onekcal", ACCENT)
+    axes.set_yticks(places, names)
+    axes.invert_yaxis()
+    axes.set_xlim(right=1.12 * axes.get_xlim()[1])  # room for the values
+    dressed(axes, "QM7", MAE).legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), fontsize=9)
+    axes.grid(False, axis="y")
+    return suite.finish(figure)
+
+
+def _ranked(axes: Axes, places: np.ndarray, values: list[float | None], label: str, color: str) -> None:
+    """Bars to the right, with their values."""
+    axes.barh(places, [value or 0.0 for value in values], 0.36, color=color, label=label)
+    for y, value in zip(places, values):
+        axes.annotate("–" if value is None else f"{value:.2f}", (value or 0.0, y), xytext=(4, 0), va="center", fontsize=8,
+                      textcoords="offset points", color=INK)

@@ -1,0 +1,107 @@
+"""Learning curves: nested training sets, spread over seeds, the power law, table and picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from onekcal import data, experiment, splits
+from onekcal.bench import curves, runner, suite, tables
+from onekcal.cli import app
+from onekcal.errors import ConfigError, InputError
+from onekcal.experiment import DataChoice
+from onekcal.show.curves import curves_png
+
+RIDGE = """
+data: {set: mini, target: b3lyp, valid: 20, test: 50}
+stages: [dressed_atoms]
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    plain, on = tmp_path / "plain.yaml", tmp_path / "on-gfn2.yaml"
+    plain.write_text(RIDGE)
+    on.write_text(RIDGE.replace("[dressed_atoms]", "[{baseline: gfn2}, dressed_atoms]"))
+    return [str(plain), str(on)]
+
+
+@pytest.mark.parametrize("valid", [0, 0.1, 50])
+def test_training_sets_of_a_seed_lie_in_one_another_and_are_tested_alike(valid: float) -> None:
+    stored = data.load("mini")
+
+    def drawn(size: int, seed: int = 3) -> splits.Split:
+        return splits.choose(stored, DataChoice(set="mini", target="b3lyp", train=size, valid=valid, test=40, seed=seed))
+
+    parts = [drawn(size) for size in (10, 30, 100, 300, 800, 850)]  # the last reaches beyond the training tenths
+    for small, large in zip(parts, parts[1:]):
+        assert set(small.train) < set(large.train)
+        assert np.array_equal(small.test, large.test)
+    assert not set(drawn(10, seed=4).train) < set(parts[1].train)
+
+
+def test_the_power_law_is_found_and_of_one_size_there_is_none() -> None:
+    sizes = [100, 300, 1000, 3000]
+    a, b = curves.power_law(sizes, [50 * n**-0.4 for n in sizes])
+    assert (a, b) == (pytest.approx(50), pytest.approx(0.4))
+    assert curves.power_law([100], [1.0]) == (None, None)
+
+
+def test_spread_is_the_deviation_of_a_sample_over_the_seeds() -> None:
+    row = {"curve": "c", "train": 10, "ours": {"mae": 2.0}, "runs": [{"mae": 1.0}, {"mae": 3.0}]}
+    (one,) = curves.of({"rows": [row, {"curve": "c", "failed": "no memory"}]})
+    assert one.spread == [pytest.approx(np.std([1, 3], ddof=1))]
+    assert curves.of({"rows": [{**row, "runs": [{"mae": 2.0}]}]})[0].spread == [None]
+
+
+def test_a_curve_is_a_row_for_each_size_with_the_papers_point_where_there_is_one() -> None:
+    one = suite.Curve(name="ridge", experiment=experiment.load_yaml(RIDGE), sizes=[300, 100], paper={100: 9.0, 10_000: 1.0})
+    rows = suite.Suite(name="s", title="S", curves=[one]).rows
+    assert [(row.name, row.paper) for row in rows] == [("ridge, N = 100", {"mae": 9.0}), ("ridge, N = 300", {})]
+    assert [e.data.train for e in rows[0].experiments()] == [100] * 3
+
+
+def test_curves_of_anyones_experiments_end_in_numbers_a_table_and_a_picture(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_in_own_process", lambda job: runner.measure(suite.Row.model_validate(job["row"])))
+    asked = ["bench", "curves", *files, "--sizes", "100,400", "--seeds", "2", "--results", str(tmp_path)]
+    told = CliRunner().invoke(app, asked)
+    assert told.exit_code == 0
+    assert "on-gfn2" in told.stdout
+    found = json.loads((tmp_path / "curves.json").read_text())
+    plain, on = found["curves"]
+    assert (plain["name"], on["name"], plain["sizes"]) == ("plain", "on-gfn2", [100, 400])
+    assert all(high < low for high, low in zip(on["mae"], plain["mae"]))  # GFN2-xTB helps at every size
+    line = next(line for line in tables.rows(found) if line["row"] == "plain")
+    assert line["seeds"] == "2"
+    assert line["b"] == f"{plain['b']:.2f}"
+    assert "| plain | " in (tmp_path / "curves.md").read_text()
+    assert (tmp_path / "curves.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_curves_on_different_molecules_are_not_drawn_together(files: list[str]) -> None:
+    one, other = (experiment.read(Path(path)) for path in files)
+    other = other.model_copy(update={"data": other.data.model_copy(update={"test": 20})})
+    with pytest.raises(ConfigError, match="same data, got one: .* test 50; other: .* test 20"):
+        curves.suite_of({"one": one, "other": other}, [100], [0])
+    with pytest.raises(ConfigError, match="'one, N = 0': data.train"):
+        curves.suite_of({"one": one}, [0, 100], [0])
+
+
+def test_a_picture_of_no_curve_is_refused_and_one_of_a_single_size_is_not(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no learning curve to draw"):
+        curves_png(tmp_path / "none.png", [])
+    one = curves.Learned("one size", [200], [15.0], [None], None, None, {100: 9.0})
+    curves_png(tmp_path / "one.png", [one], "One")
+    assert (tmp_path / "one.png").stat().st_size > 5_000
+
+
+def test_the_shipped_curves_are_on_the_same_test_molecules() -> None:
+    asked = {(e.data.set, e.data.target, e.data.split, e.data.test)
+             for row in suite.read("learning-curves").rows for e in row.experiments()}
+    assert len(asked) == 1
