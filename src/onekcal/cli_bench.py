@@ -88,12 +88,14 @@ def _tell(found: dict[str, Any], suite: Any, where: Path, as_json: bool) -> None
     """The table of a suite that ran; of learning curves also NAME.md and NAME.png beside NAME.json."""
     from onekcal.bench import curves, tables
     from onekcal.show import study
+    from onekcal.show.curves import curves_png
 
     lines = tables.rows(found)
     if any("curve" in row for row in found["rows"]):
         caption = f"{found['title']}; {found['unit']}.\n\n"
         (where / f"{suite.name}.md").write_text(caption + tables.markdown(lines), encoding="utf-8")
-        curves.draw(where / f"{suite.name}.png", found, suite)
+        learned = curves.of(found, {curve.name: curve.paper for curve in suite.curves})
+        curves_png(where / f"{suite.name}.png", learned, found["title"], found["unit"])
     if not as_json:
         study.rows_table(found["title"], lines)
 

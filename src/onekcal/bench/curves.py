@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from onekcal.bench.suite import Curve, Suite
@@ -119,11 +118,3 @@ def suite_of(experiments: dict[str, Experiment], sizes: list[int], seeds: list[i
     for row in suite.rows:
         row.experiments()  # refused here, not when the row's turn comes
     return suite
-
-
-def draw(path: Path, found: Found, suite: Suite) -> None:
-    """The picture of a suite's curves as PNG at `path`."""
-    from onekcal.show.curves import curves_png
-
-    papers = {curve.name: curve.paper for curve in suite.curves}
-    curves_png(path, of(found, papers), found["title"], found["unit"])
