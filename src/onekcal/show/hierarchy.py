@@ -55,6 +55,8 @@ def hierarchy_png(path: Path, found: Hierarchy, title: str = "") -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    from onekcal.show.plots import decades
+
     figure = Figure(figsize=(9.2, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, width_ratios=[1.5, 1])
@@ -74,6 +76,8 @@ def hierarchy_png(path: Path, found: Hierarchy, title: str = "") -> None:
         right.annotate(f"{value:.3g}", (place, value), ha="center", va="bottom")
     right.set(xlabel="orders summed", ylabel="MAE  (kcal/mol)", yscale="log", title="Energy truncated at order k",
               xticks=places, xticklabels=[" + ".join(f"E{'⁰¹²³⁴⁵⁶⁷⁸⁹'[n]}" for n in range(k + 1)) for k in places])
+    decades(left.yaxis, quantiles[quantiles > 0].tolist())
+    decades(right.yaxis, [value for value in found.orders if value > 0])
     for axes in (left, right, behind):
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=140)
