@@ -16,7 +16,6 @@ from onekcal.errors import InputError, OnekcalError
 from onekcal.show.machines import print_json
 
 app = typer.Typer(
-    help="Molecular energies to one kcal/mol and below, with an honest error bar.",
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
 )
 data_app = typer.Typer(help="Data sets: list, get, import, check, show.", no_args_is_help=True)
@@ -26,6 +25,21 @@ app.add_typer(bench_app, name="bench")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV for machines.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Change a key: --set data.train=1000 (repeatable).")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"onekcal {version('onekcal')}")
+        raise typer.Exit
+
+
+@app.callback()
+def onekcal(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Molecular energies to one kcal/mol and below, with an honest error bar."""
 
 
 def main() -> None:
@@ -75,7 +89,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted training stood.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Fit and test an experiment; everything it found lands in one folder.
+    """Fit and test an experiment; all that is found is in one folder.
 
     Networks train on several cores or GPUs with: torchrun --nproc-per-node N -m onekcal train FILE
     """
@@ -106,10 +120,14 @@ def evaluate(
     """Errors of a fitted model on other data."""
     from onekcal import data as store
     from onekcal.predict import evaluate as measure
+    from onekcal.predict import fitted_to
     from onekcal.show import study
 
     found = measure(model, store.load(data).dataset.aimed(target))
     print_json(found) if as_json else study.metrics_table(f"{model} on {data}", found)
+    if seen := fitted_to(model, data):
+        print(f"onekcal: {model} was fitted to {seen:,} molecules of {data}: these are no errors on unseen molecules; "
+              f"those are in {model}/metrics.json", file=sys.stderr)
 
 
 @app.command()
@@ -127,7 +145,7 @@ def predict(
     force: Annotated[bool, typer.Option("--force", help="Answer outside the scope, too, without an interval.")] = False,
     geometries: Annotated[Path | None, typer.Option(help="Write the geometries used (xyz, extxyz, sdf).")] = None,
 ) -> None:
-    """Atomization energies and heats of formation, with their interval. SMILES are given GFN2-xTB geometries."""
+    """Atomization energies and heats of formation, with intervals. SMILES are given GFN2-xTB geometries."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # molecules are small: threads wait for each other longer than they work
     from onekcal import predict as predictor
     from onekcal.questions import count
@@ -179,7 +197,7 @@ def label(
     workers: Annotated[int | None, typer.Option(help="Local processes; all cores when absent.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Compute energies with a quantum method; run again after an interruption, it continues."""
+    """Compute energies with a quantum method; run again, it goes on."""
     from onekcal.data import names
     from onekcal.labels.run import label as compute
 
@@ -279,6 +297,9 @@ def data_import(
     told = {"level": level, "kind": kind, "energy": energy, "forces": forces, "length": length,
             "energy_key": energy_key, "forces_key": forces_key}
     path = store.import_file(file, name, **told)
+    if not (there := store.load(name).dataset).columns:
+        print(f"onekcal: {file} holds no energies that could be read, only {len(there):,} geometries; an extxyz file keeps "
+              "them under energy=…, or under the name that --energy-key gives", file=sys.stderr)
     print(f"{name}: {path}; next: onekcal data check {name}")
 
 
@@ -321,7 +342,7 @@ app.command()(field)
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """What is installed, what is missing and how to get it, where data are kept."""
+    """What is installed, what is missing and how to get it."""
     from onekcal.show import study
     from onekcal.surroundings import surroundings
 

@@ -24,7 +24,7 @@ class SuiteFirst(TyperGroup):
 
 
 bench_app = typer.Typer(
-    help="Published studies, ours beside the paper's numbers: onekcal bench SUITE, or list, curves, speed, check.",
+    help="Published studies, ours beside theirs. `bench SUITE` runs one, as `bench run SUITE` does.",
     no_args_is_help=True, cls=SuiteFirst,
 )
 

@@ -40,7 +40,7 @@ def field(
     workers: Annotated[int | None, typer.Option(help="Local processes; as many as pay when absent.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """Fields on the voxels of a cube around each molecule; run again after an interruption, it continues."""
+    """Fields in a cube around each molecule; run again, it goes on."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # molecules are small: threads wait for each other longer than they work
     from onekcal.features.fields.compute import ask
     from onekcal.features.fields.grid import size_needed

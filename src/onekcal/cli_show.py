@@ -22,13 +22,16 @@ def show(
     save: Annotated[Path | None, typer.Option("--save", "--out", help="File to write: .html, or .png, .gif without runs.")]
     = None,
 ) -> None:
-    """Finished runs (several on the same molecules are compared), molecules in 3-D with their forces, or a field.
+    """A page of finished runs, molecules in 3-D, or a field.
 
+    Several runs on the same molecules are compared; molecules come with their forces.
     Everything is in the one HTML file that is written; it needs no network.
     """
     from onekcal.show.sources import is_field, is_run
 
     if is_run(sources[0]):
+        if field is not None:
+            raise InputError(f"--field shows a field around a molecule, and {sources[0]} is a run; leave --field out")
         return _runs([Path(source) for source in sources], save)
     if len(sources) > 1:
         raise InputError(f"molecules are shown one source at a time, got {len(sources)}: {', '.join(sources)}")

@@ -83,6 +83,8 @@ class Experiment(BaseModel):
 
 def parse(content: Any, origin: str = "experiment") -> Experiment:
     """A validated experiment out of what a YAML file holds; every problem in one error."""
+    if content is None:
+        raise ConfigError(f"{origin} is empty; `onekcal init` writes an experiment to start from")
     if not isinstance(content, dict):
         raise ConfigError(f"{origin}: expected keys such as `data` and `stages`, got {type(content).__name__}")
     try:
@@ -140,8 +142,10 @@ def changed(content: Any, change: str) -> Any:
     *path, last = where.split(".")
     try:
         for key in path:
+            if node is content and key in Experiment.model_fields:
+                node.setdefault(key, {})  # `fit`, say, is absent from many files
             node = node[int(key)] if isinstance(node, list) else node[key]
         node[int(last) if isinstance(node, list) else last] = load_yaml(value)
-    except (KeyError, IndexError, ValueError, TypeError):
+    except (AttributeError, KeyError, IndexError, ValueError, TypeError):
         raise ConfigError(f"--set {change!r}: there is no {where!r} in the experiment") from None
     return content

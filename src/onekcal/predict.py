@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 
 from onekcal.answers import Answer, Spread
 from onekcal.data.dataset import Dataset
 from onekcal.energies import Kind
 from onekcal.errors import InputError, OnekcalError
+from onekcal.experiment import read
 from onekcal.models.artefact import Artefact
 from onekcal.models.model import forces
 from onekcal.models.shipped import load_model
@@ -64,6 +66,15 @@ def evaluate(path: str | Path, data: Dataset) -> dict[str, Any]:
         name = "coverage of 0.9" + ("" if kind == "data" else f" by the interval of {kind!r} geometries")
         found[name] = coverage(data.energies, *Conformal(scores).interval(predicted))
     return found
+
+
+def fitted_to(path: str | Path, data: str) -> int:
+    """How many molecules of the data set of this name the run in a folder was fitted to; 0 where it was fitted to others."""
+    split, experiment = Path(path, "split.npz"), Path(path, "experiment.yaml")
+    if not (split.is_file() and experiment.is_file()) or read(experiment).data.set != data:
+        return 0
+    with np.load(split) as parts:
+        return len(parts["train"])
 
 
 def half_width(artefact: Artefact, geometry: str, nominal: float = 0.9) -> float:

@@ -36,7 +36,7 @@ def choose(stored: Stored, choice: DataChoice) -> Split:
         labels = rng.permutation(np.arange(len(stored.dataset)) * 10 // max(len(stored.dataset), 1))
         labels = np.select([labels < 8, labels == 8], [TRAIN, VALID], TEST)
     else:
-        unknown(f"split of {choice.set}:", choice.split, [*stored.splits, "random"], ConfigError)
+        unknown(f"split of {choice.set}:", choice.split, dict.fromkeys([*stored.splits, "random"]), ConfigError)
     train, valid, test = (rng.permutation(np.flatnonzero(labels == part)) for part in (TRAIN, VALID, TEST))
     wanted = int(choice.valid * len(train)) if 0 < choice.valid < 1 else int(choice.valid)
     if len(valid) == 0:

@@ -10,7 +10,6 @@ OPTIONAL = {
     "kernelforge": ("exact FCHL19 kernels", "pip install kernelforge (Linux)"),
     "pyscf": ("DFT labels", "pip install 'onekcal[dft]'"),
     "distributed": ("labels over several machines", "pip install 'onekcal[scale]'"),
-    "fastapi": ("the local web page", "pip install 'onekcal[web]'"),
     "qmllib": ("comparison with peers", "pip install 'onekcal[peers]'"),
 }
 

@@ -61,6 +61,7 @@ def test_evaluate_measures_on_other_data(trained: Path) -> None:
     done = onekcal("evaluate", "runs/first", "mini", "--target", "b3lyp", "--json", cwd=trained)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["count"] > 1000
+    assert "runs/first was fitted to" in done.stderr  # most of these molecules are no test
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,11 @@ def test_evaluate_measures_on_other_data(trained: Path) -> None:
         (["bench", "qm7-clasical"], 2, "did you mean 'qm7-classical'"),
         (["predict", "CCO", "--model", "nowhere"], 3, "no model at nowhere"),
         (["init", "mine.yaml"], 2, "mine.yaml exists"),
+        (["bench", "absent.yaml"], 2, "there is no file absent.yaml"),
+        (["show", "runs/fir"], 2, "did you mean runs/first?"),
+        (["show", "runs/first", "--field", "lol"], 2, "leave --field out"),
+        (["train", "mine.yaml", "--set", "fitt.epochs=2"], 2, "there is no 'fitt.epochs'"),
+        (["train", "mine.yaml", "--set", "fit.epochs=2"], 2, "no stage is one"),
     ],
 )
 def test_a_mistake_is_one_line_and_an_exit_code(trained: Path, words: list[str], code: int, message: str) -> None:
@@ -115,9 +121,17 @@ def test_an_imported_file_keeps_its_units_and_is_checked(trained: Path) -> None:
     assert "-734" in energy["detail"]  # −1.17 Hartree
 
 
+def test_an_imported_file_without_energies_is_said_to_be_so(tmp_path: Path) -> None:
+    (tmp_path / "bare.xyz").write_text("2\n\nH 0 0 0\nH 0 0 0.74\n")
+    done = onekcal("data", "import", "bare.xyz", "--name", "bare", cwd=tmp_path, ONEKCAL_HOME=str(tmp_path / "home"))
+    assert done.returncode == 0
+    assert "bare.xyz holds no energies" in done.stderr
+
+
 def test_square_brackets_are_printed_as_they_are() -> None:
     """The tables' markup must not swallow [dft]."""
-    assert "onekcal[web]" in onekcal("doctor").stdout or "fastapi       ok" in onekcal("doctor").stdout
+    told = onekcal("doctor").stdout
+    assert "onekcal[peers]" in told or "qmllib        ok" in told
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:

@@ -179,7 +179,10 @@ def overridden(suite: Suite, seeds: list[int] | None = None, device: str | None 
 
 def read(name: str) -> Suite:
     """A shipped suite by name, or one from a YAML file."""
-    path = Path(name) if name.endswith((".yaml", ".yml")) else _folder() / f"{name}.yaml"
+    is_file = name.endswith((".yaml", ".yml"))
+    path = Path(name) if is_file else _folder() / f"{name}.yaml"
+    if is_file and not path.is_file():
+        raise ConfigError(f"there is no file {name}; `onekcal bench list` shows the suites that ship")
     if not path.is_file():
         unknown("suite", name, [*names(), *GROUPS, "all"], ConfigError)
     try:

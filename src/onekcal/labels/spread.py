@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -60,7 +61,8 @@ def _on_dask(work: Callable[..., Any], jobs: Iterable[dict[str, Any]], address: 
     cluster = None
     with dask.config.set({"distributed.nanny.pre-spawn-environ": THREADS, "distributed.logging.distributed": "error"}):
         if address is None:
-            cluster = LocalCluster(count, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0)
+            cluster = LocalCluster(count, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0,
+                                   silence_logs=logging.ERROR)
     client = None
     try:
         client = _connect(Client, cluster or address)

@@ -53,7 +53,9 @@ def _conformers(smiles: str) -> Dataset:
     try:
         found = conformers(smiles)
     except OnekcalError as problem:
-        raise InputError(f"{smiles!r} is no run, no file and no data set; as a SMILES: {problem}") from None
+        near = sorted(map(str, Path(smiles).parent.glob(f"{Path(smiles).name}*"))) if "/" in smiles else []
+        meant = f"; did you mean {near[0]}?" if near else f"; as a SMILES: {problem}"
+        raise InputError(f"{smiles!r} is no run, no file and no data set{meant}") from None
     return Dataset(found.molecules, {"gfn2": Column(torch.from_numpy(found.energies), level="gfn2", kind="total")}, "gfn2")
 
 
