@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -134,3 +139,21 @@ def test_the_table_of_families_sets_a_model_beside_itself_on_gfn2() -> None:
     first, second = tables.rows(found)
     assert (first["row"], first["MAE"], first["on GFN2: MAE"], first["parameters"]) == ("good", "5.00", "1.50", "1,234")
     assert (first["µs a molecule"], second["row"], second["on GFN2: MAE"], second["parameters"]) == ("200", "bad", "–", "–")
+
+
+@pytest.mark.parametrize(("watched", "outlives"), [("runner.end_with_parent()", False), ("pass", True)])
+def test_a_killed_bench_leaves_no_row_behind(watched: str, outlives: bool) -> None:
+    child = f"import sys, time; from onekcal.bench import runner; {watched}; print('on', flush=True); time.sleep(60)"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {child!r}]); "
+         "print(p.pid, flush=True); p.wait()"], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    told = {parent.stdout.readline().strip(), parent.stdout.readline().strip()}
+    row = int(next(iter(told - {"on"})))
+    parent.kill()
+    parent.wait()
+    closed = select.select([parent.stdout], [], [], 4)[0] != []  # the pipe's end is seen when the row, too, has let go of it
+    if not closed:
+        os.kill(row, signal.SIGKILL)
+    parent.stdout.close()
+    assert closed is not outlives

@@ -10,6 +10,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -118,6 +119,7 @@ def _in_own_process(job: Found) -> Found:
 
 def measure_told() -> None:
     """What the fresh interpreter does: a job on standard input, what was found in the file named."""
+    end_with_parent()
     job = json.load(sys.stdin)
     row, runs = Row.model_validate(job["row"]), job["runs"]
     try:
@@ -125,6 +127,18 @@ def measure_told() -> None:
     except (OnekcalError, RuntimeError, ValueError, MemoryError) as problem:
         found = {"name": row.name, "paper": row.paper, "row": digest(row), "failed": str(problem)}
     Path(sys.argv[1]).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+
+
+def end_with_parent() -> None:
+    """A killed `bench` leaves no row behind that goes on computing for nobody."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:
