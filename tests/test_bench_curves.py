@@ -46,9 +46,8 @@ def test_training_sets_of_a_seed_lie_in_one_another_and_are_tested_alike(valid: 
 
 def test_the_power_law_is_found_and_of_one_size_there_is_none() -> None:
     sizes = [100, 300, 1000, 3000]
-    a, b = curves.power_law(sizes, [50 * n**-0.4 for n in sizes])
-    assert (a, b) == (pytest.approx(50), pytest.approx(0.4))
-    assert curves.power_law([100], [1.0]) == (None, None)
+    assert curves.power_law({n: 50 * n**-0.4 for n in sizes}) == (pytest.approx(50), pytest.approx(0.4))
+    assert curves.power_law({100: 1.0}) is None
 
 
 def test_spread_is_the_deviation_of_a_sample_over_the_seeds() -> None:
@@ -105,3 +104,32 @@ def test_the_shipped_curves_are_on_the_same_test_molecules() -> None:
     asked = {(e.data.set, e.data.target, e.data.split, e.data.test)
              for row in suite.read("learning-curves").rows for e in row.experiments()}
     assert len(asked) == 1
+
+
+FALLING = [(100, 20.0), (1000, 2.0)]  # b = 1
+
+
+def fallen(papers: dict[int, float]) -> dict:
+    rows = [{"name": f"c, N = {n}", "curve": "c", "train": n, "paper": {"mae": papers[n]} if n in papers else {},
+             "ours": {"mae": error, "rmse": error, "median": error}, "runs": [{"mae": error}], "seconds": 1.0, "peak_mib": 1}
+            for n, error in FALLING]
+    return {"rows": rows, "curves": [{"name": "c", "paper": {str(n): error for n, error in papers.items()}}]}
+
+
+def test_beyond_our_sizes_the_power_law_is_told_beside_the_papers_number_and_called_extrapolated() -> None:
+    found = fallen({1000: 3.0, 5_000: 0.9, 10_000: 0.5})
+    (one,) = curves.of(found)
+    assert one.beyond() == (10_000, pytest.approx(0.2))
+    ours, paper = tables.rows(found)
+    assert (ours["extrapolated by b"], paper["extrapolated by b"]) == ("0.200 at 10,000", "0.500 at 10,000")
+    found["rows"].append({**found["rows"][0], "name": "no point of a curve", "curve": ""})
+    last = tables.rows(found)[-1]
+    assert (last["row"], last["train"], last["MAE"]) == ("c, extrapolated by N^−1.00", "(10,000)", "(0.200)")
+
+
+def test_nothing_is_extrapolated_to_a_size_that_was_measured() -> None:
+    found = fallen({100: 30.0, 1000: 3.0})
+    assert curves.of(found)[0].beyond() is None
+    assert all("extrapolated by b" not in line for line in tables.rows(found))
+    one_size = {**found, "rows": found["rows"][:1], "curves": [{"name": "c", "paper": {"10000": 0.5}}]}
+    assert curves.of(one_size)[0].beyond() is None

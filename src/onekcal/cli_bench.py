@@ -94,8 +94,7 @@ def _tell(found: dict[str, Any], suite: Any, where: Path, as_json: bool) -> None
     if any("curve" in row for row in found["rows"]):
         caption = f"{found['title']}; {found['unit']}.\n\n"
         (where / f"{suite.name}.md").write_text(caption + tables.markdown(lines), encoding="utf-8")
-        learned = curves.of(found, {curve.name: curve.paper for curve in suite.curves})
-        curves_png(where / f"{suite.name}.png", learned, found["title"], found["unit"])
+        curves_png(where / f"{suite.name}.png", curves.of(found), found["title"], found["unit"])
     if not as_json:
         study.rows_table(found["title"], lines)
 

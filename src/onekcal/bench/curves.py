@@ -3,12 +3,14 @@
     ε(N) = a · N^−b,    log ε = log a − b log N,    least squares over the sizes measured
 
 b = 0.5 is what independent noise would give; a curve that ends flat has a smaller b at its end than over its length.
+What the law says beyond the sizes measured is an extrapolation and is called one wherever it is shown.
 Errors are in the unit of what is learned, kcal/mol for energies.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,9 +37,17 @@ class Learned:
     paper: dict[int, float]
     """Training molecules → the paper's error."""
 
+    def beyond(self) -> tuple[int, float] | None:
+        """The paper's largest number of training molecules if it is beyond ours, and a · N^−b there."""
+        largest = max(self.paper, default=0)
+        if self.a is None or self.b is None or largest <= max(self.sizes):
+            return None
+        return largest, self.a * largest**-self.b
 
-def of(found: Found, papers: dict[str, dict[int, float]] | None = None) -> list[Learned]:
-    """The curves in a suite's results, with the points of `papers` by curve."""
+
+def of(found: Found) -> list[Learned]:
+    """The curves in a suite's results."""
+    papers = {curve["name"]: {int(size): mae for size, mae in curve["paper"].items()} for curve in found.get("curves", [])}
     by_name: dict[str, list[Found]] = {}
     for row in found["rows"]:
         if row.get("curve") and "failed" not in row:
@@ -46,16 +56,16 @@ def of(found: Found, papers: dict[str, dict[int, float]] | None = None) -> list[
     for name, rows in by_name.items():
         rows = sorted(rows, key=lambda row: row["train"])
         sizes, mae = [row["train"] for row in rows], [row["ours"]["mae"] for row in rows]
-        a, b = power_law(sizes, mae)
-        out.append(Learned(name, sizes, mae, [_spread(row) for row in rows], a, b, (papers or {}).get(name, {})))
+        a, b = power_law(dict(zip(sizes, mae))) or (None, None)
+        out.append(Learned(name, sizes, mae, [_spread(row) for row in rows], a, b, papers.get(name, {})))
     return out
 
 
-def power_law(sizes: list[int], errors: list[float]) -> tuple[float | None, float | None]:
-    """a and b of a · N^−b by least squares of the logarithms."""
-    points = [(math.log(n), math.log(error)) for n, error in zip(sizes, errors) if error > 0]
-    if len({x for x, _ in points}) < 2:
-        return None, None
+def power_law(errors: Mapping[int, float]) -> tuple[float, float] | None:
+    """a and b of a · N^−b by least squares of the logarithms; None of fewer than two sizes."""
+    points = [(math.log(n), math.log(error)) for n, error in errors.items() if error > 0]
+    if len(points) < 2:
+        return None
     x0, y0 = (sum(values) / len(points) for values in zip(*points))
     b = -sum((x - x0) * (y - y0) for x, y in points) / sum((x - x0) ** 2 for x, _ in points)
     return math.exp(y0 + b * x0), b
@@ -70,8 +80,8 @@ def _spread(row: Found) -> float | None:
 
 def told(found: Found, suite: Suite) -> list[Found]:
     """What a suite's JSON says of its curves."""
-    return [{key: _rounded(value) for key, value in asdict(one).items()}
-            for one in of(found, {curve.name: curve.paper for curve in suite.curves})]
+    papers = [{"name": curve.name, "paper": curve.paper} for curve in suite.curves]
+    return [{key: _rounded(value) for key, value in asdict(one).items()} for one in of({**found, "curves": papers})]
 
 
 def _rounded(value: Any) -> Any:
@@ -81,22 +91,33 @@ def _rounded(value: Any) -> Any:
 
 
 def table(found: Found) -> list[Found]:
-    """A line a curve: mean ± spread at each size, and b. The paper's points at our sizes stand under it."""
+    """A line a curve: mean ± spread at each size, b, and where a paper went further, the law's value there.
+
+    The paper's points stand under it: those at our sizes, and its last beyond them.
+    """
     curves = of(found)
     sizes = sorted({size for curve in curves for size in curve.sizes})
+    far = any(curve.beyond() for curve in curves)
     lines = []
     for curve in curves:
         at = dict(zip(curve.sizes, zip(curve.mae, curve.spread)))
         cells = {f"N = {size:,}": _cell(*at[size]) if size in at else "–" for size in sizes}
         rows = [row for row in found["rows"] if row.get("curve") == curve.name and "failed" not in row]
         seeds, quick = max(len(row["runs"]) for row in rows), any(row.get("budget") == "quick" for row in rows)
+        beyond = curve.beyond()
         lines.append({"row": curve.name + (" (quick)" if quick else ""), **cells, "seeds": str(seeds),
-                      "b": "–" if curve.b is None else f"{curve.b:.2f}"})
+                      "b": "–" if curve.b is None else f"{curve.b:.2f}",
+                      EXTRAPOLATED: "–" if beyond is None else f"{_cell(beyond[1], None)} at {beyond[0]:,}"})
         paper = {row["train"]: row["paper"]["mae"] for row in rows if "mae" in row["paper"]}
-        if paper:
+        if paper or beyond:
             cells = {f"N = {size:,}": _cell(paper[size], None) if size in paper else "–" for size in sizes}
-            lines.append({"row": f"{curve.name}: paper", **cells, "seeds": "–", "b": "–"})
-    return lines
+            last = "–" if beyond is None else f"{_cell(curve.paper[beyond[0]], None)} at {beyond[0]:,}"
+            lines.append({"row": f"{curve.name}: paper", **cells, "seeds": "–", "b": "–", EXTRAPOLATED: last})
+    return lines if far else [{head: cell for head, cell in line.items() if head != EXTRAPOLATED} for line in lines]
+
+
+EXTRAPOLATED = "extrapolated by b"
+"""Head of the column of what was not measured by us."""
 
 
 def _cell(mae: float, spread: float | None) -> str:

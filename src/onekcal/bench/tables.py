@@ -31,7 +31,7 @@ def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
         return [line for row in found["rows"] for line in _contests(row)]
     if found.get("suite") == "families":
         return _costs(found["rows"])
-    if any(row.get("curve") for row in found["rows"]):
+    if found["rows"] and all(row.get("curve") for row in found["rows"]):
         return curves.table(found)
     out = []
     for row in found["rows"]:
@@ -43,6 +43,10 @@ def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
             named = f"{kind}: "
             errors = {key.removeprefix(named): value for key, value in row["ours"].items() if key.startswith(named)}
             out.append(_line(row, f"{marked(row)}, {kind} geometry", errors, {}))
+    for curve in curves.of(found):
+        if beyond := curve.beyond():
+            out.append({"row": f"{curve.name}, extrapolated by N^−{curve.b:.2f}", "train": f"({beyond[0]:,})",
+                        "paper MAE": _number(curve.paper[beyond[0]]), "MAE": f"({_number(beyond[1])})"})
     empty = [head for head in OPTIONAL if all(line.get(head, "–") == "–" for line in out)]
     heads = [head for head in max(out, key=len, default={}) if head not in empty]  # a failed row says little
     return [{head: line.get(head, "–") for head in heads} for line in out]

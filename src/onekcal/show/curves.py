@@ -19,6 +19,8 @@ MARKERS = ("o", "s", "D", "^", "P", "X")
 def curves_png(path: Path, curves: Sequence[Learned], title: str = "", unit: str = "kcal/mol") -> None:
     """Means with their spread over seeds, a line a·N^−b through each, hollow markers where a paper has measured.
 
+    Where the paper's numbers of molecules are beyond ours, the line goes on to its last, dashed: an extrapolation.
+
     Beside each curve in the legend stands its slope −b.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -50,13 +52,16 @@ def curves_png(path: Path, curves: Sequence[Learned], title: str = "", unit: str
 
 
 def _curve(axes: Any, curve: Learned, colour: str, marker: str) -> None:
-    """Points with their spread, the power law, the paper's points joined by dots."""
+    """Points with their spread, the power law and its extrapolation, the paper's points joined by dots."""
     slope = f"  ∝ N$^{{{-curve.b:.2f}}}$".replace("-", "−") if curve.b is not None else ""
     axes.errorbar(curve.sizes, curve.mae, yerr=[spread or 0.0 for spread in curve.spread], fmt=marker, ms=6, color=colour,
                   capsize=3, lw=1.2, label=curve.name + slope, zorder=3)
     if curve.a is not None and curve.b is not None:
         ends = [min(curve.sizes), max(curve.sizes)]
         axes.plot(ends, [curve.a * n ** -curve.b for n in ends], color=colour, lw=1.6, alpha=0.8, zorder=2)
+        if beyond := curve.beyond():
+            axes.plot([ends[1], beyond[0]], [curve.a * ends[1] ** -curve.b, beyond[1]], color=colour, lw=1, ls=(0, (4, 4)),
+                      alpha=0.7, zorder=1)
     if curve.paper:
         sizes = sorted(curve.paper)
         axes.plot(sizes, [curve.paper[n] for n in sizes], ls=":", lw=1, color=colour, marker=marker, ms=7, mfc="white",

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from onekcal.bench.curves import power_law
 from onekcal.show.figures_rows import MAE, QUIET, Suite, bars, curve
-from onekcal.show.plots import ACCENT, FAINT, INK, SECOND, canvas, decades, dressed
+from onekcal.show.plots import ACCENT, CURVES, FAINT, INK, SECOND, canvas, decades, dressed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 HIPNN_WIDTHS = {5: 1.177, 10: 0.653, 20: 0.398, 40: 0.274, 60: 0.261, 80: 0.256}
-"""HIP-NN paper, table II: features → MAE, kcal/mol; 100,000 training molecules."""
+"""HIP-NN paper, table II: features → MAE, kcal/mol; 110,426 training and validation molecules."""
 HIPNN_SIZES = {50_000: 0.354, 100_000: 0.261, 110_426: 0.256}
 """The same paper, table I: training and validation molecules → MAE, kcal/mol; 80 features."""
 OURS = 11_000
 """Training and validation molecules of our rows."""
+HIPNN_GROWING = {n + 1_000: f"QM9, 5 features, the paper's protocol, N = {n:,}" for n in (1_000, 3_000, 10_000)}
+"""Training and validation molecules → our rows by the paper's protocol."""
 HIPNN_TRAJECTORIES = {"benzene": 0.162, "malonaldehyde": 0.970, "salicylic": 1.444, "toluene": 0.880}
 """HIP-NN paper, table III, 1,000 frames, energies: MAE, kcal/mol."""
 COUNTS = (100, 1_000, 10_000)
@@ -45,16 +48,23 @@ def hipnn_widths(results: Path) -> Figure:
     ours = suite.some({n: f"QM9, {n} features, fast recipe" for n in (5, 10, 20, 40)})
     curve(left, {n: row.mae for n, row in ours.items()}, "onekcal, 10,000 molecules", 0,
           spreads=[row.spread for row in ours.values()])
-    curve(left, HIPNN_WIDTHS, "paper, 100,000 molecules", 1, paper=True)
+    curve(left, HIPNN_WIDTHS, "paper, 110,426 molecules", 1, paper=True)
     for k, (n, row) in enumerate(ours.items()):
         curve(right, {OURS: row.mae}, f"onekcal, {n} features", k)
+    grown = {n: row.mae for n, row in suite.some(HIPNN_GROWING).items()}
+    curve(right, grown, "onekcal, 5 features, the paper's protocol", 5)
+    last = max(HIPNN_SIZES)
+    if law := power_law({n - 1_000: mae for n, mae in grown.items()}):  # of the training molecules alone
+        (a, b), ends = law, [max(grown), last]
+        right.plot(ends, [a * (n - 1_000) ** -b for n in ends], color=CURVES[5], lw=1, ls=":", label="extrapolated")
+    curve(right, {last: HIPNN_WIDTHS[5]}, "paper, 5 features", 5, paper=True)
     curve(right, HIPNN_SIZES, "paper, 80 features", 4, paper=True)
     dressed(left, "HIP-NN on QM9: features", "features", MAE).legend(frameon=False, fontsize=9)
     dressed(right, "… and molecules", "training and validation molecules", "").legend(frameon=False, fontsize=9)
     left.set_xticks(list(HIPNN_WIDTHS), [str(n) for n in HIPNN_WIDTHS])
     left.set_xticks([], minor=True)
-    right.set_xlim(7_000, 150_000)
-    decades(right.xaxis, (10_000, 100_000))
+    right.set_xlim(1_500, 150_000)
+    decades(right.xaxis, (2_000, 100_000))
     for axes in (left, right):
         decades(axes.yaxis, [*HIPNN_WIDTHS.values(), *(row.mae for row in ours.values())])
     return suite.finish(figure)
@@ -113,12 +123,12 @@ def kernel_learning_curves(results: Path) -> Figure:
     drawn = [value for values in KERNELS.values() for value in values]
     for k, (name, errors) in enumerate(KERNELS.items()):
         points = dict(zip(COUNTS, errors))
-        curve(axes, points, f"paper: {name}, b = {slope(points):.2f}", k, paper=True)
+        curve(axes, points, f"paper: {name}{_slope(points)}", k, paper=True)
     for k, line in enumerate(lines):
         rows = suite.some({count: f"N = {count:,}, {line}" for count in COUNTS})
         points = {count: row.mae for count, row in rows.items()}
         drawn += points.values()
-        curve(axes, points, line + (f", b = {slope(points):.2f}" if len(points) > 1 else ""), k,
+        curve(axes, points, line + _slope(points), k,
               spreads=[row.spread for row in rows.values()])
     axes.axhline(1, color=QUIET, lw=1, ls=":")
     dressed(axes, "Kernels on QM9, 10,000 test molecules", "training molecules", MAE)
@@ -128,9 +138,9 @@ def kernel_learning_curves(results: Path) -> Figure:
     return suite.finish(figure)
 
 
-def slope(points: dict[int, float]) -> float:
-    """b of MAE = a/N^b, least squares of the logarithms."""
-    return -float(np.polyfit(np.log(list(points)), np.log(list(points.values())), 1)[0])
+def _slope(points: dict[int, float]) -> str:
+    law = power_law(points)
+    return f", b = {law[1]:.2f}" if law else ""
 
 
 def qm7_methods(results: Path) -> Figure:
