@@ -109,6 +109,15 @@ def test_no_validation_means_that_the_validation_part_is_trained_on() -> None:
     assert len(choose(data, DataChoice(set="w", target="pairs", split="fixed", valid=5)).train) == 20
 
 
+@pytest.mark.parametrize("train", [None, 10, 35])
+def test_no_validation_of_a_random_split_means_none(train: int | None) -> None:
+    choice = DataChoice(set="w", target="pairs", train=train, valid=0)
+    none, some = choose(stored(), choice), choose(stored(), choice.model_copy(update={"valid": 0.1}))
+    assert (len(none.valid), len(none.train)) == (0, train or 32)
+    assert none.test.tolist() == some.test.tolist()
+    assert len(some.valid) == 4
+
+
 def test_a_run_leaves_everything_and_reproduces_itself(tmp_path: Path) -> None:
     experiment = parse(GOOD)
     first = run(experiment, tmp_path / "a", "onekcal train x.yaml")

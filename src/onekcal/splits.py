@@ -41,12 +41,13 @@ def choose(stored: Stored, choice: DataChoice) -> Split:
     wanted = int(choice.valid * len(train)) if 0 < choice.valid < 1 else int(choice.valid)
     if len(valid) == 0:
         valid, train = train[:wanted], train[wanted:]
-    elif choice.valid == 0 and choice.split in stored.splits:
-        train, valid = rng.permutation(np.concatenate([train, valid])), valid[:0]
+    elif choice.valid == 0:
+        if choice.split in stored.splits:
+            train = rng.permutation(np.concatenate([train, valid]))
+        valid = valid[:0]
     elif choice.valid >= 1:
         valid = valid[:wanted]
     if choice.split == "random" and choice.train is not None and choice.train > len(train):
-        valid = valid[: 0 if choice.valid == 0 else None]
         taken = np.concatenate([train, valid, test[: choice.test]])
         train = np.concatenate([train, rng.permutation(np.setdiff1d(np.arange(len(labels)), taken))])
     if choice.train is not None:

@@ -57,7 +57,7 @@ def marked(row: dict[str, Any]) -> str:
     return row["name"] + (" (quick)" if row.get("budget") == "quick" else "")
 
 
-OPTIONAL = ("paper MAE", "forces", "paper forces", "90 % holds")
+OPTIONAL = ("paper MAE", "forces", "paper forces", "paper RMSE", "90 % holds")
 """Columns left out where no row has them. Forces: mean absolute error of a component, the unit an Å."""
 
 
@@ -70,7 +70,7 @@ def _line(row: dict[str, Any], name: str, ours: dict[str, float], paper: dict[st
         "row": name, "train": f"{row['train']:,}", "paper MAE": _number(paper.get("mae")),
         "MAE": f"{number(ours['mae'])} {unit}".strip(),
         "paper forces": _number(paper.get("force_mae")), "forces": _number(ours.get("force_mae")),
-        "RMSE": number(ours["rmse"]), "median": number(ours["median"]),
+        "paper RMSE": _number(paper.get("rmse")), "RMSE": number(ours["rmse"]), "median": number(ours["median"]),
         "> 1": "–" if above is None else f"{100 * above:.0f} %",
         "90 % holds": f"{100 * covered:.1f} %" if math.isfinite(covered) else "–",
         "seconds": f"{row['seconds']:.0f}", "peak MiB": f"{row['peak_mib']:,}",

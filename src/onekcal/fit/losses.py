@@ -6,7 +6,8 @@ r"""Losses out of sums, so that parts of one batch may be added up over processe
     L = w_E · L_E + w_F · L_F + penalty + λ Σ w²
 
 ΔE and ΔF are divided by σ_E, the standard deviation of the training energies. With `mse`, w_E = ρ and w_F = 1 this is the
-loss of SchNet; `mae+rmse` is that of HIP-NN.
+loss of SchNet (whose forces are averaged over each molecule's atoms first: the same where all have one size);
+`mae+rmse` is that of HIP-NN.
 """
 
 from __future__ import annotations

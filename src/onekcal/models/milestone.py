@@ -8,7 +8,8 @@ Milestone 1" (2023), section 2; their table 5 is one epoch over 10,000 molecules
 An atom's energy depends on where it is and not on what is around it, so this energy is neither translation nor rotation
 invariant, and its forces do not sum to zero. It does not depend on the order of atoms.
 
-Not in the report, and chosen here: the width of the first layer (16, as the second), Adam, its rate (see docs/schnet.md).
+Not in the report, and chosen here: the sum over atoms, the width of the first layer (16, as the second), a ReLU behind
+each, Adam, its rate (see docs/schnet.md).
 """
 
 from __future__ import annotations

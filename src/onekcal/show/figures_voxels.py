@@ -45,7 +45,7 @@ def voxel_grids(results: Path) -> Figure:
 
 
 def voxel_sizes(results: Path) -> Figure:
-    """Figure 5: the error against the number of training molecules, as many steps at each."""
+    """Figure 5: the error against the number of training molecules."""
     suite, figure = Suite(results, SUITE), canvas(6.2, 3.9)
     names = {n: "figure 5, {}, " + f"{n:,} training molecules" for n in COUNTS} | {COMMON: "figure 4, {}, N = 14"}
     found = {kind: suite.some({n: name.format(kind) for n, name in names.items()}) for kind in ("LOL", "NEP")}
