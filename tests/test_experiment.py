@@ -112,7 +112,7 @@ def test_no_validation_means_that_the_validation_part_is_trained_on() -> None:
 @pytest.mark.parametrize("train", [None, 10, 35])
 def test_no_validation_of_a_random_split_means_none(train: int | None) -> None:
     choice = DataChoice(set="w", target="pairs", train=train, valid=0)
-    none, some = choose(stored(), choice), choose(stored(), choice.model_copy(update={"valid": 0.1}))
+    none, some = choose(stored(), choice), choose(stored(), choice.model_copy(update={"valid": 0.1, "train": 10}))
     assert (len(none.valid), len(none.train)) == (0, train or 32)
     assert none.test.tolist() == some.test.tolist()
     assert len(some.valid) == 4
