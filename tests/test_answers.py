@@ -14,18 +14,20 @@ import pytest
 import torch
 
 from onekcal import data as store
-from onekcal import predict as predictor
+from onekcal import prediction as predictor
 from onekcal.answers import Answer
 from onekcal.conformers import conformers
+from onekcal.data.dataset import Dataset
 from onekcal.errors import DataError, InputError, OnekcalError
 from onekcal.models import build, shipped
 from onekcal.models.artefact import Artefact
 from onekcal.models.stack import Stack
 from onekcal.molecules import Molecules
-from onekcal.predict import Settings, evaluate, half_width, load_model, outside, predict, scope
+from onekcal.prediction import Settings, evaluate, half_width, load_model, outside, predict, scope
 from onekcal.questions import Question, count, questions
 
 WATER = "3\nwater\nO 0 0 0.117\nH 0 0.757 -0.469\nH 0 -0.757 -0.469\n"
+NANOMETRES = "3\nwater\nO 0 0 0.0117\nH 0 0.0757 -0.0469\nH 0 -0.0757 -0.0469\n"
 METHYL = "4\nmethyl\nC 0 0 0\nH 1.08 0 0\nH -0.54 0.935 0\nH -0.54 -0.935 0\n"
 APART = "2\nfar\nH 0 0 0\nH 0 0 5\n"
 ATOM = "1\nnitrogen atom\nN 0 0 0\n"
@@ -166,6 +168,44 @@ def test_evaluate_measures_every_interval_a_model_has(artefact: Artefact, tmp_pa
     covered = [found[f"coverage of 0.9 by the interval of {kind!r} geometries"] for kind in ("gfn2", "b3lyp", "smiles")]
     assert 0.82 < covered[0] < 0.97  # 100 calibration, 200 test molecules: 0.9 ± 0.037
     assert covered[0] < covered[1] < covered[2]  # wider intervals
+    assert found["note"] == "the model was fitted to g4mp2 (0 K), 'b3lyp' is b3lyp/6-31g df (electronic)"
+
+
+def test_evaluate_compares_like_with_like(artefact: Artefact, tmp_path: Path) -> None:
+    artefact.save(tmp_path / "m.safetensors")
+    data = store.load("mini").dataset[500:520].aimed("b3lyp")
+    for kind in ("total", "formation"):
+        column = replace(data.aim, kind=kind)
+        with pytest.raises(InputError, match=f"gives atomization in kcal/mol, but 'b3lyp' is {kind} .*--kind atomization"):
+            evaluate(tmp_path / "m.safetensors", data.with_column("b3lyp", column))
+    same = data.with_column("b3lyp", replace(data.aim, level="g4mp2", at="0 K"))
+    assert "note" not in evaluate(tmp_path / "m.safetensors", same)
+    silane = Molecules.one([14, 1, 1, 1, 1], np.eye(5, 3), name="silane")
+    zeros = replace(data.aim, values=torch.zeros(21))
+    odd = Dataset(Molecules.concatenate([data.molecules, silane]), {"b3lyp": zeros}, "b3lyp")
+    with pytest.raises(InputError, match=r"1 of 21 molecules hold elements .* first: molecule 20 \(H4Si\)"):
+        evaluate(tmp_path / "m.safetensors", odd)
+
+
+def test_python_may_ask_with_a_string_or_molecules_and_for_a_model_by_name(artefact: Artefact, tmp_path: Path) -> None:
+    artefact.save(tmp_path / "m.safetensors")
+    (alone,) = predict("O", tmp_path / "m.safetensors")
+    water = replace(alone.molecule, name=None) if alone.molecule else None
+    assert water is not None
+    both = list(predict(Molecules.concatenate([water, water]), artefact, Settings(keep_geometry=True)))
+    assert [one.energy for one in both] == pytest.approx([alone.energy] * 2, abs=1e-6)
+    assert [one.source for one in both] == ["molecule 0", "molecule 1"]
+    assert [one.source for one in predict(["O", water], artefact)] == ["O", "molecule 0"]
+
+
+def test_files_in_another_unit_of_length_are_answered_when_it_is_told(artefact: Artefact, tmp_path: Path) -> None:
+    (tmp_path / "nm.xyz").write_text(NANOMETRES)
+    (found,) = answers(artefact, str(tmp_path / "nm.xyz"), keep_geometry=True)
+    assert "--length nm" in found.problem
+    (found,) = answers(artefact, str(tmp_path / "nm.xyz"), keep_geometry=True, length="nm")
+    (tmp_path / "angstrom.xyz").write_text(WATER)
+    (right,) = answers(artefact, str(tmp_path / "angstrom.xyz"), keep_geometry=True)
+    assert found.energy == pytest.approx(right.energy, abs=1e-6)
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------

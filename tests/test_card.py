@@ -17,7 +17,7 @@ from onekcal.experiment import parse
 from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import load_model
 from onekcal.molecules import Molecules
-from onekcal.predict import half_width, scope
+from onekcal.prediction import half_width, scope
 from onekcal.provenance import provenance
 from onekcal.run import run
 from onekcal.trust.card import HAS, HEADS, LACKS, _patterns, about_data, errors_by, groups, limits, markdown, tables

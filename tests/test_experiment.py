@@ -13,8 +13,9 @@ from conftest import wobbly
 from onekcal.data.source import Card, Stored
 from onekcal.errors import ConfigError, DataError
 from onekcal.experiment import DataChoice, parse, read
+from onekcal.models.shipped import load_model
 from onekcal.run import run
-from onekcal.run_folder import compare
+from onekcal.run_folder import compare, load
 from onekcal.splits import choose
 
 GOOD = {
@@ -40,6 +41,11 @@ def stored(count: int = 40) -> Stored:
         ({"stages": [{"regression": {"feature": "coulomb"}}]}, "did you mean 'features'"),
         ({"stages": []}, "stages.*at least 1"),
         ({"coverage": 90}, "coverage.*less than 1"),
+        ({"name": "../elsewhere"}, "name: expected a folder's name, without /"),
+        ({"name": ".."}, "name: expected a folder's name"),
+        ({"stages": ["no_such_module:Ridge"]}, "there is no module 'no_such_module'; put its folder on PYTHONPATH"),
+        ({"stages": ["os:system"]}, "os has no class system with fit, energies"),
+        ({"stages": ["subprocess:Popen"]}, "subprocess has no class Popen with fit, energies"),
     ],
 )
 def test_a_mistake_in_an_experiment_is_named(change: dict, message: str) -> None:
@@ -135,6 +141,67 @@ def test_a_finished_run_is_not_overwritten_unasked(tmp_path: Path) -> None:
     run(parse(GOOD), tmp_path / "a")
     with pytest.raises(DataError, match="exists; pass --overwrite"):
         run(parse(GOOD), tmp_path / "a")
+
+
+def test_a_folder_that_is_no_run_is_never_replaced(tmp_path: Path) -> None:
+    for name in ("precious", "other.part"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "thesis.txt").write_text("years of work")
+        with pytest.raises(DataError, match="is no run .* and is left alone"):
+            run(parse(GOOD), tmp_path / name.removesuffix(".part"), overwrite=True)
+        assert (tmp_path / name / "thesis.txt").read_text() == "years of work"
+    (tmp_path / "empty").mkdir()
+    run(parse(GOOD), tmp_path / "empty", overwrite=True)
+
+
+OWN = """
+import torch
+from onekcal.models.dressed_atoms import DressedAtoms
+
+class Shifted(DressedAtoms):
+    def __init__(self, by: float = 0.0):
+        super().__init__()
+        self.by = by
+
+    def energies(self, molecules, columns=None):
+        return super().energies(molecules, columns) + self.by
+"""
+
+
+def test_a_model_of_one_s_own_file_is_trained_stored_and_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_shifted.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    done = run(parse({**GOOD, "stages": [{"my_shifted:Shifted": {"by": 2.0}}]}), tmp_path / "own")
+    plain = run(parse({**GOOD, "stages": ["dressed_atoms"]}), tmp_path / "plain")
+    assert torch.allclose(done.predicted, plain.predicted + 2.0)
+    loaded = load_model(tmp_path / "own").model.energies(done.test.molecules)
+    assert torch.equal(loaded, done.predicted)
+    with pytest.raises(ConfigError, match="'bye'; did you mean 'by'"):
+        parse({**GOOD, "stages": [{"my_shifted:Shifted": {"bye": 2.0}}]})
+
+
+def test_a_file_that_is_no_experiment_is_named_with_the_place(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("data: {set: mini\nstages: [dressed_atoms]\n")
+    with pytest.raises(ConfigError, match=r"a\.yaml is not valid YAML, line 2, column 7: expected"):
+        read(tmp_path / "a.yaml")
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory; expected a YAML file"):
+        read(tmp_path)
+    (tmp_path / "b.yaml").write_text("data: {set: mini, target: b3lyp}\nstages: [dresed_atoms]\n")
+    with pytest.raises(ConfigError, match=r"b\.yaml: no model 'dresed_atoms'; did you mean 'dressed_atoms'"):
+        read(tmp_path / "b.yaml")
+
+
+def test_a_run_of_a_model_that_is_not_here_says_so(tmp_path: Path) -> None:
+    run(parse(GOOD), tmp_path / "a")
+    text = (tmp_path / "a" / "experiment.yaml").read_text().replace("dressed_atoms", "elsewhere:Model")
+    (tmp_path / "a" / "experiment.yaml").write_text(text)
+    with pytest.raises(DataError, match="a cannot be used here: .*no module 'elsewhere'"):
+        load(tmp_path / "a")
+    (tmp_path / "a" / "metrics.json").unlink()
+    with pytest.raises(DataError, match="is not a finished run"):
+        load(tmp_path / "a")
 
 
 def test_a_failing_run_leaves_nothing_half_written(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from onekcal.models.artefact import Artefact
 from onekcal.models.hipnn import HipNN, HipNNNetwork, Sensitivities, non_hierarchicality, sensitivities
 from onekcal.models.network import Batch
 from onekcal.molecules import Molecules
-from onekcal.predict import answer
+from onekcal.prediction import answer
 from onekcal.questions import Question
 from onekcal.run import run
 from onekcal.units import BOHR, angstrom_to_bohr, bohr_to_angstrom

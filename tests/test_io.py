@@ -354,6 +354,9 @@ def test_lengths_in_the_wrong_unit_are_noticed(tmp_path: Path) -> None:
     write(tmp_path / "right.xyz", data.molecules)
     with pytest.raises(InputError, match="probably in angstrom"):
         read(tmp_path / "right.xyz", length="bohr")
+    write(tmp_path / "nm.xyz", data.molecules.moved(data.molecules.positions / 10))  # each with "two atoms on one point"
+    with pytest.raises(InputError, match="probably in nm .*--length nm"):
+        read(tmp_path / "nm.xyz")
 
 
 def test_a_wrong_unit_or_a_missing_file_is_named(tmp_path: Path) -> None:

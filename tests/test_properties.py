@@ -20,7 +20,7 @@ from onekcal.experiment import parse
 from onekcal.labels.run import label
 from onekcal.models.atomcloudnet import AtomCloudNet
 from onekcal.molecules import Molecules
-from onekcal.predict import evaluate
+from onekcal.prediction import evaluate
 from onekcal.run import run
 
 MOMENT = {"recipe": "fast", "epochs": 3, "batch": 8}
@@ -63,7 +63,7 @@ def test_a_property_is_learned_and_told_in_its_own_unit(tmp_path: Path) -> None:
 
 def test_predict_says_that_a_property_is_no_energy(tmp_path: Path) -> None:
     from onekcal.models.shipped import load_model
-    from onekcal.predict import predict
+    from onekcal.prediction import predict
 
     run(parse(experiment(tmp_path, "radius")), tmp_path / "run")
     with pytest.raises(InputError, match="gives property in Å, and `predict` is about energies"):

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from onekcal.data import load
+    from onekcal.data.dataset import Column, Dataset
+    from onekcal.errors import OnekcalError
+    from onekcal.io import read, write
+    from onekcal.models.shipped import load_model
+    from onekcal.molecules import Molecules
+    from onekcal.prediction import predict
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "Molecules": "onekcal.molecules",
-    "Dataset": "onekcal.data.dataset",
     "Column": "onekcal.data.dataset",
+    "Dataset": "onekcal.data.dataset",
+    "Molecules": "onekcal.molecules",
+    "OnekcalError": "onekcal.errors",
+    "load": "onekcal.data",
+    "load_model": "onekcal.models.shipped",
+    "predict": "onekcal.prediction",
     "read": "onekcal.io",
     "write": "onekcal.io",
-    "OnekcalError": "onekcal.errors",
 }
-__all__ = ["Column", "Dataset", "Molecules", "OnekcalError", "__version__", "read", "write"]
+__all__ = ["Column", "Dataset", "Molecules", "OnekcalError", "__version__", "load", "load_model", "predict", "read", "write"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def __getattr__(name: str) -> Any:

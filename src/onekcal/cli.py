@@ -61,6 +61,11 @@ def main() -> None:
     except BrokenPipeError:  # `onekcal … | head`: what is left to write has no reader
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as problem:  # a folder that is not there, a full disk, a file that is not ours
+        if problem.filename is None:
+            raise
+        print(f"onekcal: {problem.filename}: {problem.strerror}", file=sys.stderr)
+        sys.exit(1)
 
 
 # --- experiments ---------------------------------------------------------------------------------------------------
@@ -119,11 +124,13 @@ def evaluate(
 ) -> None:
     """Errors of a fitted model on other data."""
     from onekcal import data as store
-    from onekcal.predict import evaluate as measure
-    from onekcal.predict import fitted_to
+    from onekcal.prediction import evaluate as measure
+    from onekcal.prediction import fitted_to
     from onekcal.show import study
 
     found = measure(model, store.load(data).dataset.aimed(target))
+    if note := found.get("note"):
+        print(f"onekcal: {note}", file=sys.stderr)
     print_json(found) if as_json else study.metrics_table(f"{model} on {data}", found)
     if seen := fitted_to(model, data):
         print(f"onekcal: {model} was fitted to {seen:,} molecules of {data}: these are no errors on unseen molecules; "
@@ -144,23 +151,26 @@ def predict(
     scope: Annotated[bool, typer.Option("--scope", help="What the model may be asked: elements, sizes, intervals.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Answer outside the scope, too, without an interval.")] = False,
     geometries: Annotated[Path | None, typer.Option(help="Write the geometries used (xyz, extxyz, sdf).")] = None,
+    length: Annotated[str | None, typer.Option(help="Unit of coordinates in files; what they say, else angstrom.")] = None,
 ) -> None:
     """Atomization energies and heats of formation, with intervals. SMILES are given GFN2-xTB geometries."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # molecules are small: threads wait for each other longer than they work
-    from onekcal import predict as predictor
+    from onekcal import prediction as predictor
     from onekcal.questions import count
     from onekcal.show import answers as show
 
     if not inputs and not scope:
         raise InputError("nothing to predict; give SMILES, files, or - for standard input")
+    if as_csv and as_json:
+        raise InputError("--csv and --json cannot both be written; give one of them")
+    if forces and not as_json and (geometries is None or geometries.suffix != ".extxyz"):
+        raise InputError("--forces needs --json, or --geometries OUT.extxyz, to write them to")
     artefact = predictor.load_model(model)
     if scope:
         found = predictor.scope(artefact)
         return print_json(found) if as_json else show.scope(model, found)
-    settings = predictor.Settings(keep_geometry, conformers, thermal, forces, force)  # type: ignore[arg-type]
+    settings = predictor.Settings(keep_geometry, conformers, thermal, forces, force, length=length)  # type: ignore[arg-type]
     answers = predictor.predict(inputs or [], artefact, settings)
-    if forces and not as_json and (geometries is None or geometries.suffix != ".extxyz"):
-        print("onekcal: forces are written by --json, or by --geometries OUT.extxyz", file=sys.stderr)
     tally = show.Count()
     bare = (as_json or as_csv) and sys.stdout.isatty()  # a bar would stand between the lines
     with show.watched(answers, count(inputs or []), tally, quiet=bare) as passing:
@@ -173,11 +183,11 @@ def predict(
         raise typer.Exit(2)
 
 
-def _geometries(source: str) -> Any:
+def _geometries(source: str, length: str | None) -> Any:
     """The molecules of a file and its problems; labels it holds are not wanted."""
     from onekcal.io import read_all
 
-    return read_all(source, energy_key=None, forces_key=None)
+    return read_all(source, length=length, energy_key=None, forces_key=None)
 
 
 @app.command()
@@ -195,13 +205,14 @@ def label(
     seed: Annotated[int, typer.Option(help="Draws --sample; a larger sample begins with the smaller.")] = 0,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     workers: Annotated[int | None, typer.Option(help="Local processes; all cores when absent.")] = None,
+    length: Annotated[str | None, typer.Option(help="Unit of the file's coordinates; what it says, else angstrom.")] = None,
     as_json: Json = False,
 ) -> None:
     """Compute energies with a quantum method; run again, it goes on."""
     from onekcal.data import names
     from onekcal.labels.run import label as compute
 
-    dataset, problems = (None, []) if source in names() or source.endswith(".h5") else _geometries(source)
+    dataset, problems = (None, []) if source in names() or source.endswith(".h5") else _geometries(source, length)
     for problem in problems:
         print(f"onekcal: {problem}", file=sys.stderr)
     if problems and dataset is None:
@@ -255,7 +266,7 @@ def data_list(as_json: Json = False) -> None:
     from onekcal import data as store
     from onekcal.show import study
 
-    cards = [store.source(name).card for name in store.names()]
+    cards = [store.card(name) for name in [*store.names(), *store.imported()]]
     rows = [
         {"name": c.name, "molecules": c.molecules, "level": c.level, "here": store.is_here(c.name), "licence": c.licence}
         for c in cards
@@ -290,13 +301,14 @@ def data_import(
     length: Annotated[str | None, typer.Option(help="Unit of the coordinates; what the file says, else angstrom.")] = None,
     energy_key: Annotated[str, typer.Option(help="Where an extxyz file keeps energies.")] = "energy",
     forces_key: Annotated[str, typer.Option(help="Where an extxyz file keeps forces.")] = "forces",
+    force: Annotated[bool, typer.Option("--force", help="Replace a data set of this name.")] = False,
 ) -> None:
     """Bring a file of your own into the store; units are converted here, once."""
     from onekcal import data as store
 
     told = {"level": level, "kind": kind, "energy": energy, "forces": forces, "length": length,
             "energy_key": energy_key, "forces_key": forces_key}
-    path = store.import_file(file, name, **told)
+    path = store.import_file(file, name, force, **told)
     if not (there := store.load(name).dataset).columns:
         print(f"onekcal: {file} holds no energies that could be read, only {len(there):,} geometries; an extxyz file keeps "
               "them under energy=…, or under the name that --energy-key gives", file=sys.stderr)

@@ -49,6 +49,8 @@ MOST = 12
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint such as "; did you mean 'schnet'?", else the list of what there is."""
     known = list(known)
+    if not known:
+        return "; there is none"
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {close[0]!r}?"

@@ -48,6 +48,13 @@ class Experiment(BaseModel):
                                  "set with the same target and split; tested and calibrated on, never fitted to")
     refit: bool = Field(False, description="at the end, fit again to train and valid together; calibration stays")
 
+    @field_validator("name")
+    @classmethod
+    def _a_folder_s_name(cls, name: str | None) -> str | None:
+        if name is not None and (name != Path(name).name or name in ("", ".", "..")):
+            raise ValueError("expected a folder's name, without / and not empty")
+        return name
+
     @field_validator("stages")
     @classmethod
     def _one_name_a_stage(cls, stages: list[str | dict[str, Any]]) -> list[str | dict[str, Any]]:
@@ -91,8 +98,11 @@ def parse(content: Any, origin: str = "experiment") -> Experiment:
         experiment = Experiment.model_validate(content)
     except ValidationError as problem:
         raise ConfigError("\n".join(f"{origin}: {line}" for line in map(_explain, problem.errors()))) from None
-    for name, settings in experiment.resolved_stages():
-        build(name, settings)  # unknown models and settings are refused before any data is touched
+    try:
+        for name, settings in experiment.resolved_stages():
+            build(name, settings)  # unknown models and settings are refused before any data is touched
+    except ConfigError as problem:
+        raise ConfigError(f"{origin}: {problem}") from None
     return experiment
 
 
@@ -126,6 +136,12 @@ def read(path: Path, changes: list[str] | None = None) -> Experiment:
         content = load_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"no experiment file {path}; `onekcal init` writes one") from None
+    except OSError as problem:
+        raise ConfigError(f"{path} cannot be read: {problem.strerror}; expected a YAML file") from None
+    except yaml.MarkedYAMLError as problem:
+        mark, what = problem.problem_mark, problem.problem or problem.context
+        raise ConfigError(f"{path} is not valid YAML" + (f", line {mark.line + 1}, column {mark.column + 1}" if mark else "")
+                          + f": {what}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(problem).split())}") from None
     for change in changes or []:

@@ -68,7 +68,7 @@ class Molecules:
         cls, numbers: Iterable[int | str], positions: Any, charge: int = 0, spin: int = 0, name: str = ""
     ) -> Molecules:
         """One molecule from charges or symbols and positions (Å)."""
-        charges = [charge_of(z) if isinstance(z, str) else int(z) for z in numbers]
+        charges = [charge_of(str(z)) for z in numbers]
         return cls(
             torch.tensor(charges, dtype=torch.int64),
             torch.as_tensor(np.asarray(positions, dtype=np.float64).reshape(-1, 3)),
@@ -109,6 +109,11 @@ class Molecules:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    def __repr__(self) -> str:
+        if len(self) == 1:
+            return f"Molecules({self.formulas[0]}{f', {self.names[0]}' if self.names[0] else ''})"
+        return f"Molecules({len(self):,} molecules, {len(self.numbers):,} atoms)"
 
     @property
     def sizes(self) -> Tensor:

@@ -36,11 +36,15 @@ class Question:
     problem: str = ""
 
 
-def questions(inputs: Iterable[str]) -> Iterator[Question]:
-    """Every molecule of SMILES, names of files and "-" (standard input), in order."""
+def questions(inputs: Iterable[str | Molecules], length: str | None = None) -> Iterator[Question]:
+    """Every molecule of SMILES, names of files, "-" (standard input) and batches, in order; `length`: files' unit."""
     for text in inputs:
+        if isinstance(text, Molecules):
+            for k, molecule in enumerate(text):
+                yield Question(str(molecule.names[0]) or f"molecule {k}", str(molecule.names[0]), molecule=molecule)
+            continue
         try:
-            yield from _standard_input(sys.stdin) if text == STANDARD_INPUT else _of(text)
+            yield from _standard_input(sys.stdin, length) if text == STANDARD_INPUT else _of(text, length)
         except OnekcalError as problem:
             yield Question(text, problem=str(problem))
         except (OSError, csv.Error) as problem:
@@ -69,7 +73,7 @@ def _count(path: Path) -> int:
         return 1
 
 
-def _of(text: str) -> Iterator[Question]:
+def _of(text: str, length: str | None) -> Iterator[Question]:
     from onekcal.io.reading import FORMATS
 
     path = _file(text)
@@ -80,7 +84,7 @@ def _of(text: str) -> Iterator[Question]:
         unknown("format for", path.suffix or path.name, FORMATS)
     if ending in SMILES_FILES + TABLES:
         return _lines(path, _smi if ending in SMILES_FILES else _csv)
-    return _geometries(text)
+    return _geometries(text, length=length)
 
 
 def _file(text: str) -> Path | None:
@@ -158,14 +162,14 @@ def _csv(lines: Iterable[str], where: str) -> Iterator[Question]:
         yield Question(place, name, smiles, problem="" if smiles else f"{place}: no SMILES in this row")
 
 
-def _standard_input(stream: TextIO) -> Iterator[Question]:
+def _standard_input(stream: TextIO, length: str | None) -> Iterator[Question]:
     """SMILES line by line, or the text of an xyz file, which begins with a count."""
     where = "standard input"
     first = next((line for line in stream if line.strip()), "")
     if not first:
         raise InputError("standard input is empty; expected SMILES, one a line, or an xyz file")
     if first.strip().isdigit():
-        yield from _geometries(first + stream.read(), where, "xyz")
+        yield from _geometries(first + stream.read(), where, "xyz", length)
     else:
         yield from _some(_smi(itertools.chain([first], stream), where), where)
 
@@ -173,12 +177,14 @@ def _standard_input(stream: TextIO) -> Iterator[Question]:
 # --- geometries ------------------------------------------------------------------------------------------------------
 
 
-def _geometries(source: str, where: str = "", format: str | None = None) -> Iterator[Question]:
+def _geometries(
+    source: str, where: str = "", format: str | None = None, length: str | None = None
+) -> Iterator[Question]:
     """The molecules of a file (or of its text) with their geometries, then its problems; labels are not wanted."""
     from onekcal.io import read_all
 
     where = where or source
-    dataset, problems = read_all(source, format=format, energy_key=None, forces_key=None)
+    dataset, problems = read_all(source, format=format, length=length, energy_key=None, forces_key=None)
     lost = {int(found[1]) for problem in problems if (found := re.search(r"molecule (\d+)", problem.place))}
     places = (k for k in itertools.count(1) if k not in lost)
     alone = dataset is not None and len(dataset) == 1 and not problems

@@ -93,6 +93,10 @@ def _workplace(experiment: Experiment, folder: Path, overwrite: bool, resume: bo
     if folder.exists() and not overwrite:
         raise DataError(f"{folder} exists; pass --overwrite, or name the run differently with --set name=…")
     part = folder.with_name(folder.name + ".part")
+    for there in (folder, part):
+        if there.exists() and not (there / "experiment.yaml").is_file() and any(there.iterdir()):
+            raise DataError(f"{there} is no run (it holds no experiment.yaml) and is left alone; name the run differently "
+                            "with --set name=…")
     if resume:
         _check_same(experiment, part)
     elif not overwrite and any(part.glob(CHECKPOINTS)):

@@ -50,11 +50,15 @@ def write_atoms(path: Path, atoms: dict[str, torch.Tensor]) -> None:
 
 def load(folder: Path) -> tuple[Experiment, dict[str, Any]]:
     """The experiment and the metrics of a finished run."""
+    experiment, metrics = folder / "experiment.yaml", folder / "metrics.json"
+    if not (experiment.is_file() and metrics.is_file()):
+        raise DataError(f"{folder} is not a finished run (it needs experiment.yaml and metrics.json)")
     try:
-        experiment = read(folder / "experiment.yaml")
-        return experiment, json.loads((folder / "metrics.json").read_text())
-    except (ConfigError, FileNotFoundError, json.JSONDecodeError):
-        raise DataError(f"{folder} is not a finished run (it needs experiment.yaml and metrics.json)") from None
+        return read(experiment), json.loads(metrics.read_text())
+    except ConfigError as problem:
+        raise DataError(f"{folder} cannot be used here: {problem}") from None
+    except json.JSONDecodeError as problem:
+        raise DataError(f"{metrics} is damaged: {problem}") from None
 
 
 def compare(old: Path, new: Path) -> dict[str, float]:

@@ -17,7 +17,10 @@ def write(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> Non
     from safetensors.torch import save_file
 
     part = path.with_name(path.name + ".part")
+    part.touch()
+    mode = part.stat().st_mode  # that of any new file here; safetensors' own are for their owner alone
     save_file(tensors, part, metadata={"onekcal": json.dumps(header)})
+    part.chmod(mode)
     os.replace(part, path)
 
 

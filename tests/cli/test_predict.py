@@ -20,7 +20,7 @@ from onekcal.models import build
 from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import SHIPPED
 from onekcal.models.stack import Stack
-from onekcal.predict import load_model
+from onekcal.prediction import load_model
 
 THREE = "CCO ethanol\nC1CC broken\nO water\n"
 

@@ -15,7 +15,7 @@ from scipy.io import savemat
 
 from onekcal import data
 from onekcal.data import iso17, md17, qm7, qm9, qm9_g4mp2
-from onekcal.errors import DataError, OnekcalError
+from onekcal.errors import DataError, InputError, OnekcalError
 from onekcal.units import BOHR, EV, HARTREE
 
 METHANE = np.array([[0, 0, 0], [0.63, 0.63, 0.63], [-0.63, -0.63, 0.63], [-0.63, 0.63, -0.63], [0.63, -0.63, -0.63]])
@@ -339,3 +339,14 @@ def test_an_import_under_a_taken_name_asks_for_another(tmp_path: Path, monkeypat
     with pytest.raises(OnekcalError, match="qm7.mat"):
         data.import_file(tmp_path / "mine.xyz", "qm7")
     assert not data.is_here("qm7")
+    data.import_file(tmp_path / "mine.xyz", "water-scan")
+    (tmp_path / "other.xyz").write_text("1\n\nNe 0 0 0\n")
+    with pytest.raises(InputError, match="there is a data set water-scan already .*--force replaces it"):
+        data.import_file(tmp_path / "other.xyz", "water-scan")
+    assert data.load("water-scan").dataset.molecules.formulas == ["He"]
+    data.import_file(tmp_path / "other.xyz", "water-scan", force=True)
+    assert data.load("water-scan").dataset.molecules.formulas == ["Ne"]
+    assert data.imported() == ["water-scan"]
+    assert data.card("water-scan").title == "imported from other.xyz"
+    with pytest.raises(DataError, match="did you mean 'water-scan'"):
+        data.load("water-scn")

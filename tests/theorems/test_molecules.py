@@ -12,6 +12,17 @@ from onekcal.molecules import Molecules, charge_of, formula
 from onekcal.units import HARTREE, energy_factor, force_factor
 
 
+@pytest.mark.parametrize("number", [0, -3, 87, 200])
+def test_a_nuclear_charge_that_is_no_element_is_refused(number: int) -> None:
+    with pytest.raises(InputError, match=f"no element '{number}'"):
+        Molecules.one([1, number], [[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+
+
+def test_molecules_introduce_themselves_in_a_line(water: Molecules) -> None:
+    assert repr(water) == "Molecules(H2O, water)"
+    assert repr(Molecules.concatenate([water] * 3)) == "Molecules(3 molecules, 9 atoms)"
+
+
 def test_selecting_and_joining_gives_the_batch_back() -> None:
     batch = wobbly(7).molecules
     joined = Molecules.concatenate([batch[m] for m in range(len(batch))])

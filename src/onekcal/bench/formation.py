@@ -18,7 +18,7 @@ import torch
 
 from onekcal.bench.runner import write
 from onekcal.models.shipped import DEFAULT, load_model
-from onekcal.predict import Settings, answer
+from onekcal.prediction import Settings, answer
 from onekcal.provenance import provenance
 from onekcal.questions import Question
 from onekcal.trust.metrics import metrics

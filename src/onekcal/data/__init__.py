@@ -11,7 +11,7 @@ from onekcal.data.catalogue import names, source
 from onekcal.data.source import Card, Stored
 from onekcal.errors import DataError, InputError, did_you_mean
 
-__all__ = ["get", "home", "import_file", "is_here", "load", "names", "source"]
+__all__ = ["card", "get", "home", "import_file", "imported", "is_here", "load", "names", "source"]
 
 
 def home() -> Path:
@@ -28,6 +28,16 @@ def _place(name: str) -> Path:
 def is_here(name: str) -> bool:
     """Is the data set in the store (or inside the package)?"""
     return name.startswith("mini") or _place(name).is_file()
+
+
+def imported() -> list[str]:
+    """The sets in the store that are of the user's own files."""
+    return sorted(path.stem for path in home().glob("*.h5") if path.stem not in names())
+
+
+def card(name: str) -> Card:
+    """What a data set is and who made it."""
+    return source(name).card if name in names() else store.card(_place(name))
 
 
 def load(name: str, strict: bool = False) -> Stored:
@@ -50,7 +60,7 @@ def load(name: str, strict: bool = False) -> Stored:
         return store.read(_place(name))
     path = Path(name)
     if not path.is_file():
-        raise DataError(f"no data set and no file {name!r}{did_you_mean(name, names())}")
+        raise DataError(f"no data set and no file {name!r}{did_you_mean(name, [*names(), *imported()])}")
     if path.suffix == ".h5":
         return store.read(path)
     from onekcal.io import read
@@ -77,14 +87,18 @@ def get(name: str) -> Path:
     return path
 
 
-def import_file(path: Path, name: str, **told: Any) -> Path:
-    """Bring a file on disk into the store under `name`.
+def import_file(path: Path, name: str, force: bool = False, **told: Any) -> Path:
+    """Bring a file on disk into the store under `name`; with `force` in the place of another.
 
     Named like a data set and given that set's official file (or the folder that holds them), it is read in the official
     format; any other file through `onekcal.read`, with what is told of units, level and kind.
     """
     if not path.exists():
         raise InputError(f"no file {path}")
+    if name != Path(name).name or name in ("", ".", ".."):
+        raise InputError(f"{name!r} cannot name a data set: no / and not empty")
+    if _place(name).is_file() and not force:
+        raise InputError(f"there is a data set {name} already ({_place(name)}); --force replaces it")
     if name in names():
         entry = source(name)
         folder = path if path.is_dir() else path.parent

@@ -28,6 +28,9 @@ class Column:
     unit: str = "kcal/mol"
     note: str = ""
 
+    def __repr__(self) -> str:
+        return f"Column({len(self.values):,} values: {self.meaning})"
+
     @property
     def atomic(self) -> bool:
         """One value an atom instead of one a molecule?"""
@@ -70,6 +73,10 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.molecules)
+
+    def __repr__(self) -> str:
+        aim = f", target {self.target}" if self.target else ""
+        return f"Dataset({len(self):,} molecules, columns {', '.join(self.columns) or 'none'}{aim})"
 
     def aimed(self, target: str) -> Dataset:
         """The same data with `target` as the column to learn; missing and non-finite labels are refused."""

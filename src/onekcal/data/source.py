@@ -54,6 +54,9 @@ class Stored:
     card: Card = field(default_factory=lambda: Card("unnamed"))
     digest: str = ""
 
+    def __repr__(self) -> str:
+        return f"Stored({self.card.name}: {self.dataset!r}, splits {', '.join(self.splits) or 'none'})"
+
     def kept(self, which: Any) -> Stored:
         """The molecules `which` selects, with their labels in every split."""
         rows = rows_of(which, len(self.dataset))

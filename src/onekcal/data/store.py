@@ -86,6 +86,14 @@ def read(path: Path) -> Stored:
         raise DataError(f"{path} is damaged ({problem}); fetch or import it again") from None
 
 
+def card(path: Path) -> Card:
+    """The card of what `save` wrote, nothing else read."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return Card(**json.loads(file.attrs["card"]))
+
+
 def _arrays(stored: Stored) -> dict[str, np.ndarray]:
     molecules = stored.dataset.molecules
     arrays: dict[str, np.ndarray] = {

@@ -125,7 +125,8 @@ def lost_label(keys: set[str], wanted: str | None, word: str, keyword: str, wher
     others = sorted(key for key in keys if word in key.lower())
     if others:
         raise InputError(f"{where} has no {wanted!r} but announces {', '.join(others)}; say which is meant "
-                         f"({keyword}={others[0]!r}), or {keyword}=None for none")
+                         f"({keyword}={others[0]!r}; `onekcal data import --{keyword.replace('_', '-')} {others[0]}`), or "
+                         f"{keyword}=None for none")
     if wanted != Told.__dataclass_fields__[keyword].default:
         raise InputError(f"{where} has no {wanted!r} ({keyword}); there is nothing like it")
 
@@ -148,6 +149,8 @@ def dataset_of(found: Found, told: Told, where: str) -> tuple[Dataset | None, li
     molecules = _molecules(records)
     bad = unsound(molecules)
     if bad:
+        if len(bad) == len(records) and all("apart" in what for what in bad.values()):
+            check_lengths(molecules, told, where, explained=True)  # too near one and all
         problems = problems + [Problem(records[m].place, what) for m, what in bad.items()]
         records = [record for m, record in enumerate(records) if m not in bad]
         if not records:
@@ -186,8 +189,11 @@ def unsound(molecules: Molecules, budget: int = 4_000_000) -> dict[int, str]:
     return dict(sorted(out.items()))
 
 
-def check_lengths(molecules: Molecules, told: Told, where: str, sample: int = 300) -> None:
-    """Refuse a file whose neighbours are too near or too far for the unit said; diatomics may be stretched scans."""
+def check_lengths(molecules: Molecules, told: Told, where: str, sample: int = 300, explained: bool = False) -> None:
+    """Refuse a file whose neighbours are too near or too far for the unit said; diatomics may be stretched scans.
+
+    `explained`: only where another unit explains it.
+    """
     from ase.data import covalent_radii
 
     rows = (molecules.sizes > 2).nonzero().flatten()[:sample]
@@ -202,7 +208,10 @@ def check_lengths(molecules: Molecules, told: Told, where: str, sample: int = 30
     if BONDED[0] < typical < BONDED[1]:
         return
     fitting = [unit for unit, factor in LENGTH.items() if BONDED[0] < typical / told.scale * factor < BONDED[1]]
-    hint = f"the lengths are probably in {fitting[0]} (length={fitting[0]!r})" if fitting else "no unit explains it"
+    if explained and not fitting:
+        return
+    hint = f"the lengths are probably in {fitting[0]} (length={fitting[0]!r}, --length {fitting[0]})" if fitting else (
+        "no unit explains it")
     raise InputError(f"{where}: atoms are typically {typical:.2f} bond lengths from their nearest neighbour when lengths "
                      f"are read as {told.length_unit}, expected about 1; {hint}; trust_lengths=True reads it as it is")
 

@@ -12,6 +12,8 @@ from onekcal.errors import InputError, MissingExtra
 
 AHEAD = 8
 """Jobs in flight for every worker; enough to keep it busy, few enough to keep memory flat."""
+FEW = 4
+"""Jobs that are done here before processes would have started."""
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
@@ -25,7 +27,7 @@ def spread(
     """`work` of each of `count` jobs, in the order of finishing; jobs may be made while others run.
 
     With a `scheduler` address the jobs go to that Dask cluster. Otherwise to `workers` local processes (the processors
-    there are, by default), through Dask where it is installed; with one worker, or few jobs, here in this process.
+    there are, by default), through Dask where it is installed; with one worker, or FEW jobs and no number of workers, here.
     """
     if workers is not None and workers < 1:
         raise InputError(f"`workers` must be at least 1, got {workers}")
@@ -33,7 +35,7 @@ def spread(
         yield from _on_dask(work, jobs, scheduler, 0)
         return
     processes = min(workers or processors(), max(count, 1))
-    if processes == 1:
+    if processes == 1 or (workers is None and count <= FEW):
         yield from map(work, jobs)
     elif _has_dask():
         yield from _on_dask(work, jobs, None, processes)

@@ -1,4 +1,7 @@
-"""Every model by the name an experiment uses. Adding one is a file and a line here."""
+"""Every model by the name an experiment uses. Adding one is a file and a line here.
+
+A model of somebody's own needs no line: its name is `module:Class`, of a module that Python finds.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +30,20 @@ MODELS = {
 
 
 def model_class(name: str) -> type:
-    """The class behind a name."""
-    if name not in MODELS:
+    """The class behind a name, or behind `module:Class`."""
+    module, colon, attribute = MODELS.get(name, name).partition(":")
+    if not colon:
         unknown("model", name, MODELS, ConfigError)
-    module, _, attribute = MODELS[name].partition(":")
-    return getattr(import_module(module), attribute)
+    try:
+        found = getattr(import_module(module), attribute, None)
+    except ModuleNotFoundError as problem:
+        if problem.name != module:
+            raise
+        raise ConfigError(f"model {name!r}: there is no module {module!r}; put its folder on PYTHONPATH") from None
+    needed = [what for what in ("fit", "energies", "state", "load_state") if not hasattr(found, what)]
+    if not isinstance(found, type) or needed:
+        raise ConfigError(f"model {name!r}: {module} has no class {attribute} with fit, energies, state and load_state")
+    return found
 
 
 def build(name: str, settings: dict[str, Any]) -> Any:

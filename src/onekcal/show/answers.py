@@ -23,7 +23,7 @@ from rich.text import Text
 from onekcal.answers import Answer, Spread
 from onekcal.energies import Kind
 from onekcal.errors import InputError, unknown
-from onekcal.predict import KINDS
+from onekcal.prediction import KINDS
 from onekcal.show.study import console, progress
 from onekcal.thermo import G4MP2_ERROR
 from onekcal.units import KJ

@@ -49,6 +49,7 @@ class Settings:
     forces: bool = False
     force: bool = False  # answer outside the scope, too, without an interval
     coverage: float = 0.9
+    length: str | None = None  # unit of coordinates in files; what the file says, else Å
 
 
 # --- models ----------------------------------------------------------------------------------------------------------
@@ -57,15 +58,32 @@ class Settings:
 def evaluate(path: str | Path, data: Dataset) -> dict[str, Any]:
     """Errors on data with a target, in its unit, and the coverage of the intervals the model has."""
     artefact, column = load_model(path), data.aim
-    if column.unit != artefact.unit:
-        raise InputError(f"the model gives {artefact.kind} in {artefact.unit}, but {data.target!r} is {column.meaning}")
+    if column.unit != artefact.unit or column.sort != artefact.kind:
+        both = column.quantity == "energy" and artefact.kind in get_args(Kind)
+        hint = f"; if that is not what they are: onekcal data import FILE --kind {artefact.kind}" if both else ""
+        raise InputError(f"the model gives {artefact.kind} in {artefact.unit}, but {data.target!r} is {column.meaning}"
+                         f"{hint}")
+    _refuse_strange(artefact, data.molecules)
     predicted = artefact.model.energies(data.molecules, data.columns)
     found: dict[str, Any] = {**metrics(data.energies, predicted, column.unit), "unit": column.unit,
                              "of": "atoms" if column.atomic else "molecules"}
     for kind, scores in artefact.calibration.items():
         name = "coverage of 0.9" + ("" if kind == "data" else f" by the interval of {kind!r} geometries")
         found[name] = coverage(data.energies, *Conformal(scores).interval(predicted))
+    ours, theirs = (f"{one.level or 'an unknown level'} ({one.at})" for one in (artefact, column))
+    if column.quantity == "energy" and ours != theirs:
+        found["note"] = f"the model was fitted to {ours}, {data.target!r} is {theirs}"
     return found
+
+
+def _refuse_strange(artefact: Artefact, molecules: Molecules) -> None:
+    """Elements the model has never seen, with the first molecule that holds one."""
+    strange = ~torch.isin(molecules.numbers, torch.tensor(artefact.elements))
+    if artefact.elements and strange.any():
+        rows = molecules.owner[strange].unique().tolist()
+        known = ", ".join(SYMBOLS[z] for z in artefact.elements)
+        raise InputError(f"{len(rows)} of {len(molecules)} molecules hold elements that the model has never seen, first: "
+                         f"molecule {rows[0]} ({molecules.formulas[rows[0]]}); it knows {known}: leave the others out")
 
 
 def fitted_to(path: str | Path, data: str) -> int:
@@ -101,8 +119,15 @@ def scope(artefact: Artefact, nominal: float = 0.9) -> dict[str, Any]:
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
-def predict(inputs: Iterable[str], artefact: Artefact, settings: Settings = Settings()) -> Iterator[Answer]:
-    """Answers for SMILES, files and "-", one at a time and in order; one that fails does not stop the others."""
+def predict(
+    inputs: str | Molecules | Iterable[str | Molecules], model: str | Path | Artefact = "g4mp2",
+    settings: Settings = Settings(),
+) -> Iterator[Answer]:
+    """Answers for SMILES, files, "-" and molecules, one at a time and in order; one that fails does not stop the others.
+
+    `model` is one that ships, a run folder, a model file, or what `load_model` made of one.
+    """
+    artefact = model if isinstance(model, Artefact) else load_model(model)
     if artefact.kind not in get_args(Kind):
         raise InputError(f"this model gives {artefact.kind} in {artefact.unit}, and `predict` is about energies; "
                          "`onekcal evaluate` compares it with data")
@@ -110,7 +135,8 @@ def predict(inputs: Iterable[str], artefact: Artefact, settings: Settings = Sett
         raise InputError(f"`conformers` must be at least 1, got {settings.conformers}")
     if settings.thermal not in ("auto", "gfn2", "regression"):
         raise InputError(f"`thermal` must be auto, gfn2 or regression, got {settings.thermal!r}")
-    return (answer(question, artefact, settings) for question in questions(inputs))
+    asked = [inputs] if isinstance(inputs, (str, Molecules)) else inputs
+    return (answer(question, artefact, settings) for question in questions(asked, settings.length))
 
 
 def answer(question: Question, artefact: Artefact, settings: Settings = Settings()) -> Answer:
@@ -255,7 +281,8 @@ def _with_ledger(found: Answer, artefact: Artefact, settings: Settings) -> Answe
     try:
         lines = ledger(
             found.molecule, found.energy, artefact.level, found.half if bounded else None,
-            f"learned; ± is its {100 * settings.coverage:.0f} % interval" if bounded and found.half else "learned",
+            "0 by definition" if len(found.molecule.numbers) == 1 else
+            f"learned; ± is its {100 * settings.coverage:.0f} % interval" if bounded else "learned",
             thermal=settings.thermal,
         )
     except OnekcalError as problem:
