@@ -296,6 +296,7 @@ def data_import(
     name: Annotated[str, typer.Option(help="Known by this name afterwards.")],
     level: Annotated[str, typer.Option(help="Level of theory of the energies.")] = "",
     kind: Annotated[str | None, typer.Option(help="total, atomization or formation; else what the file says.")] = None,
+    at: Annotated[str | None, typer.Option(help='electronic, "0 K" or "298 K"; else what the file says.')] = None,
     energy: Annotated[str | None, typer.Option(help="Unit of the energies; what the file says, else kcal/mol.")] = None,
     forces: Annotated[str | None, typer.Option(help="Unit of the forces; energy/length when absent.")] = None,
     length: Annotated[str | None, typer.Option(help="Unit of the coordinates; what the file says, else angstrom.")] = None,
@@ -306,7 +307,7 @@ def data_import(
     """Bring a file of your own into the store; units are converted here, once."""
     from onekcal import data as store
 
-    told = {"level": level, "kind": kind, "energy": energy, "forces": forces, "length": length,
+    told = {"level": level, "kind": kind, "at": at, "energy": energy, "forces": forces, "length": length,
             "energy_key": energy_key, "forces_key": forces_key}
     path = store.import_file(file, name, force, **told)
     if not (there := store.load(name).dataset).columns:

@@ -76,6 +76,7 @@ def test_evaluate_measures_on_other_data(trained: Path) -> None:
         (["train", "runs/first"], 2, "runs/first cannot be read: Is a directory"),
         (["predict", "CCO", "--csv", "--json"], 2, "--csv and --json cannot both"),
         (["predict", "CCO", "--forces"], 2, "--forces needs --json"),
+        (["data", "import", "mine.yaml", "--name", "m", "--at", "0K"], 2, "did you mean '0 K'"),
         (["data", "import", "mine.yaml", "--name", "../escaped"], 2, "cannot name a data set"),
         (["bench", "absent.yaml"], 2, "there is no file absent.yaml"),
         (["show", "runs/fir"], 2, "did you mean runs/first?"),
@@ -118,11 +119,11 @@ def test_an_imported_file_keeps_its_units_and_is_checked(trained: Path) -> None:
     )
     (trained / "h2.extxyz").write_text(text)
     home = {"ONEKCAL_HOME": str(trained / "home")}
-    done = onekcal("data", "import", "h2.extxyz", "--name", "h2", "--level", "ccsd/tz", cwd=trained, **home)
+    done = onekcal("data", "import", "h2.extxyz", "--name", "h2", "--level", "ccsd/tz", "--at", "0 K", cwd=trained, **home)
     assert done.returncode == 0, done.stderr
     report = json.loads(onekcal("data", "check", "h2", "--json", cwd=trained, **home).stdout)
     energy = next(finding for finding in report["findings"] if finding["what"] == "energy")
-    assert "total energy, ccsd/tz" in energy["detail"]
+    assert "total energy, ccsd/tz, 0 K" in energy["detail"]
     assert "-734" in energy["detail"]  # −1.17 Hartree
 
 

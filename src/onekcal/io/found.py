@@ -31,6 +31,7 @@ class Told:
     forces: str | None = None  # energy / length when nothing is said
     level: str = ""
     kind: Kind | None = None
+    at: At | None = None
     energy_key: str | None = "energy"
     forces_key: str | None = "forces"
     trust_lengths: bool = False  # read it though distances are not those of molecules
@@ -43,6 +44,8 @@ class Told:
             force_factor(self.forces)
         if self.kind is not None and self.kind not in get_args(Kind):
             unknown("kind of energy", self.kind, get_args(Kind))
+        if self.at is not None and self.at not in get_args(At):
+            unknown("temperature of an energy", self.at, get_args(At))
         length_factor(self.length_unit)
 
     @property
@@ -240,6 +243,8 @@ def columns_of(
         raise InputError(f"{where} says its energies are in {meaning.unit}, not in {told.energy}; leave `energy` out")
     if told.kind and meaning.kind and told.kind != meaning.kind:
         raise InputError(f"{where} says its energies are of kind {meaning.kind!r}, not {told.kind!r}; leave `kind` out")
+    if told.at and meaning.at and told.at != meaning.at:
+        raise InputError(f"{where} says its energies are at {meaning.at!r}, not {told.at!r}; leave `at` out")
     if meaning.kind and meaning.kind not in get_args(Kind):
         unknown(f"kind of energy in {where}:", meaning.kind, get_args(Kind))
     if meaning.at and meaning.at not in get_args(At):
@@ -250,7 +255,7 @@ def columns_of(
     columns: dict[str, Column] = {}
     if energies is not None:
         values = torch.from_numpy(np.ascontiguousarray(energies, dtype=np.float64)) * energy_factor(unit)
-        columns["energy"] = Column(values, level=level, kind=kind, at=meaning.at or "electronic",  # type: ignore[arg-type]
+        columns["energy"] = Column(values, level=level, kind=kind, at=told.at or meaning.at or "electronic",  # type: ignore[arg-type]
                                    note=f"in {unit}: {known}")
     if forces is not None:
         force_unit = told.forces or f"{unit}/{told.length_unit}"

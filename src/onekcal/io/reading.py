@@ -25,7 +25,7 @@ def read(
     """Molecules and labels of a file, of a SMILES, or of the text of a file: kcal/mol, Å, kcal/mol/Å.
 
     The first problem is raised; `on_error="skip"` leaves bad molecules out (`read_all` says which and why).
-    Keywords: energy, length, forces (units of the file: "hartree", "bohr", "eV/angstrom"), level, kind, energy_key and
+    Keywords: energy, length, forces (units of the file: "hartree", "bohr", "eV/angstrom"), level, kind, at, energy_key and
     forces_key (names of the labels; None: geometries alone), trust_lengths (no check that distances are bond lengths).
     """
     if on_error not in ("raise", "skip"):
