@@ -245,7 +245,8 @@ def test_saved_and_loaded_model_predicts_bit_for_bit(case: Case, tmp_path: Path)
 @every
 def test_same_seed_gives_the_same_model(case: Case) -> None:
     (first, data), (second, _) = fitted(case), fitted(case)
-    assert torch.equal(ask(first, data, case), ask(second, data, case))
+    apart = (ask(first, data, case) - ask(second, data, case)).abs().max()
+    assert float(apart) < 1e-9  # kcal/mol: the same draws; LAPACK may add in another order from call to call
 
 
 @every
