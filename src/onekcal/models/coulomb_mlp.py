@@ -51,7 +51,7 @@ class CoulombMLP(NetworkModel):
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
         "paper": {"optimizer": "adam", "schedule": "plateau", "rate": 1e-3, "batch": 32, "loss": "mae", "epochs": 400,
-                  "patience": 20, "score": "loss", "stop": 60},
+                  "patience": 20, "score": "loss"},
     }
 
     def __init__(

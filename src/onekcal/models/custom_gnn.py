@@ -63,7 +63,7 @@ class CustomGNN(NetworkModel):
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
         "paper": {"optimizer": "adam", "schedule": "plateau", "rate": 1e-3, "batch": 32, "loss": "mae", "epochs": 300,
-                  "patience": 20, "score": "loss", "stop": 60},
+                  "patience": 20, "score": "loss"},
     }
 
     def __init__(
