@@ -68,7 +68,7 @@ class Molecules:
         cls, numbers: Iterable[int | str], positions: Any, charge: int = 0, spin: int = 0, name: str = ""
     ) -> Molecules:
         """One molecule from charges or symbols and positions (Å)."""
-        charges = [charge_of(str(z)) for z in numbers]
+        charges = [charge_of(z if isinstance(z, str) else str(int(z))) for z in numbers]
         return cls(
             torch.tensor(charges, dtype=torch.int64),
             torch.as_tensor(np.asarray(positions, dtype=np.float64).reshape(-1, 3)),
