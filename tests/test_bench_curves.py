@@ -125,6 +125,8 @@ def test_beyond_our_sizes_the_power_law_is_told_beside_the_papers_number_and_cal
     found["rows"].append({**found["rows"][0], "name": "no point of a curve", "curve": ""})
     last = tables.rows(found)[-1]
     assert (last["row"], last["train"], last["MAE"]) == ("c, extrapolated by N^−1.00", "(10,000)", "(0.200)")
+    found["rows"][0]["budget"] = "quick"
+    assert tables.rows(found)[-1]["row"] == "c, extrapolated by N^−1.00 (quick)"
 
 
 def test_nothing_is_extrapolated_to_a_size_that_was_measured() -> None:

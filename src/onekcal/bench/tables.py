@@ -45,7 +45,9 @@ def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
             out.append(_line(row, f"{marked(row)}, {kind} geometry", errors, {}))
     for curve in curves.of(found):
         if beyond := curve.beyond():
-            out.append({"row": f"{curve.name}, extrapolated by N^−{curve.b:.2f}", "train": f"({beyond[0]:,})",
+            quick = any(row.get("budget") == "quick" for row in found["rows"] if row.get("curve") == curve.name)
+            mark = " (quick)" if quick else ""
+            out.append({"row": f"{curve.name}, extrapolated by N^−{curve.b:.2f}{mark}", "train": f"({beyond[0]:,})",
                         "paper MAE": _number(curve.paper[beyond[0]]), "MAE": f"({_number(beyond[1])})"})
     empty = [head for head in OPTIONAL if all(line.get(head, "–") == "–" for line in out)]
     heads = [head for head in max(out, key=len, default={}) if head not in empty]  # a failed row says little
