@@ -56,6 +56,8 @@ class Mixed:
 
         dm = self.make_rdm1() if dm is None else dm  # type: ignore[attr-defined]
         whole = self.pure @ np.asarray(dm) @ self.pure.T
+        if hasattr(dm, "mo_coeff"):  # exchange and densities then cost the occupied orbitals, not all functions
+            whole = lib.tag_array(whole, mo_coeff=self.pure @ dm.mo_coeff, mo_occ=dm.mo_occ)
         potential = super().get_veff(mol, whole, hermi=hermi)  # type: ignore[misc]
         tags = {name: getattr(potential, name) for name in ("ecoul", "exc") if hasattr(potential, name)}
         return lib.tag_array(self.pure.T @ np.asarray(potential) @ self.pure, **tags)
