@@ -23,7 +23,8 @@ SIZES = {25_000: 0.287}
 FIRST_BLOCK, SECOND_BLOCK, DOUBLED = ((1, 5), (3, 3), (5, 1)), ((1, 2), (2, 2), (4, 2)), ((1, 1), (2, 2), (4, 4))
 """Dense blocks (d₁, d₂): with d₁ + d₂ = 6, with d₂ = 2, and doubled."""
 DENSITIES = {"one-shot, 6-31G": "of one-shot, 6-31G", "GFN2-xTB": "of GFN2-xTB", "HF/6-31G": "of Hartree–Fock/6-31G",
-             "B3LYP/6-31G": "of B3LYP/6-31G", "B3LYP/6-31G(2df,p)": "of B3LYP/6-31G(2df,p)"}
+             "B3LYP/6-31G": "of B3LYP/6-31G", "B3LYP/6-31G,\n60 molecules": "of B3LYP/6-31G, 60 training molecules",
+             "B3LYP/6-31G(2df,p),\n60 molecules": "of B3LYP/6-31G(2df,p), 60 training molecules"}
 INPUTS = {**{kind: f"figure 4, {kind}, N = 14" for kind in KINDS}, "LOL + NEP": "figure 8, LOL + NEP",
           "ELF + LOL": "figure 8, ELF + LOL", "ELF + LOL\n+ NEP": "figure 8, ELF + LOL + NEP",
           "atoms in\nvoxels": "sparse, atoms in voxels, a channel an element",
@@ -76,9 +77,9 @@ def voxel_depths(results: Path) -> Figure:
 
 
 def voxel_densities(results: Path) -> Figure:
-    """Figure 7: LOL of several densities, the same molecules."""
+    """Figure 7: LOL of several densities, the same molecules; of the dearest basis on fewer."""
     names = {name: f"figure 7, LOL {end}" for name, end in DENSITIES.items()}
-    return _bars(results, names, "Where the density comes from", 8.2)
+    return _bars(results, names, "Where the density comes from", 9.6)
 
 
 def voxel_inputs(results: Path) -> Figure:
