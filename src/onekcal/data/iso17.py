@@ -9,6 +9,7 @@ isomers or on unknown isomers; `reference_eq` and `test_eq` test on the equilibr
 
 from __future__ import annotations
 
+import shutil
 import tarfile
 import tempfile
 from pathlib import Path
@@ -24,6 +25,7 @@ from onekcal.units import EV
 
 PARTITIONS = ("reference", "reference_eq", "test_within", "test_other", "test_eq")
 SPLITS = {"within": "test_within", "other": "test_other", "reference_eq": "reference_eq", "test_eq": "test_eq"}
+IDS = ("train_ids.txt", "validation_ids.txt")
 ARCHIVE = "iso17.tar.gz"
 CARD = Card(
     "iso17", "ISO17: dynamics of isomers of C7O2H10", licence="none stated by its authors; cite the papers",
@@ -42,17 +44,29 @@ def read_official(folder: Path) -> Stored:
     """From iso17.tar.gz; unpacked into a temporary folder, since a database must be a file."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         try:
-            with tarfile.open(folder / ARCHIVE) as tar:
-                tar.extractall(scratch, filter="data")
+            found = _unpacked(folder / ARCHIVE, Path(scratch))
         except (tarfile.TarError, EOFError, OSError) as problem:
             raise DataError(f"{folder / ARCHIVE} is damaged ({problem}); fetch it again") from None
-        found = {path.name: path for path in Path(scratch).rglob("*") if path.is_file()}
         missing = [f"{part}.db" for part in PARTITIONS if f"{part}.db" not in found]
         if missing:
             raise DataError(f"{ARCHIVE} lacks {', '.join(missing)}")
         parts = {part: _database(found[f"{part}.db"]) for part in PARTITIONS}
-        ids = {name: _ids(found.get(name)) for name in ("train_ids.txt", "validation_ids.txt")}
-    return _stored(parts, ids["train_ids.txt"], ids["validation_ids.txt"])
+        train, valid = (_ids(found.get(name)) for name in IDS)
+    return _stored(parts, train, valid)
+
+
+def _unpacked(archive: Path, folder: Path) -> dict[str, Path]:
+    """The files wanted, by name, whatever folder of the archive they are in; nothing else of it is written."""
+    wanted, found = {*(f"{part}.db" for part in PARTITIONS), *IDS}, {}
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            name = Path(member.name).name
+            content = tar.extractfile(member) if name in wanted and member.isfile() else None
+            if content is not None:
+                found[name] = folder / name
+                with found[name].open("wb") as file:
+                    shutil.copyfileobj(content, file)
+    return found
 
 
 Frames = list[tuple[np.ndarray, np.ndarray, float, np.ndarray]]

@@ -102,7 +102,8 @@ def atomcloud_learning_curves(results: Path) -> Figure:
         curve(right, {radius: row.mae for radius, row in ours.items()}, f"onekcal, N = {count:,}", k)
         curve(right, {radius: paper[k] for radius, paper in ATOMCLOUD.items()}, f"paper, N = {count:,}", k, paper=True)
         drawn += [row.mae for row in ours.values()]
-    dressed(left, "AtomCloudNet on QM9", "training molecules", MAE).legend(frameon=False, fontsize=8, ncols=2, loc="lower left")
+    dressed(left, "AtomCloudNet on QM9", "training molecules", MAE).legend(frameon=False, fontsize=8, ncols=2,
+                                                                           loc="lower left")
     dressed(right, "The same against the radius", "radius (Å)", "").legend(frameon=False, fontsize=8, ncols=2)
     decades(left.xaxis, COUNTS)
     for axes in (left, right):
