@@ -12,12 +12,11 @@ been replaced or deleted.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import Self
 
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import DataError, InputError

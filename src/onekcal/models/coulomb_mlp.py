@@ -21,12 +21,11 @@ Deliberate deviations:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
-from typing_extensions import Self
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError, InputError, unknown

@@ -32,12 +32,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding, linear, silu
-from typing_extensions import Self
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError

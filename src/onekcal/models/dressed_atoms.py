@@ -7,9 +7,10 @@ No intercept, so that a molecule of no atoms has no energy. Elements never seen 
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 from torch import Tensor
-from typing_extensions import Self
 
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import InputError

@@ -22,12 +22,11 @@ What is stored are the training molecules and α: features are computed again wh
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import Self
 
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, DataError, InputError, unknown

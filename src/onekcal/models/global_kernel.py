@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
+from typing import Self
 
 import torch
 from torch import Tensor
-from typing_extensions import Self
 
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, InputError, unknown

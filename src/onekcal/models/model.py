@@ -9,11 +9,10 @@ the keyword arguments of its class are its settings and must be JSON. Nothing is
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
-from typing_extensions import Self
 
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.molecules import Molecules

@@ -9,11 +9,10 @@ Molecules of a batch have nearly equal sizes, so they are padded and sums over n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
-from typing_extensions import Self
 
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, InputError, unknown

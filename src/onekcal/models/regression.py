@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -31,7 +31,6 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVR
 from torch import Tensor
-from typing_extensions import Self
 
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, InputError, did_you_mean, unknown
