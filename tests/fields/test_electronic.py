@@ -112,6 +112,14 @@ def test_in_empty_space_neither_field_has_a_value() -> None:
     assert float(elf_[thin].max()) < 1e-4
 
 
+@pytest.mark.parametrize("basis", ["6-31g", "6-31g(2df,p)"])
+def test_density_fitting_hardly_changes_a_field(basis: str) -> None:
+    pytest.importorskip("pyscf")
+    plain, fitted, other = (fields(ethanol(), ["lol"], density, 10) for density in (f"hf/{basis}", f"hf/{basis} df", "gfn2"))
+    assert 0 < float((plain - fitted).abs().max()) < 2e-4
+    assert float((plain - other).abs().max()) > 0.01  # another level of theory does
+
+
 def test_fields_turn_with_the_molecule_and_its_grid() -> None:
     one = ethanol()
     turned = one.moved(one.positions @ rotation(1).T + 2.0)

@@ -63,10 +63,16 @@ def check_names(functional: str, basis: str) -> None:
 
 
 class DensityFunctional:
-    """One molecule under Hartree-Fock or a density functional: pyscf's `grid` level, energies to `convergence` Hartree."""
+    """One molecule under Hartree-Fock or a density functional: pyscf's `grid` level, energies to `convergence` Hartree.
 
-    def __init__(self, method: Method, molecule: Molecules, grid: int = 3, convergence: float = 1e-9) -> None:
+    `auxiliary` names the basis of density fitting; without it pyscf chooses.
+    """
+
+    def __init__(
+        self, method: Method, molecule: Molecules, grid: int = 3, convergence: float = 1e-9, auxiliary: str | None = None
+    ) -> None:
         self.method, self.molecule, self.grid, self.convergence = method, molecule, grid, convergence
+        self.auxiliary = auxiliary
         self.density: np.ndarray | None = None  # of the last geometry, the guess for the next
 
     def at(self, positions: np.ndarray, gradient: bool = True) -> Point:
@@ -111,7 +117,7 @@ class DensityFunctional:
         scf.conv_tol = self.convergence
         scf.max_cycle = 100
         scf.chkfile = None
-        return scf.density_fit() if self.method.density_fitting else scf
+        return scf.density_fit(auxbasis=self.auxiliary) if self.method.density_fitting else scf
 
     def _converged(self, mol: Any) -> Any:
         """The SCF by DIIS, else by second-order optimisation from where DIIS got to."""
