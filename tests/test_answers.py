@@ -13,18 +13,23 @@ import numpy as np
 import pytest
 import torch
 
+from conftest import wobbly
 from onekcal import data as store
 from onekcal import prediction as predictor
 from onekcal.answers import Answer
 from onekcal.conformers import conformers
 from onekcal.data.dataset import Dataset
+from onekcal.data.source import Stored
+from onekcal.data.store import save
 from onekcal.errors import DataError, InputError, OnekcalError
+from onekcal.experiment import parse
 from onekcal.models import build, shipped
 from onekcal.models.artefact import Artefact
 from onekcal.models.stack import Stack
 from onekcal.molecules import Molecules
 from onekcal.prediction import Settings, evaluate, half_width, load_model, outside, predict, scope
 from onekcal.questions import Question, count, questions
+from onekcal.run import run
 
 WATER = "3\nwater\nO 0 0 0.117\nH 0 0.757 -0.469\nH 0 -0.757 -0.469\n"
 NANOMETRES = "3\nwater\nO 0 0 0.0117\nH 0 0.0757 -0.0469\nH 0 -0.0757 -0.0469\n"
@@ -45,7 +50,8 @@ def artefact() -> Artefact:
     scores = (data[400:500].energies - model.energies(data[400:500].molecules, data[400:500].columns)).abs().sort().values
     return Artefact(
         stages, model, "g4mp2", "atomization", "0 K", data.molecules.elements, int(data.molecules.sizes.max()),
-        {"gfn2": scores, "b3lyp": scores * 1.5, "smiles": scores * 2}, "gfn2", card={"data": "mini", "test": {"mae": 4.2}},
+        {"gfn2": scores, "b3lyp": scores * 1.5, "smiles": scores * 2}, "gfn2",
+        card={"data": "mini", "heavy_atoms": 7, "test": {"mae": 4.2}},
     )
 
 
@@ -276,14 +282,39 @@ def test_a_lone_atom_of_a_file_is_0_too(artefact: Artefact, tmp_path: Path) -> N
     assert (found.energy, found.name, found.problem) == (0.0, "nitrogen atom", "")
 
 
-def test_forces_are_minus_the_slope_of_the_energy(artefact: Artefact) -> None:
-    (found,) = answers(artefact, "O", forces=True, keep_geometry=True)
+def test_a_saddle_point_is_left_and_said(artefact: Artefact, tmp_path: Path) -> None:
+    (tmp_path / "flat.xyz").write_text("4\nflat ammonia\nN 0 0 0\nH 1.0 0 0\nH -0.5 0.866 0\nH -0.5 -0.866 0\n")
+    (flat,) = answers(artefact, str(tmp_path / "flat.xyz"))
+    (bent,) = answers(artefact, "N")
+    assert "saddle point" in flat.remarks[0]
+    assert not any("saddle" in remark for remark in bent.remarks)
+    assert flat.energy == pytest.approx(bent.energy, abs=0.01)
+
+
+def test_isotopes_are_refused_and_too_few_conformers_said(artefact: Artefact) -> None:
+    heavy, few, enough = *answers(artefact, "[2H]O[2H]", "CCO", conformers=1), *answers(artefact, "CCO")
+    assert "isotopes" in heavy.problem
+    assert "calibrated with 6 conformers" in few.remarks[-1]
+    assert not enough.remarks
+
+
+def test_a_coordinate_that_is_no_number_is_said(artefact: Artefact) -> None:
+    broken = Molecules.one([8, 1, 1], [[0, 0, 0.117], [0, 0.757, -0.469], [0, math.nan, -0.469]])
+    (found,) = predict([broken], artefact)
+    assert "finite" in found.problem
+    assert "pieces" not in found.problem
+
+
+def test_forces_are_minus_the_slope_of_the_energy(artefact: Artefact, tmp_path: Path) -> None:
+    (tmp_path / "water.xyz").write_text(WATER)  # not at the minimum, where all forces are 0
+    (found,) = answers(artefact, str(tmp_path / "water.xyz"), forces=True, keep_geometry=True)
     assert found.molecule is not None
     assert found.forces is not None
     step = torch.zeros(3, 3, dtype=torch.float64)
     step[1, 2] = 1e-3
     moved = Molecules.concatenate([found.molecule.moved(found.molecule.positions + sign * step) for sign in (1, -1)])
     up, down = artefact.model.energies(moved).tolist()
+    assert abs(found.forces[1, 2]) > 1
     assert found.forces[1, 2] == pytest.approx(-(up - down) / 2e-3, abs=0.05)
 
 
@@ -298,6 +329,7 @@ def test_forces_are_minus_the_slope_of_the_energy(artefact: Artefact) -> None:
         (Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]], spin=1), "a radical (unpaired electrons: 1)"),
         (Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]]), "a radical (an odd number of electrons)"),
         (Molecules.one(["H", "H"], [[0, 0, 0], [0, 0, 5]]), "2 pieces that no bond connects"),
+        (Molecules.one(["C"] * 8, np.arange(24).reshape(8, 3) * 0.5), "8 atoms heavier than hydrogen"),
         (Molecules.one(["H"] * 60, np.arange(180).reshape(60, 3) * 0.4), "60 atoms; the largest"),
     ],
 )
@@ -343,6 +375,26 @@ def test_beyond_the_novelty_limit_is_outside(artefact: Artefact) -> None:
     assert math.isinf(forced.half)
 
 
+def test_a_run_keeps_how_novel_its_validation_molecules_were(tmp_path: Path) -> None:
+    data = wobbly(40, seed=1)
+    save(tmp_path / "wobbly.h5", Stored(data))
+    told = {"data": {"set": str(tmp_path / "wobbly.h5"), "target": "pairs", "train": 20, "valid": 4, "test": 4},
+            "stages": [{"sparse_kernel": {"landmarks": 30, "force_weight": 0.0}}]}
+    done = run(parse(told), tmp_path / "run")
+    kept = Artefact.load(tmp_path / "run" / "model.safetensors")
+    with np.load(done.folder / "split.npz") as split:
+        novelty = kept.model.novelty(data.molecules[split["valid"]])
+    assert novelty is not None
+    assert kept.novelty_limit == pytest.approx(float(novelty.quantile(0.99)))
+    assert 0 < kept.novelty_limit < math.inf
+
+
+def test_the_shipped_model_refuses_what_it_has_never_seen() -> None:
+    known, strange = predict(["CCO", "C=C=C=C=C"], settings=Settings(conformers=1))
+    assert known.problem == ""
+    assert "never seen" in strange.problem
+
+
 def test_the_scope_names_what_may_be_asked(artefact: Artefact) -> None:
     found = scope(artefact)
     assert found["elements"] == ["H", "C", "N", "O", "F", "S"]
@@ -385,15 +437,15 @@ def test_a_calculation_that_fails_is_a_problem_and_not_a_crash(
     from onekcal.labels.methods import LabelError
 
     def failing(error: Exception) -> Callable[..., None]:
-        def relax(*_: object, **__: object) -> None:
+        def minimum(*_: object, **__: object) -> None:
             raise error
 
-        return relax
+        return minimum
 
     question = Question("w.xyz", "water", molecule=Molecules.one(["H", "H"], [[0, 0, 0], [0, 0, 0.74]]))
     for error, words in ((LabelError("the SCF did not converge"), "SCF did not converge"),
                          (np.linalg.LinAlgError("singular"), "LinAlgError: singular")):
-        monkeypatch.setattr("onekcal.labels.relax.relax", failing(error))
+        monkeypatch.setattr("onekcal.labels.minimum.minimum", failing(error))
         found = predictor.answer(question, artefact)
         assert words in found.problem
         assert found.problem.startswith("w.xyz: ")
@@ -412,7 +464,7 @@ def test_where_the_heat_of_formation_fails_the_energy_stays(artefact: Artefact, 
     monkeypatch.setattr("onekcal.thermo.ledger", failing)
     (found,) = answers(artefact, "O", conformers=1)
     assert (found.ledger, found.problem) == (None, "")
-    assert "no frequencies today" in found.remarks[0]
+    assert "no frequencies today" in found.remarks[-1]
 
 
 def test_an_answer_is_flat_for_csv_and_whole_for_json(artefact: Artefact) -> None:

@@ -51,9 +51,16 @@ def test_finished_rows_are_kept_failed_ones_reported_and_the_mean_is_over_runs(t
     assert heard == ["ridge", "broken", "broken"]
 
 
-def test_a_changed_row_is_run_again() -> None:
+def test_a_row_is_run_again_where_it_has_changed_or_where_asked(tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    def ran(row: dict, again: bool = False) -> bool:
+        heard.clear()
+        runner.run(small(row), tmp_path, watch=lambda name, done: heard.append(name) if done is None else None, again=again)
+        return bool(heard)
+
     other = {**ROW, "seeds": [0]}
-    assert runner.digest(suite.Row(**ROW)) != runner.digest(suite.Row(**other))
+    assert [ran(ROW), ran(ROW), ran(other), ran(other), ran(other, again=True)] == [True, False, True, False, True]
 
 
 def test_a_table_is_made_from_results_and_a_typed_number_is_found(tmp_path: Path) -> None:
@@ -116,9 +123,13 @@ def test_rows_run_at_once_find_what_they_find_one_by_one(tmp_path: Path) -> None
 
 
 def test_a_row_whose_process_is_killed_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner.sys, "executable", "/bin/false")
-    (row,) = runner.run(small(ROW), tmp_path)["rows"]
-    assert row["failed"] == "its process ended with 1"
+    dying = tmp_path / "python"
+    dying.write_text("#!/bin/sh\nkill -9 $$\n")
+    dying.chmod(0o755)
+    for program, said in (("/bin/false", "its process ended with 1"), (dying, "its process ended with -9 (out of memory?)")):
+        monkeypatch.setattr(runner.sys, "executable", str(program))
+        (row,) = runner.run(small(ROW), tmp_path)["rows"]
+        assert row["failed"] == said
 
 
 def test_seeds_and_device_are_changed_for_every_row() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,11 @@ def test_a_run_leaves_everything_and_reproduces_itself(tmp_path: Path) -> None:
     other = parse({**GOOD, "data": {**GOOD["data"], "seed": 1}})
     run(other, tmp_path / "c")
     assert compare(tmp_path / "a", tmp_path / "c")["largest_difference"] > 0
+    lines = (tmp_path / "c" / "predictions.csv").read_text().splitlines()
+    fields = lines[1].split(",")
+    fields[4] = "nan"
+    (tmp_path / "c" / "predictions.csv").write_text("\n".join([lines[0], ",".join(fields), *lines[2:]]))
+    assert compare(tmp_path / "a", tmp_path / "c")["largest_difference"] == math.inf
 
 
 def test_a_finished_run_is_not_overwritten_unasked(tmp_path: Path) -> None:

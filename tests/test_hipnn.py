@@ -15,7 +15,7 @@ from torch import Tensor
 
 from conftest import wobbly
 from onekcal.data import store
-from onekcal.data.dataset import Column, Dataset
+from onekcal.data.dataset import Dataset
 from onekcal.data.source import Stored
 from onekcal.errors import ConfigError
 from onekcal.experiment import parse
@@ -362,9 +362,11 @@ def test_total_energies_far_from_zero_are_learned_as_well() -> None:
     data = wobbly(48, seed=1)
     data = data[[m for m in range(48) if m % 4 == 3]]
     shifted = Dataset(data.molecules, {"pairs": replace(data.columns["pairs"], values=data.energies - 97_000.0)}, "pairs")
-    assert isinstance(shifted.columns["pairs"], Column)
-    model = HipNN(features=8, onsite=0, fit=QUICK | {"epochs": 30}).fit(shifted, shifted[:0])
-    assert float((model.energies(shifted.molecules) - shifted.energies).abs().mean()) < float(shifted.energies.std())
+    near, far = (HipNN(features=8, onsite=0, fit=QUICK | {"epochs": 60}).fit(some, some[:0]).energies(data.molecules)
+                 for some in (data, shifted))
+    spread = float((data.energies - data.energies.mean()).abs().mean())
+    assert float((near - data.energies).abs().mean()) < 0.2 * spread
+    assert float((far - shifted.energies).abs().mean()) < 0.2 * spread
 
 
 def test_a_run_and_predict_tell_r_and_the_orders(tmp_path: Path) -> None:

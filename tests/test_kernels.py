@@ -39,7 +39,7 @@ def test_the_prediction_is_the_formula_by_brute_force() -> None:
     assert not np.allclose(kernel, brute_force(train.molecules, 2.1), atol=1e-3)
 
 
-def test_it_learns_what_the_coulomb_kernel_does_not() -> None:
+def test_it_learns_small_distortions() -> None:
     """Distorted known molecules: 0.05 Å noise spreads the toy energy by 1 to 3 kcal/mol."""
     train, test = wobbly(120, seed=1), wobbly(40, seed=2)
     model = FchlKernel(sigma=4.0, regularization=1e-6, forces=False).fit(train, train[:0])

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from onekcal.bench import suite
-from onekcal.experiment import read
+from onekcal.experiment import Experiment, read
 
-RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
+ROOT = Path(__file__).parents[1]
+RECIPES = sorted([*(ROOT / "recipes").glob("*.yaml"), *(ROOT / "examples").glob("*.yaml")])
+BLOCK = re.compile(r"```yaml\n(.*?)```", re.S)
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -17,6 +22,19 @@ def test_a_recipe_is_a_valid_experiment(path: Path) -> None:
     assert read(path).resolved_stages()
 
 
+LEAST = {"data": "data: {set: qm9, target: u0}\n", "stages": "stages: [dressed_atoms]\n"}
+"""What an experiment needs; a block in a page may show another part."""
+BLOCKS = [(page, block) for page in PAGES for block in BLOCK.findall(page.read_text("utf-8"))
+          if set(yaml.safe_load(block)) <= set(Experiment.model_fields)]
+
+
+@pytest.mark.parametrize("block", [block for _, block in BLOCKS], ids=[page.stem for page, _ in BLOCKS])
+def test_an_experiment_in_a_page_is_valid(block: str, tmp_path: Path) -> None:
+    path = tmp_path / "block.yaml"
+    path.write_text(block + "".join(least for part, least in LEAST.items() if f"{part}:" not in block), "utf-8")
+    assert read(path).resolved_stages()
+
+
 def test_the_shipped_model_is_measured_as_its_recipe_makes_it() -> None:
     measured = suite.read("shipped").rows[0].experiments()[0]
-    assert measured.digest == read(Path(__file__).parents[1] / "recipes/g4mp2.yaml").digest
+    assert measured.digest == read(ROOT / "recipes/g4mp2.yaml").digest

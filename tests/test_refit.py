@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,24 @@ def test_each_kind_of_geometry_gets_its_own_interval(two_sets: tuple[str, str], 
     assert done.metrics["loud: coverage"] > 0.75  # the quiet interval would cover about 13 % of ten times its noise
     scores = Artefact.load(tmp_path / "run" / "model.safetensors").calibration
     assert {kind: len(some) for kind, some in scores.items()} == {"quiet": 30, "loud": 30}
+
+
+def test_what_was_trained_on_calibrates_nothing(two_sets: tuple[str, str], tmp_path: Path) -> None:
+    """Without a validation part the official one is trained on, at the other geometry no less."""
+    quiet, loud = two_sets
+    asked = experiment(quiet, also={"loud": loud})
+    done = run(asked.model_copy(update={"data": asked.data.model_copy(update={"valid": 0})}), tmp_path / "run")
+    assert not [key for key in done.metrics if "interval" in key or "coverage" in key]
+    assert done.metrics["loud: mae"] > 0
+    assert Artefact.load(tmp_path / "run" / "model.safetensors").calibration == {}
+
+
+def test_too_few_molecules_tell_no_interval(two_sets: tuple[str, str], tmp_path: Path) -> None:
+    asked = experiment(two_sets[0])
+    done = run(asked.model_copy(update={"data": asked.data.model_copy(update={"valid": 5})}), tmp_path / "run")
+    assert "interval" not in done.metrics
+    assert "coverage" not in done.metrics
+    json.loads((tmp_path / "run" / "metrics.json").read_text(), parse_constant=pytest.fail)  # strict JSON
 
 
 def test_another_geometry_needs_the_same_split(two_sets: tuple[str, str], tmp_path: Path) -> None:

@@ -58,6 +58,25 @@ def test_the_page_holds_every_molecule_and_asks_for_nothing(runs: Path, tmp_path
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"'](?!data:)", path.read_text())
 
 
+def test_refusing_what_is_doubted_lowers_the_error_where_doubt_tells(runs: Path) -> None:
+    error, n = np.arange(20.0), np.arange(1, 21)
+    told = np.array(page._risk(error, error))
+    assert np.allclose(told[:, 1], told[:, 2])
+    assert np.allclose(told[-1], (1.0, error.mean(), error.mean()))
+    upside_down = np.array(page._risk(error, -error))
+    assert (upside_down[:-1, 1] > upside_down[-1, 1]).all()
+    assert np.allclose(upside_down[:, 2], told[:, 2])
+    assert np.allclose(told[:, 0] * 20, n[9:])  # from ten molecules on
+
+
+def test_the_calibration_curve_has_the_coverage_of_the_metrics(runs: Path) -> None:
+    found = finished(runs / "atoms")
+    assert dict(found.calibration)[0.9] == pytest.approx(found.metrics["coverage"])
+    shares = [share for _, share in found.calibration]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.2 < 0.8 < shares[-1]
+
+
 def test_atoms_bring_forces_and_energies_to_the_page(tmp_path: Path) -> None:
     frames = {"set": "mini-frames", "train": 60, "test": 20}
     folder = trained(tmp_path / "net", [{"schnet": {"features": 8, "interactions": 1, "fit": {"epochs": 2}}}], **frames)

@@ -26,8 +26,9 @@ class DataChoice(BaseModel):
     target: str = Field(description="the energy column to learn")
     split: str = Field("random", description="a split the data set defines, a run's split.npz, or random")
     train: int | None = Field(None, ge=1, description="training molecules; all of the training part when absent")
-    valid: int | float = Field(0.1, ge=0, description="held out of the training part, or taken of the validation part where "
-                               "there is one: a share below 1, or a number; 0: none; an official one is then trained on")
+    valid: int | float = Field(0.1, ge=0, description="to choose and calibrate on. Where the split has no validation part: "
+                               "a share of the training part (below 1), or so many of it. Where it has one (a tenth of a "
+                               "random split): all of it, or at most so many. 0: none; an official one is then trained on")
     test: int | None = Field(None, ge=1, description="test molecules; the whole test part when absent")
     seed: int = Field(0, description="draws train, valid and test out of their parts")
     strict: bool = Field(False, description="drop molecules whose relaxation failed (qm9, qm9-g4mp2)")

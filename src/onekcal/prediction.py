@@ -1,9 +1,9 @@
 """Predict from a fitted model: one answer a molecule, or one clear line why there is none.
 
 A SMILES gets conformers (RDKit, relaxed with GFN2-xTB), of which the lowest is taken. The geometry of a file is relaxed
-to the nearest GFN2-xTB minimum for a model fitted to such minima, unless it is to be kept; other models take it as it is.
-The interval is the one calibrated for that kind of geometry. What lies outside a model's scope is refused, or, forced,
-answered without an interval.
+to the nearest GFN2-xTB minimum for a model fitted to such minima, unless it is to be kept, and followed downhill where it
+stays on a saddle point; other models take it as it is. The interval is the one calibrated for that kind of geometry.
+What lies outside a model's scope is refused, or, forced, answered without an interval.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ def evaluate(path: str | Path, data: Dataset) -> dict[str, Any]:
                              "of": "atoms" if column.atomic else "molecules"}
     for kind, scores in artefact.calibration.items():
         name = "coverage of 0.9" + ("" if kind == "data" else f" by the interval of {kind!r} geometries")
-        found[name] = coverage(data.energies, *Conformal(scores).interval(predicted))
+        if math.isfinite(Conformal(scores).radius()):
+            found[name] = coverage(data.energies, *Conformal(scores).interval(predicted))
     ours, theirs = (f"{one.level or 'an unknown level'} ({one.at})" for one in (artefact, column))
     if column.quantity == "energy" and ours != theirs:
         found["note"] = f"the model was fitted to {ours}, {data.target!r} is {theirs}"
@@ -92,7 +93,7 @@ def fitted_to(path: str | Path, data: str) -> int:
     if not (split.is_file() and experiment.is_file()) or read(experiment).data.set != data:
         return 0
     with np.load(split) as parts:
-        return len(parts["train"])
+        return len(parts["train"]) + (len(parts["valid"]) if read(experiment).refit else 0)
 
 
 def half_width(artefact: Artefact, geometry: str, nominal: float = 0.9) -> float:
@@ -159,6 +160,8 @@ def answer(question: Question, artefact: Artefact, settings: Settings = Settings
 
 def _answer(question: Question, bare: Answer, artefact: Artefact, settings: Settings) -> Answer:
     drawn = question.molecule or _drawn(question.smiles)
+    if question.molecule is not None and (problems := drawn.check()):
+        raise InputError(problems[0])
     bare = replace(bare, formula=drawn.formulas[0])
     if len(drawn.numbers) == 1 and artefact.kind == "atomization" and not int(drawn.charges[0]):
         return _lone_atom(bare, drawn, artefact)
@@ -177,7 +180,10 @@ def _answer(question: Question, bare: Answer, artefact: Artefact, settings: Sett
     half = math.inf if beyond else half_width(artefact, found.geometry, settings.coverage)
     remarks = list(found.remarks) + [f"outside the model's scope, hence no interval: {reason}" for reason in beyond]
     if not beyond and not math.isfinite(half):
-        remarks.append(f"no interval: the model was not calibrated for geometries {KINDS[found.geometry]}")
+        remarks.append(f"no interval: the model was not calibrated for geometries {KINDS.get(found.geometry, found.made)}")
+    if found.geometry == "smiles" and not beyond and settings.conformers < Settings().conformers:
+        remarks.append(f"the interval was calibrated with {Settings().conformers} conformers: with fewer, the lowest may be "
+                       "missed more often than it allows for")
     pull = forces(artefact.model, found.molecule).numpy() if settings.forces else None
     found = replace(found, energy=energy, half=half, novelty=novelty, terms=terms, remarks=tuple(remarks), forces=pull)
     return _with_ledger(found, artefact, settings)
@@ -222,6 +228,9 @@ def _drawn(smiles: str) -> Molecules:
     alone = mol is not None and mol.GetNumAtoms() == 1 and mol.GetAtomWithIdx(0).GetAtomicNum()
     if not alone or mol.GetAtomWithIdx(0).GetTotalNumHs() or Chem.GetFormalCharge(mol):
         mol = parse(smiles)
+    if any(atom.GetIsotope() for atom in mol.GetAtoms()):
+        raise InputError(f"{smiles!r} names isotopes, but energies hold the zero-point energy of the most abundant ones; "
+                         "leave the mass numbers out to be answered for those")
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
     if max(numbers) >= len(SYMBOLS):
         raise InputError(f"{smiles!r} holds an element beyond Rn; H to Rn are known")
@@ -239,14 +248,15 @@ def _placed(question: Question, bare: Answer, artefact: Artefact, settings: Sett
                                                "conformers made from SMILES",)
         return replace(bare, molecule=found.lowest, geometry=kind, remarks=remark, made=KINDS["smiles"],
                        conformers=Spread(found.embedded, found.relative))
-    if problems := question.molecule.check():
-        raise InputError(problems[0])
     if artefact.geometry == "gfn2" and not settings.keep_geometry:
-        from onekcal.labels.relax import relax
+        from onekcal.labels.minimum import minimum
 
-        return replace(bare, molecule=relax(question.molecule).molecule, geometry="gfn2", made=KINDS["gfn2"])
-    kind = "b3lyp" if artefact.geometry else "data"
-    return replace(bare, molecule=question.molecule, geometry=kind, made=KINDS["b3lyp"] if artefact.geometry else "as given")
+        relaxed, saddles = minimum(question.molecule)
+        said = ("the geometry given relaxes to a saddle point, and was followed downhill from there",) if saddles else ()
+        return replace(bare, molecule=relaxed.molecule, geometry="gfn2", made=KINDS["gfn2"], remarks=said)
+    kind = "b3lyp" if artefact.geometry == "gfn2" else artefact.geometry or "data"
+    made = KINDS["b3lyp"] if artefact.geometry == "gfn2" else "as given"
+    return replace(bare, molecule=question.molecule, geometry=kind, made=made)
 
 
 def _asked(artefact: Artefact, molecule: Molecules) -> tuple[float, float | None]:

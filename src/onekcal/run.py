@@ -187,7 +187,7 @@ def _fit(experiment: Experiment, data: Dataset, split: Split, others: dict[str, 
     model.fit(train, valid)
     judged = ({experiment.geometry: valid} if len(valid) else {}) | {kind: some for kind, (some, _) in others.items()}
     calibration = {kind: Conformal.calibrated(some.energies - model.energies(some.molecules, some.columns))
-                   for kind, some in judged.items()}
+                   for kind, some in judged.items() if len(some)}
     limit = _novelty_limit(model, valid) if len(valid) else math.inf
     if experiment.refit:
         stages = [(name, settings | getattr(stage, "chosen", {})) for (name, settings), stage in zip(stages, model.stages)]
@@ -214,7 +214,9 @@ def _measure(
         found |= _interval(fitted.calibration[experiment.geometry], test, predicted, experiment.coverage)
     for kind, (_, asked) in others.items():
         guess = model.energies(asked.molecules, asked.columns)
-        more = metrics(asked.energies, guess, unit) | _interval(fitted.calibration[kind], asked, guess, experiment.coverage)
+        more = metrics(asked.energies, guess, unit)
+        if kind in fitted.calibration:
+            more |= _interval(fitted.calibration[kind], asked, guess, experiment.coverage)
         found |= {f"{kind}: {key}": value for key, value in more.items()}
     return predicted, found
 
@@ -243,13 +245,18 @@ def _order_errors(missing: torch.Tensor, terms: dict[str, torch.Tensor]) -> dict
 
 
 def _interval(conformal: Conformal, test: Dataset, predicted: torch.Tensor, nominal: float) -> dict[str, float]:
-    """Half width (kcal/mol), and the share of a test part it covers."""
+    """Half width (kcal/mol), and the share of a test part it covers; nothing where too few molecules tell a width."""
+    if not math.isfinite(conformal.radius(nominal)):
+        return {}
     return {"interval": conformal.radius(nominal), "nominal_coverage": nominal,
             "coverage": coverage(test.energies, *conformal.interval(predicted, nominal))}
 
 
 def _other_geometries(experiment: Experiment) -> dict[str, tuple[Dataset, Dataset]]:
-    """By kind of geometry: what its interval is calibrated on, and what is tested; the same split as the training data's."""
+    """By kind of geometry: what its interval is calibrated on, and what is tested; the same split as the training data's.
+
+    With `valid: 0` its validation part was trained on, and calibrates nothing.
+    """
     found = {}
     for kind, name in experiment.also.items():
         if name in store.names():
@@ -258,7 +265,7 @@ def _other_geometries(experiment: Experiment) -> dict[str, tuple[Dataset, Datase
         if experiment.data.split not in other.splits:
             unknown(f"split of {name}:", experiment.data.split, other.splits, ConfigError)
         labels, data = other.splits[experiment.data.split], other.dataset.aimed(experiment.data.target)
-        found[kind] = (data[labels == VALID], data[labels == TEST])
+        found[kind] = (data[(labels == VALID) & (experiment.data.valid > 0)], data[labels == TEST])
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,10 @@ def compare(old: Path, new: Path) -> dict[str, float]:
     first, second = (_predictions(folder) for folder in (old, new))
     if [r["name"] for r in first] != [r["name"] for r in second]:
         return {"molecules": max(len(first), len(second)), "largest_difference": float("inf")}
-    apart = [abs(float(a["predicted"]) - float(b["predicted"])) for a, b in zip(first, second)]
-    return {"molecules": len(apart), "largest_difference": max(apart, default=0.0)}
+    pairs = [(float(a["predicted"]), float(b["predicted"])) for a, b in zip(first, second)]
+    apart = [0.0 if math.isnan(a) and math.isnan(b) else abs(a - b) for a, b in pairs]
+    worst = math.inf if any(math.isnan(difference) for difference in apart) else max(apart, default=0.0)
+    return {"molecules": len(pairs), "largest_difference": worst}
 
 
 def _predictions(folder: Path) -> list[dict[str, str]]:

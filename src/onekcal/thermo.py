@@ -143,12 +143,14 @@ def molecule_heat(molecule: Molecules, how: Literal["auto", "gfn2", "regression"
 
     if how not in ("auto", "gfn2", "regression"):
         raise InputError(f"`thermal` must be 'auto', 'gfn2' or 'regression', got {how!r}")
-    if how == "regression" or (how == "auto" and thermal.knows(molecule)):
-        return Term("H(298 K) − H(0)", thermal.heat(molecule), thermal.ERROR, thermal.SOURCE, "formation 298 K")
+    known = thermal.knows(molecule)
+    if how == "regression" or (how == "auto" and known):
+        error, source = (thermal.ERROR, thermal.SOURCE) if known else (None, f"extrapolated: {thermal.SOURCE}")
+        return Term("H(298 K) − H(0)", thermal.heat(molecule), error, source, "formation 298 K")
     from onekcal.labels.frequencies import frequencies
-    from onekcal.labels.relax import relax
+    from onekcal.labels.minimum import minimum
 
-    relaxed = relax(molecule, "gfn2", force=0.002, keep_bonds=False)
+    relaxed, _ = minimum(molecule, "gfn2", force=0.002, keep_bonds=False)
     found = frequencies(relaxed.molecule, "gfn2")
     return Term("H(298 K) − H(0)", found.thermal.total, thermal.GFN2_ERROR,
                 "GFN2-xTB harmonic frequencies, rigid rotor", "formation 298 K")

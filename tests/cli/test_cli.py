@@ -33,7 +33,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_help_names_every_verb() -> None:
     done = onekcal("--help")
     assert done.returncode == 0
-    for verb in ("train", "evaluate", "predict", "data", "bench", "init", "rerun", "doctor"):
+    for verb in ("train", "evaluate", "predict", "label", "field", "show", "data", "bench", "init", "rerun", "doctor"):
         assert verb in done.stdout
 
 
@@ -100,6 +100,31 @@ def test_doctor_says_what_is_missing_and_how_to_get_it() -> None:
     for row in rows.values():
         if row["state"] == "absent" and row["part"] not in ("GPU", "mirror"):
             assert "pip install" in row["detail"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "written"),
+    [
+        (["show", "runs/first"], "report.html", {"runs/first/report.html": b"<!doctype html>"}),
+        (["show", "mini", "--molecule", "3", "--save", "m.html"], "m.html", {"m.html": b"<!doctype html>"}),
+        (["show", "O", "--field", "lol", "--level", "0.6", "--save", "o.png"], "localized orbital", {"o.png": b"\x89PNG"}),
+        (["field", "O", "--kind", "nep", "--grid", "8", "--turn", "1", "--png", "n.png", "--html", "n.html", "--cube",
+          "n.cube", "--level", "5"], "n.cube", {"n.png": b"\x89PNG", "n.html": b"<!doctype html>", "n.cube": b""}),
+        (["label", "mini", "two.h5", "--relax", "--keep", "b3lyp", "--sample", "2", "--workers", "1"], "2 molecules",
+         {"two.h5": b"\x89HDF"}),
+        (["data", "list"], "qm9-g4mp2", {}),
+        (["data", "get", "mini"], "mini.npz", {}),
+        (["data", "show", "mini"], "MIT", {"mini.html": b"<"}),
+        (["bench", "list"], "qm7-classical", {}),
+    ],
+    ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else "",
+)
+def test_what_a_command_says_and_writes(trained: Path, words: list[str], said: str, written: dict[str, bytes]) -> None:
+    done = onekcal(*words, cwd=trained, ONEKCAL_HOME=str(trained / "home"))
+    assert done.returncode == 0, done.stderr
+    assert said in done.stdout
+    for name, start in written.items():
+        assert (trained / name).read_bytes().lower().startswith(start.lower())
 
 
 def test_label_delivers_what_it_can_and_the_doctor_reads_it(tmp_path: Path) -> None:

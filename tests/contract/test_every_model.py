@@ -51,7 +51,7 @@ MOMENT = {"recipe": "onecycle", "epochs": 3, "batch": 8, "rate": 5e-3}
 BY_HEART = {**MOMENT, "epochs": 300, "ema": 0.0}
 
 CASES = [
-    Case("dressed_atoms", overfit=80.0),
+    Case("dressed_atoms"),
     Case("baseline", {"method": "pairs"}, reads_columns=True, overfit=1e-9),
     Case("fchl_kernel", {"sigma": 2.0, "regularization": 1e-9, "forces": False}),
     Case("fchl_kernel", {"sigma": 2.0, "regularization": 1e-9, "forces": True}),
@@ -203,21 +203,19 @@ def test_energy_does_not_depend_on_the_order_of_atoms_or_says_so(case: Case) -> 
 
 @invariant
 def test_forces_are_minus_the_gradient(case: Case) -> None:
-    """Against central differences with another step than `forces` itself uses, on one molecule of each kind."""
+    """Every component, of one molecule of each kind, against central differences of another step than `forces` has."""
     if "smooth" in case.broken:
         pytest.skip("jumps where neighbours or sorted rows change places, so it has no gradient there")
     model, data = fitted(case)
     molecules = data.molecules[:4]
     analytic = forces(model, molecules)
     step = 1e-3  # Å; the curvature of these models leaves an error of ~1e-4 kcal/mol/Å
-    atom, axis = 4, 1
-    moved = torch.zeros_like(molecules.positions)
-    moved[atom, axis] = step
-    up = model.energies(molecules.moved(molecules.positions + moved)).sum()
-    down = model.energies(molecules.moved(molecules.positions - moved)).sum()
-    numeric = -(up - down) / (2 * step)
-    assert analytic.shape == molecules.positions.shape
-    assert float(analytic[atom, axis]) == pytest.approx(float(numeric), abs=0.02, rel=1e-3)
+    shifts = step * torch.eye(molecules.positions.numel(), dtype=torch.float64).reshape(-1, *molecules.positions.shape)
+    totals = [[model.energies(molecules.moved(molecules.positions + sign * shift)).sum() for sign in (1, -1)]
+              for shift in shifts]
+    numeric = torch.tensor([-(up - down) / (2 * step) for up, down in totals], dtype=torch.float64)
+    assert torch.allclose(analytic.flatten(), numeric, atol=0.02, rtol=1e-3)
+    assert case.model == "dressed_atoms" or float(numeric.abs().max()) > 0.5, "too flat to tell a wrong sign"
 
 
 def test_a_stack_leaves_energies_and_forces_for_the_next_stage_and_sums_both() -> None:
@@ -252,6 +250,7 @@ def test_same_seed_gives_the_same_model(case: Case) -> None:
 @every
 def test_eight_molecules_are_learned_by_heart(case: Case) -> None:
     model, data = fitted(replace(case, settings=case.settings | case.longer), wobbly(8, seed=2))
+    assert case.overfit < 0.2 * float((data.energies - data.energies.mean()).abs().mean())  # more than their mean
     assert float((ask(model, data, case) - data.energies).abs().mean()) < case.overfit
 
 

@@ -258,8 +258,12 @@ def test_what_fits_neither_disk_nor_memory_is_refused_with_its_size(tmp_path: Pa
     assert os.listdir(tmp_path) in ([], ["home"])
 
 
-def test_the_size_is_said_before_it_starts(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    fill(tmp_path / "f.h5", waters(2), ask(["nep"], n=32))
+def test_the_size_is_said_before_it_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "spread", lambda *given: iter([1 / 0]))
+    with pytest.raises(ZeroDivisionError):
+        fill(tmp_path / "f.h5", waters(2), ask(["nep"], n=32))
     assert "2 × 1 × 32³, 0.2 MiB on disk" in capsys.readouterr().err
 
 

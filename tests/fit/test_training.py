@@ -54,6 +54,19 @@ def test_every_setting_learns(given: dict[str, Any]) -> None:
     assert error(model, valid) < 0.5 * float((valid.energies - valid.energies.mean()).abs().mean())
 
 
+def test_clipping_holds_the_step_and_a_penalty_shrinks_the_weights() -> None:
+    train, valid = parts()
+
+    def size(**given: Any) -> float:
+        model = PairModel(fit={**QUICK, **given}).fit(train, valid[:0])
+        return sum(float(p.detach().square().sum()) for p in model.networks[0].decayed())
+
+    start = size(optimizer="sgd", rate=1e-15)
+    assert size(optimizer="sgd", clip=1e-12) == pytest.approx(start, rel=1e-9)
+    assert size(optimizer="sgd") != pytest.approx(start, rel=1e-3)
+    assert size(l2=10.0) < 0.8 * size()
+
+
 def test_bfloat16_products_learn_and_are_other_numbers() -> None:
     train, valid = parts()
     found = [error(PairModel(dtype="float32", fit={**QUICK, "epochs": 20, "precision": precision}).fit(train, valid), valid)

@@ -10,6 +10,7 @@ import torch
 
 from onekcal.data import store
 from onekcal.data.dataset import Column, Dataset
+from onekcal.data.source import Stored
 from onekcal.errors import InputError, MissingExtra
 from onekcal.labels import run
 from onekcal.labels.methods import LabelError, single_point
@@ -39,6 +40,21 @@ def test_one_failing_molecule_is_reported_and_the_rest_kept(tmp_path: Path) -> N
     assert data.columns["gfn2_forces"].values.shape == (5, 3)
     assert float(data.columns["gfn2_heat"].values[0]) == pytest.approx(2.37, abs=0.01)
     assert not (tmp_path / "labels.h5.partial").exists()
+
+
+def test_what_is_kept_and_the_splits_belong_to_the_molecules_that_are_left(tmp_path: Path) -> None:
+    """The middle one of three fails."""
+    given = Dataset(batch(), {"ref": Column(torch.arange(3.0)), "old": Column(torch.zeros(3))})
+    store.save(tmp_path / "in.h5", Stored(given, {"thirds": torch.tensor([0, 1, 2], dtype=torch.uint8)}))
+    label(tmp_path / "in.h5", tmp_path / "out.h5", "gfn2", relax=True, frequencies=True, keep=["ref"], workers=1, quiet=True)
+    found = store.read(tmp_path / "out.h5")
+    columns = found.dataset.columns
+    assert set(columns) == {"ref", "gfn2", "gfn2_zpe", "gfn2_heat", "gfn2_imaginary"}
+    assert columns["ref"].values.tolist() == [0, 2]
+    assert found.splits["thirds"].tolist() == [0, 2]
+    assert columns["gfn2_zpe"].values[0] == pytest.approx(12.6, abs=0.1)  # of water; the experiment's is 13.3
+    assert columns["gfn2_heat"].values[0] == pytest.approx(2.37, abs=0.01)
+    assert columns["gfn2_imaginary"].values.tolist() == [0, 0]
 
 
 def test_relaxation_replaces_geometries_and_drops_their_columns(tmp_path: Path) -> None:
@@ -134,12 +150,14 @@ def test_a_dask_cluster_gives_the_same_labels(tmp_path: Path) -> None:
 
 def test_a_sample_is_drawn_by_its_seed_and_may_keep_all_small_molecules(tmp_path: Path) -> None:
     chains = [Molecules.one([6] * n, [[1.5 * k, 0, 0] for k in range(n)], name=f"C{n}") for n in range(1, 9)]
-    molecules = Molecules.concatenate(chains)
+    hydrogen = Molecules.one([1, 1], [[0, 0, 0], [0, 0, 0.75]], name="H2")
+    molecules = Molecules.concatenate([*chains, hydrogen])
 
     def drawn(**asked: int) -> list[str]:
         return run._sampled(run._stored(molecules), **{"seed": 0, "small": 0, **asked}).dataset.molecules.names.tolist()
 
     assert drawn(sample=6)[:3] == drawn(sample=3) != drawn(sample=3, seed=1)
-    assert set(drawn(sample=3, small=2)) == set(drawn(sample=3)) | {"C1", "C2"}
-    with pytest.raises(InputError, match="between 1 and the 8 molecules"):
-        drawn(sample=9)
+    assert len(drawn(sample=3)) == 3
+    assert set(drawn(sample=3, small=2)) == set(drawn(sample=3)) | {"C1", "C2", "H2"}
+    with pytest.raises(InputError, match="between 1 and the 9 molecules"):
+        drawn(sample=10)

@@ -40,7 +40,10 @@ def imported(path: Path) -> set[str]:
     """The parts of onekcal a file imports, wherever in the file."""
     out = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "onekcal":
+        assert not getattr(node, "level", 0), f"{path}: a relative import"
+        if isinstance(node, ast.Import):
+            out |= {name.name.split(".")[1] for name in node.names if name.name.startswith("onekcal.")}
+        elif isinstance(node, ast.ImportFrom) and node.module == "onekcal":
             out |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("onekcal."):
             out.add(node.module.split(".")[1])
@@ -64,7 +67,10 @@ def test_imports_point_one_way() -> None:
     assert violations(files) == []
 
 
-def test_an_upward_import_would_be_found() -> None:
+def test_an_upward_import_would_be_found(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("import onekcal.models.stack\ndef late():\n    from onekcal.show import report\n"
+                                   "    from onekcal import trust, __version__\n")
+    assert imported(tmp_path / "a.py") == {"models", "show", "trust"}
     assert violations({"features": {"models"}}) == ["features imports models"]
 
 

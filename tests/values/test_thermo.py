@@ -99,6 +99,15 @@ def test_groups_are_counted() -> None:
     assert (cage["triangles"], cage["squares"], cage["rings"]) == (1, 1, 2)
 
 
+def test_the_regression_states_no_error_for_what_it_was_not_fitted_to() -> None:
+    nitrogen = Molecules.one([7, 7], [[0, 0, 0], [0, 0, 1.1]])
+    asked, chosen = molecule_heat(nitrogen, "regression"), molecule_heat(nitrogen)
+    assert asked.uncertainty is None
+    assert "extrapolated" in asked.source
+    assert chosen.value == pytest.approx(2.07, abs=0.05)  # 3.5 RT: its vibration is stiff
+    assert chosen.uncertainty == 0.13
+
+
 def test_the_regression_keeps_the_error_it_states(real_data: Path) -> None:
     with np.load(real_data / "qm9_props_subset.npz") as file:
         keep = file["in_consistent"]

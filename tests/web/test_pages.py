@@ -65,6 +65,7 @@ def test_another_run_is_chosen(runs: Path, tmp_path: Path, open_page: Callable) 
     worst = found.names[np.abs(found.columns["error"]).argmax()]
     assert tab.run("document.getElementById('molecule').dataset.chosen") == worst
     parts = tab.run("[...document.querySelectorAll('[data-run]')].map(part => [part.dataset.run, part.hidden])")
+    assert {run for run, _ in parts} == {"0", "1"}
     assert parts == [[run, run != "1"] for run, _ in parts]
 
 

@@ -137,8 +137,9 @@ def _record(lines: list[str], at: int, count: int, told: Told, place: str, seen:
     numbers = np.array([element(row[layout.species]) for row in rows], dtype=np.int64)
     record = Record(place, numbers, positions, comment)
     if info:
-        record.name, record.charge = info.get("name", ""), whole(info, "charge")
-        record.spin = whole(info, "multiplicity") - 1 if "multiplicity" in info else whole(info, "spin")
+        own = {key.lower(): value for key, value in info.items()}
+        record.name, record.charge = own.get("name", ""), whole(own, "charge")
+        record.spin = whole(own, "multiplicity") - 1 if "multiplicity" in own else whole(own, "spin")
         record.meaning = meaning_of(info)
         record.energy = _energy(info, told.energy_key)
         seen.energies.update(key for key in info if "energ" in key.lower() and key != "energy_unit")

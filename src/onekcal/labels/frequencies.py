@@ -20,7 +20,7 @@ import numpy as np
 
 from onekcal.labels.methods import Calculation, LabelError, Method, formula_of, method
 from onekcal.molecules import SYMBOLS, Molecules
-from onekcal.units import BOHR, EV, HARTREE
+from onekcal.units import BOHR, EV, HARTREE, WAVENUMBER
 
 STEP = 0.005
 """Å; displacement of each coordinate, back and forth."""
@@ -28,8 +28,6 @@ TEMPERATURE = 298.15
 """K."""
 GAS = 1.987204258640832e-3
 """kcal/mol/K, the gas constant (CODATA 2018)."""
-WAVENUMBER = HARTREE / 219474.6313632
-"""kcal/mol in one 1/cm."""
 ELECTRON_MASSES = 1822.888486209
 """Electron masses in one dalton."""
 MASSES = {
@@ -131,12 +129,12 @@ def wavenumbers(hessian: np.ndarray, masses: np.ndarray, positions: np.ndarray) 
     """Vibrational wavenumbers (1/cm, ascending, imaginary negative) of a Hessian (Hartree/Bohr²)."""
     root = np.sqrt(np.repeat(masses * ELECTRON_MASSES, 3))
     weighted = hessian / root[:, None] / root[None]
-    vibrations = _vibrations(masses, positions)  # (3n, vibrations)
+    vibrations = internal(masses, positions)  # (3n, vibrations)
     squares = np.linalg.eigvalsh(vibrations.T @ weighted @ vibrations)
-    return np.sign(squares) * np.sqrt(np.abs(squares)) * 219474.6313632
+    return np.sign(squares) * np.sqrt(np.abs(squares)) * HARTREE / WAVENUMBER
 
 
-def _vibrations(masses: np.ndarray, positions: np.ndarray) -> np.ndarray:
+def internal(masses: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """(3n, vibrations) orthonormal mass-weighted displacements free of translation and rotation."""
     r = positions - masses @ positions / masses.sum()
     axes = np.linalg.eigh(_inertia(masses, positions))[1].T

@@ -1,5 +1,7 @@
 r"""Relaxation of a geometry: quasi-Newton steps in Cartesian coordinates from Lindh's model Hessian.
 
+It ends where forces vanish, which of a symmetric start may be a saddle point: `minimum` goes on from there.
+
 Each step minimises the quadratic model within a trust radius; the Hessian is updated by BFGS; a step that raises the
 energy is taken back and the radius shrunk. Converged when no atom feels more than `force` (0.02 eV/Å by default).
 """

@@ -120,7 +120,8 @@ def _sampled(stored: Stored, sample: int | None, seed: int, small: int) -> Store
     molecules = stored.dataset.molecules
     heavy = molecules.sum_atoms((molecules.numbers > 1).to(torch.int64)).numpy()
     drawn = np.random.default_rng(seed).permutation(count)
-    return stored.kept(np.concatenate([drawn[:sample], drawn[sample:][heavy[drawn[sample:]] <= small]]))
+    rest = drawn[sample:] if small else drawn[:0]  # H2 has no heavy atom
+    return stored.kept(np.concatenate([drawn[:sample], rest[heavy[rest] <= small]]))
 
 
 def _name(molecules: Molecules, row: int) -> str:

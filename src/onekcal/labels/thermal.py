@@ -1,8 +1,8 @@
 """H(298 K) − H(0) of a molecule from its bonds alone, by linear regression on QM9's own U0 and H.
 
 A molecule is counted into groups – each heavy atom by its element, its number of neighbours and how many of those are
-hydrogen – and into rings and rotors. Every bent molecule has 4 RT for translation, rotation and pV (a linear one
-3.5 RT, an atom 2.5 RT); what the vibrations add is a sum over the counts, without a constant.
+hydrogen – and into rings and rotors. Every molecule has 4 RT for translation, rotation and pV (an atom 2.5 RT; the half
+RT that a linear one lacks is within the error); what the vibrations add is a sum over the counts, without a constant.
 `scripts/fit_thermal.py` fits the numbers below and measures their error.
 """
 

@@ -168,8 +168,9 @@ def recipe(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if card.get("digest"):
         yield "SHA-256", card["digest"]
     if "train" in card:
-        again = ", then fitted again to both" if card.get("refit") else ""
-        yield "molecules", f"{card['train']:,} to fit, {card.get('valid', 0):,} to choose and calibrate{again}"
+        again, held = ", then fitted again to both" if card.get("refit") else "", card.get("valid", 0)
+        fitted = card["train"] - (held if again else 0)  # what a refitted model was fitted to in the end holds both
+        yield "molecules", f"{fitted:,} to fit, {held:,} to choose and calibrate{again}"
     for kind, name in experiment.get("also", {}).items():
         yield "tested also", f"{name}: the same molecules at other geometries ({kind})"
     yield from ((key, about[key]) for key in ("licence", "citation") if key in about)
