@@ -58,7 +58,7 @@ CASES = [
     Case("sparse_kernel", {"landmarks": 200, "regularization": 1e-9, "force_weight": 0.0}),
     Case("sparse_kernel", {"landmarks": 200, "regularization": 1e-9, "force_weight": 1.0}),
     Case("global_kernel", {"features": "slatm", "kernel": "gaussian", "sigma": 30.0, "regularization": 1e-8}),
-    Case("global_kernel", {"features": "slatm", "kernel": "laplacian", "regularization": 1e-8}),
+    Case("global_kernel", {"features": "slatm", "kernel": "laplacian", "regularization": 1e-8}, frozenset({"smooth"})),
     Case("global_kernel", {"features": "coulomb", "kernel": "laplacian", "regularization": 1e-8}, frozenset({"smooth"})),
     Case("regression", {"features": "sorted_eigenvalues", "estimator": "linear"}),
     Case("regression", {"features": "sorted_eigenvalues", "estimator": "krr", "gamma": 0.01, "alpha": 1e-9}),
@@ -205,9 +205,11 @@ def test_energy_does_not_depend_on_the_order_of_atoms_or_says_so(case: Case) -> 
 def test_forces_are_minus_the_gradient(case: Case) -> None:
     """Every component, of one molecule of each kind, against central differences of another step than `forces` has."""
     if "smooth" in case.broken:
-        pytest.skip("jumps where neighbours or sorted rows change places, so it has no gradient there")
-    model, data = fitted(case)
-    molecules = data.molecules[:4]
+        pytest.skip("jumps where neighbours or sorted rows change places, or is made of |x − x'|: there it has no gradient")
+    if case.model == "regression":
+        pytest.skip("its forces are central differences themselves")
+    model, _ = fitted(case)
+    molecules = unseen()[:4]
     analytic = forces(model, molecules)
     step = 1e-3  # Å; the curvature of these models leaves an error of ~1e-4 kcal/mol/Å
     shifts = step * torch.eye(molecules.positions.numel(), dtype=torch.float64).reshape(-1, *molecules.positions.shape)
