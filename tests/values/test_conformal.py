@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LinearRegression
 
 from onekcal.errors import InputError
 from onekcal.trust.conformal import Conformal, coverage
@@ -16,6 +18,19 @@ def test_radius_is_the_rank_worked_out_by_hand() -> None:
     residuals = torch.tensor([-9.0, 1.0, -2.0, 3.0, -4.0, 5.0, 6.0, -7.0, 8.0])
     assert Conformal.calibrated(residuals).radius(0.9) == 9.0  # ⌈10 · 0.9⌉ = 9th of 9
     assert Conformal.calibrated(residuals).radius(0.5) == 5.0  # ⌈10 · 0.5⌉ = 5th
+
+
+@pytest.mark.parametrize("nominal", [0.5, 0.9, 0.95])
+def test_radius_is_that_of_mapie(nominal: float) -> None:
+    regression = pytest.importorskip("mapie.regression")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(150, 2))
+    y = x @ [1.0, 2.0] + rng.normal(size=150)
+    model = LinearRegression().fit(x[:50], y[:50])
+    theirs = regression.SplitConformalRegressor(model, confidence_level=nominal, prefit=True).conformalize(x[50:], y[50:])
+    predicted, ends = theirs.predict_interval(x[:1])
+    ours = Conformal.calibrated(torch.from_numpy(y[50:] - model.predict(x[50:])))
+    assert ours.radius(nominal) == pytest.approx(float(ends[0, 1, 0] - predicted[0]), rel=1e-12)
 
 
 def test_too_few_residuals_promise_nothing() -> None:
