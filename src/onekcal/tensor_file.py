@@ -16,6 +16,9 @@ def write(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> Non
     """Whole or not at all; `header` holds its `format`."""
     from safetensors.torch import save_file
 
+    owners: dict[int, str] = {}  # safetensors refuses two names for one memory
+    tensors = {name: tensor if owners.setdefault(tensor.untyped_storage().data_ptr(), name) == name else tensor.clone()
+               for name, tensor in tensors.items()}
     part = path.with_name(path.name + ".part")
     part.touch()
     mode = part.stat().st_mode  # that of any new file here; safetensors' own are for their owner alone

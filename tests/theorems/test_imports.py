@@ -12,7 +12,7 @@ LAYERS = [  # a module may import from its own layer and from those below it (la
     {"cli", "cli_bench", "cli_show", "cli_field", "__main__", "__init__", "surroundings"}, {"app"}, {"show"}, {"bench"},
     {"run", "prediction", "calculator"}, {"run_folder", "splits"},
     {"answers", "questions"}, {"experiment"}, {"trust"}, {"models"}, {"fit"}, {"features"}, {"conformers", "thermo"},
-    {"labels"}, {"data"}, {"io"}, {"molecules", "energies", "units", "errors", "provenance", "tensor_file"},
+    {"labels"}, {"data"}, {"io"}, {"molecules", "energies", "units", "errors", "provenance", "tensor_file", "memory"},
 ]
 EXCEPTIONS = {
     ("io", "data"): "a file is read into a Dataset, which is the lowest part of data",

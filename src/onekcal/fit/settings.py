@@ -90,8 +90,15 @@ class Settings(BaseModel):
         except ValidationError as problem:
             raise ConfigError("\n".join(map(_explain, problem.errors()))) from None
 
+    def answering(self) -> torch.device:
+        """The device to answer on: any, where the one it was trained on is not there."""
+        try:
+            return self.where()
+        except ConfigError:
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
     def where(self) -> torch.device:
-        """The device to train and to answer on."""
+        """The device to train on."""
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:

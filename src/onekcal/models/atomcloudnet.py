@@ -307,8 +307,8 @@ class AtomCloudNetwork(Network):
 
     def _pooled(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, width) one molecule each, from its atoms (B, n, width)."""
-        positive = softplus(x) * mask[..., None]
         if self.power == 1:
-            return positive.sum(1) / self.size
-        # a root has no slope at 0, where all atoms' features may underflow
-        return (positive.pow(self.power).sum(1) / self.size).clamp_min(SMALLEST).pow(1 / self.power)
+            return (softplus(x) * mask[..., None]).sum(1) / self.size
+        # a power has no curvature at 0, where padding would be, and a root no slope, where all features may underflow
+        powers = torch.where(mask[..., None], softplus(x), 1.0).pow(self.power) * mask[..., None]
+        return (powers.sum(1) / self.size).clamp_min(SMALLEST).pow(1 / self.power)

@@ -106,6 +106,11 @@ class FchlKernel:
         self.trained, self._known = train.molecules, None
         return self
 
+    @property
+    def chosen(self) -> dict[str, float]:
+        """The settings that `fit` took, for a fit to more data."""
+        return {"sigma": self.sigma, "regularization": self.regularization}
+
     def _chosen(self, train: Dataset, valid: Dataset, forces: bool) -> tuple[float, float]:
         """σ and λ of the lowest error: of energies, plus of forces where they are fitted, each over its spread."""
         if self.choose == "valid" and not len(valid):

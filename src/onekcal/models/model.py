@@ -55,11 +55,21 @@ def forces(model: Model, molecules: Molecules, columns: Columns | None = None) -
     if own is not None:
         return own(molecules, columns)
     if getattr(model, "differentiable", False):
-        positions = molecules.positions.clone().requires_grad_(True)
-        with torch.enable_grad():
-            total = model.energies(molecules.moved(positions), columns).sum()
-            return -torch.autograd.grad(total, positions)[0]
+        whole = Dataset(molecules, dict(columns or {}))
+        parts = (whole[first : first + DIFFERENTIATED] for first in range(0, len(molecules), DIFFERENTIATED))
+        return torch.cat([torch.zeros(0, 3, dtype=torch.float64), *(_slope(model, part) for part in parts)])
     return central_differences(model, molecules)
+
+
+DIFFERENTIATED = 64
+"""Molecules at a time whose forces are derived: the graph of a kernel takes some 5 MB a molecule."""
+
+
+def _slope(model: Model, data: Dataset) -> Tensor:
+    positions = data.molecules.positions.clone().requires_grad_(True)
+    with torch.enable_grad():
+        total = model.energies(data.molecules.moved(positions), data.columns).sum()
+        return -torch.autograd.grad(total, positions)[0]
 
 
 def central_differences(model: Model, molecules: Molecules) -> Tensor:

@@ -196,7 +196,7 @@ class NetworkModel:
     def _ready(self) -> list[Network]:
         if not self.networks:
             raise InputError("this network is not trained yet; call fit(train, valid) first")
-        device = self.training.where()
+        device = self.training.answering()
         return [network.to(device).eval() for network in self.networks]
 
     def _parts(self, molecules: Molecules) -> list[Tensor]:
@@ -213,7 +213,7 @@ class NetworkModel:
         from onekcal.fit.batches import species_of
 
         species = species_of(molecules.numbers, self.elements)
-        device, inputs = self.training.where(), self.inputs(molecules, False)
+        device, inputs = self.training.answering(), self.inputs(molecules, False)
         for rows in self._parts(molecules):
             some = molecules[rows]
             numbers, positions = some.pad()

@@ -160,6 +160,9 @@ class SchNetNetwork(Network):
         flat = r.flatten()
         if len(flat) < self.worth:
             return list((self.filters(flat) * (flat < self.filters.cutoff)[:, None]).unflatten(1, r.shape))
-        places = Places(flat, self.step, self.last)
-        tables = coefficients(self.filters(knots(self.step, self.last, r)), self.last)  # (T, last + 5, f)
-        return [Interpolate.apply(flat, table, places, 0).unflatten(0, r.shape) for table in tables]
+        kind = r.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else r.dtype
+        with torch.autocast(kind, enabled=False):  # a spline needs its digits
+            places = Places(flat, self.step, self.last)
+            tables = coefficients(self.filters(knots(self.step, self.last, r)), self.last)  # (T, last + 5, f)
+            return [Interpolate.apply(flat, table, places, 0).unflatten(0, r.shape).to(dtype) for table in tables]

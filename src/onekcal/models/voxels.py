@@ -16,6 +16,8 @@ turned or renumbered has the same cube but for rounding. There is no gradient th
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -27,14 +29,15 @@ from onekcal.data.dataset import Columns
 from onekcal.errors import ConfigError, InputError, unknown
 from onekcal.features.fields import BOX, fields, stored_fields
 from onekcal.features.fields.compute import ask
+from onekcal.features.fields.store import seconds_of
 from onekcal.fit import distributed
 from onekcal.models.densenet import SYMMETRIES, DenseNetwork, motions
 from onekcal.models.model import central_differences
 from onekcal.models.network import NetworkModel
 from onekcal.molecules import Molecules
 
-KEPT = 64
-"""From so many molecules on, the fields of an answer are stored: they may be asked for again."""
+KEPT = 1.5
+"""Seconds of work from which on the fields of an answer are stored, about: they may be asked for again."""
 
 
 class VoxelDenseNet(NetworkModel):
@@ -44,6 +47,7 @@ class VoxelDenseNet(NetworkModel):
     molecules normalised together in training."""
 
     differentiable = False
+    kept = KEPT
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
         "paper": {"optimizer": "sgd", "momentum": 0.9, "rate": 0.1, "weight_decay": 1e-4, "loss": "mae", "batch": 128,
                   "schedule": "plateau", "watch": "loss", "patience": 6, "decay": 0.75, "threshold": 0.005, "floor": 1e-6,
@@ -102,13 +106,15 @@ class VoxelDenseNet(NetworkModel):
         one = self.asked
         names = tuple(kind.name for kind in one.kinds)
         orientations = range(1 + self.turns if learn else min(1 + self.turns, self.views))
-        if learn or len(molecules) >= KEPT:
+        if learn or len(molecules) * seconds_of(one) >= self.kept:
             return [stored_fields(molecules, names, one.density, one.n, one.box, turn) for turn in orientations]
         return [fields(molecules, names, one.density, one.n, one.box, turn).numpy() for turn in orientations]
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
-        """(A, 3) kcal/mol/Å by central differences."""
-        return central_differences(self, molecules)
+        """(A, 3) kcal/mol/Å by central differences, whose geometries nobody will ask for again."""
+        passing = copy.copy(self)
+        passing.kept = math.inf
+        return central_differences(passing, molecules)
 
     def variance(self, molecules: Molecules) -> Tensor:
         """(M,) kcal²/mol²: the spread between views, and between the members of an ensemble."""

@@ -28,6 +28,7 @@ from onekcal.features.fields.grid import frames
 from onekcal.features.fields.voxel_file import ABSENT, FAILED, THERE, VoxelFile, create, open_file
 from onekcal.labels.run import Failed, progress
 from onekcal.labels.spread import processors, spread
+from onekcal.memory import free_memory
 from onekcal.molecules import Molecules, rows_of
 
 SECONDS = {"": 3e-4, "gfn": 0.03, "one-shot": 0.3, "other": 5.0}
@@ -61,7 +62,7 @@ def check_room(count: int, what: Ask, folder: Path | None, workers: int = 1) -> 
     needed = workers * what.n**3 * (8.0 * 24 * bool(what.density) + 4.0 * (2 + len(what.kinds)))
     if folder is None:
         needed += size_of(count, what)
-    free = _free_memory()
+    free = free_memory()
     if needed > free:
         raise InputError(f"{size}, and computing them {needed / 2**30:.1f} GiB of memory, of which {free / 2**30:.1f} are "
                          "free: take a coarser grid, fewer molecules or fewer workers")
@@ -71,15 +72,6 @@ def check_room(count: int, what: Ask, folder: Path | None, workers: int = 1) -> 
     if size_of(count, what) > free:
         raise InputError(f"{size} on disk, of which {free / 2**30:.2f} are free at {folder}: free space, take a coarser "
                          "grid, or write to another disk")
-
-
-def _free_memory() -> float:
-    """Bytes a process may still take."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, ValueError):
-        return os.sysconf("SC_AVPHYS_PAGES") * float(os.sysconf("SC_PAGE_SIZE"))
 
 
 # --- one file --------------------------------------------------------------------------------------------------------
@@ -99,7 +91,7 @@ def fill(
     frames(molecules, what.box, what.turn)  # a molecule that is too long is met before anything is computed
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f"{out.name}.{digest_of(molecules, what)[:8]}.partial")
-    with _alone(partial, quiet):
+    with _alone(out, quiet):
         if not partial.exists():
             if _same(out, molecules, what):
                 if not (open_file(out).state == FAILED).any():
@@ -172,7 +164,7 @@ def _copy(source: Path, file: VoxelFile) -> None:
         place = other.contents.index(content)
         for row in np.flatnonzero(file.state[:, channel] == ABSENT):
             there = other.row_of.get(file.keys[row])
-            if there is not None and other.state[there, place] == THERE:
+            if there is not None and other.sound(there, place):
                 file.put(int(row), channel, other.fields[there, place])
 
 
@@ -235,8 +227,8 @@ def _copies(file: VoxelFile, first: np.ndarray, reasons: dict[int, str]) -> None
             reasons[row] = reasons[first[row]]
 
 
-def _seconds(what: Ask) -> float:
-    """About what one molecule costs."""
+def seconds_of(what: Ask) -> float:
+    """About what the fields of one molecule cost, in seconds."""
     if not what.density:
         return SECONDS[""] * max(1.0, what.n**3 / 14**3)
     return SECONDS[next((name for name in ("gfn", "one-shot") if what.density.startswith(name)), "other")]
@@ -244,13 +236,13 @@ def _seconds(what: Ask) -> float:
 
 def _job_size(what: Ask) -> int:
     """Molecules a job: about a second of work, no more than 64 MiB of fields."""
-    return max(1, min(round(JOB / _seconds(what)), int(2**26 // size_of(1, what)), 512))
+    return max(1, min(round(JOB / seconds_of(what)), int(2**26 // size_of(1, what)), 512))
 
 
 def _processes(what: Ask, count: int, scheduler: str | None, workers: int | None) -> int:
     if workers is not None or scheduler is not None:
         return workers or 1
-    return processors() if what.density and count * _seconds(what) > WORTHWHILE else 1
+    return processors() if what.density and count * seconds_of(what) > WORTHWHILE else 1
 
 
 def _say(text: str, quiet: bool) -> None:
@@ -265,17 +257,17 @@ def _report(path: Path, failed: list[Failed]) -> None:
 
 
 @contextmanager
-def _alone(partial: Path, quiet: bool) -> Iterator[None]:
-    """One process at a time for the same fields; others wait, and find them done. A kill lets go of it."""
+def _alone(out: Path, quiet: bool) -> Iterator[None]:
+    """One process at a time for the same file; others wait, and find its fields done. A kill lets go of it."""
     import fcntl
 
-    path = partial.with_suffix(".lock")
+    path = out.with_name(f"{out.name}.lock")
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say(f"waiting for another process that computes {partial.name}", quiet)
+            _say(f"waiting for another process that computes {out.name}", quiet)
             fcntl.flock(handle, fcntl.LOCK_EX)
         try:
             current = path.stat().st_ino
@@ -345,7 +337,9 @@ def stored(
     if computed or lacking.any():
         where = _found(files, keys, what)
     filling = Filling(folder(), len(molecules) - len(failed), computed, failed, time.monotonic() - start)
-    return StoredFields(files, where, what.shape), filling
+    used = np.unique(where[:, :, 0][where[:, :, 0] >= 0])  # of the others, none is kept open
+    where[:, :, 0] = np.where(where[:, :, 0] < 0, -1, np.searchsorted(used, where[:, :, 0]))
+    return StoredFields([files[f] for f in used], where, what.shape), filling
 
 
 def _files(what: Ask) -> list[VoxelFile]:

@@ -12,6 +12,7 @@ CRC that was noted – also after a power cut, which may keep the one and lose t
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import zlib
@@ -55,11 +56,16 @@ class VoxelFile:
         self.checks[row, channel] = zlib.crc32(whole.data)
         self.state[row, channel] = THERE
 
+    def sound(self, row: int, channel: int) -> bool:
+        """Is a field there, with the bytes that were noted?"""
+        return bool(self.state[row, channel] == THERE
+                    and zlib.crc32(self.fields[row, channel].data) == self.checks[row, channel])
+
     def forget_damaged(self) -> int:
         """Fields whose bytes are not those that were noted, and failures, count as absent again; how many were damaged."""
         damaged = 0
         for row, channel in np.argwhere(self.state == THERE):
-            if zlib.crc32(self.fields[row, channel].data) != self.checks[row, channel]:
+            if not self.sound(row, channel):
                 self.state[row, channel] = ABSENT
                 damaged += 1
         self.state[self.state == FAILED] = ABSENT
@@ -122,10 +128,13 @@ def open_file(path: Path, write: bool = False, whole: bool = False) -> VoxelFile
                                 f"{FIELDS_FORMAT}; compute them again")
             kinds, contents = (tuple(json.loads(file.attrs[name])) for name in ("kinds", "contents"))
             keys = [key.tobytes() for key in file["keys"][:]]
-            maps = {name: _map(path, file[name], write) for name in ("fields", "state", "checks")}
+            whole_file = np.memmap(path, np.uint8, "r+" if write else "r")  # one open file for the three of them
+            maps = {name: _part(whole_file, file[name]) for name in ("fields", "state", "checks")}
     except FileNotFoundError:
         raise DataError(f"no fields at {path}") from None
     except OSError as problem:
+        if problem.errno in (errno.EMFILE, errno.ENFILE):  # the file is sound
+            raise
         raise DataError(f"{path} is cut off or damaged ({problem}); remove it and compute the fields again") from None
     found = VoxelFile(path, kinds, contents, keys, **maps)
     if whole and (found.state == ABSENT).any():
@@ -134,8 +143,8 @@ def open_file(path: Path, write: bool = False, whole: bool = False) -> VoxelFile
     return found
 
 
-def _map(path: Path, dataset: Any, write: bool) -> np.ndarray:
+def _part(file: np.ndarray, dataset: Any) -> np.ndarray:
     offset = dataset.id.get_offset()
-    if offset is None or path.stat().st_size < offset + dataset.nbytes:
+    if offset is None or len(file) < offset + dataset.nbytes:
         raise OSError("its arrays are not all there")
-    return np.memmap(path, dataset.dtype, "r+" if write else "r", offset, dataset.shape)
+    return file[offset : offset + dataset.nbytes].view(dataset.dtype).reshape(dataset.shape)
