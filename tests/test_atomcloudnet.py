@@ -255,6 +255,13 @@ def test_forces_are_minus_the_gradient(power: float) -> None:
     assert max(map(abs, numeric)) > 0.1
 
 
+def test_powers_between_1_and_2_have_forces_to_train_on_in_batches_of_unequal_molecules() -> None:
+    data = wobbly(8, seed=1)
+    fit = {"recipe": "fast", "epochs": 2, "batch": 4, "force_weight": 1.0}
+    model = AtomCloudNet(features=8, hidden=24, power=1.5, fit=fit).fit(data, data[:0])
+    assert torch.isfinite(model.forces(data.molecules)).all()
+
+
 def test_forces_can_be_trained_on() -> None:
     """The control is to predict none."""
     data, test = wobbly(24, seed=1), wobbly(12, seed=7)

@@ -259,6 +259,20 @@ def test_variance_of_one_look_by_one_network_is_refused_and_an_ensemble_has_one(
     assert (more.variance(molecules) >= more._each(molecules).var(0)).all()
 
 
+def test_forces_leave_nothing_in_the_store_and_dear_fields_of_an_answer_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONEKCAL_HOME", str(tmp_path))
+    model, molecules = fitted(), wobbly(8, seed=3).molecules
+    kept = len(list((tmp_path / "fields").glob("*.h5")))
+    monkeypatch.setattr("onekcal.models.voxels.seconds_of", lambda what: 5.0)
+    pulls = model.forces(molecules)
+    assert len(list((tmp_path / "fields").glob("*.h5"))) == kept
+    assert torch.equal(pulls, model.forces(molecules))
+    model.energies(molecules)
+    assert len(list((tmp_path / "fields").glob("*.h5"))) == kept + 1
+
+
 def test_recipes_learn() -> None:
     train, unseen = wobbly(64, seed=1), wobbly(16, seed=2)
     spread = float((unseen.energies - unseen.energies.mean()).abs().mean())

@@ -79,6 +79,17 @@ def test_another_geometry_needs_the_same_split(two_sets: tuple[str, str], tmp_pa
         run(experiment(quiet, also={"loud": loud}), tmp_path / "run")
 
 
+def test_an_exact_kernel_is_refitted_with_what_it_chose_and_two_of_them_are_saved(tmp_path: Path) -> None:
+    store.save(tmp_path / "w.h5", Stored(wobbly(40)))
+    stages = [{"fchl_kernel": {"sigma": [2.0, 4.0], "regularization": [1e-6, 1e-3], "forces": False}},
+              {"global_kernel": {"features": "slatm", "sigma": 30.0}}]
+    done = run(parse({"data": {"set": str(tmp_path / "w.h5"), "target": "pairs", "valid": 4}, "stages": stages,
+                      "refit": True}), tmp_path / "run")
+    loaded = Artefact.load(tmp_path / "run" / "model.safetensors").model
+    assert done.test is not None
+    assert torch.equal(loaded.energies(done.test.molecules), done.predicted)
+
+
 def test_a_refit_learns_from_train_and_valid_and_keeps_the_calibration(two_sets: tuple[str, str], tmp_path: Path) -> None:
     quiet, _ = two_sets
     once, again = (run(experiment(quiet, refit=refit), tmp_path / str(refit)) for refit in (False, True))

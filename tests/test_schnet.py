@@ -338,3 +338,13 @@ def test_what_cannot_be_is_refused() -> None:
     model = SchNet(features=8, interactions=1, gaussians=10, fit={"epochs": 1}).fit(data, data[:0])
     with pytest.raises(InputError, match="knows no F"):
         model.energies(Molecules.one(["H", "F"], [[0.0, 0.0, 0.0], [0.9, 0.0, 0.0]]))
+
+
+def test_products_in_bfloat16_learn_with_filters_read_from_the_table() -> None:
+    """Batches of few pairs do without a table."""
+    data = wobbly(64, seed=1)
+    fit = {"recipe": "onecycle", "epochs": 3, "batch": 64, "precision": "bf16", "force_weight": 1.0}
+    model = SchNet(features=16, interactions=2, gaussians=10, knots=3, fit=fit).fit(data, data[:0])
+    numbers, _ = data.molecules.pad()
+    assert len(data) * numbers.shape[1] * (numbers.shape[1] - 1) / 2 > model.networks[0].worth
+    assert torch.isfinite(model.energies(data.molecules)).all()

@@ -27,6 +27,14 @@ def fitted(data: Dataset, valid: Dataset | None = None, **settings: object) -> S
     return SparseKernel(**settings).fit(data, data[:0] if valid is None else valid)  # type: ignore[arg-type]
 
 
+def test_forces_are_derived_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, molecules = fitted(wobbly(12, seed=1)), wobbly(7, seed=2).molecules
+    at_once = forces(model, molecules)
+    monkeypatch.setattr("onekcal.models.model.DIFFERENTIATED", 3)
+    torch.testing.assert_close(forces(model, molecules), at_once, rtol=0, atol=1e-6)
+    assert forces(model, molecules[:0]).shape == (0, 3)
+
+
 def mean_error(model: SparseKernel, data: Dataset) -> float:
     return float((model.energies(data.molecules) - data.energies).abs().mean())
 

@@ -147,6 +147,40 @@ def test_bytes_that_did_not_reach_the_disk_are_found_by_their_sum(tmp_path: Path
     assert file.state.tolist() == [[THERE, THERE], [ABSENT, THERE], [THERE, THERE]]
 
 
+def test_damaged_fields_of_a_killed_run_are_not_carried_on(tmp_path: Path, jobs: list) -> None:
+    """Asked for one channel more, the partial of another call is a source; copying would give zeros a sound sum."""
+    out, molecules = tmp_path / "f.h5", waters(3)
+    fill(out, molecules, SMALL, quiet=True)
+    os.replace(out, out.with_name("f.h5.01234567.partial"))
+    open_file(out.with_name("f.h5.01234567.partial"), write=True).fields[1, 0] = 0
+    jobs.clear()
+    more = ask(["nep", "gauss:O", "gauss:H"], n=5)
+    fill(out, molecules, more, quiet=True)
+    assert np.array_equal(open_file(out, whole=True).fields, fields(molecules, ["nep", "gauss:O", "gauss:H"], n=5).numpy())
+    assert ("water 1", "nep", "gauss:H") in jobs  # the rest was copied
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_run_for_other_fields_of_the_same_file_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take the other's half-written file for one that a kill has left."""
+    from threading import Thread
+
+    out, plain, others = tmp_path / "f.h5", store.spread, []
+
+    def slowly(*given: object, **more: object) -> object:
+        if not others:
+            others.append(Thread(target=fill, args=(out, waters(3), ask(["nep"], n=5)), kwargs={"quiet": True}))
+            others[0].start()
+            time.sleep(0.5)
+        return plain(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "spread", slowly)
+    assert fill(out, waters(3), SMALL, quiet=True).done == 3
+    others[0].join()
+    assert open_file(out, whole=True).kinds == ("nep",)
+    assert sorted(os.listdir(tmp_path)) == ["f.h5"]
+
+
 def test_a_file_that_is_cut_off_or_no_field_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "f.h5"
     fill(path, waters(3), SMALL, quiet=True)
@@ -227,6 +261,21 @@ def test_a_nuclear_field_is_the_same_for_every_density(jobs: list) -> None:
     stored_fields(waters(1), ("rho",), "gfn1", n=4)
     stored_fields(waters(1), ("rho",), "GFN2-xTB", n=4)
     assert len(jobs) == 3
+
+
+def test_only_files_that_are_read_stay_open_and_too_many_are_not_taken_for_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    for k in range(4):
+        stored(waters(2, 2 * k), SMALL)
+    found, _ = stored(waters(2, 2), SMALL)
+    assert len(found.files) == 1
+    assert np.array_equal(found[:], fields(waters(2, 2), ["nep", "gauss:O"], n=5).numpy())
+
+    def none_left(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(h5py, "File", none_left)
+    with pytest.raises(OSError, match="Too many open files"):
+        stored(waters(2), SMALL)
 
 
 def test_a_file_put_into_the_store_is_found(tmp_path: Path, jobs: list) -> None:

@@ -268,6 +268,32 @@ def test_resume_with_another_configuration_is_refused_with_the_differences(tmp_p
         PairModel(fit=QUICK).fit(train[:40], valid)
 
 
+def test_the_last_bits_of_what_another_stage_left_are_no_other_data(tmp_path: Path) -> None:
+    """Another number of threads adds in another order."""
+    train, valid = parts()
+    interrupted(tmp_path, 3, QUICK)
+
+    def moved(by: float) -> Dataset:
+        return train.with_column("pairs", replace(train.columns["pairs"], values=train.energies + by))
+
+    with session(tmp_path, resume=True), pytest.raises(ConfigError, match=r"data: \w+ then, \w+ now"):
+        PairModel(fit=QUICK).fit(moved(0.01), valid)
+    with session(tmp_path, resume=True) as inside:
+        told: list[str] = []
+        inside.say = told.append
+        PairModel(fit=QUICK).fit(moved(1e-10), valid)
+    assert "going on after epoch" in told[0]
+
+
+def test_what_was_trained_on_a_gpu_answers_without_one() -> None:
+    train, valid = parts()
+    model = PairModel(fit=QUICK).fit(train, valid)
+    elsewhere = PairModel(fit={**QUICK, "device": "cuda:63"}).load_state(model.state())
+    assert torch.equal(elsewhere.energies(valid.molecules), model.energies(valid.molecules))
+    with pytest.raises(ConfigError, match=r"fit\.device is 'cuda:63'"):
+        elsewhere.fit(train, valid)
+
+
 def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
     train, valid = parts()
     (tmp_path / "training-0.safetensors").write_bytes(b"no such thing")
