@@ -120,6 +120,16 @@ def test_density_fitting_hardly_changes_a_field(basis: str) -> None:
     assert float((plain - other).abs().max()) > 0.01  # another level of theory does
 
 
+def test_a_frozen_core_is_seen_at_the_nuclei_alone() -> None:
+    one = ethanol()
+    bare, whole = (fields(one, ["rho"], density, 24)[0, 0] for density in ("gfn2", "gfn2+core"))
+    apart = (cube(24)[:, None] - frames(one).placed(one).positions[one.numbers > 1]).norm(dim=-1).amin(1).reshape(bare.shape)
+    assert float((whole - bare).abs()[apart > 1.2].max()) < 0.005
+    assert float((whole - bare)[apart < 0.3].min()) > 0.05
+    with pytest.raises(InputError, match="has its cores already"):
+        fields(one, ["rho"], "hf/6-31g+core")
+
+
 def test_fields_turn_with_the_molecule_and_its_grid() -> None:
     one = ethanol()
     turned = one.moved(one.positions @ rotation(1).T + 2.0)

@@ -17,7 +17,7 @@ from onekcal.features.fields.electronic import FUNCTIONS, by_spin
 from onekcal.features.fields.electrostatic import nuclear_potential, total_potential
 from onekcal.features.fields.grid import BOX, Frames, centres, cube, frames
 from onekcal.features.fields.kinds import FIELDS_FORMAT, SPINS, Kind, any_electronic, channels
-from onekcal.labels.orbitals import Orbitals, orbitals
+from onekcal.labels.orbitals import Orbitals, density_name, orbitals
 from onekcal.molecules import Molecules
 from onekcal.units import BOHR
 
@@ -52,15 +52,6 @@ def ask(kinds: Sequence[str], density: str = "gfn2", n: int = 14, box: float = B
     found = channels(kinds)
     centres(n, box)
     return Ask(found, density_name(density) if any_electronic(found) else "", n, float(box), turn)
-
-
-def density_name(density: str) -> str:
-    """One spelling for each density: "GFN2-xTB" is "gfn2", "one-shot" is "one-shot/6-31g"."""
-    from onekcal.labels.methods import method
-
-    word = " ".join(density.lower().split())
-    first, _, basis = word.partition("/")
-    return f"one-shot/{basis or '6-31g'}" if first == "one-shot" else method(word).name
 
 
 def keys_of(molecules: Molecules) -> np.ndarray:
