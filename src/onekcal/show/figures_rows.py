@@ -91,6 +91,6 @@ def bars(axes: Axes, names: Sequence[str], values: Sequence[float | None], label
     tops = np.array(heights) + (0 if spreads is None else np.array(spreads))
     for x, y, value in zip(at, tops, heights):
         if np.isfinite(value):
-            axes.annotate(f"{value:.3g}", (x, y), ha="center", va="bottom", fontsize=8, color=INK)
+            axes.annotate(f"{value:#.3g}", (x, y), ha="center", va="bottom", fontsize=8, color=INK)
     axes.set_xticks(range(len(names)), names)
     axes.set_xlim(-0.6, len(names) - 0.4)
