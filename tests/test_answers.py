@@ -1,8 +1,7 @@
-"""From questions to answers: every molecule gets one, an answer or a reason."""
+"""Answers: every molecule gets one, or a reason why not."""
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from collections.abc import Callable
@@ -28,7 +27,7 @@ from onekcal.models.artefact import Artefact
 from onekcal.models.stack import Stack
 from onekcal.molecules import Molecules
 from onekcal.prediction import Settings, evaluate, half_width, load_model, outside, predict, scope
-from onekcal.questions import Question, count, questions
+from onekcal.questions import Question
 from onekcal.run import run
 
 WATER = "3\nwater\nO 0 0 0.117\nH 0 0.757 -0.469\nH 0 -0.757 -0.469\n"
@@ -57,92 +56,6 @@ def artefact() -> Artefact:
 
 def answers(artefact: Artefact, *inputs: str, **settings: object) -> list[Answer]:
     return list(predict(inputs, artefact, Settings(**settings)))  # type: ignore[arg-type]
-
-
-# --- questions -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "expected"),
-    [
-        ("a.smi", "SMILES name\n# heading above\nCCO grain alcohol\n\nC\n", [("CCO", "grain alcohol"), ("C", "")]),
-        ("b.csv", "Name;smiles\nwater;O\n;C\n", [("O", "water"), ("C", "")]),
-        ("c.csv", "\nsmiles\nO\n", [("O", "")]),
-    ],
-)
-def test_smiles_come_from_files_with_their_names(tmp_path: Path, name: str, text: str, expected: list) -> None:
-    (tmp_path / name).write_text(text, encoding="utf-8")
-    found = list(questions([str(tmp_path / name)]))
-    assert [(q.smiles, q.name) for q in found] == expected
-    assert all(f"{name}, line" in q.source for q in found)
-
-
-def test_lines_of_smiles_are_read_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Endless(io.TextIOBase):
-        def __init__(self) -> None:
-            self.lines = 0
-
-        def readline(self, size: int | None = -1) -> str:  # type: ignore[override]
-            self.lines += 1
-            return "C\n"
-
-    endless = Endless()
-    monkeypatch.setattr("sys.stdin", endless)
-    found = questions(["-"])
-    assert [next(found).smiles for _ in range(3)] == ["C"] * 3
-    assert endless.lines < 6
-
-
-def test_standard_input_may_be_xyz(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(WATER + "2\nbroken\nH 0 0\nH 0 0 1\n" + ATOM))
-    found = list(questions(["-"]))
-    assert [q.source for q in found[:2]] == ["standard input, molecule 1", "standard input, molecule 3"]
-    assert found[0].molecule is not None
-    assert "standard input, molecule 2" in found[2].problem
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("nowhere.xyz", "there is no file nowhere.xyz"),
-        ("notes.docx", "there is no file notes.docx"),
-        ("ethanol", "neither a file that exists nor a SMILES"),
-        ("", "an empty argument"),
-        ("folder", "is a folder"),
-        ("empty.smi", "empty.smi is empty"),
-        ("empty.xyz", "empty.xyz is empty"),
-        ("comments.smi", "comments.smi is empty"),
-        ("no.csv", "expected a column named SMILES, got name, formula"),
-        ("hole.csv", "hole.csv, line 2: no SMILES in this row"),
-        ("what.pdb", "no format for"),
-        ("-", "standard input is empty"),
-    ],
-)
-def test_what_cannot_be_read_is_one_clear_line(
-    in_empty_folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
-) -> None:
-    (in_empty_folder / "folder").mkdir()
-    files = {"empty.smi": "", "empty.xyz": "", "comments.smi": "# nothing\n", "no.csv": "name,formula\na,CH4\n",
-             "hole.csv": "smiles,name\n,nothing\n", "what.pdb": "ATOM\n"}
-    for name, content in files.items():
-        (in_empty_folder / name).write_text(content)
-    monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    (found,) = questions([text])
-    assert message in found.problem
-    assert "\n" not in found.problem
-
-
-def test_a_smiles_of_two_pieces_is_no_file_name() -> None:
-    (found,) = questions(["CCO.O"])
-    assert (found.smiles, found.problem) == ("CCO.O", "")
-
-
-def test_the_count_for_the_bar_is_that_of_the_molecules(in_empty_folder: Path) -> None:
-    (in_empty_folder / "a.smi").write_text("C\nO\n\n")
-    (in_empty_folder / "b.csv").write_text("smiles\nC\n")
-    (in_empty_folder / "c.xyz").write_text(WATER + ATOM)
-    assert count(["CCO", "a.smi", "b.csv", "c.xyz"]) == 6
-    assert count(["CCO", "-"]) is None
 
 
 # --- models ----------------------------------------------------------------------------------------------------------

@@ -69,8 +69,9 @@ def evaluate(path: str | Path, data: Dataset) -> dict[str, Any]:
                              "of": "atoms" if column.atomic else "molecules"}
     for kind, scores in artefact.calibration.items():
         name = "coverage of 0.9" + ("" if kind == "data" else f" by the interval of {kind!r} geometries")
-        if math.isfinite(Conformal(scores).radius()):
-            found[name] = coverage(data.energies, *Conformal(scores).interval(predicted))
+        conformal = Conformal(scores)
+        if math.isfinite(conformal.radius()):
+            found[name] = coverage(data.energies, *conformal.interval(predicted))
     ours, theirs = (f"{one.level or 'an unknown level'} ({one.at})" for one in (artefact, column))
     if column.quantity == "energy" and ours != theirs:
         found["note"] = f"the model was fitted to {ours}, {data.target!r} is {theirs}"
@@ -255,8 +256,7 @@ def _placed(question: Question, bare: Answer, artefact: Artefact, settings: Sett
         said = ("the geometry given relaxes to a saddle point, and was followed downhill from there",) if saddles else ()
         return replace(bare, molecule=relaxed.molecule, geometry="gfn2", made=KINDS["gfn2"], remarks=said)
     kind = "b3lyp" if artefact.geometry == "gfn2" else artefact.geometry or "data"
-    made = KINDS["b3lyp"] if artefact.geometry == "gfn2" else "as given"
-    return replace(bare, molecule=question.molecule, geometry=kind, made=made)
+    return replace(bare, molecule=question.molecule, geometry=kind, made=KINDS.get(kind, "as given"))
 
 
 def _asked(artefact: Artefact, molecule: Molecules) -> tuple[float, float | None]:

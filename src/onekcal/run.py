@@ -246,9 +246,10 @@ def _order_errors(missing: torch.Tensor, terms: dict[str, torch.Tensor]) -> dict
 
 def _interval(conformal: Conformal, test: Dataset, predicted: torch.Tensor, nominal: float) -> dict[str, float]:
     """Half width (kcal/mol), and the share of a test part it covers; nothing where too few molecules tell a width."""
-    if not math.isfinite(conformal.radius(nominal)):
+    half = conformal.radius(nominal)
+    if not math.isfinite(half):
         return {}
-    return {"interval": conformal.radius(nominal), "nominal_coverage": nominal,
+    return {"interval": half, "nominal_coverage": nominal,
             "coverage": coverage(test.energies, *conformal.interval(predicted, nominal))}
 
 

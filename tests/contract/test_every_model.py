@@ -34,7 +34,8 @@ class Case:
     model: str
     settings: dict[str, Any] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
-    """Symmetries this model does not have: translation, rotation, permutation, smooth."""
+    """Symmetries this model does not have: translation, rotation, permutation; "smooth" where its energy jumps, as
+    neighbours or sorted rows change places, or has kinks, as |x − x'| has."""
     overfit: float = 1.0
     """kcal/mol reached on eight molecules it was fitted to."""
     reads_columns: bool = False
@@ -118,7 +119,10 @@ def unseen() -> Molecules:
 
 
 every = pytest.mark.parametrize("case", CASES, ids=str)
-invariant = pytest.mark.parametrize("case", [c for c in CASES if not c.reads_columns], ids=str)
+ASKED = [c for c in CASES if not c.reads_columns]
+invariant = pytest.mark.parametrize("case", ASKED, ids=str)
+smooth = pytest.mark.parametrize("case", [c for c in ASKED if "smooth" not in c.broken and c.model != "regression"], ids=str)
+"""Those whose energy has a slope; the forces of `regression` are central differences themselves."""
 
 
 def test_every_registered_model_is_under_contract() -> None:
@@ -201,23 +205,30 @@ def test_energy_does_not_depend_on_the_order_of_atoms_or_says_so(case: Case) -> 
     check_symmetry(case, "permutation", model.energies(shuffled(unseen())), model.energies(unseen()))
 
 
-@invariant
-def test_forces_are_minus_the_gradient(case: Case) -> None:
-    """Every component, of one molecule of each kind, against central differences of another step than `forces` has."""
-    if "smooth" in case.broken:
-        pytest.skip("jumps where neighbours or sorted rows change places, or is made of |x − x'|: there it has no gradient")
-    if case.model == "regression":
-        pytest.skip("its forces are central differences themselves")
+def slopes(case: Case) -> tuple[torch.Tensor, torch.Tensor]:
+    """Forces (3A,) of one unseen molecule of each kind, and central differences of another step than `forces` has."""
     model, _ = fitted(case)
     molecules = unseen()[:4]
-    analytic = forces(model, molecules)
     step = 1e-3  # Å; the curvature of these models leaves an error of ~1e-4 kcal/mol/Å
     shifts = step * torch.eye(molecules.positions.numel(), dtype=torch.float64).reshape(-1, *molecules.positions.shape)
     totals = [[model.energies(molecules.moved(molecules.positions + sign * shift)).sum() for sign in (1, -1)]
               for shift in shifts]
     numeric = torch.tensor([-(up - down) / (2 * step) for up, down in totals], dtype=torch.float64)
-    assert torch.allclose(analytic.flatten(), numeric, atol=0.02, rtol=1e-3)
+    return forces(model, molecules).flatten(), numeric
+
+
+@smooth
+def test_forces_are_minus_the_gradient(case: Case) -> None:
+    analytic, numeric = slopes(case)
+    assert torch.allclose(analytic, numeric, atol=0.02, rtol=1e-3)
     assert case.model == "dressed_atoms" or float(numeric.abs().max()) > 0.5, "too flat to tell a wrong sign"
+
+
+def test_a_kernel_of_absolute_differences_has_kinks_everywhere() -> None:
+    """The control: these two slopes must not agree."""
+    (case,) = (c for c in CASES if c.settings.get("features") == "slatm" and "smooth" in c.broken)
+    analytic, numeric = slopes(case)
+    assert float((analytic - numeric).abs().max()) > 1.0
 
 
 def test_a_stack_leaves_energies_and_forces_for_the_next_stage_and_sums_both() -> None:

@@ -95,7 +95,7 @@ class Settings(BaseModel):
         try:
             return self.where()
         except ConfigError:
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+            return self.model_copy(update={"device": "auto"}).where()
 
     def where(self) -> torch.device:
         """The device to train on."""

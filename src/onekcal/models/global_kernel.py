@@ -36,8 +36,6 @@ REGULARIZATIONS = [1e-10, 1e-8, 1e-6]
 """The λ tried where none is given."""
 BLOCK = 512
 """Molecules predicted at a time."""
-DIFFERENTIATED = 16
-"""Molecules at a time whose forces are derived: the graph of a SLATM vector takes some 10 MB."""
 
 
 class GlobalKernel:
@@ -46,6 +44,8 @@ class GlobalKernel:
     σ has the unit of the features' distance (Hartree for the Coulomb matrix), λ none. `size` is the room of the Coulomb
     matrix in atoms; the largest training molecule where nothing is said.
     """
+
+    differentiable = True
 
     def __init__(
         self, features: str = "slatm", kernel: str = "gaussian", sigma: float | list[float] | None = None,
@@ -88,17 +88,6 @@ class GlobalKernel:
         """(M,) kcal/mol."""
         parts = [self._against(molecules[m : m + BLOCK]) @ self.weights for m in range(0, len(molecules), BLOCK)]
         return torch.cat([torch.zeros(0, dtype=torch.float64), *parts])
-
-    def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
-        """(A, 3) kcal/mol/Å, by autograd through the features, few molecules at a time."""
-        out = [torch.zeros(0, 3, dtype=torch.float64)]
-        for m in range(0, len(molecules), DIFFERENTIATED):
-            part = molecules[m : m + DIFFERENTIATED]
-            positions = part.positions.clone().requires_grad_(True)
-            with torch.enable_grad():
-                total = self.energies(part.moved(positions)).sum()
-                out.append(-torch.autograd.grad(total, positions)[0])
-        return torch.cat(out)
 
     def variance(self, molecules: Molecules) -> Tensor:
         """(M,) kcal²/mol²: posterior variance of the energy, the noise of a label not included."""

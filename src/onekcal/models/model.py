@@ -41,6 +41,8 @@ class Model(Protocol):
         ...
 
 
+DIFFERENTIATED = 16
+"""Molecules at a time whose forces are derived: the graph of a kernel takes some 5 to 10 MB a molecule."""
 STEP = 5e-3
 """Å; central differences of a model without derivatives. Energies in float64 are smooth to ~1e-9 kcal/mol."""
 
@@ -59,10 +61,6 @@ def forces(model: Model, molecules: Molecules, columns: Columns | None = None) -
         parts = (whole[first : first + DIFFERENTIATED] for first in range(0, len(molecules), DIFFERENTIATED))
         return torch.cat([torch.zeros(0, 3, dtype=torch.float64), *(_slope(model, part) for part in parts)])
     return central_differences(model, molecules)
-
-
-DIFFERENTIATED = 64
-"""Molecules at a time whose forces are derived: the graph of a kernel takes some 5 MB a molecule."""
 
 
 def _slope(model: Model, data: Dataset) -> Tensor:
