@@ -27,7 +27,7 @@ from onekcal.models.model import forces
 from onekcal.models.shipped import load_model
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.questions import Question, questions
-from onekcal.trust.conformal import Conformal, coverage
+from onekcal.trust.conformal import coverage
 from onekcal.trust.metrics import metrics
 
 KINDS = {
@@ -67,10 +67,9 @@ def evaluate(path: str | Path, data: Dataset) -> dict[str, Any]:
     predicted = artefact.model.energies(data.molecules, data.columns)
     found: dict[str, Any] = {**metrics(data.energies, predicted, column.unit), "unit": column.unit,
                              "of": "atoms" if column.atomic else "molecules"}
-    for kind, scores in artefact.calibration.items():
+    for kind, conformal in artefact.calibration.items():
         name = "coverage of 0.9" + ("" if kind == "data" else f" by the interval of {kind!r} geometries")
-        conformal = Conformal(scores)
-        if math.isfinite(conformal.radius()):
+        if math.isfinite(conformal.radius()) and not conformal.by_spread:
             found[name] = coverage(data.energies, *conformal.interval(predicted))
     ours, theirs = (f"{one.level or 'an unknown level'} ({one.at})" for one in (artefact, column))
     if column.quantity == "energy" and ours != theirs:
@@ -97,14 +96,18 @@ def fitted_to(path: str | Path, data: str) -> int:
         return len(parts["train"]) + (len(parts["valid"]) if read(experiment).refit else 0)
 
 
-def half_width(artefact: Artefact, geometry: str, nominal: float = 0.9) -> float:
-    """Half width of the interval (kcal/mol) for a kind of geometry; infinite where it was not calibrated."""
-    scores = artefact.calibration.get(geometry)
-    return math.inf if scores is None else Conformal(scores).radius(nominal)
+def half_width(artefact: Artefact, geometry: str, nominal: float = 0.9, spread: float = 0.0) -> float:
+    """Half width of the interval (kcal/mol) for a kind of geometry and, made from SMILES, the spread of the conformers
+    (kcal/mol); infinite where it was not calibrated."""
+    conformal = artefact.calibration.get(geometry)
+    return math.inf if conformal is None else conformal.radius(nominal, spread)
 
 
 def scope(artefact: Artefact, nominal: float = 0.9) -> dict[str, Any]:
-    """What a model may be asked: elements, size, charge, spin, and how wide its intervals are (kcal/mol)."""
+    """What a model may be asked: elements, size, charge, spin, and how wide its intervals are (kcal/mol).
+
+    Those of the kinds in `by_spread` are (1 + spread of the conformers in kcal/mol) times as wide.
+    """
     halves = {kind: half_width(artefact, kind, nominal) for kind in artefact.calibration}
     limit = artefact.novelty_limit
     return {
@@ -114,6 +117,7 @@ def scope(artefact: Artefact, nominal: float = 0.9) -> dict[str, Any]:
         "geometry": artefact.geometry or "data",
         "novelty_limit": limit if math.isfinite(limit) else None, "coverage": nominal,
         "intervals": {kind: half if math.isfinite(half) else None for kind, half in halves.items()},
+        "by_spread": [kind for kind, conformal in artefact.calibration.items() if conformal.by_spread],
         "card": artefact.card,
     }
 
@@ -178,16 +182,23 @@ def _answer(question: Question, bare: Answer, artefact: Artefact, settings: Sett
                            f"at most {artefact.novelty_limit:.3g} is known)"]
         if not settings.force:
             raise InputError(f"{beyond[-1]}; --force answers all the same, without an interval")
-    half = math.inf if beyond else half_width(artefact, found.geometry, settings.coverage)
     remarks = list(found.remarks) + [f"outside the model's scope, hence no interval: {reason}" for reason in beyond]
-    if not beyond and not math.isfinite(half):
-        remarks.append(f"no interval: the model was not calibrated for geometries {KINDS.get(found.geometry, found.made)}")
-    if found.geometry == "smiles" and not beyond and settings.conformers < Settings().conformers:
-        remarks.append(f"the interval was calibrated with {Settings().conformers} conformers: with fewer, the lowest may be "
-                       "missed more often than it allows for")
+    half, remark = (math.inf, "") if beyond else _half(artefact, found, settings)
+    remarks += [remark] if remark else []
     pull = forces(artefact.model, found.molecule).numpy() if settings.forces else None
     found = replace(found, energy=energy, half=half, novelty=novelty, terms=terms, remarks=tuple(remarks), forces=pull)
     return _with_ledger(found, artefact, settings)
+
+
+def _half(artefact: Artefact, found: Answer, settings: Settings) -> tuple[float, str]:
+    """Half width of the interval (kcal/mol) at the geometry found; infinite, and why, where there is none."""
+    if found.geometry == "smiles" and settings.conformers < Settings().conformers:
+        return math.inf, (f"no interval: it was calibrated with {Settings().conformers} conformers; with fewer, the lowest may "
+                          "be missed, and how far they lie apart")
+    half = half_width(artefact, found.geometry, settings.coverage, found.conformers.largest if found.conformers else 0.0)
+    if not math.isfinite(half):
+        return half, f"no interval: the model was not calibrated for geometries {KINDS.get(found.geometry, found.made)}"
+    return half, ""
 
 
 def outside(artefact: Artefact, molecule: Molecules) -> list[str]:

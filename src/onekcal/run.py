@@ -148,7 +148,7 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
     half = found.get("interval", math.nan)
     artefact = Artefact(
         fitted.stages, fitted.model, column.level, column.sort, column.at, fitted.data.molecules.elements,
-        int(fitted.data.molecules.sizes.max()), {kind: some.scores for kind, some in fitted.calibration.items()},
+        int(fitted.data.molecules.sizes.max()), fitted.calibration,
         "" if experiment.geometry == "data" else experiment.geometry, fitted.limit,
         _card(experiment, stored, fitted.data, found) | {"errors_by": errors_by(test, predicted, half)}, column.unit,
     )
@@ -185,9 +185,11 @@ def _fit(experiment: Experiment, data: Dataset, split: Split, others: dict[str, 
     if any(isinstance(stage, NetworkModel) for stage in model.stages):
         check_elements(data[split.test].molecules, train.molecules.elements, "test")
     model.fit(train, valid)
-    judged = ({experiment.geometry: valid} if len(valid) else {}) | {kind: some for kind, (some, _) in others.items()}
-    calibration = {kind: Conformal.calibrated(some.energies - model.energies(some.molecules, some.columns))
-                   for kind, some in judged.items() if len(some)}
+    judged = {experiment.geometry: (valid, None)} | {kind: (some, _spread(kind, some)) for kind, (some, _) in others.items()}
+    calibration = {
+        kind: Conformal.calibrated(some.energies - model.energies(some.molecules, some.columns), spread)
+        for kind, (some, spread) in judged.items() if len(some)
+    }
     limit = _novelty_limit(model, valid) if len(valid) else math.inf
     if experiment.refit:
         stages = [(name, settings | getattr(stage, "chosen", {})) for (name, settings), stage in zip(stages, model.stages)]
@@ -216,7 +218,7 @@ def _measure(
         guess = model.energies(asked.molecules, asked.columns)
         more = metrics(asked.energies, guess, unit)
         if kind in fitted.calibration:
-            more |= _interval(fitted.calibration[kind], asked, guess, experiment.coverage)
+            more |= _interval(fitted.calibration[kind], asked, guess, experiment.coverage, _spread(kind, asked))
         found |= {f"{kind}: {key}": value for key, value in more.items()}
     return predicted, found
 
@@ -244,13 +246,21 @@ def _order_errors(missing: torch.Tensor, terms: dict[str, torch.Tensor]) -> dict
     return {f"mae_order_{k}": float((missing + later).abs().mean()) for k, later in enumerate(beyond.T)}
 
 
-def _interval(conformal: Conformal, test: Dataset, predicted: torch.Tensor, nominal: float) -> dict[str, float]:
-    """Half width (kcal/mol), and the share of a test part it covers; nothing where too few molecules tell a width."""
-    half = conformal.radius(nominal)
+def _interval(
+    conformal: Conformal, test: Dataset, predicted: torch.Tensor, nominal: float, spread: torch.Tensor | None = None
+) -> dict[str, float]:
+    """Mean half width (kcal/mol), and the share of a test part it covers; nothing where too few molecules tell a width."""
+    half = conformal.radius(nominal, 0.0 if spread is None else float(spread.mean()))
     if not math.isfinite(half):
         return {}
     return {"interval": half, "nominal_coverage": nominal,
-            "coverage": coverage(test.energies, *conformal.interval(predicted, nominal))}
+            "coverage": coverage(test.energies, *conformal.interval(predicted, nominal, 0.0 if spread is None else spread))}
+
+
+def _spread(kind: str, data: Dataset) -> torch.Tensor | None:
+    """(M,) kcal/mol between the conformers of each molecule, where they were made from SMILES and the data tell it."""
+    column = data.columns.get("spread") if kind == "smiles" else None
+    return None if column is None else column.values
 
 
 def _other_geometries(experiment: Experiment) -> dict[str, tuple[Dataset, Dataset]]:

@@ -305,6 +305,8 @@ def watched(
 
 def scope(model: str, found: dict[str, Any]) -> None:
     """What a model may be asked."""
+    from onekcal.trust.conformal import WIDER
+
     interval = f"{100 * found['coverage']:.0f} % interval"
     energy = found["kind"] in get_args(Kind)
     unit, digits = found["unit"], ".2f" if energy else ".3g"
@@ -318,6 +320,8 @@ def scope(model: str, found: dict[str, Any]) -> None:
     for kind, half in found["intervals"].items():
         width = "none, too few to calibrate" if half is None else f"± {half:{digits}} {unit}"
         rows.append((interval, f"{width}  {kind:6s}  {KINDS.get(kind, '')}"))
+        if kind in found["by_spread"]:
+            rows.append(("", WIDER))
     if found["novelty_limit"] is not None:
         rows.append(("novelty", f"at most {found['novelty_limit']:.3g}"))
     console.print(f"[bold]{escape(model)}[/]\n", highlight=False)

@@ -18,7 +18,7 @@ from onekcal.errors import DataError, InputError, OnekcalError
 from onekcal.experiment import Experiment
 from onekcal.models.artefact import Artefact
 from onekcal.run_folder import load
-from onekcal.trust.conformal import Conformal, coverage
+from onekcal.trust.conformal import coverage
 
 LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))
 """Nominal coverages at which a run's intervals are held against its test part."""
@@ -121,12 +121,11 @@ def _test(experiment: Experiment, folder: Path, count: int) -> tuple[Dataset | N
 def _calibration(
     artefact: Artefact | None, experiment: Experiment, columns: dict[str, np.ndarray]
 ) -> list[tuple[float, float]]:
-    scores = artefact.calibration.get(experiment.geometry) if artefact else None
-    if scores is None or not len(scores):
+    conformal = artefact.calibration.get(experiment.geometry) if artefact else None
+    if conformal is None or not len(conformal.scores):
         return []
     kept = np.isfinite(columns["error"])
     reference, predicted = (torch.tensor(columns[name][kept]) for name in ("reference", "predicted"))
-    conformal = Conformal(scores)
     return [(level, coverage(reference, *conformal.interval(predicted, level))) for level in LEVELS]
 
 

@@ -23,7 +23,7 @@ from onekcal.models.artefact import Artefact
 from onekcal.models.baseline import Baseline
 from onekcal.molecules import SYMBOLS
 from onekcal.thermo import G4MP2_ERROR, G4MP2_SOURCE
-from onekcal.trust.conformal import Conformal, coverage
+from onekcal.trust.conformal import WIDER, coverage
 from onekcal.trust.metrics import KCAL, metrics
 
 HAS = {
@@ -234,9 +234,9 @@ def markdown(artefact: Artefact, name: str) -> str:
         ("charge, spin", "0, 0"),
     ]
     nominal = card.get("experiment", {}).get("coverage", 0.9)
-    for kind, scores in artefact.calibration.items():
-        half = Conformal(scores).radius(nominal)
-        scope.append((f"{100 * nominal:.0f} % interval, {kind}", f"± {half:{digits}} {unit}" if math.isfinite(half)
+    for kind, conformal in artefact.calibration.items():
+        half, wider = conformal.radius(nominal), f" {WIDER}" if conformal.by_spread else ""
+        scope.append((f"{100 * nominal:.0f} % interval, {kind}", f"± {half:{digits}} {unit}{wider}" if math.isfinite(half)
                       else "none: too few molecules to calibrate it"))
     taken = [stage.about for stage in artefact.model.stages if isinstance(stage, Baseline) and stage.about]
     within = [("carries", f"a model of {each['level'] or 'an unknown level'} fitted to {each['data']} "
