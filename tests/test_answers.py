@@ -17,7 +17,7 @@ from onekcal import data as store
 from onekcal import prediction as predictor
 from onekcal.answers import Answer
 from onekcal.conformers import conformers
-from onekcal.data.dataset import Dataset
+from onekcal.data.dataset import Column, Dataset
 from onekcal.data.source import Stored
 from onekcal.data.store import save
 from onekcal.errors import DataError, InputError, OnekcalError
@@ -49,7 +49,7 @@ def artefact() -> Artefact:
     scores = (data[400:500].energies - model.energies(data[400:500].molecules, data[400:500].columns)).abs().sort().values
     return Artefact(
         stages, model, "g4mp2", "atomization", "0 K", data.molecules.elements, int(data.molecules.sizes.max()),
-        {"gfn2": scores, "b3lyp": scores * 1.5, "smiles": scores * 2}, "gfn2",
+        {"gfn2": scores, "b3lyp": scores * 1.5, "smiles": scores}, "gfn2", by_spread=["smiles"],
         card={"data": "mini", "heavy_atoms": 7, "test": {"mae": 4.2}},
     )
 
@@ -83,10 +83,14 @@ def test_a_model_of_a_newer_version_says_so(artefact: Artefact, tmp_path: Path, 
 
 def test_evaluate_measures_every_interval_a_model_has(artefact: Artefact, tmp_path: Path) -> None:
     artefact.save(tmp_path / "m.safetensors")
-    found = evaluate(tmp_path / "m.safetensors", store.load("mini").dataset.aimed("b3lyp")[500:700])
-    covered = [found[f"coverage of 0.9 by the interval of {kind!r} geometries"] for kind in ("gfn2", "b3lyp", "smiles")]
-    assert 0.82 < covered[0] < 0.97  # 100 calibration, 200 test molecules: 0.9 ± 0.037
-    assert covered[0] < covered[1] < covered[2]  # wider intervals
+    some = store.load("mini").dataset.aimed("b3lyp")[500:700]
+    found = evaluate(tmp_path / "m.safetensors", some)
+    names = [f"coverage of 0.9 by the interval of {kind!r} geometries" for kind in ("gfn2", "b3lyp", "smiles")]
+    assert 0.82 < found[names[0]] < 0.97  # 100 calibration, 200 test molecules: 0.9 ± 0.037
+    assert found[names[0]] < found[names[1]]  # a wider interval
+    assert names[2] not in found  # it follows a spread that these data do not tell
+    told = replace(some, columns={**some.columns, "spread": Column(torch.full((200,), 0.5).double(), "property")})
+    assert evaluate(tmp_path / "m.safetensors", told)[names[2]] == found[names[1]]  # 1 + 0.5 times as wide as that of gfn2
     assert found["note"] == "the model was fitted to g4mp2 (0 K), 'b3lyp' is b3lyp/6-31g df (electronic)"
 
 
@@ -131,11 +135,12 @@ def test_files_in_another_unit_of_length_are_answered_when_it_is_told(artefact: 
 
 
 def test_a_smiles_is_answered_at_its_lowest_conformer_with_the_ledger(artefact: Artefact) -> None:
-    (found,) = answers(artefact, "CCO", conformers=2)
-    lowest = conformers("CCO", 2)
+    (found,) = answers(artefact, "CCO")
+    lowest = conformers("CCO")
     assert found.energy == pytest.approx(float(artefact.model.energies(lowest.lowest)[0]), abs=1e-6)
     assert found.geometry == "smiles"
-    assert found.half == half_width(artefact, "smiles")
+    assert found.half == pytest.approx(half_width(artefact, "smiles") * (1 + lowest.spread))
+    assert found.half > 2 * half_width(artefact, "smiles")  # ethanol's two conformers are 1.6 kcal/mol apart
     assert found.conformers is not None
     assert found.conformers.largest == pytest.approx(lowest.spread)
     assert found.ledger is not None
@@ -204,10 +209,12 @@ def test_a_saddle_point_is_left_and_said(artefact: Artefact, tmp_path: Path) -> 
     assert flat.energy == pytest.approx(bent.energy, abs=0.01)
 
 
-def test_isotopes_are_refused_and_too_few_conformers_said(artefact: Artefact) -> None:
+def test_isotopes_are_refused_and_too_few_conformers_have_no_interval(artefact: Artefact) -> None:
     heavy, few, enough = *answers(artefact, "[2H]O[2H]", "CCO", conformers=1), *answers(artefact, "CCO")
     assert "isotopes" in heavy.problem
     assert "calibrated with 6 conformers" in few.remarks[-1]
+    assert math.isinf(few.half)
+    assert math.isfinite(enough.half)
     assert not enough.remarks
 
 
@@ -311,7 +318,8 @@ def test_the_shipped_model_refuses_what_it_has_never_seen() -> None:
 def test_the_scope_names_what_may_be_asked(artefact: Artefact) -> None:
     found = scope(artefact)
     assert found["elements"] == ["H", "C", "N", "O", "F", "S"]
-    assert found["intervals"]["smiles"] == pytest.approx(2 * found["intervals"]["gfn2"])
+    assert found["intervals"]["b3lyp"] == pytest.approx(1.5 * found["intervals"]["gfn2"])
+    assert found["by_spread"] == ["smiles"]
     json.dumps(found, allow_nan=False)
 
 
@@ -381,7 +389,7 @@ def test_where_the_heat_of_formation_fails_the_energy_stays(artefact: Artefact, 
 
 
 def test_an_answer_is_flat_for_csv_and_whole_for_json(artefact: Artefact) -> None:
-    good, bad = answers(artefact, "O", "CCO.O", conformers=1)
+    good, bad = answers(artefact, "O", "CCO.O")
     assert good.to_row().keys() == bad.to_row().keys()
     assert float(good.to_row()["formation_298K_kcal_per_mol"]) == pytest.approx(good.to_dict()["formation_298"], abs=1e-4)
     whole = json.loads(json.dumps(good.to_dict(), allow_nan=False))

@@ -18,6 +18,7 @@ from onekcal.experiment import Experiment, parse
 from onekcal.models.artefact import Artefact
 from onekcal.models.dressed_atoms import DressedAtoms
 from onekcal.run import run
+from onekcal.trust.conformal import calibrated
 
 LABELS = torch.tensor([0, 0, 1, 2], dtype=torch.uint8).repeat_interleave(30)  # the shapes of `wobbly` take turns
 
@@ -51,6 +52,22 @@ def test_each_kind_of_geometry_gets_its_own_interval(two_sets: tuple[str, str], 
     assert done.metrics["loud: coverage"] > 0.75  # the quiet interval would cover about 13 % of ten times its noise
     scores = Artefact.load(tmp_path / "run" / "model.safetensors").calibration
     assert {kind: len(some) for kind, some in scores.items()} == {"quiet": 30, "loud": 30}
+
+
+@pytest.mark.parametrize(("kind", "follows"), [("smiles", True), ("loud", False)])
+def test_intervals_of_smiles_follow_the_spread_that_the_data_tell(
+    two_sets: tuple[str, str], tmp_path: Path, kind: str, follows: bool
+) -> None:
+    quiet, loud = two_sets
+    other = store.read(Path(loud))
+    spread = torch.linspace(0, 5, len(other.dataset)).double()
+    columns = {**other.dataset.columns, "spread": Column(spread, "property")}
+    store.save(Path(loud), Stored(Dataset(other.dataset.molecules, columns), other.splits, other.card))
+    done = run(experiment(quiet, also={kind: loud}), tmp_path / "run")
+    found = calibrated(Artefact.load(tmp_path / "run" / "model.safetensors"))
+    assert {name: some.by_spread for name, some in found.items()} == {"quiet": False, kind: follows}
+    mean = float(spread[LABELS == 2].mean())
+    assert done.metrics[f"{kind}: interval"] == pytest.approx(found[kind].radius(0.9) * (1 + mean if follows else 1))
 
 
 def test_what_was_trained_on_calibrates_nothing(two_sets: tuple[str, str], tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from onekcal.models.model import forces
 from onekcal.models.shipped import load_model
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.questions import Question, questions
-from onekcal.trust.conformal import coverage
+from onekcal.trust.conformal import calibrated, coverage, spread_of
 from onekcal.trust.metrics import metrics
 
 KINDS = {
@@ -67,10 +67,11 @@ def evaluate(path: str | Path, data: Dataset) -> dict[str, Any]:
     predicted = artefact.model.energies(data.molecules, data.columns)
     found: dict[str, Any] = {**metrics(data.energies, predicted, column.unit), "unit": column.unit,
                              "of": "atoms" if column.atomic else "molecules"}
-    for kind, conformal in artefact.calibration.items():
+    spread = spread_of(data)
+    for kind, conformal in calibrated(artefact).items():
         name = "coverage of 0.9" + ("" if kind == "data" else f" by the interval of {kind!r} geometries")
-        if math.isfinite(conformal.radius()) and not conformal.by_spread:
-            found[name] = coverage(data.energies, *conformal.interval(predicted))
+        if math.isfinite(conformal.radius()) and not (conformal.by_spread and spread is None):
+            found[name] = coverage(data.energies, *conformal.interval(predicted, spread=0.0 if spread is None else spread))
     ours, theirs = (f"{one.level or 'an unknown level'} ({one.at})" for one in (artefact, column))
     if column.quantity == "energy" and ours != theirs:
         found["note"] = f"the model was fitted to {ours}, {data.target!r} is {theirs}"
@@ -99,7 +100,7 @@ def fitted_to(path: str | Path, data: str) -> int:
 def half_width(artefact: Artefact, geometry: str, nominal: float = 0.9, spread: float = 0.0) -> float:
     """Half width of the interval (kcal/mol) for a kind of geometry and, made from SMILES, the spread of the conformers
     (kcal/mol); infinite where it was not calibrated."""
-    conformal = artefact.calibration.get(geometry)
+    conformal = calibrated(artefact).get(geometry)
     return math.inf if conformal is None else conformal.radius(nominal, spread)
 
 
@@ -117,7 +118,7 @@ def scope(artefact: Artefact, nominal: float = 0.9) -> dict[str, Any]:
         "geometry": artefact.geometry or "data",
         "novelty_limit": limit if math.isfinite(limit) else None, "coverage": nominal,
         "intervals": {kind: half if math.isfinite(half) else None for kind, half in halves.items()},
-        "by_spread": [kind for kind, conformal in artefact.calibration.items() if conformal.by_spread],
+        "by_spread": artefact.by_spread,
         "card": artefact.card,
     }
 
@@ -193,8 +194,8 @@ def _answer(question: Question, bare: Answer, artefact: Artefact, settings: Sett
 def _half(artefact: Artefact, found: Answer, settings: Settings) -> tuple[float, str]:
     """Half width of the interval (kcal/mol) at the geometry found; infinite, and why, where there is none."""
     if found.geometry == "smiles" and settings.conformers < Settings().conformers:
-        return math.inf, (f"no interval: it was calibrated with {Settings().conformers} conformers; with fewer, the lowest may "
-                          "be missed, and how far they lie apart")
+        return math.inf, (f"no interval: it was calibrated with {Settings().conformers} conformers; with fewer the lowest "
+                          "may be missed, and how far they lie apart")
     half = half_width(artefact, found.geometry, settings.coverage, found.conformers.largest if found.conformers else 0.0)
     if not math.isfinite(half):
         return half, f"no interval: the model was not calibrated for geometries {KINDS.get(found.geometry, found.made)}"

@@ -47,7 +47,7 @@ from onekcal.provenance import provenance
 from onekcal.run_folder import write_atoms, write_predictions
 from onekcal.splits import Split, choose
 from onekcal.trust.card import about_data, errors_by, markdown
-from onekcal.trust.conformal import Conformal, coverage
+from onekcal.trust.conformal import Conformal, coverage, spread_of
 from onekcal.trust.metrics import metrics
 
 
@@ -148,9 +148,10 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
     half = found.get("interval", math.nan)
     artefact = Artefact(
         fitted.stages, fitted.model, column.level, column.sort, column.at, fitted.data.molecules.elements,
-        int(fitted.data.molecules.sizes.max()), fitted.calibration,
+        int(fitted.data.molecules.sizes.max()), {kind: some.scores for kind, some in fitted.calibration.items()},
         "" if experiment.geometry == "data" else experiment.geometry, fitted.limit,
         _card(experiment, stored, fitted.data, found) | {"errors_by": errors_by(test, predicted, half)}, column.unit,
+        [kind for kind, some in fitted.calibration.items() if some.by_spread],
     )
     if distributed.first():
         artefact.save(part / "model.safetensors")
@@ -185,10 +186,11 @@ def _fit(experiment: Experiment, data: Dataset, split: Split, others: dict[str, 
     if any(isinstance(stage, NetworkModel) for stage in model.stages):
         check_elements(data[split.test].molecules, train.molecules.elements, "test")
     model.fit(train, valid)
-    judged = {experiment.geometry: (valid, None)} | {kind: (some, _spread(kind, some)) for kind, (some, _) in others.items()}
+    judged = {experiment.geometry: valid} | {kind: some for kind, (some, _) in others.items()}
     calibration = {
-        kind: Conformal.calibrated(some.energies - model.energies(some.molecules, some.columns), spread)
-        for kind, (some, spread) in judged.items() if len(some)
+        kind: Conformal.calibrated(
+            some.energies - model.energies(some.molecules, some.columns), _spread(experiment, kind, some))
+        for kind, some in judged.items() if len(some)
     }
     limit = _novelty_limit(model, valid) if len(valid) else math.inf
     if experiment.refit:
@@ -218,7 +220,7 @@ def _measure(
         guess = model.energies(asked.molecules, asked.columns)
         more = metrics(asked.energies, guess, unit)
         if kind in fitted.calibration:
-            more |= _interval(fitted.calibration[kind], asked, guess, experiment.coverage, _spread(kind, asked))
+            more |= _interval(fitted.calibration[kind], asked, guess, experiment.coverage, _spread(experiment, kind, asked))
         found |= {f"{kind}: {key}": value for key, value in more.items()}
     return predicted, found
 
@@ -257,10 +259,9 @@ def _interval(
             "coverage": coverage(test.energies, *conformal.interval(predicted, nominal, 0.0 if spread is None else spread))}
 
 
-def _spread(kind: str, data: Dataset) -> torch.Tensor | None:
-    """(M,) kcal/mol between the conformers of each molecule, where they were made from SMILES and the data tell it."""
-    column = data.columns.get("spread") if kind == "smiles" else None
-    return None if column is None else column.values
+def _spread(experiment: Experiment, kind: str, data: Dataset) -> torch.Tensor | None:
+    """(M,) kcal/mol between the conformers of each molecule, where others were made from SMILES and the data tell it."""
+    return spread_of(data) if kind == "smiles" != experiment.geometry else None
 
 
 def _other_geometries(experiment: Experiment) -> dict[str, tuple[Dataset, Dataset]]:

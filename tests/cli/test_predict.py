@@ -21,6 +21,7 @@ from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import SHIPPED
 from onekcal.models.stack import Stack
 from onekcal.prediction import load_model
+from onekcal.trust.conformal import WIDER
 
 THREE = "CCO ethanol\nC1CC broken\nO water\n"
 
@@ -52,7 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = Stack([build(name, settings) for name, settings in stages]).fit(data[:300], data[300:400])
     scores = (data[400:500].energies - model.energies(data[400:500].molecules, data[400:500].columns)).abs().sort().values
     about: dict[str, Any] = {"elements": data.molecules.elements, "largest": int(data.molecules.sizes.max())}
-    Artefact(stages, model, "g4mp2", at="0 K", calibration={"gfn2": scores, "smiles": 2 * scores}, geometry="gfn2",
+    Artefact(stages, model, "g4mp2", at="0 K", geometry="gfn2",
+             calibration={"gfn2": scores, "smiles": scores}, by_spread=["smiles"],
              card={"data": "mini", "mae": {"gfn2": 4.25}}, **about).save(folder / "ledger.safetensors")
     Artefact(stages, model, "b3lyp/6-31g", calibration={"data": scores}, **about).save(folder / "run" / "model.safetensors")
     (folder / "three.smi").write_text(THREE)
@@ -104,8 +106,10 @@ def test_csv_is_a_row_a_molecule_with_units_in_the_heading(folder: Path) -> None
     assert not rows[1]["energy_kcal_per_mol"]
     # two ways to the same minimum, each within 0.02 eV/Å of it
     assert float(rows[2]["energy_kcal_per_mol"]) == pytest.approx(float(rows[3]["energy_kcal_per_mol"]), abs=0.1)
-    widths = [float(row["upper_kcal_per_mol"]) - float(row["lower_kcal_per_mol"]) for row in rows[2:]]
-    assert widths[0] == pytest.approx(2 * widths[1], abs=1e-3)  # each kind of geometry has its own interval
+    width = [float(row["upper_kcal_per_mol"]) - float(row["lower_kcal_per_mol"]) for row in rows if row["energy_kcal_per_mol"]]
+    assert width[1] == pytest.approx(width[2], abs=1e-3)  # water has one conformer,
+    assert width[0] == pytest.approx(width[1] * (1 + float(rows[0]["spread_kcal_per_mol"])), abs=0.01)  # ethanol has two
+    assert width[0] > 2 * width[1]
 
 
 def test_json_is_strict_and_complete(folder: Path) -> None:
@@ -153,10 +157,11 @@ def test_the_geometries_used_are_written_with_energy_and_forces(folder: Path) ->
 def test_the_scope_is_printed_without_anything_to_predict(folder: Path) -> None:
     done = onekcal("predict", "--scope", "--model", "ledger.safetensors", cwd=folder)
     assert done.returncode == 0, done.stderr
-    for words in ("H C N O F S", "minima of GFN2-xTB", "90 % interval", "model card", "mae · gfn2", "4.25"):
+    for words in ("H C N O F S", "minima of GFN2-xTB", "90 % interval", WIDER, "model card", "mae · gfn2", "4.25"):
         assert words in done.stdout
     found = strict(onekcal("predict", "--scope", "--model", "ledger.safetensors", "--json", cwd=folder).stdout)
     assert found["charge"] == 0
+    assert found["by_spread"] == ["smiles"]
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from onekcal import tensor_file
 from onekcal.errors import DataError
 from onekcal.models import build
 from onekcal.models.stack import Stack
-from onekcal.trust.conformal import Conformal
 
 FORMAT = 1
 """Raised when an older onekcal could not read what is written."""
@@ -38,24 +39,26 @@ class Artefact:
     elements: list[int] = field(default_factory=list)
     largest: int = 0
     """Atoms in the largest training molecule."""
-    calibration: dict[str, Conformal] = field(default_factory=dict)
-    """By kind of geometry, on molecules the model was not fitted to."""
+    calibration: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Sorted scores (kcal/mol) of molecules the model was not fitted to, by kind of geometry: `trust.conformal`."""
     geometry: str = ""
     """The kind of geometry the model was fitted to and expects ("gfn2": minima of GFN2-xTB); empty: whatever is given."""
     novelty_limit: float = math.inf
     """`Stack.novelty` beyond which a molecule lies outside what the model has seen."""
     card: dict[str, Any] = field(default_factory=dict)
     unit: str = "kcal/mol"
+    by_spread: list[str] = field(default_factory=list)
+    """Kinds of geometry whose scores are per 1 + spread of the conformers in kcal/mol."""
 
     def save(self, path: Path) -> None:
         """Write to `path`; never half."""
         tensors = {STAGES + name: t.contiguous() for name, t in self.model.state().items()}
-        tensors |= {CALIBRATION + kind: found.scores.contiguous() for kind, found in self.calibration.items()}
+        tensors |= {CALIBRATION + name: t.contiguous() for name, t in self.calibration.items()}
         header = {
             "format": FORMAT, "stages": list(self.stages), "level": self.level, "kind": self.kind, "at": self.at,
             "elements": self.elements, "largest": self.largest, "geometry": self.geometry,
             "novelty_limit": self.novelty_limit if math.isfinite(self.novelty_limit) else None, "card": self.card,
-            "unit": self.unit, "by_spread": [kind for kind, found in self.calibration.items() if found.by_spread],
+            "unit": self.unit, "by_spread": self.by_spread,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         tensor_file.write(path, tensors, header)
@@ -69,10 +72,9 @@ class Artefact:
         stages = [(name, settings) for name, settings in header["stages"]]
         model = Stack([build(name, settings) for name, settings in stages])
         model.load_state({n[len(STAGES):]: t for n, t in tensors.items() if n.startswith(STAGES)})
-        scores = {n[len(CALIBRATION):]: t for n, t in tensors.items() if n.startswith(CALIBRATION)}
-        calibration = {kind: Conformal(t, kind in header.get("by_spread", [])) for kind, t in scores.items()}
+        calibration = {n[len(CALIBRATION):]: t for n, t in tensors.items() if n.startswith(CALIBRATION)}
         limit = header.get("novelty_limit")
         keys = ("level", "kind", "at", "elements", "largest", "card")
         return cls(stages, model, calibration=calibration, geometry=header.get("geometry", ""),
-                   unit=header.get("unit", "kcal/mol"),
+                   unit=header.get("unit", "kcal/mol"), by_spread=header.get("by_spread", []),
                    novelty_limit=math.inf if limit is None else limit, **{key: header[key] for key in keys})

@@ -18,7 +18,7 @@ from onekcal.errors import DataError, InputError, OnekcalError
 from onekcal.experiment import Experiment
 from onekcal.models.artefact import Artefact
 from onekcal.run_folder import load
-from onekcal.trust.conformal import coverage
+from onekcal.trust.conformal import calibrated, coverage
 
 LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))
 """Nominal coverages at which a run's intervals are held against its test part."""
@@ -121,7 +121,7 @@ def _test(experiment: Experiment, folder: Path, count: int) -> tuple[Dataset | N
 def _calibration(
     artefact: Artefact | None, experiment: Experiment, columns: dict[str, np.ndarray]
 ) -> list[tuple[float, float]]:
-    conformal = artefact.calibration.get(experiment.geometry) if artefact else None
+    conformal = calibrated(artefact).get(experiment.geometry) if artefact else None
     if conformal is None or not len(conformal.scores):
         return []
     kept = np.isfinite(columns["error"])

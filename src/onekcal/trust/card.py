@@ -23,7 +23,7 @@ from onekcal.models.artefact import Artefact
 from onekcal.models.baseline import Baseline
 from onekcal.molecules import SYMBOLS
 from onekcal.thermo import G4MP2_ERROR, G4MP2_SOURCE
-from onekcal.trust.conformal import WIDER, coverage
+from onekcal.trust.conformal import WIDER, calibrated, coverage
 from onekcal.trust.metrics import KCAL, metrics
 
 HAS = {
@@ -234,7 +234,7 @@ def markdown(artefact: Artefact, name: str) -> str:
         ("charge, spin", "0, 0"),
     ]
     nominal = card.get("experiment", {}).get("coverage", 0.9)
-    for kind, conformal in artefact.calibration.items():
+    for kind, conformal in calibrated(artefact).items():
         half, wider = conformal.radius(nominal), f" {WIDER}" if conformal.by_spread else ""
         scope.append((f"{100 * nominal:.0f} % interval, {kind}", f"± {half:{digits}} {unit}{wider}" if math.isfinite(half)
                       else "none: too few molecules to calibrate it"))

@@ -16,11 +16,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from onekcal.errors import InputError
+
+if TYPE_CHECKING:
+    from onekcal.data.dataset import Dataset
+    from onekcal.models.artefact import Artefact
 
 WIDER = "× (1 + spread of the conformers in kcal/mol)"
 """What an interval that follows the spread is multiplied by, in words."""
@@ -60,6 +65,17 @@ class Conformal:
         """Lower and upper ends (M,), kcal/mol."""
         half = self.radius(coverage) * (1.0 + spread if self.by_spread else 1.0)
         return predicted - half, predicted + half
+
+
+def calibrated(artefact: Artefact) -> dict[str, Conformal]:
+    """By kind of geometry, what a model was calibrated on."""
+    return {kind: Conformal(scores, kind in artefact.by_spread) for kind, scores in artefact.calibration.items()}
+
+
+def spread_of(data: Dataset) -> Tensor | None:
+    """(M,) kcal/mol between the conformers of each molecule, where the data tell it in a column of this name."""
+    column = data.columns.get("spread")
+    return None if column is None else column.values
 
 
 def coverage(reference: Tensor, lower: Tensor, upper: Tensor) -> float:
