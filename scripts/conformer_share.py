@@ -11,20 +11,25 @@ For the hold-out molecules of SMILES.h5 (scripts/smiles_geometries.py), QM9's ow
 from __future__ import annotations
 
 import argparse
+import math
 import resource
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from onekcal import data
 from onekcal.bench.runner import write
+from onekcal.data.dataset import Dataset
 from onekcal.data.source import TEST
 from onekcal.labels.run import label
 from onekcal.models.shipped import load_model
 from onekcal.provenance import provenance
+from onekcal.trust.conformal import Conformal, calibrated, coverage
 from onekcal.trust.metrics import metrics
 
 
@@ -69,6 +74,7 @@ def main() -> None:
     same = lower.abs() < 0.05
     lines[f"error from SMILES, the {int(same.sum())} molecules whose conformers agree"] = metrics(
         made.energies[same], from_smiles[same])
+    lines |= by_spread(made, from_smiles, calibrated(artefact)["smiles"])
     write(asked.results / "conformers.json", {
         "suite": "conformers", "title": f"{len(made)} molecules of Ward's hold-out from SMILES", "cite": "",
         "unit": "kcal/mol", "rows": [
@@ -76,6 +82,20 @@ def main() -> None:
             for name, found in lines.items()
         ],
     })
+
+
+def by_spread(made: Dataset, predicted: Tensor, conformal: Conformal) -> dict[str, dict[str, float]]:
+    """Errors from SMILES, and how often the interval holds, by how far a molecule's conformers lie apart (kcal/mol)."""
+    spread, found = made.columns["spread"].values, {}
+    lower, upper = conformal.interval(predicted, spread=spread)
+    for low, high in pairwise((-1, 0, 1, 2, 4, 8, math.inf)):
+        some = (spread > low) & (spread <= high)
+        apart = "one conformer" if not high else f"{low} to {high} apart" if high < math.inf else f"more than {low} apart"
+        half = float((upper - lower)[some].mean() / 2)
+        found[f"error from SMILES, {int(some.sum())} molecules, {apart}: ± {half:.2f}"] = (
+            metrics(made.energies[some], predicted[some])
+            | {"interval": half, "coverage": coverage(made.energies[some], lower[some], upper[some])})
+    return found
 
 
 if __name__ == "__main__":
