@@ -218,6 +218,13 @@ def test_isotopes_are_refused_and_too_few_conformers_have_no_interval(artefact: 
     assert not enough.remarks
 
 
+def test_stereochemistry_left_open_is_said(artefact: Artefact) -> None:
+    either, trans = answers(artefact, "CC=CC", "C/C=C/C")
+    assert "leaves 1 of its stereocentres and double bonds open" in either.remarks[0]
+    assert not trans.remarks
+    assert either.energy == pytest.approx(trans.energy, abs=0.1)  # the lower one
+
+
 def test_a_coordinate_that_is_no_number_is_said(artefact: Artefact) -> None:
     broken = Molecules.one([8, 1, 1], [[0, 0, 0.117], [0, 0.757, -0.469], [0, math.nan, -0.469]])
     (found,) = predict([broken], artefact)

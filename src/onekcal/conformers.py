@@ -38,6 +38,7 @@ class Conformers:
     energies: np.ndarray  # (conformers,) GFN2 totals, kcal/mol
     tight: np.ndarray  # (conformers,) bool: relaxed to the full tolerance, not only loosely
     embedded: int  # conformers the ensemble began with
+    undecided: int = 0  # stereocentres and double bonds the SMILES leaves open: conformers may be stereoisomers
 
     @property
     def lowest(self) -> Molecules:
@@ -79,6 +80,7 @@ def conformers(smiles: str, count: int = 6, seed: int = 0, how: Method | str = "
         np.array([final[k].point.energy for k in order]) * HARTREE,
         np.array(tight)[order],
         embedded,
+        undecided(mol),
     )
 
 
@@ -104,6 +106,16 @@ def parse(smiles: str) -> Any:
     if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
         raise InputError(f"{smiles!r} has an open place (*); give a whole molecule")
     return Chem.AddHs(mol)
+
+
+def undecided(mol: Any) -> int:
+    """How many stereocentres and double bonds are left open; none where that leaves nothing but mirror images."""
+    from rdkit import Chem
+
+    found = list(Chem.FindPotentialStereo(mol))
+    left = [each for each in found if each.specified == Chem.StereoSpecified.Unspecified]
+    mirror = len(found) == 1 and found[0].type == Chem.StereoType.Atom_Tetrahedral
+    return 0 if mirror else len(left)
 
 
 class _quiet:

@@ -257,9 +257,12 @@ def _placed(question: Question, bare: Answer, artefact: Artefact, settings: Sett
 
         found = conformers(question.smiles, settings.conformers)
         kind = "smiles" if artefact.geometry else "data"
-        remark = () if artefact.geometry else ("the interval was calibrated on geometries of the training data, not on "
-                                               "conformers made from SMILES",)
-        return replace(bare, molecule=found.lowest, geometry=kind, remarks=remark, made=KINDS["smiles"],
+        remarks = [] if artefact.geometry else ["the interval was calibrated on geometries of the training data, not on "
+                                                "conformers made from SMILES"]
+        if found.undecided:
+            remarks.append(f"the SMILES leaves {found.undecided} of its stereocentres and double bonds open: the lowest "
+                           "stereoisomer found is answered (@ and / name one)")
+        return replace(bare, molecule=found.lowest, geometry=kind, remarks=tuple(remarks), made=KINDS["smiles"],
                        conformers=Spread(found.embedded, found.relative))
     if artefact.geometry == "gfn2" and not settings.keep_geometry:
         from onekcal.labels.minimum import minimum

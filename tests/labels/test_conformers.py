@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onekcal.conformers import _alike, conformers, parse
+from onekcal.conformers import _alike, conformers, parse, undecided
 from onekcal.errors import InputError, OnekcalError
 from onekcal.labels.relax import relax
 
@@ -77,3 +77,11 @@ def test_a_structure_that_will_not_embed_says_so() -> None:
 def test_a_molecule_no_conformer_of_which_survives_says_how_it_broke() -> None:
     with pytest.raises(OnekcalError, match="falls apart on relaxation"):
         conformers("[NH3+]CC(=O)[O-]")
+
+
+@pytest.mark.parametrize(
+    ("smiles", "count"),
+    [("CC(O)C(N)C", 2), ("C[C@H](O)[C@@H](N)C", 0), ("CC(O)N", 0), ("C[C@H](O)C(N)C", 1), ("CC=CC", 1), ("C/C=C/C", 0)],
+)
+def test_stereochemistry_left_open_is_counted_unless_it_is_a_mirror_image(smiles: str, count: int) -> None:
+    assert undecided(parse(smiles)) == count
