@@ -146,7 +146,7 @@ def predict(
     as_json: Json = False,
     forces: Annotated[bool, typer.Option("--forces", help="Forces too (--json, or --geometries OUT.extxyz).")] = False,
     keep_geometry: Annotated[bool, typer.Option("--keep-geometry", help="Do not relax the geometries of files.")] = False,
-    conformers: Annotated[int, typer.Option(help="So many of a SMILES are relaxed at most; below 6, no interval.")] = 6,
+    conformers: Annotated[int, typer.Option(help="Conformers of a SMILES, at most, to relax; below 6, no interval.")] = 6,
     thermal: Annotated[str, typer.Option(help="H(298 K) − H(0): auto, gfn2 (frequencies) or regression.")] = "auto",
     scope: Annotated[bool, typer.Option("--scope", help="What the model may be asked: elements, sizes, intervals.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Answer outside the scope, too, without an interval.")] = False,
