@@ -319,9 +319,8 @@ def scope(model: str, found: dict[str, Any]) -> None:
     ]
     for kind, half in found["intervals"].items():
         width = "none, too few to calibrate" if half is None else f"± {half:{digits}} {unit}"
-        rows.append((interval, f"{width}  {kind:6s}  {KINDS.get(kind, '')}"))
-        if kind in found["by_spread"]:
-            rows.append(("", WIDER))
+        wider = f"; {WIDER}" if kind in found["by_spread"] else ""
+        rows.append((interval, f"{width}  {kind:6s}  {KINDS.get(kind, '')}{wider}"))
     if found["novelty_limit"] is not None:
         rows.append(("novelty", f"at most {found['novelty_limit']:.3g}"))
     console.print(f"[bold]{escape(model)}[/]\n", highlight=False)
