@@ -21,6 +21,7 @@ from onekcal.models.shipped import DEFAULT, load_model
 from onekcal.prediction import Settings, answer
 from onekcal.provenance import provenance
 from onekcal.questions import Question
+from onekcal.trust.conformal import coverage
 from onekcal.trust.metrics import metrics
 
 Found = dict[str, Any]
@@ -65,6 +66,11 @@ def run(results: Path, model: str = DEFAULT) -> Found:
 
 
 def _errors(some: list[Found]) -> dict[str, float]:
-    pairs = [(one["experiment"], one["predicted"]) for one in some if one["problem"] is None]
-    reference, predicted = torch.tensor(pairs, dtype=torch.float64).T
-    return {key: float(f"{value:.6g}") for key, value in metrics(reference, predicted).items()}
+    """With the share of experiments inside the interval, where every molecule has one."""
+    good = [one for one in some if one["problem"] is None]
+    reference, predicted = torch.tensor([(one["experiment"], one["predicted"]) for one in good], dtype=torch.float64).T
+    found = metrics(reference, predicted)
+    if good and all(one["half"] is not None for one in good):
+        half = torch.tensor([one["half"] for one in good], dtype=torch.float64)
+        found["coverage"] = coverage(reference, predicted - half, predicted + half)
+    return {key: float(f"{value:.6g}") for key, value in found.items()}
