@@ -71,7 +71,7 @@ def evaluate(path: str | Path, data: Dataset) -> dict[str, Any]:
     for kind, conformal in calibrated(artefact).items():
         name = "coverage of 0.9" + ("" if kind == "data" else f" by the interval of {kind!r} geometries")
         if math.isfinite(conformal.radius()) and not (conformal.by_spread and spread is None):
-            found[name] = coverage(data.energies, *conformal.interval(predicted, spread=0.0 if spread is None else spread))
+            found[name] = coverage(data.energies, *conformal.interval(predicted, spread=spread))
     ours, theirs = (f"{one.level or 'an unknown level'} ({one.at})" for one in (artefact, column))
     if column.quantity == "energy" and ours != theirs:
         found["note"] = f"the model was fitted to {ours}, {data.target!r} is {theirs}"

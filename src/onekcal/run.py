@@ -256,7 +256,7 @@ def _interval(
     if not math.isfinite(half):
         return {}
     return {"interval": half, "nominal_coverage": nominal,
-            "coverage": coverage(test.energies, *conformal.interval(predicted, nominal, 0.0 if spread is None else spread))}
+            "coverage": coverage(test.energies, *conformal.interval(predicted, nominal, spread))}
 
 
 def _spread(experiment: Experiment, kind: str, data: Dataset) -> torch.Tensor | None:
