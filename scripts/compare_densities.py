@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from onekcal.bench import suite
-from onekcal.data import load
-from onekcal.features.fields.compute import ask
-from onekcal.features.fields.store import stored
-from onekcal.splits import choose
+from onekcal.datasets import load
+from onekcal.fields.compute import ask
+from onekcal.fields.store import stored
+from onekcal.runs.choose_split import choose
 
 REFERENCE = "b3lyp/6-31g df"
 DENSITIES = ("gfn1", "gfn2", "gfn2+core", "one-shot", "hf/6-31g df", "b3lyp/6-31g(2df,p) df")

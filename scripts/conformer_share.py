@@ -22,14 +22,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from onekcal import data
+from onekcal import datasets as data
 from onekcal.bench.runner import write
 from onekcal.data.dataset import Dataset
-from onekcal.data.source import TEST
-from onekcal.labels.run import label
+from onekcal.data.splits import TEST
+from onekcal.labels.labelling import label
+from onekcal.models.artefact import calibrated
 from onekcal.models.shipped import load_model
-from onekcal.provenance import provenance
-from onekcal.trust.conformal import Conformal, calibrated, coverage
+from onekcal.system.provenance import provenance
+from onekcal.trust.conformal import Conformal, coverage
 from onekcal.trust.metrics import metrics
 
 

@@ -3,7 +3,7 @@
     python scripts/fit_thermal.py FOLDER
 
 FOLDER holds qm9.npz (geometries), qm9_props_subset.npz (U0 and H, Hartree) and qm9_g4mp2_labels.npz (the split; its
-hold-out is measured on and never fitted). Prints the constants of `onekcal.labels.thermal`.
+hold-out is measured on and never fitted). Prints the constants of `onekcal.thermo.groups`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from onekcal.labels.thermal import RT, groups
 from onekcal.molecules import Molecules
+from onekcal.thermo.groups import RT, groups
 from onekcal.units import HARTREE
 
 RIDGE = 0.01

@@ -19,14 +19,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from onekcal.conformers import conformers
-from onekcal.data import store
 from onekcal.data.dataset import Column, Dataset
-from onekcal.data.source import TEST, VALID, Card, Stored
+from onekcal.data.splits import TEST, VALID
+from onekcal.datasets import store
+from onekcal.datasets.card import Card, Stored
 from onekcal.errors import OnekcalError
-from onekcal.labels.atoms import free_atoms_of
-from onekcal.labels.methods import method
+from onekcal.geometry.conformers import conformers
 from onekcal.molecules import Molecules
+from onekcal.quantum.free_atoms import free_atoms_of
+from onekcal.quantum.named import method
 
 
 def main() -> None:

@@ -13,22 +13,31 @@ import pytest
 import torch
 
 from conftest import wobbly
-from onekcal import data as store
-from onekcal import prediction as predictor
-from onekcal.answers import Answer
-from onekcal.conformers import conformers
+from onekcal import datasets as store
 from onekcal.data.dataset import Column, Dataset
-from onekcal.data.source import Stored
-from onekcal.data.store import save
+from onekcal.datasets.card import Stored
+from onekcal.datasets.store import save
 from onekcal.errors import DataError, InputError, OnekcalError
-from onekcal.experiment import parse
-from onekcal.models import build, shipped
+from onekcal.geometry.conformers import conformers
+from onekcal.models import shipped
 from onekcal.models.artefact import Artefact
+from onekcal.models.registry import build
 from onekcal.models.stack import Stack
 from onekcal.molecules import Molecules
-from onekcal.prediction import Settings, evaluate, half_width, load_model, outside, predict, scope
-from onekcal.questions import Question
-from onekcal.run import run
+from onekcal.prediction import prediction as predictor
+from onekcal.prediction.answers import Answer
+from onekcal.prediction.prediction import (
+    Settings,
+    evaluate,
+    half_width,
+    load_model,
+    outside,
+    predict,
+    scope,
+)
+from onekcal.prediction.questions import Question
+from onekcal.runs.experiment import parse
+from onekcal.runs.run import run
 
 WATER = "3\nwater\nO 0 0 0.117\nH 0 0.757 -0.469\nH 0 -0.757 -0.469\n"
 NANOMETRES = "3\nwater\nO 0 0 0.0117\nH 0 0.0757 -0.0469\nH 0 -0.0757 -0.0469\n"
@@ -362,7 +371,7 @@ def test_a_geometry_that_falls_apart_is_named(artefact: Artefact, tmp_path: Path
 def test_a_calculation_that_fails_is_a_problem_and_not_a_crash(
     artefact: Artefact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from onekcal.labels.methods import LabelError
+    from onekcal.quantum.method import LabelError
 
     def failing(error: Exception) -> Callable[..., None]:
         def minimum(*_: object, **__: object) -> None:
@@ -373,7 +382,7 @@ def test_a_calculation_that_fails_is_a_problem_and_not_a_crash(
     question = Question("w.xyz", "water", molecule=Molecules.one(["H", "H"], [[0, 0, 0], [0, 0, 0.74]]))
     for error, words in ((LabelError("the SCF did not converge"), "SCF did not converge"),
                          (np.linalg.LinAlgError("singular"), "LinAlgError: singular")):
-        monkeypatch.setattr("onekcal.labels.minimum.minimum", failing(error))
+        monkeypatch.setattr("onekcal.geometry.minimum.minimum", failing(error))
         found = predictor.answer(question, artefact)
         assert words in found.problem
         assert found.problem.startswith("w.xyz: ")
@@ -389,7 +398,7 @@ def test_where_the_heat_of_formation_fails_the_energy_stays(artefact: Artefact, 
     def failing(*_: object, **__: object) -> None:
         raise OnekcalError("no frequencies today")
 
-    monkeypatch.setattr("onekcal.thermo.ledger", failing)
+    monkeypatch.setattr("onekcal.thermo.ledger.ledger", failing)
     (found,) = answers(artefact, "O", conformers=1)
     assert (found.ledger, found.problem) == (None, "")
     assert "no frequencies today" in found.remarks[-1]

@@ -14,9 +14,16 @@ from torch.nn.functional import softplus
 from conftest import wobbly
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.harmonics import real_harmonics
-from onekcal.models.atomcloudnet import MARGIN, AtomCloudNet, AtomCloudNetwork, Pairs, gather, potentials
-from onekcal.models.network import Batch
 from onekcal.molecules import Molecules
+from onekcal.networks.atomcloudnet import (
+    MARGIN,
+    AtomCloudNet,
+    AtomCloudNetwork,
+    Pairs,
+    gather,
+    potentials,
+)
+from onekcal.networks.network import Batch
 
 ELEMENTS = (1, 6, 7, 8)
 RADIUS = 2.0  # Å

@@ -12,15 +12,15 @@ import pytest
 import torch
 
 from conftest import wobbly
-from onekcal import data as store
+from onekcal import datasets as store
 from onekcal.errors import DataError, OnekcalError
-from onekcal.experiment import parse
 from onekcal.models.artefact import Artefact
 from onekcal.models.baseline import Baseline
 from onekcal.models.model import central_differences, forces
 from onekcal.models.shipped import load_model
 from onekcal.models.stack import Stack
-from onekcal.run import Run, run
+from onekcal.runs.experiment import parse
+from onekcal.runs.run import Run, run
 
 KERNEL = {"fchl_kernel": {}}
 
@@ -84,7 +84,7 @@ def test_forces_are_the_slope_of_both_models_together(tmp_path: Path) -> None:
 
 
 def artefact(path: Path, data: Any, *stages: tuple[str, dict[str, Any]], **meaning: Any) -> Stack:
-    from onekcal.models import build
+    from onekcal.models.registry import build
 
     model = Stack([build(name, settings) for name, settings in stages]).fit(data, data[:0])
     Artefact(list(stages), model, **{"level": "pair sum", "elements": data.molecules.elements, **meaning}).save(path)

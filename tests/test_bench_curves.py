@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from onekcal import data, experiment, splits
+from onekcal import datasets as data
 from onekcal.bench import curves, runner, suite, tables
-from onekcal.cli import app
+from onekcal.cli.main import app
 from onekcal.errors import ConfigError, InputError
-from onekcal.experiment import DataChoice
+from onekcal.runs import choose_split as splits
+from onekcal.runs import experiment
+from onekcal.runs.experiment import DataChoice
 from onekcal.show.curves import curves_png
 
 RIDGE = """

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from onekcal.bench import papers, runner, suite, tables
-from onekcal.cli import app
+from onekcal.cli.main import app
 from onekcal.errors import ConfigError
 from test_bench import ROW, small
 

@@ -11,16 +11,27 @@ import pytest
 import torch
 
 from conftest import wobbly
-from onekcal import data as store
-from onekcal.data.source import Card
-from onekcal.experiment import parse
+from onekcal import datasets as store
+from onekcal.datasets.card import Card
 from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import load_model
 from onekcal.molecules import Molecules
-from onekcal.prediction import half_width, scope
-from onekcal.provenance import provenance
-from onekcal.run import run
-from onekcal.trust.card import HAS, HEADS, LACKS, _patterns, about_data, errors_by, groups, limits, markdown, tables
+from onekcal.prediction.prediction import half_width, scope
+from onekcal.runs.card import (
+    HAS,
+    HEADS,
+    LACKS,
+    _patterns,
+    about_data,
+    errors_by,
+    groups,
+    limits,
+    markdown,
+    tables,
+)
+from onekcal.runs.experiment import parse
+from onekcal.runs.run import run
+from onekcal.system.provenance import provenance
 
 EXAMPLES = {
     "CCC": ["alkane", "no ring"],

@@ -13,10 +13,10 @@ from conftest import wobbly
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.coulomb import coulomb_matrix, packed, sorted_by_norm
-from onekcal.fit.session import Progress, session
-from onekcal.models.coulomb_mlp import FEATURES, CoulombMLP, CoulombMLPNetwork
-from onekcal.models.network import Batch
 from onekcal.molecules import Molecules
+from onekcal.networks.coulomb_mlp import FEATURES, CoulombMLP, CoulombMLPNetwork
+from onekcal.networks.network import Batch
+from onekcal.networks.training.session import Progress, session
 from onekcal.units import BOHR
 
 SHORT = {"recipe": "constant", "epochs": 2, "batch": 8, "rate": 1e-2}

@@ -13,9 +13,9 @@ from conftest import pair_energy, wobbly
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.graphs import chain, every_slot, nearest
-from onekcal.models.custom_gnn import VERSIONS, CustomGNN, CustomGNNNetwork, builder
-from onekcal.models.network import Batch
 from onekcal.molecules import Molecules
+from onekcal.networks.custom_gnn import VERSIONS, CustomGNN, CustomGNNNetwork, builder
+from onekcal.networks.network import Batch
 from onekcal.units import BOHR
 
 ELEMENTS = (1, 6, 7, 8)

@@ -15,14 +15,14 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from conftest import wobbly
-from onekcal.bench.speed_densenet import PlainDenseNet, as_batch, copied, kept_bytes, pairs
+from onekcal.bench.speed.densenet import PlainDenseNet, as_batch, copied, kept_bytes, pairs
 from onekcal.errors import ConfigError, InputError
-from onekcal.features.fields import fields
-from onekcal.fit.optimizers import Average
-from onekcal.fit.session import session
-from onekcal.models.densenet import EPSILON, MOMENTUM, DenseNetwork, motions, orbits
-from onekcal.models.voxels import Looks, VoxelDenseNet
+from onekcal.fields import fields
 from onekcal.molecules import Molecules
+from onekcal.networks.densenet import EPSILON, MOMENTUM, DenseNetwork, motions, orbits
+from onekcal.networks.training.optimizers import Average
+from onekcal.networks.training.session import session
+from onekcal.networks.voxels import Looks, VoxelDenseNet
 
 SMALL: dict[str, Any] = {"kinds": "nep", "grid": 8, "box": 6.0, "blocks": [2, 1], "growth": 4, "stem": 8}
 MOMENT: dict[str, Any] = {"recipe": "onecycle", "epochs": 3, "batch": 8, "rate": 5e-3, "window": 1, "checkpoint": 0.0}
@@ -265,7 +265,7 @@ def test_forces_leave_nothing_in_the_store_and_dear_fields_of_an_answer_do(
     monkeypatch.setenv("ONEKCAL_HOME", str(tmp_path))
     model, molecules = fitted(), wobbly(8, seed=3).molecules
     kept = len(list((tmp_path / "fields").glob("*.h5")))
-    monkeypatch.setattr("onekcal.models.voxels.seconds_of", lambda what: 5.0)
+    monkeypatch.setattr("onekcal.networks.voxels.seconds_of", lambda what: 5.0)
     pulls = model.forces(molecules)
     assert len(list((tmp_path / "fields").glob("*.h5"))) == kept
     assert torch.equal(pulls, model.forces(molecules))
@@ -367,7 +367,7 @@ def test_what_cannot_be_is_refused(settings: dict[str, Any], message: str) -> No
 
 
 def test_momentum_of_parts_is_that_of_their_mean() -> None:
-    from onekcal.models.densenet import momentum
+    from onekcal.networks.densenet import momentum
 
     running, parts = 7.0, [1.0, 2.0, 6.0]
     for k, value in enumerate(parts):

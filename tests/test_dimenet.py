@@ -12,14 +12,14 @@ from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
 from conftest import wobbly
-from onekcal.bench.speed_dimenet import dimenet_peer, triplets_of
-from onekcal.bench.speed_networks import Step, graph_of
+from onekcal.bench.speed.dimenet import dimenet_peer, triplets_of
+from onekcal.bench.speed.networks import Step, graph_of
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.bessel import zeros
-from onekcal.models import dimenet
-from onekcal.models.dimenet import DimeNet, DimeNetNetwork, Directed, Messages, directed
-from onekcal.models.network import Batch
 from onekcal.molecules import Molecules
+from onekcal.networks import dimenet
+from onekcal.networks.dimenet import DimeNet, DimeNetNetwork, Directed, Messages, directed
+from onekcal.networks.network import Batch
 
 ELEMENTS = (1, 6, 7, 8)
 CUTOFF = 3.0  # Å

@@ -25,7 +25,7 @@ from onekcal.features.coulomb import (
     sorted_by_norm,
     sorted_eigenvalues,
 )
-from onekcal.models.regression import ESTIMATORS, Regression
+from onekcal.models.regression.regression import ESTIMATORS, Regression
 
 CHECKS = """
 import warnings

@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from conftest import wobbly
-from onekcal.data.source import Card, Stored
+from onekcal.datasets.card import Card, Stored
 from onekcal.errors import ConfigError, DataError
-from onekcal.experiment import DataChoice, parse, read
 from onekcal.models.shipped import load_model
-from onekcal.run import run
-from onekcal.run_folder import compare, load
-from onekcal.splits import choose
+from onekcal.runs.choose_split import choose
+from onekcal.runs.experiment import DataChoice, parse, read
+from onekcal.runs.folder import compare, load
+from onekcal.runs.run import run
 
 GOOD = {
     "data": {"set": "mini", "target": "b3lyp", "train": 60, "valid": 20, "test": 40},

@@ -16,16 +16,24 @@ from mpl_toolkits.mplot3d import Axes3D
 
 import onekcal.bench.suite
 from conftest import wobbly
-from onekcal.data import load
+from onekcal.datasets import load
 from onekcal.errors import DataError, InputError
-from onekcal.experiment import Experiment
 from onekcal.features.bessel import radial_basis
 from onekcal.features.coulomb import coulomb_matrix, sorted_by_norm, sorted_eigenvalues
 from onekcal.features.harmonics import real_harmonics
-from onekcal.models.hipnn import HipNNNetwork, sensitivities
 from onekcal.molecules import Molecules
-from onekcal.run import run
-from onekcal.show import figures, figures_bases, figures_data, figures_fields, figures_results, figures_voxels, plots
+from onekcal.networks.hipnn import HipNNNetwork, sensitivities
+from onekcal.runs.experiment import Experiment
+from onekcal.runs.run import run
+from onekcal.show import (
+    figures,
+    figures_bases,
+    figures_data,
+    figures_fields,
+    figures_results,
+    figures_voxels,
+    plots,
+)
 from onekcal.show.figures_rows import Suite
 
 ROOT = Path(__file__).parents[1]

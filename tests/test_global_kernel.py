@@ -12,7 +12,14 @@ from scipy.spatial.transform import Rotation
 from conftest import wobbly
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.slatm import MARGIN, NEAREST, blocks, slatm
-from onekcal.models.global_kernel import GlobalKernel, check_memory, left_out, manhattan, memory_needed, squared
+from onekcal.models.kernels.global_kernel import (
+    GlobalKernel,
+    check_memory,
+    left_out,
+    manhattan,
+    memory_needed,
+    squared,
+)
 from onekcal.models.model import forces
 from onekcal.molecules import Molecules
 

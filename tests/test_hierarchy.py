@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from onekcal.errors import InputError
-from onekcal.experiment import Experiment
-from onekcal.run import Run, run
+from onekcal.runs.experiment import Experiment
+from onekcal.runs.run import Run, run
 from onekcal.show import study
 from onekcal.show.hierarchy import FEWEST, QUANTILES, Hierarchy, read
 

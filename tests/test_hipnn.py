@@ -14,18 +14,24 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from conftest import wobbly
-from onekcal.data import store
 from onekcal.data.dataset import Dataset
-from onekcal.data.source import Stored
+from onekcal.datasets import store
+from onekcal.datasets.card import Stored
 from onekcal.errors import ConfigError
-from onekcal.experiment import parse
 from onekcal.models.artefact import Artefact
-from onekcal.models.hipnn import HipNN, HipNNNetwork, Sensitivities, non_hierarchicality, sensitivities
-from onekcal.models.network import Batch
 from onekcal.molecules import Molecules
-from onekcal.prediction import answer
-from onekcal.questions import Question
-from onekcal.run import run
+from onekcal.networks.hipnn import (
+    HipNN,
+    HipNNNetwork,
+    Sensitivities,
+    non_hierarchicality,
+    sensitivities,
+)
+from onekcal.networks.network import Batch
+from onekcal.prediction.prediction import answer
+from onekcal.prediction.questions import Question
+from onekcal.runs.experiment import parse
+from onekcal.runs.run import run
 from onekcal.units import BOHR, angstrom_to_bohr, bohr_to_angstrom
 
 ORGANIC = (1, 6, 7, 8, 9)

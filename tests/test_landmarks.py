@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from onekcal.models import landmarks
-from onekcal.models.landmarks import choose, gaussian
+from onekcal.models.kernels import landmarks
+from onekcal.models.kernels.landmarks import choose, gaussian
 
 
 def seeded(seed: int = 0) -> torch.Generator:

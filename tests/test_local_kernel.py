@@ -8,10 +8,10 @@ import torch
 
 from conftest import wobbly
 from onekcal.features.fchl import Environments, environments
-from onekcal.models import local_kernel
-from onekcal.models.fchl_kernel import FchlKernel, atoms
-from onekcal.models.local_kernel import Axes, Projected, matvec, rectangular, symmetric
-from onekcal.models.packed_cholesky import place, put_row
+from onekcal.models.kernels import local_kernel
+from onekcal.models.kernels.fchl_kernel import FchlKernel, atoms
+from onekcal.models.kernels.local_kernel import Axes, Projected, matvec, rectangular, symmetric
+from onekcal.models.kernels.packed_cholesky import place, put_row
 from onekcal.molecules import Molecules
 
 kernelforge = pytest.importorskip("kernelforge", reason="kernelforge has wheels for Linux only")

@@ -8,8 +8,8 @@ from scipy.spatial.transform import Rotation
 
 from conftest import wobbly
 from onekcal.data.dataset import Dataset
-from onekcal.models.milestone import Milestone, MilestoneNetwork
 from onekcal.molecules import Molecules
+from onekcal.networks.milestone import Milestone, MilestoneNetwork
 
 LONG = {"epochs": 30, "rate": 1e-2, "batch": 8}
 

@@ -12,16 +12,16 @@ import pytest
 import torch
 
 from conftest import wobbly
-from onekcal.data import store
 from onekcal.data.dataset import Column, Dataset
-from onekcal.data.source import Stored
+from onekcal.datasets import store
+from onekcal.datasets.card import Stored
 from onekcal.errors import ConfigError, InputError
-from onekcal.experiment import parse
-from onekcal.labels.run import label
-from onekcal.models.atomcloudnet import AtomCloudNet
+from onekcal.labels.labelling import label
 from onekcal.molecules import Molecules
-from onekcal.prediction import evaluate
-from onekcal.run import run
+from onekcal.networks.atomcloudnet import AtomCloudNet
+from onekcal.prediction.prediction import evaluate
+from onekcal.runs.experiment import parse
+from onekcal.runs.run import run
 
 MOMENT = {"recipe": "fast", "epochs": 3, "batch": 8}
 SAME = 1e-9
@@ -63,7 +63,7 @@ def test_a_property_is_learned_and_told_in_its_own_unit(tmp_path: Path) -> None:
 
 def test_predict_says_that_a_property_is_no_energy(tmp_path: Path) -> None:
     from onekcal.models.shipped import load_model
-    from onekcal.prediction import predict
+    from onekcal.prediction.prediction import predict
 
     run(parse(experiment(tmp_path, "radius")), tmp_path / "run")
     with pytest.raises(InputError, match="gives property in Å, and `predict` is about energies"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from onekcal.questions import count, questions
+from onekcal.prediction.questions import count, questions
 
 WATER = "3\nwater\nO 0 0 0.117\nH 0 0.757 -0.469\nH 0 -0.757 -0.469\n"
 ATOM = "1\nnitrogen atom\nN 0 0 0\n"

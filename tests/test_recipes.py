@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from onekcal.bench import suite
-from onekcal.experiment import Experiment, read
+from onekcal.runs.experiment import Experiment, read
 
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted([*(ROOT / "recipes").glob("*.yaml"), *(ROOT / "examples").glob("*.yaml")])

@@ -10,15 +10,14 @@ import pytest
 import torch
 
 from conftest import wobbly
-from onekcal.data import store
 from onekcal.data.dataset import Column, Dataset
-from onekcal.data.source import Card, Stored
+from onekcal.datasets import store
+from onekcal.datasets.card import Card, Stored
 from onekcal.errors import ConfigError
-from onekcal.experiment import Experiment, parse
-from onekcal.models.artefact import Artefact
+from onekcal.models.artefact import Artefact, calibrated
 from onekcal.models.dressed_atoms import DressedAtoms
-from onekcal.run import run
-from onekcal.trust.conformal import calibrated
+from onekcal.runs.experiment import Experiment, parse
+from onekcal.runs.run import run
 
 LABELS = torch.tensor([0, 0, 1, 2], dtype=torch.uint8).repeat_interleave(30)  # the shapes of `wobbly` take turns
 

@@ -15,8 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from conftest import wobbly
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.coulomb import coulomb_matrix, sorted_eigenvalues
-from onekcal.models import regression
-from onekcal.models.regression import Regression
+from onekcal.models.regression import regression
+from onekcal.models.regression.regression import Regression
 
 
 def test_the_adapter_is_scikit_learn_s_own_pipeline() -> None:

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from onekcal.errors import DataError, InputError
-from onekcal.experiment import Experiment
-from onekcal.run import run
-from onekcal.show import report as page
-from onekcal.show.finished import finished
-from onekcal.show.report import report
+from onekcal.runs.experiment import Experiment
+from onekcal.runs.run import run
+from onekcal.show.pages import report as page
+from onekcal.show.pages.finished import finished
+from onekcal.show.pages.report import report
 
 RIDGE = [{"regression": {"features": "eigenvalues", "estimator": "ridge"}}]
 

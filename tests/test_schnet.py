@@ -12,11 +12,20 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from conftest import wobbly
 from onekcal.errors import ConfigError, InputError
-from onekcal.models.filters import Convolve, Interpolate, Places, Products, Spread, coefficients, distances, separations
-from onekcal.models.filters import knots as positions_of_knots
-from onekcal.models.network import Batch
-from onekcal.models.schnet import Filters, SchNet, SchNetNetwork
 from onekcal.molecules import Molecules
+from onekcal.networks.filters import (
+    Convolve,
+    Interpolate,
+    Places,
+    Products,
+    Spread,
+    coefficients,
+    distances,
+    separations,
+)
+from onekcal.networks.filters import knots as positions_of_knots
+from onekcal.networks.network import Batch
+from onekcal.networks.schnet import Filters, SchNet, SchNetNetwork
 
 ELEMENTS = (1, 6, 7, 8)
 CUTOFF = 3.0  # Å

@@ -13,9 +13,9 @@ from torch import Tensor
 from conftest import wobbly
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import ConfigError, DataError, InputError
-from onekcal.models import sparse_kernel
+from onekcal.models.kernels import sparse_kernel
+from onekcal.models.kernels.sparse_kernel import SparseKernel
 from onekcal.models.model import forces
-from onekcal.models.sparse_kernel import SparseKernel
 from onekcal.molecules import Molecules
 
 ALL = {"landmarks": 100_000, "dims": 100_000}
@@ -65,7 +65,7 @@ def landmark_kernel(model: SparseKernel) -> Tensor:
 def test_with_every_environment_a_landmark_it_is_the_exact_kernel() -> None:
     """But for landmarks and axes in float16, which here move energies by 1e-3 kcal/mol and variances by 0.03 %."""
     pytest.importorskip("kernelforge", reason="kernelforge has wheels for Linux only")
-    from onekcal.models.fchl_kernel import FchlKernel
+    from onekcal.models.kernels.fchl_kernel import FchlKernel
 
     data, asked = wobbly(24, seed=1), wobbly(12, seed=5).molecules
     exact = FchlKernel(sigma=2.0, regularization=1e-3, forces=False, keep_factor=True).fit(data, data[:0])

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onekcal.bench import speed, tables
+from onekcal.bench import tables
+from onekcal.bench.speed import speed
 from onekcal.errors import ConfigError
-from onekcal.models.packed_cholesky import put_row
+from onekcal.models.kernels.packed_cholesky import put_row
 
 pytest.importorskip("kernelforge", reason="kernelforge has wheels for Linux only")
 

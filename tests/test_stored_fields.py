@@ -11,13 +11,13 @@ from PIL import Image
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import DataError, InputError
-from onekcal.features.fields import store
-from onekcal.features.fields.compute import ask
-from onekcal.features.fields.cube_file import write_cube
-from onekcal.features.fields.portrait import portraits
+from onekcal.fields import store
+from onekcal.fields.compute import ask
+from onekcal.fields.cube_file import write_cube
+from onekcal.fields.portrait import portraits
 from onekcal.molecules import Molecules
-from onekcal.show import voxels
 from onekcal.show.notebook import show
+from onekcal.show.pages import voxels
 from onekcal.show.sources import is_field, portraits_of
 from onekcal.show.stored_fields import portraits_in, read_cube
 from onekcal.units import BOHR

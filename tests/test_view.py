@@ -16,8 +16,8 @@ from conftest import wobbly
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import InputError
 from onekcal.molecules import Molecules
-from onekcal.show import view
-from onekcal.show.still import pictures
+from onekcal.show.pages import view
+from onekcal.show.render.still import pictures
 
 
 def data_of(page: str) -> dict:

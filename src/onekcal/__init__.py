@@ -6,13 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from onekcal.data import load
     from onekcal.data.dataset import Column, Dataset
+    from onekcal.datasets import load
     from onekcal.errors import OnekcalError
     from onekcal.io import read, write
     from onekcal.models.shipped import load_model
     from onekcal.molecules import Molecules
-    from onekcal.prediction import predict
+    from onekcal.prediction.prediction import predict
 
 __version__ = "0.1.0"
 
@@ -21,9 +21,9 @@ _PUBLIC = {
     "Dataset": "onekcal.data.dataset",
     "Molecules": "onekcal.molecules",
     "OnekcalError": "onekcal.errors",
-    "load": "onekcal.data",
+    "load": "onekcal.datasets",
     "load_model": "onekcal.models.shipped",
-    "predict": "onekcal.prediction",
+    "predict": "onekcal.prediction.prediction",
     "read": "onekcal.io",
     "write": "onekcal.io",
 }

@@ -1,6 +1,6 @@
 """`python -m onekcal`, so that torchrun can start it."""
 
-from onekcal.cli import main
+from onekcal.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from onekcal import data as store
-from onekcal.cli import main
+from onekcal import datasets as store
+from onekcal.cli.main import main
 from onekcal.io import read
-from onekcal.models import build
 from onekcal.models.artefact import Artefact
+from onekcal.models.registry import build
 from onekcal.models.shipped import SHIPPED
 from onekcal.models.stack import Stack
-from onekcal.prediction import load_model
+from onekcal.prediction.prediction import load_model
 from onekcal.trust.conformal import WIDER
 
 THREE = "CCO ethanol\nC1CC broken\nO water\n"

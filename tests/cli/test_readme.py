@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from onekcal.cli import app
+from onekcal.cli.main import app
 
 README = Path(__file__).parents[2] / "README.md"
 NUMBER = re.compile(r"[−-]?\d+\.\d+")

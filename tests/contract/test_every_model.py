@@ -14,16 +14,16 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from conftest import wobbly
-from onekcal.data import store
 from onekcal.data.dataset import Dataset
-from onekcal.data.source import Stored
-from onekcal.experiment import parse
-from onekcal.models import MODELS, build
+from onekcal.datasets import store
+from onekcal.datasets.card import Stored
 from onekcal.models.artefact import Artefact
 from onekcal.models.model import Model, forces
+from onekcal.models.registry import MODELS, build
 from onekcal.models.stack import Stack
 from onekcal.molecules import Molecules
-from onekcal.run import run
+from onekcal.runs.experiment import parse
+from onekcal.runs.run import run
 
 EXACT = 1e-6
 """kcal/mol; float64 sums of ~100 kcal/mol carry ~1e-13 relative, solvers lose up to seven digits of it."""

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from conftest import wobbly
-from onekcal import data
-from onekcal.data.check import Report, check
+from onekcal import datasets as data
 from onekcal.data.dataset import Column, Dataset
-from onekcal.data.source import Stored
-from onekcal.data.twins import twins
+from onekcal.datasets.card import Stored
+from onekcal.datasets.doctor.check import Report, check
+from onekcal.datasets.doctor.twins import twins
 from onekcal.energies import free_atoms
 from onekcal.io import read
 from onekcal.molecules import Molecules

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from onekcal import data
-from onekcal.data import mini
-from onekcal.data.source import label_split
+from onekcal import datasets as data
+from onekcal.data.splits import label_split
+from onekcal.datasets.sets import mini
 from onekcal.errors import DataError
 from onekcal.molecules import Molecules
 from onekcal.units import BOHR, HARTREE
@@ -108,7 +108,7 @@ def test_a_mini_without_its_file_says_how_to_rebuild_it(tmp_path: Path) -> None:
 def test_totals_of_mini_come_back_from_its_own_atoms() -> None:
     from importlib.resources import files
 
-    with np.load(str(files("onekcal.data") / "mini.npz")) as file:
+    with np.load(str(files("onekcal.datasets.sets") / "mini.npz")) as file:
         molecules = Molecules(*(torch.from_numpy(file[k].astype(t)) for k, t in
                                 (("Z", np.int64), ("R", np.float64), ("offsets", np.int64))))
         atoms = dict(zip(file["atom_Z"].tolist(), file["atom_b3lyp"].tolist()))

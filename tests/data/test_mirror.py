@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from onekcal import data
-from onekcal.data import qm9_g4mp2
-from onekcal.data.source import Stored
+from onekcal import datasets as data
+from onekcal.datasets.card import Stored
+from onekcal.datasets.sets import qm9_g4mp2
 from onekcal.errors import DataError
 from onekcal.units import HARTREE
 

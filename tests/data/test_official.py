@@ -13,8 +13,8 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from onekcal import data
-from onekcal.data import iso17, md17, qm7, qm9, qm9_g4mp2
+from onekcal import datasets as data
+from onekcal.datasets.sets import iso17, md17, qm7, qm9, qm9_g4mp2
 from onekcal.errors import DataError, InputError, OnekcalError
 from onekcal.units import BOHR, EV, HARTREE
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from conftest import wobbly
-from onekcal import data
-from onekcal.data import store
+from onekcal import datasets as data
 from onekcal.data.dataset import Column, Dataset
-from onekcal.data.source import Card, Stored
+from onekcal.datasets import store
+from onekcal.datasets.card import Card, Stored
 from onekcal.errors import DataError
 from onekcal.molecules import Molecules
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from onekcal.labels.gaussians import Shell, basis_of
-from onekcal.labels.orbitals import Density, Orbitals
+from onekcal.quantum.orbitals.gaussians import Shell, basis_of
+from onekcal.quantum.orbitals.orbitals import Density, Orbitals
 
 
 def hydrogen(points: Tensor) -> Density:

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from onekcal.errors import InputError
-from onekcal.features.fields import fields
-from onekcal.features.fields.grid import cube, frames
-from onekcal.features.fields.kinds import channels, kind
+from onekcal.fields import fields
+from onekcal.fields.grid import cube, frames
+from onekcal.fields.kinds import channels, kind
 from onekcal.molecules import Molecules
 
 

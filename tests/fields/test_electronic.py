@@ -14,13 +14,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from densities import homogeneous_gas, hydrogen, nothing
 
 from onekcal.errors import InputError, OnekcalError
-from onekcal.features.fields import fields
-from onekcal.features.fields.compute import ask, of_orbitals, sampled
-from onekcal.features.fields.electronic import EPSILON, FLOOR, GAS, by_spin, elf, lol, rho, tau
-from onekcal.features.fields.grid import cube, frames, rotation
-from onekcal.features.fields.kinds import channels
-from onekcal.labels.orbitals import orbitals
+from onekcal.fields import fields
+from onekcal.fields.compute import ask, of_orbitals, sampled
+from onekcal.fields.electronic import EPSILON, FLOOR, GAS, by_spin, elf, lol, rho, tau
+from onekcal.fields.grid import cube, frames, rotation
+from onekcal.fields.kinds import channels
 from onekcal.molecules import Molecules
+from onekcal.quantum.orbitals.named import orbitals
 from onekcal.units import BOHR
 
 

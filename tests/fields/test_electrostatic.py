@@ -13,12 +13,12 @@ from scipy.special import erf, gamma, gammainc
 sys.path.insert(0, str(Path(__file__).parent))
 from densities import gaussian_atom
 
-from onekcal.features.fields import fields
-from onekcal.features.fields.electrostatic import NEAREST, total_potential
-from onekcal.features.fields.grid import cube, frames
-from onekcal.features.fields.repulsion import boys, electron_potential
-from onekcal.labels.orbitals import orbitals
+from onekcal.fields import fields
+from onekcal.fields.electrostatic import NEAREST, total_potential
+from onekcal.fields.grid import cube, frames
+from onekcal.fields.repulsion import boys, electron_potential
 from onekcal.molecules import Molecules
+from onekcal.quantum.orbitals.named import orbitals
 from onekcal.units import BOHR
 
 

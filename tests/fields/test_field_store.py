@@ -16,10 +16,10 @@ import pytest
 import torch
 
 from onekcal.errors import DataError, InputError
-from onekcal.features.fields import fields, store, stored_fields
-from onekcal.features.fields.compute import ask, compute
-from onekcal.features.fields.store import fill, stored
-from onekcal.features.fields.voxel_file import ABSENT, FAILED, THERE, create, open_file
+from onekcal.fields import fields, store, stored_fields
+from onekcal.fields.compute import ask, compute
+from onekcal.fields.store import fill, stored
+from onekcal.fields.voxel_file import ABSENT, FAILED, THERE, create, open_file
 from onekcal.molecules import Molecules
 
 WATER = [[0, 0, 0.117], [0, 0.757, -0.469], [0, -0.757, -0.469]]

@@ -11,7 +11,7 @@ from ase.build import molecule as named
 from ase.collections import g2
 
 from onekcal.errors import InputError
-from onekcal.features.fields import fields, grid
+from onekcal.fields import fields, grid
 from onekcal.molecules import Molecules
 
 AXIS = grid.rotation(1)
@@ -53,7 +53,7 @@ def test_a_molecule_turned_moved_and_renumbered_has_the_same_field(name: str) ->
 def test_without_the_orientation_the_field_would_turn() -> None:
     one = built("CH3OH")
     standing = grid.Frames(torch.eye(3, dtype=torch.float64)[None], one.positions.mean(0, keepdim=True))
-    from onekcal.features.fields.electrostatic import nuclear_potential
+    from onekcal.fields.electrostatic import nuclear_potential
 
     turned = one.moved(one.positions @ AXIS.T)
     before, after = (nuclear_potential(standing.placed(m), grid.centres(10)) for m in (one, turned))

@@ -11,18 +11,18 @@ import pytest
 from ase.io.cube import read_cube
 from typer.testing import CliRunner
 
-from onekcal.cli import app
+from onekcal.cli.main import app
 from onekcal.errors import InputError
-from onekcal.features.fields import fields
-from onekcal.features.fields.compute import ask
-from onekcal.features.fields.cube_file import write_cube
-from onekcal.features.fields.grid import centres, cube, frames
-from onekcal.features.fields.portrait import Portrait, portraits
-from onekcal.features.fields.voxel_file import open_file
+from onekcal.fields import fields
+from onekcal.fields.compute import ask
+from onekcal.fields.cube_file import write_cube
+from onekcal.fields.grid import centres, cube, frames
+from onekcal.fields.portrait import Portrait, portraits
+from onekcal.fields.voxel_file import open_file
 from onekcal.molecules import Molecules
-from onekcal.show import voxels
-from onekcal.show.isosurface import isosurface
-from onekcal.show.raycast import picture, view
+from onekcal.show.pages import voxels
+from onekcal.show.render.isosurface import isosurface
+from onekcal.show.render.raycast import picture, view
 from onekcal.units import BOHR
 
 WATER = Molecules.one([8, 1, 1], [[0, 0, 0.117], [0, 0.757, -0.469], [0, -0.757, -0.469]], name="water")

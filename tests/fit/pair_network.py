@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from onekcal.models import MODELS
-from onekcal.models.network import Batch, Network, NetworkModel, Output, pair_distances, pair_mask
+from onekcal.models.registry import MODELS
+from onekcal.networks.model import NetworkModel
+from onekcal.networks.network import Batch, Network, Output, pair_distances, pair_mask
 
 CUTOFF = 4.0  # Å
 
@@ -49,7 +50,7 @@ class PairModel(NetworkModel):
 
 
 if __name__ == "__main__":
-    from onekcal.cli import main
+    from onekcal.cli.main import main
 
     MODELS["pairs"] = "pair_network:PairModel"
     main()

@@ -8,9 +8,9 @@ from pair_network import PairModel
 
 from conftest import wobbly
 from onekcal.errors import ConfigError, InputError
-from onekcal.fit.batches import Held, in_order, shuffled
-from onekcal.models.network import Batch, pair_distances, pair_mask
 from onekcal.molecules import Molecules
+from onekcal.networks.network import Batch, pair_distances, pair_mask
+from onekcal.networks.training.batches import Held, in_order, shuffled
 
 SIZES = torch.randint(1, 30, (1000,), generator=torch.Generator().manual_seed(3))
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from onekcal.errors import ConfigError
-from onekcal.fit.losses import errors, loss, sums
-from onekcal.fit.settings import Settings
+from onekcal.networks.training.losses import errors, loss, sums
+from onekcal.networks.training.settings import Settings
 
 WRONG = torch.tensor([3.0, -4.0])  # MAE 3.5, MSE 12.5
 OFF = torch.tensor([[1.0, -2.0, 2.0], [0.0, 0.0, 0.0], [0.0, 3.0, 0.0]])  # |F|² 9, 0, 9; Σ|F| 8

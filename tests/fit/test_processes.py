@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from onekcal import experiment as experiments
 from onekcal.errors import ConfigError, DataError
-from onekcal.models import MODELS
-from onekcal.run import run
+from onekcal.models.registry import MODELS
+from onekcal.runs import experiment as experiments
+from onekcal.runs.run import run
 
 HERE = Path(__file__).parent
 TRAIN = [str(HERE / "pair_network.py"), "train", "pairs.yaml", "--runs"]

@@ -8,9 +8,9 @@ import pytest
 import torch
 from pair_network import PairNetwork
 
-from onekcal.fit.optimizers import Average, optimizer
-from onekcal.fit.schedules import Schedule
-from onekcal.fit.settings import Settings
+from onekcal.networks.training.optimizers import Average, optimizer
+from onekcal.networks.training.schedules import Schedule
+from onekcal.networks.training.settings import Settings
 
 
 def schedule(**given: object) -> Schedule:

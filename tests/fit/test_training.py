@@ -15,9 +15,9 @@ from pair_network import PairModel, PairNetwork
 from conftest import wobbly
 from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError, DataError, InputError
-from onekcal.fit.loop import TrainingError
-from onekcal.fit.session import Progress, session
-from onekcal.models.network import Batch, Output
+from onekcal.networks.network import Batch, Output
+from onekcal.networks.training.loop import TrainingError
+from onekcal.networks.training.session import Progress, session
 from onekcal.show.training import line
 
 QUICK = {"recipe": "constant", "epochs": 4, "batch": 8, "rate": 1e-2, "checkpoint": 0.0}

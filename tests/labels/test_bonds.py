@@ -7,12 +7,12 @@ import pytest
 import torch
 from scipy.sparse.csgraph import connected_components
 
-from onekcal import data as store
-from onekcal.conformers import parse
+from onekcal import datasets as store
 from onekcal.errors import InputError
+from onekcal.geometry.bonds import bonded, fragments, perceived, pieces
+from onekcal.geometry.conformers import parse
+from onekcal.geometry.relax import relax
 from onekcal.io import read
-from onekcal.labels.bonds import bonded, fragments, perceived, pieces
-from onekcal.labels.relax import relax
 from onekcal.molecules import Molecules
 
 
@@ -105,7 +105,7 @@ def test_what_is_perceived_can_be_asked_for_its_groups(smiles: str) -> None:
     from rdkit import Chem
     from rdkit.Chem import AllChem
 
-    from onekcal.trust.card import groups
+    from onekcal.runs.card import groups
 
     mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
     assert AllChem.EmbedMolecule(mol, randomSeed=1) == 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onekcal.conformers import _alike, conformers, parse, undecided
 from onekcal.errors import InputError, OnekcalError
-from onekcal.labels.relax import relax
+from onekcal.geometry.conformers import _alike, conformers, parse, undecided
+from onekcal.geometry.relax import relax
 
 
 def test_conformers_come_lowest_first_and_relaxed() -> None:

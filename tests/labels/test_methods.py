@@ -10,10 +10,11 @@ import torch
 
 from onekcal.energies import FREE_ATOMS, SPINS
 from onekcal.errors import InputError, MissingExtra
-from onekcal.labels.atoms import _computed, cache_path, free_atoms_of
-from onekcal.labels.gfn2 import GFN2_ATOMS
-from onekcal.labels.methods import LabelError, Method, method, single_point
 from onekcal.molecules import Molecules
+from onekcal.quantum.free_atoms import _computed, cache_path, free_atoms_of
+from onekcal.quantum.gfn2 import GFN2_ATOMS
+from onekcal.quantum.method import LabelError, Method
+from onekcal.quantum.named import method, single_point
 from onekcal.units import HARTREE
 
 STEP = 1e-3  # Å
@@ -130,7 +131,7 @@ def test_colliding_nuclei_are_refused() -> None:
 def test_without_pyscf_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    from onekcal.labels.dft import check_names
+    from onekcal.quantum.dft import check_names
 
     check_names.cache_clear()
     monkeypatch.setitem(sys.modules, "pyscf", None)
@@ -194,7 +195,7 @@ def test_free_atoms_of_a_slow_method_are_kept(water: Molecules) -> None:
 
 def test_an_scf_that_will_not_converge_says_so(water: Molecules, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pyscf")
-    from onekcal.labels.dft import DensityFunctional
+    from onekcal.quantum.dft import DensityFunctional
 
     plain = DensityFunctional._scf
 

@@ -9,10 +9,19 @@ import pytest
 import torch
 
 from onekcal.errors import InputError, MissingExtra
-from onekcal.labels.gaussians import Shell, basis_of, cartesian, monomials, overlap, radial_norms, solid_harmonics
-from onekcal.labels.methods import LabelError
-from onekcal.labels.orbitals import Density, Orbitals, density_name, orbitals
 from onekcal.molecules import Molecules
+from onekcal.quantum.method import LabelError
+from onekcal.quantum.orbitals.gaussians import (
+    Shell,
+    basis_of,
+    cartesian,
+    monomials,
+    overlap,
+    radial_norms,
+    solid_harmonics,
+)
+from onekcal.quantum.orbitals.named import density_name, orbitals
+from onekcal.quantum.orbitals.orbitals import Density, Orbitals
 from onekcal.units import BOHR
 
 HYDROXYL = Molecules.one(["O", "H"], [[0.0, 0, 0], [0.3, 0.4, 0.8]], spin=1)
@@ -100,7 +109,7 @@ def test_what_is_left_out_is_negligible_and_something_is_left_out() -> None:
 def test_the_slater_basis_in_gaussians_has_tblites_overlaps(how: str) -> None:
     from tblite.interface import Calculator
 
-    from onekcal.labels.methods import method
+    from onekcal.quantum.named import method
 
     calculator = Calculator(method(how).functional, MIXED.numbers.numpy(), MIXED.positions.numpy() / BOHR, 0.0, 1)
     for name, value in (("verbosity", 0), ("save-integrals", 1), ("temperature", 0.02)):
@@ -112,7 +121,7 @@ def test_the_slater_basis_in_gaussians_has_tblites_overlaps(how: str) -> None:
 
 
 def _tight_binding_shells(molecule: Molecules, functional: str) -> list[Shell]:
-    from onekcal.labels.gfn2_orbitals import element_shells
+    from onekcal.quantum.orbitals.gfn2 import element_shells
 
     return [Shell(centre / BOHR, angular, exponents, weights, solid_harmonics(angular))
             for z, centre in zip(molecule.numbers.tolist(), molecule.positions.numpy())
@@ -146,7 +155,7 @@ def test_both_spins_of_tight_binding_are_the_occupations_tblite_tells() -> None:
 
 def test_the_small_expansions_of_slater_functions_are_least_squares_fits() -> None:
     """A mistyped digit would move an expansion off the maximum of its overlap with the Slater function."""
-    from onekcal.labels.slater import EXPANSIONS
+    from onekcal.quantum.orbitals.slater import EXPANSIONS
 
     shared = {("4s", 6), ("4p", 6), ("5s", 6), ("5p", 6)}
     for (shell, count), (exponents, coefficients) in EXPANSIONS.items():
@@ -208,9 +217,9 @@ def pyscf_density(molecule: Molecules, how: str, points: torch.Tensor) -> list[D
     """ρ, ∇ρ and τ by pyscf's own evaluation of the same SCF."""
     from pyscf import dft
 
-    from onekcal.labels.dft import DensityFunctional
-    from onekcal.labels.dft_orbitals import CONVERGENCE, GRID
-    from onekcal.labels.methods import method
+    from onekcal.quantum.dft import DensityFunctional
+    from onekcal.quantum.named import method
+    from onekcal.quantum.orbitals.dft import CONVERGENCE, GRID
 
     scf = DensityFunctional(method(how), molecule, GRID, CONVERGENCE).solved(molecule.positions.numpy())
     scf = scf.whole() if hasattr(scf, "whole") else scf

@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from onekcal.errors import InputError
-from onekcal.labels.bonds import bond_changes, fragments
-from onekcal.labels.frequencies import frequencies, thermal_enthalpy
-from onekcal.labels.methods import LabelError, method
-from onekcal.labels.minimum import minimum
-from onekcal.labels.model_hessian import model_hessian
-from onekcal.labels.relax import FallsApart, relax
+from onekcal.geometry.bonds import bond_changes, fragments
+from onekcal.geometry.minimum import minimum
+from onekcal.geometry.model_hessian import model_hessian
+from onekcal.geometry.relax import FallsApart, relax
 from onekcal.molecules import Molecules
+from onekcal.quantum.method import LabelError
+from onekcal.quantum.named import method
+from onekcal.thermo.frequencies import frequencies, thermal_enthalpy
 from onekcal.units import EV, HARTREE
 
 METHANE = [[0, 0, 0], [0.63, 0.63, 0.63], [-0.63, -0.63, 0.63], [-0.63, 0.63, -0.63], [0.63, -0.63, -0.63]]
@@ -89,7 +90,7 @@ def test_a_ring_comes_out_of_its_plane_and_linear_molecules_and_atoms_stay() -> 
 
 
 def test_the_model_hessian_ignores_rigid_motion_but_for_its_floor() -> None:
-    from onekcal.labels.model_hessian import FLOOR
+    from onekcal.geometry.model_hessian import FLOOR
 
     rng = np.random.default_rng(0)
     positions = rng.normal(size=(6, 3)) * 2.0

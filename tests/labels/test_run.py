@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from onekcal.data import store
 from onekcal.data.dataset import Column, Dataset
-from onekcal.data.source import Stored
+from onekcal.datasets import store
+from onekcal.datasets.card import Stored
 from onekcal.errors import InputError, MissingExtra
-from onekcal.labels import run
-from onekcal.labels.methods import LabelError, single_point
-from onekcal.labels.run import label
+from onekcal.labels import labelling as run
+from onekcal.labels.labelling import label
 from onekcal.molecules import Molecules
+from onekcal.quantum.method import LabelError
+from onekcal.quantum.named import single_point
 
 
 def batch() -> Molecules:
@@ -96,7 +97,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.M
 
 def test_another_method_or_option_is_computed_anew() -> None:
     from onekcal.labels.compute import Ask, key_of
-    from onekcal.labels.methods import method
+    from onekcal.quantum.named import method
 
     water = batch()[0]
     asks = [Ask(method("gfn2")), Ask(method("gfn1")), Ask(method("gfn2"), relax=True), Ask(method("gfn2"), forces=True),
@@ -127,7 +128,7 @@ def test_a_scheduler_without_dask_names_the_extra(tmp_path: Path, monkeypatch: p
 
 
 def test_processes_without_dask_give_the_same_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from onekcal.labels import spread
+    from onekcal.system import jobs as spread
 
     monkeypatch.setattr(spread, "_has_dask", lambda: False)
     molecules = batch()[[0, 2]]

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from onekcal.errors import InputError
-from onekcal.labels.orbitals import read_orbitals
 from onekcal.molecules import Molecules
+from onekcal.quantum.orbitals.named import read_orbitals
 from onekcal.units import BOHR
 
 HYDROXYL = Molecules.one(["O", "H"], [[0.0, 0, 0], [0.3, 0.4, 0.8]], spin=1)
@@ -113,7 +113,7 @@ def scf_of(molecule: Molecules, basis: str, cart: bool) -> Any:
 
 
 def same_densities(path: Path, scf: object, molecule: Molecules, points: torch.Tensor, atol: float) -> None:
-    from onekcal.labels.dft_orbitals import from_scf
+    from onekcal.quantum.orbitals.dft import from_scf
 
     read, found = read_orbitals(path)
     torch.testing.assert_close(read.numbers, molecule.numbers)

@@ -11,7 +11,7 @@ from ase.build import molecule as g2
 
 from onekcal.data.dataset import Column, Dataset
 from onekcal.features.coulomb import coulomb_matrix, sorted_by_norm, sorted_eigenvalues
-from onekcal.models.regression import Regression
+from onekcal.models.regression.regression import Regression
 from onekcal.molecules import Molecules
 from onekcal.units import BOHR
 

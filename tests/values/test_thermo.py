@@ -10,9 +10,17 @@ import pytest
 from onekcal.bench.formation import experiment
 from onekcal.energies import FREE_ATOMS
 from onekcal.errors import InputError
-from onekcal.labels import thermal
 from onekcal.molecules import Molecules
-from onekcal.thermo import ATOM_FORMATION, ELEMENT_HEAT, G4MP2_ERROR, Term, from_total, ledger, molecule_heat
+from onekcal.thermo import groups as thermal
+from onekcal.thermo.ledger import (
+    ATOM_FORMATION,
+    ELEMENT_HEAT,
+    G4MP2_ERROR,
+    Term,
+    from_total,
+    ledger,
+    molecule_heat,
+)
 from onekcal.units import HARTREE
 
 METHANE = Molecules.one(
@@ -89,7 +97,7 @@ def test_ions_and_unknown_elements_are_refused() -> None:
 
 
 def test_groups_are_counted() -> None:
-    from onekcal.conformers import conformers
+    from onekcal.geometry.conformers import conformers
 
     toluene = thermal.groups(conformers("Cc1ccccc1", count=1).lowest)
     assert toluene == {"C4H3": 1, "C3H0": 1, "C3H1": 5, "rings": 1, "rotors": 1}
@@ -131,7 +139,7 @@ def test_the_regression_keeps_the_error_it_states(real_data: Path) -> None:
 def test_small_molecules_are_left_to_frequencies() -> None:
     assert not thermal.knows(METHANE)
     assert "frequencies" in molecule_heat(METHANE).source
-    from onekcal.conformers import conformers
+    from onekcal.geometry.conformers import conformers
 
     assert "regression" in molecule_heat(conformers("CCCCCO", count=1).lowest).source
 

@@ -34,8 +34,8 @@ def open_page(tmp_path: Path) -> Iterator[Callable[..., browser.Browser]]:
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """HIP-NN on frames with forces, and dressed atoms on the same."""
-    from onekcal.experiment import Experiment
-    from onekcal.run import run
+    from onekcal.runs.experiment import Experiment
+    from onekcal.runs.run import run
 
     folder = tmp_path_factory.mktemp("runs")
     data = {"set": "mini-frames", "target": "b3lyp", "train": 100, "valid": 20, "test": 30}

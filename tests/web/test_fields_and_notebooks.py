@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from onekcal.features.fields.portrait import Portrait
+from onekcal.fields.portrait import Portrait
 from onekcal.molecules import Molecules
-from onekcal.show import voxels
 from onekcal.show.notebook import Page, show
+from onekcal.show.pages import voxels
 
 N = 8
 SET = """(() => {{

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from onekcal import data as store
+from onekcal import datasets as store
 from onekcal.data.dataset import Column, Dataset
 from onekcal.molecules import Molecules
-from onekcal.show import report as report_of
-from onekcal.show import view
-from onekcal.show.finished import Finished, finished
-from onekcal.show.report import render, report
+from onekcal.show.pages import report as report_of
+from onekcal.show.pages import view
+from onekcal.show.pages.finished import Finished, finished
+from onekcal.show.pages.report import render, report
 
 MANY = 13_000
 LIMIT = 2.0

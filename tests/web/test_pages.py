@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onekcal import data as store
-from onekcal.show import view
-from onekcal.show.finished import finished
-from onekcal.show.report import report
+from onekcal import datasets as store
+from onekcal.show.pages import view
+from onekcal.show.pages.finished import finished
+from onekcal.show.pages.report import report
 
 DRAWN = "document.getElementById('parity').dataset.drawn === 'yes'"
 PLACE = """(() => {{

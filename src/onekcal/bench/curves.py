@@ -16,7 +16,7 @@ from typing import Any
 
 from onekcal.bench.suite import Curve, Suite
 from onekcal.errors import ConfigError
-from onekcal.experiment import Experiment
+from onekcal.runs.experiment import Experiment
 
 Found = dict[str, Any]
 

@@ -18,9 +18,9 @@ import torch
 
 from onekcal.bench.runner import write
 from onekcal.models.shipped import DEFAULT, load_model
-from onekcal.prediction import Settings, answer
-from onekcal.provenance import provenance
-from onekcal.questions import Question
+from onekcal.prediction.prediction import Settings, answer
+from onekcal.prediction.questions import Question
+from onekcal.system.provenance import provenance
 from onekcal.trust.conformal import coverage
 from onekcal.trust.metrics import metrics
 

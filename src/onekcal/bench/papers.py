@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from onekcal.bench.tables import marked
-from onekcal.experiment import load_yaml
+from onekcal.runs.experiment import load_yaml
 
 TITLE = "The papers' main rows: mean absolute errors, kcal/mol and kcal/mol/Å"
 

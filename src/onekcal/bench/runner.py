@@ -18,8 +18,8 @@ from typing import Any
 
 from onekcal.bench.suite import Row, Suite, picked
 from onekcal.errors import ConfigError, OnekcalError
-from onekcal.experiment import Experiment
-from onekcal.labels.spread import spread
+from onekcal.runs.experiment import Experiment
+from onekcal.system.jobs import spread
 
 Found = dict[str, Any]
 
@@ -143,8 +143,8 @@ def end_with_parent() -> None:
 
 def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:
     """Every split and seed of a row; the mean of each metric, and each run's own. Run folders go to `kept`."""
-    from onekcal.provenance import provenance
-    from onekcal.run import run as run_experiment
+    from onekcal.runs.run import run as run_experiment
+    from onekcal.system.provenance import provenance
 
     started = time.perf_counter()
     runs: list[Found] = []

@@ -15,8 +15,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from onekcal.errors import ConfigError, unknown
-from onekcal.experiment import Experiment, changed, load_yaml, parse
-from onekcal.models import model_class
+from onekcal.models.registry import model_class
+from onekcal.runs.experiment import Experiment, changed, load_yaml, parse
 
 
 class Row(BaseModel):

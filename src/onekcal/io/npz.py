@@ -16,7 +16,15 @@ import torch
 from onekcal.data.dataset import Column, Dataset, Quantity
 from onekcal.energies import At, Kind
 from onekcal.errors import InputError, OnekcalError, unknown
-from onekcal.io.found import NOTHING, Problem, Told, check_lengths, columns_of, lost_label, unsound
+from onekcal.io.records import (
+    NOTHING,
+    Problem,
+    Told,
+    check_lengths,
+    columns_of,
+    lost_label,
+    unsound,
+)
 from onekcal.molecules import Molecules
 
 CHARGES = ("z", "numbers", "atomic_numbers", "nuclear_charges", "species")

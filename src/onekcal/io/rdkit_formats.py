@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from onekcal.errors import InputError
-from onekcal.io.found import Found, Problem, Record, Told, lost_label, meaning_of, whole
+from onekcal.io.records import Found, Problem, Record, Told, lost_label, meaning_of, whole
 from onekcal.molecules import SYMBOLS
 
 PROPERTY = re.compile(r"^>.*?<([^>\n]+)>[^\n]*\n([^\n]*)", re.MULTILINE)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import InputError, unknown
-from onekcal.io.found import Found, Problem, Told, dataset_of
+from onekcal.io.records import Found, Problem, Told, dataset_of
 
 FORMATS = {".xyz": "xyz", ".extxyz": "xyz", ".sdf": "sdf", ".mol": "sdf", ".smi": "smi", ".smiles": "smi", ".csv": "csv",
            ".npz": "npz"}

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from onekcal.errors import InputError
-from onekcal.io.found import Found, Problem, Record, Told, lost_label, meaning_of, whole
+from onekcal.io.records import Found, Problem, Record, Told, lost_label, meaning_of, whole
 from onekcal.molecules import charge_of
 
 PAIR = re.compile(r"""([A-Za-z_][\w.\-]*)\s*=\s*("(?:[^"\\]|\\.)*"|'[^']*'|\{[^}]*\}|\[[^\]]*\]|[^\s"'{\[]\S*)""")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from onekcal.errors import OnekcalError
-from onekcal.labels.methods import Method
 from onekcal.molecules import Molecules
+from onekcal.quantum.method import Method
 
 LABELS_FORMAT = 1
 TIGHT = 0.002
@@ -67,9 +67,9 @@ def compute(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _labels(molecule: Molecules, ask: Ask) -> dict[str, Any]:
-    from onekcal.labels.atoms import free_atoms_of
-    from onekcal.labels.frequencies import frequencies
-    from onekcal.labels.relax import FORCE, relax
+    from onekcal.geometry.relax import FORCE, relax
+    from onekcal.quantum.free_atoms import free_atoms_of
+    from onekcal.thermo.frequencies import frequencies
     from onekcal.units import BOHR, HARTREE
 
     atoms = float(free_atoms_of(ask.method, molecule.elements).energies(molecule)[0])

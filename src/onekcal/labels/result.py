@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from onekcal.data import store
 from onekcal.data.dataset import Column, Dataset
-from onekcal.data.source import Card, Stored
+from onekcal.datasets import store
+from onekcal.datasets.card import Card, Stored
 from onekcal.labels.compute import Ask
-from onekcal.labels.methods import Method
+from onekcal.quantum.method import Method
 
 
 def labelled(

@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 
-from onekcal import tensor_file
 from onekcal.errors import DataError
-from onekcal.models import build
+from onekcal.models.registry import build
 from onekcal.models.stack import Stack
+from onekcal.system import tensor_file
+from onekcal.trust.conformal import Conformal
 
 FORMAT = 1
 """Raised when an older onekcal could not read what is written."""
@@ -78,3 +79,8 @@ class Artefact:
         return cls(stages, model, calibration=calibration, geometry=header.get("geometry", ""),
                    unit=header.get("unit", "kcal/mol"), by_spread=header.get("by_spread", []),
                    novelty_limit=math.inf if limit is None else limit, **{key: header[key] for key in keys})
+
+
+def calibrated(artefact: Artefact) -> dict[str, Conformal]:
+    """By kind of geometry, what a model was calibrated on."""
+    return {kind: Conformal(scores, kind in artefact.by_spread) for kind, scores in artefact.calibration.items()}

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import DataError, InputError
-from onekcal.models import build
 from onekcal.models.model import State
+from onekcal.models.registry import build
 from onekcal.models.shipped import load_model
 from onekcal.models.stack import Stack
 from onekcal.molecules import SYMBOLS, Molecules
@@ -82,7 +82,7 @@ class Baseline:
         if self._reads(columns, self.method):
             assert columns is not None
             return columns[self.method].values.to(torch.float64)
-        from onekcal.labels.methods import single_point
+        from onekcal.quantum.named import single_point
 
         how = self._live_method(columns)
         return torch.tensor([single_point(molecule, how).energy for molecule in molecules], dtype=torch.float64)
@@ -95,7 +95,7 @@ class Baseline:
         if self._reads(columns, name):
             assert columns is not None
             return columns[name].values.to(torch.float64)
-        from onekcal.labels.methods import single_point
+        from onekcal.quantum.named import single_point
 
         how = self._live_method(columns)
         parts = [single_point(molecule, how, forces=True).forces for molecule in molecules]
@@ -105,7 +105,7 @@ class Baseline:
         return not self.live and columns is not None and name in columns
 
     def _live_method(self, columns: Columns | None):  # type: ignore[no-untyped-def]
-        from onekcal.labels.methods import method
+        from onekcal.quantum.named import method
 
         try:
             return method(self.method)

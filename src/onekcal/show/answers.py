@@ -20,12 +20,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from onekcal.answers import Answer, Spread
 from onekcal.energies import Kind
 from onekcal.errors import InputError, unknown
-from onekcal.prediction import KINDS
+from onekcal.prediction.answers import Answer, Spread
+from onekcal.prediction.prediction import KINDS
 from onekcal.show.study import console, progress
-from onekcal.thermo import G4MP2_ERROR
+from onekcal.thermo.ledger import G4MP2_ERROR
 from onekcal.units import KJ
 
 if TYPE_CHECKING:
@@ -331,7 +331,7 @@ def scope(model: str, found: dict[str, Any]) -> None:
 
 def _card(card: dict[str, Any], level: str) -> None:
     """What a model was made of and where it errs; what the card holds besides, a line each."""
-    from onekcal.trust.card import heads, limits, recipe, tables
+    from onekcal.runs.card import heads, limits, recipe, tables
 
     if not card:
         return

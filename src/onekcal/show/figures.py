@@ -44,14 +44,14 @@ class Sources:
 
 
 def _molecule(smiles: str) -> Molecules:
-    from onekcal.data import load
+    from onekcal.datasets import load
 
     molecules = load("mini").dataset.molecules
     return molecules[[molecules.names.tolist().index(smiles)]]
 
 
 def _frames(name: str) -> Dataset:
-    from onekcal.data import load
+    from onekcal.datasets import load
 
     return load(f"md17-{name}").dataset.aimed("pbe_ts")
 

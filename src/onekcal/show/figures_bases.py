@@ -23,7 +23,7 @@ POINTS = 400
 
 def hipnn_sensitivities(run: Path | None = None) -> Figure:
     """HIP-NN, figure 2: the initial s_ν(r) under the cut-off φ(r); of a run beside them, after training, layer by layer."""
-    from onekcal.models.hipnn import HipNNNetwork
+    from onekcal.networks.hipnn import HipNNNetwork
 
     layers = [("Initial", HipNNNetwork((1, 6)).interactions[0])]
     r_cut = 15.0
@@ -39,7 +39,7 @@ def hipnn_sensitivities(run: Path | None = None) -> Figure:
 
 
 def _sensitivities(axes: Axes, layer: Any, r_cut: float) -> None:
-    from onekcal.models.hipnn import sensitivities
+    from onekcal.networks.hipnn import sensitivities
 
     r = 1.0 / torch.linspace(1.0 / 0.8, 1.0 / r_cut, 4 * POINTS, dtype=torch.float64)  # as dense as the functions
     phi = (0.5 * torch.pi / r_cut * r).cos().square()
@@ -54,7 +54,7 @@ def _sensitivities(axes: Axes, layer: Any, r_cut: float) -> None:
 
 def _hipnn_of(run: Path) -> Any:
     from onekcal.models.artefact import Artefact
-    from onekcal.models.hipnn import HipNN
+    from onekcal.networks.hipnn import HipNN
 
     model = Artefact.load(run / "model.safetensors").model
     found = [stage for stage in model.stages if isinstance(stage, HipNN)]

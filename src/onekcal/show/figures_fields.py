@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from onekcal.features.fields.portrait import Portrait
+    from onekcal.fields.portrait import Portrait
     from onekcal.molecules import Molecules
 
 BOND = 1.25
@@ -23,7 +23,7 @@ FAINTEST = 0.05
 
 def discrete_voxels(molecule: Molecules, n: int = 14) -> Figure:
     """3D-DenseNet, figure 1: the voxels that hold an atom, in the colours of the elements."""
-    from onekcal.show.raycast import colors_of
+    from onekcal.show.render.raycast import colors_of
 
     portrait = _portraits(molecule, ["atom:Z"], n)[0]
     filled = portrait.voxels > 0
@@ -65,9 +65,9 @@ def _cube(portrait: Portrait, filled: np.ndarray, colors: np.ndarray, title: str
 
 def field_surfaces(molecule: Molecules, n: int = 14) -> Figure:
     """3D-DenseNet's three inputs: surfaces of LOL, ELF and NEP, and below them the stored voxels in the molecule's plane."""
-    from onekcal.features.fields.portrait import resampled
-    from onekcal.show.raycast import picture
-    from onekcal.show.voxels import EYE, levels_of
+    from onekcal.fields.portrait import resampled
+    from onekcal.show.pages.voxels import EYE, levels_of
+    from onekcal.show.render.raycast import picture
 
     figure = canvas(9.4, 6.0)
     grid = figure.subplots(2, 3, height_ratios=[1, 1.1])
@@ -95,8 +95,8 @@ def _layer(figure: Figure, axes: Axes, portrait: Portrait) -> None:
 
 
 def _portraits(molecule: Molecules, kinds: list[str], n: int, fine: bool = False) -> list[Portrait]:
-    from onekcal.features.fields.compute import ask
-    from onekcal.features.fields.portrait import portraits
+    from onekcal.fields.compute import ask
+    from onekcal.fields.portrait import portraits
 
     return portraits(molecule, ask(kinds, "gfn2", n), fine=fine)
 
@@ -106,7 +106,7 @@ def atom_neighbourhood(molecule: Molecules, centre: int = 0, radius: float = 3.0
     from matplotlib.patches import Circle
 
     from onekcal.molecules import SYMBOLS
-    from onekcal.show.raycast import colors_of
+    from onekcal.show.render.raycast import colors_of
 
     r, numbers = molecule.positions.numpy(), molecule.numbers.numpy()
     flat = (r - r[centre]) @ np.linalg.svd(r - r.mean(0), full_matrices=False)[2].T  # along the axis of least variance

@@ -51,7 +51,7 @@ def show(
     if isinstance(source, (list, tuple)):
         return _runs([Path(one) for one in source])
     if isinstance(source, (str, Path)):
-        from onekcal.show import voxels
+        from onekcal.show.pages import voxels
         from onekcal.show.sources import dataset_of, is_field, is_run, portraits_of
 
         if is_run(str(source)):
@@ -68,7 +68,7 @@ def show(
 def _dataset(source: object, energy: str | None = None) -> Dataset:
     from onekcal.data.dataset import Dataset
     from onekcal.molecules import Molecules
-    from onekcal.show.view import with_energy
+    from onekcal.show.pages.view import with_energy
 
     if isinstance(source, Molecules):
         source = Dataset(source)
@@ -78,7 +78,7 @@ def _dataset(source: object, energy: str | None = None) -> Dataset:
 
 
 def _view(dataset: Dataset, title: str, frames: int) -> Page:
-    from onekcal.show import view
+    from onekcal.show.pages import view
 
     rows = view.frames_of(dataset, frames)
     title = title or " · ".join(sorted(set(dataset.molecules.formulas))[:3])
@@ -87,7 +87,7 @@ def _view(dataset: Dataset, title: str, frames: int) -> Page:
 
 
 def _field(source: object, kinds: str, density: str | None, grid: int, level: Sequence[float] | None) -> Page:
-    from onekcal.show import voxels
+    from onekcal.show.pages import voxels
     from onekcal.show.sources import portrayed
 
     found, title = portrayed(_dataset(source).molecules[0], kinds, density, grid)
@@ -95,7 +95,7 @@ def _field(source: object, kinds: str, density: str | None, grid: int, level: Se
 
 
 def _runs(folders: list[Path]) -> Page:
-    from onekcal.show.report import page
+    from onekcal.show.pages.report import page
 
     html, title = page(folders)
     return Page(html, title, HEIGHTS["run"])

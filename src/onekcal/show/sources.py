@@ -9,8 +9,8 @@ from onekcal.errors import InputError, OnekcalError
 
 if TYPE_CHECKING:
     from onekcal.data.dataset import Dataset
-    from onekcal.features.fields.compute import Ask, Source
-    from onekcal.features.fields.portrait import Portrait
+    from onekcal.fields.compute import Ask, Source
+    from onekcal.fields.portrait import Portrait
     from onekcal.molecules import Molecules
 
 WAVEFUNCTIONS = (".wfx", ".molden", ".fchk", ".fch")
@@ -34,8 +34,8 @@ def is_field(source: str) -> bool:
 
 def dataset_of(source: str, energy: str | None = None) -> tuple[Dataset, str]:
     """The molecules of a file, a data set or a SMILES, aimed at an energy with its forces, and what to call them."""
-    from onekcal import data as store
-    from onekcal.show import view
+    from onekcal import datasets as store
+    from onekcal.show.pages import view
 
     path = Path(source)
     if path.exists() or source in store.names():
@@ -47,8 +47,8 @@ def _conformers(smiles: str) -> Dataset:
     """GFN2-xTB minima of a SMILES, the lowest first."""
     import torch
 
-    from onekcal.conformers import conformers
     from onekcal.data.dataset import Column, Dataset
+    from onekcal.geometry.conformers import conformers
 
     try:
         found = conformers(smiles)
@@ -87,9 +87,9 @@ def portrayed(
     brought: Path | None = None,
 ) -> tuple[list[Portrait], str]:
     """Fields in a cube that is large enough; `brought`: the file that the `orbitals` are from."""
-    from onekcal.features.fields.compute import ask
-    from onekcal.features.fields.grid import BOX, size_needed
-    from onekcal.features.fields.portrait import portraits
+    from onekcal.fields.compute import ask
+    from onekcal.fields.grid import BOX, size_needed
+    from onekcal.fields.portrait import portraits
 
     what = ask(kinds.split(","), density or "gfn2", grid, max(BOX, size_needed(molecule)))
     if brought is not None:
@@ -106,7 +106,7 @@ def title_of(molecule: Molecules, what: Ask) -> str:
 
 def wavefunction_of(source: str) -> tuple[Molecules, Source]:
     """The molecule of a wavefunction file, and its orbitals whatever density is asked for."""
-    from onekcal.labels.orbitals import read_orbitals
+    from onekcal.quantum.orbitals.named import read_orbitals
 
     molecules, found = read_orbitals(source)
     return molecules, lambda molecule, density: found
@@ -116,6 +116,6 @@ def of_wavefunction(what: Ask, path: Path) -> Ask:
     """The content of a wavefunction file takes the place of a density's name."""
     from dataclasses import replace
 
-    from onekcal.data.fetch import sha256
+    from onekcal.datasets.fetch import sha256
 
     return replace(what, density=f"{path.name} {sha256(path)[:12]}" if what.density else "")

@@ -9,9 +9,9 @@ import torch
 from scipy.ndimage import map_coordinates
 
 from onekcal.errors import DataError, InputError
-from onekcal.features.fields.kinds import channels
-from onekcal.features.fields.portrait import MOST, Portrait
-from onekcal.features.fields.voxel_file import THERE, open_file
+from onekcal.fields.kinds import channels
+from onekcal.fields.portrait import MOST, Portrait
+from onekcal.fields.voxel_file import THERE, open_file
 from onekcal.molecules import Molecules
 from onekcal.units import BOHR
 

@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from onekcal.data.source import Stored
-    from onekcal.run import Run
+    from onekcal.datasets.card import Stored
+    from onekcal.runs.run import Run
 
 # a pipe or a file has no width of its own: 80 columns would fold every table
 console = Console(width=None if sys.stdout.isatty() else 140)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from onekcal.fit.session import Progress
+from onekcal.networks.training.session import Progress
 from onekcal.show.study import progress as console
 
 EVERY = 30.0

@@ -25,7 +25,6 @@ from onekcal.errors import InputError
 
 if TYPE_CHECKING:
     from onekcal.data.dataset import Dataset
-    from onekcal.models.artefact import Artefact
 
 WIDER = "× (1 + spread of the conformers in kcal/mol)"
 """What an interval that follows the spread is multiplied by, in words."""
@@ -63,11 +62,6 @@ class Conformal:
         """Lower and upper ends (M,), kcal/mol."""
         half = self.radius(coverage) * (1.0 + spread if self.by_spread and spread is not None else 1.0)
         return predicted - half, predicted + half
-
-
-def calibrated(artefact: Artefact) -> dict[str, Conformal]:
-    """By kind of geometry, what a model was calibrated on."""
-    return {kind: Conformal(scores, kind in artefact.by_spread) for kind, scores in artefact.calibration.items()}
 
 
 def spread_of(data: Dataset) -> Tensor | None:

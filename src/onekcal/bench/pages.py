@@ -1,0 +1,83 @@
+"""Tables of results inside the pages, and the check that every page says what was measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from onekcal.bench import papers, suite, tables
+from onekcal.bench.runner import digest
+from onekcal.bench.tables import markdown
+from onekcal.errors import DataError
+
+BLOCK = re.compile(r"(<!-- results: (?P<suite>[\w-]+)(?: (?P<only>[^>]*?))? -->\n)(?P<table>.*?)(<!-- end -->)", re.S)
+
+
+def renewed(text: str, results: Path, page: Path | None = None) -> str:
+    """A page's text with every table made anew; pictures are linked as seen from `page`."""
+
+    def table(match: re.Match[str]) -> str:
+        return match[1] + _block(match["suite"], (match["only"] or "").split(), results, page) + match[5]
+
+    return BLOCK.sub(table, text)
+
+
+def _block(name: str, words: list[str], results: Path, page: Path | None) -> str:
+    """Caption and table of a suite; of one that has not run yet, how to run it."""
+    if name == "papers":
+        return markdown(papers.rows(results))
+    path = results / f"{name}.json"
+    if not path.is_file():
+        if name in suite.names():
+            return f"Not measured yet: `onekcal bench {name}`.\n"
+        raise DataError(f"a page asks for {name}, but there is no {path} and no suite of that name")
+    found = json.loads(path.read_text(encoding="utf-8"))
+    found["rows"] = [row for row in found["rows"] if all(word in row["name"] for word in words)]
+    picture = path.with_suffix(".png")
+    seen = f"\n![{found['title']}]({os.path.relpath(picture, page.parent)})\n" if page and picture.is_file() else ""
+    return f"{found['title']}; {found['unit']}.\n\n" + markdown(tables.rows(found)) + seen
+
+
+def check(root: Path, write: bool = False) -> list[str]:
+    """Pages whose tables disagree with results/; `write` renews them."""
+    pages = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+    stale = []
+    for page in pages:
+        if not page.is_file():
+            raise DataError(f"no {page}; run this in the project's folder or pass --root")
+        text = page.read_text(encoding="utf-8")
+        fresh = renewed(text, root / "results", page)
+        if fresh != text:
+            stale.append(f"{page}: a table is out of date")
+            if write:
+                page.write_text(fresh, encoding="utf-8")
+    return stale
+
+
+def unsupported(results: Path) -> list[str]:
+    """Rows of results/ that are not what their suite says: another experiment, a quick run, another paper's number."""
+    out = []
+    for path in sorted(results.glob("*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found.get("suite") in suite.names():
+            there = {row.name: row for row in suite.read(found["suite"]).rows}
+            out += [f"{path}: {row['name']!r} {why}" for row in found["rows"] if (why := _against(row, there))]
+    return out
+
+
+def _against(row: dict[str, Any], there: dict[str, suite.Row]) -> str:
+    """What speaks against a row; a failed one claims nothing."""
+    if "failed" in row:
+        return ""
+    if row["name"] not in there:
+        return "is no row of its suite"
+    if row.get("budget") == "quick":
+        return "is of a quick run; those are kept in results/quick"
+    if row["row"] != digest(there[row["name"]]):
+        return "is of another experiment than the suite's; run it again"
+    if row["paper"] != there[row["name"]].paper:
+        return "has another paper's number than the suite; `onekcal bench run` brings it, and runs nothing again"
+    return ""

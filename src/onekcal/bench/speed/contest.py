@@ -1,0 +1,68 @@
+"""Contestants that take turns in one process, and the ratio between them."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from onekcal.models.kernels.packed_cholesky import place
+
+PATIENCE = 300.0
+"""Seconds: who has taken that long gets no further turn."""
+
+Found = dict[str, Any]
+Contestant = Callable[[], Any]  # what returns something to compare
+
+
+
+class Contest(NamedTuple):
+    """A row: we first, then the peers."""
+
+    name: str
+    unit: str  # "s", or "molecules/s" where a turn does `work` molecules
+    work: int
+    contestants: dict[str, Contestant]
+    note: str = ""
+    same: bool = True  # does everyone compute the same?
+
+
+def measure(contest: Contest, rounds: int) -> Found:
+    """Every contestant in turn, `rounds` times or until it has used up PATIENCE."""
+    turns: dict[str, list[float]] = {name: [] for name in contest.contestants}
+    results: dict[str, np.ndarray] = {}
+    for _ in range(rounds):
+        for name, contestant in contest.contestants.items():
+            if sum(turns[name]) > PATIENCE:
+                continue
+            started = time.perf_counter()
+            result = contestant()
+            turns[name].append(time.perf_counter() - started)
+            results[name] = np.asarray(result)
+    seconds = {name: median(each) for name, each in turns.items()}
+    peers = [name for name in turns if name != "onekcal"]
+    return {
+        "name": contest.name, "unit": contest.unit,
+        "medians": {name: _rounded(s if contest.unit == "s" else contest.work / s) for name, s in seconds.items()},
+        "ratio": {name: _rounded(seconds[name] / seconds["onekcal"]) for name in peers},
+        "differs": {name: _rounded(difference(results["onekcal"], results[name])) for name in peers if contest.same},
+        "turns": {name: [_rounded(s) for s in each] for name, each in turns.items()},
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "note": contest.note,
+    }
+
+
+def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Largest difference over the largest value; of symmetric matrices one may be packed."""
+    if ours.ndim < theirs.ndim:
+        row, column = np.triu_indices(len(theirs))
+        ours, theirs = ours[place(row, column, len(theirs))], theirs[row, column]
+    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")

@@ -1,0 +1,159 @@
+"""Training steps of our 3-D DenseNet beside the same network out of torch's own layers: a part of `onekcal bench speed`.
+
+Both sides get the same fields, initial weights, optimiser, loss and precision. What is compared is the energies of the batch
+at the initial weights, normalised over that batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import relu
+
+from onekcal.bench.speed.contest import Contest, Contestant
+from onekcal.data.dataset import Dataset
+from onekcal.fields import fields
+from onekcal.networks.densenet import EPSILON, DenseNetwork
+from onekcal.networks.network import Batch
+
+BLOCKS, GRID, MOLECULES = (16, 16), 14, 16
+"""The paper's network and grid; molecules a step."""
+
+
+def densenet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
+    """The paper's (16,16) on 14³ voxels of the nuclear potential, with products in float32 and in bfloat16."""
+    some = known[:MOLECULES]
+    given, energies = fields(some.molecules, ["nep"], n=GRID), some.energies.float()
+    unit = float(energies.std())
+    aims = (energies - energies.mean()) / (unit or 1.0)
+    for precision in ("float32", "bfloat16"):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            ours = DenseNetwork((), 1, (GRID,) * 3, BLOCKS, together=MOLECULES)
+            theirs = PlainDenseNet(1, BLOCKS)
+        copied(theirs, ours)
+        contestants = {
+            "onekcal": _turn(ours, given, aims, precision), "torch": _turn(theirs, given, aims, precision),
+        }
+        kept = [kept_bytes(network, given) / 2**20 for network in (ours, theirs)]
+        yield Contest(f"training step, 3D-DenseNet {BLOCKS}, {precision}", "molecules/s", len(some), contestants,
+                      note=f"kept between forward and backward in float32: {kept[0]:.0f} MiB, torch {kept[1]:.0f} MiB")
+
+
+def energies(network: DenseNetwork | PlainDenseNet, given: Tensor) -> Tensor:
+    """(B,) of fields (B, channels, x, y, z)."""
+    return network(as_batch(given)).energies if isinstance(network, DenseNetwork) else network(given)
+
+
+def _turn(network: DenseNetwork | PlainDenseNet, given: Tensor, aims: Tensor, precision: str) -> Contestant:
+    cast = nullcontext() if precision == "float32" else torch.autocast("cpu", torch.bfloat16)
+    with torch.no_grad(), cast:
+        first = energies(network, given).float().numpy()
+    sgd = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9, nesterov=True, weight_decay=1e-4)
+
+    def turn() -> Any:
+        with cast:
+            found = energies(network, given)
+        loss = (found.float() - aims).abs().mean()
+        sgd.zero_grad()
+        loss.backward()
+        sgd.step()
+        return first
+
+    return turn
+
+
+def kept_bytes(network: DenseNetwork | PlainDenseNet, given: Tensor) -> int:
+    """Memory of all tensors but the weights that wait for the gradient, each counted once."""
+    weights = {parameter.data_ptr() for parameter in network.parameters()}
+    waiting: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            waiting[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        found = energies(network, given)  # alive while we count, so that no address is used twice
+    total = sum(waiting.values())
+    del found
+    return total
+
+
+def as_batch(given: Tensor) -> Batch:
+    """Fields (B, channels, x, y, z), one view each, as our network reads them."""
+    mask = torch.ones(len(given), 1, dtype=torch.bool)
+    return Batch(mask.long(), given.new_zeros(len(given), 1, 3), mask, given[:, None])
+
+
+class PlainLayer(torch.nn.Module):
+    """BatchNorm, ReLU, 1×1×1, BatchNorm, ReLU, 3×3×3, and the result behind what came in."""
+
+    def __init__(self, width: int, growth: int, hidden: int) -> None:
+        super().__init__()
+        self.norm1 = torch.nn.BatchNorm3d(width, EPSILON)
+        self.conv1 = torch.nn.Conv3d(width, hidden, 1, bias=False)
+        self.norm2 = torch.nn.BatchNorm3d(hidden, EPSILON)
+        self.conv2 = torch.nn.Conv3d(hidden, growth, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, self.conv2(relu(self.norm2(self.conv1(relu(self.norm1(x))))))], 1)
+
+
+class PlainDenseNet(torch.nn.Module):
+    """A 3-D DenseNet out of torch's own layers: (B,) energies of fields (B, channels, x, y, z)."""
+
+    def __init__(self, channels: int, blocks: tuple[int, ...], growth: int = 12, stem: int = 64, bottleneck: int = 4,
+                 compression: float = 0.5) -> None:
+        super().__init__()
+        self.stem = torch.nn.Conv3d(channels, stem, 3, padding=1, bias=False)
+        self.blocks, self.transitions, width = torch.nn.ModuleList(), torch.nn.ModuleList(), stem
+        for k, depth in enumerate(blocks):
+            if k:
+                out = int(compression * width)
+                self.transitions.append(torch.nn.Sequential(
+                    torch.nn.BatchNorm3d(width, EPSILON), torch.nn.ReLU(), torch.nn.Conv3d(width, out, 1, bias=False),
+                    torch.nn.AvgPool3d(2)))
+                width = out
+            layers = [PlainLayer(width + growth * layer, growth, bottleneck * growth) for layer in range(depth)]
+            self.blocks.append(torch.nn.Sequential(*layers))
+            width += growth * depth
+        self.norm = torch.nn.BatchNorm3d(width, EPSILON)
+        self.output = torch.nn.Linear(width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        for k, block in enumerate(self.blocks):
+            x = block(self.transitions[k - 1](x) if k else x)
+        return self.output(relu(self.norm(x)).mean((2, 3, 4)))[:, 0]
+
+
+def pairs(theirs: Any, ours: Any) -> Iterator[tuple[torch.nn.Parameter, torch.nn.Parameter]]:
+    """Weights of the plain network (`PlainDenseNet`) beside ours (`DenseNetwork`), which may have another shape."""
+
+    def norm(layer: Any, gamma: Any, beta: Any) -> Iterator[tuple[Any, Any]]:
+        yield from ((layer.weight, gamma), (layer.bias, beta))
+
+    yield theirs.stem.weight, ours.stem.values
+    for block, own in zip(theirs.blocks, ours.blocks):
+        for layer, mine in zip(block, own):
+            yield from norm(layer.norm1, mine.gamma, mine.beta)
+            yield from norm(layer.norm2, mine.hidden_gamma, mine.hidden_beta)
+            yield from ((layer.conv1.weight, mine.reduce), (layer.conv2.weight, mine.kernel.values))
+    for transition, halving in zip(theirs.transitions, ours.transitions):
+        yield from norm(transition[0], halving.gamma, halving.beta)
+        yield transition[2].weight, halving.reduce
+    yield from norm(theirs.norm, ours.gamma, ours.beta)
+    yield from ((theirs.output.weight, ours.output.weight), (theirs.output.bias, ours.output.bias))
+
+
+@torch.no_grad()
+def copied(theirs: PlainDenseNet, ours: DenseNetwork) -> None:
+    """Our weights into the plain network."""
+    for there, here in pairs(theirs, ours):
+        there.copy_(here.view_as(there))

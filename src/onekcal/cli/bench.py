@@ -1,0 +1,187 @@
+"""`onekcal bench`: published studies, ours beside the paper's numbers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from onekcal.cli.console import print_json
+from onekcal.errors import InputError, OnekcalError
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+class SuiteFirst(TyperGroup):
+    """`onekcal bench qm7-classical` runs a suite: a first word that is no verb is a suite's name."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        known = args[0] in self.commands or args[0].startswith("-")
+        return super().resolve_command(ctx, args if known else ["run", *args])
+
+
+bench_app = typer.Typer(
+    help="Published studies, ours beside theirs. `bench SUITE` runs one, as `bench run SUITE` does.",
+    no_args_is_help=True, cls=SuiteFirst,
+)
+
+
+@bench_app.command("list")
+def bench_list(as_json: Json = False) -> None:
+    """The suites there are: rows, rows with a quick form, and what each is."""
+    from onekcal.bench import suite
+    from onekcal.show import study
+
+    loaded = {name: suite.read(name) for name in suite.names()}
+    parts = {one: (one,) for one in loaded} | suite.GROUPS | {"all": tuple(loaded)}
+    rows: list[dict[str, Any]] = []
+    for name, some in parts.items():
+        every = [row for one in some for row in loaded[one].rows]
+        title = loaded[name].title if name in loaded else "every suite above" if name == "all" else " + ".join(some)
+        fast = sum(row.quick is not None for row in every)
+        rows.append({"suite": name, "rows": len(every), "quick": fast, "title": title})
+    none = None if as_json else "–"
+    rows.insert(-1, {"suite": "speed", "rows": none, "quick": none,
+                     "title": "features, kernels, predictions and training steps beside the peers'"})
+    print_json(rows) if as_json else study.rows_table("Suites", rows)
+
+
+@bench_app.command("run")
+def bench_run(
+    name: Annotated[str, typer.Argument(help="A suite's name or a group's (bench list), a YAML file, or all.")],
+    rows: Annotated[str | None, typer.Option(help="Only rows whose name contains this.")] = None,
+    results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
+    again: Annotated[bool, typer.Option("--again", help="Run finished rows again.")] = False,
+    runs: Annotated[Path | None, typer.Option(help="Keep the run folders here; they are dropped otherwise.")] = None,
+    budget: Annotated[str, typer.Option(help="full, or quick: a few minutes, small numbers, kept apart.")] = "full",
+    seeds: Annotated[str | None, typer.Option(help="Other seeds than the suite's, such as 0,1,2,3,4.")] = None,
+    device: Annotated[str | None, typer.Option(help="Networks on cpu, cuda, cuda:1.")] = None,
+    workers: Annotated[int, typer.Option(help="Rows at once; timings are then those of a busy machine.")] = 1,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler that runs the rows.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a suite, row by row; finished rows are kept and not run again."""
+    from onekcal.bench import papers, runner, suite
+    from onekcal.show import study
+
+    if budget not in ("full", "quick"):
+        raise InputError(f"--budget is full or quick, got {budget!r}")
+    quick, where = budget == "quick", results / "quick" if budget == "quick" else results
+    found = suite.chosen(name)
+    chosen = [suite.overridden(one, _whole_numbers(seeds), device) for one in (suite.with_quick(found) if quick else found)]
+    shown = {one.name: one for one in suite.picked(chosen, rows)}
+    told = []
+    for whole in (one for one in chosen if one.name in shown):
+        with study.live_rows(shown[whole.name], quiet=as_json) as watch:
+            told.append(runner.run(whole, where, rows, again, watch, runs, workers, scheduler))
+        _tell(told[-1], whole, where, as_json)
+    if as_json:
+        print_json(told if name == "all" or name in suite.GROUPS else told[0])
+    elif name == "all":
+        study.rows_table(papers.TITLE, papers.rows(where))
+
+
+def _tell(found: dict[str, Any], suite: Any, where: Path, as_json: bool) -> None:
+    """The table of a suite that ran; of learning curves also NAME.md and NAME.png beside NAME.json."""
+    from onekcal.bench import curves, tables
+    from onekcal.show import study
+    from onekcal.show.curves import curves_png
+
+    lines = tables.rows(found)
+    if any("curve" in row for row in found["rows"]):
+        caption = f"{found['title']}; {found['unit']}.\n\n"
+        (where / f"{suite.name}.md").write_text(caption + tables.markdown(lines), encoding="utf-8")
+        curves_png(where / f"{suite.name}.png", curves.of(found), found["title"], found["unit"])
+    if not as_json:
+        study.rows_table(found["title"], lines)
+
+
+@bench_app.command("curves")
+def bench_curves(
+    experiments: Annotated[list[Path], typer.Argument(help="Experiments, a curve each; all on the same data.")],
+    sizes: Annotated[str, typer.Option(help="Numbers of training molecules.")] = "100,300,1000",
+    seeds: Annotated[int, typer.Option(min=1, help="Each draws its own molecules; smaller sets lie in larger ones.")] = 3,
+    results: Annotated[Path, typer.Option(help="Where NAME.json, NAME.md and NAME.png go.")] = Path("results"),
+    name: Annotated[str, typer.Option(help="Of these curves.")] = "curves",
+    workers: Annotated[int, typer.Option(help="Rows at once.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Learning curves of any experiments, with spread over seeds and the slope of a log–log fit."""
+    from onekcal.bench import curves, runner, suite
+    from onekcal.runs import experiment
+    from onekcal.show import study
+
+    if name in suite.names():
+        raise InputError(f"--name {name}: this is a suite's name; take another")
+    read = {path: experiment.read(path) for path in experiments}
+    wanted = _whole_numbers(sizes, "--sizes") or []
+    drawn = curves.suite_of({one.name or path.stem: one for path, one in read.items()}, wanted, [*range(seeds)], name)
+    with study.live_rows(drawn, quiet=as_json) as watch:
+        found = runner.run(drawn, results, watch=watch, workers=workers)
+    _tell(found, drawn, results, as_json)
+    if as_json:
+        print_json(found)
+
+
+def _whole_numbers(text: str | None, option: str = "--seeds") -> list[int] | None:
+    """ "0,1,2" as a list."""
+    try:
+        return None if text is None else [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"{option} takes whole numbers with commas between them, such as 0,1,2; got {text!r}") from None
+
+
+@bench_app.command("speed")
+def bench_speed(
+    size: Annotated[int, typer.Option(help="Molecules of the largest kernel.")] = 10_000,
+    rounds: Annotated[int, typer.Option(help="Turns of every contestant.")] = 5,
+    part: Annotated[list[str] | None, typer.Option(help="features, predictions, hipnn, schnet, densenet, kernels")] = None,
+    results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
+    as_json: Json = False,
+) -> None:
+    """Features, kernels, predictions and training steps beside the peers'; OMP_NUM_THREADS sets the threads of all."""
+    from onekcal.bench import tables
+    from onekcal.bench.speed import speed
+    from onekcal.show import study
+
+    def watch(row: dict[str, Any]) -> None:
+        if not as_json:
+            ratios = ", ".join(f"{ratio:.2f} × {peer}" for peer, ratio in row["ratio"].items())
+            print(f"{row['name']}: {ratios}", file=sys.stderr)
+
+    found = speed.run(results, size, rounds, watch, part or speed.PARTS)
+    print_json(found) if as_json else study.rows_table(found["title"], tables.rows(found))
+
+
+@bench_app.command("formation")
+def bench_formation(
+    model: Annotated[str, typer.Option(help="A model that ships, a run folder, or a model file.")] = "g4mp2",
+    results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
+    as_json: Json = False,
+) -> None:
+    """Heats of formation of common molecules from their SMILES, beside experiment."""
+    from onekcal.bench import formation, tables
+    from onekcal.show import study
+
+    found = formation.run(results, model)
+    print_json(found) if as_json else study.rows_table(found["title"], tables.rows(found))
+
+
+@bench_app.command("check")
+def bench_check(
+    write: Annotated[bool, typer.Option("--write", help="Bring the tables up to date instead.")] = False,
+    root: Annotated[Path, typer.Option(help="The project's folder.")] = Path("."),
+) -> None:
+    """Do the tables of README and docs equal results/*.json, and the rows there their suites?"""
+    from onekcal.bench import pages
+
+    stale, claims = pages.check(root, write), pages.unsupported(root / "results")
+    for problem in [*stale, *claims]:
+        print(problem)
+    if claims:
+        raise OnekcalError("rows of results/ are not what their suites say; the lines above tell which and why")
+    if stale and not write:
+        raise OnekcalError("tables disagree with results/; `onekcal bench check --write` renews them")

@@ -1,0 +1,222 @@
+"""Get a file whole and verified, or leave the cache as it was and say why.
+
+pooch checks and places the file; what it lacks, resuming a broken download, is the `Resuming` downloader: the bytes
+that arrived stay in FILE.part and the next try asks for the rest (HTTP Range).
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from onekcal.datasets.card import Remote
+from onekcal.errors import DataError, DownloadError
+
+TRIES, PAUSE = 3, 1.0
+"""Attempts on a connection that breaks, and seconds between them."""
+TIMEOUT = 30.0
+"""Seconds without a byte before a host counts as dead."""
+
+
+def mirror() -> str | None:
+    """The folder or URL in ONEKCAL_MIRROR."""
+    return os.environ.get("ONEKCAL_MIRROR") or None
+
+
+def from_mirror(origin: str, remotes: tuple[Remote, ...], cache: Path) -> Path:
+    """The folder that holds `remotes`, each verified: a mirror folder itself, or the cache filled from a mirror URL."""
+    if "://" in origin:
+        for remote in remotes:
+            try:
+                download(f"{origin.rstrip('/')}/{remote.file}", remote, cache)
+            except _Absent:
+                if not remote.optional:
+                    raise
+        return cache
+    folder = Path(origin).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"ONEKCAL_MIRROR is {origin!r}, which is no folder and no URL")
+    for remote in remotes:
+        if not remote.optional or (folder / remote.file).is_file():
+            _verified(folder / remote.file, remote)
+    return folder
+
+
+def from_official(remotes: tuple[Remote, ...], cache: Path) -> Path:
+    """The cache, filled with `remotes` from where their authors published them."""
+    for remote in remotes:
+        download(remote.url, remote, cache)
+    return cache
+
+
+class _Absent(DownloadError):
+    """The server says that it has no such file; an optional one may then be left out, a damaged one may not."""
+
+
+def _verified(path: Path, remote: Remote) -> None:
+    if not path.is_file():
+        raise DataError(f"the mirror has no {remote.file} (looked for {path})")
+    if remote.sha256 and (found := sha256(path)) != remote.sha256:
+        raise DataError(f"{path} is not the file it should be: SHA-256 {found}, expected {remote.sha256}; "
+                        "get a fresh copy")
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()
+
+
+def download(url: str, remote: Remote, cache: Path) -> Path:
+    """Fetch `url` into the cache, resumed and verified. A digest nobody knew is recorded, and holds from then on."""
+    import pooch
+    from requests import RequestException
+
+    known = _Recorded(cache / "digests.json")
+    expected = remote.sha256 or known.get(remote.file)
+    downloader = Resuming(cache / f"{remote.file}.part")
+    continued = downloader.part.is_file()
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        pooch.get_logger().setLevel("ERROR")
+        try:
+            pooch.retrieve(url, expected and f"sha256:{expected}", remote.file, cache, downloader=downloader)
+        except ValueError:
+            if not continued:
+                raise
+            # what an earlier call left may have been of another file: once more from the first byte
+            pooch.retrieve(url, expected and f"sha256:{expected}", remote.file, cache, downloader=downloader)
+    except RequestException as problem:
+        error = _Absent if getattr(problem.response, "status_code", 0) in (404, 410) else DownloadError
+        raise error(f"{remote.file} could not be fetched from {url}: {_reason(problem)}. {downloader.kept()}"
+                            "Check the connection and run the same command again, or set ONEKCAL_MIRROR") from None
+    except ValueError:
+        # pooch raises this for a digest that does not match, and has removed the file
+        raise DownloadError(f"{remote.file} from {url} is not the file it should be (SHA-256 differs from {expected}); "
+                            "it was removed. The source has changed or the transfer was damaged: try again, or use a "
+                            "mirror") from None
+    except OSError as problem:
+        downloader.forget()
+        if problem.errno == errno.ENOSPC:
+            raise DownloadError(f"the disk is full: {remote.file} does not fit into {cache}; free space or set "
+                                "ONEKCAL_HOME to another disk") from None
+        raise DownloadError(f"{remote.file} could not be written to {cache}: {problem}") from None
+    path = cache / remote.file
+    if expected is None:
+        known.record(remote.file, sha256(path))
+    return path
+
+
+def _reason(problem: Exception) -> str:
+    """The innermost message: the outer ones repeat the URL and the class names."""
+    response = getattr(problem, "response", None)
+    if response is not None:
+        return f"the server answers {response.status_code} {response.reason}"
+    text = str(problem)
+    for sign, plain in (("NameResolution", "the host's name is not known"), ("refused", "the host refuses connections"),
+                        ("timed out", "the host does not answer"), ("Read", "the connection broke off")):
+        if sign in text:
+            return plain
+    return text
+
+
+class _Recorded:
+    """Digests of files whose authors publish none, as found at the first download."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def _all(self) -> dict[str, str]:
+        return json.loads(self.path.read_text()) if self.path.is_file() else {}
+
+    def get(self, name: str) -> str | None:
+        return self._all().get(name)
+
+    def record(self, name: str, digest: str) -> None:
+        part = self.path.with_suffix(".part")
+        part.write_text(json.dumps({**self._all(), name: digest}, indent=1))
+        os.replace(part, self.path)
+
+
+class Resuming:
+    """A pooch downloader that continues where a broken download stopped, with a progress bar."""
+
+    def __init__(self, part: Path) -> None:
+        self.part = part
+
+    def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
+        from requests import RequestException
+
+        for attempt in range(TRIES):
+            try:
+                self._continue(url)
+                break
+            except RequestException as problem:
+                answered = getattr(problem, "response", None) is not None
+                if answered or attempt == TRIES - 1:
+                    raise
+                time.sleep(PAUSE)
+        os.replace(self.part, output_file)
+
+    def _continue(self, url: str) -> None:
+        import requests
+
+        have = self.part.stat().st_size if self.part.is_file() else 0
+        # without the second header a server may compress, and the bytes counted are not the file's
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+        with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as answer:
+            if answer.status_code == 416:  # nothing after what we have: complete, or another file; begin anew
+                self.part.unlink()
+                return self._continue(url)
+            answer.raise_for_status()
+            resumed = answer.status_code == 206
+            have = have if resumed else 0
+            total = have + int(answer.headers.get("Content-Length", 0))
+            with self.part.open("ab" if resumed else "wb") as out, _bar(self.part.stem, total, have) as advance:
+                for block in answer.iter_content(1 << 18):
+                    out.write(block)
+                    advance(len(block))
+        size = self.part.stat().st_size
+        if total > have and size < total:
+            raise requests.ConnectionError(f"Read {size} of {total} bytes")
+
+    def kept(self) -> str:
+        """A sentence on what a broken download left for the next try."""
+        if not self.part.is_file():
+            return ""
+        if self.part.stat().st_size == 0:
+            self.part.unlink()
+            return ""
+        return f"{self.part.stat().st_size:,} bytes are kept and will be continued from. "
+
+    def forget(self) -> None:
+        """Remove what was half written."""
+        self.part.unlink(missing_ok=True)
+
+
+class _bar:
+    """A rich progress bar on stderr, silent when that is no terminal."""
+
+    def __init__(self, name: str, total: int, have: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        self.progress = Progress(TextColumn(name), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
+                                 console=console, disable=not console.is_terminal)
+        self.task = self.progress.add_task(name, total=total or None, completed=have)
+
+    def __enter__(self) -> Any:
+        self.progress.start()
+        return lambda count: self.progress.advance(self.task, count)
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()

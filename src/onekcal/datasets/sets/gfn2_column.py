@@ -1,0 +1,25 @@
+"""GFN2-xTB energies that lie beside a data set's file: totals in Hartree with their own free atoms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from onekcal.data.dataset import Column
+from onekcal.datasets.card import Stored
+from onekcal.energies import FreeAtoms, atomization
+from onekcal.units import HARTREE
+
+
+def gfn2_column(stored: Stored, path: Path, rows: np.ndarray | None = None) -> Stored:
+    """`stored` with a column `gfn2` from `path` (of its `rows`, in order), unchanged where the file is absent."""
+    if not path.is_file():
+        return stored
+    with np.load(path) as file:
+        atoms = FreeAtoms("gfn2-xtb", dict(zip(file["atom_Z"].tolist(), file["atom_E"].tolist())), path.name)
+        totals = file["E_Ha"] if rows is None else file["E_Ha"][rows]
+    bound = atomization(torch.from_numpy(totals) * HARTREE, stored.dataset.molecules, atoms)
+    return replace(stored, dataset=stored.dataset.with_column("gfn2", Column(bound, level="gfn2-xtb")))

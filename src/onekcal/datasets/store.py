@@ -1,0 +1,142 @@
+"""The store: one HDF5 file a data set, a handful of plain arrays. Written whole or not at all.
+
+    molecules/numbers (A,) uint8   positions (A, 3) Å   sizes (M,)   [charge, spin]   name (M,)
+    columns/NAME      values, with quantity, level, kind, at, unit and note as attributes
+    splits/NAME       (M,) uint8
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from onekcal.data.dataset import Column, Dataset
+from onekcal.datasets.card import Card, Stored
+from onekcal.errors import DataError
+from onekcal.molecules import Molecules
+
+FORMAT = 1
+MEANING = ("quantity", "level", "kind", "at", "unit", "note")
+
+
+def save(path: Path, stored: Stored) -> str:
+    """Write `stored` to `path` and return the SHA-256 of its content."""
+    import h5py
+
+    arrays = _arrays(stored)
+    digest = _digest(arrays, stored)
+    part = path.with_name(path.name + ".part")
+    # HDF5 cannot recover from a disk that fills up under it, so the file is made in memory and written in one piece
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        file.attrs.update(format=FORMAT, card=json.dumps(asdict(stored.card)), digest=digest)
+        for name, values in arrays.items():
+            file.create_dataset(name, data=values)
+        for name, column in stored.dataset.columns.items():
+            file[f"columns/{_key(name)}"].attrs.update({key: getattr(column, key) for key in MEANING})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(image.getbuffer())
+        os.replace(part, path)
+    except OSError as problem:
+        full = "the disk is full: free space, or set ONEKCAL_HOME to another disk"
+        why = full if problem.errno == errno.ENOSPC else problem.strerror
+        raise DataError(f"{path} could not be written ({why}); nothing was left behind") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return digest
+
+
+def _key(name: str) -> str:
+    """A column may be called b3lyp/6-31g; to HDF5 a slash would be a folder."""
+    return name.replace("/", "\N{DIVISION SLASH}")
+
+
+def _name(key: str) -> str:
+    return key.replace("\N{DIVISION SLASH}", "/")
+
+
+def read(path: Path) -> Stored:
+    """What `save` wrote."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            if "format" not in file.attrs:
+                raise DataError(f"{path} is an HDF5 file, but not one of onekcal's store")
+            if file.attrs["format"] > FORMAT:
+                raise DataError(f"{path} was written by a newer onekcal (format {file.attrs['format']}, this one reads "
+                                f"up to {FORMAT}); upgrade onekcal")
+            columns = {_name(key): _column(file["columns"][key]) for key in file.get("columns", {})}
+            splits = {_name(key): torch.from_numpy(file["splits"][key][:]) for key in file.get("splits", {})}
+            card = Card(**json.loads(file.attrs["card"]))
+            return Stored(Dataset(_molecules(file["molecules"]), columns), splits, card, str(file.attrs["digest"]))
+    except FileNotFoundError:
+        raise DataError(f"no data at {path}") from None
+    except OSError as problem:
+        raise DataError(f"{path} is damaged ({problem}); fetch or import it again") from None
+
+
+def card(path: Path) -> Card:
+    """The card of what `save` wrote, nothing else read."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return Card(**json.loads(file.attrs["card"]))
+
+
+def _arrays(stored: Stored) -> dict[str, np.ndarray]:
+    molecules = stored.dataset.molecules
+    arrays: dict[str, np.ndarray] = {
+        "molecules/numbers": molecules.numbers.numpy().astype(np.uint8),
+        "molecules/positions": molecules.positions.numpy(),
+        "molecules/sizes": molecules.sizes.numpy().astype(np.uint16),
+        "molecules/name": np.char.encode(molecules.names.astype(str), "utf-8"),
+    }
+    for field in ("charge", "spin"):
+        value = getattr(molecules, field)
+        if value is not None and value.any():
+            arrays[f"molecules/{field}"] = value.numpy().astype(np.int8)
+    arrays |= {f"columns/{_key(name)}": column.values.numpy() for name, column in stored.dataset.columns.items()}
+    arrays |= {f"splits/{_key(name)}": labels.numpy() for name, labels in stored.splits.items()}
+    return arrays
+
+
+def _digest(arrays: dict[str, np.ndarray], stored: Stored) -> str:
+    """Of the numbers and of what they mean: the same values as another kind or unit are other data."""
+    total = hashlib.sha256()
+    for name, column in sorted(stored.dataset.columns.items()):
+        total.update(json.dumps([name, *(getattr(column, key) for key in MEANING)]).encode())
+    for name in sorted(arrays):
+        values = np.ascontiguousarray(arrays[name])
+        total.update(f"{name} {values.dtype.str} {values.shape}".encode())
+        total.update(values.data)
+    return total.hexdigest()
+
+
+def _column(values: Any) -> Column:
+    meaning = {key: str(values.attrs[key]) for key in MEANING}
+    return Column(torch.from_numpy(values[:]), **meaning)  # type: ignore[arg-type]
+
+
+def _molecules(group: Any) -> Molecules:
+    sizes = torch.from_numpy(group["sizes"][:].astype(np.int64))
+    offsets = torch.zeros(len(sizes) + 1, dtype=torch.int64)
+    offsets[1:] = sizes.cumsum(0)
+    extra = {key: torch.from_numpy(group[key][:].astype(np.int64)) for key in ("charge", "spin") if key in group}
+    return Molecules(
+        torch.from_numpy(group["numbers"][:].astype(np.int64)),
+        torch.from_numpy(group["positions"][:].astype(np.float64)),
+        offsets,
+        name=np.char.decode(group["name"][:], "utf-8"),
+        **extra,
+    )

@@ -1,0 +1,149 @@
+"""Fields of a batch of molecules: what is asked, and how it is computed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from onekcal.errors import OnekcalError
+from onekcal.fields.atoms import counted, gaussian, summed, values_of, wave
+from onekcal.fields.electronic import FUNCTIONS, by_spin
+from onekcal.fields.electrostatic import nuclear_potential, total_potential
+from onekcal.fields.grid import BOX, Frames, centres, cube, frames
+from onekcal.fields.kinds import FIELDS_FORMAT, SPINS, Kind, any_electronic, channels
+from onekcal.molecules import Molecules
+from onekcal.quantum.orbitals.named import density_name, orbitals
+from onekcal.quantum.orbitals.orbitals import Orbitals
+from onekcal.units import BOHR
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Channels and where they are sampled: n³ voxels of a cube of `box` Å, in the `turn`-th orientation."""
+
+    kinds: tuple[Kind, ...]
+    density: str  # "" where no channel needs one
+    n: int
+    box: float = BOX
+    turn: int = 0
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of one molecule's fields."""
+        return len(self.kinds), self.n, self.n, self.n
+
+    @property
+    def contents(self) -> tuple[str, ...]:
+        """What each channel's values depend on, besides the molecule."""
+        return tuple(kind.content(self.density, self.n, self.box, self.turn) for kind in self.kinds)
+
+    def only(self, which: Sequence[int]) -> Ask:
+        """The same for some of the channels."""
+        return Ask(tuple(self.kinds[c] for c in which), self.density, self.n, self.box, self.turn)
+
+
+def ask(kinds: Sequence[str], density: str = "gfn2", n: int = 14, box: float = BOX, turn: int = 0) -> Ask:
+    """What is asked for by names; unknown ones, an unknown density and impossible grids are refused here."""
+    found = channels(kinds)
+    centres(n, box)
+    return Ask(found, density_name(density) if any_electronic(found) else "", n, float(box), turn)
+
+
+def keys_of(molecules: Molecules) -> np.ndarray:
+    """(M,) void16: a hash of each molecule's nuclei, charge and unpaired electrons."""
+    numbers = molecules.numbers.numpy().astype("<i8")
+    positions = molecules.positions.numpy().astype("<f8")
+    state = np.stack([molecules.charges.numpy(), molecules.spins.numpy()], 1).astype("<i8")
+    bounds = molecules.offsets.tolist()
+    return np.array([
+        hashlib.sha256(numbers[a:b].tobytes() + positions[a:b].tobytes() + state[m].tobytes()).digest()[:16]
+        for m, (a, b) in enumerate(zip(bounds[:-1], bounds[1:]))
+    ], dtype="V16")
+
+
+Source = Callable[[Molecules, str], Orbitals]
+
+
+def sampled(
+    molecules: Molecules, what: Ask, failed: dict[int, str] | None = None, source: Source = orbitals,
+    cubes: Frames | None = None,
+) -> Tensor:
+    """(M, C, n, n, n) float32, the orbitals from `source`, in the cubes as they are oriented, or in those given.
+
+    A density that cannot be computed is an error, or, with `failed`, noted there and NaN.
+    """
+    cubes = cubes or frames(molecules, what.box, what.turn)
+    placed, along = cubes.placed(molecules), centres(what.n, what.box)
+    out = torch.empty(len(molecules), *what.shape)
+    for c, kind in enumerate(what.kinds):
+        if not kind.electronic:
+            out[:, c] = _of_nuclei(kind, placed, along, what)
+    where = [c for c, kind in enumerate(what.kinds) if kind.electronic]
+    if not where:
+        return out
+    points = cube(what.n, what.box)
+    for m, molecule in enumerate(molecules):
+        try:
+            found = of_orbitals(source(molecule, what.density), cubes.points(m, points) / BOHR, what.only(where).kinds)
+            out[m, where] = found.reshape(len(where), what.n, what.n, what.n)
+        except Exception as problem:  # a crash of one molecule must not cost the others
+            if failed is None:
+                raise
+            out[m, where] = torch.nan
+            failed[m] = str(problem) if isinstance(problem, OnekcalError) else f"{type(problem).__name__}: {problem}"
+    return out
+
+
+def of_orbitals(source: Orbitals, points: Tensor, kinds: Sequence[Kind]) -> Tensor:
+    """(C, P) float32: electronic fields at `points` (P, 3) Bohr, in the coordinates of the orbitals."""
+    found = source.density(points) if any(kind.field in FUNCTIONS for kind in kinds) else []
+    spins = by_spin(found) if found else ()
+    rows = []
+    for kind in kinds:
+        if kind.field == "esp":
+            rows.append(total_potential(source, points))
+        else:
+            rows.append(FUNCTIONS[kind.field]([spins[SPINS[kind.spin]]] if kind.spin else spins))
+    return torch.stack(rows).to(torch.float32)
+
+
+def _of_nuclei(kind: Kind, placed: Molecules, along: Tensor, what: Ask) -> Tensor:
+    """(M, n, n, n) float32: a field that needs no density."""
+    if kind.field == "nep":
+        return nuclear_potential(placed, along)
+    values = values_of(placed, kind.of)
+    if kind.field == "atom":
+        return counted(placed, what.n, what.box, values)
+    return summed(placed, along, values, (gaussian if kind.field == "gauss" else wave)(kind.sigma))
+
+
+# --- jobs ------------------------------------------------------------------------------------------------------------
+
+
+def packages(molecules: Molecules, rows: np.ndarray, what: Ask, size: int) -> Iterator[dict[str, Any]]:
+    """Jobs of `size` molecules that travel light: arrays and settings, no tensors."""
+    for first in range(0, len(rows), size):
+        some = rows[first : first + size]
+        part = molecules[some]
+        yield {
+            "format": FIELDS_FORMAT, "key": some, "ask": what, "numbers": part.numbers.numpy(),
+            "positions": part.positions.numpy(), "offsets": part.offsets.numpy(), "charge": part.charges.numpy(),
+            "spin": part.spins.numpy(), "name": part.names,
+        }
+
+
+def compute(job: dict[str, Any]) -> dict[str, Any]:
+    """The fields of one job; molecules that fail are in its `errors`, by their place in it."""
+    from threadpoolctl import threadpool_limits
+
+    tensors = {key: torch.from_numpy(job[key]) for key in ("numbers", "positions", "offsets", "charge", "spin")}
+    failed: dict[int, str] = {}
+    with threadpool_limits(1):  # molecules are small, and the processes fill the machine
+        values = sampled(Molecules(**tensors, name=job["name"]), job["ask"], failed)
+    return {"key": job["key"], "values": values.numpy(), "errors": failed}

@@ -1,0 +1,99 @@
+"""What can be asked for, by name: "lol", "elf-alpha", "nep", "atom:C", "gauss:O@0.8"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from onekcal.errors import InputError, unknown
+from onekcal.fields.atoms import SIGMA, check_value
+
+FIELDS_FORMAT = 1
+"""Changes with the meaning of any field: stored ones of another number are not used."""
+ELECTRONIC = {
+    "rho": "electron density, e/Bohr³", "tau": "kinetic energy density, Hartree/Bohr³",
+    "lol": "localized orbital locator", "elf": "electron localization function",
+    "esp": "electrostatic potential, Hartree/e",
+}
+SPIN_RESOLVED = ("rho", "tau", "lol", "elf")
+SPINS = {"alpha": 0, "beta": 1}
+NUCLEAR = {"nep": "nuclear electrostatic potential, Hartree/e"}
+ATOMIC = {"atom": "atoms in voxels", "gauss": "Gaussians on atoms", "wave": "waves on atoms"}
+SHORT = {"atoms": "atom", "gausses": "gauss", "waves": "wave"}
+ELEMENTS = ("H", "C", "N", "O", "F")
+"""What "atoms", "gausses" and "waves" stand for: a channel for each element of QM9."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One channel."""
+
+    name: str  # as it is asked for and stored: "lol", "gauss:C"
+    field: str  # "lol", "nep", "gauss", …
+    spin: str = ""  # "alpha" or "beta"; both together when empty
+    of: str = ""  # atoms: an element's symbol or a property
+    sigma: float = SIGMA  # Å, of smooth atoms
+
+    @property
+    def electronic(self) -> bool:
+        """Does it need a density?"""
+        return self.field in ELECTRONIC
+
+    @property
+    def title(self) -> str:
+        """Words for a picture."""
+        text = (ELECTRONIC | NUCLEAR | ATOMIC)[self.field]
+        return text + (f", {self.spin} electrons" if self.spin else "") + (f": {self.of}" if self.of else "")
+
+    def content(self, density: str, n: int, box: float, turn: int) -> str:
+        """Everything but the molecule that its values depend on."""
+        source = f" {density}" if self.electronic else ""
+        return f"{FIELDS_FORMAT} {self.name}{source} n={n} box={box!r} turn={turn}"
+
+
+def kind(name: str) -> Kind:
+    """A channel by name."""
+    word, colon, rest = name.strip().partition(":")
+    if not colon:
+        field, _, spin = word.lower().partition("-")
+        if field in SPIN_RESOLVED and spin in ("", *SPINS):
+            return Kind(word.lower(), field, spin)
+        if not spin and field in ELECTRONIC | NUCLEAR:
+            return Kind(field, field)
+    elif word in ATOMIC:
+        return _of_atoms(name.strip(), word, rest)
+    known = [*ELECTRONIC, *NUCLEAR, *(f"{field}-{spin}" for field in SPIN_RESOLVED for spin in SPINS), *SHORT,
+             *(f"{field}:C" for field in ATOMIC)]
+    unknown("field", name, known)
+
+
+def _of_atoms(name: str, field: str, rest: str) -> Kind:
+    of, at, width = rest.partition("@")
+    check_value(of)
+    try:
+        sigma = float(width) if at else SIGMA
+    except ValueError:
+        sigma = float("nan")
+    if not 0 < sigma < float("inf") or (at and field == "atom"):
+        raise InputError(f"expected a width in Å behind @ (of gauss and wave), such as gauss:C@0.8, got {name!r}")
+    return Kind(f"{field}:{of}" + (f"@{sigma:g}" if sigma != SIGMA else ""), field, of=of, sigma=sigma)
+
+
+def channels(kinds: Iterable[str]) -> tuple[Kind, ...]:
+    """The channels that `kinds` ask for, in order; "atoms" is one for each element of QM9, "gausses" and "waves" too."""
+    names: list[str] = []
+    for name in [kinds] if isinstance(kinds, str) else kinds:
+        word = name.strip()
+        names += [f"{SHORT[word]}:{element}" for element in ELEMENTS] if word in SHORT else [word]
+    found = tuple(kind(name) for name in names)
+    if not found:
+        raise InputError("no field asked for; say kinds, such as ('lol', 'nep')")
+    twice = {one.name for one in found if sum(other == one for other in found) > 1}
+    if twice:
+        raise InputError(f"{sorted(twice)[0]!r} is asked for twice")
+    return found
+
+
+def any_electronic(asked: Sequence[Kind]) -> bool:
+    """Is a density needed?"""
+    return any(one.electronic for one in asked)

@@ -1,0 +1,1 @@
+"""Where nuclei stand: bonds, relaxation, minima, conformers."""

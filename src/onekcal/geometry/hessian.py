@@ -1,0 +1,59 @@
+"""The Hessian of one molecule by differences of gradients, and its part without translations and rotations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from onekcal.quantum.method import Calculation
+from onekcal.units import BOHR
+
+STEP = 0.005
+"""Å; displacement of each coordinate, back and forth."""
+ELECTRON_MASSES = 1822.888486209
+"""Electron masses in one dalton."""
+MASSES = {
+    1: 1.00782503, 2: 4.00260325, 3: 7.016003, 4: 9.012183, 5: 11.009305, 6: 12.0, 7: 14.003074, 8: 15.99491462,
+    9: 18.99840316, 10: 19.99244, 11: 22.989769, 12: 23.985042, 13: 26.981538, 14: 27.976927, 15: 30.973762,
+    16: 31.97207117, 17: 34.96885268, 18: 39.96238312, 34: 79.916522, 35: 78.918338, 53: 126.904472,
+}  # fmt: skip
+"""Dalton; the most abundant isotope."""
+FLAT = 1e-3
+"""A moment of inertia below this share of the largest means a linear molecule."""
+
+
+def hessian(calculation: Calculation, positions: np.ndarray, step: float = STEP) -> np.ndarray:
+    """(3n, 3n) Hartree/Bohr² by central differences of the gradient, made symmetric; `positions` (n, 3) Å."""
+    count = positions.size
+    rows = np.zeros((count, count))
+    for coordinate in range(count):
+        shift = np.zeros(count)
+        shift[coordinate] = step
+        up = calculation.at(positions + shift.reshape(-1, 3)).gradient
+        down = calculation.at(positions - shift.reshape(-1, 3)).gradient
+        assert up is not None
+        assert down is not None
+        rows[coordinate] = (up - down).ravel() / (2 * step / BOHR)
+    return 0.5 * (rows + rows.T)
+
+
+def shape_of(masses: np.ndarray, positions: np.ndarray) -> str:
+    """"atom", "linear" or "bent", by the moments of inertia."""
+    if len(masses) == 1:
+        return "atom"
+    moments = np.linalg.eigvalsh(inertia(masses, positions))
+    return "linear" if moments[0] < FLAT * moments[-1] else "bent"
+
+
+def inertia(masses: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    r = positions - masses @ positions / masses.sum()
+    return np.einsum("a,ax,ay->xy", masses, r, -r) + np.eye(3) * (masses * (r**2).sum(1)).sum()
+
+
+def internal(masses: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """(3n, vibrations) orthonormal mass-weighted displacements free of translation and rotation."""
+    r = positions - masses @ positions / masses.sum()
+    axes = np.linalg.eigh(inertia(masses, positions))[1].T
+    rigid = [np.tile(axis, (len(masses), 1)) for axis in np.eye(3)]
+    rigid += [np.cross(axis, r) for axis in axes[1 if shape_of(masses, positions) == "linear" else 0 :]]
+    rigid = [(np.sqrt(masses)[:, None] * motion).ravel() for motion in rigid]
+    return np.linalg.svd(np.array(rigid).T)[0][:, len(rigid) :]

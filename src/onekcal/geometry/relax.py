@@ -1,0 +1,137 @@
+r"""Relaxation of a geometry: quasi-Newton steps in Cartesian coordinates from Lindh's model Hessian.
+
+It ends where forces vanish, which of a symmetric start may be a saddle point: `minimum` goes on from there.
+
+Each step minimises the quadratic model within a trust radius; the Hessian is updated by BFGS; a step that raises the
+energy is taken back and the radius shrunk. Converged when no atom feels more than `force` (0.02 eV/Å by default).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from onekcal.errors import InputError
+from onekcal.geometry.bonds import bond_changes
+from onekcal.geometry.model_hessian import model_hessian
+from onekcal.molecules import Molecules
+from onekcal.quantum.method import Calculation, LabelError, Method, Point, formula_of
+from onekcal.quantum.named import method
+from onekcal.units import BOHR, EV, HARTREE
+
+FORCE = 0.02
+"""eV/Å; the largest force on an atom of a relaxed geometry."""
+STEPS = 300
+RADIUS, WIDEST, NARROWEST = 0.4, 0.8, 1e-3
+"""Bohr; the trust radius at the start, at most and at least (largest movement of an atom)."""
+NOISE = 1e-7
+"""Hartree; a rise within the noise of the SCF is no rise."""
+
+
+class FallsApart(LabelError):
+    """A geometry whose bonds are not those it came with, once relaxed."""
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """A relaxed molecule. `changes` lists bonds broken or formed and is empty when the molecule stayed itself."""
+
+    molecule: Molecules
+    point: Point  # at the relaxed geometry, atomic units
+    steps: int  # energies and gradients computed
+    force: float  # eV/Å, the largest left
+    changes: list[str]
+
+
+def relax(
+    molecule: Molecules,
+    how: Method | str = "gfn2",
+    force: float = FORCE,
+    steps: int = STEPS,
+    keep_bonds: bool = True,
+    calculation: Calculation | None = None,
+) -> Relaxation:
+    """Relax one molecule until no atom feels more than `force` eV/Å.
+
+    With `keep_bonds` a molecule that falls apart or rearranges raises `FallsApart`; otherwise the changes are listed.
+    """
+    if not force > 0:
+        raise InputError(f"`force` must be positive (eV/Å), got {force}")
+    how = method(how) if isinstance(how, str) else how
+    calculation = calculation or how.calculation(molecule)
+    numbers, start = molecule.numbers.numpy(), molecule.positions.numpy()
+    target = force * EV / HARTREE * BOHR  # Hartree/Bohr
+    positions, point, count = _minimise(calculation, numbers, start, target, steps)
+    left = _largest(point.gradient)
+    if left > target:
+        raise LabelError(f"{formula_of(molecule)} did not relax with {how.name} in {steps} steps: "
+                         f"{left / target * force:.3f} eV/Å left, {force} wanted; start from a better geometry")
+    changes = bond_changes(numbers, start, positions)
+    if changes and keep_bonds:
+        raise FallsApart(f"{formula_of(molecule)} falls apart on relaxation with {how.name}: {', '.join(changes)}")
+    relaxed = molecule.moved(torch.from_numpy(positions))
+    return Relaxation(relaxed, point, count, left / target * force, changes)
+
+
+def _largest(gradient: np.ndarray | None) -> float:
+    """The largest force on an atom, Hartree/Bohr."""
+    assert gradient is not None
+    return float(np.linalg.norm(gradient, axis=1).max())
+
+
+def _minimise(
+    calculation: Calculation, numbers: np.ndarray, start: np.ndarray, target: float, steps: int
+) -> tuple[np.ndarray, Point, int]:
+    """Positions (Å), the point there, and how many points were computed."""
+    x = start / BOHR
+    point = calculation.at(start)
+    if len(numbers) == 1 or _largest(point.gradient) <= target:
+        return start.copy(), point, 1
+    hessian, radius = model_hessian(numbers, x), RADIUS
+    for count in range(2, steps + 1):
+        assert point.gradient is not None
+        gradient = point.gradient.ravel()
+        step = _step(hessian, gradient, radius)
+        predicted = gradient @ step + 0.5 * step @ hessian @ step
+        there = calculation.at((x + step.reshape(-1, 3)) * BOHR)
+        assert there.gradient is not None
+        rise = there.energy - point.energy
+        hessian = _bfgs(hessian, step, there.gradient.ravel() - gradient)
+        moved = float(np.linalg.norm(step.reshape(-1, 3), axis=1).max())
+        radius = _radius(radius, moved, rise, predicted)
+        if rise <= NOISE or moved <= NARROWEST:
+            x, point = x + step.reshape(-1, 3), there
+            if _largest(point.gradient) <= target:
+                return x * BOHR, point, count
+    return x * BOHR, point, steps
+
+
+def _step(hessian: np.ndarray, gradient: np.ndarray, radius: float) -> np.ndarray:
+    """The quasi-Newton step, shortened so that no atom moves by more than `radius` Bohr."""
+    step = -np.linalg.solve(hessian, gradient)
+    moved = np.linalg.norm(step.reshape(-1, 3), axis=1).max()
+    return step * min(1.0, radius / moved)
+
+
+def _radius(radius: float, moved: float, rise: float, predicted: float) -> float:
+    """Wider after a step the model foresaw, narrower after one it did not."""
+    if rise > NOISE:
+        return max(0.3 * moved, NARROWEST)
+    agreement = rise / predicted if predicted < 0 else 0.0
+    if agreement > 0.6 and moved > 0.8 * radius:
+        return min(2.0 * radius, WIDEST)
+    return max(0.5 * radius, NARROWEST) if agreement < 0.2 and -predicted > NOISE else radius
+
+
+def _bfgs(hessian: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """Powell-damped BFGS: stays positive definite whatever the curvature met."""
+    hs = hessian @ step
+    shs = step @ hs
+    curvature = step @ change
+    if curvature < 0.2 * shs:
+        mix = 0.8 * shs / (shs - curvature)
+        change = mix * change + (1 - mix) * hs
+        curvature = step @ change
+    return hessian + np.outer(change, change) / curvature - np.outer(hs, hs) / shs

@@ -1,0 +1,207 @@
+"""`label`: one method over many molecules – resumable, spread over processes or a cluster, failures reported.
+
+Every finished molecule is one line of OUT.partial, keyed by a hash of its nuclei, the method and what was asked; run
+again after a kill, what is there is not computed again. At the end the columns are written to OUT whole and the
+partial file goes. Failed molecules are left out of OUT and listed, one line each, in OUT.failed.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from onekcal.data.dataset import Dataset
+from onekcal.datasets.card import Stored
+from onekcal.errors import DataError, InputError, unknown
+from onekcal.labels.compute import LABELS_FORMAT, Ask, compute, key_of, package
+from onekcal.labels.result import labelled
+from onekcal.molecules import Molecules
+from onekcal.quantum.method import LabelError, Method
+from onekcal.quantum.named import method
+from onekcal.system.jobs import spread
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A molecule without a label, and why."""
+
+    row: int
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """What `label` did."""
+
+    out: Path
+    done: int  # molecules with a label in `out`
+    computed: int  # of those, computed now; the rest were there from before
+    failed: list[Failed] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def per_second(self) -> float:
+        """Molecules a second of those computed now."""
+        return (self.computed + len(self.failed)) / self.seconds if self.seconds > 0 else 0.0
+
+
+def label(
+    source: Dataset | Molecules | Path | str,
+    out: Path | str,
+    how: Method | str = "gfn2",
+    relax: bool = False,
+    forces: bool = False,
+    frequencies: bool = False,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    quiet: bool = False,
+    keep: Sequence[str] = (),
+    sample: int | None = None,
+    seed: int = 0,
+    small: int = 0,
+    charges: bool = False,
+) -> Labelling:
+    """Label every molecule of `source` with a quantum method and write the data set `out` (.h5, onekcal's store).
+
+    Columns: energy relative to free atoms (kcal/mol, electronic) under the method's name, `<method>_forces`
+    (kcal/mol/Å) with `forces`, `<method>_charges` (Mulliken's of the atoms, e) with `charges`, and `<method>_zpe` and
+    `<method>_heat` (H(298 K) − H(0), kcal/mol) with `frequencies`.
+    With `relax` the geometries in `out` are the relaxed ones, and columns that belonged to the old ones are dropped, but
+    for those named in `keep`: a label that is the molecule's, wherever its atoms are put. Splits are kept.
+    `sample` molecules drawn by `seed` instead of all, and every molecule of up to `small` heavy atoms: they are few, and
+    their environments occur in no other. A larger sample begins with the smaller one.
+    `workers` processes (the processors there are, by default) of one thread each, or the cluster at `scheduler`.
+    """
+    out = Path(out)
+    if out.suffix != ".h5":
+        raise InputError(f"labels are written to an HDF5 file of the store: OUT must end in .h5, got {str(out)!r}")
+    stored = _sampled(_stored(source), sample, seed, small)
+    data = stored.dataset
+    for name in keep:
+        if name not in data.columns:
+            unknown("column to keep", name, data.columns, DataError)
+    ask = Ask(method(how) if isinstance(how, str) else how, relax, forces, frequencies, charges)
+    start = time.monotonic()
+    partial = out.with_name(out.name + ".partial")
+    records, computed = _finish(data.molecules, ask, partial, scheduler, workers, quiet)
+    failed = [Failed(m, _name(data.molecules, m), r["error"]) for m, r in enumerate(records) if "error" in r]
+    _report(out.with_name(out.name + ".failed"), failed)
+    good = [m for m, record in enumerate(records) if "error" not in record]
+    if not good:
+        raise LabelError(f"none of {len(records)} molecules could be labelled; first: {failed[0].name}: "
+                         f"{failed[0].reason}")
+    labelled(stored, ask, records, good, out, keep)
+    partial.unlink(missing_ok=True)
+    fresh = max(computed - len(failed), 0)
+    return Labelling(out, len(good), fresh, failed, time.monotonic() - start)
+
+
+def _stored(source: Dataset | Molecules | Path | str) -> Stored:
+    if isinstance(source, (Dataset, Molecules)):
+        return Stored(source if isinstance(source, Dataset) else Dataset(source))
+    from onekcal.datasets import load
+
+    return load(str(source))
+
+
+def _sampled(stored: Stored, sample: int | None, seed: int, small: int) -> Stored:
+    count = len(stored.dataset)
+    if sample is None:
+        return stored
+    if not 0 < sample <= count:
+        raise InputError(f"`sample` must lie between 1 and the {count} molecules there are, got {sample}")
+    molecules = stored.dataset.molecules
+    heavy = molecules.sum_atoms((molecules.numbers > 1).to(torch.int64)).numpy()
+    drawn = np.random.default_rng(seed).permutation(count)
+    rest = drawn[sample:] if small else drawn[:0]  # H2 has no heavy atom
+    return stored.kept(np.concatenate([drawn[:sample], rest[heavy[rest] <= small]]))
+
+
+def _name(molecules: Molecules, row: int) -> str:
+    return str(molecules.names[row]) or f"#{row + 1} {molecules[row].formulas[0]}"
+
+
+def _finish(
+    molecules: Molecules, ask: Ask, partial: Path, scheduler: str | None, workers: int | None, quiet: bool
+) -> tuple[list[dict[str, Any]], int]:
+    """A record for every molecule, and how many were computed now. Failures are tried again in every run."""
+    keys = [key_of(molecule, ask) for molecule in molecules]
+    known = {key: record for key, record in _read(partial).items() if "error" not in record}
+    missing = {key: m for m, key in enumerate(keys) if key not in known}  # equal molecules are computed once
+    jobs = (package(molecules[m], ask, key) for key, m in missing.items())  # made as they are needed
+    todo = len(missing)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    with partial.open("a", encoding="utf-8") as file, progress(todo, len(keys) - todo, quiet) as advance:
+        for record in spread(compute, jobs, todo, scheduler, workers):
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+            known[record["key"]] = record
+            advance(record)
+    return [known[key] for key in keys], todo
+
+
+def _read(partial: Path) -> dict[str, dict[str, Any]]:
+    """The finished records of an earlier run; a last line cut off by a kill is mended by forgetting it."""
+    if not partial.exists():
+        return {}
+    records, whole = {}, []
+    for line in partial.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+            if record["format"] != LABELS_FORMAT:
+                raise DataError(f"{partial} was begun by another version of onekcal; remove it to start anew")
+        except (ValueError, KeyError, TypeError):
+            continue
+        records[record["key"]] = record
+        whole.append(line)
+    partial.write_text("".join(line + "\n" for line in whole), encoding="utf-8")
+    return records
+
+
+def _report(path: Path, failed: list[Failed]) -> None:
+    path.unlink(missing_ok=True)
+    if failed:
+        path.write_text("".join(json.dumps(asdict(f), ensure_ascii=False) + "\n" for f in failed), encoding="utf-8")
+
+
+class progress:
+    """A bar on standard error with throughput and time left; silent with `quiet` or with nothing to do."""
+
+    def __init__(self, jobs: int, kept: int, quiet: bool, what: str = "labels") -> None:
+        self.jobs, self.kept, self.what, self.failed = jobs, kept, what, 0
+        self.bar: Any = None
+        if not quiet and jobs:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                       TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+            self.bar = Progress(*columns, console=Console(stderr=True))
+
+    def __enter__(self) -> Callable[[dict[str, Any]], None]:
+        if self.bar is None:
+            return lambda record: None
+        self.bar.start()
+        kept = f"{self.what} ({self.kept} from before)" if self.kept else self.what
+        self.task = self.bar.add_task(kept, total=self.jobs, rate="")
+        self.start, self.done = time.monotonic(), 0
+        return self._advance
+
+    def _advance(self, record: dict[str, Any]) -> None:
+        self.done += 1
+        self.failed += "error" in record
+        rate = f"{self.done / max(time.monotonic() - self.start, 1e-9):.1f}/s"
+        rate += f", {self.failed} failed" if self.failed else ""
+        self.bar.update(self.task, advance=1, rate=rate)
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()

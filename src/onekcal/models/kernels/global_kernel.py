@@ -1,0 +1,242 @@
+r"""Kernel ridge regression with one vector a molecule: SLATM or the sorted Coulomb matrix.
+
+    K(A, B) = exp(−|x_A − x_B|₂² / 2σ²)  or  exp(−|x_A − x_B|₁ / σ)        α = (K + λ·1)⁻¹ y        E(A) = Σ_B K(A, B) α_B
+
+Rupp et al., Phys. Rev. Lett. 108, 058301 (2012); Huang, von Lilienfeld, Nature Chem. 12, 945 (2020). There is no offset:
+a stage of dressed atoms before this one takes the mean.
+
+σ and λ may be lists; σ left out is a list of multiples of the median distance. The pair is chosen by the mean absolute
+leave-one-out error on the training data, which is known in closed form, α_i / [(K + λ·1)⁻¹]_ii; of more than `choose_on`
+molecules, on that many drawn at random. Validation and test parts are not looked at. Read as a Gaussian process, the
+kernel has the amplitude yᵀα / N, which gives `variance` its unit.
+
+What is stored are the training molecules and α: features are computed again when the model is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from onekcal.data.dataset import Columns, Dataset
+from onekcal.errors import ConfigError, InputError, unknown
+from onekcal.features.coulomb import coulomb_matrix, packed, sorted_by_norm
+from onekcal.features.slatm import blocks, slatm
+from onekcal.models.model import State
+from onekcal.molecules import Molecules
+from onekcal.system.memory import check_free
+
+MULTIPLES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+"""Of the median distance between training molecules: the σ tried where none is given."""
+REGULARIZATIONS = [1e-10, 1e-8, 1e-6]
+"""The λ tried where none is given."""
+BLOCK = 512
+"""Molecules predicted at a time."""
+
+
+class GlobalKernel:
+    """Gaussian or Laplacian kernel on SLATM or Coulomb features; energies in kcal/mol.
+
+    σ has the unit of the features' distance (Hartree for the Coulomb matrix), λ none. `size` is the room of the Coulomb
+    matrix in atoms; the largest training molecule where nothing is said.
+    """
+
+    differentiable = True
+
+    def __init__(
+        self, features: str = "slatm", kernel: str = "gaussian", sigma: float | list[float] | None = None,
+        regularization: float | list[float] = REGULARIZATIONS, size: int | None = None, choose_on: int = 3000,
+    ) -> None:
+        if features not in ("slatm", "coulomb"):
+            unknown("features", features, ("slatm", "coulomb"), ConfigError)
+        if kernel not in DISTANCES:
+            unknown("kernel", kernel, DISTANCES, ConfigError)
+        self.sigmas = [sigma] if isinstance(sigma, (int, float)) else list(sigma or [])
+        self.regularizations = [regularization] if isinstance(regularization, (int, float)) else list(regularization)
+        for name, values in (("sigma", self.sigmas or [1.0]), ("regularization", self.regularizations),
+                             ("choose_on", [choose_on])):
+            if not values or min(values) <= 0:
+                raise ConfigError(f"global_kernel: `{name}` must be positive, got {min(values, default='nothing')}")
+        self.features, self.kernel, self.size, self.choose_on = features, kernel, size, choose_on
+        self.sigma = self.regularization = self.amplitude = float("nan")
+        self.padded_to = 0
+        self.elements: list[int] = []
+        self.weights = torch.zeros(0, dtype=torch.float64)  # (N,) α, kcal/mol
+        self.trained: Molecules | None = None
+        self._known: Tensor | None = None  # (N, d)
+        self._factor: Tensor | None = None  # (N, N) lower Cholesky factor of K + λ·1
+
+    def fit(self, train: Dataset, valid: Dataset) -> Self:
+        """Exact solve with the σ and λ of the lowest leave-one-out error; `valid` is not looked at."""
+        self.padded_to = max(self.size or 0, int(train.molecules.sizes.max()))
+        self.elements = train.molecules.elements
+        check_memory(len(train), sum(self._blocks()), min(self.choose_on, len(train)))
+        self.trained, self._known = train.molecules, self._features(train.molecules)
+        energies = train.energies.to(torch.float64)
+        distances = self._among(self._known)
+        self.sigma, self.regularization = self._chosen(distances, energies)
+        self._factor = self._factorised(distances)
+        self.weights = torch.cholesky_solve(energies[:, None], self._factor)[:, 0]
+        self.amplitude = float(energies @ self.weights) / len(train)
+        return self
+
+    def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
+        """(M,) kcal/mol."""
+        parts = [self._against(molecules[m : m + BLOCK]) @ self.weights for m in range(0, len(molecules), BLOCK)]
+        return torch.cat([torch.zeros(0, dtype=torch.float64), *parts])
+
+    def variance(self, molecules: Molecules) -> Tensor:
+        """(M,) kcal²/mol²: posterior variance of the energy, the noise of a label not included."""
+        self._need_features()
+        if self._factor is None:
+            assert self._known is not None
+            self._factor = self._factorised(self._among(self._known))
+        out = [torch.zeros(0, dtype=torch.float64)]
+        for m in range(0, len(molecules), BLOCK):
+            seen = torch.linalg.solve_triangular(self._factor, self._against(molecules[m : m + BLOCK]).T, upper=False)
+            out.append(self.amplitude * (1 - seen.square().sum(0)).clamp_min(0))
+        return torch.cat(out)
+
+    # --- features and kernels ---------------------------------------------------------------------------------
+
+    def _features(self, molecules: Molecules) -> Tensor:
+        """(M, d)."""
+        if self.features == "slatm":
+            return slatm(molecules, self.elements)
+        return packed(sorted_by_norm(coulomb_matrix(molecules, self.padded_to)))
+
+    def _blocks(self) -> list[int]:
+        return blocks(self.elements) if self.features == "slatm" else [self.padded_to * (self.padded_to + 1) // 2]
+
+    def _need_features(self) -> Tensor:
+        if self.trained is None:
+            raise InputError("this kernel is not fitted yet; call fit(train, valid) first")
+        if self._known is None:
+            self._known = self._features(self.trained)
+        return self._known
+
+    def _against(self, molecules: Molecules) -> Tensor:
+        """(M, N) kernel with the training molecules."""
+        known = self._need_features()
+        return self._similarity(DISTANCES[self.kernel](self._features(molecules), known, self._blocks()), self.sigma)
+
+    def _among(self, known: Tensor) -> Tensor:
+        """(N, N) distances between the training molecules, every pair computed once."""
+        out = known.new_empty(len(known), len(known))
+        for m in range(0, len(known), BLOCK):
+            some = DISTANCES[self.kernel](known[m : m + BLOCK], known[m:], self._blocks())  # (block, N − m)
+            out[m : m + BLOCK, m:], out[m:, m : m + BLOCK] = some, some.T
+        return out
+
+    def _similarity(self, distances: Tensor, sigma: float) -> Tensor:
+        """The kernel, in the place of `distances`."""
+        return distances.mul_(-1 / sigma if self.kernel == "laplacian" else -1 / (2 * sigma**2)).exp_()
+
+    def _factorised(self, distances: Tensor) -> Tensor:
+        """(N, N) Cholesky factor of K + λ·1; `distances` are overwritten."""
+        kernel = self._similarity(distances, self.sigma)
+        kernel.diagonal().add_(self.regularization)
+        factor, failed = torch.linalg.cholesky_ex(kernel)
+        if failed:
+            raise ConfigError(f"global_kernel: the kernel is singular at sigma {self.sigma:.4g} and regularization "
+                              f"{self.regularization:.1e}; raise `regularization` or lower `sigma`")
+        return factor
+
+    def _chosen(self, distances: Tensor, energies: Tensor) -> tuple[float, float]:
+        """σ and λ."""
+        if len(self.sigmas) == len(self.regularizations) == 1:
+            return self.sigmas[0], self.regularizations[0]
+        draw = torch.randperm(len(energies), generator=torch.Generator().manual_seed(0))[: self.choose_on]
+        some, labels = distances[draw][:, draw], energies[draw]
+        pairs = list(product(self.sigmas or self._multiples(some), self.regularizations))
+        errors = [left_out(self._similarity(some.clone(), sigma), labels, noise).abs().mean() for sigma, noise in pairs]
+        best = int(torch.stack(errors).argmin())
+        if not torch.isfinite(errors[best]):
+            raise ConfigError(f"global_kernel: the kernel is singular at every sigma and regularization given (largest "
+                              f"{max(self.regularizations):.1e}); raise `regularization`")
+        return pairs[best]
+
+    def _multiples(self, distances: Tensor) -> list[float]:
+        """Multiples of the median distance between different molecules; of 1 where there is none."""
+        count = len(distances)
+        i, j = torch.tril_indices(count, count, -1)
+        median = float(distances[i, j].median()) if count > 1 else 0.0
+        scale = (median if self.kernel == "laplacian" else median**0.5) or 1.0
+        return [multiple * scale for multiple in MULTIPLES]
+
+    # --- storing ----------------------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        assert self.trained is not None
+        numbers = {name: torch.tensor(getattr(self, name), dtype=torch.float64) for name in NUMBERS}
+        return {
+            "numbers": self.trained.numbers, "positions": self.trained.positions, "offsets": self.trained.offsets,
+            "weights": self.weights, "elements": torch.tensor(self.elements), "padded_to": torch.tensor(self.padded_to),
+            **numbers,
+        }
+
+    def load_state(self, state: State) -> Self:
+        self.trained = Molecules(state["numbers"], state["positions"], state["offsets"])
+        self.weights, self.elements = state["weights"], state["elements"].tolist()
+        self.padded_to = int(state["padded_to"])
+        self.sigma, self.regularization, self.amplitude = (float(state[name]) for name in NUMBERS)
+        self._known = self._factor = None
+        return self
+
+
+NUMBERS = ("sigma", "regularization", "amplitude")
+
+
+def squared(a: Tensor, b: Tensor, parts: list[int]) -> Tensor:
+    """(A, B) squared Euclidean distances of rows."""
+    return (a.norm(dim=1).square()[:, None] + b.norm(dim=1).square() - 2 * a @ b.T).clamp_min(0)
+
+
+def manhattan(a: Tensor, b: Tensor, parts: list[int]) -> Tensor:
+    """(A, B) sums of absolute differences of rows.
+
+    `parts` are lengths of stretches of a row, many of which are zero throughout (SLATM: no such elements in the molecule).
+    Only pairs of rows that both have something there are compared, elsewhere the difference is the one that has: on QM9
+    a sixth of the work.
+    """
+    out = a.norm(p=1, dim=1)[:, None] + b.norm(p=1, dim=1)
+    for left, right in zip(a.split(parts, 1), b.split(parts, 1)):
+        left_norm, right_norm = left.norm(p=1, dim=1), right.norm(p=1, dim=1)
+        i, j = left_norm.nonzero()[:, 0], right_norm.nonzero()[:, 0]
+        if len(i) and len(j):
+            both = torch.cdist(left[i], right[j], p=1) - left_norm[i, None] - right_norm[j]
+            out = out.index_put_((i[:, None], j), both, accumulate=True)
+    return out.clamp_min(0)
+
+
+DISTANCES: dict[str, Callable[[Tensor, Tensor, list[int]], Tensor]] = {"gaussian": squared, "laplacian": manhattan}
+
+
+def left_out(kernel: Tensor, energies: Tensor, regularization: float) -> Tensor:
+    """(N,) errors at each molecule of the model fitted to all the others; infinite where the kernel is singular."""
+    regular = kernel + regularization * torch.eye(len(kernel), dtype=kernel.dtype)
+    factor, failed = torch.linalg.cholesky_ex(regular)
+    if failed:
+        return torch.full_like(energies, torch.inf)
+    inverse = torch.cholesky_inverse(factor)
+    return (inverse @ energies) / inverse.diagonal()
+
+
+def memory_needed(count: int, width: int, chosen_on: int) -> float:
+    """Bytes an exact fit takes at its height, float64.
+
+    Features are joined from parts, one copy for a moment; then they stand beside the distances and either the Cholesky
+    factor or what the leave-one-out errors of `chosen_on` molecules take. A few blocks of rows come on top.
+    """
+    beside = max(count * width, count**2 + max(count**2, 7 * chosen_on**2))
+    return 8.0 * (count * width + beside + 2 * BLOCK * (width + 3 * count))
+
+
+def check_memory(count: int, width: int, chosen_on: int, available: float | None = None) -> None:
+    """Refuse a fit that will not fit, before it begins."""
+    check_free(memory_needed(count, width, chosen_on), f"{count:,} molecules of {width:,} features each", "lower data.train",
+               available)

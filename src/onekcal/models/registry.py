@@ -1,0 +1,59 @@
+"""Every model by the name an experiment uses. Adding one is a file and a line here.
+
+A model of somebody's own needs no line: its name is `module:Class`, of a module that Python finds.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from onekcal.errors import ConfigError, did_you_mean, unknown
+
+MODELS = {
+    "dressed_atoms": "onekcal.models.dressed_atoms:DressedAtoms",
+    "baseline": "onekcal.models.baseline:Baseline",
+    "fchl_kernel": "onekcal.models.kernels.fchl_kernel:FchlKernel",
+    "global_kernel": "onekcal.models.kernels.global_kernel:GlobalKernel",
+    "sparse_kernel": "onekcal.models.kernels.sparse_kernel:SparseKernel",
+    "regression": "onekcal.models.regression.regression:Regression",
+    "hipnn": "onekcal.networks.hipnn:HipNN",
+    "schnet": "onekcal.networks.schnet:SchNet",
+    "milestone": "onekcal.networks.milestone:Milestone",
+    "dimenet": "onekcal.networks.dimenet:DimeNet",
+    "densenet": "onekcal.networks.voxels:VoxelDenseNet",
+    "coulomb_mlp": "onekcal.networks.coulomb_mlp:CoulombMLP",
+    "custom_gnn": "onekcal.networks.custom_gnn:CustomGNN",
+    "atomcloudnet": "onekcal.networks.atomcloudnet:AtomCloudNet",
+}
+"""name → module:class. The keys of a stage in an experiment are the keyword arguments of its class."""
+
+
+def model_class(name: str) -> type:
+    """The class behind a name, or behind `module:Class`."""
+    module, colon, attribute = MODELS.get(name, name).partition(":")
+    if not colon:
+        unknown("model", name, MODELS, ConfigError)
+    try:
+        found = getattr(import_module(module), attribute, None)
+    except ModuleNotFoundError as problem:
+        if problem.name != module:
+            raise
+        raise ConfigError(f"model {name!r}: there is no module {module!r}; put its folder on PYTHONPATH") from None
+    needed = [what for what in ("fit", "energies", "state", "load_state") if not hasattr(found, what)]
+    if not isinstance(found, type) or needed:
+        raise ConfigError(f"model {name!r}: {module} has no class {attribute} with fit, energies, state and load_state")
+    return found
+
+
+def build(name: str, settings: dict[str, Any]) -> Any:
+    """An unfitted model; unknown settings are met with the nearest known one."""
+    import inspect
+
+    cls = model_class(name)
+    known = inspect.signature(cls).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    for key in settings:
+        if key not in known and not takes_any:
+            raise ConfigError(f"{name} takes no {key!r}{did_you_mean(key, known)}")
+    return cls(**settings)

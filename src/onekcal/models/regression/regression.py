@@ -1,0 +1,172 @@
+"""Features + a scikit-learn estimator, as a model: the one adapter between the two worlds.
+
+    regression: {features: sorted_coulomb, estimator: krr, alpha: 1.0e-4, gamma: 1.0e-4}
+
+The pipeline is features → StandardScaler → estimator; further keys are the estimator's own parameters. With `search`, a
+grid of those parameters is searched by cross-validation inside the training part (mean absolute error), and the best is
+fitted to all of it; validation and test parts are not looked at.
+
+`random_coulomb` trains on `orderings` randomly sorted copies of every molecule and predicts the mean over as many.
+`column_sorted_coulomb` is half of a sort, there to repeat a published number only.
+
+The target is learned as it comes: kcal/mol, not scaled, as in the study this repeats.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+import torch
+from joblib import parallel_config
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVR
+from torch import Tensor
+
+from onekcal.data.dataset import Columns, Dataset
+from onekcal.errors import ConfigError, InputError, did_you_mean, unknown
+from onekcal.features.coulomb import (
+    coulomb_matrix,
+    packed,
+    sorted_by_norm,
+    sorted_columns_only,
+    sorted_eigenvalues,
+)
+from onekcal.models.model import State
+from onekcal.models.regression.estimator_state import load_estimator, save_estimator
+from onekcal.molecules import Molecules
+
+Feature = Callable[[Tensor, int, float], Tensor]
+
+
+def _random(matrices: Tensor, copy: int, noise: float) -> Tensor:
+    """One ordering of each matrix. The draw depends on the copy alone, so a molecule does not feel its neighbours; sorting
+    without noise first makes it independent of the order of atoms."""
+    draw = torch.randn(matrices.shape[1], generator=torch.Generator().manual_seed(copy), dtype=torch.float64)
+    return packed(sorted_by_norm(sorted_by_norm(matrices), noise * draw.expand(matrices.shape[:2])))
+
+
+FEATURES: dict[str, Feature] = {
+    "coulomb": lambda matrices, copy, noise: packed(matrices),
+    "sorted_eigenvalues": lambda matrices, copy, noise: sorted_eigenvalues(matrices),
+    "sorted_coulomb": lambda matrices, copy, noise: packed(sorted_by_norm(matrices)),
+    "sorted_coulomb_full": lambda matrices, copy, noise: sorted_by_norm(matrices).flatten(1),
+    "column_sorted_coulomb": lambda matrices, copy, noise: packed(sorted_columns_only(matrices).transpose(1, 2)),
+    "random_coulomb": _random,
+}
+ESTIMATORS: dict[str, tuple[type[BaseEstimator], dict[str, Any]]] = {
+    "linear": (LinearRegression, {}),
+    "ridge": (Ridge, {}),
+    "knn": (KNeighborsRegressor, {"algorithm": "brute"}),  # a tree could not be stored as plain arrays
+    "krr": (KernelRidge, {"kernel": "rbf"}),
+    "svr": (SVR, {"cache_size": 1000}),
+}
+BATCH = 4096
+"""Molecules predicted at a time, so that a kernel matrix is at most this times the training molecules."""
+
+
+def _check_parameters(estimator: str, parameters: dict[str, Any], search: dict[str, list[Any]]) -> None:
+    """Refuse keys that the estimator does not have, and values to search that are no list."""
+    own = sorted(ESTIMATORS[estimator][0]().get_params())
+    mine = [name for name, p in inspect.signature(Regression).parameters.items() if p.kind is not p.VAR_KEYWORD]
+    for key in parameters:
+        if key not in own:
+            raise ConfigError(f"regression with {estimator} takes no {key!r}{did_you_mean(key, [*mine, *own])}")
+    for key, values in search.items():
+        if key not in own:
+            raise ConfigError(f"search: {estimator} has no {key!r}{did_you_mean(key, own)}")
+        if not isinstance(values, (list, tuple)) or not values:
+            raise ConfigError(f"search: {key} takes a list of values to try, got {values!r}")
+
+
+class Regression:
+    """Features, standardisation and an estimator; kcal/mol in and out."""
+
+    def __init__(
+        self,
+        features: str = "sorted_eigenvalues",
+        estimator: str = "krr",
+        size: int | None = None,
+        standardize: bool = True,
+        search: dict[str, list[Any]] | None = None,
+        folds: int = 5,
+        orderings: int = 8,
+        noise: float = 1.0,
+        seed: int = 0,
+        **parameters: Any,
+    ) -> None:
+        if features not in FEATURES:
+            unknown("features", features, FEATURES, ConfigError)
+        if estimator not in ESTIMATORS:
+            unknown("estimator", estimator, ESTIMATORS, ConfigError)
+        self.features, self.size, self.search, self.folds = features, size, search, folds
+        self.padded_to = size  # atoms; the largest training molecule where nothing is said
+        self.noise, self.seed = noise, seed
+        self.orderings = orderings if features == "random_coulomb" else 1
+        if self.orderings < 1:
+            raise ConfigError(f"regression: `orderings` must be at least 1, got {orderings}")
+        _check_parameters(estimator, parameters, search or {})
+        cls, defaults = ESTIMATORS[estimator]
+        scale = StandardScaler() if standardize else FunctionTransformer()
+        self.pipeline = Pipeline([("scale", scale), ("estimator", cls(**{**defaults, **parameters}))])
+
+    def fit(self, train: Dataset, valid: Dataset) -> Self:
+        """Fits to `train`; `valid` is not looked at."""
+        self.padded_to = self.size or int(train.molecules.sizes.max())
+        table = np.concatenate([self._table(train.molecules, copy) for copy in range(self.orderings)])
+        energies = np.tile(train.energies.numpy(), self.orderings)
+        try:
+            if self.search:
+                self.pipeline = self._searched(table, energies)
+            self.pipeline.fit(table, energies).predict(table[:1])  # neighbours are counted only when first asked
+        except ValueError as problem:  # scikit-learn's word on a parameter it cannot use
+            raise ConfigError(f"regression on {len(train)} molecules: {problem}") from None
+        return self
+
+    def _searched(self, table: np.ndarray, energies: np.ndarray) -> Pipeline:
+        grid = {f"estimator__{key}": values for key, values in (self.search or {}).items()}
+        # copies of one molecule must not stand on both sides, so folds are drawn over molecules
+        count = len(table) // self.orderings
+        rows = np.arange(len(table)).reshape(self.orderings, count)
+        parts = KFold(self.folds, shuffle=True, random_state=self.seed).split(np.arange(count))
+        folds = [(rows[:, a].ravel(), rows[:, b].ravel()) for a, b in parts]
+        found = GridSearchCV(self.pipeline, grid, scoring="neg_mean_absolute_error", cv=folds, refit=False,
+                             error_score="raise")
+        # threads: the solvers run outside the interpreter's lock, and a copy of the table a process would cost more
+        with parallel_config("threading", n_jobs=min(torch.get_num_threads(), 4)):
+            found.fit(table, energies)
+        return self.pipeline.set_params(**found.best_params_)
+
+    def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
+        """(M,) kcal/mol, the mean over orderings."""
+        parts = [self._predicted(molecules[first : first + BATCH]) for first in range(0, len(molecules), BATCH)]
+        return torch.from_numpy(np.concatenate([np.zeros(0), *parts]))
+
+    def _predicted(self, molecules: Molecules) -> np.ndarray:
+        try:
+            with torch.no_grad():
+                answers = [self.pipeline.predict(self._table(molecules, copy)) for copy in range(self.orderings)]
+        except NotFittedError:
+            raise InputError("this regression is not fitted yet; call fit(train, valid) first") from None
+        return np.mean(answers, axis=0).astype(np.float64)
+
+    def _table(self, molecules: Molecules, copy: int) -> np.ndarray:
+        matrices = coulomb_matrix(molecules, self.padded_to)
+        return FEATURES[self.features](matrices, self.seed + copy, self.noise).numpy()
+
+    def state(self) -> State:
+        return {"size": torch.tensor(self.padded_to), **save_estimator(self.pipeline)}
+
+    def load_state(self, state: State) -> Self:
+        self.padded_to = int(state["size"])
+        load_estimator(self.pipeline, state)
+        return self

@@ -1,0 +1,1 @@
+"""Neural networks, one file a paper, and what they share."""

@@ -1,0 +1,178 @@
+"""The model protocol around a network: it trains one or an ensemble, and asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from onekcal.data.dataset import Columns, Dataset
+from onekcal.errors import ConfigError, InputError, unknown
+from onekcal.models.model import State
+from onekcal.molecules import Molecules
+from onekcal.networks.network import Batch, Network
+from onekcal.networks.training.batches import in_order, species_of
+from onekcal.networks.training.members import fit_members
+from onekcal.networks.training.settings import Settings
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+STANDARD = "standard"
+
+
+def refuse_unsound(molecules: Molecules) -> None:
+    """An error that names the molecules with a coordinate that is no number, or with nuclei on one point."""
+    if problems := molecules.check() if len(molecules) else []:
+        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+        raise InputError("; ".join(problems[:3]) + more)
+
+
+class NetworkModel:
+    """The model protocol around a `Network`; energies in kcal/mol, forces in kcal/mol/Å.
+
+    `fit`: how it is trained. `seed`: of initial weights and of the order of molecules. `dtype`: of the weights.
+    With `fit: {ensemble: k}`, k networks are trained with seeds seed … seed + k − 1: energies are their mean.
+    """
+
+    differentiable = True
+    of_atoms = False
+    """Does it answer for every atom (A,) instead of for every molecule (M,)?"""
+    recipes: ClassVar[dict[str, dict[str, Any]]] = {}
+    """Ways to train beside those every network has (`onekcal.networks.training.settings.RECIPES`)."""
+
+    def __init__(self, fit: dict[str, Any] | None = None, seed: int = 0, dtype: str = "float32") -> None:
+        if dtype not in DTYPES:
+            unknown("dtype", dtype, DTYPES, ConfigError)
+        self.training, self.seed, self.dtype = Settings.of(fit or {}, self.recipes), seed, DTYPES[dtype]
+        self.elements: tuple[int, ...] = ()
+        self.networks: list[Network] = []
+        self.shift, self.scale = 0.0, 1.0  # kcal/mol
+        self.summary: dict[str, Any] = {}
+        """What the last training came to: epochs, seconds, device, parameters."""
+
+    def network(self, elements: tuple[int, ...]) -> Network:
+        """An untrained network for these nuclear charges."""
+        raise NotImplementedError
+
+    def fit(self, train: Dataset, valid: Dataset) -> Self:
+        """Train on `train`; the weights kept are those of the best score on `valid` (on `train` where that is empty)."""
+        self.elements = tuple(train.molecules.elements)
+        self.networks = []
+        fit_members(self, train, valid)
+        return self
+
+    def inputs(self, molecules: Molecules, learn: bool) -> Callable[[Tensor], Tensor] | None:
+        """What its networks are given besides nuclei: from rows of `molecules` to a tensor (B, …), on the CPU, read whenever
+        a batch is made. `learn`: the molecules are trained on, so it may be another each time (by torch's generator)."""
+        return None
+
+    def member(self, seed: int) -> Network:
+        """A network with the initial weights of a seed; torch's own generator is left as it was."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self.network(self.elements).to(self.dtype)
+
+    # --- asking -----------------------------------------------------------------------------------------------
+
+    def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
+        """(M,) float64 kcal/mol, with the graph where positions want a gradient; the mean over an ensemble."""
+        return self._each(molecules).mean(0)
+
+    def variance(self, molecules: Molecules) -> Tensor:
+        """(M,) kcal²/mol²: the spread between the members of an ensemble."""
+        if len(self.networks) < 2:
+            raise InputError("the variance is the spread of an ensemble, and this is a single network; "
+                             "train one with fit: {ensemble: 4}")
+        return self._each(molecules).var(0)
+
+    def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
+        """(A, 3) float64 kcal/mol/Å by autograd, a few molecules at a time."""
+        out = torch.zeros_like(molecules.positions, dtype=torch.float64)
+        for rows in self._parts(molecules):
+            some = molecules[rows]
+            positions = some.positions.detach().clone().requires_grad_(True)
+            with torch.enable_grad():
+                total = self.energies(some.moved(positions)).sum()
+            out[molecules.atoms_of(rows)] = -torch.autograd.grad(total, positions)[0].to(out)
+        return out
+
+    def terms(self, molecules: Molecules) -> dict[str, Tensor]:
+        """What the network tells of each molecule besides its energy; the mean over an ensemble."""
+        found: list[dict[str, Tensor]] = []
+        for network in self._ready():
+            with torch.no_grad():
+                parts = [network(batch).terms or {} for batch in self._batches(molecules)]
+            found.append({name: torch.cat([part[name] for part in parts]) for name in (parts[0] if parts else {})})
+        order = self._order(molecules)
+        return {name: torch.stack([one[name].double().cpu() for one in found]).mean(0)[order] for name in found[0]}
+
+    def atomic_energies(self, molecules: Molecules) -> Tensor | None:
+        """(A,) kcal/mol the energy each atom brings, without the constant; None where the network has no such."""
+        out = torch.zeros(len(molecules.numbers), dtype=torch.float64)
+        for network in self._ready():
+            for rows, batch in zip(self._parts(molecules), self._batches(molecules)):
+                with torch.no_grad():
+                    atomic = network(batch).atomic
+                if atomic is None:
+                    return None
+                out[molecules.atoms_of(rows)] += self.scale * atomic[batch.mask].cpu().double() / len(self.networks)
+        return out
+
+    def _each(self, molecules: Molecules) -> Tensor:
+        """(members, M) kcal/mol; (members, A) of atoms."""
+        networks, order = self._ready(), self._order(molecules)
+        if self.of_atoms:
+            order = torch.cat([molecules.atoms_of(rows) for rows in self._parts(molecules)] or [order]).argsort()
+        if not len(molecules):
+            return torch.zeros(len(networks), 0, dtype=torch.float64)
+        out = []
+        with torch.set_grad_enabled(torch.is_grad_enabled() and molecules.positions.requires_grad):
+            for network in networks:
+                asked = ((network(batch).energies, batch.mask) for batch in self._batches(molecules))
+                answers = torch.cat([found[mask] if self.of_atoms else found for found, mask in asked])
+                out.append(self.shift + self.scale * answers.to("cpu", torch.float64)[order])
+        return torch.stack(out)
+
+    def _ready(self) -> list[Network]:
+        if not self.networks:
+            raise InputError("this network is not trained yet; call fit(train, valid) first")
+        device = self.training.answering()
+        return [network.to(device).eval() for network in self.networks]
+
+    def _parts(self, molecules: Molecules) -> list[Tensor]:
+        """Rows of molecules of nearly equal size, as many as are asked at a time."""
+        return in_order(molecules.sizes)
+
+    def _order(self, molecules: Molecules) -> Tensor:
+        """(M,) where each molecule's answer stands when those of `_parts` are laid end to end."""
+        return torch.cat([torch.zeros(0, dtype=torch.int64), *self._parts(molecules)]).argsort()
+
+    def _batches(self, molecules: Molecules) -> Iterator[Batch]:
+        species = species_of(molecules.numbers, self.elements)
+        device, inputs = self.training.answering(), self.inputs(molecules, False)
+        for rows in self._parts(molecules):
+            some = molecules[rows]
+            numbers, positions = some.pad()
+            padded = torch.zeros_like(numbers)
+            padded[numbers > 0] = species[molecules.atoms_of(rows)]
+            more = None if inputs is None else inputs(rows).to(device, self.dtype)
+            yield Batch(padded.to(device), positions.to(device, self.dtype), (numbers > 0).to(device), more)
+
+    # --- storing ----------------------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        standard = torch.tensor([self.shift, self.scale], dtype=torch.float64)
+        out = {"elements": torch.tensor(self.elements), STANDARD: standard}
+        for k, network in enumerate(self.networks):
+            out |= {f"{k}.{name}": tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+        return out
+
+    def load_state(self, state: State) -> Self:
+        self.elements = tuple(state["elements"].tolist())
+        self.shift, self.scale = state[STANDARD].tolist()
+        members = 1 + max((int(name.split(".")[0]) for name in state if name[0].isdigit()), default=-1)
+        self.networks = [self.member(self.seed) for _ in range(members)]
+        for k, network in enumerate(self.networks):
+            network.load_state_dict({n.removeprefix(f"{k}."): t for n, t in state.items() if n.startswith(f"{k}.")})
+        return self

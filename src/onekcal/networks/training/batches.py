@@ -1,0 +1,120 @@
+"""A data set as padded tensors on the training device, and which molecules make a batch.
+
+Batches are made of molecules of nearly equal size: molecules are shuffled, sorted by size within windows of many batches,
+cut, and the batches are shuffled. Gathering one is a few indexings, whatever its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from onekcal.data.dataset import Dataset
+from onekcal.errors import ConfigError, InputError
+from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.networks.network import Batch
+
+ASKED, ASKED_PAIRS = 256, 2**17
+"""Molecules, and pairs of atoms, that are answered at a time."""
+
+
+def species_of(numbers: Tensor, elements: Sequence[int]) -> Tensor:
+    """(A,) int64 index of each nuclear charge into `elements`; others are refused by name."""
+    table = torch.full((len(SYMBOLS),), -1)
+    table[list(elements)] = torch.arange(len(elements))
+    found = table[numbers]
+    if (found < 0).any():
+        strange = ", ".join(SYMBOLS[int(z)] for z in numbers[found < 0].unique())
+        raise InputError(f"the network knows no {strange}: its training molecules had "
+                         f"{', '.join(SYMBOLS[z] for z in elements)}; leave these molecules out, or train with some")
+    return found
+
+
+def check_elements(molecules: Molecules, elements: Sequence[int], part: str) -> None:
+    """Refuse a part of the data with an element that no training molecule has."""
+    strange = [z for z in molecules.elements if z not in elements]
+    if strange:
+        count = int((molecules.composition(strange).sum(1) > 0).sum())
+        raise ConfigError(f"{count} molecules of the {part} part have {', '.join(SYMBOLS[z] for z in strange)}, which no "
+                          f"training molecule has ({', '.join(SYMBOLS[z] for z in elements)}); train on more molecules, "
+                          "choose another split, or leave these out")
+
+
+@dataclass
+class Held:
+    """Molecules with their labels, padded to the largest."""
+
+    species: Tensor  # (N, n) int64
+    positions: Tensor  # (N, n, 3) Å
+    sizes: Tensor  # (N,) on the CPU
+    atoms: Tensor  # (N,) the same, on the device
+    energies: Tensor  # (N,) float64 kcal/mol, or the property's unit; (N, n) of atoms, 0 where there is none
+    forces: Tensor | None  # (N, n, 3) kcal/mol/Å, 0 where unknown
+    known: Tensor | None  # (N,) bool, where forces are known
+    inputs: Callable[[Tensor], Tensor] | None = None  # rows (B,) → (B, …) on the CPU (see `NetworkModel.inputs`)
+    unit: str = "kcal/mol"
+
+    @classmethod
+    def of(cls, data: Dataset, elements: Sequence[int], device: torch.device, dtype: torch.dtype, forces: bool) -> Held:
+        """Everything of `data` that training reads, on the device."""
+        molecules = data.molecules
+        owner = molecules.owner
+        slot = torch.arange(len(owner)) - torch.repeat_interleave(molecules.offsets[:-1], molecules.sizes)
+        largest = int(molecules.sizes.max()) if len(molecules) else 1
+        species = torch.zeros(len(molecules), largest, dtype=torch.int64)
+        species[owner, slot] = species_of(molecules.numbers, elements)
+        positions = torch.zeros(len(molecules), largest, 3, dtype=dtype)
+        positions[owner, slot] = molecules.positions.to(dtype)
+        labels = data.energies.to(torch.float64)
+        if data.aim.atomic:
+            labels = torch.zeros(species.shape, dtype=torch.float64).index_put((owner, slot), labels)
+        pull = known = None
+        if forces:
+            assert data.forces is not None
+            missing = molecules.sum_atoms((~torch.isfinite(data.forces)).any(1).to(torch.int64)) > 0  # (N,)
+            pull = torch.zeros(len(molecules), largest, 3, dtype=dtype)
+            pull[owner, slot] = torch.where(missing[owner][:, None], 0.0, data.forces).to(dtype)
+            pull, known = pull.to(device), (~missing).to(device)
+        return cls(species.to(device), positions.to(device), molecules.sizes, molecules.sizes.to(device),
+                   labels.to(device), pull, known, unit=data.aim.unit)
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def batch(self, rows: Tensor) -> tuple[Batch, Tensor]:
+        """The molecules `rows` (on the CPU), padded to the largest of them, and `rows` on the device."""
+        size = int(self.sizes[rows].max())
+        there = rows.to(self.atoms.device, non_blocking=True)
+        mask = torch.arange(size, device=there.device) < self.atoms[there][:, None]  # (B, n)
+        inputs = None if self.inputs is None else self.inputs(rows).to(self.positions)
+        return Batch(self.species[there, :size], self.positions[there, :size], mask, inputs), there
+
+
+def in_order(sizes: Tensor, molecules: int = ASKED, pairs: int | None = ASKED_PAIRS) -> list[Tensor]:
+    """Rows of every molecule once, the largest first, cut into batches."""
+    return _cut(sizes.argsort(descending=True, stable=True), sizes, molecules, pairs)
+
+
+def shuffled(sizes: Tensor, molecules: int, pairs: int | None, window: int, generator: torch.Generator) -> list[Tensor]:
+    """Rows of every molecule once, in random batches of nearly equal sizes."""
+    order = torch.randperm(len(sizes), generator=generator)
+    width = window * (molecules if pairs is None else max(1, pairs // int(sizes.square().double().mean())))
+    batches = []
+    for some in order.split(width):
+        batches += _cut(some[sizes[some].argsort(descending=True, stable=True)], sizes, molecules, pairs)
+    return [batches[k] for k in torch.randperm(len(batches), generator=generator).tolist()]
+
+
+def _cut(rows: Tensor, sizes: Tensor, molecules: int, pairs: int | None) -> list[Tensor]:
+    """Rows sorted from the largest, cut after `molecules` or where n² · molecules exceeds `pairs`."""
+    if pairs is None:
+        return list(rows.split(molecules)) if len(rows) else []
+    out, first = [], 0
+    while first < len(rows):
+        fits = max(1, pairs // int(sizes[rows[first]]) ** 2)
+        out.append(rows[first : first + min(fits, molecules)])
+        first += len(out[-1])
+    return out

@@ -1,0 +1,330 @@
+"""The training loop: epochs of steps, the best weights by the score, and what makes it stop."""
+
+from __future__ import annotations
+
+import functools
+import time
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from onekcal.errors import ConfigError, OnekcalError
+from onekcal.networks.training import checkpoint, distributed, losses
+from onekcal.networks.training.batches import Held, in_order, shuffled
+from onekcal.networks.training.optimizers import Average, optimizer
+from onekcal.networks.training.schedules import Schedule
+from onekcal.networks.training.session import Progress, Session, current
+from onekcal.networks.training.settings import Settings
+
+if TYPE_CHECKING:
+    from onekcal.networks.network import Batch, Network, Output
+
+LOOK = 64
+"""Steps between two looks at whether the loss is still finite: each look makes a GPU wait."""
+WORSE = 100.0
+"""Times the loss of the first epoch: beyond, the training counts as diverged."""
+TOLD = 0.2
+"""Seconds between two signs of life."""
+
+
+class Standard(NamedTuple):
+    """How a network's output becomes an energy: shift + scale × output; errors are measured in `unit`. kcal/mol."""
+
+    shift: float
+    scale: float
+    unit: float
+
+
+class TrainingError(OnekcalError):
+    """A training that cannot go on."""
+
+
+
+
+
+
+
+
+
+
+class Training:
+    """One network on its way; everything it needs to go on is in `state`."""
+
+    def __init__(
+        self, network: Network, train: Held, valid: Held, standard: Standard, settings: Settings, seed: int,
+        config: dict[str, Any],
+    ) -> None:
+        self.network, self.train, self.valid = network, train, valid
+        self.standard, self.settings, self.seed = standard, settings, seed
+        self.session: Session = current()
+        self.number, self.config = self.session.begun, {**config, **self.session.about}
+        self.session.begun += 1
+        self.optimizer = optimizer(network, settings)
+        self.schedule = Schedule(settings)
+        self.average = Average(network, settings.ema) if settings.ema else None
+        self.call = self._compiled if settings.compile else network
+        self.weights = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self.decayed = network.decayed() if settings.l2 else []
+        self.epochs_done, self.steps, self.halved, self.seconds = 0, 0, False, 0.0
+        self.history: list[dict[str, float]] = []
+        self.best_epoch, self.best = 0, _copy(network)
+        self.told = self.saved = time.monotonic()
+
+    @property
+    def judged(self) -> Network:
+        """The network whose weights count: the moving average where there is one."""
+        return self.average.network if self.average else self.network
+
+    # --- the run ----------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Train to the end; the network is left with its best weights."""
+        self._begin()
+        while self.epochs_done < self.settings.epochs and not self.schedule.over:
+            started = time.monotonic()
+            value = self._epoch()
+            if not value <= WORSE * (self.history[0]["loss"] if self.history else float("inf")) or value == float("inf"):
+                self._diverged(value)
+            self.epochs_done += 1
+            row = self._judge(value)
+            self.history.append(row)
+            self.seconds += time.monotonic() - started
+            self._write_row(row)
+            self._tell(0.0, always=True)
+            if time.monotonic() - self.saved >= self.settings.checkpoint:
+                self._save()
+        self._save()
+        self.network.load_state_dict(self.best)
+        self.network.eval()
+
+    def _epoch(self) -> float:
+        """One pass over the training molecules; the mean loss."""
+        while True:
+            try:
+                return self._pass()
+            except torch.cuda.OutOfMemoryError as problem:
+                if self.halved or distributed.world() > 1:
+                    raise TrainingError("the GPU has not enough memory for this batch; set fit.batch or fit.pairs "
+                                        f"lower (now {self._limit()}): {problem}") from None
+                self.halved = True
+                torch.cuda.empty_cache()
+                self.session.say(f"the GPU ran out of memory; going on with batches half as large ({self._limit()})")
+
+    def _batch(self) -> tuple[int, int | None]:
+        """Molecules and pairs a step."""
+        part = 2 if self.halved else 1
+        if self.settings.pairs is None:
+            return max(1, self.settings.batch // part), None
+        return len(self.train), max(1, self.settings.pairs // part)
+
+    def _limit(self) -> str:
+        molecules, pairs = self._batch()
+        return f"{molecules} molecules" if pairs is None else f"{pairs} pairs"
+
+    def _pass(self) -> float:
+        # the order depends on the seed and the number of the epoch alone, so that it is the same after a resume
+        order = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epochs_done)
+        plan = shuffled(self.train.sizes, *self._batch(), self.settings.window, order)
+        total = torch.zeros((), dtype=torch.float64, device=self.train.energies.device)
+        self.network.train()
+        for k, rows in enumerate(plan):
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.schedule.rate((self.epochs_done + k / len(plan)) / self.settings.epochs)
+            total += len(rows) * self._step(rows)
+            if k % LOOK == LOOK - 1 and not torch.isfinite(total):
+                break
+            self._tell(k / len(plan))
+        for network in dict.fromkeys((self.network, self.judged)):
+            distributed.mean_over_processes(network.statistics())
+        return float(total) / len(self.train)
+
+    def _step(self, rows: Tensor) -> Tensor:
+        """One step on the molecules `rows`, of which this process takes its share; () the loss of all of them."""
+        own = distributed.share(rows)
+        part = self._measure(self.call, self.train, own, True)
+        if len(own):
+            extra = part[-1]  # a mean over this process's molecules; the batch's is weighted by their number
+            if self.decayed:
+                extra = extra + self.settings.l2 * torch.stack([p.square().sum() for p in self.decayed]).sum()
+            part = torch.cat([part[:-1], (extra * (len(own) / len(rows)))[None]])
+        loss = losses.loss(distributed.total(part), self.settings)
+        self.optimizer.zero_grad()
+        if loss.requires_grad:
+            loss.backward()
+        distributed.add_gradients(self.weights)
+        if self.settings.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.weights, self.settings.clip)
+        self.optimizer.step()
+        self.steps += 1
+        if self.average:
+            self.average.update(self.steps)
+        return loss.detach()
+
+    @functools.cached_property
+    def _machine_code(self) -> Any:
+        return torch.compile(self.network, dynamic=True)
+
+    def _compiled(self, batch: Batch) -> Output:
+        """The network compiled, or as it is where torch cannot compile it: then its own mistakes show themselves again."""
+        try:
+            return self._machine_code(batch)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except Exception as problem:
+            why = str(problem).strip().splitlines() or [type(problem).__name__]
+            self.session.say(f"torch.compile cannot compile this network ({why[0]}); going on without")
+            self.call = self.network
+            return self.network(batch)
+
+    def _measure(self, network: Any, held: Held, rows: Tensor, learn: bool) -> Tensor:
+        """(7,) `losses.Sums` of the molecules `rows`; `extra` is the network's penalty."""
+        if not len(rows):
+            return torch.zeros(7, dtype=torch.float64, device=held.energies.device)
+        batch, there = held.batch(rows)
+        if held.forces is not None:
+            batch = batch._replace(positions=batch.positions.requires_grad_(True))
+        bf16 = self.settings.precision == "bf16"
+        with torch.set_grad_enabled(learn or held.forces is not None):
+            with torch.autocast(there.device.type, torch.bfloat16) if bf16 else nullcontext():
+                out = network(batch)
+            energies = out.energies.double()
+            labels = held.energies[there]
+            if labels.ndim == 2:  # of atoms: each counts as much as any other
+                energies, labels = energies[batch.mask], labels[:, : batch.mask.shape[1]][batch.mask]
+            wrong = (self.standard.shift + self.standard.scale * energies - labels) / self.standard.unit
+            penalty = 0.0 if out.penalty is None else out.penalty
+            if held.forces is None or held.known is None:
+                return losses.sums(wrong, extra=penalty)
+            slopes = torch.autograd.grad(energies.sum(), batch.positions, create_graph=learn, materialize_grads=True)[0]
+            known = batch.mask & held.known[there][:, None]  # (B, n)
+            off = (-self.standard.scale * slopes - held.forces[there, : known.shape[1]]) * known[:, :, None]
+            return losses.sums(wrong, off / self.standard.unit, known.sum(), penalty)
+
+    # --- judging ----------------------------------------------------------------------------------------------
+
+    def _judge(self, value: float) -> dict[str, float]:
+        """The row of this epoch; the weights are kept where their score is the best so far."""
+        row = {"epoch": self.epochs_done, "rate": self.optimizer.param_groups[0]["lr"], "loss": value}
+        found = {"loss": value}
+        if len(self.valid):
+            found = self._errors(self.valid)
+            row |= {f"valid_{name}": number for name, number in found.items()}
+        wanted = self.settings.judged_by
+        if wanted not in found and len(self.valid):
+            raise ConfigError(f"fit.score is {wanted!r}, but the validation part has no forces")
+        if self.schedule.judged(self.epochs_done, found.get(wanted, value), value):
+            self.best, self.best_epoch = _copy(self.judged), self.epochs_done
+        return row
+
+    def _errors(self, held: Held) -> dict[str, float]:
+        """Loss and errors (kcal/mol, kcal/mol/Å) of the judged weights."""
+        network = self.judged.eval()
+        total = torch.zeros(7, dtype=torch.float64, device=held.energies.device)
+        for rows in in_order(held.sizes):
+            own = distributed.share(rows)
+            part = self._measure(network, held, own, False).detach()
+            total += torch.cat([part[:-1], part[-1:] * (len(own) / len(held))])
+        total = distributed.total(total)
+        return {"loss": float(losses.loss(total, self.settings)), **losses.errors(total, self.standard.unit)}
+
+    def _diverged(self, value: float) -> None:
+        self.network.load_state_dict(self.best)
+        rate = self.optimizer.param_groups[0]["lr"]
+        kept = f"the weights of epoch {self.best_epoch}, the best, are kept" if self.best_epoch else "no epoch was finished"
+        path = self.session.file(self.number)
+        if path is not None and self.best_epoch:
+            self._save()
+            kept += f" in {path}"
+        lower = f"rate: {float(f'{self.settings.rate / 3:.1g}'):g}" + ("" if self.settings.clip else ", clip: 1.0")
+        raise TrainingError(f"training diverged in epoch {self.epochs_done + 1}: the loss is {value:.3g} at rate "
+                            f"{rate:.2g}; {kept}. Try fit: {{{lower}}}; if it stays so, "
+                            "look at the data with `onekcal data check`")
+
+    # --- telling and keeping ----------------------------------------------------------------------------------
+
+    def summary(self) -> dict[str, Any]:
+        """What the training came to."""
+        device = self.train.energies.device
+        return {
+            "epochs": self.epochs_done, "best_epoch": self.best_epoch, "training_seconds": self.seconds,
+            "parameters": sum(weights.numel() for weights in self.weights),
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+            "processes": distributed.world(),
+        }
+
+    def _tell(self, part: float, always: bool = False) -> None:
+        now = time.monotonic()
+        if not distributed.first() or (now - self.told < TOLD and not always):
+            return
+        self.told = now
+        done = self.epochs_done + part
+        each = self.seconds / self.epochs_done if self.epochs_done else float("nan")
+        self.session.watch(Progress(self.number, done, self.settings.epochs, each * (self.settings.epochs - done),
+                                    self.history[-1] if self.history else {}, self.schedule.best, self.train.unit))
+
+    def _write_row(self, row: dict[str, float]) -> None:
+        path = self.session.csv(self.number)
+        if path is None or not distributed.first():
+            return
+        with path.open("a" if len(self.history) > 1 else "w", encoding="utf-8") as file:
+            if len(self.history) == 1:
+                file.write(",".join(row) + "\n")
+            file.write(",".join(map(repr, row.values())) + "\n")
+
+    def _save(self) -> None:
+        self.saved = time.monotonic()
+        path = self.session.file(self.number)
+        if path is not None and distributed.first():
+            checkpoint.save(path, *self.state())
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and header of a checkpoint."""
+        parts = {"network": self.network.state_dict(), "best": self.best,
+                 "optimizer": checkpoint.optimizer_state(self.optimizer), "random": {"cpu": torch.get_rng_state()}}
+        if self.average:
+            parts["average"] = self.average.network.state_dict()
+        if self.train.energies.is_cuda:
+            parts["random"]["cuda"] = torch.cuda.get_rng_state(self.train.energies.device)
+        tensors = {f"{part}.{name}": tensor for part, content in parts.items() for name, tensor in content.items()}
+        return tensors, {
+            "config": self.config, "epochs_done": self.epochs_done, "steps": self.steps, "halved": self.halved,
+            "seconds": self.seconds, "best_epoch": self.best_epoch, "schedule": self.schedule.state(),
+            "history": self.history,
+        }
+
+    def _begin(self) -> None:
+        """Go on from the checkpoint, where the session wants that and there is one."""
+        path = self.session.file(self.number)
+        if path is None or not self.session.resume or not path.is_file():
+            return
+        tensors, header = checkpoint.load(path, self.config)
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+        self.network.load_state_dict(part("network."))
+        self.best = {name: t.to(self.train.energies.device) for name, t in part("best.").items()}
+        if self.average:
+            self.average.network.load_state_dict(part("average."))
+        checkpoint.load_optimizer(self.optimizer, part("optimizer."))
+        torch.set_rng_state(tensors["random.cpu"])
+        if "random.cuda" in tensors and self.train.energies.is_cuda:
+            torch.cuda.set_rng_state(tensors["random.cuda"], self.train.energies.device)
+        for name in ("epochs_done", "steps", "halved", "seconds", "best_epoch", "history"):
+            setattr(self, name, header[name])
+        self.schedule.load_state(header["schedule"])
+        self.session.say(f"going on after epoch {self.epochs_done} of {self.settings.epochs} ({path.name})")
+        self._rewrite()
+
+    def _rewrite(self) -> None:
+        """The csv may be some epochs ahead of the checkpoint."""
+        rows, self.history = self.history, []
+        for row in rows:
+            self.history.append(row)
+            self._write_row(row)
+
+
+def _copy(network: Network) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}

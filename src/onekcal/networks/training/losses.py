@@ -1,0 +1,76 @@
+r"""Losses out of sums, so that parts of one batch may be added up over processes before a square root is taken.
+
+    energies   MAE = Σ|ΔE| / M        RMSE = √(Σ ΔE² / M)         MSE = Σ ΔE² / M
+    forces     MAE = Σ|ΔF| / 3A       RMSE = √(Σ|ΔF|² / 3A)       MSE = Σ|ΔF|² / A
+
+    L = w_E · L_E + w_F · L_F + penalty + λ Σ w²
+
+ΔE and ΔF are divided by σ_E, the standard deviation of the training energies. With `mse`, w_E = ρ and w_F = 1 this is the
+loss of SchNet (whose forces are averaged over each molecule's atoms first: the same where all have one size);
+`mae+rmse` is that of HIP-NN.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from onekcal.networks.training.settings import Loss, Settings
+
+SMALLEST = 1e-30
+"""Below the square root, whose slope at 0 is infinite."""
+
+
+class Sums(NamedTuple):
+    """Over some molecules; `extra` is the share of the batch's regularisers that these molecules bring."""
+
+    molecules: Tensor
+    energy_abs: Tensor
+    energy_square: Tensor
+    atoms: Tensor  # with a known force
+    force_abs: Tensor
+    force_square: Tensor
+    extra: Tensor
+
+
+def sums(wrong: Tensor, off: Tensor | None = None, atoms: Tensor | float = 0.0, extra: Tensor | float = 0.0) -> Tensor:
+    """(7,) float64 `Sums` of errors of energies (B,) and of forces (…, 3), in units of σ_E.
+
+    `off` is 0 where no force is known; `atoms` is how many are.
+    """
+    none = wrong.new_zeros((), dtype=torch.float64)
+    wrong = wrong.double()
+    pull = (none, none) if off is None else (off.double().abs().sum(), off.double().square().sum())
+    return torch.stack([none + len(wrong), wrong.abs().sum(), wrong.square().sum(), none + atoms, *pull, none + extra])
+
+
+def loss(total: Tensor, settings: Settings) -> Tensor:
+    """() the loss of a batch from its `Sums` (7,)."""
+    s = Sums(*total)
+    out = s.extra
+    if settings.energy_weight:
+        out = out + settings.energy_weight * _term(settings.loss, s.energy_abs, s.energy_square, s.molecules, 1)
+    if settings.force_weight:
+        out = out + settings.force_weight * _term(settings.loss, s.force_abs, s.force_square, s.atoms, 3)
+    return out
+
+
+def _term(kind: Loss, absolute: Tensor, square: Tensor, count: Tensor, components: int) -> Tensor:
+    count = count.clamp_min(1.0)  # a batch without a known force
+    if kind == "mse":
+        return square / count
+    count = count * components
+    terms = {"mae": absolute / count, "rmse": (square / count).clamp_min(SMALLEST).sqrt()}
+    out = [terms[name] for name in kind.split("+")]
+    return torch.stack(out).sum()
+
+
+def errors(total: Tensor, unit: float) -> dict[str, float]:
+    """MAE and RMSE of energies (kcal/mol) and of force components (kcal/mol/Å) from `Sums` in units of `unit`."""
+    molecules, absolute, square, atoms, force_absolute, force_square, _ = total.tolist()
+    found = {"mae": unit * absolute / molecules, "rmse": unit * (square / molecules) ** 0.5}
+    if atoms:
+        found |= {"force_mae": unit * force_absolute / (3 * atoms), "force_rmse": unit * (force_square / (3 * atoms)) ** 0.5}
+    return found

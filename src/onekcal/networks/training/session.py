@@ -1,0 +1,82 @@
+"""Where a training writes, whether it goes on from a checkpoint, and who watches: what the model protocol has no room for.
+
+    with session(folder, resume=True, watch=show):
+        model.fit(train, valid)
+
+Every training inside, a member of an ensemble or a refit, is numbered: `training-0.safetensors`, `training-1.safetensors`.
+Outside a session nothing is written.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from onekcal.networks.training.distributed import first
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands."""
+
+    training: int  # its number in the session
+    epoch: float  # epochs done, with a fraction within one
+    epochs: int  # at most
+    seconds_left: float  # to the last epoch, at the speed so far
+    last: dict[str, float] = field(default_factory=dict)  # the last row of epochs.csv
+    best: float = float("inf")  # score
+    unit: str = "kcal/mol"  # of what is learned
+
+
+def _to_stderr(message: str) -> None:
+    if first():
+        print(f"onekcal: {message}", file=sys.stderr)
+
+
+@dataclass
+class Session:
+    """Made by `session`."""
+
+    folder: Path | None = None
+    resume: bool = False
+    about: dict[str, Any] = field(default_factory=dict)
+    """What a checkpoint to go on from must have been made with."""
+    watch: Callable[[Progress], None] = lambda progress: None
+    say: Callable[[str], None] = _to_stderr
+    begun: int = 0
+    """Trainings so far."""
+
+    def file(self, number: int) -> Path | None:
+        """The checkpoint of a training."""
+        return None if self.folder is None else self.folder / f"training-{number}.safetensors"
+
+    def csv(self, number: int) -> Path | None:
+        """Its metrics, an epoch a line: epochs.csv, then epochs-1.csv …"""
+        return None if self.folder is None else self.folder / (f"epochs-{number}.csv" if number else "epochs.csv")
+
+
+_CURRENT: ContextVar[Session | None] = ContextVar("session", default=None)
+
+
+def current() -> Session:
+    """The session around this call; one that writes nothing where there is none."""
+    return _CURRENT.get() or Session()
+
+
+@contextmanager
+def session(
+    folder: Path | None = None, resume: bool = False, about: dict[str, Any] | None = None,
+    watch: Callable[[Progress], None] | None = None,
+) -> Iterator[Session]:
+    """Inside, trainings write to `folder`; with `resume`, they go on from the checkpoints there."""
+    inside = Session(folder, resume, about or {}, watch or (lambda progress: None))
+    token = _CURRENT.set(inside)
+    try:
+        yield inside
+    finally:
+        _CURRENT.reset(token)

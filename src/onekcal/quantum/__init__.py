@@ -1,0 +1,1 @@
+"""Quantum methods: what computes the energy of a molecule as it stands."""

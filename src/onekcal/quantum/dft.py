@@ -1,0 +1,139 @@
+r"""Hartree-Fock and density functionals through pyscf (extra `dft`): "hf/6-31g", "b3lyp/6-31g(2df,p)", "… df".
+
+Restricted for closed shells, unrestricted otherwise; pyscf's standard grid (level 3), energies converged to 1e-9
+Hartree. An SCF that will not converge is tried again by second-order optimisation, then refused.
+
+3-21G, 6-31G and their polarised forms have six Cartesian d functions (and pure f): see `pople`. Every other basis is
+spherical.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from onekcal.errors import InputError, MissingExtra, did_you_mean
+from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.quantum.method import LabelError, Method, Point, formula_of
+from onekcal.quantum.pople import CARTESIAN, Mixed, basis_of, mixed
+
+
+def _pyscf() -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pyscf
+            import pyscf.dft
+            import pyscf.gto
+            import pyscf.scf
+    except ImportError:
+        raise MissingExtra("pyscf", "dft", "a density-functional or Hartree-Fock label") from None
+    return pyscf
+
+
+def version() -> str:
+    """pyscf's version; energies of free atoms are kept by it."""
+    return _pyscf().__version__
+
+
+@cache
+def check_names(functional: str, basis: str) -> None:
+    """Refuse functionals and basis sets that pyscf does not have, before anything is computed."""
+    pyscf = _pyscf()
+    if functional != "hf":
+        libxc = pyscf.dft.libxc
+        try:
+            libxc.parse_xc(functional)
+        except Exception:  # pyscf raises many kinds here
+            known = [name.lower() for name in (*libxc.XC_ALIAS, *libxc.XC_CODES)]
+            close = did_you_mean(functional, known)
+            hint = close if close.startswith("; did") else "; such as hf, pbe0, b3lyp, m06-2x, wb97x"
+            raise InputError(f"no functional {functional!r}{hint}") from None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pyscf.gto.basis.load(basis, "H")
+    except Exception:
+        hint = did_you_mean(basis, pyscf.gto.basis.ALIAS)
+        hint = hint if hint.startswith("; did") else "; such as 6-31g, 6-31g(2df,p), def2-tzvp, cc-pvtz"
+        raise InputError(f"no basis set {basis!r}{hint}") from None
+
+
+class DensityFunctional:
+    """One molecule under Hartree-Fock or a density functional: pyscf's `grid` level, energies to `convergence` Hartree.
+
+    `auxiliary` names the basis of density fitting; without it pyscf chooses.
+    """
+
+    def __init__(
+        self, method: Method, molecule: Molecules, grid: int = 3, convergence: float = 1e-9, auxiliary: str | None = None
+    ) -> None:
+        self.method, self.molecule, self.grid, self.convergence = method, molecule, grid, convergence
+        self.auxiliary = auxiliary
+        self.density: np.ndarray | None = None  # of the last geometry, the guess for the next
+
+    def at(self, positions: np.ndarray, gradient: bool = True) -> Point:
+        """Energy, Mulliken charges and (on request) gradient at `positions` (n, 3) Å."""
+        scf = self.solved(positions)
+        cartesian = scf.whole() if isinstance(scf, Mixed) else scf
+        push = np.array(cartesian.nuc_grad_method().kernel()) if gradient else None
+        charges = np.array(cartesian.mulliken_pop(verbose=0)[1])
+        return Point(float(scf.e_tot), push, charges)
+
+    def solved(self, positions: np.ndarray) -> Any:
+        """pyscf's converged SCF object at `positions` (n, 3) Å; a `Mixed` one where d are Cartesian and f pure."""
+        return self._converged(self.mol(positions))
+
+    def mol(self, positions: np.ndarray) -> Any:
+        """pyscf's molecule, nuclei at `positions` (n, 3) Å."""
+        atoms = [(SYMBOLS[z], tuple(r)) for z, r in zip(self.molecule.numbers.tolist(), positions.tolist())]
+        pyscf = _pyscf()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return pyscf.gto.M(
+                    atom=atoms, basis=basis_of(self.method.basis, [a[0] for a in atoms]),
+                    charge=int(self.molecule.charges[0]), spin=int(self.molecule.spins[0]),
+                    cart=bool(CARTESIAN.match(self.method.basis)), verbose=0,
+                )
+        except Exception as error:  # an element the basis set lacks, among others
+            raise LabelError(f"{self.method.name} of {formula_of(self.molecule)} cannot be set up: {error}") from None
+
+    def scf(self, mol: Any) -> Any:
+        """pyscf's SCF object of the method, nothing solved yet; a `Mixed` one where d are Cartesian and f pure."""
+        has_f = bool(mol.cart) and any(mol.bas_angular(shell) > 2 for shell in range(mol.nbas))
+        return mixed(self._scf(mol), mol) if has_f else self._scf(mol)
+
+    def _scf(self, mol: Any) -> Any:
+        pyscf = _pyscf()
+        if self.method.functional == "hf":
+            scf = pyscf.scf.UHF(mol) if mol.spin else pyscf.scf.RHF(mol)
+        else:
+            scf = pyscf.dft.UKS(mol) if mol.spin else pyscf.dft.RKS(mol)
+            scf.xc, scf.grids.level = self.method.functional, self.grid
+        scf.conv_tol = self.convergence
+        scf.max_cycle = 100
+        scf.chkfile = None
+        return scf.density_fit(auxbasis=self.auxiliary) if self.method.density_fitting else scf
+
+    def _converged(self, mol: Any) -> Any:
+        """The SCF by DIIS, else by second-order optimisation from where DIIS got to."""
+        scf = self.scf(mol)
+        has_f = isinstance(scf, Mixed)
+        scf.kernel(dm0=self.density)
+        if not scf.converged:
+            second = self._scf(mol).newton()
+            second.kernel(dm0=scf.whole().make_rdm1() if has_f else scf.make_rdm1())
+            if has_f:
+                scf.kernel(dm0=scf.reduced(second.make_rdm1()))
+            else:
+                scf = second
+        if not scf.converged:
+            self.density = None
+            raise LabelError(f"{self.method.name} of {formula_of(self.molecule)}: the SCF did not converge, neither by "
+                             "DIIS nor by second-order optimisation; check the geometry, the charge and the spin")
+        self.density = scf.make_rdm1()
+        return scf

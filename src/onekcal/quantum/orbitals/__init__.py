@@ -1,0 +1,1 @@
+"""Occupied orbitals, where they come from, and the density they make."""

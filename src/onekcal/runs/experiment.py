@@ -1,0 +1,168 @@
+"""An experiment is one YAML file: which data, which stages. Validated before any data is touched."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from onekcal.errors import ConfigError, did_you_mean
+from onekcal.models.registry import build, model_class
+from onekcal.models.artefact import Stage
+
+
+class DataChoice(BaseModel):
+    """Which molecules, which label, which split."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    set: str = Field(description="a data set's name (`onekcal data list`) or a file")
+    target: str = Field(description="the energy column to learn")
+    split: str = Field("random", description="a split the data set defines, a run's split.npz, or random")
+    train: int | None = Field(None, ge=1, description="training molecules; all of the training part when absent")
+    valid: int | float = Field(0.1, ge=0, description="to choose and calibrate on. Where the split has no validation part: "
+                               "a share of the training part (below 1), or so many of it. Where it has one (a tenth of a "
+                               "random split): all of it, or at most so many. 0: none; an official one is then trained on")
+    test: int | None = Field(None, ge=1, description="test molecules; the whole test part when absent")
+    seed: int = Field(0, description="draws train, valid and test out of their parts")
+    strict: bool = Field(False, description="drop molecules whose relaxation failed (qm9, qm9-g4mp2)")
+
+
+class Experiment(BaseModel):
+    """What one YAML file says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = Field(None, description="the run folder's name; made from the content when absent")
+    data: DataChoice
+    stages: list[str | dict[str, Any]] = Field(min_length=1, description="each fitted to what the earlier ones left")
+    fit: dict[str, Any] = Field(default_factory=dict, description="how networks are trained; a stage's own `fit` goes first")
+    coverage: float = Field(0.9, gt=0, lt=1, description="of the conformal interval")
+    geometry: str = Field("data", description="what geometries `data` holds: gfn2 (minima of GFN2-xTB), b3lyp, …")
+    also: dict[str, str] = Field(default_factory=dict, description="other geometries of the same molecules: kind → data "
+                                 "set with the same target and split; tested and calibrated on, never fitted to")
+    refit: bool = Field(False, description="at the end, fit again to train and valid together; calibration stays")
+
+    @field_validator("name")
+    @classmethod
+    def _a_folder_s_name(cls, name: str | None) -> str | None:
+        if name is not None and (name != Path(name).name or name in ("", ".", "..")):
+            raise ValueError("expected a folder's name, without / and not empty")
+        return name
+
+    @field_validator("stages")
+    @classmethod
+    def _one_name_a_stage(cls, stages: list[str | dict[str, Any]]) -> list[str | dict[str, Any]]:
+        for stage in stages:
+            if isinstance(stage, dict) and len(stage) != 1:
+                raise ValueError(f"a stage is `name` or `name: {{settings}}`, got {stage}")
+        return stages
+
+    def resolved_stages(self) -> list[Stage]:
+        """(name, settings) of every stage; `baseline: gfn2` gives the value to the first setting."""
+        out: list[Stage] = []
+        trains = False
+        for stage in self.stages:
+            name, value = (stage, {}) if isinstance(stage, str) else next(iter(stage.items()))
+            if not isinstance(value, dict):
+                first = next(iter(inspect.signature(model_class(name)).parameters), None)
+                if first is None:
+                    raise ConfigError(f"stage {name!r} takes no settings, got {value!r}")
+                value = {first: value} if value is not None else {}
+            if self.fit and "fit" in inspect.signature(model_class(name)).parameters:
+                value, trains = {**value, "fit": {**self.fit, **(value.get("fit") or {})}}, True
+            out.append((name, value))
+        if self.fit and not trains:
+            raise ConfigError("`fit` says how networks are trained, but no stage is one; leave it out, or add a network")
+        return out
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content, the name left out: what the run folder and the results are known by."""
+        content = self.model_dump(exclude={"name"} | (set() if self.fit else {"fit"}), mode="json")
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def parse(content: Any, origin: str = "experiment") -> Experiment:
+    """A validated experiment out of what a YAML file holds; every problem in one error."""
+    if content is None:
+        raise ConfigError(f"{origin} is empty; `onekcal init` writes an experiment to start from")
+    if not isinstance(content, dict):
+        raise ConfigError(f"{origin}: expected keys such as `data` and `stages`, got {type(content).__name__}")
+    try:
+        experiment = Experiment.model_validate(content)
+    except ValidationError as problem:
+        raise ConfigError("\n".join(f"{origin}: {line}" for line in map(_explain, problem.errors()))) from None
+    try:
+        for name, settings in experiment.resolved_stages():
+            build(name, settings)  # unknown models and settings are refused before any data is touched
+    except ConfigError as problem:
+        raise ConfigError(f"{origin}: {problem}") from None
+    return experiment
+
+
+def _explain(error: Any) -> str:
+    where = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        model = DataChoice if error["loc"][0] == "data" else Experiment
+        return f"no key {where!r}{did_you_mean(str(error['loc'][-1]), model.model_fields)}"
+    if error["type"] == "missing":
+        return f"key {where!r} is missing"
+    return f"{where}: {error['msg'].removeprefix('Value error, ')}, got {error['input']!r}"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 takes 1e-5 (no dot) for text; here it is the number everybody means."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
+)
+
+
+def load_yaml(text: str) -> Any:
+    """What a YAML text says, numbers such as 1e-5 included."""
+    return yaml.load(text, Loader=_Loader)  # a SafeLoader
+
+
+def read(path: Path, changes: list[str] | None = None) -> Experiment:
+    """The experiment in a YAML file, with changes such as "data.train=1000" made to it."""
+    try:
+        content = load_yaml(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no experiment file {path}; `onekcal init` writes one") from None
+    except OSError as problem:
+        raise ConfigError(f"{path} cannot be read: {problem.strerror}; expected a YAML file") from None
+    except yaml.MarkedYAMLError as problem:
+        mark, what = problem.problem_mark, problem.problem or problem.context
+        raise ConfigError(f"{path} is not valid YAML" + (f", line {mark.line + 1}, column {mark.column + 1}" if mark else "")
+                          + f": {what}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(problem).split())}") from None
+    for change in changes or []:
+        content = changed(content, change)
+    return parse(content, str(path))
+
+
+def changed(content: Any, change: str) -> Any:
+    """`content`, altered in place, with "a.b=c" set; list places are numbers, values are YAML."""
+    where, equals, value = change.partition("=")
+    if not equals:
+        raise ConfigError(f"--set takes a.b=value, got {change!r}")
+    node = content
+    *path, last = where.split(".")
+    try:
+        for key in path:
+            if node is content and key in Experiment.model_fields:
+                node.setdefault(key, {})  # `fit`, say, is absent from many files
+            node = node[int(key)] if isinstance(node, list) else node[key]
+        node[int(last) if isinstance(node, list) else last] = load_yaml(value)
+    except (AttributeError, KeyError, IndexError, ValueError, TypeError):
+        raise ConfigError(f"--set {change!r}: there is no {where!r} in the experiment") from None
+    return content

@@ -1,0 +1,111 @@
+"""Molecules to turn, trajectories to play: one HTML file with everything inside, or a PNG or GIF."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from onekcal.data.dataset import Dataset
+from onekcal.errors import InputError, unknown
+from onekcal.show.pages import embed
+
+FRAMES = 100
+"""Molecules shown where nothing else is said."""
+PAUSE = 80
+"""Milliseconds between the frames of a GIF."""
+PIXELS = 640
+
+
+def frames_of(dataset: Dataset, count: int = FRAMES) -> list[int]:
+    """At most `count` rows, evenly spaced, in the order they are stored."""
+    if count < 1:
+        raise InputError(f"`frames` must be at least 1, got {count}")
+    return np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int).tolist()
+
+
+def with_energy(dataset: Dataset, energy: str | None = None) -> Dataset:
+    """Aimed at the energy column `energy`, else at the first that has forces, else at the first there is."""
+    energies = [name for name, column in dataset.columns.items() if column.quantity == "energy"]
+    if energy is not None and energy not in energies:
+        unknown("energy column", energy, energies)
+    if energy is None:
+        energy = next((name for name in energies if f"{name}_forces" in dataset.columns), energies[0] if energies else None)
+    return Dataset(dataset.molecules, dataset.columns, energy)
+
+
+def html(dataset: Dataset, rows: Sequence[int], title: str) -> str:
+    """The page of the molecules `rows`: forces on atoms (kcal/mol/Å) and energies where the target has any."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    some = _some(dataset, rows)
+    aimed = some.target is not None
+    forces = some.forces if aimed else None
+    sizes = some.molecules.sizes
+    alike = bool((some.molecules.numbers.view(len(rows), -1) == some.molecules.numbers[: sizes[0]]).all()) if (
+        sizes == sizes[0]).all() else False
+    data = {
+        "rows": list(rows), "names": [name or f"molecule {row}" for name, row in zip(some.molecules.names, rows)],
+        "molecules": embed.molecules(some.molecules), "elements": embed.elements(), "alike": alike, "energy": some.target,
+        "forces": None if forces is None else embed.floats(forces.numpy()),
+        "energies": embed.floats(some.energies.numpy()) if aimed else None,
+    }
+    traced = aimed and len(rows) > 1
+    formulas = sorted(set(some.molecules.formulas))
+    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(embed.part("view.html"))
+    return page.render(
+        title=title, count=len(rows), has_forces=forces is not None, has_trace=traced,
+        energy=f"{some.target}: {some.columns[some.target].kind} energy (kcal/mol)" if some.target else "",
+        summary=f"{len(rows)} of {len(dataset)} molecules · {formulas[0]}" + (f" and {len(formulas) - 1} other formulas"
+                                                                            if len(formulas) > 1 else ""),
+        part=lambda name: Markup(embed.part(name)),
+        data=Markup(embed.as_json(data)),
+    )
+
+
+def _some(dataset: Dataset, rows: Sequence[int]) -> Dataset:
+    if not len(rows):
+        raise InputError("nothing to show: no molecule was chosen")
+    return dataset[list(rows)]
+
+
+def save(dataset: Dataset, rows: Sequence[int], path: Path, title: str) -> None:
+    """.html, .png (the first of `rows`) or .gif (all of them); never half a file."""
+    kind = path.suffix.lower()
+    if kind not in (".html", ".htm", ".png", ".gif"):
+        raise InputError(f"a view is saved as .html, .png or .gif, got {path.name!r}")
+    if not path.parent.is_dir():
+        raise InputError(f"no folder {path.parent} to write {path.name} in")
+    part = path.with_name(path.name + ".part")
+    try:
+        if kind in (".html", ".htm"):
+            part.write_text(html(dataset, rows, title), encoding="utf-8")
+        else:
+            _pictures(_some(dataset, rows[:1] if kind == ".png" else rows), part, kind[1:])
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _pictures(some: Dataset, path: Path, kind: str) -> None:
+    """Balls and sticks from the side on which the first molecule is broadest, with one frame for all."""
+    from PIL import Image
+
+    from onekcal.show.render.still import pictures
+
+    drawn = pictures(some.molecules, PIXELS, _pulls(some))
+    frames = [Image.fromarray((255 * pixels).round().astype(np.uint8)) for pixels in drawn]
+    if kind == "png":
+        frames[0].save(path, format="PNG")
+    else:
+        frames[0].save(path, format="GIF", save_all=True, append_images=frames[1:], duration=PAUSE, loop=0)
+
+
+def _pulls(some: Dataset) -> Any:
+    """(A, 3) forces, 0 where there is none; None where the data have no forces."""
+    forces = None if some.target is None else some.forces
+    return None if forces is None else np.nan_to_num(forces.numpy())

@@ -1,0 +1,28 @@
+"""What is free of the machine's memory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from onekcal.errors import ConfigError
+
+
+def free_memory() -> float:
+    """Bytes a process may still take: what the system would give up of its caches counts as free."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration, ValueError):
+        return os.sysconf("SC_AVPHYS_PAGES") * float(os.sysconf("SC_PAGE_SIZE"))
+
+
+def check_free(needed: float, what: str, advice: str, available: float | None = None) -> None:
+    """Refuse `what` where the bytes `needed` are more than the machine has free (or `available`)."""
+    if available is None:
+        available = free_memory()
+    if needed > available:
+        raise ConfigError(
+            f"an exact kernel on {what} needs {needed / 2**30:.1f} GiB, "
+            f"{available / 2**30:.1f} are free; {advice}"
+        )

@@ -1,0 +1,1 @@
+"""From an atomization energy to a heat of formation."""

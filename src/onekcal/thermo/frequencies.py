@@ -1,0 +1,112 @@
+r"""Harmonic frequencies, zero-point energy and H(298 K) − H(0) of one molecule.
+
+The Hessian is the central difference of analytic gradients; translations and rotations are projected out of the
+mass-weighted Hessian before it is diagonalised, so a linear molecule has 3n − 5 vibrations and an atom none. The
+enthalpy is that of an ideal gas of rigid rotors and harmonic oscillators:
+
+    H(T) − H(0) = 3/2 RT + (0, 1 or 3/2) RT + Σ hν / (exp(hν/kT) − 1) + RT
+                  translation    rotation        vibration             pV
+
+The geometry should be relaxed with the same method. Imaginary frequencies are listed as negative numbers and take no
+part in the zero-point energy. Soft ones (below 100i/cm: a methyl group that stands on its barrier) hold heat like the
+hindered rotation they are: they enter the enthalpy by their absolute value, stiffer ones not at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from onekcal.geometry.hessian import ELECTRON_MASSES, MASSES, hessian, internal, shape_of
+from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.quantum.method import Calculation, LabelError, Method, formula_of
+from onekcal.quantum.named import method
+from onekcal.units import BOHR, EV, HARTREE, WAVENUMBER
+
+TEMPERATURE = 298.15
+"""K."""
+GAS = 1.987204258640832e-3
+"""kcal/mol/K, the gas constant (CODATA 2018)."""
+SOFT = 100.0
+"""1/cm; an imaginary frequency below is a soft rotation, one above a way downhill."""
+
+
+@dataclass(frozen=True)
+class Thermal:
+    """H(T) − H(0) of one molecule, itemised; all kcal/mol."""
+
+    translation: float
+    rotation: float
+    vibration: float
+    pressure_volume: float
+
+    @property
+    def total(self) -> float:
+        """kcal/mol."""
+        return self.translation + self.rotation + self.vibration + self.pressure_volume
+
+
+@dataclass(frozen=True)
+class Frequencies:
+    """Harmonic vibrations of one molecule under one method."""
+
+    wavenumbers: np.ndarray  # (3n − 6,) 1/cm ascending, imaginary ones negative
+    zero_point: float  # kcal/mol
+    thermal: Thermal  # at 298.15 K
+    linear: bool
+    force: float  # eV/Å, the largest on an atom of the geometry; far from 0 the frequencies mean little
+
+    @property
+    def imaginary(self) -> int:
+        """How many directions lead downhill: 0 at a minimum, 1 at a transition state."""
+        return int((self.wavenumbers < 0).sum())
+
+
+def frequencies(
+    molecule: Molecules, how: Method | str = "gfn2", calculation: Calculation | None = None
+) -> Frequencies:
+    """Vibrations and thermal enthalpy of one molecule at its geometry, which should be relaxed with the same method."""
+    how = method(how) if isinstance(how, str) else how
+    missing = [SYMBOLS[z] for z in molecule.elements if z not in MASSES]
+    if missing:
+        raise LabelError(f"frequencies of {formula_of(molecule)}: no isotope mass for {', '.join(missing)} here")
+    calculation = calculation or how.calculation(molecule)
+    positions = molecule.positions.numpy()
+    gradient = calculation.at(positions).gradient
+    assert gradient is not None
+    force = float(np.linalg.norm(gradient, axis=1).max()) * HARTREE / BOHR / EV
+    masses = np.array([MASSES[int(z)] for z in molecule.numbers])  # (n,)
+    kind = shape_of(masses, positions)
+    if kind == "atom":
+        return Frequencies(np.zeros(0), 0.0, thermal_enthalpy(np.zeros(0), kind), False, force)
+    waves = wavenumbers(hessian(calculation, positions), masses, positions)
+    real = waves[waves > 0]
+    zero_point = 0.5 * WAVENUMBER * float(real.sum())
+    holding = np.abs(waves[waves > -SOFT])
+    return Frequencies(waves, zero_point, thermal_enthalpy(holding, kind), kind == "linear", force)
+
+
+
+
+
+
+
+
+def wavenumbers(hessian: np.ndarray, masses: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Vibrational wavenumbers (1/cm, ascending, imaginary negative) of a Hessian (Hartree/Bohr²)."""
+    root = np.sqrt(np.repeat(masses * ELECTRON_MASSES, 3))
+    weighted = hessian / root[:, None] / root[None]
+    vibrations = internal(masses, positions)  # (3n, vibrations)
+    squares = np.linalg.eigvalsh(vibrations.T @ weighted @ vibrations)
+    return np.sign(squares) * np.sqrt(np.abs(squares)) * HARTREE / WAVENUMBER
+
+
+
+
+def thermal_enthalpy(waves: np.ndarray, kind: str, temperature: float = TEMPERATURE) -> Thermal:
+    """H(T) − H(0) from real wavenumbers (1/cm) of an "atom", a "linear" or a "bent" molecule."""
+    heat = GAS * temperature
+    quanta = waves * WAVENUMBER
+    vibration = float((quanta / np.expm1(np.minimum(quanta / heat, 700.0))).sum())
+    return Thermal(1.5 * heat, {"atom": 0.0, "linear": 1.0, "bent": 1.5}[kind] * heat, vibration, heat)

@@ -1,0 +1,202 @@
+r"""The energy ledger: total energy → atomization energy (0 K) → ΔfH(0 K) → ΔfH(298 K), every term a line.
+
+    ΔfH(0 K)     = E(relative to free atoms, 0 K) + Σ_atoms ΔfH(atom, 0 K)
+    ΔfH(298.15 K) = ΔfH(0 K) + [H(298) − H(0)](molecule) − Σ_atoms [H(298) − H(0)](element in its standard state)
+
+Curtiss, Raghavachari, Redfern, Pople, J. Chem. Phys. 106, 1063 (1997), whose experimental atomic values are the ones
+G4(MP2) was fitted with and are therefore used here even where newer ones exist (C: 170.03 in the Active Thermochemical
+Tables). An energy that is electronic (no zero-point energy in it) needs the zero-point energy as a term of its own;
+G4(MP2) and QM9's U0 hold it already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from onekcal.energies import At, FreeAtoms
+from onekcal.errors import InputError
+from onekcal.molecules import SYMBOLS, Molecules
+
+Section = Literal["atomization", "formation 0 K", "formation 298 K", "remark"]
+CURTISS_1997 = "Curtiss et al., J. Chem. Phys. 106, 1063 (1997)"
+
+ATOM_FORMATION = {1: 51.63, 6: 169.98, 7: 112.53, 8: 58.99, 9: 18.47, 16: 65.66}
+"""kcal/mol; experimental ΔfH(0 K) of gaseous atoms (Curtiss 1997)."""
+ATOM_FORMATION_ERROR = {1: 0.001, 6: 0.1, 7: 0.02, 8: 0.02, 9: 0.07, 16: 0.06}
+"""kcal/mol; their stated uncertainties."""
+ELEMENT_HEAT = {1: 1.01, 6: 0.25, 7: 1.04, 8: 1.04, 9: 1.05, 16: 1.05}
+"""kcal/mol an atom; H(298 K) − H(0) of the element in its standard state (Curtiss 1997)."""
+
+G4MP2_ERROR = 1.04
+"""kcal/mol; G4(MP2)'s mean absolute deviation from the 454 experimental energies of the G3/05 set."""
+G4MP2_SOURCE = ("mean absolute deviation on G3/05 (Curtiss, Redfern, Raghavachari, J. Chem. Phys. 127, 124105, 2007); "
+                "0.79 for the heats of formation of 459 molecules of QM9 (Narayanan et al., doi:10.1039/c9sc02834j, 2019)")
+
+
+@dataclass(frozen=True)
+class Term:
+    """One line of the ledger. `uncertainty` is ± kcal/mol in the sense its `source` says, None where none is known."""
+
+    label: str
+    value: float  # kcal/mol
+    uncertainty: float | None
+    source: str
+    section: Section = "atomization"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Every term from the energy to the heat of formation, kcal/mol. The sums are sums of the lines."""
+
+    formula: str
+    terms: tuple[Term, ...]
+
+    def _sum(self, *sections: Section) -> float:
+        return sum(term.value for term in self.terms if term.section in sections)
+
+    @property
+    def atomization(self) -> float:
+        """Energy at 0 K relative to free atoms, zero-point energy included, negative when bound."""
+        return self._sum("atomization")
+
+    @property
+    def formation_0(self) -> float:
+        """ΔfH(0 K)."""
+        return self._sum("atomization", "formation 0 K")
+
+    @property
+    def formation_298(self) -> float:
+        """ΔfH(298.15 K)."""
+        return self._sum("atomization", "formation 0 K", "formation 298 K")
+
+    @property
+    def totals(self) -> dict[str, float]:
+        """The three results by name."""
+        return {"atomization energy (0 K)": self.atomization, "ΔfH(0 K)": self.formation_0,
+                "ΔfH(298.15 K)": self.formation_298}
+
+    def rows(self) -> list[Term]:
+        """The lines with the three results where they belong, remarks last: what a table prints."""
+        out: list[Term] = []
+        for section, (label, value) in zip(("atomization", "formation 0 K", "formation 298 K"), self.totals.items()):
+            out += [term for term in self.terms if term.section == section]
+            out.append(Term(label, value, None, "sum of the lines above", section))  # type: ignore[arg-type]
+        return out + [term for term in self.terms if term.section == "remark"]
+
+    def __str__(self) -> str:
+        lines = [f"{self.formula}   (kcal/mol)"]
+        for term in self.rows():
+            error = "" if term.uncertainty is None else f" ± {term.uncertainty:.2f}"
+            mark = "=" if term.source == "sum of the lines above" else " "
+            lines.append(f"{mark} {term.label:<44}{term.value:>14.2f}{error:<9}  {term.source}")
+        return "\n".join(lines)
+
+
+def ledger(
+    molecule: Molecules,
+    energy: float,
+    level: str,
+    uncertainty: float | None = None,
+    meaning: str = "",
+    at: At = "0 K",
+    thermal: Term | Literal["auto", "gfn2", "regression"] = "auto",
+    zero_point: Term | None = None,
+) -> Ledger:
+    """The ledger of one molecule from its `energy` (kcal/mol relative to free atoms, negative when bound).
+
+    `uncertainty` is that of `energy` and `meaning` what kind it is ("90 % interval against G4(MP2)"). `at` says whether
+    the energy holds zero-point energy ("0 K") or not ("electronic": then `zero_point` is needed). `thermal` is
+    H(298) − H(0) of the molecule: a term of your own, "gfn2" frequencies, the "regression", or "auto": the regression
+    where it knows the molecule's groups, frequencies where it does not.
+    """
+    _check(molecule)
+    terms = [Term(f"energy relative to free atoms, {at}", energy, uncertainty, " – ".join(filter(None, (level, meaning))))]
+    terms += _zero_point_terms(at, zero_point)
+    terms += _atom_terms(molecule)
+    if len(molecule.numbers) == 1:
+        terms.append(atom_heat())
+    else:
+        terms.append(thermal if isinstance(thermal, Term) else molecule_heat(molecule, thermal))
+    terms += _element_terms(molecule)
+    if level.lower() in ("g4mp2", "g4(mp2)"):
+        terms.append(Term("G4(MP2) against experiment", 0.0, G4MP2_ERROR, G4MP2_SOURCE, "remark"))
+    return Ledger(molecule.formulas[0], tuple(terms))
+
+
+def from_total(
+    molecule: Molecules, total: float, atoms: FreeAtoms, uncertainty: float | None = None, meaning: str = "",
+    at: At = "0 K", thermal: Term | Literal["auto", "gfn2", "regression"] = "auto", zero_point: Term | None = None,
+) -> Ledger:
+    """As `ledger`, from a `total` energy (kcal/mol): the total and each element's free atoms are lines of their own."""
+    per_atom = {z: float(atoms.energies(Molecules.one([z], [[0.0, 0.0, 0.0]]))[0]) for z in molecule.elements}
+    terms = [Term(f"total energy, {at}", total, uncertainty, " – ".join(filter(None, (atoms.level, meaning))))]
+    for z, count in _counts(molecule).items():
+        terms.append(Term(f"− {count} free {SYMBOLS[z]} at {per_atom[z]:.2f}", -count * per_atom[z], None, atoms.source))
+    rest = ledger(molecule, 0.0, atoms.level, at=at, thermal=thermal, zero_point=zero_point)
+    return Ledger(rest.formula, (*terms, *rest.terms[1:]))
+
+
+def molecule_heat(molecule: Molecules, how: Literal["auto", "gfn2", "regression"] = "auto") -> Term:
+    """H(298 K) − H(0) of the molecule as a line of the ledger."""
+    from onekcal.thermo import groups as thermal
+
+    if how not in ("auto", "gfn2", "regression"):
+        raise InputError(f"`thermal` must be 'auto', 'gfn2' or 'regression', got {how!r}")
+    known = thermal.knows(molecule)
+    if how == "regression" or (how == "auto" and known):
+        error, source = (thermal.ERROR, thermal.SOURCE) if known else (None, f"extrapolated: {thermal.SOURCE}")
+        return Term("H(298 K) − H(0)", thermal.heat(molecule), error, source, "formation 298 K")
+    from onekcal.geometry.minimum import minimum
+    from onekcal.thermo.frequencies import frequencies
+
+    relaxed, _ = minimum(molecule, "gfn2", force=0.002, keep_bonds=False)
+    found = frequencies(relaxed.molecule, "gfn2")
+    return Term("H(298 K) − H(0)", found.thermal.total, thermal.GFN2_ERROR,
+                "GFN2-xTB harmonic frequencies, rigid rotor", "formation 298 K")
+
+
+def atom_heat() -> Term:
+    """H(298 K) − H(0) of a lone atom: 5/2 RT."""
+    from onekcal.thermo.groups import RT
+
+    return Term("H(298 K) − H(0)", 2.5 * RT, 0.0, "ideal monatomic gas, 5/2 RT", "formation 298 K")
+
+
+def _check(molecule: Molecules) -> None:
+    if len(molecule) != 1:
+        raise InputError(f"a ledger is of one molecule, got a batch of {len(molecule)}")
+    strange = [SYMBOLS[z] for z in molecule.elements if z not in ATOM_FORMATION]
+    if strange:
+        raise InputError(f"no experimental atomic heat of formation of {', '.join(strange)} here; there is: "
+                         f"{', '.join(SYMBOLS[z] for z in ATOM_FORMATION)}")
+    if int(molecule.charges[0]):
+        raise InputError("a heat of formation of an ion needs a convention for the electron; only neutral molecules "
+                         f"are done, got charge {int(molecule.charges[0])}")
+
+
+def _zero_point_terms(at: At, zero_point: Term | None) -> list[Term]:
+    if at == "298 K":
+        raise InputError("the ledger starts at 0 K; an energy at 298 K holds thermal energy already")
+    if at == "electronic" and zero_point is None:
+        raise InputError("an electronic energy needs its zero-point energy for a heat of formation: give `zero_point`, "
+                         "for example from onekcal.thermo.frequencies")
+    if at == "0 K" and zero_point is not None:
+        raise InputError("the energy at 0 K holds its zero-point energy already; leave `zero_point` out")
+    return [] if zero_point is None else [zero_point]
+
+
+def _counts(molecule: Molecules) -> dict[int, int]:
+    return {z: int((molecule.numbers == z).sum()) for z in molecule.elements}
+
+
+def _atom_terms(molecule: Molecules) -> list[Term]:
+    return [Term(f"+ ΔfH(0 K) of {count} {SYMBOLS[z]} at {ATOM_FORMATION[z]}", count * ATOM_FORMATION[z],
+                 count * ATOM_FORMATION_ERROR[z], f"experiment, {CURTISS_1997}", "formation 0 K")
+            for z, count in _counts(molecule).items()]
+
+
+def _element_terms(molecule: Molecules) -> list[Term]:
+    return [Term(f"− [H(298 K) − H(0)] of {count} {SYMBOLS[z]} at {ELEMENT_HEAT[z]}", -count * ELEMENT_HEAT[z], None,
+                 f"element in its standard state, {CURTISS_1997}", "formation 298 K")
+            for z, count in _counts(molecule).items()]
