@@ -38,9 +38,13 @@ def main(count: int, densities: tuple[str, ...]) -> None:
         start = time.process_time()
         fields, filling = stored(molecules, ask(["lol"], name), workers=1)
         found[name] = fields[:].reshape(len(molecules), -1)
-        spent[name] = (time.process_time() - start) / filling.computed if filling.computed else math.nan
-    print(f"{len(molecules)} molecules\n\n| density | s a molecule | mean difference | largest | correlation |\n"
-          "|---|---:|---:|---:|---:|")
+        spent[name] = (
+            (time.process_time() - start) / filling.computed if filling.computed else math.nan
+        )
+    print(
+        f"{len(molecules)} molecules\n\n| density | s a molecule | mean difference | largest | correlation |\n"
+        "|---|---:|---:|---:|---:|"
+    )
     for name, values in found.items():
         _print(name, spent[name], values, found[REFERENCE])
     _print("another molecule", math.nan, np.roll(found[REFERENCE], 1, axis=0), found[REFERENCE])

@@ -35,7 +35,9 @@ from onekcal.trust.metrics import metrics
 
 
 def main() -> None:
-    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     ask.add_argument("smiles", type=Path)
     ask.add_argument("--model", default="g4mp2")
     ask.add_argument("--results", type=Path, default=Path("results"))
@@ -50,52 +52,89 @@ def main() -> None:
     path = asked.smiles.with_suffix(".relaxed.h5")
     if not path.exists():
         rows = [place[name] for name in made.molecules.names.tolist()]
-        label(everything.dataset[rows], path, "gfn2", relax=True, keep=["g4mp2"], workers=1, quiet=True)
+        label(
+            everything.dataset[rows],
+            path,
+            "gfn2",
+            relax=True,
+            keep=["g4mp2"],
+            workers=1,
+            quiet=True,
+        )
     relaxed = data.load(str(path)).dataset.aimed("g4mp2")
     there = {name: m for m, name in enumerate(relaxed.molecules.names.tolist())}
-    kept = [m for m, name in enumerate(made.molecules.names.tolist()) if name in there]  # some fall apart on relaxation
+    kept = [
+        m for m, name in enumerate(made.molecules.names.tolist()) if name in there
+    ]  # some fall apart on relaxation
     made = made[kept]
     relaxed = relaxed[[there[name] for name in made.molecules.names.tolist()]]
     assert torch.equal(made.energies, relaxed.energies)
 
     artefact = load_model(asked.model)
-    from_smiles, from_qm9 = (artefact.model.energies(some.molecules, some.columns) for some in (made, relaxed))
+    from_smiles, from_qm9 = (
+        artefact.model.energies(some.molecules, some.columns) for some in (made, relaxed)
+    )
     lower = made.columns["gfn2"].values - relaxed.columns["gfn2"].values  # kcal/mol, GFN2-xTB
     about: dict[str, Any] = {
-        "paper": {}, "train": artefact.card.get("train", 0), "test": len(made), "note": "",
+        "paper": {},
+        "train": artefact.card.get("train", 0),
+        "test": len(made),
+        "note": "",
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "seconds": round(time.perf_counter() - started, 1), **provenance(),
+        "seconds": round(time.perf_counter() - started, 1),
+        **provenance(),
     }
     lines = {
         "error from SMILES": metrics(made.energies, from_smiles),
         "error at QM9's conformer, relaxed": metrics(made.energies, from_qm9),
-        "prediction from SMILES against prediction at QM9's conformer": metrics(from_qm9, from_smiles),
+        "prediction from SMILES against prediction at QM9's conformer": metrics(
+            from_qm9, from_smiles
+        ),
         "GFN2-xTB energy of the two conformers": metrics(torch.zeros_like(lower), lower),
     }
     same = lower.abs() < 0.05
     lines[f"error from SMILES, the {int(same.sum())} molecules whose conformers agree"] = metrics(
-        made.energies[same], from_smiles[same])
+        made.energies[same], from_smiles[same]
+    )
     lines |= by_spread(made, from_smiles, calibrated(artefact)["smiles"])
-    write(asked.results / "conformers.json", {
-        "suite": "conformers", "title": f"{len(made)} molecules of Ward's hold-out from SMILES", "cite": "",
-        "unit": "kcal/mol", "rows": [
-            {"name": name, "ours": {key: float(f"{value:.6g}") for key, value in found.items()}, **about}
-            for name, found in lines.items()
-        ],
-    })
+    write(
+        asked.results / "conformers.json",
+        {
+            "suite": "conformers",
+            "title": f"{len(made)} molecules of Ward's hold-out from SMILES",
+            "cite": "",
+            "unit": "kcal/mol",
+            "rows": [
+                {
+                    "name": name,
+                    "ours": {key: float(f"{value:.6g}") for key, value in found.items()},
+                    **about,
+                }
+                for name, found in lines.items()
+            ],
+        },
+    )
 
 
-def by_spread(made: Dataset, predicted: Tensor, conformal: Conformal) -> dict[str, dict[str, float]]:
+def by_spread(
+    made: Dataset, predicted: Tensor, conformal: Conformal
+) -> dict[str, dict[str, float]]:
     """Errors from SMILES, and how often the interval holds, by how far a molecule's conformers lie apart (kcal/mol)."""
     spread, found = made.columns["spread"].values, {}
     lower, upper = conformal.interval(predicted, spread=spread)
     for low, high in pairwise((-1, 0, 1, 2, 4, 8, math.inf)):
         some = (spread > low) & (spread <= high)
-        apart = "one conformer" if not high else f"{low} to {high} apart" if high < math.inf else f"more than {low} apart"
+        apart = (
+            "one conformer"
+            if not high
+            else f"{low} to {high} apart"
+            if high < math.inf
+            else f"more than {low} apart"
+        )
         half = float((upper - lower)[some].mean() / 2)
-        found[f"error from SMILES, {int(some.sum())} molecules, {apart}: ± {half:.2f}"] = (
-            metrics(made.energies[some], predicted[some])
-            | {"interval": half, "coverage": coverage(made.energies[some], lower[some], upper[some])})
+        found[f"error from SMILES, {int(some.sum())} molecules, {apart}: ± {half:.2f}"] = metrics(
+            made.energies[some], predicted[some]
+        ) | {"interval": half, "coverage": coverage(made.energies[some], lower[some], upper[some])}
     return found
 
 

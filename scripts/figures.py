@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[1]
 
 def main() -> None:
     """Draw, and say a line for each."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     asked.add_argument("runs", nargs="*", metavar="MODEL=RUN")
     asked.add_argument("--only", default="", help="a word of the figures' names")
     told = asked.parse_args()
@@ -26,7 +28,9 @@ def main() -> None:
     folder = ROOT / "docs" / "figures"
     folder.mkdir(exist_ok=True)
     for name, problem in draw(folder, Sources(ROOT / "results", runs), told.only):
-        size = "" if problem else f"{(folder / name).with_suffix('.png').stat().st_size / 1000:.0f} kB"
+        size = (
+            "" if problem else f"{(folder / name).with_suffix('.png').stat().st_size / 1000:.0f} kB"
+        )
         print(f"{name}: skipped, {problem}" if problem else f"{name}: {size}", flush=True)
 
 

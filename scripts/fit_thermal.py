@@ -28,7 +28,10 @@ def main(folder: Path) -> None:
     with np.load(folder / "qm9_g4mp2_labels.npz") as file:
         held_out = set(file["gdb_id"][file["split"] == 2].tolist())
     train = np.array([int(i) not in held_out for i in ids])
-    seen = {name: sum(name in c for c, t in zip(counted, train) if t) for name in sorted(set().union(*counted))}
+    seen = {
+        name: sum(name in c for c, t in zip(counted, train) if t)
+        for name in sorted(set().union(*counted))
+    }
     names = [name for name, count in seen.items() if count >= RAREST]
     known = np.array([set(c) <= set(names) for c in counted])
     x = np.array([[c[name] for name in names] for c in counted], dtype=float)  # (molecules, groups)
@@ -40,8 +43,10 @@ def main(folder: Path) -> None:
     for name, weight in zip(names, weights):
         print(f'    "{name}": {weight:.4f},')
     print("}")
-    print(f"train {int((train & known).sum())}, hold-out {len(error)}: mean absolute error {np.abs(error).mean():.4f}, "
-          f"root mean square {np.sqrt((error**2).mean()):.4f}, largest {np.abs(error).max():.3f} kcal/mol")
+    print(
+        f"train {int((train & known).sum())}, hold-out {len(error)}: mean absolute error {np.abs(error).mean():.4f}, "
+        f"root mean square {np.sqrt((error**2).mean()):.4f}, largest {np.abs(error).max():.3f} kcal/mol"
+    )
 
 
 def read_heats(folder: Path) -> tuple[np.ndarray, np.ndarray]:

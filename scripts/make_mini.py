@@ -33,9 +33,37 @@ HEAVY = ("C", "N", "O", "F", "S")
 VALENCE = {"C": 4, "N": 3, "O": 2, "F": 1, "S": 2}
 PER_SIZE = {1: 99, 2: 99, 3: 99, 4: 260, 5: 420, 6: 620}
 # Molecules the valence rules above cannot grow, or that everyone looks for first.
-WANTED = ["[H][H]", "[C-]#[O+]", "CS(C)=O", "C[N+](=O)[O-]", "O=S=O", "c1ccccc1", "C1CCCCC1", "c1ccsc1", "c1ccoc1",
-          "c1ccncc1", "CCO", "CC(C)=O", "CC(=O)O", "CC#N", "NC=O", "NC(N)=O", "CNC=O", "FC(F)(F)F", "C1CC1", "C1CO1",
-          "CSC", "CCS", "S=C=S", "O=C=O", "O=C=S", "C=CC=C", "CC(C)(C)C", "OCCO", "NCC(=O)O"]
+WANTED = [
+    "[H][H]",
+    "[C-]#[O+]",
+    "CS(C)=O",
+    "C[N+](=O)[O-]",
+    "O=S=O",
+    "c1ccccc1",
+    "C1CCCCC1",
+    "c1ccsc1",
+    "c1ccoc1",
+    "c1ccncc1",
+    "CCO",
+    "CC(C)=O",
+    "CC(=O)O",
+    "CC#N",
+    "NC=O",
+    "NC(N)=O",
+    "CNC=O",
+    "FC(F)(F)F",
+    "C1CC1",
+    "C1CO1",
+    "CSC",
+    "CCS",
+    "S=C=S",
+    "O=C=O",
+    "O=C=S",
+    "C=CC=C",
+    "CC(C)(C)C",
+    "OCCO",
+    "NCC(=O)O",
+]
 SPINS = {1: 1, 6: 2, 7: 3, 8: 2, 9: 1, 16: 2}  # unpaired electrons of the ground-state atoms
 BOHR = 0.529177210903  # Å
 FRAME_SOURCES, FRAMES_EACH = 24, 15
@@ -90,9 +118,15 @@ def plausible(mol) -> bool:
     if hetero > 1 or len(rings) > 2 or sum(a.GetSymbol() == "F" for a in mol.GetAtoms()) > 4:
         return False
     for ring in rings:
-        inside = [b for b in mol.GetBonds() if {b.GetBeginAtomIdx(), b.GetEndAtomIdx()} <= set(ring)]
+        inside = [
+            b for b in mol.GetBonds() if {b.GetBeginAtomIdx(), b.GetEndAtomIdx()} <= set(ring)
+        ]
         orders = [b.GetBondTypeAsDouble() for b in inside]
-        if max(orders) > 2 or (len(ring) == 3 and max(orders) > 1) or (len(ring) == 4 and orders.count(2) > 1):
+        if (
+            max(orders) > 2
+            or (len(ring) == 3 and max(orders) > 1)
+            or (len(ring) == 4 and orders.count(2) > 1)
+        ):
             return False
         if any(a.GetHybridization().name == "SP" for a in mol.GetAtoms() if a.GetIdx() in ring):
             return False
@@ -107,9 +141,14 @@ def enumerate_smiles() -> list[str]:
     layers[1] = {Chem.CanonSmiles(s) for s in HEAVY}
     for size in range(1, 7):
         frontier = list(layers[size])
-        if size == 5:  # 6-atom molecules are grown from a part of the 5-atom ones: there are far more than needed
+        if (
+            size == 5
+        ):  # 6-atom molecules are grown from a part of the 5-atom ones: there are far more than needed
             frontier = sorted(frontier)
-            frontier = [frontier[i] for i in rng.choice(len(frontier), min(900, len(frontier)), replace=False)]
+            frontier = [
+                frontier[i]
+                for i in rng.choice(len(frontier), min(900, len(frontier)), replace=False)
+            ]
         while frontier:
             for child in neighbours(frontier.pop()):
                 count = Chem.MolFromSmiles(child).GetNumAtoms()
@@ -133,7 +172,9 @@ def gfn2(numbers: list[int], positions: np.ndarray, unpaired: int = 0) -> tuple[
     """GFN2-xTB energy (Hartree) and forces (Hartree/Bohr)."""
     from tblite.interface import Calculator
 
-    calculator = Calculator("GFN2-xTB", np.array(numbers), np.asarray(positions) / BOHR, uhf=unpaired)
+    calculator = Calculator(
+        "GFN2-xTB", np.array(numbers), np.asarray(positions) / BOHR, uhf=unpaired
+    )
     calculator.set("verbosity", 0)
     result = calculator.singlepoint()
     return float(result.get("energy")), -np.asarray(result.get("gradient"))
@@ -144,8 +185,15 @@ def b3lyp(numbers: list[int], positions: np.ndarray, unpaired: int = 0, forces: 
     from pyscf import dft, gto, lib
 
     lib.num_threads(1)
-    molecule = gto.M(atom=list(zip(numbers, np.asarray(positions).tolist())), basis="6-31g", spin=unpaired, verbose=0)
-    method = (dft.UKS if unpaired else dft.RKS)(molecule, xc="b3lyp").density_fit(auxbasis="def2-universal-jkfit")
+    molecule = gto.M(
+        atom=list(zip(numbers, np.asarray(positions).tolist())),
+        basis="6-31g",
+        spin=unpaired,
+        verbose=0,
+    )
+    method = (dft.UKS if unpaired else dft.RKS)(molecule, xc="b3lyp").density_fit(
+        auxbasis="def2-universal-jkfit"
+    )
     energy = method.kernel()
     if not method.converged:
         method = method.newton()
@@ -168,7 +216,11 @@ def relax(smiles: str) -> dict:
     if AllChem.MMFFHasAllMoleculeParams(mol):
         AllChem.MMFFOptimizeMolecule(mol)
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
-    atoms = Atoms(numbers, mol.GetConformer().GetPositions(), calculator=TBLite(method="GFN2-xTB", verbosity=0))
+    atoms = Atoms(
+        numbers,
+        mol.GetConformer().GetPositions(),
+        calculator=TBLite(method="GFN2-xTB", verbosity=0),
+    )
     search = BFGS(atoms, logfile=None)
     if not search.run(fmax=0.01, steps=500):
         raise RuntimeError("relaxation did not converge")
@@ -186,7 +238,9 @@ def bonded(numbers: list[int], positions: np.ndarray) -> set[frozenset[int]]:
     radii = covalent_radii[numbers]
     apart = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
     heavy = np.array(numbers) > 1
-    reach = np.where(heavy[:, None] & heavy[None], 1.25, 1.3)  # a four-ring's diagonal is 1.4 times a bond, H2 1.26
+    reach = np.where(
+        heavy[:, None] & heavy[None], 1.25, 1.3
+    )  # a four-ring's diagonal is 1.4 times a bond, H2 1.26
     i, j = np.nonzero(apart < reach * (radii[:, None] + radii[None]))
     return {frozenset(pair) for pair in zip(i.tolist(), j.tolist()) if pair[0] < pair[1]}
 
@@ -201,7 +255,7 @@ def frames(record: dict) -> dict:
     digest = hashlib.sha256(record["smiles"].encode()).digest()
     rng = np.random.default_rng([SEED, int.from_bytes(digest[:8], "big")])
     numbers, start = record["numbers"], np.array(record["positions"])
-    near = np.exp(-np.linalg.norm(start[:, None] - start[None], axis=-1) ** 2 / 2.0)
+    near = np.exp(-(np.linalg.norm(start[:, None] - start[None], axis=-1) ** 2) / 2.0)
     near /= np.linalg.norm(near, axis=1, keepdims=True)
     out: dict = {"positions": [], "gfn2": [], "gfn2_forces": [], "b3lyp": [], "b3lyp_forces": []}
     for _ in range(FRAMES_EACH):
@@ -216,7 +270,9 @@ def frames(record: dict) -> dict:
     return out
 
 
-def resumable(title: str, file: Path, work: Callable[[object], dict], jobs: dict[str, object], workers: int) -> dict:
+def resumable(
+    title: str, file: Path, work: Callable[[object], dict], jobs: dict[str, object], workers: int
+) -> dict:
     """Map `work` over `jobs`, one JSON line per finished key; what stands in the file is not done again."""
     done: dict[str, dict] = {}
     if file.exists():
@@ -249,12 +305,25 @@ def resumable(title: str, file: Path, work: Callable[[object], dict], jobs: dict
 
 def pack(records: list[dict], moving: dict[str, dict]) -> dict[str, np.ndarray]:
     """Ragged arrays: molecules first, then frames; `frame_of` is −1 for a molecule, else its row."""
-    rows = [(r["numbers"], r["positions"], r["gfn2"], r["b3lyp"], None, None, -1, r["smiles"]) for r in records]
+    rows = [
+        (r["numbers"], r["positions"], r["gfn2"], r["b3lyp"], None, None, -1, r["smiles"])
+        for r in records
+    ]
     where = {r["smiles"]: row for row, r in enumerate(records)}
     for smiles, f in moving.items():
         for k in range(len(f["gfn2"])):
-            rows.append((records[where[smiles]]["numbers"], f["positions"][k], f["gfn2"][k], f["b3lyp"][k],
-                         f["gfn2_forces"][k], f["b3lyp_forces"][k], where[smiles], smiles))
+            rows.append(
+                (
+                    records[where[smiles]]["numbers"],
+                    f["positions"][k],
+                    f["gfn2"][k],
+                    f["b3lyp"][k],
+                    f["gfn2_forces"][k],
+                    f["b3lyp_forces"][k],
+                    where[smiles],
+                    smiles,
+                )
+            )
     sizes = [len(row[0]) for row in rows]
     moved = [row for row in rows if row[4] is not None]
     atoms = sorted(SPINS)
@@ -271,16 +340,22 @@ def pack(records: list[dict], moving: dict[str, dict]) -> dict[str, np.ndarray]:
         "atom_Z": np.array(atoms),
         "atom_gfn2": np.array([gfn2([z], np.zeros((1, 3)), SPINS[z])[0] for z in atoms]),
         "atom_b3lyp": np.array([b3lyp([z], np.zeros((1, 3)), SPINS[z])[0] for z in atoms]),
-        "doc": np.array("R in Å; E in Hartree (total, no zero-point energy); F in Hartree/Bohr, frames only, in row "
-                        "order; gfn2 = GFN2-xTB (tblite), b3lyp = B3LYP/6-31G with density fitting (pyscf)"),
+        "doc": np.array(
+            "R in Å; E in Hartree (total, no zero-point energy); F in Hartree/Bohr, frames only, in row "
+            "order; gfn2 = GFN2-xTB (tblite), b3lyp = B3LYP/6-31G with density fitting (pyscf)"
+        ),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--work", type=Path, default=Path("build/mini"))
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--count", type=int, default=1060, help="label the first COUNT molecules of the drawn list")
+    parser.add_argument(
+        "--count", type=int, default=1060, help="label the first COUNT molecules of the drawn list"
+    )
     parser.add_argument("--out", type=Path, default=Path("src/onekcal/data/mini.npz"))
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
@@ -291,16 +366,25 @@ def main() -> None:
     names = json.loads(listing.read_text())[: args.count]
     print(len(names), "molecules", flush=True)
 
-    relaxed = resumable("relax", args.work / "relax.jsonl", relax, {s: s for s in names}, args.workers)
+    relaxed = resumable(
+        "relax", args.work / "relax.jsonl", relax, {s: s for s in names}, args.workers
+    )
     records = {s: {"smiles": s, **row} for s, row in relaxed.items()}
     sources = [s for s in records if 3 <= len(records[s]["numbers"]) <= 12][:FRAME_SOURCES]
-    moving = resumable("frames", args.work / "frames.jsonl", frames, {s: records[s] for s in sources}, args.workers)
+    moving = resumable(
+        "frames", args.work / "frames.jsonl", frames, {s: records[s] for s in sources}, args.workers
+    )
     high = resumable("b3lyp", args.work / "b3lyp.jsonl", label, records, args.workers)
 
-    arrays = pack([{**records[s], **high[s]} for s in high], {s: f for s, f in moving.items() if s in high})
+    arrays = pack(
+        [{**records[s], **high[s]} for s in high], {s: f for s, f in moving.items() if s in high}
+    )
     np.savez_compressed(args.out, **arrays)
-    print(f"{args.out}: {len(high)} molecules, {(arrays['frame_of'] >= 0).sum()} frames, "
-          f"{args.out.stat().st_size / 1e6:.2f} MB", file=sys.stderr)
+    print(
+        f"{args.out}: {len(high)} molecules, {(arrays['frame_of'] >= 0).sum()} frames, "
+        f"{args.out.stat().st_size / 1e6:.2f} MB",
+        file=sys.stderr,
+    )
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ from onekcal.quantum.named import method
 
 
 def main() -> None:
-    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     ask.add_argument("out", type=Path)
     ask.add_argument("--count", type=int, default=1000)
     ask.add_argument("--seed", type=int, default=0)
@@ -39,8 +41,12 @@ def main() -> None:
     torch.set_num_threads(1)
     labels = np.load(Path(os.environ["ONEKCAL_MIRROR"]) / "qm9_g4mp2_labels.npz")
     draw = np.random.default_rng(asked.seed)
-    rows = np.concatenate([draw.permutation(np.flatnonzero(labels["split"] == part))[: asked.count]
-                           for part in (TEST, VALID)])
+    rows = np.concatenate(
+        [
+            draw.permutation(np.flatnonzero(labels["split"] == part))[: asked.count]
+            for part in (TEST, VALID)
+        ]
+    )
     partial = asked.out.with_name(asked.out.name + ".partial")
     lines = partial.read_text().splitlines() if partial.exists() else []
     known = {record["row"]: record for record in map(json.loads, lines)}
@@ -51,19 +57,39 @@ def main() -> None:
                 file.write(json.dumps(known[row]) + "\n")
                 file.flush()
     good = [row for row in rows.tolist() if "error" not in known[row]]
-    failed = [f"gdb {labels['gdb_id'][row]}: {known[row]['error']}" for row in rows.tolist() if "error" in known[row]]
-    asked.out.with_name(asked.out.name + ".failed").write_text("".join(line + "\n" for line in failed))
+    failed = [
+        f"gdb {labels['gdb_id'][row]}: {known[row]['error']}"
+        for row in rows.tolist()
+        if "error" in known[row]
+    ]
+    asked.out.with_name(asked.out.name + ".failed").write_text(
+        "".join(line + "\n" for line in failed)
+    )
     molecules = Molecules.concatenate(
-        [Molecules.one(known[row]["numbers"], known[row]["positions"], name=f"gdb {labels['gdb_id'][row]}")
-         for row in good])
+        [
+            Molecules.one(
+                known[row]["numbers"], known[row]["positions"], name=f"gdb {labels['gdb_id'][row]}"
+            )
+            for row in good
+        ]
+    )
     bound = torch.tensor([known[row]["gfn2"] for row in good], dtype=torch.float64)
     columns = {
-        "g4mp2": Column(torch.from_numpy(labels["AE_g4mp2"][good].astype(np.float64)), level="g4mp2", at="0 K"),
-        "gfn2": Column(bound - free_atoms_of(method("gfn2"), molecules.elements).energies(molecules), level="gfn2-xtb"),
+        "g4mp2": Column(
+            torch.from_numpy(labels["AE_g4mp2"][good].astype(np.float64)), level="g4mp2", at="0 K"
+        ),
+        "gfn2": Column(
+            bound - free_atoms_of(method("gfn2"), molecules.elements).energies(molecules),
+            level="gfn2-xtb",
+        ),
         "spread": Column(torch.tensor([known[row]["spread"] for row in good]), "property"),
-        "seconds": Column(torch.tensor([known[row]["seconds"] for row in good]), "property", unit="s"),
+        "seconds": Column(
+            torch.tensor([known[row]["seconds"] for row in good]), "property", unit="s"
+        ),
     }
-    card = Card(asked.out.stem, f"{len(good)} molecules of QM9-G4MP2 from their SMILES", molecules=len(good))
+    card = Card(
+        asked.out.stem, f"{len(good)} molecules of QM9-G4MP2 from their SMILES", molecules=len(good)
+    )
     split = {"ward": torch.from_numpy(labels["split"][good])}
     store.save(asked.out, Stored(Dataset(molecules, columns), split, card))
     print(f"{asked.out}: {len(good)} molecules, {len(failed)} failed")
@@ -77,8 +103,11 @@ def of_smiles(smiles: str) -> dict[str, object]:
     except OnekcalError as problem:
         return {"error": str(problem)}
     return {
-        "numbers": found.lowest.numbers.tolist(), "positions": found.lowest.positions.tolist(),
-        "gfn2": float(found.energies[0]), "spread": found.spread, "seconds": time.perf_counter() - began,
+        "numbers": found.lowest.numbers.tolist(),
+        "positions": found.lowest.positions.tolist(),
+        "gfn2": float(found.energies[0]),
+        "spread": found.spread,
+        "seconds": time.perf_counter() - began,
     }
 
 

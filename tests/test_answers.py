@@ -54,11 +54,26 @@ def artefact() -> Artefact:
     """
     data = store.load("mini").dataset.aimed("b3lyp")
     stages = [("baseline", {"method": "gfn2"}), ("dressed_atoms", {})]
-    model = Stack([build(name, settings) for name, settings in stages]).fit(data[:300], data[300:400])
-    scores = (data[400:500].energies - model.energies(data[400:500].molecules, data[400:500].columns)).abs().sort().values
+    model = Stack([build(name, settings) for name, settings in stages]).fit(
+        data[:300], data[300:400]
+    )
+    scores = (
+        (data[400:500].energies - model.energies(data[400:500].molecules, data[400:500].columns))
+        .abs()
+        .sort()
+        .values
+    )
     return Artefact(
-        stages, model, "g4mp2", "atomization", "0 K", data.molecules.elements, int(data.molecules.sizes.max()),
-        {"gfn2": scores, "b3lyp": scores * 1.5, "smiles": scores}, "gfn2", by_spread=["smiles"],
+        stages,
+        model,
+        "g4mp2",
+        "atomization",
+        "0 K",
+        data.molecules.elements,
+        int(data.molecules.sizes.max()),
+        {"gfn2": scores, "b3lyp": scores * 1.5, "smiles": scores},
+        "gfn2",
+        by_spread=["smiles"],
         card={"data": "mini", "heavy_atoms": 7, "test": {"mae": 4.2}},
     )
 
@@ -82,7 +97,9 @@ def test_a_model_is_found_by_path_by_run_folder_and_by_the_name_it_ships_under(
         load_model("g4mp3")
 
 
-def test_a_model_of_a_newer_version_says_so(artefact: Artefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_of_a_newer_version_says_so(
+    artefact: Artefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("onekcal.models.artefact.FORMAT", 99)
     artefact.save(tmp_path / "new.safetensors")
     monkeypatch.undo()
@@ -94,13 +111,24 @@ def test_evaluate_measures_every_interval_a_model_has(artefact: Artefact, tmp_pa
     artefact.save(tmp_path / "m.safetensors")
     some = store.load("mini").dataset.aimed("b3lyp")[500:700]
     found = evaluate(tmp_path / "m.safetensors", some)
-    names = [f"coverage of 0.9 by the interval of {kind!r} geometries" for kind in ("gfn2", "b3lyp", "smiles")]
+    names = [
+        f"coverage of 0.9 by the interval of {kind!r} geometries"
+        for kind in ("gfn2", "b3lyp", "smiles")
+    ]
     assert 0.82 < found[names[0]] < 0.97  # 100 calibration, 200 test molecules: 0.9 ± 0.037
     assert found[names[0]] < found[names[1]]  # a wider interval
     assert names[2] not in found  # it follows a spread that these data do not tell
-    told = replace(some, columns={**some.columns, "spread": Column(torch.full((200,), 0.5).double(), "property")})
-    assert evaluate(tmp_path / "m.safetensors", told)[names[2]] == found[names[1]]  # 1 + 0.5 times as wide as that of gfn2
-    assert found["note"] == "the model was fitted to g4mp2 (0 K), 'b3lyp' is b3lyp/6-31g df (electronic)"
+    told = replace(
+        some,
+        columns={**some.columns, "spread": Column(torch.full((200,), 0.5).double(), "property")},
+    )
+    assert (
+        evaluate(tmp_path / "m.safetensors", told)[names[2]] == found[names[1]]
+    )  # 1 + 0.5 times as wide as that of gfn2
+    assert (
+        found["note"]
+        == "the model was fitted to g4mp2 (0 K), 'b3lyp' is b3lyp/6-31g df (electronic)"
+    )
 
 
 def test_evaluate_compares_like_with_like(artefact: Artefact, tmp_path: Path) -> None:
@@ -108,29 +136,40 @@ def test_evaluate_compares_like_with_like(artefact: Artefact, tmp_path: Path) ->
     data = store.load("mini").dataset[500:520].aimed("b3lyp")
     for kind in ("total", "formation"):
         column = replace(data.aim, kind=kind)
-        with pytest.raises(InputError, match=f"gives atomization in kcal/mol, but 'b3lyp' is {kind} .*--kind atomization"):
+        with pytest.raises(
+            InputError,
+            match=f"gives atomization in kcal/mol, but 'b3lyp' is {kind} .*--kind atomization",
+        ):
             evaluate(tmp_path / "m.safetensors", data.with_column("b3lyp", column))
     same = data.with_column("b3lyp", replace(data.aim, level="g4mp2", at="0 K"))
     assert "note" not in evaluate(tmp_path / "m.safetensors", same)
     silane = Molecules.one([14, 1, 1, 1, 1], np.eye(5, 3), name="silane")
     zeros = replace(data.aim, values=torch.zeros(21))
     odd = Dataset(Molecules.concatenate([data.molecules, silane]), {"b3lyp": zeros}, "b3lyp")
-    with pytest.raises(InputError, match=r"1 of 21 molecules hold elements .* first: molecule 20 \(H4Si\)"):
+    with pytest.raises(
+        InputError, match=r"1 of 21 molecules hold elements .* first: molecule 20 \(H4Si\)"
+    ):
         evaluate(tmp_path / "m.safetensors", odd)
 
 
-def test_python_may_ask_with_a_string_or_molecules_and_for_a_model_by_name(artefact: Artefact, tmp_path: Path) -> None:
+def test_python_may_ask_with_a_string_or_molecules_and_for_a_model_by_name(
+    artefact: Artefact, tmp_path: Path
+) -> None:
     artefact.save(tmp_path / "m.safetensors")
     (alone,) = predict("O", tmp_path / "m.safetensors")
     water = replace(alone.molecule, name=None) if alone.molecule else None
     assert water is not None
-    both = list(predict(Molecules.concatenate([water, water]), artefact, Settings(keep_geometry=True)))
+    both = list(
+        predict(Molecules.concatenate([water, water]), artefact, Settings(keep_geometry=True))
+    )
     assert [one.energy for one in both] == pytest.approx([alone.energy] * 2, abs=1e-6)
     assert [one.source for one in both] == ["molecule 0", "molecule 1"]
     assert [one.source for one in predict(["O", water], artefact)] == ["O", "molecule 0"]
 
 
-def test_files_in_another_unit_of_length_are_answered_when_it_is_told(artefact: Artefact, tmp_path: Path) -> None:
+def test_files_in_another_unit_of_length_are_answered_when_it_is_told(
+    artefact: Artefact, tmp_path: Path
+) -> None:
     (tmp_path / "nm.xyz").write_text(NANOMETRES)
     (found,) = answers(artefact, str(tmp_path / "nm.xyz"), keep_geometry=True)
     assert "--length nm" in found.problem
@@ -149,7 +188,9 @@ def test_a_smiles_is_answered_at_its_lowest_conformer_with_the_ledger(artefact: 
     assert found.energy == pytest.approx(float(artefact.model.energies(lowest.lowest)[0]), abs=1e-6)
     assert found.geometry == "smiles"
     assert found.half == pytest.approx(half_width(artefact, "smiles") * (1 + lowest.spread))
-    assert found.half > 2 * half_width(artefact, "smiles")  # ethanol's two conformers are 1.6 kcal/mol apart
+    assert found.half > 2 * half_width(
+        artefact, "smiles"
+    )  # ethanol's two conformers are 1.6 kcal/mol apart
     assert found.conformers is not None
     assert found.conformers.largest == pytest.approx(lowest.spread)
     assert found.ledger is not None
@@ -168,7 +209,9 @@ def test_a_file_is_relaxed_unless_its_geometry_is_kept(artefact: Artefact, tmp_p
     assert float(kept.molecule.positions[0, 2]) == pytest.approx(0.117)
 
 
-def test_a_model_without_a_geometry_of_its_own_takes_files_as_they_are(artefact: Artefact, tmp_path: Path) -> None:
+def test_a_model_without_a_geometry_of_its_own_takes_files_as_they_are(
+    artefact: Artefact, tmp_path: Path
+) -> None:
     scores = {"data": artefact.calibration["gfn2"]}
     plain = replace(artefact, geometry="", level="b3lyp", at="electronic", calibration=scores)
     (tmp_path / "w.xyz").write_text(WATER)
@@ -188,7 +231,9 @@ def test_energies_that_are_no_atomization_energies_keep_their_name(artefact: Art
     assert "atomization" not in found.to_dict()
 
 
-def test_without_calibration_for_the_geometry_no_interval_is_given_and_that_is_said(artefact: Artefact) -> None:
+def test_without_calibration_for_the_geometry_no_interval_is_given_and_that_is_said(
+    artefact: Artefact,
+) -> None:
     (found,) = answers(replace(artefact, calibration={"gfn2": artefact.calibration["gfn2"]}), "O")
     assert math.isinf(found.half)
     assert "no interval" in found.remarks[0]
@@ -196,7 +241,9 @@ def test_without_calibration_for_the_geometry_no_interval_is_given_and_that_is_s
 
 
 @pytest.mark.parametrize("smiles", ["[O]", "[H]"])
-def test_a_lone_atom_is_0_and_has_its_experimental_heat_of_formation(artefact: Artefact, smiles: str) -> None:
+def test_a_lone_atom_is_0_and_has_its_experimental_heat_of_formation(
+    artefact: Artefact, smiles: str
+) -> None:
     (found,) = answers(artefact, smiles)
     assert (found.energy, found.half) == (0.0, 0.0)
     assert found.ledger is not None
@@ -210,7 +257,9 @@ def test_a_lone_atom_of_a_file_is_0_too(artefact: Artefact, tmp_path: Path) -> N
 
 
 def test_a_saddle_point_is_left_and_said(artefact: Artefact, tmp_path: Path) -> None:
-    (tmp_path / "flat.xyz").write_text("4\nflat ammonia\nN 0 0 0\nH 1.0 0 0\nH -0.5 0.866 0\nH -0.5 -0.866 0\n")
+    (tmp_path / "flat.xyz").write_text(
+        "4\nflat ammonia\nN 0 0 0\nH 1.0 0 0\nH -0.5 0.866 0\nH -0.5 -0.866 0\n"
+    )
     (flat,) = answers(artefact, str(tmp_path / "flat.xyz"))
     (bent,) = answers(artefact, "N")
     assert "saddle point" in flat.remarks[0]
@@ -219,7 +268,10 @@ def test_a_saddle_point_is_left_and_said(artefact: Artefact, tmp_path: Path) -> 
 
 
 def test_isotopes_are_refused_and_too_few_conformers_have_no_interval(artefact: Artefact) -> None:
-    heavy, few, enough = *answers(artefact, "[2H]O[2H]", "CCO", conformers=1), *answers(artefact, "CCO")
+    heavy, few, enough = (
+        *answers(artefact, "[2H]O[2H]", "CCO", conformers=1),
+        *answers(artefact, "CCO"),
+    )
     assert "isotopes" in heavy.problem
     assert "calibrated with 6 conformers" in few.remarks[-1]
     assert math.isinf(few.half)
@@ -248,7 +300,9 @@ def test_forces_are_minus_the_slope_of_the_energy(artefact: Artefact, tmp_path: 
     assert found.forces is not None
     step = torch.zeros(3, 3, dtype=torch.float64)
     step[1, 2] = 1e-3
-    moved = Molecules.concatenate([found.molecule.moved(found.molecule.positions + sign * step) for sign in (1, -1)])
+    moved = Molecules.concatenate(
+        [found.molecule.moved(found.molecule.positions + sign * step) for sign in (1, -1)]
+    )
     up, down = artefact.model.energies(moved).tolist()
     assert abs(found.forces[1, 2]) > 1
     assert found.forces[1, 2] == pytest.approx(-(up - down) / 2e-3, abs=0.05)
@@ -260,16 +314,30 @@ def test_forces_are_minus_the_slope_of_the_energy(artefact: Artefact, tmp_path: 
 @pytest.mark.parametrize(
     ("molecule", "message"),
     [
-        (Molecules.one(["Cl", "H"], [[0, 0, 0], [0, 0, 1.27]]), "never seen Cl; it knows H, C, N, O, F, S"),
+        (
+            Molecules.one(["Cl", "H"], [[0, 0, 0], [0, 0, 1.27]]),
+            "never seen Cl; it knows H, C, N, O, F, S",
+        ),
         (Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]], charge=-1), "an ion (charge -1)"),
-        (Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]], spin=1), "a radical (unpaired electrons: 1)"),
-        (Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]]), "a radical (an odd number of electrons)"),
+        (
+            Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]], spin=1),
+            "a radical (unpaired electrons: 1)",
+        ),
+        (
+            Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]]),
+            "a radical (an odd number of electrons)",
+        ),
         (Molecules.one(["H", "H"], [[0, 0, 0], [0, 0, 5]]), "2 pieces that no bond connects"),
-        (Molecules.one(["C"] * 8, np.arange(24).reshape(8, 3) * 0.5), "8 atoms heavier than hydrogen"),
+        (
+            Molecules.one(["C"] * 8, np.arange(24).reshape(8, 3) * 0.5),
+            "8 atoms heavier than hydrogen",
+        ),
         (Molecules.one(["H"] * 60, np.arange(180).reshape(60, 3) * 0.4), "60 atoms; the largest"),
     ],
 )
-def test_what_lies_outside_the_scope_is_named(artefact: Artefact, molecule: Molecules, message: str) -> None:
+def test_what_lies_outside_the_scope_is_named(
+    artefact: Artefact, molecule: Molecules, message: str
+) -> None:
     assert any(message in reason for reason in outside(artefact, molecule))
 
 
@@ -277,7 +345,9 @@ def test_an_ordinary_molecule_lies_inside(artefact: Artefact, water: Molecules) 
     assert outside(artefact, water) == []
 
 
-def test_outside_the_scope_nothing_is_answered_unless_forced_and_then_without_interval(artefact: Artefact) -> None:
+def test_outside_the_scope_nothing_is_answered_unless_forced_and_then_without_interval(
+    artefact: Artefact,
+) -> None:
     small = replace(artefact, largest=5)
     (refused,) = answers(small, "CCO")
     assert "9 atoms; the largest molecule the model has seen has 5" in refused.problem
@@ -290,7 +360,9 @@ def test_outside_the_scope_nothing_is_answered_unless_forced_and_then_without_in
     assert forced.ledger.terms[0].uncertainty is None
 
 
-def test_an_element_the_model_cannot_describe_is_refused_even_when_forced(artefact: Artefact) -> None:
+def test_an_element_the_model_cannot_describe_is_refused_even_when_forced(
+    artefact: Artefact,
+) -> None:
     (found,) = answers(artefact, "C[SiH3]", force=True, conformers=1)
     assert "cannot describe Si at all, not even with --force" in found.problem
 
@@ -314,8 +386,16 @@ def test_beyond_the_novelty_limit_is_outside(artefact: Artefact) -> None:
 def test_a_run_keeps_how_novel_its_validation_molecules_were(tmp_path: Path) -> None:
     data = wobbly(40, seed=1)
     save(tmp_path / "wobbly.h5", Stored(data))
-    told = {"data": {"set": str(tmp_path / "wobbly.h5"), "target": "pairs", "train": 20, "valid": 4, "test": 4},
-            "stages": [{"sparse_kernel": {"landmarks": 30, "force_weight": 0.0}}]}
+    told = {
+        "data": {
+            "set": str(tmp_path / "wobbly.h5"),
+            "target": "pairs",
+            "train": 20,
+            "valid": 4,
+            "test": 4,
+        },
+        "stages": [{"sparse_kernel": {"landmarks": 30, "force_weight": 0.0}}],
+    }
     done = run(parse(told), tmp_path / "run")
     kept = Artefact.load(tmp_path / "run" / "model.safetensors")
     with np.load(done.folder / "split.npz") as split:
@@ -345,10 +425,21 @@ def test_the_scope_names_what_may_be_asked(artefact: Artefact) -> None:
 def test_one_bad_molecule_costs_only_itself(artefact: Artefact, tmp_path: Path) -> None:
     (tmp_path / "bad.smi").write_text("O\nCCO.O\n[NH4+]\n[CH3]\nC1CC\nC1#CC#C1\n*\nC\n")
     (tmp_path / "bad.xyz").write_text(METHYL + APART + WATER)
-    found = answers(artefact, str(tmp_path / "bad.smi"), str(tmp_path / "bad.xyz"), "nowhere.sdf", conformers=1)
+    found = answers(
+        artefact, str(tmp_path / "bad.smi"), str(tmp_path / "bad.xyz"), "nowhere.sdf", conformers=1
+    )
     assert [bool(a.problem) for a in found] == [False, *[True] * 6, False, True, True, False, True]
-    words = ("disconnected", "an ion", "a radical", "not a SMILES", "no 3-D structure", "open place",
-             "odd number of electrons", "pieces", "there is no file")
+    words = (
+        "disconnected",
+        "an ion",
+        "a radical",
+        "not a SMILES",
+        "no 3-D structure",
+        "open place",
+        "odd number of electrons",
+        "pieces",
+        "there is no file",
+    )
     problems = [a.problem for a in found if a.problem]
     assert all(word in problem for word, problem in zip(words, problems))
     assert all("\n" not in problem for problem in problems)
@@ -363,7 +454,9 @@ def test_a_geometry_that_falls_apart_is_named(artefact: Artefact, tmp_path: Path
     mol = Chem.AddHs(Chem.MolFromSmiles("[NH3+]CC(=O)[O-]"))
     AllChem.EmbedMolecule(mol, randomSeed=1)
     (tmp_path / "z.xyz").write_text(Chem.MolToXYZBlock(mol).replace("\n\n", "\nzwitterion\n", 1))
-    of_file, of_smiles = answers(artefact, str(tmp_path / "z.xyz"), "[NH3+]CC(=O)[O-]", conformers=1)
+    of_file, of_smiles = answers(
+        artefact, str(tmp_path / "z.xyz"), "[NH3+]CC(=O)[O-]", conformers=1
+    )
     assert "zwitterion (C2H5NO2) falls apart" in of_file.problem
     assert "falls apart" in of_smiles.problem
 
@@ -379,9 +472,13 @@ def test_a_calculation_that_fails_is_a_problem_and_not_a_crash(
 
         return minimum
 
-    question = Question("w.xyz", "water", molecule=Molecules.one(["H", "H"], [[0, 0, 0], [0, 0, 0.74]]))
-    for error, words in ((LabelError("the SCF did not converge"), "SCF did not converge"),
-                         (np.linalg.LinAlgError("singular"), "LinAlgError: singular")):
+    question = Question(
+        "w.xyz", "water", molecule=Molecules.one(["H", "H"], [[0, 0, 0], [0, 0, 0.74]])
+    )
+    for error, words in (
+        (LabelError("the SCF did not converge"), "SCF did not converge"),
+        (np.linalg.LinAlgError("singular"), "LinAlgError: singular"),
+    ):
         monkeypatch.setattr("onekcal.geometry.minimum.minimum", failing(error))
         found = predictor.answer(question, artefact)
         assert words in found.problem
@@ -394,7 +491,9 @@ def test_settings_that_make_no_sense_are_refused(artefact: Artefact) -> None:
             answers(artefact, "O", **wrong)
 
 
-def test_where_the_heat_of_formation_fails_the_energy_stays(artefact: Artefact, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_heat_of_formation_fails_the_energy_stays(
+    artefact: Artefact, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def failing(*_: object, **__: object) -> None:
         raise OnekcalError("no frequencies today")
 
@@ -407,7 +506,9 @@ def test_where_the_heat_of_formation_fails_the_energy_stays(artefact: Artefact, 
 def test_an_answer_is_flat_for_csv_and_whole_for_json(artefact: Artefact) -> None:
     good, bad = answers(artefact, "O", "CCO.O")
     assert good.to_row().keys() == bad.to_row().keys()
-    assert float(good.to_row()["formation_298K_kcal_per_mol"]) == pytest.approx(good.to_dict()["formation_298"], abs=1e-4)
+    assert float(good.to_row()["formation_298K_kcal_per_mol"]) == pytest.approx(
+        good.to_dict()["formation_298"], abs=1e-4
+    )
     whole = json.loads(json.dumps(good.to_dict(), allow_nan=False))
     assert whole["atomization"]["upper"] - whole["atomization"]["value"] == pytest.approx(good.half)
     assert sum(term["value"] for term in whole["terms"]) == pytest.approx(whole["formation_298"])

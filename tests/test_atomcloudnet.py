@@ -33,10 +33,14 @@ SAME = 1e-9
 MOMENT = {"recipe": "fast", "epochs": 3, "batch": 8}
 
 
-def network(literal: bool = False, of_atoms: bool = False, power: float = 1.0, degrees: Any = DEGREES) -> AtomCloudNetwork:
+def network(
+    literal: bool = False, of_atoms: bool = False, power: float = 1.0, degrees: Any = DEGREES
+) -> AtomCloudNetwork:
     """In float64; its scales are those of some training data, so that no feature is out of range."""
     torch.manual_seed(0)
-    made = AtomCloudNetwork(ELEMENTS, degrees, 6, RADIUS, 8, 5, 12, power, literal, of_atoms).double()
+    made = AtomCloudNetwork(
+        ELEMENTS, degrees, 6, RADIUS, 8, 5, 12, power, literal, of_atoms
+    ).double()
     made.begin(wobbly(12, seed=2))
     return made
 
@@ -67,7 +71,10 @@ def test_potentials_are_those_of_the_triple_loop() -> None:
                 for k in range(len(z)):
                     if i != j != k != i:
                         a, b, c = r[j] - r[i], r[k] - r[i], r[k] - r[j]
-                        cosines = [float(p @ q / p.norm() / q.norm()) for p, q in ((a, b), (-a, c), (-b, -c))]
+                        cosines = [
+                            float(p @ q / p.norm() / q.norm())
+                            for p, q in ((a, b), (-a, c), (-b, -c))
+                        ]
                         sides = float(a.norm() * b.norm() * c.norm())
                         three += z[i] * z[j] * z[k] * (1 + math.prod(cosines)) / sides**3
             assert found[m, i].tolist() == pytest.approx([z[i], two, three], rel=1e-10)
@@ -104,11 +111,22 @@ def by_the_letter(net: AtomCloudNetwork, molecule: Molecules) -> float:
                     if i == j or apart >= RADIUS:
                         continue
                     bumps = [RADIUS / 8 * q for q in range(8)]
-                    beta = torch.tensor([math.cos(math.pi / 2 * (apart - c) / (RADIUS / 8)) ** 2
-                                         if abs(apart - c) < RADIUS / 8 else 0.0 for c in bumps], dtype=torch.float64)
+                    beta = torch.tensor(
+                        [
+                            math.cos(math.pi / 2 * (apart - c) / (RADIUS / 8)) ** 2
+                            if abs(apart - c) < RADIUS / 8
+                            else 0.0
+                            for c in bumps
+                        ],
+                        dtype=torch.float64,
+                    )
                     fading = 0.5 * (math.cos(math.pi * apart / RADIUS) + 1)
-                    phi = fading * torch.log(1 + torch.exp(cloud.radial.weight @ beta + cloud.radial.bias))
-                    harmonics = real_harmonics(way / apart, degree)[degree**2 :] * math.sqrt(4 * math.pi)
+                    phi = fading * torch.log(
+                        1 + torch.exp(cloud.radial.weight @ beta + cloud.radial.bias)
+                    )
+                    harmonics = real_harmonics(way / apart, degree)[degree**2 :] * math.sqrt(
+                        4 * math.pi
+                    )
                     for k in range(5):
                         v = v + phi[k] * harmonics[:, None] * (cloud.mixing[degree, :, k] @ x[j])
                 if degree == 0:
@@ -131,7 +149,9 @@ def by_the_letter(net: AtomCloudNetwork, molecule: Molecules) -> float:
 def test_energies_are_those_of_the_equations(literal: bool, power: float) -> None:
     net, molecules = network(literal, power=power), wobbly(4, seed=3).molecules
     with torch.no_grad():
-        expected = torch.tensor([by_the_letter(net, molecule) for molecule in molecules], dtype=torch.float64)
+        expected = torch.tensor(
+            [by_the_letter(net, molecule) for molecule in molecules], dtype=torch.float64
+        )
         assert torch.allclose(energies(net, molecules), expected, rtol=SAME)
 
 
@@ -150,7 +170,10 @@ def test_parameters_are_as_many_as_the_layers_have() -> None:
     width = 3 * 24 + 3
     convolution = 12 * 16 + 16 + 3 * 24 * 24 * 16 + 24 * 24 + 24 + 2 * 24 * 24
     head = 2 * width * 128 + 128 + 128 * 128 + 128 + 128 + 1
-    assert sum(p.numel() for p in net.parameters()) == 5 * 24 + convolution + 2 * (width * width + width) + head
+    assert (
+        sum(p.numel() for p in net.parameters())
+        == 5 * 24 + convolution + 2 * (width * width + width) + head
+    )
 
 
 def test_power_average_pooling_goes_from_the_sum_to_the_largest() -> None:
@@ -169,7 +192,9 @@ def test_power_average_pooling_goes_from_the_sum_to_the_largest() -> None:
 
 def turned(molecules: Molecules, seed: int = 0) -> Molecules:
     turn = torch.from_numpy(Rotation.random(rng=seed).as_matrix())
-    return molecules.moved(molecules.positions @ turn.T + torch.tensor([3.1, -2.2, 0.7], dtype=torch.float64))
+    return molecules.moved(
+        molecules.positions @ turn.T + torch.tensor([3.1, -2.2, 0.7], dtype=torch.float64)
+    )
 
 
 def test_energy_neither_moves_nor_turns_with_the_molecule() -> None:
@@ -201,9 +226,12 @@ def test_without_degrees_above_0_the_literal_form_is_invariant() -> None:
 def test_energy_does_not_depend_on_the_order_of_atoms() -> None:
     net, molecules = network(), wobbly(8, seed=9).molecules
     backwards = Molecules.concatenate(
-        [Molecules.one(m.numbers.flip(0).tolist(), m.positions.flip(0).numpy()) for m in molecules])
+        [Molecules.one(m.numbers.flip(0).tolist(), m.positions.flip(0).numpy()) for m in molecules]
+    )
     assert torch.allclose(energies(net, backwards), energies(net, molecules), rtol=SAME)
-    swapped = molecules.moved(molecules.positions.flip(0))  # the control: nuclei change places, charges do not
+    swapped = molecules.moved(
+        molecules.positions.flip(0)
+    )  # the control: nuclei change places, charges do not
     assert not torch.allclose(energies(net, swapped), energies(net, molecules), rtol=1e-6)
 
 
@@ -243,7 +271,9 @@ def test_energy_and_force_go_smoothly_to_zero_at_the_radius() -> None:
     near, pull = slope(net, RADIUS - 1e-4)
     assert near == pytest.approx(there, abs=1e-6)
     assert abs(pull) < 1e-2
-    assert abs(slope(net, RADIUS - 0.7)[1]) > 0.05  # the control: forces of this network are not small
+    assert (
+        abs(slope(net, RADIUS - 0.7)[1]) > 0.05
+    )  # the control: forces of this network are not small
 
 
 @pytest.mark.parametrize("power", [1.0, 2.0])
@@ -251,12 +281,18 @@ def test_forces_are_minus_the_gradient(power: float) -> None:
     net, molecules = network(power=power), wobbly(4, seed=6).molecules
     positions = molecules.positions.clone().requires_grad_(True)
     analytic = torch.autograd.grad(energies(net, molecules.moved(positions)).sum(), positions)[0]
-    step, numeric = 1e-4, []  # Å; β has a kink in its second derivative, so the error is of order step
+    step, numeric = (
+        1e-4,
+        [],
+    )  # Å; β has a kink in its second derivative, so the error is of order step
     for atom, axis in ((0, 0), (5, 1), (9, 2)):
         moved = torch.zeros_like(positions)
         moved[atom, axis] = step
         with torch.no_grad():
-            up, down = (energies(net, molecules.moved(molecules.positions + sign * moved)).sum() for sign in (1, -1))
+            up, down = (
+                energies(net, molecules.moved(molecules.positions + sign * moved)).sum()
+                for sign in (1, -1)
+            )
         numeric.append(float(up - down) / (2 * step))
         assert float(analytic[atom, axis]) == pytest.approx(numeric[-1], rel=1e-3, abs=1e-3)
     assert max(map(abs, numeric)) > 0.1
@@ -272,7 +308,14 @@ def test_powers_between_1_and_2_have_forces_to_train_on_in_batches_of_unequal_mo
 def test_forces_can_be_trained_on() -> None:
     """The control is to predict none."""
     data, test = wobbly(24, seed=1), wobbly(12, seed=7)
-    fit = {"recipe": "fast", "epochs": 30, "batch": 6, "rate": 1e-2, "ema": 0.9, "force_weight": 1.0}
+    fit = {
+        "recipe": "fast",
+        "epochs": 30,
+        "batch": 6,
+        "rate": 1e-2,
+        "ema": 0.9,
+        "force_weight": 1.0,
+    }
     model = AtomCloudNet(features=8, hidden=24, fit=fit).fit(data, data[:0])
     wrong = float((model.forces(test.molecules) - test.forces).abs().mean())
     assert wrong < 0.8 * float(test.forces.abs().mean())
@@ -284,10 +327,14 @@ def test_forces_can_be_trained_on() -> None:
 def test_answers_begin_at_the_mean_label_and_stay_within_reach_of_the_labels() -> None:
     data, net = wobbly(12, seed=2), network()
     low, high = float(data.energies.min()), float(data.energies.max())
-    assert net.ends.tolist() == pytest.approx([low - MARGIN * (high - low), high + MARGIN * (high - low)])
+    assert net.ends.tolist() == pytest.approx(
+        [low - MARGIN * (high - low), high + MARGIN * (high - low)]
+    )
     with torch.no_grad():
         net.o.weight.zero_()
-        assert energies(net, data.molecules).tolist() == pytest.approx([float(data.energies.mean())] * 12)
+        assert energies(net, data.molecules).tolist() == pytest.approx(
+            [float(data.energies.mean())] * 12
+        )
         net.o.bias.fill_(99.0)
         assert energies(net, data.molecules).tolist() == pytest.approx([float(net.ends[1])] * 12)
 

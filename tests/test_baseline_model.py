@@ -26,7 +26,10 @@ KERNEL = {"fchl_kernel": {}}
 
 
 def small(target: str, train: int, *stages: Any) -> dict[str, Any]:
-    return {"data": {"set": "mini", "target": target, "train": train, "seed": 1}, "stages": list(stages)}
+    return {
+        "data": {"set": "mini", "target": target, "train": train, "seed": 1},
+        "stages": list(stages),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -41,24 +44,36 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def corrected(folder: Path) -> Run:
     """200 B3LYP energies on top of a model of 600 GFN2-xTB energies, which is deleted afterwards."""
     shutil.copytree(folder / "cheap", folder / "gone")
-    found = run(parse(small("b3lyp", 200, {"baseline": f"model:{folder / 'gone'}"}, "dressed_atoms", KERNEL)),
-                folder / "corrected")
+    found = run(
+        parse(
+            small("b3lyp", 200, {"baseline": f"model:{folder / 'gone'}"}, "dressed_atoms", KERNEL)
+        ),
+        folder / "corrected",
+    )
     shutil.rmtree(folder / "gone")
     return found
 
 
-def test_a_model_of_many_cheap_energies_helps_where_few_good_ones_are(folder: Path, corrected: Run) -> None:
-    alone = run(parse(small("b3lyp", 200, "dressed_atoms", KERNEL)), folder / "alone", overwrite=True)
+def test_a_model_of_many_cheap_energies_helps_where_few_good_ones_are(
+    folder: Path, corrected: Run
+) -> None:
+    alone = run(
+        parse(small("b3lyp", 200, "dressed_atoms", KERNEL)), folder / "alone", overwrite=True
+    )
     assert corrected.metrics["mae"] < 0.8 * alone.metrics["mae"]
     cheap = load_model(folder / "cheap").model.energies(corrected.test.molecules)
     assert corrected.metrics["mae"] < 0.5 * float((cheap - corrected.test.energies).abs().mean())
 
 
-def test_the_model_stands_alone_after_the_first_run_is_deleted(folder: Path, corrected: Run) -> None:
+def test_the_model_stands_alone_after_the_first_run_is_deleted(
+    folder: Path, corrected: Run
+) -> None:
     assert not (folder / "gone").exists()
     again = load_model(folder / "corrected").model.energies(corrected.test.molecules)
     assert torch.equal(again, corrected.predicted)
-    with pytest.raises(DataError, match="no model at"):  # the control: a baseline that was not fitted does look it up
+    with pytest.raises(
+        DataError, match="no model at"
+    ):  # the control: a baseline that was not fitted does look it up
         Baseline(f"model:{folder / 'gone'}").energies(corrected.test.molecules)
 
 
@@ -77,21 +92,32 @@ def test_forces_are_the_slope_of_both_models_together(tmp_path: Path) -> None:
     stacked = [("baseline", {"method": f"model:{tmp_path / 'first.safetensors'}"}), kernel]
     shifted = data.with_column("pairs", replace(data.columns["pairs"], values=1.1 * data.energies))
     artefact(tmp_path / "second.safetensors", shifted, *stacked)
-    second, molecule = load_model(tmp_path / "second.safetensors").model, wobbly(4, seed=9).molecules[3]
+    second, molecule = (
+        load_model(tmp_path / "second.safetensors").model,
+        wobbly(4, seed=9).molecules[3],
+    )
     pull = forces(second, molecule)
-    assert torch.allclose(pull, central_differences(second, molecule), atol=0.02)  # kcal/mol/Å: h²/6 · d³E/dx³ at 0.005 Å
-    assert not torch.allclose(pull, forces(first, molecule), atol=0.1)  # the second model has its part
+    assert torch.allclose(
+        pull, central_differences(second, molecule), atol=0.02
+    )  # kcal/mol/Å: h²/6 · d³E/dx³ at 0.005 Å
+    assert not torch.allclose(
+        pull, forces(first, molecule), atol=0.1
+    )  # the second model has its part
 
 
 def artefact(path: Path, data: Any, *stages: tuple[str, dict[str, Any]], **meaning: Any) -> Stack:
     from onekcal.models.registry import build
 
     model = Stack([build(name, settings) for name, settings in stages]).fit(data, data[:0])
-    Artefact(list(stages), model, **{"level": "pair sum", "elements": data.molecules.elements, **meaning}).save(path)
+    Artefact(
+        list(stages), model, **{"level": "pair sum", "elements": data.molecules.elements, **meaning}
+    ).save(path)
     return model
 
 
-def test_the_other_models_own_baseline_reads_a_column_only_if_its_zero_is_the_free_atoms(tmp_path: Path) -> None:
+def test_the_other_models_own_baseline_reads_a_column_only_if_its_zero_is_the_free_atoms(
+    tmp_path: Path,
+) -> None:
     data = wobbly(12)
     artefact(tmp_path / "m.safetensors", data, ("baseline", {"method": "pairs"}))
     baseline = Baseline(f"model:{tmp_path / 'm.safetensors'}").fit(data, data[:0])
@@ -104,8 +130,10 @@ def test_the_other_models_own_baseline_reads_a_column_only_if_its_zero_is_the_fr
 @pytest.mark.parametrize(
     ("meaning", "message"),
     [
-        ({"kind": "formation", "level": "g3", "at": "298 K"},
-         "gives formation energies .g3, 298 K., which cannot be taken off the target .atomization energy"),
+        (
+            {"kind": "formation", "level": "g3", "at": "298 K"},
+            "gives formation energies .g3, 298 K., which cannot be taken off the target .atomization energy",
+        ),
         ({"kind": "total"}, "it takes a model fitted to atomization energies"),
         ({"elements": [1, 6, 7]}, "has never seen O; it knows H, C, N"),
     ],
@@ -120,9 +148,17 @@ def test_a_model_that_does_not_fit_the_target_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "message"), [("nowhere", "no model at nowhere"), ("", "no model at"),
-                                               ("notes.txt", "is not an onekcal model")])
-def test_a_model_that_is_not_there_is_refused_and_nothing_is_left(in_empty_folder: Path, name: str, message: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere", "no model at nowhere"),
+        ("", "no model at"),
+        ("notes.txt", "is not an onekcal model"),
+    ],
+)
+def test_a_model_that_is_not_there_is_refused_and_nothing_is_left(
+    in_empty_folder: Path, name: str, message: str
+) -> None:
     Path("notes.txt").write_text("x")
     with pytest.raises(OnekcalError, match=message) as caught:
         run(parse(small("b3lyp", 50, {"baseline": f"model:{name}"}, "dressed_atoms")), Path("b"))
@@ -132,13 +168,26 @@ def test_a_model_that_is_not_there_is_refused_and_nothing_is_left(in_empty_folde
 
 def test_a_model_within_a_model_within_a_model_is_one_file(tmp_path: Path) -> None:
     data = wobbly(12)
-    data = replace(data, columns={"pairs": data.columns["pairs"]})  # no forces: nothing to differentiate
-    artefact(tmp_path / "1.safetensors", data, ("regression", {"features": "sorted_eigenvalues", "estimator": "ridge"}))
+    data = replace(
+        data, columns={"pairs": data.columns["pairs"]}
+    )  # no forces: nothing to differentiate
+    artefact(
+        tmp_path / "1.safetensors",
+        data,
+        ("regression", {"features": "sorted_eigenvalues", "estimator": "ridge"}),
+    )
     for before in (1, 2):
         method = f"model:{tmp_path / f'{before}.safetensors'}"
-        artefact(tmp_path / f"{before + 1}.safetensors", data, ("baseline", {"method": method}), ("dressed_atoms", {}))
+        artefact(
+            tmp_path / f"{before + 1}.safetensors",
+            data,
+            ("baseline", {"method": method}),
+            ("dressed_atoms", {}),
+        )
     expected = load_model(tmp_path / "3.safetensors").model.energies(data.molecules)
     for before in (1, 2):
         (tmp_path / f"{before}.safetensors").unlink()
-    assert torch.equal(load_model(tmp_path / "3.safetensors").model.energies(data.molecules), expected)
+    assert torch.equal(
+        load_model(tmp_path / "3.safetensors").model.energies(data.molecules), expected
+    )
     assert torch.isfinite(expected).all()

@@ -16,13 +16,22 @@ from onekcal.bench import runner, suite, tables
 from onekcal.errors import ConfigError
 
 ROW = {
-    "name": "ridge", "paper": {"mae": 50.0}, "seeds": [0, 1],
+    "name": "ridge",
+    "paper": {"mae": 50.0},
+    "seeds": [0, 1],
     "experiment": {
         "data": {"set": "mini", "target": "b3lyp", "train": 50, "valid": 0, "test": 20},
-        "stages": ["dressed_atoms", {"regression": {"features": "sorted_eigenvalues", "size": 24, "estimator": "ridge"}}],
+        "stages": [
+            "dressed_atoms",
+            {"regression": {"features": "sorted_eigenvalues", "size": 24, "estimator": "ridge"}},
+        ],
     },
 }
-BROKEN = {**ROW, "name": "broken", "experiment": {**ROW["experiment"], "stages": [{"baseline": "ccsd"}]}}
+BROKEN = {
+    **ROW,
+    "name": "broken",
+    "experiment": {**ROW["experiment"], "stages": [{"baseline": "ccsd"}]},
+}
 
 
 def small(*rows: dict) -> suite.Suite:
@@ -35,7 +44,9 @@ def test_every_shipped_suite_is_valid() -> None:
         assert suite.read(name).rows
 
 
-def test_finished_rows_are_kept_failed_ones_reported_and_the_mean_is_over_runs(tmp_path: Path) -> None:
+def test_finished_rows_are_kept_failed_ones_reported_and_the_mean_is_over_runs(
+    tmp_path: Path,
+) -> None:
     heard: list[str] = []
 
     def watch(name: str, row: dict | None) -> None:
@@ -56,19 +67,38 @@ def test_a_row_is_run_again_where_it_has_changed_or_where_asked(tmp_path: Path) 
 
     def ran(row: dict, again: bool = False) -> bool:
         heard.clear()
-        runner.run(small(row), tmp_path, watch=lambda name, done: heard.append(name) if done is None else None, again=again)
+        runner.run(
+            small(row),
+            tmp_path,
+            watch=lambda name, done: heard.append(name) if done is None else None,
+            again=again,
+        )
         return bool(heard)
 
     other = {**ROW, "seeds": [0]}
-    assert [ran(ROW), ran(ROW), ran(other), ran(other), ran(other, again=True)] == [True, False, True, False, True]
+    assert [ran(ROW), ran(ROW), ran(other), ran(other), ran(other, again=True)] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
 
 
 def test_a_table_is_made_from_results_and_a_typed_number_is_found(tmp_path: Path) -> None:
-    row = {"name": "a / b", "paper": {"mae": 2.0}, "train": 5, "seconds": 1.0, "peak_mib": 9,
-           "ours": {"mae": 1.5, "rmse": 2.5, "median": 1.0, "above_1": 0.5}}
+    row = {
+        "name": "a / b",
+        "paper": {"mae": 2.0},
+        "train": 5,
+        "seconds": 1.0,
+        "peak_mib": 9,
+        "ours": {"mae": 1.5, "rmse": 2.5, "median": 1.0, "above_1": 0.5},
+    }
     (tmp_path / "results").mkdir()
     (tmp_path / "docs").mkdir()
-    (tmp_path / "results/small.json").write_text(json.dumps({"title": "T", "unit": "kcal/mol", "rows": [row]}))
+    (tmp_path / "results/small.json").write_text(
+        json.dumps({"title": "T", "unit": "kcal/mol", "rows": [row]})
+    )
     page = tmp_path / "README.md"
     page.write_text("<!-- results: small -->\n<!-- end -->\n")
     assert len(tables.check(tmp_path, write=True)) == 1
@@ -89,13 +119,26 @@ def test_run_folders_are_kept_where_asked(tmp_path: Path) -> None:
     assert (tmp_path / "runs/ridge-random-1/model.safetensors").is_file()
 
 
-def test_a_table_has_lines_for_other_geometries_and_columns_only_where_something_is_in_them() -> None:
+def test_a_table_has_lines_for_other_geometries_and_columns_only_where_something_is_in_them() -> (
+    None
+):
     ours = {"mae": 0.5, "rmse": 0.7, "median": 0.3, "above_1": 0.1, "coverage": 0.9}
-    row = {"name": "a", "paper": {}, "train": 5, "seconds": 1.0, "peak_mib": 9,
-           "ours": ours | {f"smiles: {key}": 2 * value for key, value in ours.items() if key != "coverage"}}
+    row = {
+        "name": "a",
+        "paper": {},
+        "train": 5,
+        "seconds": 1.0,
+        "peak_mib": 9,
+        "ours": ours
+        | {f"smiles: {key}": 2 * value for key, value in ours.items() if key != "coverage"},
+    }
     first, second = tables.rows({"rows": [row]})
     assert (first["row"], first["MAE"], first["90 % holds"]) == ("a", "0.500", "90.0 %")
-    assert (second["row"], second["MAE"], second["90 % holds"]) == ("a, smiles geometry", "1.00", "–")
+    assert (second["row"], second["MAE"], second["90 % holds"]) == (
+        "a, smiles geometry",
+        "1.00",
+        "–",
+    )
     assert not {"paper MAE", "forces"} & set(first)
     forces = tables.rows({"rows": [{**row, "ours": ours | {"force_mae": 0.25}}]})
     assert forces[0]["forces"] == "0.250"
@@ -122,18 +165,27 @@ def test_rows_run_at_once_find_what_they_find_one_by_one(tmp_path: Path) -> None
     assert "needs a column 'ccsd'" in together["rows"][2]["failed"]
 
 
-def test_a_row_whose_process_is_killed_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_whose_process_is_killed_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dying = tmp_path / "python"
     dying.write_text("#!/bin/sh\nkill -9 $$\n")
     dying.chmod(0o755)
-    for program, said in (("/bin/false", "its process ended with 1"), (dying, "its process ended with -9 (out of memory?)")):
+    for program, said in (
+        ("/bin/false", "its process ended with 1"),
+        (dying, "its process ended with -9 (out of memory?)"),
+    ):
         monkeypatch.setattr(runner.sys, "executable", str(program))
         (row,) = runner.run(small(ROW), tmp_path)["rows"]
         assert row["failed"] == said
 
 
 def test_seeds_and_device_are_changed_for_every_row() -> None:
-    network = {**ROW, "name": "net", "experiment": {**ROW["experiment"], "stages": ["schnet"], "fit": {"epochs": 1}}}
+    network = {
+        **ROW,
+        "name": "net",
+        "experiment": {**ROW["experiment"], "stages": ["schnet"], "fit": {"epochs": 1}},
+    }
     other = suite.overridden(small(ROW, network), [5, 6], "cuda")
     assert [row.seeds for row in other.rows] == [[5, 6]] * 2
     assert other.rows[1].experiments()[0].fit["device"] == "cuda"
@@ -141,29 +193,61 @@ def test_seeds_and_device_are_changed_for_every_row() -> None:
 
 
 def test_the_table_of_families_sets_a_model_beside_itself_on_gfn2() -> None:
-    ours = {"mae": 5.0, "rmse": 7.0, "median": 3.0, "above_1": 0.8, "fit_seconds": 12.0,
-            "predict_seconds_per_molecule": 2e-4}
+    ours = {
+        "mae": 5.0,
+        "rmse": 7.0,
+        "median": 3.0,
+        "above_1": 0.8,
+        "fit_seconds": 12.0,
+        "predict_seconds_per_molecule": 2e-4,
+    }
     row = {"paper": {}, "train": 5, "seconds": 1.0, "peak_mib": 9, "runs": [{"parameters": 1234}]}
-    found = {"suite": "families", "rows": [{**row, "name": "bad", "ours": ours | {"mae": 9.0}, "runs": [{}]},
-                                           {**row, "name": "good", "ours": ours},
-                                           {**row, "name": "good, on GFN2-xTB", "ours": ours | {"mae": 1.5}}]}
+    found = {
+        "suite": "families",
+        "rows": [
+            {**row, "name": "bad", "ours": ours | {"mae": 9.0}, "runs": [{}]},
+            {**row, "name": "good", "ours": ours},
+            {**row, "name": "good, on GFN2-xTB", "ours": ours | {"mae": 1.5}},
+        ],
+    }
     first, second = tables.rows(found)
-    assert (first["row"], first["MAE"], first["on GFN2: MAE"], first["parameters"]) == ("good", "5.00", "1.50", "1,234")
-    assert (first["µs a molecule"], second["row"], second["on GFN2: MAE"], second["parameters"]) == ("200", "bad", "–", "–")
+    assert (first["row"], first["MAE"], first["on GFN2: MAE"], first["parameters"]) == (
+        "good",
+        "5.00",
+        "1.50",
+        "1,234",
+    )
+    assert (
+        first["µs a molecule"],
+        second["row"],
+        second["on GFN2: MAE"],
+        second["parameters"],
+    ) == ("200", "bad", "–", "–")
 
 
-@pytest.mark.parametrize(("watched", "outlives"), [("runner.end_with_parent()", False), ("pass", True)])
+@pytest.mark.parametrize(
+    ("watched", "outlives"), [("runner.end_with_parent()", False), ("pass", True)]
+)
 def test_a_killed_bench_leaves_no_row_behind(watched: str, outlives: bool) -> None:
     child = f"import sys, time; from onekcal.bench import runner; {watched}; print('on', flush=True); time.sleep(60)"
     parent = subprocess.Popen(
-        [sys.executable, "-c", f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {child!r}]); "
-         "print(p.pid, flush=True); p.wait()"], stdout=subprocess.PIPE, text=True)
+        [
+            sys.executable,
+            "-c",
+            f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {child!r}]); "
+            "print(p.pid, flush=True); p.wait()",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert parent.stdout is not None
     told = {parent.stdout.readline().strip(), parent.stdout.readline().strip()}
     row = int(next(iter(told - {"on"})))
     parent.kill()
     parent.wait()
-    closed = select.select([parent.stdout], [], [], 4)[0] != []  # the pipe's end is seen when the row, too, has let go of it
+    closed = (
+        select.select([parent.stdout], [], [], 4)[0] != []
+    )  # the pipe's end is seen when the row, too, has let go of it
     if not closed:
         os.kill(row, signal.SIGKILL)
     parent.stdout.close()

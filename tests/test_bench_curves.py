@@ -37,9 +37,14 @@ def test_training_sets_of_a_seed_lie_in_one_another_and_are_tested_alike(valid: 
     stored = data.load("mini")
 
     def drawn(size: int, seed: int = 3) -> splits.Split:
-        return splits.choose(stored, DataChoice(set="mini", target="b3lyp", train=size, valid=valid, test=40, seed=seed))
+        return splits.choose(
+            stored,
+            DataChoice(set="mini", target="b3lyp", train=size, valid=valid, test=40, seed=seed),
+        )
 
-    parts = [drawn(size) for size in (10, 30, 100, 300, 800, 850)]  # the last reaches beyond the training tenths
+    parts = [
+        drawn(size) for size in (10, 30, 100, 300, 800, 850)
+    ]  # the last reaches beyond the training tenths
     for small, large in zip(parts, parts[1:]):
         assert set(small.train) < set(large.train)
         assert np.array_equal(small.test, large.test)
@@ -48,7 +53,10 @@ def test_training_sets_of_a_seed_lie_in_one_another_and_are_tested_alike(valid: 
 
 def test_the_power_law_is_found_and_of_one_size_there_is_none() -> None:
     sizes = [100, 300, 1000, 3000]
-    assert curves.power_law({n: 50 * n**-0.4 for n in sizes}) == (pytest.approx(50), pytest.approx(0.4))
+    assert curves.power_law({n: 50 * n**-0.4 for n in sizes}) == (
+        pytest.approx(50),
+        pytest.approx(0.4),
+    )
     assert curves.power_law({100: 1.0}) is None
 
 
@@ -60,24 +68,46 @@ def test_spread_is_the_deviation_of_a_sample_over_the_seeds() -> None:
 
 
 def test_a_curve_is_a_row_for_each_size_with_the_papers_point_where_there_is_one() -> None:
-    one = suite.Curve(name="ridge", experiment=experiment.load_yaml(RIDGE), sizes=[300, 100], paper={100: 9.0, 10_000: 1.0})
+    one = suite.Curve(
+        name="ridge",
+        experiment=experiment.load_yaml(RIDGE),
+        sizes=[300, 100],
+        paper={100: 9.0, 10_000: 1.0},
+    )
     rows = suite.Suite(name="s", title="S", curves=[one]).rows
-    assert [(row.name, row.paper) for row in rows] == [("ridge, N = 100", {"mae": 9.0}), ("ridge, N = 300", {})]
+    assert [(row.name, row.paper) for row in rows] == [
+        ("ridge, N = 100", {"mae": 9.0}),
+        ("ridge, N = 300", {}),
+    ]
     assert [e.data.train for e in rows[0].experiments()] == [100] * 3
 
 
 def test_curves_of_anyones_experiments_end_in_numbers_a_table_and_a_picture(
     files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "_in_own_process", lambda job: runner.measure(suite.Row.model_validate(job["row"])))
-    asked = ["bench", "curves", *files, "--sizes", "100,400", "--seeds", "2", "--results", str(tmp_path)]
+    monkeypatch.setattr(
+        runner, "_in_own_process", lambda job: runner.measure(suite.Row.model_validate(job["row"]))
+    )
+    asked = [
+        "bench",
+        "curves",
+        *files,
+        "--sizes",
+        "100,400",
+        "--seeds",
+        "2",
+        "--results",
+        str(tmp_path),
+    ]
     told = CliRunner().invoke(app, asked)
     assert told.exit_code == 0
     assert "on-gfn2" in told.stdout
     found = json.loads((tmp_path / "curves.json").read_text())
     plain, on = found["curves"]
     assert (plain["name"], on["name"], plain["sizes"]) == ("plain", "on-gfn2", [100, 400])
-    assert all(high < low for high, low in zip(on["mae"], plain["mae"]))  # GFN2-xTB helps at every size
+    assert all(
+        high < low for high, low in zip(on["mae"], plain["mae"])
+    )  # GFN2-xTB helps at every size
     line = next(line for line in tables.rows(found) if line["row"] == "plain")
     assert line["seeds"] == "2"
     assert line["b"] == f"{plain['b']:.2f}"
@@ -103,8 +133,11 @@ def test_a_picture_of_no_curve_is_refused_and_one_of_a_single_size_is_not(tmp_pa
 
 
 def test_the_shipped_curves_are_on_the_same_test_molecules() -> None:
-    asked = {(e.data.set, e.data.target, e.data.split, e.data.test)
-             for row in suite.read("learning-curves").rows for e in row.experiments()}
+    asked = {
+        (e.data.set, e.data.target, e.data.split, e.data.test)
+        for row in suite.read("learning-curves").rows
+        for e in row.experiments()
+    }
     assert len(asked) == 1
 
 
@@ -112,21 +145,43 @@ FALLING = [(100, 20.0), (1000, 2.0)]  # b = 1
 
 
 def fallen(papers: dict[int, float]) -> dict:
-    rows = [{"name": f"c, N = {n}", "curve": "c", "train": n, "paper": {"mae": papers[n]} if n in papers else {},
-             "ours": {"mae": error, "rmse": error, "median": error}, "runs": [{"mae": error}], "seconds": 1.0, "peak_mib": 1}
-            for n, error in FALLING]
-    return {"rows": rows, "curves": [{"name": "c", "paper": {str(n): error for n, error in papers.items()}}]}
+    rows = [
+        {
+            "name": f"c, N = {n}",
+            "curve": "c",
+            "train": n,
+            "paper": {"mae": papers[n]} if n in papers else {},
+            "ours": {"mae": error, "rmse": error, "median": error},
+            "runs": [{"mae": error}],
+            "seconds": 1.0,
+            "peak_mib": 1,
+        }
+        for n, error in FALLING
+    ]
+    return {
+        "rows": rows,
+        "curves": [{"name": "c", "paper": {str(n): error for n, error in papers.items()}}],
+    }
 
 
-def test_beyond_our_sizes_the_power_law_is_told_beside_the_papers_number_and_called_extrapolated() -> None:
+def test_beyond_our_sizes_the_power_law_is_told_beside_the_papers_number_and_called_extrapolated() -> (
+    None
+):
     found = fallen({1000: 3.0, 5_000: 0.9, 10_000: 0.5})
     (one,) = curves.of(found)
     assert one.beyond() == (10_000, pytest.approx(0.2))
     ours, paper = tables.rows(found)
-    assert (ours["extrapolated by b"], paper["extrapolated by b"]) == ("0.200 at 10,000", "0.500 at 10,000")
+    assert (ours["extrapolated by b"], paper["extrapolated by b"]) == (
+        "0.200 at 10,000",
+        "0.500 at 10,000",
+    )
     found["rows"].append({**found["rows"][0], "name": "no point of a curve", "curve": ""})
     last = tables.rows(found)[-1]
-    assert (last["row"], last["train"], last["MAE"]) == ("c, extrapolated by N^−1.00", "(10,000)", "(0.200)")
+    assert (last["row"], last["train"], last["MAE"]) == (
+        "c, extrapolated by N^−1.00",
+        "(10,000)",
+        "(0.200)",
+    )
     found["rows"][0]["budget"] = "quick"
     assert tables.rows(found)[-1]["row"] == "c, extrapolated by N^−1.00 (quick)"
 
@@ -135,5 +190,9 @@ def test_nothing_is_extrapolated_to_a_size_that_was_measured() -> None:
     found = fallen({100: 30.0, 1000: 3.0})
     assert curves.of(found)[0].beyond() is None
     assert all("extrapolated by b" not in line for line in tables.rows(found))
-    one_size = {**found, "rows": found["rows"][:1], "curves": [{"name": "c", "paper": {"10000": 0.5}}]}
+    one_size = {
+        **found,
+        "rows": found["rows"][:1],
+        "curves": [{"name": "c", "paper": {"10000": 0.5}}],
+    }
     assert curves.of(one_size)[0].beyond() is None

@@ -12,14 +12,18 @@ from onekcal.bench import formation
 ROWS = {row["smiles"]: row for row in formation.experiment()}
 
 
-def test_rows_tell_errors_and_how_often_the_interval_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_tell_errors_and_how_often_the_interval_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrong = ROWS["C"] | {"formation_298_kcal_per_mol": "100"}
     monkeypatch.setattr(formation, "experiment", lambda: [ROWS["O"], wrong, ROWS["C=C"]])
     inside, every = formation.run(tmp_path)["rows"]
     assert (inside["test"], every["test"]) == (2, 3)
     assert inside["name"] == "2 molecules in the model's scope"
     assert inside["ours"]["mae"] > 50
-    assert inside["ours"]["coverage"] == 0.5  # water's heat of formation lies inside, what methane's is said to be does not
+    assert (
+        inside["ours"]["coverage"] == 0.5
+    )  # water's heat of formation lies inside, what methane's is said to be does not
     assert "coverage" not in every["ours"]  # ethylene, forced, has no interval
     water, _, ethylene = json.loads((tmp_path / "formation.json").read_text())["molecules"]
     assert water["predicted"] == pytest.approx(-57.80, abs=water["half"])

@@ -25,10 +25,14 @@ DEGREES, WAVES = 7, 6
 @pytest.mark.parametrize("order", range(9))
 def test_spherical_bessel_functions_are_those_of_scipy(order: int) -> None:
     """From 0, where the recurrence alone is lost, to beyond the largest zero used; both round."""
-    x = torch.cat([torch.zeros(1), torch.logspace(-6, 0, 200), torch.linspace(1, 40, 2000)]).double()
+    x = torch.cat(
+        [torch.zeros(1), torch.logspace(-6, 0, 200), torch.linspace(1, 40, 2000)]
+    ).double()
     assert np.abs(spherical_bessel(x, order).numpy() - spherical_jn(order, x.numpy())).max() < 1e-12
     near = x[(x > 0) & (x < 5)]
-    assert spherical_bessel(near, order).numpy() == pytest.approx(spherical_jn(order, near.numpy()), rel=1e-10, abs=1e-300)
+    assert spherical_bessel(near, order).numpy() == pytest.approx(
+        spherical_jn(order, near.numpy()), rel=1e-10, abs=1e-300
+    )
 
 
 def test_spherical_bessel_functions_obey_their_recurrence() -> None:
@@ -42,7 +46,9 @@ def test_spherical_bessel_functions_obey_their_recurrence() -> None:
 @pytest.mark.parametrize("order", [0, 1, 6])
 def test_spherical_bessel_functions_are_smooth_at_0_and_where_the_series_ends(order: int) -> None:
     joint = max(0.5, order / 2)
-    x = torch.tensor([0.0, 1e-9, 0.3, joint, joint + 1e-9, 7.0], dtype=torch.float64, requires_grad=True)
+    x = torch.tensor(
+        [0.0, 1e-9, 0.3, joint, joint + 1e-9, 7.0], dtype=torch.float64, requires_grad=True
+    )
     assert gradcheck(lambda x: spherical_bessel(x[2:], order), x)
     slope = torch.autograd.grad(spherical_bessel(x, order).sum(), x, create_graph=True)[0]
     expected = spherical_jn(order, x.detach().numpy(), derivative=True)
@@ -67,11 +73,18 @@ def test_spherical_waves_are_orthonormal_in_the_ball() -> None:
     """Without the envelope: ∫₀¹ x² b_ln b_lm dx = δ_nm, by Gauss-Legendre quadrature of 60 points."""
     points, weights = roots_legendre(60)
     x = torch.from_numpy((points + 1) / 2)
-    basis = spherical_basis(x, DEGREES, WAVES, 5) / envelope(x, 5)[:, None, None]  # (60, degrees, waves)
+    basis = (
+        spherical_basis(x, DEGREES, WAVES, 5) / envelope(x, 5)[:, None, None]
+    )  # (60, degrees, waves)
     overlap = torch.einsum("x,xln,xlm->lnm", torch.from_numpy(weights / 2) * x**2, basis, basis)
-    assert torch.allclose(overlap, torch.eye(WAVES, dtype=torch.float64).expand_as(overlap), atol=1e-10)
-    assert not torch.allclose(torch.einsum("x,xln,xlm->lnm", torch.from_numpy(weights / 2), basis, basis),  # the control
-                              overlap, atol=1e-2)
+    assert torch.allclose(
+        overlap, torch.eye(WAVES, dtype=torch.float64).expand_as(overlap), atol=1e-10
+    )
+    assert not torch.allclose(
+        torch.einsum("x,xln,xlm->lnm", torch.from_numpy(weights / 2), basis, basis),  # the control
+        overlap,
+        atol=1e-2,
+    )
 
 
 def test_spherical_waves_of_float32_distances_are_good_to_float32() -> None:
@@ -88,7 +101,10 @@ def test_angular_basis_is_the_zonal_harmonics() -> None:
     found = angular_basis(angle.cos(), DEGREES).numpy()
     for order in range(DEGREES):
         assert found[:, order] == pytest.approx(
-            math.sqrt((2 * order + 1) / (4 * math.pi)) * eval_legendre(order, np.cos(angle.numpy())), abs=1e-13)
+            math.sqrt((2 * order + 1) / (4 * math.pi))
+            * eval_legendre(order, np.cos(angle.numpy())),
+            abs=1e-13,
+        )
     assert angular_basis(angle, 1).shape == (50, 1)
 
 
@@ -97,10 +113,16 @@ def test_envelope_ends_with_two_derivatives_of_0() -> None:
     value = envelope(x, 5)
     first = torch.autograd.grad(value.sum(), x, create_graph=True)[0]
     second = torch.autograd.grad(first.sum(), x)[0]
-    for derivative, near in ((value, 1e-10), (first, 1e-5), (second, 0.1)):  # left: 56 (1 − x)³ and its derivatives
+    for derivative, near in (
+        (value, 1e-10),
+        (first, 1e-5),
+        (second, 0.1),
+    ):  # left: 56 (1 − x)³ and its derivatives
         assert derivative[1:].abs().max() < near
         assert derivative[0].abs() > 1
-    assert envelope(torch.tensor([0.5]).double(), 5).item() == pytest.approx(2 - 28 / 2**5 + 48 / 2**6 - 21 / 2**7)
+    assert envelope(torch.tensor([0.5]).double(), 5).item() == pytest.approx(
+        2 - 28 / 2**5 + 48 / 2**6 - 21 / 2**7
+    )
 
 
 def test_radial_waves_are_sines_under_the_envelope_and_differentiable_twice() -> None:
@@ -108,8 +130,13 @@ def test_radial_waves_are_sines_under_the_envelope_and_differentiable_twice() ->
     x = torch.tensor([0.1, 0.4, 0.8, 1.2], dtype=torch.float64, requires_grad=True)
     found = radial_basis(x, frequencies, 5)
     assert found.shape == (4, 3)
-    assert float(found[1, 2].detach()) == pytest.approx(float(envelope(x, 5)[1].detach()) * math.sin(3 * math.pi * 0.4))
+    assert float(found[1, 2].detach()) == pytest.approx(
+        float(envelope(x, 5)[1].detach()) * math.sin(3 * math.pi * 0.4)
+    )
     assert not found[3].any()
-    for function in (lambda x: radial_basis(x, frequencies, 5), lambda x: spherical_basis(x, 3, 2, 5)):
+    for function in (
+        lambda x: radial_basis(x, frequencies, 5),
+        lambda x: spherical_basis(x, 3, 2, 5),
+    ):
         assert gradcheck(function, x)
         assert gradgradcheck(function, x)

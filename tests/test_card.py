@@ -87,7 +87,13 @@ def test_rows_hold_the_errors_of_their_own_molecules() -> None:
     wrong[0] = 0.1  # a water
     found = errors_by(data, data.energies + wrong, half=1.6)
     assert list(found["heavy_atoms"]) == ["1", "2"]
-    assert found["heavy_atoms"]["2"] == {"count": 10, "mae": 3.0, "median": 3.0, "above_1": 1.0, "coverage": 0.0}
+    assert found["heavy_atoms"]["2"] == {
+        "count": 10,
+        "mae": 3.0,
+        "median": 3.0,
+        "above_1": 1.0,
+        "coverage": 0.0,
+    }
     assert found["heavy_atoms"]["1"]["count"] == 30
     assert found["heavy_atoms"]["1"]["coverage"] == pytest.approx(20 / 30, abs=1e-3)
     assert found["groups"]["alcohol, enol or phenol"] == found["heavy_atoms"]["2"]
@@ -95,7 +101,11 @@ def test_rows_hold_the_errors_of_their_own_molecules() -> None:
     assert found["groups"]["alkane"]["coverage"] == 1.0
     assert "nitrile" not in found["groups"]  # nobody has one
     assert found["not_perceived"] == 0
-    shuffled = errors_by(data, data.energies + wrong[torch.randperm(40, generator=torch.Generator().manual_seed(1))], 1.6)
+    shuffled = errors_by(
+        data,
+        data.energies + wrong[torch.randperm(40, generator=torch.Generator().manual_seed(1))],
+        1.6,
+    )
     assert shuffled["groups"] != found["groups"]  # the control: errors belong to molecules
 
 
@@ -106,7 +116,12 @@ def test_a_small_card_of_json_whatever_the_predictions() -> None:
     assert len(json.dumps(found, allow_nan=False)) < 6000
     broken = data.energies.clone()
     broken[:] = math.nan
-    assert json.loads(json.dumps(errors_by(data, broken, 1.0), allow_nan=False))["groups"]["amine"]["mae"] is None
+    assert (
+        json.loads(json.dumps(errors_by(data, broken, 1.0), allow_nan=False))["groups"]["amine"][
+            "mae"
+        ]
+        is None
+    )
 
 
 def test_molecules_without_sense_are_counted_not_grouped() -> None:
@@ -120,9 +135,17 @@ def test_molecules_without_sense_are_counted_not_grouped() -> None:
 
 def test_limits_name_what_is_covered_too_rarely_and_not_what_may_be_chance() -> None:
     row = {"mae": 1.0, "median": 0.8, "above_1": 0.4}
-    card = {"experiment": {"coverage": 0.9}, "errors_by": {"groups": {
-        "bad": {"count": 200, **row, "coverage": 0.70}, "chance": {"count": 200, **row, "coverage": 0.87},
-        "few": {"count": 5, **row, "coverage": 0.2}, "trifle": {"count": 10**5, **row, "coverage": 0.89}}}}
+    card = {
+        "experiment": {"coverage": 0.9},
+        "errors_by": {
+            "groups": {
+                "bad": {"count": 200, **row, "coverage": 0.70},
+                "chance": {"count": 200, **row, "coverage": 0.87},
+                "few": {"count": 5, **row, "coverage": 0.2},
+                "trifle": {"count": 10**5, **row, "coverage": 0.89},
+            }
+        },
+    }
     (line,) = [line for line in limits(card) if "less often than promised" in line]
     assert "bad (70 % of 200)" in line
     assert not any(name in line for name in ("chance", "few", "trifle"))
@@ -135,11 +158,19 @@ def test_limits_name_what_is_covered_too_rarely_and_not_what_may_be_chance() -> 
 def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
     """A run's model with its whole card."""
     folder = tmp_path_factory.mktemp("card")
-    experiment = parse({"data": {"set": "mini", "target": "b3lyp"}, "stages": [{"baseline": "gfn2"}, "dressed_atoms"]})
+    experiment = parse(
+        {
+            "data": {"set": "mini", "target": "b3lyp"},
+            "stages": [{"baseline": "gfn2"}, "dressed_atoms"],
+        }
+    )
     finished = run(experiment, folder / "run")
     found = load_model(folder / "run")
-    found.card |= {"errors_by": errors_by(finished.test, finished.predicted, finished.metrics["interval"]),
-                   "data_card": about_data(store.load("mini").card), "made": provenance()}
+    found.card |= {
+        "errors_by": errors_by(finished.test, finished.predicted, finished.metrics["interval"]),
+        "data_card": about_data(store.load("mini").card),
+        "made": provenance(),
+    }
     return found
 
 
@@ -147,10 +178,22 @@ def test_the_page_says_what_the_model_is_made_of_and_what_it_is_worth(artefact: 
     page = markdown(artefact, "small")
     card: dict[str, Any] = artefact.card
     for words in (
-        "# small", "atomization energy, b3lyp/6-31g df, electronic", "H C N O F S", "baseline gfn2 + dressed_atoms",
-        card["digest"], "MIT (made for onekcal)", "Python", "onekcal ", f"{card['train']:,} to fit",
-        "| heavy atoms | molecules | MAE", "| functional group |", "| nitrile |", "closed shells",
-        "## Recipe\n\n```yaml", "set: mini", f"± {half_width(artefact, 'data'):.2f} kcal/mol",
+        "# small",
+        "atomization energy, b3lyp/6-31g df, electronic",
+        "H C N O F S",
+        "baseline gfn2 + dressed_atoms",
+        card["digest"],
+        "MIT (made for onekcal)",
+        "Python",
+        "onekcal ",
+        f"{card['train']:,} to fit",
+        "| heavy atoms | molecules | MAE",
+        "| functional group |",
+        "| nitrile |",
+        "closed shells",
+        "## Recipe\n\n```yaml",
+        "set: mini",
+        f"± {half_width(artefact, 'data'):.2f} kcal/mol",
     ):
         assert words in page, words
     assert len(json.dumps(card, allow_nan=False)) < 20_000
@@ -185,15 +228,25 @@ def test_a_lone_molecule_is_a_table_of_one() -> None:
     water = Molecules.one(["O", "H", "H"], [[0, 0, 0.12], [0, 0.76, -0.47], [0, -0.76, -0.47]])
     data = type(wobbly(1))(water, {"e": wobbly(1).columns["pairs"]}, "e")
     assert errors_by(data, data.energies, 1.0)["heavy_atoms"] == {
-        "1": {"count": 1, "mae": 0.0, "median": 0.0, "above_1": 0.0, "coverage": 1.0}}
+        "1": {"count": 1, "mae": 0.0, "median": 0.0, "above_1": 0.0, "coverage": 1.0}
+    }
 
 
-def test_the_scope_is_printed_with_the_card(artefact: Artefact, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_scope_is_printed_with_the_card(
+    artefact: Artefact, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from onekcal.show import answers
 
     answers.scope("small", scope(artefact))
     shown = capsys.readouterr().out
-    for words in ("90 % interval", "model card", "baseline gfn2 + dressed_atoms", "functional group", "nitrile", "limits"):
+    for words in (
+        "90 % interval",
+        "model card",
+        "baseline gfn2 + dressed_atoms",
+        "functional group",
+        "nitrile",
+        "limits",
+    ):
         assert words in shown
     assert "entries; --json" not in shown  # nothing of a run's card is hidden
     assert max(map(len, shown.splitlines())) <= 100

@@ -40,7 +40,9 @@ def net(model: CoulombMLP) -> CoulombMLPNetwork:
 # --- the equations ---------------------------------------------------------------------------------------------------
 
 
-def entries_by_the_letter(molecule: Molecules, features: str, room: int, noise: np.ndarray) -> np.ndarray:
+def entries_by_the_letter(
+    molecule: Molecules, features: str, room: int, noise: np.ndarray
+) -> np.ndarray:
     """Entry by entry from the definition of the matrix; `noise` belongs to places in the noiseless order."""
     count = len(molecule.numbers)
     matrix = np.zeros((room, room))
@@ -62,20 +64,32 @@ def by_the_letter(model: CoulombMLP, molecule: Molecules) -> float:
     for draw in weights["draws"] if model.features == "random" else weights["draws"][:1]:
         entries = entries_by_the_letter(molecule, model.features, model.room, model.noise * draw)
         if model.theta:
-            entries = np.array([np.tanh((x - k * model.theta) / model.theta)
-                                for x, steps in zip(entries, weights["steps"]) for k in range(steps)])
+            entries = np.array(
+                [
+                    np.tanh((x - k * model.theta) / model.theta)
+                    for x, steps in zip(entries, weights["steps"])
+                    for k in range(steps)
+                ]
+            )
         x = (entries - weights["mean"]) / weights["deviation"]
         for layer in (0, 1):
-            x = 1 / (1 + np.exp(-(weights[f"hidden.{layer}.weight"] @ x + weights[f"hidden.{layer}.bias"])))
+            x = 1 / (
+                1
+                + np.exp(-(weights[f"hidden.{layer}.weight"] @ x + weights[f"hidden.{layer}.bias"]))
+            )
         answers.append(float((weights["output.weight"] @ x + weights["output.bias"])[0]))
     return model.shift + model.scale * float(np.mean(answers))
 
 
-@pytest.mark.parametrize(("features", "theta"), [("eigenvalues", None), ("sorted", None), ("random", None), ("random", 0.7),
-                                                 ("sorted", 2.0)])
+@pytest.mark.parametrize(
+    ("features", "theta"),
+    [("eigenvalues", None), ("sorted", None), ("random", None), ("random", 0.7), ("sorted", 2.0)],
+)
 def test_energies_are_those_of_the_equations(features: str, theta: float | None) -> None:
     model, asked = fitted(features, theta=theta), wobbly(4, seed=5).molecules
-    expected = torch.tensor([by_the_letter(model, molecule) for molecule in asked], dtype=torch.float64)
+    expected = torch.tensor(
+        [by_the_letter(model, molecule) for molecule in asked], dtype=torch.float64
+    )
     assert torch.allclose(model.energies(asked), expected, atol=1e-8, rtol=0)
 
 
@@ -132,7 +146,9 @@ def test_training_sees_another_ordering_every_time_and_asking_the_same() -> None
     some = batch(model, wobbly(12, seed=5).molecules)
     inside = net(model).train()
     looks = [inside.entries(some) for _ in range(2)]
-    assert (looks[0] != looks[1]).any(1).float().mean() > 0.5  # molecules, of which some keep their order by chance
+    assert (looks[0] != looks[1]).any(
+        1
+    ).float().mean() > 0.5  # molecules, of which some keep their order by chance
     inside.eval()
     assert torch.equal(inside.entries(some), inside.entries(some))
     still = net(fitted(noise=0.0)).train()  # the control
@@ -203,7 +219,10 @@ def test_a_resumed_training_draws_the_noise_it_would_have_drawn(tmp_path: Path) 
 @pytest.mark.parametrize("features", FEATURES)
 def test_geometry_is_learned_not_only_what_a_molecule_is_made_of(features: str) -> None:
     """Bent waters, 80 to learn from: an error of a fifth of the control, which answers with their mean energy."""
-    data, unseen = wobbly(320, seed=1)[list(range(0, 320, 4))], wobbly(64, seed=2)[list(range(0, 64, 4))]
+    data, unseen = (
+        wobbly(320, seed=1)[list(range(0, 320, 4))],
+        wobbly(64, seed=2)[list(range(0, 64, 4))],
+    )
     model = fitted(features, data, hidden=(20, 10), fit={"epochs": 30, "batch": 8, "rate": 2e-2})
     wrong = (model.energies(unseen.molecules) - unseen.energies).abs().mean()
     assert wrong < 0.2 * (data.energies.mean() - unseen.energies).abs().mean()
@@ -211,7 +230,11 @@ def test_geometry_is_learned_not_only_what_a_molecule_is_made_of(features: str) 
 
 def test_recipe_of_the_study_is_judged_by_the_training_loss_where_nothing_is_held_out() -> None:
     model = fitted(fit={"recipe": "paper", "epochs": 3})
-    assert (model.training.loss, model.training.optimizer, model.training.schedule) == ("mae", "adam", "plateau")
+    assert (model.training.loss, model.training.optimizer, model.training.schedule) == (
+        "mae",
+        "adam",
+        "plateau",
+    )
     assert model.training.judged_by == "loss"
     assert CoulombMLP().training.recipe == "onecycle"  # the default, for a validation part
 
@@ -223,8 +246,12 @@ def test_forces_of_eigenvalues_are_minus_the_gradient() -> None:
     for atom, axis in ((0, 0), (1, 2), (5, 1)):
         moved = torch.zeros_like(molecule.positions)
         moved[atom, axis] = step
-        up, down = (model.energies(molecule.moved(molecule.positions + sign * moved)) for sign in (1, -1))
-        assert float(analytic[atom, axis]) == pytest.approx(-float(up - down) / (2 * step), rel=1e-5, abs=1e-5)
+        up, down = (
+            model.energies(molecule.moved(molecule.positions + sign * moved)) for sign in (1, -1)
+        )
+        assert float(analytic[atom, axis]) == pytest.approx(
+            -float(up - down) / (2 * step), rel=1e-5, abs=1e-5
+        )
 
 
 # --- what it is asked ------------------------------------------------------------------------------------------------
@@ -233,21 +260,31 @@ def test_forces_of_eigenvalues_are_minus_the_gradient() -> None:
 @pytest.mark.parametrize("features", FEATURES)
 def test_one_two_and_three_atoms_on_a_line_have_an_energy(features: str) -> None:
     model = fitted(features)
-    lines = [Molecules.one(["C"], [[0, 0, 0]]), Molecules.one(["H", "H"], [[0, 0, 0], [0, 0, 0.74]]),
-             Molecules.one(["O", "C", "O"], [[0, 0, -1.16], [0, 0, 0], [0, 0, 1.16]])]
+    lines = [
+        Molecules.one(["C"], [[0, 0, 0]]),
+        Molecules.one(["H", "H"], [[0, 0, 0], [0, 0, 0.74]]),
+        Molecules.one(["O", "C", "O"], [[0, 0, -1.16], [0, 0, 0], [0, 0, 1.16]]),
+    ]
     assert torch.isfinite(model.energies(Molecules.concatenate(lines))).all()
 
 
 def chain_of(atoms: int) -> Molecules:
-    return Molecules.one(["C"] * atoms, [[1.5 * k, 0.0, 0.0] for k in range(atoms)], name="carbon chain")
+    return Molecules.one(
+        ["C"] * atoms, [[1.5 * k, 0.0, 0.0] for k in range(atoms)], name="carbon chain"
+    )
 
 
 def labelled(molecules: Molecules) -> Dataset:
-    return Dataset(molecules, {"pairs": Column(torch.zeros(len(molecules), dtype=torch.float64))}, "pairs")
+    return Dataset(
+        molecules, {"pairs": Column(torch.zeros(len(molecules), dtype=torch.float64))}, "pairs"
+    )
 
 
 def test_a_molecule_larger_than_the_matrix_is_refused_with_both_sizes() -> None:
-    with pytest.raises(InputError, match=r"'carbon chain'\) has 7 atoms, but the matrix of this network holds 6 .*size: 7"):
+    with pytest.raises(
+        InputError,
+        match=r"'carbon chain'\) has 7 atoms, but the matrix of this network holds 6 .*size: 7",
+    ):
         fitted().energies(chain_of(7))
     roomy = fitted(size=9)
     assert torch.isfinite(roomy.energies(chain_of(7))).all()
@@ -276,12 +313,18 @@ def test_an_element_that_was_never_seen_is_refused() -> None:
         fitted().energies(Molecules.one(["H", "F"], [[0, 0, 0], [0, 0, 0.92]]))
 
 
-@pytest.mark.parametrize(("settings", "message"), [
-    ({"features": "radnom"}, "random"), ({"size": 0}, "`size` must be at least 1, got 0"),
-    ({"theta": -1.0}, "`theta` must be at least 0"), ({"noise": -0.5}, "`noise` must be at least 0"),
-    ({"orderings": 0}, "`orderings` must be at least 1, got 0"), ({"hidden": []}, "`hidden` must be at least 1"),
-    ({"hidden": [400, 0]}, "`hidden` must be at least 1, got 0"),
-])
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"features": "radnom"}, "random"),
+        ({"size": 0}, "`size` must be at least 1, got 0"),
+        ({"theta": -1.0}, "`theta` must be at least 0"),
+        ({"noise": -0.5}, "`noise` must be at least 0"),
+        ({"orderings": 0}, "`orderings` must be at least 1, got 0"),
+        ({"hidden": []}, "`hidden` must be at least 1"),
+        ({"hidden": [400, 0]}, "`hidden` must be at least 1, got 0"),
+    ],
+)
 def test_what_cannot_be_is_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         CoulombMLP(**settings)

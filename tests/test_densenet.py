@@ -24,8 +24,22 @@ from onekcal.networks.training.optimizers import Average
 from onekcal.networks.training.session import session
 from onekcal.networks.voxels import Looks, VoxelDenseNet
 
-SMALL: dict[str, Any] = {"kinds": "nep", "grid": 8, "box": 6.0, "blocks": [2, 1], "growth": 4, "stem": 8}
-MOMENT: dict[str, Any] = {"recipe": "onecycle", "epochs": 3, "batch": 8, "rate": 5e-3, "window": 1, "checkpoint": 0.0}
+SMALL: dict[str, Any] = {
+    "kinds": "nep",
+    "grid": 8,
+    "box": 6.0,
+    "blocks": [2, 1],
+    "growth": 4,
+    "stem": 8,
+}
+MOMENT: dict[str, Any] = {
+    "recipe": "onecycle",
+    "epochs": 3,
+    "batch": 8,
+    "rate": 5e-3,
+    "window": 1,
+    "checkpoint": 0.0,
+}
 
 
 def network(grid: int = 6, channels: int = 2, seed: int = 0, **settings: Any) -> DenseNetwork:
@@ -56,7 +70,9 @@ def counted(d1: int, d2: int, channels: int = 1) -> int:
 
     def block(width: int, depth: int) -> int:
         # γ, β and the 1×1×1 kernel of width + 12 l channels, l = 0 … depth − 1; γ', β' and the 3×3×3 kernel
-        return (2 + 48) * (depth * width + 12 * depth * (depth - 1) // 2) + depth * (2 * 48 + 48 * 12 * 27)
+        return (2 + 48) * (depth * width + 12 * depth * (depth - 1) // 2) + depth * (
+            2 * 48 + 48 * 12 * 27
+        )
 
     first = 64 + 12 * d1
     last = first // 2 + 12 * d2
@@ -64,12 +80,25 @@ def counted(d1: int, d2: int, channels: int = 1) -> int:
     return 64 * 27 * channels + block(64, d1) + transition + block(first // 2, d2) + head
 
 
-@pytest.mark.parametrize(("blocks", "published"), [((12, 20), 821_545), ((16, 16), 834_305), ((20, 12), 858_969),
-                                                   ((24, 8), 895_537), ((32, 32), None), ((8, 8), None)])
-def test_parameter_counts_are_the_closed_form(blocks: tuple[int, int], published: int | None) -> None:
+@pytest.mark.parametrize(
+    ("blocks", "published"),
+    [
+        ((12, 20), 821_545),
+        ((16, 16), 834_305),
+        ((20, 12), 858_969),
+        ((24, 8), 895_537),
+        ((32, 32), None),
+        ((8, 8), None),
+    ],
+)
+def test_parameter_counts_are_the_closed_form(
+    blocks: tuple[int, int], published: int | None
+) -> None:
     for channels in (1, 3):
         net = DenseNetwork((1,), channels, (14,) * 3, blocks)
-        assert sum(parameter.numel() for parameter in net.parameters()) == counted(*blocks, channels)
+        assert sum(parameter.numel() for parameter in net.parameters()) == counted(
+            *blocks, channels
+        )
     assert published is None or counted(*blocks) == published
 
 
@@ -90,7 +119,12 @@ def test_energies_and_gradients_are_those_of_the_network_out_of_torchs_layers() 
         assert all(p.grad is not None for p in model.parameters())
     assert torch.allclose(*found, rtol=1e-10)
     for theirs, ours in pairs(peer, net):
-        assert torch.allclose(ours.grad.view_as(theirs), theirs.grad, rtol=1e-7, atol=1e-10 * float(theirs.grad.abs().max()))
+        assert torch.allclose(
+            ours.grad.view_as(theirs),
+            theirs.grad,
+            rtol=1e-7,
+            atol=1e-10 * float(theirs.grad.abs().max()),
+        )
 
 
 def test_a_forgotten_normalisation_would_be_seen() -> None:
@@ -113,7 +147,9 @@ def test_running_means_and_variances_are_torchs_and_answer_as_torchs_do() -> Non
     assert torch.allclose(net.normalised[1].mean, theirs[0].norm1.running_mean)
     assert torch.allclose(block[0].hidden_variance, theirs[0].norm2.running_var)
     assert torch.allclose(block[0].variance, theirs[1].norm1.running_var[-3:])
-    assert torch.allclose(energies(net.eval(), given(seed=9)), peer.eval()(given(seed=9)), rtol=1e-9)
+    assert torch.allclose(
+        energies(net.eval(), given(seed=9)), peer.eval()(given(seed=9)), rtol=1e-9
+    )
     assert not torch.allclose(energies(net.train(), given(seed=9)), peer(given(seed=9)), rtol=1e-6)
 
 
@@ -126,7 +162,9 @@ def test_a_batch_in_parts_is_what_separate_processes_make_of_it() -> None:
         assert torch.allclose(whole[k::2], peer(x[k::2]), rtol=1e-9)
     mean = sum(peer.blocks[0][1].norm2.running_mean for peer in peers) / 2
     assert torch.allclose(net.blocks[0][1].hidden_mean, mean, rtol=1e-9)
-    assert not torch.allclose(whole, energies(network(together=8), x), rtol=1e-5)  # the control: together, it is another
+    assert not torch.allclose(
+        whole, energies(network(together=8), x), rtol=1e-5
+    )  # the control: together, it is another
 
 
 def test_bfloat16_products_are_close_and_other_numbers() -> None:
@@ -154,7 +192,9 @@ def test_motions_are_a_group_that_leaves_distances_alone(symmetry: str, count: i
     found = motions(symmetry, n)
     assert found[0].tolist() == list(range(n**3))
     assert len({tuple(motion.tolist()) for motion in found}) == count
-    assert {tuple(a[b].tolist()) for a in found for b in found} == {tuple(motion.tolist()) for motion in found}
+    assert {tuple(a[b].tolist()) for a in found for b in found} == {
+        tuple(motion.tolist()) for motion in found
+    }
     voxels = torch.cartesian_prod(*[torch.arange(n)] * 3).double()
     apart = torch.cdist(voxels, voxels)
     assert all(torch.allclose(apart[motion][:, motion], apart) for motion in found)
@@ -172,7 +212,9 @@ def test_kernels_have_the_symmetry_they_are_asked_for_and_no_more(symmetry: str,
 @pytest.mark.parametrize("symmetry", ["none", "signs", "cube"])
 def test_energy_has_the_symmetry_of_the_kernels_and_no_more(symmetry: str) -> None:
     net, x = network(symmetry=symmetry, grid=4).eval(), given(2, grid=4)
-    answers = [energies(net, x.flatten(2)[:, :, motion].view_as(x)) for motion in motions("cube", 4)]
+    answers = [
+        energies(net, x.flatten(2)[:, :, motion].view_as(x)) for motion in motions("cube", 4)
+    ]
     same = [torch.allclose(answer, answers[0], rtol=1e-9) for answer in answers]
     assert sum(same) == {"none": 1, "signs": 8, "cube": 48}[symmetry]
 
@@ -182,19 +224,27 @@ def test_energy_has_the_symmetry_of_the_kernels_and_no_more(symmetry: str) -> No
 
 def numbered(turns: int = 1) -> list[Any]:
     """A field in which every voxel of every molecule and orientation has a number of its own."""
-    return [(np.arange(5 * 8, dtype=np.float32) + 100 * turn).reshape(5, 1, 2, 2, 2) for turn in range(turns)]
+    return [
+        (np.arange(5 * 8, dtype=np.float32) + 100 * turn).reshape(5, 1, 2, 2, 2)
+        for turn in range(turns)
+    ]
 
 
 def test_without_augmentation_a_look_is_the_field() -> None:
     rows = torch.tensor([3, 0, 3])
     for views in (None, 1):
-        assert torch.equal(Looks(numbered(), motions("none", 2), views)(rows)[:, 0], torch.from_numpy(numbered()[0][rows]))
+        assert torch.equal(
+            Looks(numbered(), motions("none", 2), views)(rows)[:, 0],
+            torch.from_numpy(numbered()[0][rows]),
+        )
 
 
 def test_views_are_all_motions_of_all_orientations_each_once() -> None:
     found = Looks(numbered(2), motions("cube", 2), 96)(torch.tensor([1, 4]))
     assert found.shape == (2, 96, 1, 2, 2, 2)
-    assert torch.equal(found[0, :2, 0], torch.from_numpy(np.stack([field[1, 0] for field in numbered(2)])))
+    assert torch.equal(
+        found[0, :2, 0], torch.from_numpy(np.stack([field[1, 0] for field in numbered(2)]))
+    )
     assert len({tuple(view.flatten().tolist()) for view in found[1]}) == 96
 
 
@@ -206,7 +256,9 @@ def test_random_looks_differ_from_molecule_to_molecule_and_are_the_generators() 
     torch.manual_seed(1)
     assert torch.equal(look(rows), first)
     assert not torch.equal(again, first)
-    assert len({tuple(one.flatten().tolist()) for one in first}) == 16  # each of 16 is missed once in 10¹⁰ times
+    assert (
+        len({tuple(one.flatten().tolist()) for one in first}) == 16
+    )  # each of 16 is missed once in 10¹⁰ times
 
 
 def test_looks_at_a_memory_map_read_the_rows_asked_for(tmp_path: Path) -> None:
@@ -219,16 +271,24 @@ def test_looks_at_a_memory_map_read_the_rows_asked_for(tmp_path: Path) -> None:
 # --- the model -------------------------------------------------------------------------------------------------------
 
 
-def fitted(data: Any = None, valid: int = 0, fit: dict[str, Any] = MOMENT, **settings: Any) -> VoxelDenseNet:
+def fitted(
+    data: Any = None, valid: int = 0, fit: dict[str, Any] = MOMENT, **settings: Any
+) -> VoxelDenseNet:
     data = wobbly(24, seed=1) if data is None else data
     return VoxelDenseNet(**{**SMALL, "fit": fit, **settings}).fit(data, data[:valid])
 
 
-def test_a_turned_moved_renumbered_molecule_has_its_energy_but_another_orientation_of_the_cube_has_not() -> None:
+def test_a_turned_moved_renumbered_molecule_has_its_energy_but_another_orientation_of_the_cube_has_not() -> (
+    None
+):
     model, still = fitted(), wobbly(12, seed=9).molecules
     turn = torch.from_numpy(Rotation.from_euler("xyz", [0.3, 1.1, -0.8]).as_matrix())
-    moved = still.moved(still.positions @ turn.T + torch.tensor([3.1, -2.2, 0.7], dtype=torch.float64))
-    assert torch.allclose(model.energies(moved), model.energies(still), atol=1e-4)  # kcal/mol of some −60, in float32
+    moved = still.moved(
+        still.positions @ turn.T + torch.tensor([3.1, -2.2, 0.7], dtype=torch.float64)
+    )
+    assert torch.allclose(
+        model.energies(moved), model.energies(still), atol=1e-4
+    )  # kcal/mol of some −60, in float32
     spread = fitted(turns=2, views=3).terms(still)["spread"]
     assert spread.min() > 1e-3
 
@@ -237,15 +297,24 @@ def test_views_are_averaged_and_their_deviation_is_told() -> None:
     data = wobbly(24, seed=1)
     model = fitted(data, augment="signs", views=4)
     molecules = wobbly(6, seed=3).molecules
-    look = Looks([fields(molecules, ["nep"], n=8, box=6.0).numpy()], motions("signs", 8), 4)(torch.arange(6))
+    look = Looks([fields(molecules, ["nep"], n=8, box=6.0).numpy()], motions("signs", 8), 4)(
+        torch.arange(6)
+    )
     net = model.networks[0].eval()
     with torch.no_grad():
-        each = model.shift + model.scale * torch.stack([energies(net, look[:, k]) for k in range(4)], 1).double()  # (6, 4)
-    assert torch.allclose(model.energies(molecules), each.mean(1), atol=1e-4)  # kcal/mol of some −60, in float32
+        each = (
+            model.shift
+            + model.scale * torch.stack([energies(net, look[:, k]) for k in range(4)], 1).double()
+        )  # (6, 4)
+    assert torch.allclose(
+        model.energies(molecules), each.mean(1), atol=1e-4
+    )  # kcal/mol of some −60, in float32
     assert torch.allclose(model.terms(molecules)["spread"], each.std(1), atol=1e-4)
     assert torch.allclose(model.variance(molecules), each.var(1), atol=1e-4)
     assert model.terms(molecules)["spread"].min() > 1e-3
-    same = fitted(data, symmetry="signs", augment="signs", views=4)  # the control: this one has the symmetry
+    same = fitted(
+        data, symmetry="signs", augment="signs", views=4
+    )  # the control: this one has the symmetry
     assert same.terms(molecules)["spread"].max() < 1e-4
 
 
@@ -276,9 +345,14 @@ def test_forces_leave_nothing_in_the_store_and_dear_fields_of_an_answer_do(
 def test_recipes_learn() -> None:
     train, unseen = wobbly(64, seed=1), wobbly(16, seed=2)
     spread = float((unseen.energies - unseen.energies.mean()).abs().mean())
-    for fit in ({"recipe": "fast", "epochs": 25, "batch": 8}, {"recipe": "paper", "epochs": 40, "batch": 16}):
+    for fit in (
+        {"recipe": "fast", "epochs": 25, "batch": 8},
+        {"recipe": "paper", "epochs": 40, "batch": 16},
+    ):
         model = fitted(train, fit=fit)
-        assert float((model.energies(unseen.molecules) - unseen.energies).abs().mean()) < 0.2 * spread, fit
+        assert (
+            float((model.energies(unseen.molecules) - unseen.energies).abs().mean()) < 0.2 * spread
+        ), fit
 
 
 def test_the_paper_recipe_is_its_settings() -> None:
@@ -298,7 +372,9 @@ def test_a_moving_average_averages_running_means_too() -> None:
         average.update(step)
     theirs, mine = net.normalised[0].mean, average.network.normalised[0].mean
     behind = (mine / theirs).mean()
-    assert 0.5 < behind < 0.99  # the mean grows: an average lags behind, a copy would not, the first value were 0
+    assert (
+        0.5 < behind < 0.99
+    )  # the mean grows: an average lags behind, a copy would not, the first value were 0
     assert torch.equal(average.network.stem.orbit, net.stem.orbit)
 
 
@@ -323,7 +399,9 @@ def test_training_stopped_and_resumed_is_the_uninterrupted_one_bit_for_bit(tmp_p
         fitted(data, 4, fit, **settings)
     with session(tmp_path / "broken", resume=True):
         resumed = fitted(data, 4, fit, **settings)
-    assert (tmp_path / "straight" / "epochs.csv").read_bytes() == (tmp_path / "broken" / "epochs.csv").read_bytes()
+    assert (tmp_path / "straight" / "epochs.csv").read_bytes() == (
+        tmp_path / "broken" / "epochs.csv"
+    ).read_bytes()
     for name, tensor in whole.state().items():
         assert torch.equal(resumed.state()[name], tensor), name
 
@@ -338,29 +416,62 @@ fit: {recipe: onecycle, epochs: 4, batch: 8, window: 1, device: cpu}
 """)
     train = ["train", "voxels.yaml", "--runs"]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, "-m", "onekcal", *train, "one"], check=True, stdout=subprocess.DEVNULL, env=env)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "onekcal"]
-    subprocess.run([*torchrun, *train, "two"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
-    one, two = (np.genfromtxt(Path(runs) / "here" / "epochs.csv", delimiter=",", names=True) for runs in ("one", "two"))
+    subprocess.run(
+        [sys.executable, "-m", "onekcal", *train, "one"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env=env,
+    )
+    torchrun = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "onekcal",
+    ]
+    subprocess.run(
+        [*torchrun, *train, "two"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=env,
+    )
+    one, two = (
+        np.genfromtxt(Path(runs) / "here" / "epochs.csv", delimiter=",", names=True)
+        for runs in ("one", "two")
+    )
     for name in one.dtype.names:
         assert two[name] == pytest.approx(one[name], rel=1e-6), name  # steps enlarge roundings
 
 
 def test_single_and_linear_molecules_and_those_of_hydrogen_have_an_energy() -> None:
     model = fitted()
-    for numbers, positions in ((["C"], [[0, 0, 0]]), (["C", "H"], [[0, 0, 0], [0, 0, 1.1]]),
-                               (["H", "H"], [[0, 0, 0], [0, 0, 0.74]])):
+    for numbers, positions in (
+        (["C"], [[0, 0, 0]]),
+        (["C", "H"], [[0, 0, 0], [0, 0, 1.1]]),
+        (["H", "H"], [[0, 0, 0], [0, 0, 0.74]]),
+    ):
         assert torch.isfinite(model.energies(Molecules.one(numbers, positions))).all()
     with pytest.raises(InputError, match="box"):
         model.energies(Molecules.one(["C", "C"], [[0.0, 0.0, 0.0], [0.0, 0.0, 9.0]]))
 
 
-@pytest.mark.parametrize(("settings", "message"), [
-    ({"grid": 2}, "`grid` must be at least 4, got 2"), ({"blocks": [4, 0]}, "`blocks` must be at least 1, got 0"),
-    ({"compression": 0.0}, "`compression` must be above 0"), ({"symmetry": "sphere"}, "no symmetry 'sphere'"),
-    ({"symmetry": "cube", "grid": 7}, "not even"), ({"views": 2}, "`views` must be between 1 and 1"),
-    ({"augment": "signs", "views": 9}, "between 1 and 8"), ({"fit": {"force_weight": 1.0}}, "cannot be trained on forces"),
-])
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"grid": 2}, "`grid` must be at least 4, got 2"),
+        ({"blocks": [4, 0]}, "`blocks` must be at least 1, got 0"),
+        ({"compression": 0.0}, "`compression` must be above 0"),
+        ({"symmetry": "sphere"}, "no symmetry 'sphere'"),
+        ({"symmetry": "cube", "grid": 7}, "not even"),
+        ({"views": 2}, "`views` must be between 1 and 1"),
+        ({"augment": "signs", "views": 9}, "between 1 and 8"),
+        ({"fit": {"force_weight": 1.0}}, "cannot be trained on forces"),
+    ],
+)
 def test_what_cannot_be_is_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         VoxelDenseNet(**settings)

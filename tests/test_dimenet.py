@@ -23,7 +23,16 @@ from onekcal.networks.network import Batch
 
 ELEMENTS = (1, 6, 7, 8)
 CUTOFF = 3.0  # Å
-SMALL = {"features": 12, "blocks": 2, "triplet": 6, "basis": 5, "output": 10, "degrees": 4, "waves": 3, "cutoff": CUTOFF}
+SMALL = {
+    "features": 12,
+    "blocks": 2,
+    "triplet": 6,
+    "basis": 5,
+    "output": 10,
+    "degrees": 4,
+    "waves": 3,
+    "cutoff": CUTOFF,
+}
 
 
 def network(seed: int = 0, **sizes: int) -> DimeNetNetwork:
@@ -78,7 +87,9 @@ def radial_wave(net: DimeNetNetwork, d: float) -> Tensor:
 def spherical_wave(d: float, angle: float) -> Tensor:
     out = []
     for order, row in enumerate(zeros(SMALL["degrees"] - 1, SMALL["waves"]).tolist()):
-        harmonic = math.sqrt((2 * order + 1) / (4 * math.pi)) * eval_legendre(order, math.cos(angle))
+        harmonic = math.sqrt((2 * order + 1) / (4 * math.pi)) * eval_legendre(
+            order, math.cos(angle)
+        )
         for z in row:
             norm = math.sqrt(2) / abs(spherical_jn(order + 1, z))
             out.append(envelope(d / CUTOFF) * norm * spherical_jn(order, z * d / CUTOFF) * harmonic)
@@ -98,7 +109,10 @@ def atoms_of(net: DimeNetNetwork, k: int, m: Pairs, e: Pairs, n: int) -> Tensor:
     """Σ_i t_i of readout k."""
     readout, total = net.readouts[k], torch.zeros((), dtype=torch.float64)
     for i in range(n):
-        heard = sum((m[p] * layer(readout.radial, e[p]) for p in m if p[0] == i), torch.zeros(12, dtype=torch.float64))
+        heard = sum(
+            (m[p] * layer(readout.radial, e[p]) for p in m if p[0] == i),
+            torch.zeros(12, dtype=torch.float64),
+        )
         x = layer(readout.up, heard)
         for hidden in readout.hidden:
             x = sigma(layer(hidden, x))
@@ -113,19 +127,36 @@ def by_the_letter(net: DimeNetNetwork, molecule: Molecules) -> float:
     d = {(i, j): float((r[i] - r[j]).norm()) for i in range(n) for j in range(n) if i != j}
     d = {pair: far for pair, far in d.items() if far < CUTOFF}
     e = {pair: radial_wave(net, far) for pair, far in d.items()}
-    m = {(i, j): sigma(layer(net.embedding.whole, torch.cat([h[i], h[j], sigma(layer(net.embedding.radial, e[i, j]))])))
-         for i, j in d}
+    m = {
+        (i, j): sigma(
+            layer(
+                net.embedding.whole,
+                torch.cat([h[i], h[j], sigma(layer(net.embedding.radial, e[i, j]))]),
+            )
+        )
+        for i, j in d
+    }
     total = atoms_of(net, 0, m, e, n)
     for t, block in enumerate(net.interactions):
-        a = {p: sigma(layer(block.down, sigma(layer(block.other, m[p])) * layer(block.radial2, layer(block.radial1, e[p]))))
-             for p in m}
+        a = {
+            p: sigma(
+                layer(
+                    block.down,
+                    sigma(layer(block.other, m[p]))
+                    * layer(block.radial2, layer(block.radial1, e[p])),
+                )
+            )
+            for p in m
+        }
         new = {}
         for i, j in m:
             heard = torch.zeros(6, dtype=torch.float64)
             for k in (k for to, k in m if to == j and k != i):
                 wave = spherical_wave(d[j, k], angle(r, i, j, k))
                 heard = heard + a[j, k] * layer(block.spherical2, layer(block.spherical1, wave))
-            x = residual(block.before, sigma(layer(block.own, m[i, j])) + sigma(layer(block.up, heard)))
+            x = residual(
+                block.before, sigma(layer(block.own, m[i, j])) + sigma(layer(block.up, heard))
+            )
             x = sigma(layer(block.skip, x)) + m[i, j]
             new[i, j] = residual(block.after[1], residual(block.after[0], x))
         m = new
@@ -139,7 +170,9 @@ def test_energies_are_those_of_the_equations() -> None:
     net, data = network(), wobbly(4, seed=3)
     net.begin(data)
     with torch.no_grad():
-        expected = torch.tensor([by_the_letter(net, molecule) for molecule in data.molecules], dtype=torch.float64)
+        expected = torch.tensor(
+            [by_the_letter(net, molecule) for molecule in data.molecules], dtype=torch.float64
+        )
         ours = energies(net, data.molecules)
     assert torch.allclose(ours, expected, rtol=1e-10, atol=0)
 
@@ -160,7 +193,9 @@ def test_energies_are_those_of_a_peer_with_the_same_weights() -> None:
         ours, theirs = energies(net, data.molecules), answer((graph, *triplets_of(graph)))
         assert torch.allclose(ours, theirs, rtol=0, atol=1e-5 * float(theirs.std()))
         net.interactions[1].up.weight.mul_(1.01)  # the control
-        assert not torch.allclose(energies(net, data.molecules), theirs, rtol=0, atol=1e-4 * float(theirs.std()))
+        assert not torch.allclose(
+            energies(net, data.molecules), theirs, rtol=0, atol=1e-4 * float(theirs.std())
+        )
 
 
 def test_parameters_are_as_many_as_published() -> None:
@@ -169,9 +204,15 @@ def test_parameters_are_as_many_as_published() -> None:
     f, p, b, o, waves, spherical = 128, 64, 8, 256, 6, 42
     square = f * f + f
     embedding = 95 * f + waves * f + f + 3 * f * f + f
-    interaction = waves * b + b * f + spherical * b + b * p + 2 * square + 2 * f * p + (2 + 1 + 4) * square
+    interaction = (
+        waves * b + b * f + spherical * b + b * p + 2 * square + 2 * f * p + (2 + 1 + 4) * square
+    )
     output = waves * f + f * o + 3 * (o * o + o) + o
-    assert sum(x.numel() for x in net.parameters()) == waves + embedding + 4 * interaction + 5 * output == 1_885_830
+    assert (
+        sum(x.numel() for x in net.parameters())
+        == waves + embedding + 4 * interaction + 5 * output
+        == 1_885_830
+    )
 
 
 # --- triplets --------------------------------------------------------------------------------------------------------
@@ -180,9 +221,16 @@ def test_parameters_are_as_many_as_published() -> None:
 def test_every_message_knows_the_one_the_other_way() -> None:
     molecules = wobbly(8, seed=2).molecules
     messages = Messages.within(batch(molecules), 2.0)
-    there = {(i, k): e for e, (i, k) in enumerate(zip(messages.receiver.tolist(), messages.sender.tolist()))}
+    there = {
+        (i, k): e
+        for e, (i, k) in enumerate(zip(messages.receiver.tolist(), messages.sender.tolist()))
+    }
     r, owner = molecules.positions, molecules.owner
-    near = ((r[:, None] - r).norm(dim=-1) < 2.0) & (owner[:, None] == owner) & ~torch.eye(len(r), dtype=torch.bool)
+    near = (
+        ((r[:, None] - r).norm(dim=-1) < 2.0)
+        & (owner[:, None] == owner)
+        & ~torch.eye(len(r), dtype=torch.bool)
+    )
     assert sorted(there) == [tuple(pair) for pair in near.nonzero().tolist()]
     names = messages.turned(messages.padded(torch.arange(1.0, len(there) + 1)[:, None]))
     for (i, k), e in there.items():
@@ -193,7 +241,12 @@ def test_every_message_knows_the_one_the_other_way() -> None:
 
 def inputs() -> list[Tensor]:
     torch.manual_seed(0)
-    shapes = (5, 3, 6), (5, 3, 8), (5, 3, 4), (2, 4, 4)  # five atoms, three neighbours, two degrees, four waves, t = 4
+    shapes = (
+        (5, 3, 6),
+        (5, 3, 8),
+        (5, 3, 4),
+        (2, 4, 4),
+    )  # five atoms, three neighbours, two degrees, four waves, t = 4
     return [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
 
 
@@ -205,8 +258,12 @@ def test_the_product_is_the_sum_over_triplets(part: int, monkeypatch: pytest.Mon
     expected = torch.einsum("nilk,nkt,nklt->nit", angular.view(5, 3, 2, 3), sent, waves)
     assert torch.allclose(directed(angular, spherical, sent, weights), expected)
     slope = torch.randn_like(expected)
-    for ours, plain in zip(*(torch.autograd.grad((x * slope).sum(), [angular, spherical, sent, weights])
-                             for x in (directed(angular, spherical, sent, weights), expected))):
+    for ours, plain in zip(
+        *(
+            torch.autograd.grad((x * slope).sum(), [angular, spherical, sent, weights])
+            for x in (directed(angular, spherical, sent, weights), expected)
+        )
+    ):
         assert torch.allclose(ours, plain)
 
 
@@ -225,7 +282,9 @@ SAME = 1e-9
 def test_energy_neither_moves_nor_turns_with_the_molecule() -> None:
     net, still = network(), wobbly(8, seed=9).molecules
     turn = torch.from_numpy(Rotation.from_euler("xyz", [0.3, 1.1, -0.8]).as_matrix())
-    turned = still.moved(still.positions @ turn.T + torch.tensor([3.1, -2.2, 0.7], dtype=torch.float64))
+    turned = still.moved(
+        still.positions @ turn.T + torch.tensor([3.1, -2.2, 0.7], dtype=torch.float64)
+    )
     assert torch.allclose(energies(net, turned), energies(net, still), rtol=SAME)
     stretched = still.moved(1.01 * still.positions)  # the control: this is no rotation
     assert not torch.allclose(energies(net, stretched), energies(net, still), rtol=1e-5)
@@ -234,9 +293,12 @@ def test_energy_neither_moves_nor_turns_with_the_molecule() -> None:
 def test_energy_does_not_depend_on_the_order_of_atoms() -> None:
     net, molecules = network(), wobbly(8, seed=9).molecules
     backwards = Molecules.concatenate(
-        [Molecules.one(m.numbers.flip(0).tolist(), m.positions.flip(0).numpy()) for m in molecules])
+        [Molecules.one(m.numbers.flip(0).tolist(), m.positions.flip(0).numpy()) for m in molecules]
+    )
     assert torch.allclose(energies(net, backwards), energies(net, molecules), rtol=SAME)
-    swapped = molecules.moved(molecules.positions.flip(0))  # the control: nuclei change places, charges do not
+    swapped = molecules.moved(
+        molecules.positions.flip(0)
+    )  # the control: nuclei change places, charges do not
     assert not torch.allclose(energies(net, swapped), energies(net, molecules), rtol=1e-5)
 
 
@@ -272,14 +334,20 @@ def test_one_molecule_does_not_see_the_others_of_its_batch() -> None:
 
 # --- smoothness and forces -------------------------------------------------------------------------------------------
 
-STRAIGHT = Molecules.one(["O", "C", "O"], [[0.0, 0.0, -1.16], [0.0, 0.0, 0.0], [0.0, 0.0, 1.16]], name="carbon dioxide")
+STRAIGHT = Molecules.one(
+    ["O", "C", "O"], [[0.0, 0.0, -1.16], [0.0, 0.0, 0.0], [0.0, 0.0, 1.16]], name="carbon dioxide"
+)
 PAIR = Molecules.one(["N", "N"], [[0.0, 0.0, 0.0], [0.0, 0.0, 1.1]], name="nitrogen")
 LONE = Molecules.one(["C"], [[0.0, 0.0, 0.0]])
 FAR = Molecules.one(["C", "C"], [[0.0, 0.0, 0.0], [50.0, 0.0, 0.0]])
 
 
-@pytest.mark.parametrize("molecules", [STRAIGHT, PAIR, LONE, FAR, Molecules.concatenate([LONE, FAR, STRAIGHT, PAIR])])
-def test_straight_two_atom_and_one_atom_molecules_have_finite_gradients_of_every_kind(molecules: Molecules) -> None:
+@pytest.mark.parametrize(
+    "molecules", [STRAIGHT, PAIR, LONE, FAR, Molecules.concatenate([LONE, FAR, STRAIGHT, PAIR])]
+)
+def test_straight_two_atom_and_one_atom_molecules_have_finite_gradients_of_every_kind(
+    molecules: Molecules,
+) -> None:
     net = network()
     positions = molecules.positions.clone().requires_grad_(True)
     energy = energies(net, molecules.moved(positions))
@@ -303,7 +371,9 @@ def test_forces_do_not_jump_where_a_molecule_becomes_straight() -> None:
     """Bent by ε, they are off by no more than its order; an angle by arc cosine has a kink there."""
     net = network()
     for bend in (1e-3, 1e-5, 1e-7):
-        bent = STRAIGHT.moved(STRAIGHT.positions + torch.tensor([[0.0, 0.0, 0.0], [bend, 0.0, 0.0], [0.0, 0.0, 0.0]]))
+        bent = STRAIGHT.moved(
+            STRAIGHT.positions + torch.tensor([[0.0, 0.0, 0.0], [bend, 0.0, 0.0], [0.0, 0.0, 0.0]])
+        )
         assert (pull(net, bent) - pull(net, STRAIGHT)).abs().max() < 100 * bend
 
 
@@ -330,7 +400,10 @@ def test_forces_are_minus_the_gradient() -> None:
     for atom, axis in ((0, 0), (4, 1), (9, 2)):
         moved = torch.zeros_like(molecules.positions)
         moved[atom, axis] = step
-        up, down = (energies(net, molecules.moved(molecules.positions + sign * moved)).sum() for sign in (1, -1))
+        up, down = (
+            energies(net, molecules.moved(molecules.positions + sign * moved)).sum()
+            for sign in (1, -1)
+        )
         numeric = -float((up - down).detach()) / (2 * step)
         assert float(analytic[atom, axis]) == pytest.approx(numeric, rel=1e-5, abs=1e-7)
 
@@ -340,8 +413,18 @@ def test_forces_are_minus_the_gradient() -> None:
 
 def test_training_on_forces_learns_forces_and_energies() -> None:
     data, unseen = wobbly(48, seed=1), wobbly(16, seed=2)
-    fit = {"recipe": "fast", "force_weight": 1.0, "loss": "mse", "epochs": 20, "batch": 8, "rate": 5e-3, "ema": 0.0}
-    model = DimeNet(features=16, blocks=2, triplet=8, output=16, degrees=4, waves=4, fit=fit).fit(data, unseen)
+    fit = {
+        "recipe": "fast",
+        "force_weight": 1.0,
+        "loss": "mse",
+        "epochs": 20,
+        "batch": 8,
+        "rate": 5e-3,
+        "ema": 0.0,
+    }
+    model = DimeNet(features=16, blocks=2, triplet=8, output=16, degrees=4, waves=4, fit=fit).fit(
+        data, unseen
+    )
     assert unseen.forces is not None
     wrong = (model.forces(unseen.molecules) - unseen.forces).abs().mean()
     assert wrong < 0.3 * unseen.forces.abs().mean()
@@ -355,7 +438,9 @@ def test_senseless_sizes_atoms_on_one_point_and_strange_elements_are_refused() -
     with pytest.raises(ConfigError, match="`cutoff` must be positive"):
         DimeNet(cutoff=0.0)
     data = wobbly(8)
-    model = DimeNet(features=8, blocks=1, triplet=4, output=8, fit={"recipe": "fast", "epochs": 1}).fit(data, data[:0])
+    model = DimeNet(
+        features=8, blocks=1, triplet=4, output=8, fit={"recipe": "fast", "epochs": 1}
+    ).fit(data, data[:0])
     with pytest.raises(InputError, match="atoms 1 and 2 are 0.000 Å apart"):
         model.energies(Molecules.one(["C", "H"], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]))
     with pytest.raises(InputError, match="knows no F"):

@@ -46,10 +46,14 @@ for estimator in ours:
 """
 
 
-def test_our_transformers_pass_every_one_of_scikit_learn_s_checks_and_a_careless_one_does_not() -> None:
+def test_our_transformers_pass_every_one_of_scikit_learn_s_checks_and_a_careless_one_does_not() -> (
+    None
+):
     """In a process of its own: the array-API check is skipped unless SciPy is told at its import."""
     environment = {**os.environ, "SCIPY_ARRAY_API": "1", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", CHECKS], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", CHECKS], env=environment, capture_output=True, text=True, check=True
+    )
     complaints = [line.split("\t") for line in done.stdout.splitlines()]
     assert [line for line in complaints if line[0] != "Careless"] == []
     assert any(line[0] == "Careless" and line[2] == "failed" for line in complaints)
@@ -61,15 +65,23 @@ def table(count: int = 12) -> np.ndarray:
 
 def test_transformers_give_what_the_functions_of_molecules_give() -> None:
     matrices = coulomb_matrix(wobbly(12, seed=4).molecules)
-    assert np.array_equal(SortedEigenvalues().fit_transform(table()), sorted_eigenvalues(matrices).numpy())
-    assert np.array_equal(SortedCoulomb().fit_transform(table()), packed(sorted_by_norm(matrices)).numpy())
-    assert np.array_equal(SortedCoulomb(full=True).fit_transform(table()), sorted_by_norm(matrices).flatten(1).numpy())
+    assert np.array_equal(
+        SortedEigenvalues().fit_transform(table()), sorted_eigenvalues(matrices).numpy()
+    )
+    assert np.array_equal(
+        SortedCoulomb().fit_transform(table()), packed(sorted_by_norm(matrices)).numpy()
+    )
+    assert np.array_equal(
+        SortedCoulomb(full=True).fit_transform(table()), sorted_by_norm(matrices).flatten(1).numpy()
+    )
 
 
 def test_transformers_work_inside_a_grid_search_over_their_own_parameters() -> None:
     energies = wobbly(12, seed=4).energies.numpy()
     pipeline = make_pipeline(RandomlySortedCoulomb(random_state=1), Ridge(alpha=1e-3))
-    found = GridSearchCV(pipeline, {"randomlysortedcoulomb__noise": [0.0, 50.0]}, cv=3).fit(table(), energies)
+    found = GridSearchCV(pipeline, {"randomlysortedcoulomb__noise": [0.0, 50.0]}, cv=3).fit(
+        table(), energies
+    )
     assert set(found.best_params_) == {"randomlysortedcoulomb__noise"}
     again = clone(found.best_estimator_).fit(table(), energies)
     assert np.array_equal(again.predict(table()), found.best_estimator_.predict(table()))
@@ -78,12 +90,16 @@ def test_transformers_work_inside_a_grid_search_over_their_own_parameters() -> N
 def test_a_row_is_transformed_alike_alone_and_among_others() -> None:
     for transformer in (SortedEigenvalues(), SortedCoulomb(), RandomlySortedCoulomb(noise=5.0)):
         together = transformer.fit_transform(table())
-        assert np.allclose(np.vstack([transformer.transform(row[None]) for row in table()]), together, atol=1e-12)
+        assert np.allclose(
+            np.vstack([transformer.transform(row[None]) for row in table()]), together, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("standardize", [True, False])
-def test_every_estimator_comes_back_from_its_tensors_bit_for_bit(estimator: str, standardize: bool) -> None:
+def test_every_estimator_comes_back_from_its_tensors_bit_for_bit(
+    estimator: str, standardize: bool
+) -> None:
     train, new = wobbly(24, seed=1), wobbly(9, seed=5).molecules
     settings = {"features": "sorted_coulomb", "estimator": estimator, "standardize": standardize}
     model = Regression(**settings).fit(train, train[:0])
@@ -114,6 +130,8 @@ def test_a_state_that_brings_foreign_attributes_is_refused() -> None:
 
 def test_what_is_no_plain_number_or_text_is_not_stored() -> None:
     train = wobbly(24, seed=1)
-    model = Regression(estimator="knn", weights=lambda distance: 1 / (1 + distance)).fit(train, train[:0])
+    model = Regression(estimator="knn", weights=lambda distance: 1 / (1 + distance)).fit(
+        train, train[:0]
+    )
     with pytest.raises(DataError, match="function, which cannot be stored without pickling"):
         model.state()

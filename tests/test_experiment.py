@@ -21,7 +21,10 @@ from onekcal.runs.run import run
 
 GOOD = {
     "data": {"set": "mini", "target": "b3lyp", "train": 60, "valid": 20, "test": 40},
-    "stages": ["dressed_atoms", {"regression": {"features": "sorted_coulomb", "size": 24, "estimator": "ridge"}}],
+    "stages": [
+        "dressed_atoms",
+        {"regression": {"features": "sorted_coulomb", "size": 24, "estimator": "ridge"}},
+    ],
 }
 
 
@@ -35,16 +38,25 @@ def stored(count: int = 40) -> Stored:
     ("change", "message"),
     [
         ({"dta": {}}, "no key 'dta'; did you mean 'data'"),
-        ({"data": {"set": "mini", "target": "b3lyp", "trian": 5}}, "no key 'data.trian'; did you mean 'train'"),
+        (
+            {"data": {"set": "mini", "target": "b3lyp", "trian": 5}},
+            "no key 'data.trian'; did you mean 'train'",
+        ),
         ({"data": {"set": "mini"}}, "key 'data.target' is missing"),
-        ({"data": {"set": "mini", "target": "b3lyp", "train": -5}}, "data.train.*greater than or equal to 1"),
+        (
+            {"data": {"set": "mini", "target": "b3lyp", "train": -5}},
+            "data.train.*greater than or equal to 1",
+        ),
         ({"stages": ["schnett"]}, "no model 'schnett'"),
         ({"stages": [{"regression": {"feature": "coulomb"}}]}, "did you mean 'features'"),
         ({"stages": []}, "stages.*at least 1"),
         ({"coverage": 90}, "coverage.*less than 1"),
         ({"name": "../elsewhere"}, "name: expected a folder's name, without /"),
         ({"name": ".."}, "name: expected a folder's name"),
-        ({"stages": ["no_such_module:Ridge"]}, "there is no module 'no_such_module'; put its folder on PYTHONPATH"),
+        (
+            {"stages": ["no_such_module:Ridge"]},
+            "there is no module 'no_such_module'; put its folder on PYTHONPATH",
+        ),
         ({"stages": ["os:system"]}, "os has no class system with fit, energies"),
         ({"stages": ["subprocess:Popen"]}, "subprocess has no class Popen with fit, energies"),
     ],
@@ -76,7 +88,10 @@ def test_a_value_after_a_stage_is_its_first_setting() -> None:
 
 
 def test_smaller_training_sets_are_nested_in_larger() -> None:
-    small, large = (choose(stored(), DataChoice(set="w", target="pairs", split="fixed", train=n)) for n in (5, 15))
+    small, large = (
+        choose(stored(), DataChoice(set="w", target="pairs", split="fixed", train=n))
+        for n in (5, 15)
+    )
     assert set(small.train) < set(large.train)
 
 
@@ -113,13 +128,18 @@ def test_no_validation_means_that_the_validation_part_is_trained_on() -> None:
     data.splits["fixed"][1::4] = 1
     parts = choose(data, DataChoice(set="w", target="pairs", split="fixed", valid=0))
     assert (len(parts.train), len(parts.valid), len(parts.test)) == (30, 0, 10)
-    assert len(choose(data, DataChoice(set="w", target="pairs", split="fixed", valid=5)).train) == 20
+    assert (
+        len(choose(data, DataChoice(set="w", target="pairs", split="fixed", valid=5)).train) == 20
+    )
 
 
 @pytest.mark.parametrize("train", [None, 10, 35])
 def test_no_validation_of_a_random_split_means_none(train: int | None) -> None:
     choice = DataChoice(set="w", target="pairs", train=train, valid=0)
-    none, some = choose(stored(), choice), choose(stored(), choice.model_copy(update={"valid": 0.1, "train": 10}))
+    none, some = (
+        choose(stored(), choice),
+        choose(stored(), choice.model_copy(update={"valid": 0.1, "train": 10})),
+    )
     assert (len(none.valid), len(none.train)) == (0, train or 32)
     assert none.test.tolist() == some.test.tolist()
     assert len(some.valid) == 4
@@ -130,7 +150,13 @@ def test_a_run_leaves_everything_and_reproduces_itself(tmp_path: Path) -> None:
     first = run(experiment, tmp_path / "a", "onekcal train x.yaml")
     run(experiment, tmp_path / "b")
     assert {p.name for p in first.folder.iterdir()} == {
-        "experiment.yaml", "split.npz", "model.safetensors", "card.md", "predictions.csv", "metrics.json", "provenance.json"
+        "experiment.yaml",
+        "split.npz",
+        "model.safetensors",
+        "card.md",
+        "predictions.csv",
+        "metrics.json",
+        "provenance.json",
     }
     assert compare(tmp_path / "a", tmp_path / "b") == {"molecules": 40, "largest_difference": 0.0}
     other = parse({**GOOD, "data": {**GOOD["data"], "seed": 1}})
@@ -139,7 +165,9 @@ def test_a_run_leaves_everything_and_reproduces_itself(tmp_path: Path) -> None:
     lines = (tmp_path / "c" / "predictions.csv").read_text().splitlines()
     fields = lines[1].split(",")
     fields[4] = "nan"
-    (tmp_path / "c" / "predictions.csv").write_text("\n".join([lines[0], ",".join(fields), *lines[2:]]))
+    (tmp_path / "c" / "predictions.csv").write_text(
+        "\n".join([lines[0], ",".join(fields), *lines[2:]])
+    )
     assert compare(tmp_path / "a", tmp_path / "c")["largest_difference"] == math.inf
 
 
@@ -195,13 +223,17 @@ def test_a_file_that_is_no_experiment_is_named_with_the_place(tmp_path: Path) ->
     with pytest.raises(ConfigError, match="cannot be read: Is a directory; expected a YAML file"):
         read(tmp_path)
     (tmp_path / "b.yaml").write_text("data: {set: mini, target: b3lyp}\nstages: [dresed_atoms]\n")
-    with pytest.raises(ConfigError, match=r"b\.yaml: no model 'dresed_atoms'; did you mean 'dressed_atoms'"):
+    with pytest.raises(
+        ConfigError, match=r"b\.yaml: no model 'dresed_atoms'; did you mean 'dressed_atoms'"
+    ):
         read(tmp_path / "b.yaml")
 
 
 def test_a_run_of_a_model_that_is_not_here_says_so(tmp_path: Path) -> None:
     run(parse(GOOD), tmp_path / "a")
-    text = (tmp_path / "a" / "experiment.yaml").read_text().replace("dressed_atoms", "elsewhere:Model")
+    text = (
+        (tmp_path / "a" / "experiment.yaml").read_text().replace("dressed_atoms", "elsewhere:Model")
+    )
     (tmp_path / "a" / "experiment.yaml").write_text(text)
     with pytest.raises(DataError, match="a cannot be used here: .*no module 'elsewhere'"):
         load(tmp_path / "a")
@@ -230,7 +262,9 @@ def test_a_split_file_is_used_and_one_of_other_data_refused(tmp_path: Path) -> N
     assert set(split.train) == set(range(10))
     assert set(split.valid) == set(range(10, 15))
     assert set(split.test) == set(range(30, 40))
-    with pytest.raises(ConfigError, match="names row 39, but there are 20 molecules: it belongs to other data"):
+    with pytest.raises(
+        ConfigError, match="names row 39, but there are 20 molecules: it belongs to other data"
+    ):
         choose(stored(20), DataChoice(set="w", target="pairs", split=str(path)))
     np.savez(path, train=np.arange(10), test=np.arange(5, 15))
     with pytest.raises(ConfigError, match="a molecule in two parts"):
@@ -245,7 +279,10 @@ def test_totals_need_atom_energies_before_the_model(tmp_path: Path) -> None:
     column = data.columns["pairs"]
     numbers, positions = data.molecules.pad()
     np.savez(tmp_path / "t.npz", Z=numbers.numpy(), R=positions.numpy(), E=column.values.numpy())
-    content = {"data": {"set": str(tmp_path / "t.npz"), "target": "energy"}, "stages": [{"regression": {"size": 9}}]}
+    content = {
+        "data": {"set": str(tmp_path / "t.npz"), "target": "energy"},
+        "stages": [{"regression": {"size": 9}}],
+    }
     with pytest.raises(ConfigError, match="put the stage `dressed_atoms`"):
         run(parse(content), tmp_path / "a")
     run(parse({**content, "stages": ["dressed_atoms", *content["stages"]]}), tmp_path / "a")

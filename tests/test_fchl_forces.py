@@ -34,7 +34,9 @@ def slopes(model: FchlKernel, molecules: Molecules, step: float = 2e-3) -> torch
     for molecule in molecules:
         count = 3 * len(molecule.numbers)
         moves = step * torch.eye(count, dtype=torch.float64).reshape(count, -1, 3)
-        moved = [molecule.moved(molecule.positions + k * move) for k in (1, -1, 2, -2) for move in moves]
+        moved = [
+            molecule.moved(molecule.positions + k * move) for k in (1, -1, 2, -2) for move in moves
+        ]
         up, down, up2, down2 = model.energies(Molecules.concatenate(moved)).reshape(4, count)
         out.append(-((up - down) * 8 - (up2 - down2)).reshape(-1, 3) / (12 * step))
     return torch.cat(out)
@@ -107,7 +109,14 @@ def test_forces_teach_more_than_energies_alone() -> None:
     """Twelve frames of a molecule hold 12 energies and, in methanol, 216 components of forces."""
     train, test = wobbly(48, seed=1), wobbly(40, seed=2)
     with_forces, without = (
-        float((fitted(train, forces=forces, regularization=1e-6).energies(test.molecules) - test.energies).abs().mean())
+        float(
+            (
+                fitted(train, forces=forces, regularization=1e-6).energies(test.molecules)
+                - test.energies
+            )
+            .abs()
+            .mean()
+        )
         for forces in (True, False)
     )
     assert with_forces < 0.2 * without
@@ -155,14 +164,23 @@ def test_leave_one_out_is_what_refits_without_each_molecule_give(forces: bool) -
     if forces:
         assert data.forces is not None
         expected = expected + torch.cat(pulls).abs().mean() / data.forces.abs().mean()
-    assert model._error_left_out(model.factor.copy(), data) == pytest.approx(float(expected), rel=1e-5)
-    assert float((model.energies(data.molecules) - data.energies).abs().mean() / spread) < 0.1 * float(expected)
+    assert model._error_left_out(model.factor.copy(), data) == pytest.approx(
+        float(expected), rel=1e-5
+    )
+    assert float(
+        (model.energies(data.molecules) - data.energies).abs().mean() / spread
+    ) < 0.1 * float(expected)
 
 
 @both
 def test_leave_one_out_chooses_without_a_validation_part(forces: bool) -> None:
     train, test = wobbly(40, seed=1), wobbly(20, seed=2)
-    settings = {"sigma": [0.02, 4.0], "regularization": [1e-6, 10.0], "choose": "loo", "forces": forces}
+    settings = {
+        "sigma": [0.02, 4.0],
+        "regularization": [1e-6, 10.0],
+        "choose": "loo",
+        "forces": forces,
+    }
     model = fitted(train, **settings)
     assert (model.sigma, model.regularization) == (4.0, 1e-6)
     single = fitted(train, sigma=4.0, regularization=1e-6, forces=forces)
@@ -184,13 +202,22 @@ def test_the_variance_is_the_gaussian_process_formula(forces: bool) -> None:
     known = model.variance(data.molecules)
     square, weights = dense(model, data), model.weights
     cross = np.empty((len(asked), len(weights)))
-    for row, unit in enumerate(np.eye(len(weights))):  # energies are linear in the weights: one alone gives a column of k
+    for row, unit in enumerate(
+        np.eye(len(weights))
+    ):  # energies are linear in the weights: one alone gives a column of k
         model.weights, model._known = unit, None
         cross[:, row] = model.energies(asked)
     prior = [brute_force(one, sigma=2.0)[0, 0] for one in asked]
-    expected = (square @ weights) @ weights / len(weights) * (prior - np.sum(cross * np.linalg.solve(square, cross.T).T, 1))
+    expected = (
+        (square @ weights)
+        @ weights
+        / len(weights)
+        * (prior - np.sum(cross * np.linalg.solve(square, cross.T).T, 1))
+    )
     assert np.allclose(variance.numpy(), expected, rtol=1e-4)
-    assert float(known.max()) < 1.001 * model.amplitude * 1e-4  # what is known is known to within the noise λ
+    assert (
+        float(known.max()) < 1.001 * model.amplitude * 1e-4
+    )  # what is known is known to within the noise λ
     assert float(variance.max()) > 10 * model.amplitude * 1e-4
 
 
@@ -205,7 +232,9 @@ def test_a_variance_survives_storage_and_needs_the_factor() -> None:
 
 def test_more_observations_than_the_inverse_takes_are_refused() -> None:
     check_rows(46_340)
-    with pytest.raises(ConfigError, match="at most 46,340 observations, got 46,341; lower `choose_on`"):
+    with pytest.raises(
+        ConfigError, match="at most 46,340 observations, got 46,341; lower `choose_on`"
+    ):
         check_rows(46_341)
 
 
@@ -214,13 +243,17 @@ def test_the_basis_can_be_changed_and_its_gradients_follow() -> None:
     asked = wobbly(4, seed=5).molecules
     changed = fitted(data, basis={"eta3": 5.0, "three_body_weight": 30.0})
     assert float((changed.forces(asked) - slopes(changed, asked)).abs().max()) < FIVE_POINTS
-    assert float((changed.forces(asked) - fitted(data).forces(asked)).abs().max()) > 10 * FIVE_POINTS
+    assert (
+        float((changed.forces(asked) - fitted(data).forces(asked)).abs().max()) > 10 * FIVE_POINTS
+    )
 
 
 def test_what_cannot_be_solved_says_what_to_change() -> None:
     data = wobbly(8, seed=1)
     twice = data[[*range(8), *range(8)]]
-    with pytest.raises(ConfigError, match="not positive definite at regularization 1e-300; raise `regularization`"):
+    with pytest.raises(
+        ConfigError, match="not positive definite at regularization 1e-300; raise `regularization`"
+    ):
         fitted(twice, regularization=1e-300)
     with pytest.raises(ConfigError, match="none of the pairs .* not positive definite"):
         fitted(twice, regularization=[1e-300, 1e-299], choose="loo")
@@ -229,19 +262,29 @@ def test_what_cannot_be_solved_says_what_to_change() -> None:
 
 def test_memory_of_a_fit_to_forces_is_predicted() -> None:
     """Ethanol, 1,000 frames: 28,000 rows, 3.1 GB packed, and 0.6 GB of gradients. Aspirin, 1,000 frames: 64,000 rows."""
-    assert memory_needed(1000, 9, 3, atoms=9000) == pytest.approx(8 * (28_000 * 28_001 / 2 + 1000 * 9 * 312 * 28))
+    assert memory_needed(1000, 9, 3, atoms=9000) == pytest.approx(
+        8 * (28_000 * 28_001 / 2 + 1000 * 9 * 312 * 28)
+    )
     assert memory_needed(1000, 21, 3, atoms=21_000) == pytest.approx(19.8e9, rel=0.02)
-    with pytest.raises(ConfigError, match="forces on their 42,000 atoms needs .* say `forces: false`"):
+    with pytest.raises(
+        ConfigError, match="forces on their 42,000 atoms needs .* say `forces: false`"
+    ):
         check_memory(2000, 21, 3, available=24e9, atoms=42_000)
     check_memory(2000, 21, 3, available=24e9)
 
 
-@pytest.mark.parametrize(("settings", "said"), [
-    ({"choose": "cv"}, "`choose` must be 'valid' or 'loo', got 'cv'"),
-    ({"force_regularization": -1.0}, "`force_regularization` must be positive, got -1"),
-    ({"force_regularization": 0.0}, "`force_regularization` must be positive, got 0"),
-    ({"basis": {"eta_3": 5.0}}, "no parameter of the FCHL19 basis 'eta_3'; did you mean 'eta3'?"),
-])
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"choose": "cv"}, "`choose` must be 'valid' or 'loo', got 'cv'"),
+        ({"force_regularization": -1.0}, "`force_regularization` must be positive, got -1"),
+        ({"force_regularization": 0.0}, "`force_regularization` must be positive, got 0"),
+        (
+            {"basis": {"eta_3": 5.0}},
+            "no parameter of the FCHL19 basis 'eta_3'; did you mean 'eta3'?",
+        ),
+    ],
+)
 def test_settings_are_checked(settings: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         FchlKernel(**settings)  # type: ignore[arg-type]

@@ -23,21 +23,38 @@ def shaken(seed: int = 0) -> Molecules:
     return wobbly(8, seed=seed).molecules
 
 
-@pytest.mark.parametrize("settings", [
-    {},
-    {"rcut": 8.0, "acut": 8.0},
-    {"rcut": 1.7, "acut": 1.2},
-    {"rcut": 1.2, "acut": 1.9},
-    {"nRs2": 7, "nRs3": 5, "eta2": 0.1, "eta3": 6.0},
-    {"two_body_decay": 3.1, "three_body_decay": 1.3, "three_body_weight": 40.0},
-], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"rcut": 8.0, "acut": 8.0},
+        {"rcut": 1.7, "acut": 1.2},
+        {"rcut": 1.2, "acut": 1.9},
+        {"nRs2": 7, "nRs3": 5, "eta2": 0.1, "eta3": 6.0},
+        {"two_body_decay": 3.1, "three_body_decay": 1.3, "three_body_weight": 40.0},
+    ],
+    ids=str,
+)
 def test_features_are_kernelforges(settings: dict[str, float]) -> None:
-    fchl19_repr = pytest.importorskip("kernelforge", reason="kernelforge has wheels for Linux only").fchl19_repr
+    fchl19_repr = pytest.importorskip(
+        "kernelforge", reason="kernelforge has wheels for Linux only"
+    ).fchl19_repr
     settings = {"rcut": 6.0, "acut": 6.0, **settings}
     elements = (1, 6, 7, 8, 16)
     features, molecules = Fchl19(elements, **settings), shaken()  # type: ignore[arg-type]
-    theirs = torch.cat([torch.from_numpy(fchl19_repr.generate_fchl_acsf(
-        m.positions.numpy(), m.numbers.int().numpy(), elements=list(elements), **settings)) for m in molecules])
+    theirs = torch.cat(
+        [
+            torch.from_numpy(
+                fchl19_repr.generate_fchl_acsf(
+                    m.positions.numpy(),
+                    m.numbers.int().numpy(),
+                    elements=list(elements),
+                    **settings,
+                )
+            )
+            for m in molecules
+        ]
+    )
     ours = features(molecules)
     assert ours.shape == (len(molecules.numbers), features.size)
     assert torch.allclose(ours, theirs, atol=ROUNDING, rtol=0)
@@ -45,9 +62,12 @@ def test_features_are_kernelforges(settings: dict[str, float]) -> None:
 
 
 def test_three_atoms_in_line_are_kernelforges_too() -> None:
-    fchl19_repr = pytest.importorskip("kernelforge", reason="kernelforge has wheels for Linux only").fchl19_repr
-    theirs = fchl19_repr.generate_fchl_acsf(CO2.positions.numpy(), CO2.numbers.int().numpy(), elements=[6, 8], rcut=6.0,
-                                            acut=6.0)
+    fchl19_repr = pytest.importorskip(
+        "kernelforge", reason="kernelforge has wheels for Linux only"
+    ).fchl19_repr
+    theirs = fchl19_repr.generate_fchl_acsf(
+        CO2.positions.numpy(), CO2.numbers.int().numpy(), elements=[6, 8], rcut=6.0, acut=6.0
+    )
     assert torch.allclose(Fchl19((6, 8))(CO2), torch.from_numpy(theirs), atol=1e-6, rtol=0)
 
 
@@ -60,14 +80,22 @@ def test_two_atoms_give_the_two_body_formula() -> None:
     expected = r**-1.8 * 0.5 * (1 + cos(pi * r / 6.0)) * bump
     assert float(x[0, 4]) == pytest.approx(expected, rel=1e-12)  # nitrogen sees hydrogen
     assert float(x[1, 24 + 4]) == pytest.approx(expected, rel=1e-12)  # hydrogen sees nitrogen
-    assert float(x[0, 24:].abs().max()) == float(x[1, :24].abs().max()) == float(x[:, 48:].abs().max()) == 0
+    assert (
+        float(x[0, 24:].abs().max())
+        == float(x[1, :24].abs().max())
+        == float(x[:, 48:].abs().max())
+        == 0
+    )
 
 
 def test_three_atoms_give_the_three_body_formula() -> None:
     """Carbon in HCO, its neighbours hydrogen and oxygen 1.1 and 1.2 Å away at an angle of 2.1 rad."""
     near, far, angle, radius = 1.1, 1.2, 2.1, 6.0 * 4 / 20
-    x = Fchl19((1, 6, 8))(Molecules.one(
-        ["H", "C", "O"], [[near, 0, 0], [0, 0, 0], [far * cos(angle), far * sin(angle), 0]]))
+    x = Fchl19((1, 6, 8))(
+        Molecules.one(
+            ["H", "C", "O"], [[near, 0, 0], [0, 0, 0], [far * cos(angle), far * sin(angle), 0]]
+        )
+    )
     across = sqrt(near**2 + far**2 - 2 * near * far * cos(angle))
     at_h = acos((near**2 + across**2 - far**2) / (2 * near * across))
     at_o = pi - angle - at_h
@@ -90,7 +118,9 @@ def test_every_triple_counts_once_however_they_are_divided(monkeypatch: pytest.M
 
 
 def test_neighbours_are_the_other_atoms_of_the_molecule() -> None:
-    molecules = Molecules.concatenate([Molecules.one([1], [[0, 0, 0]]), CO2, Molecules.one([1, 1], [[0, 0, 0], [0, 0, 1]])])
+    molecules = Molecules.concatenate(
+        [Molecules.one([1], [[0, 0, 0]]), CO2, Molecules.one([1, 1], [[0, 0, 0], [0, 0, 1]])]
+    )
     pairs = [[1, 2], [1, 3], [2, 1], [2, 3], [3, 1], [3, 2], [4, 5], [5, 4]]
     assert torch.stack(neighbours(molecules), 1).tolist() == pairs
 
@@ -118,7 +148,9 @@ def test_features_follow_the_order_of_atoms_and_depend_on_nothing_else_of_it() -
         assert not same(features(others), features(molecule).flip(0))
 
 
-@pytest.mark.parametrize("settings", [{"rcut": 3.0, "acut": 2.0}, {"rcut": 2.0, "acut": 3.0}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{"rcut": 3.0, "acut": 2.0}, {"rcut": 2.0, "acut": 3.0}], ids=str
+)
 def test_features_vanish_smoothly_at_the_cutoff(settings: dict[str, float]) -> None:
     """Quadratically: from 2h inside to h inside the largest entry falls by 4; outside nothing is left."""
     features = Fchl19((1, 8), **settings)  # type: ignore[arg-type]
@@ -126,7 +158,11 @@ def test_features_vanish_smoothly_at_the_cutoff(settings: dict[str, float]) -> N
     def left(apart: float) -> torch.Tensor:
         """Of a third atom `apart` Å from the first, which has another near by."""
         third = features(Molecules.one([8, 1, 1], [[0, 0, 0], [0.9, 0, 0], [0, apart, 0]]))[0]
-        return (third - features(Molecules.one([8, 1], [[0, 0, 0], [0.9, 0, 0]]))[0]).abs().split([48, features.size - 48])
+        return (
+            (third - features(Molecules.one([8, 1], [[0, 0, 0], [0.9, 0, 0]]))[0])
+            .abs()
+            .split([48, features.size - 48])
+        )
 
     for part, cutoff in enumerate(settings.values()):
         inside, twice = (float(left(cutoff - h)[part].max()) for h in (1e-3, 2e-3))
@@ -140,7 +176,9 @@ def test_slopes_are_those_of_the_values() -> None:
     methanol = wobbly(4).molecules[3]
     some = torch.arange(0, features.size, 15)
     positions = methanol.positions.clone().requires_grad_(True)
-    assert torch.autograd.gradcheck(lambda r: features(methanol.moved(r))[:, some], (positions,), atol=1e-6)
+    assert torch.autograd.gradcheck(
+        lambda r: features(methanol.moved(r))[:, some], (positions,), atol=1e-6
+    )
 
 
 def test_slopes_are_finite_where_three_atoms_lie_on_a_line() -> None:
@@ -163,7 +201,9 @@ def test_molecules_out_of_reach_do_not_see_each_other() -> None:
 
     def both(apart: float) -> torch.Tensor:
         joined = torch.cat([one.positions, other.positions + torch.tensor([apart, 0.0, 0.0])])
-        return features(Molecules.one(torch.cat([one.numbers, other.numbers]).tolist(), joined.numpy()))
+        return features(
+            Molecules.one(torch.cat([one.numbers, other.numbers]).tolist(), joined.numpy())
+        )
 
     alone = torch.cat([features(one), features(other)])
     assert same(both(10.0), alone)

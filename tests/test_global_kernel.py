@@ -25,8 +25,14 @@ from onekcal.molecules import Molecules
 
 FORMAMIDE = Molecules.one(
     ["C", "O", "N", "H", "H", "H"],
-    [[0.0, 0.42, 0.01], [1.19, 0.24, -0.02], [-0.94, -0.56, 0.03], [-0.45, 1.42, -0.05], [-0.64, -1.53, 0.08],
-     [-1.92, -0.34, -0.11]],
+    [
+        [0.0, 0.42, 0.01],
+        [1.19, 0.24, -0.02],
+        [-0.94, -0.56, 0.03],
+        [-0.45, 1.42, -0.05],
+        [-0.64, -1.53, 0.08],
+        [-1.92, -0.34, -0.11],
+    ],
 )
 ELEMENTS = [1, 6, 7, 8]
 # qmllib 1.2.0, generate_slatm(local=False, sigmas=[0.05, 0.05], dgrids=[0.03, 0.03], rcut=4.8, rpower=6, alchemy=False) of
@@ -83,11 +89,15 @@ def test_slatm_has_the_numbers_of_qmllib() -> None:
 
 
 def test_slatm_is_qmllibs_entry_by_entry() -> None:
-    representations = pytest.importorskip("qmllib.representations", reason="qmllib (extra `peers`) is not installed")
+    representations = pytest.importorskip(
+        "qmllib.representations", reason="qmllib (extra `peers`) is not installed"
+    )
     kinds = [[z] for z in ELEMENTS] + [list(kind) for kind in types()]
     for molecule in [FORMAMIDE, *wobbly(4).molecules]:
         theirs = representations.generate_slatm(
-            molecule.numbers.numpy().astype(float), np.asfortranarray(molecule.positions.numpy()), kinds
+            molecule.numbers.numpy().astype(float),
+            np.asfortranarray(molecule.positions.numpy()),
+            kinds,
         )
         assert np.allclose(slatm(molecule, ELEMENTS)[0].numpy(), theirs, rtol=1e-6, atol=1e-12)
 
@@ -97,7 +107,9 @@ def test_two_atoms_are_one_gaussian_over_r_to_the_sixth() -> None:
     found = slatm(Molecules.one(["C", "O"], [[0, 0, 0], [separation, 0, 0]]), [6, 8])[0]
     assert blocks([6, 8])[:4] == [2, 157, 157, 157]
     radius = torch.linspace(NEAREST, 4.8, 157, dtype=torch.float64)
-    gaussian = torch.exp(-((radius - separation) ** 2) / (2 * 0.05**2)) / (0.05 * math.sqrt(2 * math.pi))
+    gaussian = torch.exp(-((radius - separation) ** 2) / (2 * 0.05**2)) / (
+        0.05 * math.sqrt(2 * math.pi)
+    )
     expected = 6 * 8 * gaussian * 0.03 / radius**6
     assert found[:2].tolist() == [6, 8]
     assert torch.allclose(found[2 + 157 : 2 + 2 * 157], expected, rtol=1e-9, atol=0)
@@ -113,7 +125,9 @@ def test_an_equilateral_triangle_has_the_axilrod_teller_energy_at_sixty_degrees(
     assert float(grid[angular.argmax()]) == pytest.approx(math.pi / 3, abs=0.02)
     # three corners, each ⅓ · (1 + cos θ · ¼) averaged over a Gaussian; the weight Δθ is 0.03 on a grid of 0.0302
     integral = 1 + math.cos(math.pi / 3) * math.exp(-(0.05**2) / 2) / 4
-    assert float(angular.sum()) == pytest.approx(integral * 0.03 / float(grid[1] - grid[0]), rel=1e-6)
+    assert float(angular.sum()) == pytest.approx(
+        integral * 0.03 / float(grid[1] - grid[0]), rel=1e-6
+    )
 
 
 def test_slatm_does_not_see_orientation_or_order_but_sees_shape() -> None:
@@ -135,7 +149,10 @@ def test_vectors_of_two_far_molecules_add_up_and_of_near_ones_do_not() -> None:
 
     def both(apart: float) -> torch.Tensor:
         joined = torch.cat([one.positions, other.positions + torch.tensor([apart, 0.0, 0.0])])
-        return slatm(Molecules.one(torch.cat([one.numbers, other.numbers]).tolist(), joined.numpy()), ELEMENTS)
+        return slatm(
+            Molecules.one(torch.cat([one.numbers, other.numbers]).tolist(), joined.numpy()),
+            ELEMENTS,
+        )
 
     alone = slatm(one, ELEMENTS) + slatm(other, ELEMENTS)
     assert torch.allclose(both(20.0), alone, rtol=0, atol=1e-12)
@@ -163,8 +180,12 @@ def test_forces_by_autograd_are_central_differences(features: str, kernel: str) 
     for atom, axis in [(0, 0), (1, 2), (4, 1), (9, 0), (13, 2)]:
         step = torch.zeros_like(asked.positions)
         step[atom, axis] = 1e-5
-        up, down = (model.energies(asked.moved(asked.positions + sign * step)).sum() for sign in (1, -1))
-        assert float(found[atom, axis]) == pytest.approx(float(down - up) / 2e-5, abs=1e-3, rel=1e-4)
+        up, down = (
+            model.energies(asked.moved(asked.positions + sign * step)).sum() for sign in (1, -1)
+        )
+        assert float(found[atom, axis]) == pytest.approx(
+            float(down - up) / 2e-5, abs=1e-3, rel=1e-4
+        )
     assert found.abs().max() > 10
 
 
@@ -176,7 +197,11 @@ def test_the_prediction_and_its_variance_are_the_formula_by_brute_force(kernel: 
 
     def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         apart = a[:, None] - b
-        return np.exp(-np.abs(apart).sum(2) / 20.0) if kernel == "laplacian" else np.exp(-(apart**2).sum(2) / 800.0)
+        return (
+            np.exp(-np.abs(apart).sum(2) / 20.0)
+            if kernel == "laplacian"
+            else np.exp(-(apart**2).sum(2) / 800.0)
+        )
 
     inverse = np.linalg.inv(similarity(known, known) + 1e-3 * np.eye(12))
     weights = inverse @ train.energies.numpy()
@@ -206,15 +231,19 @@ def test_leave_one_out_in_closed_form_is_leaving_one_out() -> None:
     for m in range(12):
         others = data[[k for k in range(12) if k != m]]
         alone = GlobalKernel(sigma=20.0, regularization=1e-3).fit(others, others[:0])
-        assert float(errors[m]) == pytest.approx(float(data.energies[m] - alone.energies(data.molecules[m])[0]), abs=1e-6)
+        assert float(errors[m]) == pytest.approx(
+            float(data.energies[m] - alone.energies(data.molecules[m])[0]), abs=1e-6
+        )
 
 
 def test_sigma_and_regularization_are_chosen_without_the_validation_part() -> None:
     train, valid, test = wobbly(60, seed=1), wobbly(20, seed=2), wobbly(20, seed=3)
     model = GlobalKernel(sigma=[0.01, 30.0], regularization=[1e-6, 10.0]).fit(train, valid)
     assert (model.sigma, model.regularization) == (30.0, 1e-6)
-    assert torch.equal(GlobalKernel(sigma=[0.01, 30.0], regularization=[1e-6, 10.0]).fit(train, valid[:0]).weights,
-                       model.weights)
+    assert torch.equal(
+        GlobalKernel(sigma=[0.01, 30.0], regularization=[1e-6, 10.0]).fit(train, valid[:0]).weights,
+        model.weights,
+    )
     free = GlobalKernel().fit(train, valid)
     error = (free.energies(test.molecules) - test.energies).abs().mean()
     assert error < 1.2 * (model.energies(test.molecules) - test.energies).abs().mean()
@@ -240,7 +269,10 @@ def test_a_kernel_that_will_not_fit_is_refused_before_it_begins() -> None:
     width = sum(blocks([1, 6, 7, 8, 9]))
     assert width == 11_960
     assert 8 * (10_000 * width + 2 * 10_000**2) < memory_needed(10_000, width, 3_000) < 4e9
-    with pytest.raises(ConfigError, match=r"117,000 molecules of 11,960 features each needs .* GiB, .* are free; lower"):
+    with pytest.raises(
+        ConfigError,
+        match=r"117,000 molecules of 11,960 features each needs .* GiB, .* are free; lower",
+    ):
         check_memory(117_000, width, 3_000, available=24e9)
     check_memory(10_000, width, 3_000, available=4e9)
 

@@ -66,7 +66,10 @@ def test_strongest_prefers_charge_to_nearness() -> None:
 def test_coulomb_force_by_hand() -> None:
     """Carbon and oxygen 2 Bohr apart: 6 · 8 / 4."""
     graph = coulomb_forces(row(0.0, 2 * BOHR, charges=(6, 8)))
-    assert graph.attributes[0, :, :, 0].tolist() == [[0.0, pytest.approx(12.0)], [pytest.approx(12.0), 0.0]]
+    assert graph.attributes[0, :, :, 0].tolist() == [
+        [0.0, pytest.approx(12.0)],
+        [pytest.approx(12.0), 0.0],
+    ]
 
 
 def by_loop(graph: Graph, count: int, charged: bool) -> Tensor:
@@ -75,6 +78,7 @@ def by_loop(graph: Graph, count: int, charged: bool) -> Tensor:
     for m, charges in enumerate(graph.charges):
         atoms = int((charges > 0).sum())
         for i in range(atoms):
+
             def far(j: int, m: int = m, i: int = i) -> float:
                 r = float((graph.positions[m, i] - graph.positions[m, j]).norm())
                 return -float(graph.charges[m, i] * graph.charges[m, j]) / r**2 if charged else r
@@ -94,7 +98,9 @@ def test_neighbours_are_those_of_a_loop(count: int, charged: bool) -> None:
 
 def test_padding_left_in_changes_the_neighbours() -> None:
     """The control of the test above: padding lies at the origin, near to all atoms."""
-    assert not torch.equal(chain(nearest(2), drop_padding)(padded()).edges, by_loop(padded(), 2, False))
+    assert not torch.equal(
+        chain(nearest(2), drop_padding)(padded()).edges, by_loop(padded(), 2, False)
+    )
 
 
 def test_order_says_what_is_counted() -> None:
@@ -106,11 +112,17 @@ def test_order_says_what_is_counted() -> None:
 
 def test_equally_near_neighbours_are_all_kept_however_rounding_falls() -> None:
     """Two are asked for, the four of a tetrahedron kept, in any orientation and in single precision."""
-    corners = torch.tensor([[0, 0, 0], [1, 1, 1], [-1, -1, 1], [-1, 1, -1], [1, -1, -1]], dtype=torch.float64)
-    turns = torch.linalg.qr(torch.randn(20, 3, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64))[0]
+    corners = torch.tensor(
+        [[0, 0, 0], [1, 1, 1], [-1, -1, 1], [-1, 1, -1], [1, -1, -1]], dtype=torch.float64
+    )
+    turns = torch.linalg.qr(
+        torch.randn(20, 3, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    )[0]
     graph = every_slot(torch.ones(20, 5), (corners @ turns + 10.0).float())
     assert nearest(2)(graph).edges[:, 0].sum(-1).tolist() == [4] * 20
-    stretched = every_slot(torch.ones(1, 5), corners[None] * (1 + 1e-3 * torch.arange(5)[:, None]))  # the control
+    stretched = every_slot(
+        torch.ones(1, 5), corners[None] * (1 + 1e-3 * torch.arange(5)[:, None])
+    )  # the control
     assert int(nearest(2)(stretched).edges[0, 0].sum()) == 2
 
 
@@ -118,7 +130,9 @@ def test_within_a_radius_by_hand() -> None:
     assert heard(within(1.2)(row(0.0, 1.0, 2.1, 3.5))) == [[1], [0, 2], [1], []]
 
 
-def test_distances_and_forces_have_finite_gradients_with_padding_and_with_atoms_on_one_point() -> None:
+def test_distances_and_forces_have_finite_gradients_with_padding_and_with_atoms_on_one_point() -> (
+    None
+):
     graph = chain(drop_padding, coulomb_forces)(row(0.0, 0.0, 1.0, 0.0, charges=(6, 1, 8, 0)))
     positions = graph.positions.clone().requires_grad_(True)
     graph = chain(drop_padding, coulomb_forces)(every_slot(graph.charges, positions))

@@ -34,7 +34,10 @@ def test_closure_the_sum_over_orders_is_a_legendre_polynomial_of_the_angle_betwe
     ours, others = real_harmonics(u, HIGHEST), real_harmonics(v, HIGHEST)
     for degree in range(HIGHEST + 1):
         expected = (2 * degree + 1) / (4 * math.pi) * eval_legendre(degree, (u * v).sum(1).numpy())
-        assert np.abs((block(ours, degree) * block(others, degree)).sum(1).numpy() - expected).max() < ROUNDING
+        assert (
+            np.abs((block(ours, degree) * block(others, degree)).sum(1).numpy() - expected).max()
+            < ROUNDING
+        )
         same = block(ours, degree).square().sum(1) - (2 * degree + 1) / (4 * math.pi)
         assert same.abs().max() < ROUNDING
 
@@ -44,9 +47,13 @@ def test_they_are_orthonormal_on_the_sphere() -> None:
     nodes, weights = np.polynomial.legendre.leggauss(5)
     azimuth = np.arange(10) * 2 * np.pi / 10
     around = np.sqrt(1 - nodes**2)[:, None]
-    points = np.stack([around * np.cos(azimuth), around * np.sin(azimuth), nodes[:, None] + 0 * azimuth], -1).reshape(-1, 3)
+    points = np.stack(
+        [around * np.cos(azimuth), around * np.sin(azimuth), nodes[:, None] + 0 * azimuth], -1
+    ).reshape(-1, 3)
     values = real_harmonics(torch.from_numpy(points), HIGHEST)
-    overlap = values.T @ (torch.from_numpy(np.repeat(weights, 10) * 2 * np.pi / 10)[:, None] * values)
+    overlap = values.T @ (
+        torch.from_numpy(np.repeat(weights, 10) * 2 * np.pi / 10)[:, None] * values
+    )
     assert (overlap - torch.eye(25, dtype=torch.float64)).abs().max() < ROUNDING
 
 
@@ -71,7 +78,9 @@ def test_recurrence_z_times_a_harmonic_is_of_the_degrees_beside_it() -> None:
             below = 0.0
             if abs(order) < degree:
                 below = factor(degree, order) * values[:, (degree - 1) ** 2 + degree - 1 + order]
-            assert (u[:, 2] * values[:, degree**2 + degree + order] - above - below).abs().max() < ROUNDING
+            assert (
+                u[:, 2] * values[:, degree**2 + degree + order] - above - below
+            ).abs().max() < ROUNDING
 
 
 def test_values_are_scipy_s_complex_ones_made_real() -> None:
@@ -92,14 +101,22 @@ def test_values_are_those_of_e3nn() -> None:
     """e3nn's axis is y: its (x, y, z) are our (y, z, x)."""
     o3 = pytest.importorskip("e3nn.o3")
     u = directions(50)
-    theirs = o3.spherical_harmonics(list(range(HIGHEST + 1)), u[:, [1, 2, 0]], normalize=False, normalization="integral")
+    theirs = o3.spherical_harmonics(
+        list(range(HIGHEST + 1)), u[:, [1, 2, 0]], normalize=False, normalization="integral"
+    )
     assert (real_harmonics(u, HIGHEST) - theirs).abs().max() < 1e-10
-    wrong = o3.spherical_harmonics(list(range(HIGHEST + 1)), u, normalize=False, normalization="integral")
+    wrong = o3.spherical_harmonics(
+        list(range(HIGHEST + 1)), u, normalize=False, normalization="integral"
+    )
     assert (real_harmonics(u, HIGHEST) - wrong).abs().max() > 0.1
 
 
 def test_derivatives_are_finite_at_the_poles() -> None:
-    poles = torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]], dtype=torch.float64, requires_grad=True)
+    poles = torch.tensor(
+        [[0.0, 0.0, 1.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]],
+        dtype=torch.float64,
+        requires_grad=True,
+    )
     assert gradcheck(lambda u: real_harmonics(u, HIGHEST), poles)
 
 

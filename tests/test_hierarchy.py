@@ -16,8 +16,11 @@ from onekcal.show.hierarchy import FEWEST, QUANTILES, Hierarchy, read
 
 
 def small(folder: Path, **hipnn: object) -> Run:
-    told = {"data": {"set": "mini", "target": "b3lyp", "train": 200, "valid": 50, "test": 100},
-            "stages": [{"hipnn": {"features": 4, "onsite": 0, **hipnn}}], "fit": {"recipe": "fast", "epochs": 4}}
+    told = {
+        "data": {"set": "mini", "target": "b3lyp", "train": 200, "valid": 50, "test": 100},
+        "stages": [{"hipnn": {"features": 4, "onsite": 0, **hipnn}}],
+        "fit": {"recipe": "fast", "epochs": 4},
+    }
     return run(Experiment.model_validate(told), folder, "test")
 
 
@@ -31,8 +34,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_the_error_up_to_each_order_is_that_of_the_written_orders(finished: Run) -> None:
     with (finished.folder / "predictions.csv").open() as file:
         lines = list(csv.DictReader(file))
-    reference, orders = (np.array([[float(line[name]) for name in names] for line in lines])
-                         for names in (["reference"], ["orders_0", "orders_1", "orders_2"]))
+    reference, orders = (
+        np.array([[float(line[name]) for name in names] for line in lines])
+        for names in (["reference"], ["orders_0", "orders_1", "orders_2"])
+    )
     by_hand = np.abs(orders.cumsum(1) - reference).mean(0)
     told = [finished.metrics[f"mae_order_{k}"] for k in range(3)]
     assert told == pytest.approx(by_hand, rel=1e-4)  # the file has four decimals
@@ -56,7 +61,9 @@ def test_without_hierarchy_there_is_none_to_draw(tmp_path: Path) -> None:
 def test_quantiles_of_a_known_distribution_come_out() -> None:
     random = np.random.default_rng(0)
     R = random.uniform(0.1, 1.0, 20_000)
-    R_middle, found = Hierarchy(R * random.uniform(-1, 1, 20_000), R, [1.0]).quantiles()  # |error| is uniform on 0 … R
+    R_middle, found = Hierarchy(
+        R * random.uniform(-1, 1, 20_000), R, [1.0]
+    ).quantiles()  # |error| is uniform on 0 … R
     assert len(R_middle) == 20
     # a quantile of 1,000 uniform numbers has a standard error below 0.016; R varies by 5 % within a bin
     assert found == pytest.approx(R_middle[:, None] * np.array(QUANTILES), rel=0.2)

@@ -42,7 +42,9 @@ ROUNDING = 1e-10
 def net(elements: tuple[int, ...] = (1, 6, 7, 8), seed: int = 0, **settings: Any) -> HipNNNetwork:
     """A float64 network whose every parameter is away from its initial value, on the scale of the toy energies."""
     torch.manual_seed(seed)
-    made = HipNNNetwork(elements, **{"features": 6, "sensitivities": 5, "onsite": 1} | settings).double()
+    made = HipNNNetwork(
+        elements, **{"features": 6, "sensitivities": 5, "onsite": 1} | settings
+    ).double()
     made.begin(wobbly(24))
     with torch.no_grad():
         for parameter in made.parameters():
@@ -65,8 +67,17 @@ def energies(network: HipNNNetwork, molecules: Molecules) -> Tensor:
 # --- to the letter -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("features", "printed", "exact"), [(5, "1.6", 1572), (10, "4.9", 4862), (20, "17", 16642),
-                                                            (40, "61", 61202), (60, "134", 133762), (80, "234", 234322)])
+@pytest.mark.parametrize(
+    ("features", "printed", "exact"),
+    [
+        (5, "1.6", 1572),
+        (10, "4.9", 4862),
+        (20, "17", 16642),
+        (40, "61", 61202),
+        (60, "134", 133762),
+        (80, "234", 234322),
+    ],
+)
 def test_parameter_counts_are_those_of_table_2(features: int, printed: str, exact: int) -> None:
     network = HipNNNetwork(ORGANIC, features=features)
     count = sum(parameter.numel() for parameter in network.parameters())
@@ -75,12 +86,16 @@ def test_parameter_counts_are_those_of_table_2(features: int, printed: str, exac
     assert f"{count / 1000:.{digits}f}" == printed
 
 
-def literal(network: HipNNNetwork, numbers: list[int], positions: Tensor) -> tuple[float, list[float], float]:
+def literal(
+    network: HipNNNetwork, numbers: list[int], positions: Tensor
+) -> tuple[float, list[float], float]:
     """Energy, orders and R of one molecule by eqs. (1)–(11) and (18), atom by atom."""
 
     def linear(layer: Any, x: list[float]) -> list[float]:
         bias = layer.bias.tolist() if layer.bias is not None else [0.0] * len(layer.weight)
-        return [sum(w * v for w, v in zip(row, x)) + b for row, b in zip(layer.weight.tolist(), bias)]
+        return [
+            sum(w * v for w, v in zip(row, x)) + b for row, b in zip(layer.weight.tolist(), bias)
+        ]
 
     def softplus(x: list[float]) -> list[float]:
         return [math.log(1 + math.exp(v)) for v in x]
@@ -116,12 +131,18 @@ def literal(network: HipNNNetwork, numbers: list[int], positions: Tensor) -> tup
         head = network.heads[str(n)]
         w = (network.sigma_E * head.weight[0]).tolist()
         local.append([sum(a * b for a, b in zip(w, z[i])) + head.bias.item() for i in atoms])
-    R = sum(local[n][i] ** 2 / (local[n][i] ** 2 + local[n - 1][i] ** 2) for n in range(1, len(local)) for i in atoms)
+    R = sum(
+        local[n][i] ** 2 / (local[n][i] ** 2 + local[n - 1][i] ** 2)
+        for n in range(1, len(local))
+        for i in atoms
+    )
     orders = [sum(order) for order in local]
     return sum(orders), orders, R
 
 
-@pytest.mark.parametrize("features", [3, 4, 6])  # fewer than, as many as, and more than the elements
+@pytest.mark.parametrize(
+    "features", [3, 4, 6]
+)  # fewer than, as many as, and more than the elements
 def test_energy_orders_and_r_follow_the_equations(features: int) -> None:
     network = net(features=features)
     molecules = wobbly(4).molecules
@@ -139,7 +160,9 @@ def test_energy_orders_and_r_follow_the_equations(features: int) -> None:
 
 
 def test_r_by_hand() -> None:
-    orders = torch.tensor([[[3.0, 4.0], [1.0, 0.0], [0.0, 0.0]], [[-2.0, 1.0], [5.0, 5.0], [0.0, 2.0]]])
+    orders = torch.tensor(
+        [[[3.0, 4.0], [1.0, 0.0], [0.0, 0.0]], [[-2.0, 1.0], [5.0, 5.0], [0.0, 2.0]]]
+    )
     # 16/25 + 0, an atom that is not there; 1/5 + 1/2 + 1
     assert torch.allclose(non_hierarchicality(orders), torch.tensor([0.64, 1.7]))
 
@@ -150,8 +173,12 @@ def test_zeroth_order_is_the_least_squares_fit_of_composition() -> None:
     network.begin(data)
     counts = data.molecules.composition([1, 6, 7, 8])
     residual = data.energies - counts @ network.zeroth
-    assert torch.allclose(counts.T @ residual, torch.zeros(4, dtype=torch.float64), atol=1e-8)  # normal equations
-    assert float(network.sigma_E) == pytest.approx(float((data.energies - data.energies.mean()).square().mean().sqrt()))
+    assert torch.allclose(
+        counts.T @ residual, torch.zeros(4, dtype=torch.float64), atol=1e-8
+    )  # normal equations
+    assert float(network.sigma_E) == pytest.approx(
+        float((data.energies - data.energies.mean()).square().mean().sqrt())
+    )
     assert not any(parameter is network.zeroth for parameter in network.parameters())
 
 
@@ -198,13 +225,21 @@ def test_without_hierarchy_there_is_one_order_and_no_penalty() -> None:
 
 def test_the_paper_recipe_is_the_papers_protocol() -> None:
     told = HipNN(fit={"recipe": "paper"}).training
-    assert (told.optimizer, told.betas, told.rate, told.batch, told.epochs) == ("adam", (0.9, 0.999), 1e-3, 30, 2000)
+    assert (told.optimizer, told.betas, told.rate, told.batch, told.epochs) == (
+        "adam",
+        (0.9, 0.999),
+        1e-3,
+        30,
+        2000,
+    )
     assert (told.schedule, told.hold, told.patience, told.decay) == ("plateau", 100, 50, 0.5)
     assert (told.loss, told.l2, told.judged_by, told.ensemble) == ("mae+rmse", 1e-6, "mae", 1)
 
 
-@pytest.mark.parametrize("wrong", [{"features": 0}, {"r_low": 12.0}, {"r_cut": 5.0}, {"onsite": -1},
-                                   {"hierarchy_weight": -1.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"features": 0}, {"r_low": 12.0}, {"r_cut": 5.0}, {"onsite": -1}, {"hierarchy_weight": -1.0}],
+)
 def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         HipNN(**wrong)
@@ -219,7 +254,9 @@ def test_written_slopes_of_the_sensitivities_are_right() -> None:
     phi = torch.rand_like(inverse)
     peaks = torch.tensor([0.15, 0.3, 0.5], dtype=torch.float64, requires_grad=True)
     sigma = torch.tensor([8.0, 10.0, 12.0], dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda p, s: Sensitivities.apply(inverse, phi, p, s), (peaks, sigma))
+    assert torch.autograd.gradcheck(
+        lambda p, s: Sensitivities.apply(inverse, phi, p, s), (peaks, sigma)
+    )
 
 
 def test_both_ways_to_the_sensitivities_agree() -> None:
@@ -247,8 +284,13 @@ def test_forces_are_the_slope_of_the_energy() -> None:
     for m, atom, axis in [(0, 0, 2), (1, 1, 0), (3, 5, 1)]:
         moved = torch.zeros_like(positions)
         moved[m, atom, axis] = step
-        up, down = (network(batch._replace(positions=(positions + sign * moved).detach())).energies[m] for sign in (1, -1))
-        assert float(slope[m, atom, axis]) == pytest.approx((up - down).item() / (2 * step), abs=1e-5)
+        up, down = (
+            network(batch._replace(positions=(positions + sign * moved).detach())).energies[m]
+            for sign in (1, -1)
+        )
+        assert float(slope[m, atom, axis]) == pytest.approx(
+            (up - down).item() / (2 * step), abs=1e-5
+        )
     assert float(slope.abs().max()) > 0.1
 
 
@@ -256,7 +298,9 @@ LONELY = {
     "one atom": Molecules.one(["C"], [[0.0, 0.0, 0.0]]),
     "two atoms beyond the cut-off": Molecules.one(["C", "O"], [[0.0, 0.0, 0.0], [30.0, 0.0, 0.0]]),
     "an atom at the cut-off": Molecules.one(["C", "O"], [[0.0, 0.0, 0.0], [15.0 * BOHR, 0.0, 0.0]]),
-    "one atom beside a molecule": Molecules.concatenate([Molecules.one(["H"], [[0.0, 0.0, 0.0]]), wobbly(4).molecules[3]]),
+    "one atom beside a molecule": Molecules.concatenate(
+        [Molecules.one(["H"], [[0.0, 0.0, 0.0]]), wobbly(4).molecules[3]]
+    ),
 }
 
 
@@ -285,9 +329,15 @@ def test_energy_neither_moves_nor_turns_nor_mirrors_with_the_molecule() -> None:
     network = net()
     still = wobbly(4).molecules
     there = energies(network, still)
-    for moved in (still.positions + torch.tensor([3.1, -2.2, 0.7]), still.positions @ TURN.T, -still.positions):
+    for moved in (
+        still.positions + torch.tensor([3.1, -2.2, 0.7]),
+        still.positions @ TURN.T,
+        -still.positions,
+    ):
         assert torch.allclose(energies(network, still.moved(moved)), there, atol=ROUNDING, rtol=0)
-    stretched = still.moved(still.positions * torch.tensor([1.01, 1.0, 1.0]))  # the control: not a rigid motion
+    stretched = still.moved(
+        still.positions * torch.tensor([1.01, 1.0, 1.0])
+    )  # the control: not a rigid motion
     assert not torch.allclose(energies(network, stretched), there, atol=1e-3, rtol=0)
 
 
@@ -296,9 +346,15 @@ def test_energy_does_not_depend_on_the_order_of_atoms() -> None:
     molecule = wobbly(4).molecules[3]
     order = torch.tensor([4, 0, 2, 5, 1, 3])
     same = Molecules.one(molecule.numbers[order].tolist(), molecule.positions[order])
-    assert torch.allclose(energies(network, same), energies(network, molecule), atol=ROUNDING, rtol=0)
-    other = Molecules.one(molecule.numbers.tolist(), molecule.positions[order])  # the control: charges stay behind
-    assert not torch.allclose(energies(network, other), energies(network, molecule), atol=1e-3, rtol=0)
+    assert torch.allclose(
+        energies(network, same), energies(network, molecule), atol=ROUNDING, rtol=0
+    )
+    other = Molecules.one(
+        molecule.numbers.tolist(), molecule.positions[order]
+    )  # the control: charges stay behind
+    assert not torch.allclose(
+        energies(network, other), energies(network, molecule), atol=1e-3, rtol=0
+    )
 
 
 def test_padding_is_not_seen() -> None:
@@ -313,11 +369,15 @@ def test_padding_is_not_seen() -> None:
 def test_two_molecules_that_do_not_meet_add_up(apart: float) -> None:
     network = net()
     one, two = wobbly(4).molecules[0], wobbly(4).molecules[2]
-    both = Molecules.one([*one.numbers.tolist(), *two.numbers.tolist()],
-                         torch.cat([one.positions, two.positions + torch.tensor([apart, 0.0, 0.0])]))
+    both = Molecules.one(
+        [*one.numbers.tolist(), *two.numbers.tolist()],
+        torch.cat([one.positions, two.positions + torch.tensor([apart, 0.0, 0.0])]),
+    )
     expected = energies(network, one) + energies(network, two)
     assert torch.allclose(energies(network, both), expected, atol=ROUNDING, rtol=0)
-    near = both.moved(torch.cat([one.positions, two.positions + torch.tensor([4.0, 0.0, 0.0])]))  # the control
+    near = both.moved(
+        torch.cat([one.positions, two.positions + torch.tensor([4.0, 0.0, 0.0])])
+    )  # the control
     assert not torch.allclose(energies(network, near), expected, atol=1e-3, rtol=0)
 
 
@@ -328,7 +388,9 @@ def test_energy_and_force_fade_out_at_the_cut_off() -> None:
     def pull(distance: float) -> tuple[float, float]:
         x = torch.tensor(distance, dtype=torch.float64, requires_grad=True)
         there = torch.stack([torch.zeros(3, dtype=torch.float64), torch.stack([x, x * 0, x * 0])])
-        energy = network(Batch(torch.tensor([[1, 3]]), there[None], torch.tensor([[True, True]]))).energies[0]
+        energy = network(
+            Batch(torch.tensor([[1, 3]]), there[None], torch.tensor([[True, True]]))
+        ).energies[0]
         return energy.item(), float(torch.autograd.grad(energy, x)[0])
 
     inside, within, beyond = pull(edge - 0.3), pull(edge - 1e-5), pull(edge + 1e-5)
@@ -348,9 +410,13 @@ def test_it_learns_and_tells_its_orders() -> None:
     data = wobbly(64, seed=1)
     model = HipNN(features=8, onsite=1, fit=QUICK).fit(data[:48], data[48:])
     told = model.terms(data.molecules)
-    wrong = (told["orders"].cumsum(1) - data.energies[:, None])[48:].abs().mean(0)  # truncated at order 0, 1, 2
+    wrong = (
+        (told["orders"].cumsum(1) - data.energies[:, None])[48:].abs().mean(0)
+    )  # truncated at order 0, 1, 2
     assert wrong[2] < 0.5 * wrong[0]
-    assert torch.allclose(told["orders"].sum(1), model.energies(data.molecules), atol=1e-3)  # single precision
+    assert torch.allclose(
+        told["orders"].sum(1), model.energies(data.molecules), atol=1e-3
+    )  # single precision
     assert told["R"].shape == (64,)
     assert float(told["R"].min()) >= 0
 
@@ -358,8 +424,17 @@ def test_it_learns_and_tells_its_orders() -> None:
 def test_it_learns_forces() -> None:
     data = wobbly(32, seed=1)
     settings = {"features": 8, "onsite": 1, "fit": QUICK | {"force_weight": 1.0}}
-    off = [(HipNN(**(settings | {"fit": settings["fit"] | {"epochs": epochs}})).fit(data[:24], data[24:])  # type: ignore
-            .forces(data[24:].molecules) - data[24:].forces).abs().mean() for epochs in (1, 25)]
+    off = [
+        (
+            HipNN(**(settings | {"fit": settings["fit"] | {"epochs": epochs}}))
+            .fit(data[:24], data[24:])  # type: ignore
+            .forces(data[24:].molecules)
+            - data[24:].forces
+        )
+        .abs()
+        .mean()
+        for epochs in (1, 25)
+    ]
     assert off[1] < 0.5 * off[0]
 
 
@@ -367,9 +442,17 @@ def test_total_energies_far_from_zero_are_learned_as_well() -> None:
     """Trajectories come with totals of −100,000 kcal/mol: single precision must not eat the differences."""
     data = wobbly(48, seed=1)
     data = data[[m for m in range(48) if m % 4 == 3]]
-    shifted = Dataset(data.molecules, {"pairs": replace(data.columns["pairs"], values=data.energies - 97_000.0)}, "pairs")
-    near, far = (HipNN(features=8, onsite=0, fit=QUICK | {"epochs": 60}).fit(some, some[:0]).energies(data.molecules)
-                 for some in (data, shifted))
+    shifted = Dataset(
+        data.molecules,
+        {"pairs": replace(data.columns["pairs"], values=data.energies - 97_000.0)},
+        "pairs",
+    )
+    near, far = (
+        HipNN(features=8, onsite=0, fit=QUICK | {"epochs": 60})
+        .fit(some, some[:0])
+        .energies(data.molecules)
+        for some in (data, shifted)
+    )
     spread = float((data.energies - data.energies.mean()).abs().mean())
     assert float((near - data.energies).abs().mean()) < 0.2 * spread
     assert float((far - shifted.energies).abs().mean()) < 0.2 * spread
@@ -377,13 +460,27 @@ def test_total_energies_far_from_zero_are_learned_as_well() -> None:
 
 def test_a_run_and_predict_tell_r_and_the_orders(tmp_path: Path) -> None:
     store.save(tmp_path / "wobbly.h5", Stored(wobbly(24)))
-    done = run(parse({"data": {"set": str(tmp_path / "wobbly.h5"), "target": "pairs", "train": 12, "valid": 4, "test": 2},
-                      "stages": [{"hipnn": {"features": 5, "fit": {"recipe": "fast", "epochs": 2}}}]}), tmp_path / "run")
+    done = run(
+        parse(
+            {
+                "data": {
+                    "set": str(tmp_path / "wobbly.h5"),
+                    "target": "pairs",
+                    "train": 12,
+                    "valid": 4,
+                    "test": 2,
+                },
+                "stages": [{"hipnn": {"features": 5, "fit": {"recipe": "fast", "epochs": 2}}}],
+            }
+        ),
+        tmp_path / "run",
+    )
     with (done.folder / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
-        assert float(row["orders_0"]) + float(row["orders_1"]) + float(row["orders_2"]) == pytest.approx(
-            float(row["predicted"]), abs=1e-3)
+        assert float(row["orders_0"]) + float(row["orders_1"]) + float(
+            row["orders_2"]
+        ) == pytest.approx(float(row["predicted"]), abs=1e-3)
     artefact = Artefact.load(done.folder / "model.safetensors")
     told = artefact.model.terms(done.test.molecules)
     assert told["R"].tolist() == pytest.approx([float(row["R"]) for row in rows], abs=1e-4)

@@ -48,9 +48,16 @@ def test_qm9_s_exponents_are_numbers(tmp_path: Path) -> None:
 
 
 def test_extxyz_labels_are_converted_and_keys_can_be_chosen(tmp_path: Path) -> None:
-    text = ('2\nProperties=species:S:1:pos:R:3:dft_forces:R:3 dft_energy=-31.7 pbc="F F F"\n'
-            "H 0 0 0 0 0 0.5\nH 0 0 0.74 0 0 -0.5\n")
-    data = read(put(tmp_path, "a.extxyz", text), energy="eV", energy_key="dft_energy", forces_key="dft_forces")
+    text = (
+        '2\nProperties=species:S:1:pos:R:3:dft_forces:R:3 dft_energy=-31.7 pbc="F F F"\n'
+        "H 0 0 0 0 0 0.5\nH 0 0 0.74 0 0 -0.5\n"
+    )
+    data = read(
+        put(tmp_path, "a.extxyz", text),
+        energy="eV",
+        energy_key="dft_energy",
+        forces_key="dft_forces",
+    )
     assert float(data.columns["energy"].values[0]) == pytest.approx(-31.7 * EV)
     assert float(data.columns["energy_forces"].values[0, 2]) == pytest.approx(0.5 * EV)
     assert data.columns["energy"].kind == "total"
@@ -64,7 +71,9 @@ def test_bohr_and_hartree_are_converted(tmp_path: Path) -> None:
 
 
 def test_a_400_atom_molecule_is_read(tmp_path: Path) -> None:
-    rows = "\n".join(f"C {1.5 * (k % 8)} {1.5 * (k // 8 % 8)} {1.5 * (k // 64)}" for k in range(400))
+    rows = "\n".join(
+        f"C {1.5 * (k % 8)} {1.5 * (k // 8 % 8)} {1.5 * (k // 64)}" for k in range(400)
+    )
     assert int(read(put(tmp_path, "big.xyz", f"400\nlattice\n{rows}\n")).molecules.sizes[0]) == 400
 
 
@@ -77,41 +86,71 @@ def test_smiles_become_geometries_and_keep_charge_and_spin() -> None:
 
 
 def test_a_table_of_smiles_is_read(tmp_path: Path) -> None:
-    assert read(put(tmp_path, "a.csv", "id,SMILES\n1,CCO\n2,C\n")).molecules.formulas == ["C2H6O", "CH4"]
-    assert list(read(put(tmp_path, "a.smi", "CCO ethanol\nC methane\n")).molecules.names) == ["ethanol", "methane"]
+    assert read(put(tmp_path, "a.csv", "id,SMILES\n1,CCO\n2,C\n")).molecules.formulas == [
+        "C2H6O",
+        "CH4",
+    ]
+    assert list(read(put(tmp_path, "a.smi", "CCO ethanol\nC methane\n")).molecules.names) == [
+        "ethanol",
+        "methane",
+    ]
 
 
 # --- round trips -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ending", ["xyz", "extxyz", "npz"])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(numbers=st.lists(st.sampled_from([1, 6, 7, 8, 9, 16]), min_size=1, max_size=6), seed=st.integers(0, 2**31),
-       name=st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]) | st.just(" "), max_size=12))
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    numbers=st.lists(st.sampled_from([1, 6, 7, 8, 9, 16]), min_size=1, max_size=6),
+    seed=st.integers(0, 2**31),
+    name=st.text(
+        st.characters(codec="utf-8", exclude_categories=["C", "Z"]) | st.just(" "), max_size=12
+    ),
+)
 @example(numbers=[1], seed=0, name="C=C")
 @example(numbers=[1], seed=0, name='a="b')
 @example(numbers=[1], seed=0, name="back\\slash \\")
-def test_what_is_written_is_read_back(tmp_path: Path, ending: str, numbers: list[int], seed: int, name: str) -> None:
+def test_what_is_written_is_read_back(
+    tmp_path: Path, ending: str, numbers: list[int], seed: int, name: str
+) -> None:
     if ending == "xyz" and "=" in name and name != "C=C":
         name = ""  # a plain comment can be taken for an extended one
     rng = np.random.default_rng(seed)
-    places = np.arange(len(numbers))[:, None] * [1.1, 0, 0] + rng.uniform(-0.2, 0.2, (len(numbers), 3))
+    places = np.arange(len(numbers))[:, None] * [1.1, 0, 0] + rng.uniform(
+        -0.2, 0.2, (len(numbers), 3)
+    )
     first = Molecules.one(numbers, places, name=name)
-    molecules = Molecules.concatenate([first, Molecules.one([8], [[0, 0, 0]], charge=-1, spin=1, name="x")])
-    meaning = {"level": 'b3lyp/6-31g(2df,p) "d"', "kind": rng.choice(get_args(Kind)), "at": rng.choice(get_args(At))}
+    molecules = Molecules.concatenate(
+        [first, Molecules.one([8], [[0, 0, 0]], charge=-1, spin=1, name="x")]
+    )
+    meaning = {
+        "level": 'b3lyp/6-31g(2df,p) "d"',
+        "kind": rng.choice(get_args(Kind)),
+        "at": rng.choice(get_args(At)),
+    }
     columns = {
         "energy": Column(torch.tensor(rng.normal(-500, 100, 2)), **meaning),
-        "energy_forces": Column(torch.tensor(rng.normal(0, 10, (len(molecules.numbers), 3))), "forces"),
+        "energy_forces": Column(
+            torch.tensor(rng.normal(0, 10, (len(molecules.numbers), 3))), "forces"
+        ),
     }
     path = tmp_path / f"a.{ending}"
     write(path, Dataset(molecules, columns))
     back = read(path, trust_lengths=True)  # the atoms of the test stand closer than bonds
     assert torch.equal(back.molecules.numbers, molecules.numbers)
     assert torch.allclose(back.molecules.positions, molecules.positions, atol=1e-9)
-    assert [str(n) for n in back.molecules.names] == [" ".join(name.split()) if ending != "npz" else name, "x"]
+    assert [str(n) for n in back.molecules.names] == [
+        " ".join(name.split()) if ending != "npz" else name,
+        "x",
+    ]
     if ending != "xyz":
         assert torch.allclose(back.columns["energy"].values, columns["energy"].values, atol=1e-9)
-        assert torch.allclose(back.columns["energy_forces"].values, columns["energy_forces"].values, atol=1e-9)
+        assert torch.allclose(
+            back.columns["energy_forces"].values, columns["energy_forces"].values, atol=1e-9
+        )
         assert back.columns["energy"].meaning == columns["energy"].meaning
         assert back.molecules.charges.tolist() == [0, -1]
         assert back.molecules.spins.tolist() == [0, 1]
@@ -126,9 +165,13 @@ def test_sdf_round_trip_finds_the_bonds(tmp_path: Path) -> None:
 
 
 def test_sdf_keeps_unnamed_molecules_energies_and_charges(tmp_path: Path) -> None:
-    molecules = Molecules.concatenate([read(smiles).molecules for smiles in ("O", "[NH4+]", "[CH3]")])
+    molecules = Molecules.concatenate(
+        [read(smiles).molecules for smiles in ("O", "[NH4+]", "[CH3]")]
+    )
     unnamed = replace(molecules, name=np.array(["", "", ""]))
-    energies = Column(torch.tensor([-219.0, -300.0, -289.0]), level="g4mp2", kind="formation", at="298 K")
+    energies = Column(
+        torch.tensor([-219.0, -300.0, -289.0]), level="g4mp2", kind="formation", at="298 K"
+    )
     write(tmp_path / "a.sdf", Dataset(unnamed, {"h": energies}))
     back = read(tmp_path / "a.sdf")
     assert back.molecules.formulas == ["H2O", "H4N", "CH3"]
@@ -149,11 +192,14 @@ def test_drawings_and_blocks_without_their_hydrogens_are_refused() -> None:
     with pytest.raises(InputError, match="its bonds ask for 8 more hydrogens"):
         read(Chem.MolToMolBlock(Chem.RemoveHs(full)))
 
+
 def test_npz_keeps_the_meaning_of_every_column(tmp_path: Path) -> None:
     data = wobbly(5)
     write(tmp_path / "a.npz", data)
     back = onekcal.read(tmp_path / "a.npz")
-    assert {k: c.meaning for k, c in back.columns.items()} == {k: c.meaning for k, c in data.columns.items()}
+    assert {k: c.meaning for k, c in back.columns.items()} == {
+        k: c.meaning for k, c in data.columns.items()
+    }
 
 
 def test_padded_arrays_are_read_and_damaged_ones_refused(tmp_path: Path) -> None:
@@ -173,7 +219,11 @@ def test_padded_arrays_are_read_and_damaged_ones_refused(tmp_path: Path) -> None
     ("name", "text", "message"),
     [
         ("a.xyz", "", "is empty"),
-        ("a.xyz", WATER.replace("0.1173", "nan"), r"a\.xyz, molecule 1 \(line 1\): a coordinate is not a finite number"),
+        (
+            "a.xyz",
+            WATER.replace("0.1173", "nan"),
+            r"a\.xyz, molecule 1 \(line 1\): a coordinate is not a finite number",
+        ),
         ("a.xyz", WATER.replace("-0.7572", "0.7572"), r"atoms 2 and 3 are 0\.000 Å"),
         ("a.xyz", WATER.replace("O 0", "Xx 0"), r"molecule 1 .*no element 'Xx'"),
         ("a.xyz", "5\nshort\nH 0 0 0\n", r"expected 5 lines of `symbol x y z`, line 4"),
@@ -181,15 +231,35 @@ def test_padded_arrays_are_read_and_damaged_ones_refused(tmp_path: Path) -> None
         ("a.xyz", WATER.replace("0.1173", "1_2x"), r"line 3: expected 3 numbers"),
         ("a.xyz", " \n\n", r"a\.xyz holds no molecule"),
         ("a.xyz", "three\n", r"expected the number of atoms, got 'three'"),
-        ("a.xyz", WATER.replace("0.1173", "O.1173"), r"line 3: expected 3 numbers, got '0.0 0.0 O.1173'"),
+        (
+            "a.xyz",
+            WATER.replace("0.1173", "O.1173"),
+            r"line 3: expected 3 numbers, got '0.0 0.0 O.1173'",
+        ),
         ("a.extxyz", "1\nenergy=abc\nH 0 0 0\n", r"'energy' must be a number, got 'abc'"),
-        ("a.extxyz", "1\ncharge=+half energy=1\nH 0 0 0\n", r"`charge` must be a whole number, got '\+half'"),
-        ("a.extxyz", "1\nProperties=species:S:1:pos:R:3:forces:R:3\nH 0 0 0\n", r"line 3: expected 7 columns, got 4"),
-        ("a.extxyz", "1\nProperties=species:S:1:pos:R:3:forces:R:3\nH 0 0 0 0 0 nan\n", r"a force under 'forces' is not"),
+        (
+            "a.extxyz",
+            "1\ncharge=+half energy=1\nH 0 0 0\n",
+            r"`charge` must be a whole number, got '\+half'",
+        ),
+        (
+            "a.extxyz",
+            "1\nProperties=species:S:1:pos:R:3:forces:R:3\nH 0 0 0\n",
+            r"line 3: expected 7 columns, got 4",
+        ),
+        (
+            "a.extxyz",
+            "1\nProperties=species:S:1:pos:R:3:forces:R:3\nH 0 0 0 0 0 nan\n",
+            r"a force under 'forces' is not",
+        ),
         ("a.extxyz", "1\nProperties=name:S:1:pos:R:3\nH 0 0 0\n", r"Properties must name species"),
         ("a.extxyz", "1\nenergy=nan\nH 0 0 0\n", r"not a finite number"),
         ("a.extxyz", '1\nenergy="-1\nH 0 0 0\n', r"open quote"),
-        ("a.extxyz", "1\nenergy=-1\nH 0 0 0\n1\nnone\nH 0 0 0\n", r"molecule 2 \(line 4\): has no 'energy' while"),
+        (
+            "a.extxyz",
+            "1\nenergy=-1\nH 0 0 0\n1\nnone\nH 0 0 0\n",
+            r"molecule 2 \(line 4\): has no 'energy' while",
+        ),
         ("a.csv", "name,formula\na,b\n", r"expected a column named SMILES, got name, formula"),
         ("a.sdf", "nonsense\n", r"a\.sdf, molecule 1: not a mol block"),
         ("a.pdb", "ATOM", r"no format for '\.pdb'"),
@@ -198,7 +268,9 @@ def test_padded_arrays_are_read_and_damaged_ones_refused(tmp_path: Path) -> None
         ("a.csv", "SMILES,energy\nC,-1\nO,x\n", r"line 3: 'energy' must be a number, got 'x'"),
     ],
 )
-def test_a_broken_file_is_one_clear_line(tmp_path: Path, name: str, text: str, message: str) -> None:
+def test_a_broken_file_is_one_clear_line(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
     path = put(tmp_path, name, text)
     with pytest.raises(InputError, match=message) as caught:
         read(path)
@@ -224,7 +296,9 @@ def test_reading_goes_on_after_a_frame_whose_count_is_wrong(tmp_path: Path) -> N
     for count in ("2", "4", "three", "0"):
         for comment in ("water", "3"):  # a lone number as comment is not taken for a count
             frame = WATER.replace("water", comment)
-            data, problems = read_all(put(tmp_path, "a.xyz", frame + count + frame[1:] + frame + frame))
+            data, problems = read_all(
+                put(tmp_path, "a.xyz", frame + count + frame[1:] + frame + frame)
+            )
             assert data is not None
             assert data.molecules.formulas == ["H2O"] * 3
             assert "molecule 2 (line 6)" in str(problems[0])
@@ -236,10 +310,25 @@ FORCED = "2\nProperties=species:S:1:pos:R:3:{forces}:R:3 {energy}=-1 {more}\nH 0
 @pytest.mark.parametrize(
     ("energy", "forces", "told", "message"),
     [
-        ("REF_energy", "forces", {}, r"no 'energy' but announces REF_energy; .*energy_key='REF_energy'"),
-        ("energy", "REF_forces", {}, r"no 'forces' but announces REF_forces; .*forces_key='REF_forces'"),
+        (
+            "REF_energy",
+            "forces",
+            {},
+            r"no 'energy' but announces REF_energy; .*energy_key='REF_energy'",
+        ),
+        (
+            "energy",
+            "REF_forces",
+            {},
+            r"no 'forces' but announces REF_forces; .*forces_key='REF_forces'",
+        ),
         ("energy", "forces", {"energy_key": "e_dft"}, r"no 'e_dft' but announces energy"),
-        ("u", "forces", {"energy_key": "e_dft"}, r"no 'e_dft' \(energy_key\); there is nothing like it"),
+        (
+            "u",
+            "forces",
+            {"energy_key": "e_dft"},
+            r"no 'e_dft' \(energy_key\); there is nothing like it",
+        ),
     ],
 )
 def test_a_label_under_another_key_is_never_lost_silently(
@@ -252,8 +341,10 @@ def test_a_label_under_another_key_is_never_lost_silently(
 
 
 def test_what_a_file_says_of_its_energies_is_believed_and_not_overruled(tmp_path: Path) -> None:
-    more = ('energy_unit=eV kind=atomization at="0 K" level="pbe/def2-svp" charge=1.0 multiplicity=2 pbc="F F F" '
-            'Lattice="9 0 0 0 9 0 0 0 9"')
+    more = (
+        'energy_unit=eV kind=atomization at="0 K" level="pbe/def2-svp" charge=1.0 multiplicity=2 pbc="F F F" '
+        'Lattice="9 0 0 0 9 0 0 0 9"'
+    )
     path = put(tmp_path, "a.extxyz", FORCED.format(energy="energy", forces="forces", more=more))
     data = read(path)
     assert data.columns["energy"].meaning == "atomization energy, pbe/def2-svp, 0 K, kcal/mol"
@@ -270,7 +361,11 @@ def test_what_a_file_says_of_its_energies_is_believed_and_not_overruled(tmp_path
 def test_charge_and_multiplicity_may_begin_with_a_capital(tmp_path: Path) -> None:
     path = put(tmp_path, "a.xyz", "1\nCharge=-2 Multiplicity=3 Name=oxide\nO 0 0 0\n")
     molecules = read(path).molecules
-    assert (int(molecules.charges[0]), int(molecules.spins[0]), molecules.names[0]) == (-2, 2, "oxide")
+    assert (int(molecules.charges[0]), int(molecules.spins[0]), molecules.names[0]) == (
+        -2,
+        2,
+        "oxide",
+    )
 
 
 def test_an_energy_that_means_something_else_is_left_out_by_name(tmp_path: Path) -> None:
@@ -280,10 +375,15 @@ def test_an_energy_that_means_something_else_is_left_out_by_name(tmp_path: Path)
     assert data is not None
     assert data.columns["energy"].kind == "total"
     assert len(data) == 2
-    assert "molecule 2 (line 4): its energy is 'eV, formation', that of most others 'eV, total'" in str(problems[0])
+    assert (
+        "molecule 2 (line 4): its energy is 'eV, formation', that of most others 'eV, total'"
+        in str(problems[0])
+    )
     path = put(tmp_path, "b.extxyz", frame.format(kind="total").replace("eV", "Eh"))
     assert float(read(path).columns["energy"].values[0]) == pytest.approx(-HARTREE)
-    with pytest.raises(InputError, match=r"no unit of energy in .*a\.extxyz: 'evil'; did you mean 'ev'"):
+    with pytest.raises(
+        InputError, match=r"no unit of energy in .*a\.extxyz: 'evil'; did you mean 'ev'"
+    ):
         read(put(tmp_path, "a.extxyz", frame.format(kind="total").replace("eV", "evil")))
 
 
@@ -305,7 +405,9 @@ def test_whatever_is_damaged_is_refused_in_one_line_that_names_the_file(tmp_path
             except InputError as problem:
                 said = [str(problem)]
             assert all(str(path) in line and len(line.splitlines()) == 1 for line in said)
-        assert lost <= 9, f"{ending}: molecules are lost without a word"  # cut off between two of them, nothing is broken
+        assert lost <= 9, (
+            f"{ending}: molecules are lost without a word"
+        )  # cut off between two of them, nothing is broken
 
 
 def test_a_lattice_is_ignored_aloud(tmp_path: Path) -> None:
@@ -327,7 +429,11 @@ def test_the_text_of_a_file_and_a_stated_format_are_read(tmp_path: Path) -> None
 
 
 def test_energies_of_a_table_are_read(tmp_path: Path) -> None:
-    data = read(put(tmp_path, "a.csv", "SMILES;energy;name\nC;-1;methane\nO;-2;water\n"), energy="eV", kind="formation")
+    data = read(
+        put(tmp_path, "a.csv", "SMILES;energy;name\nC;-1;methane\nO;-2;water\n"),
+        energy="eV",
+        kind="formation",
+    )
     assert data.columns["energy"].values.tolist() == pytest.approx([-EV, -2 * EV])
     assert list(data.molecules.names) == ["methane", "water"]
 
@@ -340,7 +446,11 @@ def test_bad_rows_of_arrays_are_named_and_the_others_delivered(tmp_path: Path) -
     data, problems = read_all(tmp_path / "a.npz")
     assert data is not None
     assert data.columns["energy"].values.tolist() == [0.0, 1.0, 3.0]
-    assert [str(p).partition("a.npz, ")[2][:10] for p in problems] == ["molecule 3", "molecule 5", "molecule 6"]
+    assert [str(p).partition("a.npz, ")[2][:10] for p in problems] == [
+        "molecule 3",
+        "molecule 5",
+        "molecule 6",
+    ]
     np.savez(tmp_path / "a.npz", Z=z, R=r, E_dft=np.arange(6.0), energy_dft=np.arange(6.0))
     with pytest.raises(InputError, match="announces energy_dft"):
         read(tmp_path / "a.npz")
@@ -363,7 +473,9 @@ def test_lengths_in_the_wrong_unit_are_noticed(tmp_path: Path) -> None:
     write(tmp_path / "right.xyz", data.molecules)
     with pytest.raises(InputError, match="probably in angstrom"):
         read(tmp_path / "right.xyz", length="bohr")
-    write(tmp_path / "nm.xyz", data.molecules.moved(data.molecules.positions / 10))  # each with "two atoms on one point"
+    write(
+        tmp_path / "nm.xyz", data.molecules.moved(data.molecules.positions / 10)
+    )  # each with "two atoms on one point"
     with pytest.raises(InputError, match="probably in nm .*--length nm"):
         read(tmp_path / "nm.xyz")
 

@@ -17,7 +17,9 @@ pytest.importorskip("kernelforge", reason="kernelforge has wheels for Linux only
 
 def brute_force(molecules: Molecules, sigma: float) -> np.ndarray:
     """K(A, B) = Σ δ(Z_a, Z_b) exp(−|x_a − x_b|² / 2σ²), written as loops."""
-    found = environments(molecules, molecules.elements, int(molecules.sizes.max()), rcut=6.0, acut=6.0)
+    found = environments(
+        molecules, molecules.elements, int(molecules.sizes.max()), rcut=6.0, acut=6.0
+    )
     kernel = np.zeros((len(molecules), len(molecules)))
     for a in range(len(molecules)):
         for b in range(len(molecules)):
@@ -44,7 +46,9 @@ def test_it_learns_small_distortions() -> None:
     train, test = wobbly(120, seed=1), wobbly(40, seed=2)
     model = FchlKernel(sigma=4.0, regularization=1e-6, forces=False).fit(train, train[:0])
     error = float((model.energies(test.molecules) - test.energies).abs().mean())
-    spread = torch.cat([test.energies[k::4] - test.energies[k::4].mean() for k in range(4)]).abs().mean()
+    spread = (
+        torch.cat([test.energies[k::4] - test.energies[k::4].mean() for k in range(4)]).abs().mean()
+    )
     assert error < 0.2 * float(spread)
 
 
@@ -65,10 +69,14 @@ def test_the_energies_of_two_far_molecules_add_up_but_for_what_the_cutoff_sees()
 
 def test_sigma_is_chosen_on_the_validation_part() -> None:
     train, valid = wobbly(60, seed=1), wobbly(20, seed=2)
-    model = FchlKernel(sigma=[0.01, 4.0], regularization=[1e-6, 1e-2], forces=False).fit(train, valid)
+    model = FchlKernel(sigma=[0.01, 4.0], regularization=[1e-6, 1e-2], forces=False).fit(
+        train, valid
+    )
     assert model.sigma == 4.0
     single = FchlKernel(sigma=4.0, regularization=1e-6, forces=False).fit(train, valid)
-    assert torch.allclose(model.energies(valid.molecules), single.energies(valid.molecules), atol=1e-6)
+    assert torch.allclose(
+        model.energies(valid.molecules), single.energies(valid.molecules), atol=1e-6
+    )
     with pytest.raises(ConfigError, match="need a validation part"):
         FchlKernel(sigma=[1.0, 4.0]).fit(train, train[:0])
 
@@ -76,7 +84,10 @@ def test_sigma_is_chosen_on_the_validation_part() -> None:
 def test_a_kernel_that_will_not_fit_is_refused_before_it_begins() -> None:
     """20,000 molecules: 1.6 GB of kernel; 117,000 molecules: 55 GB."""
     assert 8 * 20_000**2 / 2 < memory_needed(20_000, 29, 5) < 24e9
-    with pytest.raises(ConfigError, match=r"an exact kernel on 117,000 molecules .* needs .* GiB, .* are free; lower"):
+    with pytest.raises(
+        ConfigError,
+        match=r"an exact kernel on 117,000 molecules .* needs .* GiB, .* are free; lower",
+    ):
         check_memory(117_000, 29, 5, available=24e9)
     check_memory(5_000, 23, 5, available=24e9)
 

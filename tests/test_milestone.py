@@ -22,7 +22,9 @@ def fitted(recipe: str = "paper", **fit: object) -> tuple[Milestone, Dataset]:
 def test_layers_are_those_of_the_report() -> None:
     """8 a charge; 3 → 16 → 16; 24 → 1."""
     net = MilestoneNetwork((1, 6, 8))
-    assert sum(p.numel() for p in net.parameters()) == 3 * 8 + (3 * 16 + 16) + (16 * 16 + 16) + (24 + 1)
+    assert sum(p.numel() for p in net.parameters()) == 3 * 8 + (3 * 16 + 16) + (16 * 16 + 16) + (
+        24 + 1
+    )
 
 
 def test_energy_is_a_sum_over_atoms_alone() -> None:
@@ -45,7 +47,11 @@ def test_energy_moves_and_turns_with_the_molecule_as_declared() -> None:
 def test_energy_does_not_depend_on_the_order_of_atoms() -> None:
     model, asked = fitted()
     backwards = Molecules.concatenate(
-        [Molecules.one(m.numbers.flip(0).tolist(), m.positions.flip(0).numpy()) for m in asked.molecules])
+        [
+            Molecules.one(m.numbers.flip(0).tolist(), m.positions.flip(0).numpy())
+            for m in asked.molecules
+        ]
+    )
     assert torch.allclose(model.energies(backwards), model.energies(asked.molecules), rtol=1e-5)
     swapped = asked.molecules.moved(asked.molecules.positions.flip(0))  # the control
     assert not torch.allclose(model.energies(swapped), model.energies(asked.molecules), rtol=1e-4)

@@ -17,8 +17,12 @@ from onekcal.show.parity import parity_png
 def test_distributions_show_every_energy_and_force_column() -> None:
     figure = plots.distributions(wobbly(20))
     titles = [note.text for note in figure.layout.annotations]
-    assert titles == ["Molecules by size", "Atoms by element", "pairs: atomization energy at pair sum",
-                      "pairs_forces: forces at pair sum"]
+    assert titles == [
+        "Molecules by size",
+        "Atoms by element",
+        "pairs: atomization energy at pair sum",
+        "pairs_forces: forces at pair sum",
+    ]
     assert sum(figure.data[0].y) == 20
     assert dict(zip(figure.data[1].x, figure.data[1].y)) == {"H": 65, "C": 10, "N": 5, "O": 10}
     assert sum(figure.data[3].y) == 3 * len(wobbly(20).molecules.numbers)
@@ -59,7 +63,9 @@ def test_a_learning_curve_has_labels_along_both_axes(errors: list[float]) -> Non
 
 
 def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"expected two arrays \(M,\) with M ≥ 1, got \(2,\) and \(3,\)"):
+    with pytest.raises(
+        InputError, match=r"expected two arrays \(M,\) with M ≥ 1, got \(2,\) and \(3,\)"
+    ):
         plots.parity(np.zeros(2), np.zeros(3))
     with pytest.raises(InputError, match="not a finite number"):
         plots.error_histogram(np.array([1.0, np.nan]))

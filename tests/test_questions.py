@@ -16,12 +16,18 @@ ATOM = "1\nnitrogen atom\nN 0 0 0\n"
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
-        ("a.smi", "SMILES name\n# heading above\nCCO grain alcohol\n\nC\n", [("CCO", "grain alcohol"), ("C", "")]),
+        (
+            "a.smi",
+            "SMILES name\n# heading above\nCCO grain alcohol\n\nC\n",
+            [("CCO", "grain alcohol"), ("C", "")],
+        ),
         ("b.csv", "Name;smiles\nwater;O\n;C\n", [("O", "water"), ("C", "")]),
         ("c.csv", "\nsmiles\nO\n", [("O", "")]),
     ],
 )
-def test_smiles_come_from_files_with_their_names(tmp_path: Path, name: str, text: str, expected: list) -> None:
+def test_smiles_come_from_files_with_their_names(
+    tmp_path: Path, name: str, text: str, expected: list
+) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     found = list(questions([str(tmp_path / name)]))
     assert [(q.smiles, q.name) for q in found] == expected
@@ -47,7 +53,10 @@ def test_lines_of_smiles_are_read_one_at_a_time(monkeypatch: pytest.MonkeyPatch)
 def test_standard_input_may_be_xyz(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(WATER + "2\nbroken\nH 0 0\nH 0 0 1\n" + ATOM))
     found = list(questions(["-"]))
-    assert [q.source for q in found[:2]] == ["standard input, molecule 1", "standard input, molecule 3"]
+    assert [q.source for q in found[:2]] == [
+        "standard input, molecule 1",
+        "standard input, molecule 3",
+    ]
     assert found[0].molecule is not None
     assert "standard input, molecule 2" in found[2].problem
 
@@ -73,8 +82,14 @@ def test_what_cannot_be_read_is_one_clear_line(
     in_empty_folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
 ) -> None:
     (in_empty_folder / "folder").mkdir()
-    files = {"empty.smi": "", "empty.xyz": "", "comments.smi": "# nothing\n", "no.csv": "name,formula\na,CH4\n",
-             "hole.csv": "smiles,name\n,nothing\n", "what.pdb": "ATOM\n"}
+    files = {
+        "empty.smi": "",
+        "empty.xyz": "",
+        "comments.smi": "# nothing\n",
+        "no.csv": "name,formula\na,CH4\n",
+        "hole.csv": "smiles,name\n,nothing\n",
+        "what.pdb": "ATOM\n",
+    }
     for name, content in files.items():
         (in_empty_folder / name).write_text(content)
     monkeypatch.setattr("sys.stdin", io.StringIO(""))

@@ -24,14 +24,22 @@ def test_a_recipe_is_a_valid_experiment(path: Path) -> None:
 
 LEAST = {"data": "data: {set: qm9, target: u0}\n", "stages": "stages: [dressed_atoms]\n"}
 """What an experiment needs; a block in a page may show another part."""
-BLOCKS = [(page, block) for page in PAGES for block in BLOCK.findall(page.read_text("utf-8"))
-          if set(yaml.safe_load(block)) <= set(Experiment.model_fields)]
+BLOCKS = [
+    (page, block)
+    for page in PAGES
+    for block in BLOCK.findall(page.read_text("utf-8"))
+    if set(yaml.safe_load(block)) <= set(Experiment.model_fields)
+]
 
 
-@pytest.mark.parametrize("block", [block for _, block in BLOCKS], ids=[page.stem for page, _ in BLOCKS])
+@pytest.mark.parametrize(
+    "block", [block for _, block in BLOCKS], ids=[page.stem for page, _ in BLOCKS]
+)
 def test_an_experiment_in_a_page_is_valid(block: str, tmp_path: Path) -> None:
     path = tmp_path / "block.yaml"
-    path.write_text(block + "".join(least for part, least in LEAST.items() if f"{part}:" not in block), "utf-8")
+    path.write_text(
+        block + "".join(least for part, least in LEAST.items() if f"{part}:" not in block), "utf-8"
+    )
     assert read(path).resolved_stages()
 
 

@@ -23,7 +23,10 @@ RIDGE = [{"regression": {"features": "eigenvalues", "estimator": "ridge"}}]
 
 
 def trained(folder: Path, stages: list[object], **data: object) -> Path:
-    told = {"data": {"set": "mini", "target": "b3lyp", "train": 300, "valid": 50, "test": 60, **data}, "stages": stages}
+    told = {
+        "data": {"set": "mini", "target": "b3lyp", "train": 300, "valid": 50, "test": 60, **data},
+        "stages": stages,
+    }
     run(Experiment.model_validate(told), folder, "onekcal train ours.yaml")
     return folder
 
@@ -37,7 +40,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def data_of(path: Path) -> dict:
-    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', path.read_text())[1])
+    return json.loads(
+        re.search(r'<script type="application/json" id="data">(.*?)</script>', path.read_text())[1]
+    )
 
 
 def test_a_report_says_what_the_run_found(runs: Path, tmp_path: Path) -> None:
@@ -47,7 +52,10 @@ def test_a_report_says_what_the_run_found(runs: Path, tmp_path: Path) -> None:
     assert "onekcal train ours.yaml" in text
     with (runs / "atoms" / "predictions.csv").open() as file:
         worst = max(csv.DictReader(file), key=lambda line: abs(float(line["error"])))
-    assert re.search(r"The worst twenty.*?<th scope=\"row\">(.*?)</th>", text, re.S)[1] == worst["name"]
+    assert (
+        re.search(r"The worst twenty.*?<th scope=\"row\">(.*?)</th>", text, re.S)[1]
+        == worst["name"]
+    )
 
 
 def test_the_page_holds_every_molecule_and_asks_for_nothing(runs: Path, tmp_path: Path) -> None:
@@ -79,21 +87,35 @@ def test_the_calibration_curve_has_the_coverage_of_the_metrics(runs: Path) -> No
 
 def test_atoms_bring_forces_and_energies_to_the_page(tmp_path: Path) -> None:
     frames = {"set": "mini-frames", "train": 60, "test": 20}
-    folder = trained(tmp_path / "net", [{"schnet": {"features": 8, "interactions": 1, "fit": {"epochs": 2}}}], **frames)
+    folder = trained(
+        tmp_path / "net",
+        [{"schnet": {"features": 8, "interactions": 1, "fit": {"epochs": 2}}}],
+        **frames,
+    )
     found = finished(folder)
     assert found.test is not None
-    shared = found.test.molecules.sum_atoms(torch.from_numpy(found.atoms["energies"].astype(np.float64))).numpy()
-    assert shared == pytest.approx(found.columns["predicted"], abs=1e-3)  # single precision, four decimals
+    shared = found.test.molecules.sum_atoms(
+        torch.from_numpy(found.atoms["energies"].astype(np.float64))
+    ).numpy()
+    assert shared == pytest.approx(
+        found.columns["predicted"], abs=1e-3
+    )  # single precision, four decimals
     wrong = found.atoms["forces"] - found.test.forces.numpy()
     assert np.abs(wrong).mean() == pytest.approx(found.metrics["force_mae"], rel=1e-5)
     told = data_of(report([folder], tmp_path / "net.html").path)
-    assert {kind for kind in ("forces", "energies") if told["runs"][0][kind]} == {"forces", "energies"}
+    assert {kind for kind in ("forces", "energies") if told["runs"][0][kind]} == {
+        "forces",
+        "energies",
+    }
 
 
 def test_runs_on_the_same_molecules_are_compared(runs: Path, tmp_path: Path) -> None:
     text = report([runs / "atoms", runs / "gfn2"], tmp_path / "both.html").path.read_text()
     table = re.search(r"Compared on the same 60 molecules.*?</table>", text, re.S)[0]
-    assert [name for name in ("atoms", "gfn2") if f'<th scope="row">{name}</th>' in table] == ["atoms", "gfn2"]
+    assert [name for name in ("atoms", "gfn2") if f'<th scope="row">{name}</th>' in table] == [
+        "atoms",
+        "gfn2",
+    ]
 
 
 def test_runs_on_other_molecules_are_refused(runs: Path, tmp_path: Path) -> None:
@@ -121,7 +143,9 @@ def test_a_single_test_molecule_has_a_report(tmp_path: Path) -> None:
     assert "Only 1 test molecule:" in report([folder], tmp_path / "one.html").path.read_text()
 
 
-def test_predictions_that_are_no_numbers_are_counted_and_come_first(runs: Path, tmp_path: Path) -> None:
+def test_predictions_that_are_no_numbers_are_counted_and_come_first(
+    runs: Path, tmp_path: Path
+) -> None:
     folder = shutil.copytree(runs / "atoms", tmp_path / "nan")
     lines = (folder / "predictions.csv").read_text().splitlines()
     head, third = lines[0].split(","), lines[3].split(",")

@@ -31,7 +31,9 @@ ELEMENTS = (1, 6, 7, 8)
 CUTOFF = 3.0  # Å
 
 
-def network(knots: int = 5, seed: int = 0, interactions: int = 2, features: int = 12, gaussians: int = 20) -> SchNetNetwork:
+def network(
+    knots: int = 5, seed: int = 0, interactions: int = 2, features: int = 12, gaussians: int = 20
+) -> SchNetNetwork:
     """Untrained, in float64, with random biases: xavier weights alone would hide a forgotten one."""
     torch.manual_seed(seed)
     made = SchNetNetwork(ELEMENTS, features, interactions, CUTOFF, gaussians, knots)
@@ -74,13 +76,21 @@ def by_the_letter(net: SchNetNetwork, molecule: Molecules) -> float:
                 r = float((molecule.positions[i] - molecule.positions[j]).norm())
                 if i == j or r >= CUTOFF:
                     continue
-                g = torch.tensor([math.exp(-((r - float(mu)) ** 2) / (2 * delta**2)) for mu in centres], dtype=torch.float64)
+                g = torch.tensor(
+                    [math.exp(-((r - float(mu)) ** 2) / (2 * delta**2)) for mu in centres],
+                    dtype=torch.float64,
+                )
                 w = found.v2[t] @ ssp(found.v1[t] @ g + found.c1[t, 0]) + found.c2[t, 0]
                 v = v + 0.5 * (math.cos(math.pi * r / CUTOFF) + 1) * w * (layer.u1.weight @ x[j])
-            new.append(x[i] + layer.u3.weight @ ssp(layer.u2.weight @ v + layer.u2.bias) + layer.u3.bias)
+            new.append(
+                x[i] + layer.u3.weight @ ssp(layer.u2.weight @ v + layer.u2.bias) + layer.u3.bias
+            )
         x = new
     shift, scale = net.per_atom.tolist()
-    return sum(shift + scale * float(net.o2.weight @ ssp(net.o1.weight @ one + net.o1.bias) + net.o2.bias) for one in x)
+    return sum(
+        shift + scale * float(net.o2.weight @ ssp(net.o1.weight @ one + net.o1.bias) + net.o2.bias)
+        for one in x
+    )
 
 
 @pytest.mark.parametrize("knots", [0, 5])
@@ -89,7 +99,9 @@ def test_energies_are_those_of_the_equations(knots: int) -> None:
     net, data = network(knots), wobbly(4, seed=3)
     net.begin(data)
     with torch.no_grad():
-        expected = torch.tensor([by_the_letter(net, molecule) for molecule in data.molecules], dtype=torch.float64)
+        expected = torch.tensor(
+            [by_the_letter(net, molecule) for molecule in data.molecules], dtype=torch.float64
+        )
         ours = energies(net, data.molecules)
     assert torch.allclose(ours, expected, rtol=1e-6, atol=0)
 
@@ -103,18 +115,37 @@ def test_energies_are_those_of_a_peer_with_the_same_weights() -> None:
 
     def neighbours(positions: Tensor, owner: Tensor) -> tuple[Tensor, Tensor]:
         apart = (positions[:, None] - positions).norm(dim=-1)
-        near = (owner[:, None] == owner) & (apart < CUTOFF) & ~torch.eye(len(owner), dtype=torch.bool)
+        near = (
+            (owner[:, None] == owner) & (apart < CUTOFF) & ~torch.eye(len(owner), dtype=torch.bool)
+        )
         i, j = near.nonzero(as_tuple=True)
         return torch.stack([j, i]), apart[i, j]
 
-    peer = peer_module.SchNet(12, 12, 3, 20, CUTOFF, interaction_graph=neighbours, mean=shift, std=scale).double()
+    peer = peer_module.SchNet(
+        12, 12, 3, 20, CUTOFF, interaction_graph=neighbours, mean=shift, std=scale
+    ).double()
     mine, theirs = net.filters, dict(peer.named_parameters())
-    copied = {"lin1.weight": net.o1.weight, "lin1.bias": net.o1.bias, "lin2.weight": net.o2.weight, "lin2.bias": net.o2.bias}
+    copied = {
+        "lin1.weight": net.o1.weight,
+        "lin1.bias": net.o1.bias,
+        "lin2.weight": net.o2.weight,
+        "lin2.bias": net.o2.bias,
+    }
     for t, layer in enumerate(net.interactions):
-        copied |= {f"interactions.{t}.{name}": value for name, value in {
-            "mlp.0.weight": mine.v1[t], "mlp.0.bias": mine.c1[t, 0], "mlp.2.weight": mine.v2[t], "mlp.2.bias": mine.c2[t, 0],
-            "conv.lin1.weight": layer.u1.weight, "conv.lin2.weight": layer.u2.weight, "conv.lin2.bias": layer.u2.bias,
-            "lin.weight": layer.u3.weight, "lin.bias": layer.u3.bias}.items()}
+        copied |= {
+            f"interactions.{t}.{name}": value
+            for name, value in {
+                "mlp.0.weight": mine.v1[t],
+                "mlp.0.bias": mine.c1[t, 0],
+                "mlp.2.weight": mine.v2[t],
+                "mlp.2.bias": mine.c2[t, 0],
+                "conv.lin1.weight": layer.u1.weight,
+                "conv.lin2.weight": layer.u2.weight,
+                "conv.lin2.bias": layer.u2.bias,
+                "lin.weight": layer.u3.weight,
+                "lin.bias": layer.u3.bias,
+            }.items()
+        }
     assert set(copied) == set(theirs) - {"embedding.weight"}
     with torch.no_grad():
         peer.embedding.weight[list(ELEMENTS)] = net.embedding.weight
@@ -171,7 +202,9 @@ def test_gradients_reach_the_filter_network_through_the_table() -> None:
 
 def test_gradients_of_the_interpolation_are_its_own() -> None:
     step, last = 0.25, 8
-    r = torch.tensor([0.1, 0.3, 0.35, 1.1, 1.95, 2.3], dtype=torch.float64, requires_grad=True)  # the last one: beyond
+    r = torch.tensor(
+        [0.1, 0.3, 0.35, 1.1, 1.95, 2.3], dtype=torch.float64, requires_grad=True
+    )  # the last one: beyond
     table = torch.randn(last + 5, 2, dtype=torch.float64, requires_grad=True)
     pairs = torch.randn(6, 2, dtype=torch.float64, requires_grad=True)
 
@@ -228,7 +261,9 @@ SAME = 1e-9
 def test_energy_neither_moves_nor_turns_with_the_molecule() -> None:
     net, still = network(), wobbly(8, seed=9).molecules
     turn = torch.from_numpy(Rotation.from_euler("xyz", [0.3, 1.1, -0.8]).as_matrix())
-    turned = still.moved(still.positions @ turn.T + torch.tensor([3.1, -2.2, 0.7], dtype=torch.float64))
+    turned = still.moved(
+        still.positions @ turn.T + torch.tensor([3.1, -2.2, 0.7], dtype=torch.float64)
+    )
     assert torch.allclose(energies(net, turned), energies(net, still), rtol=SAME)
     stretched = still.moved(1.01 * still.positions)  # the control: this is no rotation
     assert not torch.allclose(energies(net, stretched), energies(net, still), rtol=1e-5)
@@ -237,9 +272,12 @@ def test_energy_neither_moves_nor_turns_with_the_molecule() -> None:
 def test_energy_does_not_depend_on_the_order_of_atoms() -> None:
     net, molecules = network(), wobbly(8, seed=9).molecules
     backwards = Molecules.concatenate(
-        [Molecules.one(m.numbers.flip(0).tolist(), m.positions.flip(0).numpy()) for m in molecules])
+        [Molecules.one(m.numbers.flip(0).tolist(), m.positions.flip(0).numpy()) for m in molecules]
+    )
     assert torch.allclose(energies(net, backwards), energies(net, molecules), rtol=SAME)
-    swapped = molecules.moved(molecules.positions.flip(0))  # the control: nuclei change places, charges do not
+    swapped = molecules.moved(
+        molecules.positions.flip(0)
+    )  # the control: nuclei change places, charges do not
     assert not torch.allclose(energies(net, swapped), energies(net, molecules), rtol=1e-5)
 
 
@@ -280,7 +318,9 @@ def test_energy_and_force_go_smoothly_to_zero_at_the_cutoff() -> None:
     near, pull = slope(net, CUTOFF - 1e-4)
     assert near == pytest.approx(there, abs=1e-6)
     assert abs(pull) < 1e-2
-    assert abs(slope(net, CUTOFF - 1.0)[1]) > 0.05  # the control: forces of this network are not small
+    assert (
+        abs(slope(net, CUTOFF - 1.0)[1]) > 0.05
+    )  # the control: forces of this network are not small
 
 
 @pytest.mark.parametrize("knots", [0, 5])
@@ -292,7 +332,10 @@ def test_forces_are_minus_the_gradient(knots: int) -> None:
     for atom, axis in ((0, 0), (4, 1), (9, 2)):
         moved = torch.zeros_like(molecules.positions)
         moved[atom, axis] = step
-        up, down = (energies(net, molecules.moved(molecules.positions + sign * moved)).sum() for sign in (1, -1))
+        up, down = (
+            energies(net, molecules.moved(molecules.positions + sign * moved)).sum()
+            for sign in (1, -1)
+        )
         numeric = float((up - down).detach()) / (2 * step)
         assert float(analytic[atom, axis]) == pytest.approx(numeric, rel=1e-5, abs=1e-7)
 
@@ -302,8 +345,14 @@ def test_a_loss_of_forces_has_the_same_gradient_with_and_without_a_table() -> No
     for knots in (0, 8):
         net, molecules = network(knots), wobbly(6, seed=7).molecules
         positions = molecules.positions.clone().requires_grad_(True)
-        pull = torch.autograd.grad(energies(net, molecules.moved(positions)).sum(), positions, create_graph=True)[0]
-        found.append(torch.autograd.grad(pull.square().sum(), [p for p in net.parameters() if p is not net.o2.bias]))
+        pull = torch.autograd.grad(
+            energies(net, molecules.moved(positions)).sum(), positions, create_graph=True
+        )[0]
+        found.append(
+            torch.autograd.grad(
+                pull.square().sum(), [p for p in net.parameters() if p is not net.o2.bias]
+            )
+        )
     for exact, tabled in zip(*found):
         assert (tabled - exact).abs().max() <= 1e-4 * exact.abs().max()
 

@@ -23,7 +23,13 @@ ALL = {"landmarks": 100_000, "dims": 100_000}
 
 
 def fitted(data: Dataset, valid: Dataset | None = None, **settings: object) -> SparseKernel:
-    settings = {"sigma": 2.0, "regularization": 1e-4, "landmarks": 150, "force_weight": 0.0, **settings}
+    settings = {
+        "sigma": 2.0,
+        "regularization": 1e-4,
+        "landmarks": 150,
+        "force_weight": 0.0,
+        **settings,
+    }
     return SparseKernel(**settings).fit(data, data[:0] if valid is None else valid)  # type: ignore[arg-type]
 
 
@@ -68,7 +74,9 @@ def test_with_every_environment_a_landmark_it_is_the_exact_kernel() -> None:
     from onekcal.models.kernels.fchl_kernel import FchlKernel
 
     data, asked = wobbly(24, seed=1), wobbly(12, seed=5).molecules
-    exact = FchlKernel(sigma=2.0, regularization=1e-3, forces=False, keep_factor=True).fit(data, data[:0])
+    exact = FchlKernel(sigma=2.0, regularization=1e-3, forces=False, keep_factor=True).fit(
+        data, data[:0]
+    )
     model = fitted(data, regularization=1e-3, **ALL)
     assert len(model.weights) == len(data.molecules.numbers)
     assert torch.allclose(model.energies(asked), exact.energies(asked), atol=0.005, rtol=0)
@@ -89,12 +97,16 @@ def test_the_weights_solve_the_dense_equations(force_weight: float) -> None:
     if force_weight:
         assert data.forces is not None
         root = force_weight**0.5
-        rows = torch.cat([rows, *(root * model._force_rows(molecule) for molecule in data.molecules)])
+        rows = torch.cat(
+            [rows, *(root * model._force_rows(molecule) for molecule in data.molecules)]
+        )
         right = torch.cat([right, root * data.forces.flatten()])
     gram = rows.T @ rows + 1e-4 * landmark_kernel(model)
     weights = torch.linalg.solve(gram, rows.T @ right)
     assert torch.allclose(model.energies(asked), cross(model, asked) @ weights, atol=1e-4, rtol=0)
-    assert model.noise == pytest.approx(float(right @ (right - rows @ weights)) / len(right), rel=1e-4)
+    assert model.noise == pytest.approx(
+        float(right @ (right - rows @ weights)) / len(right), rel=1e-4
+    )
     wrong = torch.linalg.solve(gram + 1e-4 * landmark_kernel(model), rows.T @ right)
     assert not torch.allclose(model.energies(asked), cross(model, asked) @ wrong, atol=1e-3, rtol=0)
 
@@ -111,11 +123,16 @@ def test_blocks_do_not_change_the_answer(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_more_landmarks_err_less() -> None:
     train, test = wobbly(80, seed=1), wobbly(40, seed=2)
-    errors = [mean_error(fitted(train, landmarks=count, regularization=1e-6, sigma=4.0), test) for count in (5, 10, 20, 40)]
+    errors = [
+        mean_error(fitted(train, landmarks=count, regularization=1e-6, sigma=4.0), test)
+        for count in (5, 10, 20, 40)
+    ]
     assert all(fewer > 1.5 * more for fewer, more in zip(errors[:-1], errors[1:]))
 
 
-def test_a_rare_element_has_axes_and_landmarks_however_small_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rare_element_has_axes_and_landmarks_however_small_the_sample(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     data = wobbly(41, seed=1)[[*range(0, 40, 4), 1, *range(2, 40, 4)]]  # one ammonia
     monkeypatch.setattr(sparse_kernel, "SAMPLE", 3)
     monkeypatch.setattr(sparse_kernel, "POOL", 10)
@@ -134,7 +151,11 @@ def test_the_energies_of_two_far_molecules_add_up_but_for_what_the_cutoff_sees()
 
     def both(apart: float) -> float:
         joined = torch.cat([one.positions, other.positions + torch.tensor([apart, 0.0, 0.0])])
-        return float(model.energies(Molecules.one(torch.cat([one.numbers, other.numbers]).tolist(), joined.numpy()))[0])
+        return float(
+            model.energies(
+                Molecules.one(torch.cat([one.numbers, other.numbers]).tolist(), joined.numpy())
+            )[0]
+        )
 
     alone = float(model.energies(one)[0] + model.energies(other)[0])
     assert both(50.0) == pytest.approx(alone, abs=1e-8)
@@ -148,7 +169,9 @@ def differences(model: SparseKernel, molecule: Molecules, step: float = 1e-3) ->
     """(3n, m) −∂Φ/∂R over ±h and ±2h: what is missed is h⁴/30 of the fifth derivative, 1e-9."""
     count = 3 * len(molecule.numbers)
     moves = step * torch.eye(count, dtype=torch.float64).reshape(count, -1, 3)
-    moved = Molecules.concatenate([molecule.moved(molecule.positions + k * move) for k in (1, -1, 2, -2) for move in moves])
+    moved = Molecules.concatenate(
+        [molecule.moved(molecule.positions + k * move) for k in (1, -1, 2, -2) for move in moves]
+    )
     up, down, up2, down2 = cross(model, moved).reshape(4, count, -1)
     return -((up - down) * 8 - (up2 - down2)) / (12 * step)
 
@@ -194,7 +217,13 @@ def test_ethanol_is_learned_from_the_forces_of_thirty_frames(real_data: Path) ->
         return Dataset(molecules, {"pbe": energies, "pbe_forces": pulls}, "pbe")
 
     test = frames(file["test_01"][:30])
-    model = fitted(frames(file["train_01"][:30]), sigma=4.0, regularization=1e-6, landmarks=270, force_weight=1.0)
+    model = fitted(
+        frames(file["train_01"][:30]),
+        sigma=4.0,
+        regularization=1e-6,
+        landmarks=270,
+        force_weight=1.0,
+    )
     assert test.forces is not None
     assert mean_error(model, test) < 1.0
     assert float((forces(model, test.molecules) - test.forces).abs().mean()) < 2.5
@@ -261,12 +290,18 @@ def test_lambda_is_the_best_on_the_validation_part_which_is_never_fitted() -> No
     alone = {value: fitted(train, regularization=value) for value in values}
     best = min(values, key=lambda value: mean_error(alone[value], valid))
     noise = 20 * torch.randn(20, generator=torch.Generator().manual_seed(0))
-    noisy = valid.with_column("pairs", replace(valid.columns["pairs"], values=valid.energies + noise))
+    noisy = valid.with_column(
+        "pairs", replace(valid.columns["pairs"], values=valid.energies + noise)
+    )
     for order in (values, values[::-1]):
         model = fitted(train, valid, regularization=order)
         assert model.chosen == {"sigma": 2.0, "regularization": best}
-        assert torch.allclose(model.energies(test.molecules), alone[best].energies(test.molecules), atol=1e-6, rtol=0)
-        assert torch.allclose(model.variance(test.molecules), alone[best].variance(test.molecules), rtol=1e-6)
+        assert torch.allclose(
+            model.energies(test.molecules), alone[best].energies(test.molecules), atol=1e-6, rtol=0
+        )
+        assert torch.allclose(
+            model.variance(test.molecules), alone[best].variance(test.molecules), rtol=1e-6
+        )
     assert best != 10.0
     shifted = fitted(train, noisy, regularization=values)
     same = alone[shifted.regularization].energies(test.molecules)
@@ -278,7 +313,9 @@ def test_sigma_is_chosen_on_the_validation_part() -> None:
     for sigmas in ([0.02, 4.0], [4.0, 0.02]):
         assert fitted(train, valid, sigma=sigmas).chosen["sigma"] == 4.0
     for lacking in ({"sigma": [1.0, 4.0]}, {"regularization": [1e-4, 1e-3]}):
-        with pytest.raises(ConfigError, match="several values of sigma or regularization need a validation part"):
+        with pytest.raises(
+            ConfigError, match="several values of sigma or regularization need a validation part"
+        ):
             fitted(train, **lacking)
 
 
@@ -297,7 +334,9 @@ def test_sigma_is_tried_on_a_sample_not_on_what_stands_first() -> None:
     Watched(sigma=[2.0, 4.0], landmarks=100, force_weight=0.0).fit(ordered, data[:8])
     assert len(tried) == 3
     assert all(elements == [1, 6, 7, 8] for elements, _ in tried)
-    assert max(error for _, error in tried) < 2  # kcal/mol; tens where features are not those of their molecules
+    assert (
+        max(error for _, error in tried) < 2
+    )  # kcal/mol; tens where features are not those of their molecules
 
 
 # --- keeping and refusing -------------------------------------------------------------------------------------------
@@ -313,20 +352,28 @@ def test_what_is_stored_answers_bit_for_bit() -> None:
     assert torch.equal(forces(loaded, asked), forces(model, asked))
     assert torch.equal(loaded.novelty(asked), model.novelty(asked))
     assert all(torch.equal(loaded.state()[name], value) for name, value in state.items())
-    assert not torch.equal(SparseKernel(rcut=4.0).load_state(state).energies(asked), model.energies(asked))
+    assert not torch.equal(
+        SparseKernel(rcut=4.0).load_state(state).energies(asked), model.energies(asked)
+    )
 
 
-@pytest.mark.parametrize(("settings", "said"), [
-    ({"sigma": 0.0}, "`sigma` must be positive, got 0"),
-    ({"sigma": []}, "`sigma` must be positive"),
-    ({"regularization": [1e-4, -1.0]}, "`regularization` must be positive, got -1"),
-    ({"landmarks": 0}, "`landmarks` must be positive, got 0"),
-    ({"dims": -3}, "`dims` must be positive, got -3"),
-    ({"rcut": -2.0}, "`rcut` must be positive, got -2"),
-    ({"force_weight": -1.0}, r"`force_weight` \(Å²\) must not be negative, got -1"),
-    ({"basis": {"eta_3": 5.0}}, "no parameter of the FCHL19 basis 'eta_3'; did you mean 'eta3'?"),
-    ({"basis": {"elements": 5.0}}, "no parameter of the FCHL19 basis 'elements'"),
-])
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"sigma": 0.0}, "`sigma` must be positive, got 0"),
+        ({"sigma": []}, "`sigma` must be positive"),
+        ({"regularization": [1e-4, -1.0]}, "`regularization` must be positive, got -1"),
+        ({"landmarks": 0}, "`landmarks` must be positive, got 0"),
+        ({"dims": -3}, "`dims` must be positive, got -3"),
+        ({"rcut": -2.0}, "`rcut` must be positive, got -2"),
+        ({"force_weight": -1.0}, r"`force_weight` \(Å²\) must not be negative, got -1"),
+        (
+            {"basis": {"eta_3": 5.0}},
+            "no parameter of the FCHL19 basis 'eta_3'; did you mean 'eta3'?",
+        ),
+        ({"basis": {"elements": 5.0}}, "no parameter of the FCHL19 basis 'elements'"),
+    ],
+)
 def test_settings_are_checked(settings: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         SparseKernel(**settings)  # type: ignore[arg-type]
@@ -337,13 +384,19 @@ def test_what_it_cannot_do_it_says() -> None:
     with pytest.raises(InputError, match="not fitted yet"):
         SparseKernel().energies(data.molecules)
     with pytest.raises(InputError, match="cannot describe S: not in the training data"):
-        fitted(data).energies(Molecules.one(["S", "H", "H"], [[0, 0, 0], [0, 0.9, 0.9], [0, -0.9, 0.9]]))
-    with pytest.raises(ConfigError, match="not positive definite at regularization 1e-300; raise it"):
+        fitted(data).energies(
+            Molecules.one(["S", "H", "H"], [[0, 0, 0], [0, 0.9, 0.9], [0, -0.9, 0.9]])
+        )
+    with pytest.raises(
+        ConfigError, match="not positive definite at regularization 1e-300; raise it"
+    ):
         fitted(data, regularization=1e-300)
     with pytest.raises(ConfigError, match="not positive definite at sigma 1e-05"):
         fitted(data, sigma=1e-5)
     assert data.forces is not None
     data.forces[3, 0] = torch.nan
     fitted(data)
-    with pytest.raises(DataError, match="not all forces in 'pairs_forces' are finite; .* `force_weight: 0`"):
+    with pytest.raises(
+        DataError, match="not all forces in 'pairs_forces' are finite; .* `force_weight: 0`"
+    ):
         fitted(data, force_weight=1.0)

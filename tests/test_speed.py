@@ -26,8 +26,13 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> speed.Found:
         patch.setattr(speed, "KERNELS", (20, 40))
         patch.setattr(speed, "ASKED", 12)
         heard: list[str] = []
-        found = speed.run(folder / "results", size=40, rounds=2, watch=lambda row: heard.append(row["name"]),
-                          parts=("features", "predictions", "kernels"))
+        found = speed.run(
+            folder / "results",
+            size=40,
+            rounds=2,
+            watch=lambda row: heard.append(row["name"]),
+            parts=("features", "predictions", "kernels"),
+        )
     assert heard == [row["name"] for row in found["rows"]]
     assert json.loads((folder / "results/speed.json").read_text()) == found
     return found
@@ -47,14 +52,18 @@ def test_every_turn_is_kept_and_the_ratio_is_that_of_medians(found: speed.Found)
         assert all(len(turns) == 2 for turns in row["turns"].values())
         ours = np.median(row["turns"]["onekcal"])
         for peer, ratio in row["ratio"].items():
-            assert ratio == pytest.approx(np.median(row["turns"][peer]) / ours, rel=2e-3)  # stored to four digits
+            assert ratio == pytest.approx(
+                np.median(row["turns"][peer]) / ours, rel=2e-3
+            )  # stored to four digits
     assert found["threads"] >= 1
     assert found["packages"]["kernelforge"]
 
 
 def test_contestants_take_turns_and_long_ones_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    contestants = {name: lambda name=name: order.append(name) or np.ones(1) for name in ("onekcal", "peer")}
+    contestants = {
+        name: lambda name=name: order.append(name) or np.ones(1) for name in ("onekcal", "peer")
+    }
     contest = speed.Contest("order", "s", 1, contestants)
     speed.measure(contest, 3)
     assert order == ["onekcal", "peer"] * 3
@@ -64,7 +73,9 @@ def test_contestants_take_turns_and_long_ones_fewer(monkeypatch: pytest.MonkeyPa
     assert order == ["onekcal", "peer"]
 
 
-def test_a_peer_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_peer_that_is_not_installed_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("ONEKCAL_HOME", str(tmp_path))
     monkeypatch.setattr(speed, "qmllib_version", lambda: None)
     _, known, asked = speed._begun(20)
@@ -90,8 +101,13 @@ def test_a_page_shows_a_line_for_every_peer(found: speed.Found, tmp_path: Path) 
     page.write_text("<!-- results: speed -->\n<!-- end -->\n")
     assert len(tables.check(tmp_path, write=True)) == 1
     assert tables.check(tmp_path) == []
-    assert re.search(r"\| FCHL19 features \| kernelforge \| [\d,.]+ /s \| [\d,.]+ /s \| \d+\.\d\d \|", page.read_text())
-    assert re.search(r"\| symmetric local kernel, N = 40 \| kernelforge \| [\d,.e-]+ s \|", page.read_text())
+    assert re.search(
+        r"\| FCHL19 features \| kernelforge \| [\d,.]+ /s \| [\d,.]+ /s \| \d+\.\d\d \|",
+        page.read_text(),
+    )
+    assert re.search(
+        r"\| symmetric local kernel, N = 40 \| kernelforge \| [\d,.e-]+ s \|", page.read_text()
+    )
 
 
 def test_nonsense_sizes_are_refused(tmp_path: Path) -> None:
@@ -99,10 +115,15 @@ def test_nonsense_sizes_are_refused(tmp_path: Path) -> None:
         speed.run(tmp_path, size=1)
 
 
-def test_one_part_is_measured_anew_and_the_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_part_is_measured_anew_and_the_others_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ONEKCAL_HOME", str(tmp_path))
     monkeypatch.setattr(speed, "ASKED", 12)
-    there = [{"name": "old features", "part": "features"}, {"name": "old kernel", "part": "kernels"}]
+    there = [
+        {"name": "old features", "part": "features"},
+        {"name": "old kernel", "part": "kernels"},
+    ]
     (tmp_path / "speed.json").write_text(json.dumps({"rows": there}))
     found = speed.run(tmp_path, size=40, rounds=1, parts=["features"])
     assert [row["name"] for row in found["rows"]] == ["FCHL19 features", "old kernel"]

@@ -23,7 +23,9 @@ from onekcal.show.stored_fields import portraits_in, read_cube
 from onekcal.units import BOHR
 
 
-def a_cube(path: Path, counts: tuple[int, int, int], steps: np.ndarray, first: np.ndarray, count: int = 1) -> np.ndarray:
+def a_cube(
+    path: Path, counts: tuple[int, int, int], steps: np.ndarray, first: np.ndarray, count: int = 1
+) -> np.ndarray:
     """A helium atom at (1, 2, 3) Å and a field that grows by 1 an Å along x, 10 along y and 100 along z."""
     at = first + np.stack(np.meshgrid(*map(np.arange, counts), indexing="ij"), -1) @ steps
     values = at @ np.array([1.0, 10.0, 100.0])
@@ -31,7 +33,9 @@ def a_cube(path: Path, counts: tuple[int, int, int], steps: np.ndarray, first: n
     lines += [f"{n} " + " ".join(f"{x / BOHR:.6f}" for x in step) for n, step in zip(counts, steps)]
     lines += ["2 2.0 " + " ".join(f"{x / BOHR:.6f}" for x in (1, 2, 3))]
     lines += ["1 7"] if count < 0 else []
-    path.write_text("\n".join([*lines, " ".join(f"{value:.6e}" for value in values.ravel())]), encoding="utf-8")
+    path.write_text(
+        "\n".join([*lines, " ".join(f"{value:.6e}" for value in values.ravel())]), encoding="utf-8"
+    )
     return values
 
 
@@ -40,7 +44,9 @@ def slope_at(portrait: object, values: np.ndarray) -> np.ndarray:
     n = len(values)
     line = (np.arange(n) + 0.5) * portrait.box / n - portrait.box / 2
     points = np.stack(np.meshgrid(line, line, line, indexing="ij"), -1)
-    return (points - portrait.placed.positions.numpy()[0] + [1, 2, 3]) @ np.array([1.0, 10.0, 100.0])
+    return (points - portrait.placed.positions.numpy()[0] + [1, 2, 3]) @ np.array(
+        [1.0, 10.0, 100.0]
+    )
 
 
 def test_our_own_cube_is_read_back(tmp_path: Path, water: Molecules) -> None:
@@ -55,7 +61,9 @@ def test_our_own_cube_is_read_back(tmp_path: Path, water: Molecules) -> None:
 
 @pytest.mark.parametrize("count", [1, -1])
 def test_a_cube_elsewhere_is_moved_with_its_molecule(tmp_path: Path, count: int) -> None:
-    values = a_cube(tmp_path / "a.cube", (6, 6, 6), 0.5 * np.eye(3), np.array([0.0, 1.0, 2.0]), count)
+    values = a_cube(
+        tmp_path / "a.cube", (6, 6, 6), 0.5 * np.eye(3), np.array([0.0, 1.0, 2.0]), count
+    )
     found = read_cube(tmp_path / "a.cube")
     assert found.voxels == pytest.approx(values, rel=1e-5)
     assert slope_at(found, found.voxels) == pytest.approx(values, abs=1e-3)
@@ -68,7 +76,9 @@ def test_unequal_and_skew_grids_are_sampled_again(tmp_path: Path) -> None:
     inside = found.voxels != 0
     assert inside.mean() > 0.3
     whole = np.zeros_like(inside)
-    whole[1:-1, 1:-1, 1:-1] = inside[1:-1, 1:-1, 1:-1] & inside[:-2, 1:-1, 1:-1] & inside[2:, 1:-1, 1:-1]
+    whole[1:-1, 1:-1, 1:-1] = (
+        inside[1:-1, 1:-1, 1:-1] & inside[:-2, 1:-1, 1:-1] & inside[2:, 1:-1, 1:-1]
+    )
     assert found.voxels[whole] == pytest.approx(slope_at(found, found.voxels)[whole], abs=0.05)
 
 
@@ -114,11 +124,15 @@ def test_a_gif_goes_through_all_layers(tmp_path: Path, water: Molecules) -> None
             gif.seek(k)
             frames.append(np.asarray(gif.convert("RGB"), dtype=float))
     assert all(np.abs(one - other).max() > 50 for one, other in zip(frames, frames[1:]))
-    left = [frame[:, : frame.shape[1] // 3] for frame in frames]  # the surface stays, up to the 256 colours of a frame
+    left = [
+        frame[:, : frame.shape[1] // 3] for frame in frames
+    ]  # the surface stays, up to the 256 colours of a frame
     assert max(np.abs(left[0] - one).mean() for one in left) < 1
 
 
-def test_a_notebook_shows_what_is_in_memory_and_what_a_file_holds(tmp_path: Path, water: Molecules) -> None:
+def test_a_notebook_shows_what_is_in_memory_and_what_a_file_holds(
+    tmp_path: Path, water: Molecules
+) -> None:
     assert "H2O" in show(water).html
     assert "H2O" in show(Dataset(water)).html
     assert 'id="slice"' in show(water, field="nep").html

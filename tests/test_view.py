@@ -21,7 +21,9 @@ from onekcal.show.render.still import pictures
 
 
 def data_of(page: str) -> dict:
-    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1])
+    return json.loads(
+        re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1]
+    )
 
 
 def unpacked(packed: dict) -> np.ndarray:
@@ -36,7 +38,9 @@ def test_the_page_holds_atoms_forces_and_energies() -> None:
     assert unpacked(told["molecules"]["offsets"]).tolist() == some.molecules.offsets.tolist()
     centred = torch.cat([one.positions - one.positions.mean(0) for one in some.molecules])
     # 16 bits over less than 4 Å: steps of 0.1 mÅ
-    assert unpacked(told["molecules"]["positions"]) == pytest.approx(centred.flatten().numpy(), abs=1e-4)
+    assert unpacked(told["molecules"]["positions"]) == pytest.approx(
+        centred.flatten().numpy(), abs=1e-4
+    )
     assert unpacked(told["forces"]) == pytest.approx(some.forces.flatten().numpy(), rel=1e-6)
     assert unpacked(told["energies"]) == pytest.approx(some.energies.numpy(), rel=1e-6)
     assert told["rows"] == [3, 7]
@@ -88,8 +92,11 @@ def test_a_picture_shows_each_atom_in_its_place(water: Molecules) -> None:
 
 
 def test_forces_are_drawn_and_their_absence_is_not(water: Molecules) -> None:
-    blue = [int(((p[..., 2] > p[..., 0] + 0.3)).sum()) for forces in (None, np.eye(3) * 50.0)
-            for p in pictures(water, 200, forces)]
+    blue = [
+        int((p[..., 2] > p[..., 0] + 0.3).sum())
+        for forces in (None, np.eye(3) * 50.0)
+        for p in pictures(water, 200, forces)
+    ]
     assert blue[0] == 0 < blue[1]
 
 

@@ -27,7 +27,18 @@ _PUBLIC = {
     "read": "onekcal.io",
     "write": "onekcal.io",
 }
-__all__ = ["Column", "Dataset", "Molecules", "OnekcalError", "__version__", "load", "load_model", "predict", "read", "write"]
+__all__ = [
+    "Column",
+    "Dataset",
+    "Molecules",
+    "OnekcalError",
+    "__version__",
+    "load",
+    "load_model",
+    "predict",
+    "read",
+    "write",
+]
 
 
 def __dir__() -> list[str]:

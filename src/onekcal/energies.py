@@ -33,15 +33,34 @@ class FreeAtoms:
         """(M,) kcal/mol: the sum over each molecule's atoms, in float64."""
         missing = [SYMBOLS[z] for z in molecules.elements if z not in self.hartree]
         if missing:
-            raise DataError(f"no free-atom energy of {', '.join(missing)} at {self.level}; there is: "
-                            f"{', '.join(SYMBOLS[z] for z in self.hartree)}")
+            raise DataError(
+                f"no free-atom energy of {', '.join(missing)} at {self.level}; there is: "
+                f"{', '.join(SYMBOLS[z] for z in self.hartree)}"
+            )
         table = torch.zeros(len(SYMBOLS), dtype=torch.float64)
         for charge, energy in self.hartree.items():
             table[charge] = energy * HARTREE
         return molecules.sum_atoms(table[molecules.numbers])
 
 
-SPINS = {1: 1, 2: 0, 3: 1, 4: 0, 5: 1, 6: 2, 7: 3, 8: 2, 9: 1, 10: 0, 14: 2, 15: 3, 16: 2, 17: 1, 35: 1, 53: 1}
+SPINS = {
+    1: 1,
+    2: 0,
+    3: 1,
+    4: 0,
+    5: 1,
+    6: 2,
+    7: 3,
+    8: 2,
+    9: 1,
+    10: 0,
+    14: 2,
+    15: 3,
+    16: 2,
+    17: 1,
+    35: 1,
+    53: 1,
+}
 """Unpaired electrons of ground-state atoms (²S H, ³P C, ⁴S N, ³P O, ²P F, ³P S …)."""
 
 FREE_ATOMS: dict[str, FreeAtoms] = {

@@ -39,7 +39,9 @@ class MissingExtra(OnekcalError, ImportError):
     exit_code = 4
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs {package}, which is not installed: pip install 'onekcal[{extra}]'")
+        super().__init__(
+            f"{purpose} needs {package}, which is not installed: pip install 'onekcal[{extra}]'"
+        )
 
 
 MOST = 12
@@ -57,6 +59,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; there is: {', '.join(map(str, known[:MOST]))}{', …' if len(known) > MOST else ''}"
 
 
-def unknown(what: str, word: str, known: Iterable[str], error: type[OnekcalError] = InputError) -> NoReturn:
+def unknown(
+    what: str, word: str, known: Iterable[str], error: type[OnekcalError] = InputError
+) -> NoReturn:
     """Raise "no model 'schnett'; did you mean 'schnet'?"."""
     raise error(f"no {what} {word!r}{did_you_mean(word, known)}")

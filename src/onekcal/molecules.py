@@ -54,18 +54,32 @@ class Molecules:
                 f"`numbers` (A,) and `positions` (A, 3) must agree, got {tuple(self.numbers.shape)} "
                 f"and {tuple(self.positions.shape)}"
             )
-        if self.offsets.ndim != 1 or self.offsets[0] != 0 or self.offsets[-1] != atoms or (self.sizes < 1).any():
-            raise InputError(f"`offsets` must rise from 0 to the number of atoms ({atoms}); a molecule has ≥ 1 atom")
+        if (
+            self.offsets.ndim != 1
+            or self.offsets[0] != 0
+            or self.offsets[-1] != atoms
+            or (self.sizes < 1).any()
+        ):
+            raise InputError(
+                f"`offsets` must rise from 0 to the number of atoms ({atoms}); a molecule has ≥ 1 atom"
+            )
         for field in ("charge", "spin", "name"):
             value = getattr(self, field)
             if value is not None and len(value) != len(self):
-                raise InputError(f"`{field}` must have one entry a molecule ({len(self)}), got {len(value)}")
+                raise InputError(
+                    f"`{field}` must have one entry a molecule ({len(self)}), got {len(value)}"
+                )
 
     # --- making -----------------------------------------------------------------------------------------------
 
     @classmethod
     def one(
-        cls, numbers: Iterable[int | str], positions: Any, charge: int = 0, spin: int = 0, name: str = ""
+        cls,
+        numbers: Iterable[int | str],
+        positions: Any,
+        charge: int = 0,
+        spin: int = 0,
+        name: str = "",
     ) -> Molecules:
         """One molecule from charges or symbols and positions (Å)."""
         charges = [charge_of(z if isinstance(z, str) else str(int(z))) for z in numbers]
@@ -123,7 +137,9 @@ class Molecules:
     @property
     def owner(self) -> Tensor:
         """(A,) the molecule each atom belongs to."""
-        return torch.repeat_interleave(torch.arange(len(self), device=self.offsets.device), self.sizes)
+        return torch.repeat_interleave(
+            torch.arange(len(self), device=self.offsets.device), self.sizes
+        )
 
     @property
     def charges(self) -> Tensor:
@@ -216,7 +232,9 @@ class Molecules:
                 f"molecule {worst} ({str(self.names[worst])!r}) has {largest} atoms; at most {size} fit here "
                 "(the size is fixed by the molecules a model was fitted to)"
             )
-        slot = torch.arange(len(self.numbers)) - torch.repeat_interleave(self.offsets[:-1], self.sizes)
+        slot = torch.arange(len(self.numbers)) - torch.repeat_interleave(
+            self.offsets[:-1], self.sizes
+        )
         numbers = self.numbers.new_zeros(len(self), size)
         positions = self.positions.new_zeros(len(self), size, 3)
         numbers[self.owner, slot] = self.numbers
@@ -232,12 +250,16 @@ class Molecules:
         problems = []
         finite = torch.isfinite(self.positions).all(1)
         for m in self.owner[~finite].unique().tolist():
-            problems.append(f"molecule {m} ({str(self.names[m])!r}): a coordinate is not a finite number")
+            problems.append(
+                f"molecule {m} ({str(self.names[m])!r}): a coordinate is not a finite number"
+            )
         numbers, positions = self.pad()
         for first in range(0, len(self), 4096):
             apart = torch.cdist(positions[first : first + 4096], positions[first : first + 4096])
             z = numbers[first : first + 4096]
-            pairs = (z[:, :, None] > 0) & (z[:, None, :] > 0) & ~torch.eye(z.shape[1], dtype=torch.bool)
+            pairs = (
+                (z[:, :, None] > 0) & (z[:, None, :] > 0) & ~torch.eye(z.shape[1], dtype=torch.bool)
+            )
             for m, i, j in torch.nonzero(pairs & (apart < CLOSEST)).tolist():
                 if i < j:
                     problems.append(

@@ -18,12 +18,28 @@ KJ = 1.0 / 4.184
 WAVENUMBER = HARTREE / 219474.6313632
 """kcal/mol in one cm⁻¹."""
 
-ENERGY = {"kcal/mol": 1.0, "hartree": HARTREE, "ev": EV, "mev": EV / 1000, "kj/mol": KJ, "1/cm": WAVENUMBER}
+ENERGY = {
+    "kcal/mol": 1.0,
+    "hartree": HARTREE,
+    "ev": EV,
+    "mev": EV / 1000,
+    "kj/mol": KJ,
+    "1/cm": WAVENUMBER,
+}
 """kcal/mol in one of each."""
 LENGTH = {"angstrom": 1.0, "bohr": BOHR, "nm": 10.0}
 """Å in one of each."""
-_SPELLINGS = {"å": "angstrom", "ang": "angstrom", "a": "angstrom", "ha": "hartree", "eh": "hartree", "cm-1": "1/cm",
-              "a0": "bohr", "kcal": "kcal/mol", "kj": "kj/mol"}
+_SPELLINGS = {
+    "å": "angstrom",
+    "ang": "angstrom",
+    "a": "angstrom",
+    "ha": "hartree",
+    "eh": "hartree",
+    "cm-1": "1/cm",
+    "a0": "bohr",
+    "kcal": "kcal/mol",
+    "kj": "kj/mol",
+}
 
 
 def _factor(table: dict[str, float], unit: str) -> float:

@@ -11,9 +11,15 @@ from pathlib import Path
 import pytest
 
 
-def onekcal(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def onekcal(
+    *words: str, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "onekcal", *words], capture_output=True, text=True, cwd=cwd, timeout=300,
+        [sys.executable, "-m", "onekcal", *words],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=300,
         env={**os.environ, **environment},
     )
 
@@ -24,7 +30,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study with a space")
     home = {"ONEKCAL_HOME": str(folder / "home")}
     assert onekcal("init", "mine.yaml", cwd=folder, **home).returncode == 0
-    done = onekcal("train", "mine.yaml", "--set", "data.train=200", "--set", "name=first", cwd=folder, **home)
+    done = onekcal(
+        "train", "mine.yaml", "--set", "data.train=200", "--set", "name=first", cwd=folder, **home
+    )
     assert done.returncode == 0, done.stderr
     assert "MAE (kcal/mol)" in done.stdout
     return folder
@@ -33,7 +41,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_help_names_every_verb() -> None:
     done = onekcal("--help")
     assert done.returncode == 0
-    for verb in ("train", "evaluate", "predict", "label", "field", "show", "data", "bench", "init", "rerun", "doctor"):
+    for verb in (
+        "train",
+        "evaluate",
+        "predict",
+        "label",
+        "field",
+        "show",
+        "data",
+        "bench",
+        "init",
+        "rerun",
+        "doctor",
+    ):
         assert verb in done.stdout
 
 
@@ -85,7 +105,9 @@ def test_evaluate_measures_on_other_data(trained: Path) -> None:
         (["train", "mine.yaml", "--set", "fit.epochs=2"], 2, "no stage is one"),
     ],
 )
-def test_a_mistake_is_one_line_and_an_exit_code(trained: Path, words: list[str], code: int, message: str) -> None:
+def test_a_mistake_is_one_line_and_an_exit_code(
+    trained: Path, words: list[str], code: int, message: str
+) -> None:
     done = onekcal(*words, cwd=trained)
     assert message in done.stderr
     assert done.returncode == code
@@ -106,12 +128,54 @@ def test_doctor_says_what_is_missing_and_how_to_get_it() -> None:
     ("words", "said", "written"),
     [
         (["show", "runs/first"], "report.html", {"runs/first/report.html": b"<!doctype html>"}),
-        (["show", "mini", "--molecule", "3", "--save", "m.html"], "m.html", {"m.html": b"<!doctype html>"}),
-        (["show", "O", "--field", "lol", "--level", "0.6", "--save", "o.png"], "localized orbital", {"o.png": b"\x89PNG"}),
-        (["field", "O", "--kind", "nep", "--grid", "8", "--turn", "1", "--png", "n.png", "--html", "n.html", "--cube",
-          "n.cube", "--level", "5"], "n.cube", {"n.png": b"\x89PNG", "n.html": b"<!doctype html>", "n.cube": b""}),
-        (["label", "mini", "two.h5", "--relax", "--keep", "b3lyp", "--sample", "2", "--workers", "1"], "2 molecules",
-         {"two.h5": b"\x89HDF"}),
+        (
+            ["show", "mini", "--molecule", "3", "--save", "m.html"],
+            "m.html",
+            {"m.html": b"<!doctype html>"},
+        ),
+        (
+            ["show", "O", "--field", "lol", "--level", "0.6", "--save", "o.png"],
+            "localized orbital",
+            {"o.png": b"\x89PNG"},
+        ),
+        (
+            [
+                "field",
+                "O",
+                "--kind",
+                "nep",
+                "--grid",
+                "8",
+                "--turn",
+                "1",
+                "--png",
+                "n.png",
+                "--html",
+                "n.html",
+                "--cube",
+                "n.cube",
+                "--level",
+                "5",
+            ],
+            "n.cube",
+            {"n.png": b"\x89PNG", "n.html": b"<!doctype html>", "n.cube": b""},
+        ),
+        (
+            [
+                "label",
+                "mini",
+                "two.h5",
+                "--relax",
+                "--keep",
+                "b3lyp",
+                "--sample",
+                "2",
+                "--workers",
+                "1",
+            ],
+            "2 molecules",
+            {"two.h5": b"\x89HDF"},
+        ),
         (["data", "list"], "qm9-g4mp2", {}),
         (["data", "get", "mini"], "mini.npz", {}),
         (["data", "show", "mini"], "MIT", {"mini.html": b"<"}),
@@ -119,7 +183,9 @@ def test_doctor_says_what_is_missing_and_how_to_get_it() -> None:
     ],
     ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else "",
 )
-def test_what_a_command_says_and_writes(trained: Path, words: list[str], said: str, written: dict[str, bytes]) -> None:
+def test_what_a_command_says_and_writes(
+    trained: Path, words: list[str], said: str, written: dict[str, bytes]
+) -> None:
     done = onekcal(*words, cwd=trained, ONEKCAL_HOME=str(trained / "home"))
     assert done.returncode == 0, done.stderr
     assert said in done.stdout
@@ -140,11 +206,24 @@ def test_label_delivers_what_it_can_and_the_doctor_reads_it(tmp_path: Path) -> N
 
 def test_an_imported_file_keeps_its_units_and_is_checked(trained: Path) -> None:
     text = "".join(
-        f'2\nenergy={-1.17 + 0.3 * (r - 0.74) ** 2} energy_unit=hartree\nH 0 0 0\nH 0 0 {r}\n' for r in (0.70, 0.74, 0.80)
+        f"2\nenergy={-1.17 + 0.3 * (r - 0.74) ** 2} energy_unit=hartree\nH 0 0 0\nH 0 0 {r}\n"
+        for r in (0.70, 0.74, 0.80)
     )
     (trained / "h2.extxyz").write_text(text)
     home = {"ONEKCAL_HOME": str(trained / "home")}
-    done = onekcal("data", "import", "h2.extxyz", "--name", "h2", "--level", "ccsd/tz", "--at", "0 K", cwd=trained, **home)
+    done = onekcal(
+        "data",
+        "import",
+        "h2.extxyz",
+        "--name",
+        "h2",
+        "--level",
+        "ccsd/tz",
+        "--at",
+        "0 K",
+        cwd=trained,
+        **home,
+    )
     assert done.returncode == 0, done.stderr
     report = json.loads(onekcal("data", "check", "h2", "--json", cwd=trained, **home).stdout)
     energy = next(finding for finding in report["findings"] if finding["what"] == "energy")
@@ -154,7 +233,15 @@ def test_an_imported_file_keeps_its_units_and_is_checked(trained: Path) -> None:
 
 def test_an_imported_file_without_energies_is_said_to_be_so(tmp_path: Path) -> None:
     (tmp_path / "bare.xyz").write_text("2\n\nH 0 0 0\nH 0 0 0.74\n")
-    done = onekcal("data", "import", "bare.xyz", "--name", "bare", cwd=tmp_path, ONEKCAL_HOME=str(tmp_path / "home"))
+    done = onekcal(
+        "data",
+        "import",
+        "bare.xyz",
+        "--name",
+        "bare",
+        cwd=tmp_path,
+        ONEKCAL_HOME=str(tmp_path / "home"),
+    )
     assert done.returncode == 0
     assert "bare.xyz holds no energies" in done.stderr
 
@@ -166,7 +253,11 @@ def test_square_brackets_are_printed_as_they_are() -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:
-    told = subprocess.run(["bash", "-c", f"{sys.executable} -m onekcal predict --scope --json | head -c 20"],
-                          capture_output=True, text=True, check=True)
+    told = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m onekcal predict --scope --json | head -c 20"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert len(told.stdout) == 20
     assert told.stderr == ""

@@ -50,15 +50,37 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("a folder")
     data = store.load("mini").dataset.aimed("b3lyp")
     stages = [("baseline", {"method": "gfn2"}), ("dressed_atoms", {})]
-    model = Stack([build(name, settings) for name, settings in stages]).fit(data[:300], data[300:400])
-    scores = (data[400:500].energies - model.energies(data[400:500].molecules, data[400:500].columns)).abs().sort().values
-    about: dict[str, Any] = {"elements": data.molecules.elements, "largest": int(data.molecules.sizes.max())}
-    Artefact(stages, model, "g4mp2", at="0 K", geometry="gfn2",
-             calibration={"gfn2": scores, "smiles": scores}, by_spread=["smiles"],
-             card={"data": "mini", "mae": {"gfn2": 4.25}}, **about).save(folder / "ledger.safetensors")
-    Artefact(stages, model, "b3lyp/6-31g", calibration={"data": scores}, **about).save(folder / "run" / "model.safetensors")
+    model = Stack([build(name, settings) for name, settings in stages]).fit(
+        data[:300], data[300:400]
+    )
+    scores = (
+        (data[400:500].energies - model.energies(data[400:500].molecules, data[400:500].columns))
+        .abs()
+        .sort()
+        .values
+    )
+    about: dict[str, Any] = {
+        "elements": data.molecules.elements,
+        "largest": int(data.molecules.sizes.max()),
+    }
+    Artefact(
+        stages,
+        model,
+        "g4mp2",
+        at="0 K",
+        geometry="gfn2",
+        calibration={"gfn2": scores, "smiles": scores},
+        by_spread=["smiles"],
+        card={"data": "mini", "mae": {"gfn2": 4.25}},
+        **about,
+    ).save(folder / "ledger.safetensors")
+    Artefact(stages, model, "b3lyp/6-31g", calibration={"data": scores}, **about).save(
+        folder / "run" / "model.safetensors"
+    )
     (folder / "three.smi").write_text(THREE)
-    (folder / "water.xyz").write_text("3\nwater\nO 0 0 0.117\nH 0 0.757 -0.469\nH 0 -0.757 -0.469\n")
+    (folder / "water.xyz").write_text(
+        "3\nwater\nO 0 0 0.117\nH 0 0.757 -0.469\nH 0 -0.757 -0.469\n"
+    )
     return folder
 
 
@@ -74,13 +96,29 @@ def strict(text: str) -> Any:
 def test_one_molecule_is_shown_with_its_whole_ledger(folder: Path) -> None:
     done = onekcal("predict", "CCO", "--model", "ledger.safetensors", cwd=folder)
     assert done.returncode == 0, done.stderr
-    (answer,) = strict(onekcal("predict", "CCO", "--model", "ledger.safetensors", "--json", cwd=folder).stdout)
+    (answer,) = strict(
+        onekcal("predict", "CCO", "--model", "ledger.safetensors", "--json", cwd=folder).stdout
+    )
     shown = done.stdout.replace("−", "-")
-    for number in (answer["atomization"]["value"], answer["atomization"]["lower"], answer["formation_0"],
-                   answer["formation_298"], answer["formation_298"] * 4.184):
+    for number in (
+        answer["atomization"]["value"],
+        answer["atomization"]["lower"],
+        answer["formation_0"],
+        answer["formation_298"],
+        answer["formation_298"] * 4.184,
+    ):
         assert f"{number:.2f}" in shown
-    for words in ("kcal/mol", "kJ/mol", "ΔfH(0 K) of 6 H at 51.63", "90 % interval", "G4(MP2) itself", "± 1.04",
-                  "made from SMILES", "conformers", "Curtiss et al., J. Chem. Phys. 106, 1063 (1997)"):
+    for words in (
+        "kcal/mol",
+        "kJ/mol",
+        "ΔfH(0 K) of 6 H at 51.63",
+        "90 % interval",
+        "G4(MP2) itself",
+        "± 1.04",
+        "made from SMILES",
+        "conformers",
+        "Curtiss et al., J. Chem. Phys. 106, 1063 (1997)",
+    ):
         assert words in done.stdout
     assert max(len(line.rstrip()) for line in done.stdout.splitlines()) <= 100
 
@@ -89,7 +127,9 @@ def test_many_molecules_are_a_line_each_and_a_bad_one_is_named(folder: Path) -> 
     done = onekcal("predict", "three.smi", "--model", "ledger.safetensors", cwd=folder)
     assert done.returncode == 0
     head, ethanol, water, foot, made = done.stdout.splitlines()
-    assert [head.index("formula"), ethanol.index("C2H6O"), water.index("H2O")] == [head.index("formula")] * 3
+    assert [head.index("formula"), ethanol.index("C2H6O"), water.index("H2O")] == [
+        head.index("formula")
+    ] * 3
     assert len(ethanol) == len(water) == len(head) <= 100
     assert "kcal/mol" in foot
     assert made.startswith("2 geometries made from SMILES")
@@ -98,38 +138,56 @@ def test_many_molecules_are_a_line_each_and_a_bad_one_is_named(folder: Path) -> 
 
 
 def test_csv_is_a_row_a_molecule_with_units_in_the_heading(folder: Path) -> None:
-    done = onekcal("predict", "three.smi", "water.xyz", "--model", "ledger.safetensors", "--csv", cwd=folder)
+    done = onekcal(
+        "predict", "three.smi", "water.xyz", "--model", "ledger.safetensors", "--csv", cwd=folder
+    )
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [row["name"] for row in rows] == ["ethanol", "broken", "water", "water"]
     assert [row["geometry"] for row in rows] == ["smiles", "", "smiles", "gfn2"]
     assert rows[1]["problem"]
     assert not rows[1]["energy_kcal_per_mol"]
     # two ways to the same minimum, each within 0.02 eV/Å of it
-    assert float(rows[2]["energy_kcal_per_mol"]) == pytest.approx(float(rows[3]["energy_kcal_per_mol"]), abs=0.1)
+    assert float(rows[2]["energy_kcal_per_mol"]) == pytest.approx(
+        float(rows[3]["energy_kcal_per_mol"]), abs=0.1
+    )
     del rows[1]
     width = [float(row["upper_kcal_per_mol"]) - float(row["lower_kcal_per_mol"]) for row in rows]
     assert width[1] == pytest.approx(width[2], abs=1e-3)  # water has one conformer,
-    assert width[0] == pytest.approx(width[1] * (1 + float(rows[0]["spread_kcal_per_mol"])), abs=0.01)  # ethanol has two
+    assert width[0] == pytest.approx(
+        width[1] * (1 + float(rows[0]["spread_kcal_per_mol"])), abs=0.01
+    )  # ethanol has two
     assert width[0] > 2 * width[1]
 
 
 def test_json_is_strict_and_complete(folder: Path) -> None:
-    done = onekcal("predict", "O", "C1CC", "--model", "ledger.safetensors", "--json", "--forces", cwd=folder)
+    done = onekcal(
+        "predict", "O", "C1CC", "--model", "ledger.safetensors", "--json", "--forces", cwd=folder
+    )
     good, bad = strict(done.stdout)
-    expected = ("source name formula smiles level geometry atomization formation_0 formation_298 terms conformers novelty "
-                "remarks problem forces positions")
+    expected = (
+        "source name formula smiles level geometry atomization formation_0 formation_298 terms conformers novelty "
+        "remarks problem forces positions"
+    )
     assert set(expected.split()) <= good.keys() == bad.keys()
     assert good["atomization"]["coverage"] == 0.9
     assert good["conformers"] == {"count": 1, "embedded": 1, "spread": 0.0, "relative": [0.0]}
     assert len(good["forces"]) == len(good["positions"]) == 3
     assert bad["atomization"] is None
     assert "C1CC" in bad["problem"]
-    assert strict(onekcal("predict", "C1CC", "--model", "run", "--json", cwd=folder).stdout)[0]["problem"]
+    assert strict(onekcal("predict", "C1CC", "--model", "run", "--json", cwd=folder).stdout)[0][
+        "problem"
+    ]
 
 
 def test_standard_input_is_read(folder: Path) -> None:
-    done = onekcal("predict", "-", "--model", "ledger.safetensors", "--csv", cwd=folder, stdin=THREE)
-    assert [row["name"] for row in csv.DictReader(io.StringIO(done.stdout))] == ["ethanol", "broken", "water"]
+    done = onekcal(
+        "predict", "-", "--model", "ledger.safetensors", "--csv", cwd=folder, stdin=THREE
+    )
+    assert [row["name"] for row in csv.DictReader(io.StringIO(done.stdout))] == [
+        "ethanol",
+        "broken",
+        "water",
+    ]
 
 
 def test_a_model_of_electronic_energies_prints_them_without_a_ledger(folder: Path) -> None:
@@ -148,8 +206,11 @@ def test_the_geometries_used_are_written_with_energy_and_forces(folder: Path) ->
     written = read(folder / "used.extxyz", energy="kcal/mol")
     assert written.molecules.names.tolist() == ["water", "ethanol", "water"]
     assert written.columns["energy"].values.tolist() == pytest.approx(
-        [a["atomization"]["value"] for a in answers if not a["problem"]], abs=1e-6)
-    assert float(written.molecules.positions[0, 2]) == pytest.approx(0.117)  # this model takes files as they are
+        [a["atomization"]["value"] for a in answers if not a["problem"]], abs=1e-6
+    )
+    assert float(written.molecules.positions[0, 2]) == pytest.approx(
+        0.117
+    )  # this model takes files as they are
     assert "energy_forces" in written.columns
     alone = onekcal("predict", "O", "--model", "run", "--forces", cwd=folder)
     assert "--json" in alone.stderr  # the table has no room for forces; it says where they are
@@ -158,9 +219,19 @@ def test_the_geometries_used_are_written_with_energy_and_forces(folder: Path) ->
 def test_the_scope_is_printed_without_anything_to_predict(folder: Path) -> None:
     done = onekcal("predict", "--scope", "--model", "ledger.safetensors", cwd=folder)
     assert done.returncode == 0, done.stderr
-    for words in ("H C N O F S", "minima of GFN2-xTB", "90 % interval", WIDER, "model card", "mae · gfn2", "4.25"):
+    for words in (
+        "H C N O F S",
+        "minima of GFN2-xTB",
+        "90 % interval",
+        WIDER,
+        "model card",
+        "mae · gfn2",
+        "4.25",
+    ):
         assert words in done.stdout
-    found = strict(onekcal("predict", "--scope", "--model", "ledger.safetensors", "--json", cwd=folder).stdout)
+    found = strict(
+        onekcal("predict", "--scope", "--model", "ledger.safetensors", "--json", cwd=folder).stdout
+    )
     assert found["charge"] == 0
     assert found["by_spread"] == ["smiles"]
 
@@ -179,7 +250,9 @@ def test_the_scope_is_printed_without_anything_to_predict(folder: Path) -> None:
         (["C[Si](C)(C)C", "--model", "run"], 2, "never seen Si"),
     ],
 )
-def test_where_nothing_could_be_predicted_one_line_says_why(folder: Path, words: list[str], code: int, message: str) -> None:
+def test_where_nothing_could_be_predicted_one_line_says_why(
+    folder: Path, words: list[str], code: int, message: str
+) -> None:
     whole = (folder / "ledger.safetensors").read_bytes()
     (folder / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
     done = onekcal("predict", *words, cwd=folder)
@@ -197,8 +270,12 @@ def test_square_brackets_are_printed_as_they_are(folder: Path) -> None:
 def test_rows_come_as_they_are_answered(folder: Path) -> None:
     """Whoever reads the pipe has the first row before the last question is asked."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "onekcal", "predict", "-", "--model", "run", "--csv"], cwd=folder, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        [sys.executable, "-m", "onekcal", "predict", "-", "--model", "run", "--csv"],
+        cwd=folder,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -212,11 +289,17 @@ def test_rows_come_as_they_are_answered(folder: Path) -> None:
         assert "second" in process.stdout.readline()
 
 
-@pytest.mark.skipif(not (SHIPPED / "g4mp2.safetensors").is_file(), reason="no model ships with this checkout")
+@pytest.mark.skipif(
+    not (SHIPPED / "g4mp2.safetensors").is_file(), reason="no model ships with this checkout"
+)
 def test_the_shipped_model_needs_no_name(tmp_path: Path) -> None:
     done = onekcal("predict", "CCO", "--json", cwd=tmp_path)
     (answer,) = strict(done.stdout)
     assert answer["level"] == "g4mp2"
-    assert answer["atomization"]["lower"] < answer["atomization"]["value"] < answer["atomization"]["upper"]
+    assert (
+        answer["atomization"]["lower"]
+        < answer["atomization"]["value"]
+        < answer["atomization"]["upper"]
+    )
     assert answer["formation_298"] == pytest.approx(-56.2, abs=2.0)  # experiment
     assert load_model().geometry == "gfn2"

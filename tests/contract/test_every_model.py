@@ -45,7 +45,9 @@ class Case:
     """Settings for learning by heart, where those of the other tests train for a moment only."""
 
     def __str__(self) -> str:
-        return "-".join([self.model, *(str(v) for v in self.settings.values() if isinstance(v, str))])
+        return "-".join(
+            [self.model, *(str(v) for v in self.settings.values() if isinstance(v, str))]
+        )
 
 
 MOMENT = {"recipe": "onecycle", "epochs": 3, "batch": 8, "rate": 5e-3}
@@ -58,49 +60,193 @@ CASES = [
     Case("fchl_kernel", {"sigma": 2.0, "regularization": 1e-9, "forces": True}),
     Case("sparse_kernel", {"landmarks": 200, "regularization": 1e-9, "force_weight": 0.0}),
     Case("sparse_kernel", {"landmarks": 200, "regularization": 1e-9, "force_weight": 1.0}),
-    Case("global_kernel", {"features": "slatm", "kernel": "gaussian", "sigma": 30.0, "regularization": 1e-8}),
-    Case("global_kernel", {"features": "slatm", "kernel": "laplacian", "regularization": 1e-8}, frozenset({"smooth"})),
-    Case("global_kernel", {"features": "coulomb", "kernel": "laplacian", "regularization": 1e-8}, frozenset({"smooth"})),
+    Case(
+        "global_kernel",
+        {"features": "slatm", "kernel": "gaussian", "sigma": 30.0, "regularization": 1e-8},
+    ),
+    Case(
+        "global_kernel",
+        {"features": "slatm", "kernel": "laplacian", "regularization": 1e-8},
+        frozenset({"smooth"}),
+    ),
+    Case(
+        "global_kernel",
+        {"features": "coulomb", "kernel": "laplacian", "regularization": 1e-8},
+        frozenset({"smooth"}),
+    ),
     Case("regression", {"features": "sorted_eigenvalues", "estimator": "linear"}),
-    Case("regression", {"features": "sorted_eigenvalues", "estimator": "krr", "gamma": 0.01, "alpha": 1e-9}),
-    Case("regression", {"features": "sorted_eigenvalues", "estimator": "knn", "weights": "distance"},
-         frozenset({"smooth"})),
-    Case("regression", {"features": "sorted_eigenvalues", "estimator": "svr", "C": 1e5, "epsilon": 0.01}),
-    Case("regression", {"features": "sorted_coulomb", "estimator": "ridge", "alpha": 1e-6}, frozenset({"smooth"})),
-    Case("regression", {"features": "coulomb", "estimator": "krr", "gamma": 0.01, "alpha": 1e-9},
-         frozenset({"permutation"})),
-    Case("regression", {"features": "random_coulomb", "estimator": "krr", "gamma": 0.01, "alpha": 1e-9},
-         frozenset({"smooth"}), overfit=5.0),
-    Case("hipnn", {"features": 12, "onsite": 1, "dtype": "float64", "fit": MOMENT}, longer={"fit": BY_HEART}),
-    Case("schnet", {"features": 16, "interactions": 2, "gaussians": 20, "knots": 0, "dtype": "float64", "fit": MOMENT},
-         longer={"fit": BY_HEART}),
-    Case("schnet", {"features": 16, "interactions": 2, "gaussians": 20, "dtype": "float64", "fit": MOMENT}, exact=1e-5,
-         longer={"fit": BY_HEART}),
-    Case("milestone", {"dtype": "float64", "fit": {**MOMENT, "standardize": True}}, frozenset({"translation", "rotation"}),
-         longer={"fit": {**BY_HEART, "rate": 2e-2}}),
-    Case("densenet", {"kinds": ["nep"], "grid": 4, "box": 6.0, "blocks": [2, 1], "growth": 4, "stem": 8, "dtype": "float64",
-                      "fit": MOMENT}, frozenset({"smooth"}), longer={"fit": BY_HEART}),
-    Case("densenet", {"kinds": ["nep", "gauss:C"], "grid": 4, "box": 6.0, "blocks": [2, 1], "growth": 4, "stem": 8,
-                      "views": 4, "augment": "signs", "symmetry": "signs", "dtype": "float64", "fit": MOMENT},
-         frozenset({"smooth"}), longer={"fit": BY_HEART}),
-    Case("dimenet", {"features": 16, "blocks": 2, "triplet": 8, "output": 16, "degrees": 4, "waves": 4, "dtype": "float64",
-                     "fit": MOMENT}, longer={"fit": BY_HEART}),
-    Case("coulomb_mlp", {"features": "eigenvalues", "hidden": [40, 20], "dtype": "float64", "fit": MOMENT},
-         longer={"fit": {**BY_HEART, "rate": 2e-2}}),
-    Case("coulomb_mlp", {"features": "sorted", "hidden": [40, 20], "dtype": "float64", "fit": MOMENT}, frozenset({"smooth"}),
-         longer={"fit": BY_HEART}),
-    Case("coulomb_mlp", {"features": "random", "hidden": [40, 20], "dtype": "float64", "fit": MOMENT}, frozenset({"smooth"}),
-         overfit=5.0, longer={"fit": BY_HEART}),
-    Case("custom_gnn", {"version": 1, "hidden": 16, "graph": "nearest", "k": 3, "dtype": "float64", "fit": MOMENT},
-         frozenset({"rotation", "smooth"}), longer={"fit": BY_HEART}),
-    Case("custom_gnn", {"version": 2, "hidden": 16, "graph": "strongest", "k": 3, "forces": True, "dtype": "float64",
-                        "fit": MOMENT}, frozenset({"rotation", "smooth"}), longer={"fit": BY_HEART}),
-    Case("custom_gnn", {"version": 3, "hidden": 16, "graph": "complete", "geometry": "distance", "dtype": "float64",
-                        "fit": MOMENT}, longer={"fit": BY_HEART}),
-    Case("atomcloudnet", {"features": 8, "degrees": [2, {"H": 1, "others": 3}], "hidden": 24, "dtype": "float64",
-                          "fit": MOMENT}, longer={"fit": BY_HEART}),
-    Case("atomcloudnet", {"features": 8, "variant": "literal", "hidden": 24, "dtype": "float64", "fit": MOMENT},
-         frozenset({"rotation"}), longer={"fit": BY_HEART}),
+    Case(
+        "regression",
+        {"features": "sorted_eigenvalues", "estimator": "krr", "gamma": 0.01, "alpha": 1e-9},
+    ),
+    Case(
+        "regression",
+        {"features": "sorted_eigenvalues", "estimator": "knn", "weights": "distance"},
+        frozenset({"smooth"}),
+    ),
+    Case(
+        "regression",
+        {"features": "sorted_eigenvalues", "estimator": "svr", "C": 1e5, "epsilon": 0.01},
+    ),
+    Case(
+        "regression",
+        {"features": "sorted_coulomb", "estimator": "ridge", "alpha": 1e-6},
+        frozenset({"smooth"}),
+    ),
+    Case(
+        "regression",
+        {"features": "coulomb", "estimator": "krr", "gamma": 0.01, "alpha": 1e-9},
+        frozenset({"permutation"}),
+    ),
+    Case(
+        "regression",
+        {"features": "random_coulomb", "estimator": "krr", "gamma": 0.01, "alpha": 1e-9},
+        frozenset({"smooth"}),
+        overfit=5.0,
+    ),
+    Case(
+        "hipnn",
+        {"features": 12, "onsite": 1, "dtype": "float64", "fit": MOMENT},
+        longer={"fit": BY_HEART},
+    ),
+    Case(
+        "schnet",
+        {
+            "features": 16,
+            "interactions": 2,
+            "gaussians": 20,
+            "knots": 0,
+            "dtype": "float64",
+            "fit": MOMENT,
+        },
+        longer={"fit": BY_HEART},
+    ),
+    Case(
+        "schnet",
+        {"features": 16, "interactions": 2, "gaussians": 20, "dtype": "float64", "fit": MOMENT},
+        exact=1e-5,
+        longer={"fit": BY_HEART},
+    ),
+    Case(
+        "milestone",
+        {"dtype": "float64", "fit": {**MOMENT, "standardize": True}},
+        frozenset({"translation", "rotation"}),
+        longer={"fit": {**BY_HEART, "rate": 2e-2}},
+    ),
+    Case(
+        "densenet",
+        {
+            "kinds": ["nep"],
+            "grid": 4,
+            "box": 6.0,
+            "blocks": [2, 1],
+            "growth": 4,
+            "stem": 8,
+            "dtype": "float64",
+            "fit": MOMENT,
+        },
+        frozenset({"smooth"}),
+        longer={"fit": BY_HEART},
+    ),
+    Case(
+        "densenet",
+        {
+            "kinds": ["nep", "gauss:C"],
+            "grid": 4,
+            "box": 6.0,
+            "blocks": [2, 1],
+            "growth": 4,
+            "stem": 8,
+            "views": 4,
+            "augment": "signs",
+            "symmetry": "signs",
+            "dtype": "float64",
+            "fit": MOMENT,
+        },
+        frozenset({"smooth"}),
+        longer={"fit": BY_HEART},
+    ),
+    Case(
+        "dimenet",
+        {
+            "features": 16,
+            "blocks": 2,
+            "triplet": 8,
+            "output": 16,
+            "degrees": 4,
+            "waves": 4,
+            "dtype": "float64",
+            "fit": MOMENT,
+        },
+        longer={"fit": BY_HEART},
+    ),
+    Case(
+        "coulomb_mlp",
+        {"features": "eigenvalues", "hidden": [40, 20], "dtype": "float64", "fit": MOMENT},
+        longer={"fit": {**BY_HEART, "rate": 2e-2}},
+    ),
+    Case(
+        "coulomb_mlp",
+        {"features": "sorted", "hidden": [40, 20], "dtype": "float64", "fit": MOMENT},
+        frozenset({"smooth"}),
+        longer={"fit": BY_HEART},
+    ),
+    Case(
+        "coulomb_mlp",
+        {"features": "random", "hidden": [40, 20], "dtype": "float64", "fit": MOMENT},
+        frozenset({"smooth"}),
+        overfit=5.0,
+        longer={"fit": BY_HEART},
+    ),
+    Case(
+        "custom_gnn",
+        {"version": 1, "hidden": 16, "graph": "nearest", "k": 3, "dtype": "float64", "fit": MOMENT},
+        frozenset({"rotation", "smooth"}),
+        longer={"fit": BY_HEART},
+    ),
+    Case(
+        "custom_gnn",
+        {
+            "version": 2,
+            "hidden": 16,
+            "graph": "strongest",
+            "k": 3,
+            "forces": True,
+            "dtype": "float64",
+            "fit": MOMENT,
+        },
+        frozenset({"rotation", "smooth"}),
+        longer={"fit": BY_HEART},
+    ),
+    Case(
+        "custom_gnn",
+        {
+            "version": 3,
+            "hidden": 16,
+            "graph": "complete",
+            "geometry": "distance",
+            "dtype": "float64",
+            "fit": MOMENT,
+        },
+        longer={"fit": BY_HEART},
+    ),
+    Case(
+        "atomcloudnet",
+        {
+            "features": 8,
+            "degrees": [2, {"H": 1, "others": 3}],
+            "hidden": 24,
+            "dtype": "float64",
+            "fit": MOMENT,
+        },
+        longer={"fit": BY_HEART},
+    ),
+    Case(
+        "atomcloudnet",
+        {"features": 8, "variant": "literal", "hidden": 24, "dtype": "float64", "fit": MOMENT},
+        frozenset({"rotation"}),
+        longer={"fit": BY_HEART},
+    ),
 ]
 
 
@@ -121,7 +267,9 @@ def unseen() -> Molecules:
 every = pytest.mark.parametrize("case", CASES, ids=str)
 ASKED = [c for c in CASES if not c.reads_columns]
 invariant = pytest.mark.parametrize("case", ASKED, ids=str)
-smooth = pytest.mark.parametrize("case", [c for c in ASKED if "smooth" not in c.broken and c.model != "regression"], ids=str)
+smooth = pytest.mark.parametrize(
+    "case", [c for c in ASKED if "smooth" not in c.broken and c.model != "regression"], ids=str
+)
 """Those whose energy has a slope; the forces of `regression` are central differences themselves."""
 
 
@@ -158,7 +306,9 @@ def check_symmetry(case: Case, symmetry: str, energies: torch.Tensor, others: to
     """Equal, unless the case declares that they are not."""
     apart = float((energies - others).abs().max())
     if symmetry in case.broken:
-        assert apart > EXACT, f"declared without invariance under {symmetry}, but it has it: remove the declaration"
+        assert apart > EXACT, (
+            f"declared without invariance under {symmetry}, but it has it: remove the declaration"
+        )
     else:
         assert apart < EXACT
 
@@ -202,7 +352,9 @@ def shuffled(molecules: Molecules) -> Molecules:
 @invariant
 def test_energy_does_not_depend_on_the_order_of_atoms_or_says_so(case: Case) -> None:
     model, _ = fitted(case)
-    check_symmetry(case, "permutation", model.energies(shuffled(unseen())), model.energies(unseen()))
+    check_symmetry(
+        case, "permutation", model.energies(shuffled(unseen())), model.energies(unseen())
+    )
 
 
 def slopes(case: Case) -> tuple[torch.Tensor, torch.Tensor]:
@@ -210,9 +362,16 @@ def slopes(case: Case) -> tuple[torch.Tensor, torch.Tensor]:
     model, _ = fitted(case)
     molecules = unseen()[:4]
     step = 1e-3  # Å; the curvature of these models leaves an error of ~1e-4 kcal/mol/Å
-    shifts = step * torch.eye(molecules.positions.numel(), dtype=torch.float64).reshape(-1, *molecules.positions.shape)
-    totals = [[model.energies(molecules.moved(molecules.positions + sign * shift)).sum() for sign in (1, -1)]
-              for shift in shifts]
+    shifts = step * torch.eye(molecules.positions.numel(), dtype=torch.float64).reshape(
+        -1, *molecules.positions.shape
+    )
+    totals = [
+        [
+            model.energies(molecules.moved(molecules.positions + sign * shift)).sum()
+            for sign in (1, -1)
+        ]
+        for shift in shifts
+    ]
     numeric = torch.tensor([-(up - down) / (2 * step) for up, down in totals], dtype=torch.float64)
     return forces(model, molecules).flatten(), numeric
 
@@ -221,7 +380,9 @@ def slopes(case: Case) -> tuple[torch.Tensor, torch.Tensor]:
 def test_forces_are_minus_the_gradient(case: Case) -> None:
     analytic, numeric = slopes(case)
     assert torch.allclose(analytic, numeric, atol=0.02, rtol=1e-3)
-    assert case.model == "dressed_atoms" or float(numeric.abs().max()) > 0.5, "too flat to tell a wrong sign"
+    assert case.model == "dressed_atoms" or float(numeric.abs().max()) > 0.5, (
+        "too flat to tell a wrong sign"
+    )
 
 
 def test_a_kernel_of_absolute_differences_has_kinks_everywhere() -> None:
@@ -234,7 +395,11 @@ def test_a_kernel_of_absolute_differences_has_kinks_everywhere() -> None:
 def test_a_stack_leaves_energies_and_forces_for_the_next_stage_and_sums_both() -> None:
     data = wobbly(24, seed=1)
     settings = {"features": "sorted_eigenvalues", "estimator": "krr", "gamma": 0.01, "alpha": 1e-3}
-    stages = [build("dressed_atoms", {}), build("regression", settings), build("regression", settings)]
+    stages = [
+        build("dressed_atoms", {}),
+        build("regression", settings),
+        build("regression", settings),
+    ]
     stack = Stack(stages).fit(data, data[:4])
     parts = torch.stack([stage.energies(data.molecules, data.columns) for stage in stages])
     assert torch.allclose(stack.energies(data.molecules, data.columns), parts.sum(0))
@@ -257,13 +422,17 @@ def test_saved_and_loaded_model_predicts_bit_for_bit(case: Case, tmp_path: Path)
 def test_same_seed_gives_the_same_model(case: Case) -> None:
     (first, data), (second, _) = fitted(case), fitted(case)
     apart = (ask(first, data, case) - ask(second, data, case)).abs().max()
-    assert float(apart) < 1e-9  # kcal/mol: the same draws; LAPACK may add in another order from call to call
+    assert (
+        float(apart) < 1e-9
+    )  # kcal/mol: the same draws; LAPACK may add in another order from call to call
 
 
 @every
 def test_eight_molecules_are_learned_by_heart(case: Case) -> None:
     model, data = fitted(replace(case, settings=case.settings | case.longer), wobbly(8, seed=2))
-    assert case.overfit < 0.2 * float((data.energies - data.energies.mean()).abs().mean())  # more than their mean
+    assert case.overfit < 0.2 * float(
+        (data.energies - data.energies.mean()).abs().mean()
+    )  # more than their mean
     assert float((ask(model, data, case) - data.energies).abs().mean()) < case.overfit
 
 
@@ -281,7 +450,20 @@ def test_input_is_left_untouched(case: Case) -> None:
 def test_an_experiment_can_be_run_with_it(case: Case, tmp_path: Path) -> None:
     """What a run asks of a stage beside the protocol (settings chosen, training told, forces) must not trip over it."""
     store.save(tmp_path / "wobbly.h5", Stored(wobbly(24)))
-    done = run(parse({"data": {"set": str(tmp_path / "wobbly.h5"), "target": "pairs", "train": 12, "valid": 4, "test": 2},
-                      "stages": [{case.model: case.settings}]}), tmp_path / "run")
+    done = run(
+        parse(
+            {
+                "data": {
+                    "set": str(tmp_path / "wobbly.h5"),
+                    "target": "pairs",
+                    "train": 12,
+                    "valid": 4,
+                    "test": 2,
+                },
+                "stages": [{case.model: case.settings}],
+            }
+        ),
+        tmp_path / "run",
+    )
     assert done.metrics["count"] == 2
     assert (tmp_path / "run" / "model.safetensors").is_file()

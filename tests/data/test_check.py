@@ -75,7 +75,9 @@ def test_missing_labels_and_broken_geometries_are_errors() -> None:
     broken = replace(dataset, molecules=dataset.molecules.moved(positions))
     assert "atoms nearer than" in problems(check(broken))
     positions[1] = float("inf")
-    assert "not finite" in problems(check(replace(dataset, molecules=dataset.molecules.moved(positions))))
+    assert "not finite" in problems(
+        check(replace(dataset, molecules=dataset.molecules.moved(positions)))
+    )
 
 
 def test_lengths_in_bohr_and_an_atom_far_away_are_noticed() -> None:
@@ -84,19 +86,27 @@ def test_lengths_in_bohr_and_an_atom_far_away_are_noticed() -> None:
     assert "--length bohr" in problems(check(bohr))
     positions = dataset.molecules.positions.clone()
     positions[2, 0] += 5.0
-    assert "more than 3.0 Å" in problems(check(replace(dataset, molecules=dataset.molecules.moved(positions))))
+    assert "more than 3.0 Å" in problems(
+        check(replace(dataset, molecules=dataset.molecules.moved(positions)))
+    )
 
 
 def rotation(seed: int = 1) -> torch.Tensor:
-    return torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)))[0]
+    return torch.linalg.qr(
+        torch.randn(3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    )[0]
 
 
 def test_forces_are_held_against_energies_however_frames_are_turned() -> None:
     dataset = frames()
-    turns = torch.stack([rotation(seed) for seed in range(len(dataset))])[dataset.molecules.owner]  # (A, 3, 3), mirrors too
+    turns = torch.stack([rotation(seed) for seed in range(len(dataset))])[
+        dataset.molecules.owner
+    ]  # (A, 3, 3), mirrors too
     turn = lambda vectors: torch.einsum("ai,aij->aj", vectors, turns)  # noqa: E731
     forces = dataset.columns["pairs_forces"]
-    turned = replace(dataset, molecules=dataset.molecules.moved(turn(dataset.molecules.positions) + 3.0))
+    turned = replace(
+        dataset, molecules=dataset.molecules.moved(turn(dataset.molecules.positions) + 3.0)
+    )
     both = turned.with_column("pairs_forces", replace(forces, values=turn(forces.values)))
     assert "consistent" in "\n".join(check(both).lines())
     assert "pairs_forces" in problems(check(turned))  # forces that stayed behind
@@ -105,7 +115,9 @@ def test_forces_are_held_against_energies_however_frames_are_turned() -> None:
 def test_a_copy_is_found_though_turned_shifted_and_reordered() -> None:
     molecules = wobbly(12).molecules
     one = molecules[7]
-    copy = Molecules.one(one.numbers.flip(0).tolist(), (one.positions.flip(0) @ rotation() + 1.0).numpy())
+    copy = Molecules.one(
+        one.numbers.flip(0).tolist(), (one.positions.flip(0) @ rotation() + 1.0).numpy()
+    )
     assert twins(Molecules.concatenate([molecules, copy])).tolist() == [[7, 12]]
     assert twins(molecules).tolist() == []
 
@@ -123,7 +135,9 @@ def test_the_tolerance_of_copies_is_that_of_their_distances() -> None:
 
 def test_isomers_with_equal_distances_are_no_copies() -> None:
     chain = [[0, 0, 0], [0, 0, 1.1], [0, 0, 2.2]]
-    isomers = Molecules.concatenate([Molecules.one(symbols, chain) for symbols in (["N", "N", "O"], ["N", "O", "N"])])
+    isomers = Molecules.concatenate(
+        [Molecules.one(symbols, chain) for symbols in (["N", "N", "O"], ["N", "O", "N"])]
+    )
     assert twins(isomers).tolist() == []
 
 
@@ -131,8 +145,10 @@ def test_copies_with_other_labels_are_a_conflict() -> None:
     dataset = wobbly(40)[[*range(40), 3]]
     assert "of duplicates" not in problems(check(dataset))
     dataset.columns["pairs"].values[40] += 5.0
-    assert "1 pairs of equal geometries differ by more than 1 kcal/mol, most (5.0): wobbly 3 (row 3) and" in problems(
-        check(dataset))
+    assert (
+        "1 pairs of equal geometries differ by more than 1 kcal/mol, most (5.0): wobbly 3 (row 3) and"
+        in problems(check(dataset))
+    )
 
 
 def test_a_test_molecule_that_was_trained_on_is_a_leak() -> None:
@@ -148,8 +164,12 @@ def test_a_test_molecule_that_was_trained_on_is_a_leak() -> None:
 
 def test_splits_are_looked_at_with_the_data_they_belong_to() -> None:
     dataset = wobbly(40)
-    assert "39 labels for 40 molecules" in problems(check(dataset, {"short": torch.zeros(39, dtype=torch.uint8)}))
-    assert "no training part" in problems(check(Stored(dataset, {"empty": torch.full((40,), 2, dtype=torch.uint8)})))
+    assert "39 labels for 40 molecules" in problems(
+        check(dataset, {"short": torch.zeros(39, dtype=torch.uint8)})
+    )
+    assert "no training part" in problems(
+        check(Stored(dataset, {"empty": torch.full((40,), 2, dtype=torch.uint8)}))
+    )
     assert problems(check(Stored(dataset, {"sound": torch.arange(40) % 3}))) == ""
 
 
@@ -157,7 +177,12 @@ def test_the_others_are_examined_beside_a_broken_geometry() -> None:
     dataset = wobbly(40)[[*range(40), 3]]
     positions = dataset.molecules.positions.clone()
     positions[0] = torch.nan
-    text = problems(check(replace(dataset, molecules=dataset.molecules.moved(positions)), {"s": torch.arange(41) // 40 * 2}))
+    text = problems(
+        check(
+            replace(dataset, molecules=dataset.molecules.moved(positions)),
+            {"s": torch.arange(41) // 40 * 2},
+        )
+    )
     assert "1 molecules have coordinates that are not finite, first: row 0" in text
     assert "wobbly 3 (row 3) and wobbly 3 (row 40)" in text  # rows of the whole set
     assert "split s: 39 train, 1 test; 1 test molecules equal a training molecule" in text
@@ -166,7 +191,9 @@ def test_the_others_are_examined_beside_a_broken_geometry() -> None:
 def totals(dataset: Dataset, unit: float = 1.0) -> Column:
     """Energies with the free atoms of B3LYP put back."""
     atoms = free_atoms("b3lyp/6-31g(2df,p)").energies(dataset.molecules)
-    return Column((dataset.columns["pairs"].values + atoms) / unit, level="b3lyp/6-31g(2df,p)", kind="total")
+    return Column(
+        (dataset.columns["pairs"].values + atoms) / unit, level="b3lyp/6-31g(2df,p)", kind="total"
+    )
 
 
 @pytest.mark.parametrize("kind", ["total", "atomization"])
@@ -189,14 +216,18 @@ def test_atomization_energies_called_totals_or_of_the_wrong_sign_are_noticed() -
     assert problems(check(Dataset(dataset.molecules, {"e": bound}))) == ""
     named = check(Dataset(dataset.molecules, {"e": replace(bound, kind="total")}))
     assert "as atomization energies have" in problems(named)
-    assert "change the sign" in problems(check(Dataset(dataset.molecules, {"e": replace(bound, values=-bound.values)})))
+    assert "change the sign" in problems(
+        check(Dataset(dataset.molecules, {"e": replace(bound, values=-bound.values)}))
+    )
 
 
 def test_free_atoms_of_another_level_are_noticed() -> None:
     dataset = wobbly(40)
     bound = replace(dataset.columns["pairs"], level="b3lyp/6-31g(2df,p)")
     sound = Dataset(dataset.molecules, {"total": totals(dataset), "bound": bound})
-    assert any("is a sum of free atoms (H -0.500273, C -37.846772" in line for line in check(sound).lines())
+    assert any(
+        "is a sum of free atoms (H -0.500273, C -37.846772" in line for line in check(sound).lines()
+    )
     other = totals(dataset).values - free_atoms("g4mp2").energies(dataset.molecules)
     report = check(sound.with_column("bound", replace(bound, values=other)))
     assert "H, C, N, O disagree with the table of b3lyp/6-31g(2df,p)" in problems(report)
@@ -211,7 +242,8 @@ def test_squeezed_atoms_are_noticed() -> None:
     positions = dataset.molecules.positions.clone()
     positions[1] = positions[0] + 0.45 * (positions[1] - positions[0])
     assert "nearer than 0.6 bond lengths, first: wobbly 0 (row 0)" in problems(
-        check(replace(dataset, molecules=dataset.molecules.moved(positions))))
+        check(replace(dataset, molecules=dataset.molecules.moved(positions)))
+    )
 
 
 def test_real_trajectories_agree_with_their_forces_and_real_copies_are_few(real_data) -> None:  # type: ignore[no-untyped-def]
@@ -219,7 +251,11 @@ def test_real_trajectories_agree_with_their_forces_and_real_copies_are_few(real_
     if not path.is_file():
         pytest.skip("no rmd17_ethanol.npz")
     dataset = read(path, level="pbe/def2-svp")
-    slopes = [float(line.partition(" are ")[2].split()[0]) for line in check(dataset).lines() if "consistent" in line]
+    slopes = [
+        float(line.partition(" are ")[2].split()[0])
+        for line in check(dataset).lines()
+        if "consistent" in line
+    ]
     assert slopes == [pytest.approx(1, abs=0.01)]
     assert check(scaled(dataset, "energy_forces", -1.0)).failed
 

@@ -48,7 +48,9 @@ class Server:
         request.send_response(self.status if self.status != 200 else 206 if asked else 200)
         request.send_header("Content-Length", str(len(body)))
         if asked:
-            request.send_header("Content-Range", f"bytes {first}-{len(self.content) - 1}/{len(self.content)}")
+            request.send_header(
+                "Content-Range", f"bytes {first}-{len(self.content) - 1}/{len(self.content)}"
+            )
         request.end_headers()
         if self.breaks > 0:
             self.breaks -= 1
@@ -96,25 +98,33 @@ def test_a_broken_connection_is_resumed_where_it_stopped(server: Server, tmp_pat
     server.breaks = 1
     assert get(server, tmp_path).read_bytes() == CONTENT
     assert server.ranges[0] is None
-    assert re.fullmatch(r"bytes=[1-9]\d*-", server.ranges[1] or "")  # it asked for the rest, not for the whole
+    assert re.fullmatch(
+        r"bytes=[1-9]\d*-", server.ranges[1] or ""
+    )  # it asked for the rest, not for the whole
     assert listing(tmp_path) == {NAME}
 
 
-def test_a_truncated_download_says_so_and_the_next_call_finishes_it(server: Server, tmp_path: Path) -> None:
+def test_a_truncated_download_says_so_and_the_next_call_finishes_it(
+    server: Server, tmp_path: Path
+) -> None:
     server.breaks = fetch.TRIES  # each answer carries 300 kB at most: a block, but not the file
     with pytest.raises(DownloadError) as caught:
         get(server, tmp_path)
     assert NAME in str(caught.value)
     assert "run the same command again" in str(caught.value).lower()
     assert "\n" not in str(caught.value)
-    assert listing(tmp_path) == {f"{NAME}.part"}  # resumable, and nothing that could pass for the file
+    assert listing(tmp_path) == {
+        f"{NAME}.part"
+    }  # resumable, and nothing that could pass for the file
     before = len(server.ranges)
     assert get(server, tmp_path).read_bytes() == CONTENT
     assert server.ranges[before] is not None
     assert listing(tmp_path) == {NAME}
 
 
-def test_a_wrong_checksum_is_an_error_and_the_file_is_removed(server: Server, tmp_path: Path) -> None:
+def test_a_wrong_checksum_is_an_error_and_the_file_is_removed(
+    server: Server, tmp_path: Path
+) -> None:
     with pytest.raises(DownloadError, match="SHA-256") as caught:
         get(server, tmp_path, sha256="0" * 64)
     assert "\n" not in str(caught.value)
@@ -160,7 +170,9 @@ def test_a_full_disk_is_said_and_nothing_is_left(server: Server, tmp_path: Path)
     assert listing(tmp_path) == set()
 
 
-def test_a_digest_nobody_knew_is_recorded_and_holds_from_then_on(server: Server, tmp_path: Path) -> None:
+def test_a_digest_nobody_knew_is_recorded_and_holds_from_then_on(
+    server: Server, tmp_path: Path
+) -> None:
     path = get(server, tmp_path, sha256=None)
     path.unlink()
     assert get(server, tmp_path, sha256=None).read_bytes() == CONTENT  # unchanged: accepted again

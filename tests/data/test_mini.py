@@ -38,7 +38,9 @@ def test_mini_energies_are_bound_and_the_two_levels_agree_on_what_is_stable() ->
     apart = (b3lyp.values - gfn2.values)[:, None]
     shift = (counts @ torch.linalg.lstsq(counts, apart).solution).flatten()
     assert float(torch.corrcoef(torch.stack([gfn2.values + shift, b3lyp.values]))[0, 1]) > 0.99
-    assert float(torch.corrcoef(torch.stack([gfn2.values - shift, b3lyp.values]))[0, 1]) < 0.97  # the other sign fails
+    assert (
+        float(torch.corrcoef(torch.stack([gfn2.values - shift, b3lyp.values]))[0, 1]) < 0.97
+    )  # the other sign fails
 
 
 def test_hydrogen_has_the_bond_it_should() -> None:
@@ -55,7 +57,9 @@ def test_frame_forces_are_the_slope_of_the_energy(column: str) -> None:
     molecules = stored.dataset.molecules
     energies = stored.dataset.columns[column].values
     pull = stored.dataset.columns[f"{column}_forces"].values
-    assert float(molecules.sum_atoms(pull).abs().max()) < 0.5  # kcal/mol/Å; the grid of the DFT leaves a little
+    assert (
+        float(molecules.sum_atoms(pull).abs().max()) < 0.5
+    )  # kcal/mol/Å; the grid of the DFT leaves a little
     predicted, found = [], []
     for m in range(len(molecules) - 1):
         a, b = (slice(*molecules.offsets[k : k + 2].tolist()) for k in (m, m + 1))
@@ -63,8 +67,10 @@ def test_frame_forces_are_the_slope_of_the_energy(column: str) -> None:
             step = molecules.positions[b] - molecules.positions[a]
             predicted.append(float(-((pull[a] + pull[b]) / 2 * step).sum()))
             found.append(float(energies[m + 1] - energies[m]))
-    wrong = {name: np.abs(factor * np.array(predicted) - np.array(found)).mean() / np.abs(found).mean()
-             for name, factor in (("as read", 1.0), ("other sign", -1.0), ("Bohr for Å", BOHR))}
+    wrong = {
+        name: np.abs(factor * np.array(predicted) - np.array(found)).mean() / np.abs(found).mean()
+        for name, factor in (("as read", 1.0), ("other sign", -1.0), ("Bohr for Å", BOHR))
+    }
     # frames lie 0.2 Å an atom apart, so the rule itself errs by a fifth of the change; a wrong unit by half of it
     assert len(found) > 300
     assert wrong["as read"] < 0.3
@@ -109,11 +115,18 @@ def test_totals_of_mini_come_back_from_its_own_atoms() -> None:
     from importlib.resources import files
 
     with np.load(str(files("onekcal.datasets.sets") / "mini.npz")) as file:
-        molecules = Molecules(*(torch.from_numpy(file[k].astype(t)) for k, t in
-                                (("Z", np.int64), ("R", np.float64), ("offsets", np.int64))))
+        molecules = Molecules(
+            *(
+                torch.from_numpy(file[k].astype(t))
+                for k, t in (("Z", np.int64), ("R", np.float64), ("offsets", np.int64))
+            )
+        )
         atoms = dict(zip(file["atom_Z"].tolist(), file["atom_b3lyp"].tolist()))
         totals = file["E_b3lyp"][file["frame_of"] < 0]
         rows = np.flatnonzero(file["frame_of"] < 0)
     sums = [sum(atoms[int(z)] for z in molecule.numbers) for molecule in molecules[rows]]
-    np.testing.assert_allclose(data.load("mini").dataset.columns["b3lyp"].values.numpy(),
-                               (totals - np.array(sums)) * HARTREE, atol=1e-8)
+    np.testing.assert_allclose(
+        data.load("mini").dataset.columns["b3lyp"].values.numpy(),
+        (totals - np.array(sums)) * HARTREE,
+        atol=1e-8,
+    )

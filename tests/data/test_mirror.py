@@ -28,7 +28,9 @@ def mirrored(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return real_data
 
 
-def test_qm7_comes_from_the_mirror_once_and_whole(mirrored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_qm7_comes_from_the_mirror_once_and_whole(
+    mirrored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = data.get("qm7")
     written = path.stat().st_mtime_ns
     monkeypatch.delenv("ONEKCAL_MIRROR")
@@ -46,8 +48,9 @@ def test_qm7_comes_from_the_mirror_once_and_whole(mirrored: Path, monkeypatch: p
     assert (tested == 1).all()
 
 
-def test_a_changed_mirror_file_is_refused_and_nothing_is_stored(mirrored: Path, tmp_path: Path,
-                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_mirror_file_is_refused_and_nothing_is_stored(
+    mirrored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     changed = tmp_path / "changed"
     changed.mkdir()
     content = bytearray((mirrored / "qm7.npz").read_bytes())
@@ -59,8 +62,9 @@ def test_a_changed_mirror_file_is_refused_and_nothing_is_stored(mirrored: Path, 
     assert not data.is_here("qm7")
 
 
-def test_a_set_the_mirror_lacks_is_said_with_what_to_do(mirrored: Path, tmp_path: Path,
-                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_the_mirror_lacks_is_said_with_what_to_do(
+    mirrored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     monkeypatch.setenv("ONEKCAL_MIRROR", str(empty))
@@ -68,8 +72,9 @@ def test_a_set_the_mirror_lacks_is_said_with_what_to_do(mirrored: Path, tmp_path
         data.get("qm7")
 
 
-def test_without_the_optional_file_the_rest_is_there(mirrored: Path, tmp_path: Path,
-                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_optional_file_the_rest_is_there(
+    mirrored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     part = tmp_path / "part"
     part.mkdir()
     shutil.copy(mirrored / "qm7.npz", part)
@@ -93,7 +98,10 @@ def test_g4mp2_and_b3lyp_differ_as_published(g4mp2: Stored, real_data: Path) -> 
 
 def test_strict_drops_the_eight_relaxations_that_failed(g4mp2: Stored) -> None:
     strict = data.source("qm9-g4mp2").strict(g4mp2)
-    lost = {n.split()[1] for n in set(g4mp2.dataset.molecules.names) - set(strict.dataset.molecules.names)}
+    lost = {
+        n.split()[1]
+        for n in set(g4mp2.dataset.molecules.names) - set(strict.dataset.molecules.names)
+    }
     assert lost <= {"6620", "59818", "59827", "128113", "129053", "129152", "129158", "130535"}
     assert {"128113", "130535"} <= lost
     assert len(strict.splits["ward"]) == len(strict.dataset) == len(g4mp2.dataset) - len(lost)
@@ -104,10 +112,14 @@ def test_the_official_validation_draw_is_ward_s(g4mp2: Stored) -> None:
     labels = g4mp2.splits["ward"].numpy()
     drawn = qm9_g4mp2.ward(labels == 2)
     assert int((drawn.numpy() != labels).sum()) == 0
-    assert int((qm9_g4mp2.ward(labels == 2, seed=2).numpy() != labels).sum()) > 10_000  # another seed is another draw
+    assert (
+        int((qm9_g4mp2.ward(labels == 2, seed=2).numpy() != labels).sum()) > 10_000
+    )  # another seed is another draw
 
 
-def test_relaxed_geometries_are_bound_a_little_more_at_their_own_level(real_data: Path, g4mp2: Stored) -> None:
+def test_relaxed_geometries_are_bound_a_little_more_at_their_own_level(
+    real_data: Path, g4mp2: Stored
+) -> None:
     relaxed = qm9_g4mp2.read_relaxed(real_data)
     assert len(relaxed.dataset) == 24949
     row = {name: m for m, name in enumerate(g4mp2.dataset.molecules.names)}
@@ -137,7 +149,9 @@ def test_the_property_subset_holds_fourteen_thousand_consistent_molecules(real_d
 
 
 @pytest.mark.parametrize(("name", "column"), [("rmd17-ethanol", "pbe"), ("md17-ethanol", "pbe_ts")])
-def test_trajectories_have_five_disjoint_official_splits(mirrored: Path, name: str, column: str) -> None:
+def test_trajectories_have_five_disjoint_official_splits(
+    mirrored: Path, name: str, column: str
+) -> None:
     data.get(name)
     stored = data.load(name)
     assert len(stored.dataset) == stored.card.molecules == 9633

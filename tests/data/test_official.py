@@ -18,7 +18,15 @@ from onekcal.datasets.sets import iso17, md17, qm7, qm9, qm9_g4mp2
 from onekcal.errors import DataError, InputError, OnekcalError
 from onekcal.units import BOHR, EV, HARTREE
 
-METHANE = np.array([[0, 0, 0], [0.63, 0.63, 0.63], [-0.63, -0.63, 0.63], [-0.63, 0.63, -0.63], [0.63, -0.63, -0.63]])
+METHANE = np.array(
+    [
+        [0, 0, 0],
+        [0.63, 0.63, 0.63],
+        [-0.63, -0.63, 0.63],
+        [-0.63, 0.63, -0.63],
+        [0.63, -0.63, -0.63],
+    ]
+)
 ATOMS = {"H": -0.500273, "C": -37.846772}  # Hartree, B3LYP/6-31G(2df,p), QM9's atomref
 G4 = {"H": -0.502094, "C": -37.794203}
 
@@ -37,8 +45,13 @@ def qm7_file(folder: Path, **changes: object) -> Path:
     charges[:, :5] = [6, 1, 1, 1, 1]
     positions = np.zeros((10, 23, 3), np.float32)
     positions[:, :5] = METHANE / BOHR
-    content = {"X": np.zeros((10, 23, 23), np.float32), "R": positions, "Z": charges,
-               "T": np.float32([[-417.96 + k for k in range(10)]]), "P": np.arange(10)[::-1].reshape(5, 2)}
+    content = {
+        "X": np.zeros((10, 23, 23), np.float32),
+        "R": positions,
+        "Z": charges,
+        "T": np.float32([[-417.96 + k for k in range(10)]]),
+        "P": np.arange(10)[::-1].reshape(5, 2),
+    }
     content = {key: value for key, value in {**content, **changes}.items() if value is not None}
     savemat(folder / "qm7.mat", content)
     return folder / "qm7.mat"
@@ -48,7 +61,12 @@ def test_qm7_is_read_from_bohr_with_its_folds(tmp_path: Path) -> None:
     qm7_file(tmp_path)
     stored = qm7.read_official(tmp_path)
     column = stored.dataset.columns["pbe0"]
-    assert (column.level, column.kind, column.at, column.unit) == ("pbe0", "atomization", "electronic", "kcal/mol")
+    assert (column.level, column.kind, column.at, column.unit) == (
+        "pbe0",
+        "atomization",
+        "electronic",
+        "kcal/mol",
+    )
     # published to 0.01 and stored in single precision (3e-5 at 418): the published number comes back
     assert float(column.values[0]) == -417.96
     assert stored.dataset.molecules.formulas == ["CH4"] * 10
@@ -62,7 +80,12 @@ def test_qm7_is_read_from_bohr_with_its_folds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"P": None}, {"T": np.float32([[-417.0]])}, {"P": np.arange(10, 20).reshape(5, 2)}, {"P": np.zeros((5, 2), int)}],
+    [
+        {"P": None},
+        {"T": np.float32([[-417.0]])},
+        {"P": np.arange(10, 20).reshape(5, 2)},
+        {"P": np.zeros((5, 2), int)},
+    ],
     ids=["no folds", "one energy", "rows of other data", "a row twice"],
 )
 def test_a_qm7_file_that_does_not_fit_together_is_refused(tmp_path: Path, change: dict) -> None:
@@ -81,15 +104,19 @@ def test_a_file_that_is_no_matlab_file_is_a_data_error(tmp_path: Path) -> None:
 
 # --- QM9 ------------------------------------------------------------------------------------------------------------
 
-PROPERTIES = ("157.7118 157.70997 157.70699 0. 13.21 -0.3877 0.1171 0.5048 35.3641 0.044749 {u0} -40.476062 "
-              "-40.475117 -40.498597 6.469")
+PROPERTIES = (
+    "157.7118 157.70997 157.70699 0. 13.21 -0.3877 0.1171 0.5048 35.3641 0.044749 {u0} -40.476062 "
+    "-40.475117 -40.498597 6.469"
+)
 
 
 def gdb(index: int, u0: float = -40.47893) -> bytes:
     """One molecule as the archive has it: tabs, a number with *^, frequencies, SMILES, InChI."""
     lines = ["5", f"gdb {index}\t" + "\t".join(PROPERTIES.format(u0=u0).split()) + "\t"]
     for k, (x, y, z) in enumerate(METHANE):
-        lines.append(f"{'C' if k == 0 else 'H'}\t{x} \t{y}\t {z if k != 2 else '6.3*^-1'}\t-1.2*^-6")
+        lines.append(
+            f"{'C' if k == 0 else 'H'}\t{x} \t{y}\t {z if k != 2 else '6.3*^-1'}\t-1.2*^-6"
+        )
     lines += ["1341.307\t1341.3284", "C\tC\t", "InChI=1S/CH4/h1H4\tInChI=1S/CH4/h1H4", ""]
     return "\n".join(lines).encode()
 
@@ -98,7 +125,8 @@ UNCHARACTERIZED = (
     "There are 3 molecules\n\n  that failed the 1st check\n" + "=" * 40 + "\n"
     " Index  GDB17  SMILES  relaxed  distance\n" + "-" * 40 + "\n"
     "    58  NC(=N)N   NC(N)=N  C1CC1  0.1\n   230  C#CC  CC#C   C#CC  0.2\n   241  CCO  CCO  C(C)O  0.3\n"
-    + "-" * 40 + "\n  3 compounds\n"
+    + "-" * 40
+    + "\n  3 compounds\n"
 )
 
 
@@ -121,8 +149,27 @@ def test_qm9_is_read_with_its_properties_and_without_the_uncharacterized(tmp_pat
     # 40 Hartree to 1e-16 relative, times 627: 1e-11 kcal/mol
     assert float(columns["b3lyp"].values[0]) == pytest.approx(expected, abs=1e-9)
     assert (columns["b3lyp"].kind, columns["b3lyp"].at, columns["b3lyp"].level) == (
-        "atomization", "0 K", "b3lyp/6-31g(2df,p)")
-    names = ["A", "B", "C", "mu", "alpha", "homo", "lumo", "gap", "r2", "zpve", "U0", "U", "H", "G", "Cv"]
+        "atomization",
+        "0 K",
+        "b3lyp/6-31g(2df,p)",
+    )
+    names = [
+        "A",
+        "B",
+        "C",
+        "mu",
+        "alpha",
+        "homo",
+        "lumo",
+        "gap",
+        "r2",
+        "zpve",
+        "U0",
+        "U",
+        "H",
+        "G",
+        "Cv",
+    ]
     published = [float(word) for word in PROPERTIES.format(u0=-40.47893).split()]
     for name, value in zip(names, published):
         column = columns[name]
@@ -145,7 +192,8 @@ def test_an_energy_of_another_unit_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"5\ngdb 1\t1.0\n", gdb(1)[:200], gdb(1).replace(b"C\t0", b"Q\t0")],
+    "content",
+    [b"", b"5\ngdb 1\t1.0\n", gdb(1)[:200], gdb(1).replace(b"C\t0", b"Q\t0")],
     ids=["empty", "few properties", "cut off", "no element"],
 )
 def test_a_broken_member_of_the_qm9_archive_is_named(tmp_path: Path, content: bytes) -> None:
@@ -166,10 +214,20 @@ def test_a_cut_archive_is_a_data_error(tmp_path: Path) -> None:
 
 
 def record(index: int, holdout: bool) -> dict:
-    xyz = "5\nProperties=species:S:1:pos:R:3 pbc=\"F F F\"\n" + "\n".join(
-        f"{'C' if k == 0 else 'H'} {x:.8f} {y:.8f} {z:.8f}" for k, (x, y, z) in enumerate(METHANE))
-    return {"index": index, "xyz": xyz + "\n", "smiles_0": "C", "u0": -40.47893, "g4mp2_0k": -40.428, "n_atom": 5,
-            "g4mp2_hf298": -17.9, "in_holdout": holdout, "filename": f"dsgdb9nsd_{index:06d}.xyz"}
+    xyz = '5\nProperties=species:S:1:pos:R:3 pbc="F F F"\n' + "\n".join(
+        f"{'C' if k == 0 else 'H'} {x:.8f} {y:.8f} {z:.8f}" for k, (x, y, z) in enumerate(METHANE)
+    )
+    return {
+        "index": index,
+        "xyz": xyz + "\n",
+        "smiles_0": "C",
+        "u0": -40.47893,
+        "g4mp2_0k": -40.428,
+        "n_atom": 5,
+        "g4mp2_hf298": -17.9,
+        "in_holdout": holdout,
+        "filename": f"dsgdb9nsd_{index:06d}.xyz",
+    }
 
 
 def g4mp2_file(folder: Path, records: list[dict]) -> Path:
@@ -179,23 +237,33 @@ def g4mp2_file(folder: Path, records: list[dict]) -> Path:
 
 
 def test_g4mp2_records_become_atomization_energies_of_both_levels(tmp_path: Path) -> None:
-    g4mp2_file(tmp_path, [record(1, False), record(6620, True), *(record(k, False) for k in range(7000, 7020))])
+    g4mp2_file(
+        tmp_path,
+        [record(1, False), record(6620, True), *(record(k, False) for k in range(7000, 7020))],
+    )
     stored = qm9_g4mp2.read_official(tmp_path)
     columns = stored.dataset.columns
-    assert float(columns["g4mp2"].values[0]) == pytest.approx((-40.428 - G4["C"] - 4 * G4["H"]) * HARTREE, abs=1e-9)
+    assert float(columns["g4mp2"].values[0]) == pytest.approx(
+        (-40.428 - G4["C"] - 4 * G4["H"]) * HARTREE, abs=1e-9
+    )
     assert float(columns["b3lyp"].values[0]) == pytest.approx(
-        (-40.47893 - ATOMS["C"] - 4 * ATOMS["H"]) * HARTREE, abs=1e-9)
+        (-40.47893 - ATOMS["C"] - 4 * ATOMS["H"]) * HARTREE, abs=1e-9
+    )
     assert (columns["g4mp2"].level, columns["g4mp2"].at) == ("g4mp2", "0 K")
     assert stored.splits["ward"][1] == 2
     assert int((stored.splits["ward"] == 2).sum()) == 1
     names = list(stored.dataset.molecules.names)
     assert names[0].split()[:2] == ["gdb", "1"]
-    strict = data.source("qm9-g4mp2").strict(stored)  # the official file must be as strict as the mirror's
+    strict = data.source("qm9-g4mp2").strict(
+        stored
+    )  # the official file must be as strict as the mirror's
     assert len(strict.dataset) == len(stored.dataset) - 1
 
 
 def test_a_g4mp2_record_without_a_field_is_named_by_its_line(tmp_path: Path) -> None:
-    g4mp2_file(tmp_path, [record(1, False), {k: v for k, v in record(2, False).items() if k != "g4mp2_0k"}])
+    g4mp2_file(
+        tmp_path, [record(1, False), {k: v for k, v in record(2, False).items() if k != "g4mp2_0k"}]
+    )
     with pytest.raises(DataError, match="record 2.*g4mp2_0k"):
         qm9_g4mp2.read_official(tmp_path)
 
@@ -210,8 +278,17 @@ CHARGES = np.array([6, 1, 1, 1, 1], np.uint8)
 
 def test_an_md17_trajectory_keeps_its_totals(tmp_path: Path) -> None:
     file = data.source("md17-ethanol").official[0].file
-    np.savez(tmp_path / file, E=TOTALS[:, None], F=PULL, R=FRAMES, z=CHARGES, name="ethanol", theory="PBE+vdW-TS",
-             type="d", md5="x")
+    np.savez(
+        tmp_path / file,
+        E=TOTALS[:, None],
+        F=PULL,
+        R=FRAMES,
+        z=CHARGES,
+        name="ethanol",
+        theory="PBE+vdW-TS",
+        type="d",
+        md5="x",
+    )
     read = data.source("md17-ethanol").read_official
     assert read is not None
     stored = read(tmp_path)
@@ -225,7 +302,10 @@ def test_an_md17_trajectory_keeps_its_totals(tmp_path: Path) -> None:
 
 def test_md17_files_are_named_as_their_authors_named_them() -> None:
     # two of the ten came later under another scheme, and benzene carries its year
-    named = {name: data.source(f"md17-{name}").official[0].url.rsplit("/", 1)[-1] for name in md17.FORMULAS}
+    named = {
+        name: data.source(f"md17-{name}").official[0].url.rsplit("/", 1)[-1]
+        for name in md17.FORMULAS
+    }
     assert named["aspirin"] == "md17_aspirin.npz"
     assert named["benzene"] == "md17_benzene2017.npz"
     assert named["azobenzene"] == "azobenzene_dft.npz"
@@ -234,15 +314,27 @@ def test_md17_files_are_named_as_their_authors_named_them() -> None:
 
 def rmd17_file(folder: Path, worst: int = 5) -> None:
     array = io.BytesIO()
-    np.savez(array, nuclear_charges=CHARGES, coords=FRAMES, energies=TOTALS, forces=PULL, old_indices=np.arange(6),
-             old_energies=TOTALS, old_forces=PULL)
+    np.savez(
+        array,
+        nuclear_charges=CHARGES,
+        coords=FRAMES,
+        energies=TOTALS,
+        forces=PULL,
+        old_indices=np.arange(6),
+        old_energies=TOTALS,
+        old_forces=PULL,
+    )
     with tarfile.open(folder / "rmd17.tar.bz2", "w:bz2") as tar:
         add(tar, "rmd17/readme.txt", b"five splits")
         add(tar, "rmd17/npz_data/rmd17_aspirin.npz", b"another molecule")
         add(tar, "rmd17/npz_data/rmd17_ethanol.npz", array.getvalue())
         for k in range(1, 6):
             add(tar, f"rmd17/splits/index_train_0{k}.csv", b"0\n2\n")
-            add(tar, f"rmd17/splits/index_test_0{k}.csv", f"{k - 1 if k not in (1, 3) else 4}\n{worst}\n".encode())
+            add(
+                tar,
+                f"rmd17/splits/index_test_0{k}.csv",
+                f"{k - 1 if k not in (1, 3) else 4}\n{worst}\n".encode(),
+            )
 
 
 def test_rmd17_is_read_out_of_its_archive_with_the_official_splits(tmp_path: Path) -> None:
@@ -252,7 +344,9 @@ def test_rmd17_is_read_out_of_its_archive_with_the_official_splits(tmp_path: Pat
     stored = read(tmp_path)
     assert stored.dataset.columns["pbe"].level == "pbe/def2-svp"
     np.testing.assert_array_equal(stored.dataset.columns["pbe"].values.numpy(), TOTALS)
-    np.testing.assert_array_equal(stored.dataset.columns["pbe_forces"].values.numpy(), PULL.reshape(-1, 3))
+    np.testing.assert_array_equal(
+        stored.dataset.columns["pbe_forces"].values.numpy(), PULL.reshape(-1, 3)
+    )
     assert list(stored.splits) == [f"split{k}" for k in range(1, 6)]
     assert stored.splits["split2"].tolist() == [0, 2, 0, 255, 255, 2]
 
@@ -277,7 +371,11 @@ def iso17_file(folder: Path, counts: dict[str, int], valid: str = "2\n") -> None
             path = folder / f"{part}.db"
             with connect(path) as database:
                 for k in range(count):
-                    database.write(Atoms(CHARGES, FRAMES[k]), total_energy=-1100.0 - k, data={"atomic_forces": PULL[k]})
+                    database.write(
+                        Atoms(CHARGES, FRAMES[k]),
+                        total_energy=-1100.0 - k,
+                        data={"atomic_forces": PULL[k]},
+                    )
             tar.add(path, f"iso17/{part}.db")
             path.unlink()
         add(tar, "iso17/train_ids.txt", b"1\n3\n")
@@ -294,7 +392,9 @@ def test_iso17_partitions_become_splits_and_ev_becomes_kcal(tmp_path: Path) -> N
     columns = stored.dataset.columns
     assert (columns["pbe_ts"].kind, columns["pbe_ts"].level) == ("total", "pbe+ts")
     assert float(columns["pbe_ts"].values[1]) == pytest.approx(-1101 * EV, rel=1e-14)
-    np.testing.assert_allclose(columns["pbe_ts_forces"].values[:5].numpy(), PULL[0] * EV, rtol=1e-14)
+    np.testing.assert_allclose(
+        columns["pbe_ts_forces"].values[:5].numpy(), PULL[0] * EV, rtol=1e-14
+    )
     first = 0
     for part, count in ISO.items():
         rows = torch.arange(first, first + count)
@@ -322,7 +422,9 @@ def test_an_iso17_archive_without_a_partition_is_refused(tmp_path: Path) -> None
 # --- into the store -------------------------------------------------------------------------------------------------
 
 
-def test_an_official_file_on_disk_is_imported_and_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_official_file_on_disk_is_imported_and_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ONEKCAL_HOME", str(tmp_path / "home"))
     assert not data.is_here("qm7")
     path = data.import_file(qm7_file(tmp_path), "qm7")
@@ -332,7 +434,9 @@ def test_an_official_file_on_disk_is_imported_and_loaded(tmp_path: Path, monkeyp
     assert {p.name for p in (tmp_path / "home").rglob("*") if p.is_file()} == {"qm7.h5"}
 
 
-def test_an_import_under_a_taken_name_asks_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_under_a_taken_name_asks_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ONEKCAL_HOME", str(tmp_path / "home"))
     qm7_file(tmp_path)
     (tmp_path / "mine.xyz").write_text("1\n\nHe 0 0 0\n")
@@ -341,7 +445,9 @@ def test_an_import_under_a_taken_name_asks_for_another(tmp_path: Path, monkeypat
     assert not data.is_here("qm7")
     data.import_file(tmp_path / "mine.xyz", "water-scan")
     (tmp_path / "other.xyz").write_text("1\n\nNe 0 0 0\n")
-    with pytest.raises(InputError, match="there is a data set water-scan already .*--force replaces it"):
+    with pytest.raises(
+        InputError, match="there is a data set water-scan already .*--force replaces it"
+    ):
         data.import_file(tmp_path / "other.xyz", "water-scan")
     assert data.load("water-scan").dataset.molecules.formulas == ["He"]
     data.import_file(tmp_path / "other.xyz", "water-scan", force=True)

@@ -21,8 +21,16 @@ from onekcal.molecules import Molecules
 
 def sample() -> Stored:
     made = wobbly(12)
-    notes = Column(torch.linspace(0, 1, 12, dtype=torch.float64), "property", "b3lyp", unit="D", note="µ, ångström")
-    total = Column(torch.full((12,), -1e5 / 3, dtype=torch.float64), level="g4mp2", kind="total", at="0 K")
+    notes = Column(
+        torch.linspace(0, 1, 12, dtype=torch.float64),
+        "property",
+        "b3lyp",
+        unit="D",
+        note="µ, ångström",
+    )
+    total = Column(
+        torch.full((12,), -1e5 / 3, dtype=torch.float64), level="g4mp2", kind="total", at="0 K"
+    )
     made = made.with_column("mu", notes).with_column("total", total)
     labels = torch.tensor([0, 1, 2, 255] * 3, dtype=torch.uint8)
     return Stored(made, {"odd one": labels}, Card("wobbly", "toy", licence="MIT", molecules=12))
@@ -30,14 +38,24 @@ def sample() -> Stored:
 
 def same(a: Stored, b: Stored) -> bool:
     x, y = a.dataset.molecules, b.dataset.molecules
-    tensors = all(torch.equal(getattr(x, k), getattr(y, k)) for k in ("numbers", "positions", "offsets"))
-    extras = torch.equal(x.charges, y.charges) and torch.equal(x.spins, y.spins) and list(x.names) == list(y.names)
+    tensors = all(
+        torch.equal(getattr(x, k), getattr(y, k)) for k in ("numbers", "positions", "offsets")
+    )
+    extras = (
+        torch.equal(x.charges, y.charges)
+        and torch.equal(x.spins, y.spins)
+        and list(x.names) == list(y.names)
+    )
     columns = set(a.dataset.columns) == set(b.dataset.columns) and all(
-        torch.equal(c.values, b.dataset.columns[k].values) and c.meaning == b.dataset.columns[k].meaning
-        and (c.note, c.quantity, c.kind, c.at) == (lambda d: (d.note, d.quantity, d.kind, d.at))(b.dataset.columns[k])
+        torch.equal(c.values, b.dataset.columns[k].values)
+        and c.meaning == b.dataset.columns[k].meaning
+        and (c.note, c.quantity, c.kind, c.at)
+        == (lambda d: (d.note, d.quantity, d.kind, d.at))(b.dataset.columns[k])
         for k, c in a.dataset.columns.items()
     )
-    splits = set(a.splits) == set(b.splits) and all(torch.equal(v, b.splits[k]) for k, v in a.splits.items())
+    splits = set(a.splits) == set(b.splits) and all(
+        torch.equal(v, b.splits[k]) for k, v in a.splits.items()
+    )
     return tensors and extras and columns and splits and a.card == b.card
 
 
@@ -48,8 +66,12 @@ def test_what_goes_in_comes_out_to_the_last_bit(tmp_path: Path) -> None:
     assert back.dataset.molecules.positions.dtype == torch.float64
     changed = back.dataset.molecules.positions.clone()
     changed[0, 0] += 1e-12
-    assert not same(sample(), replace(back, dataset=replace(
-        back.dataset, molecules=back.dataset.molecules.moved(changed))))  # the comparison can fail
+    assert not same(
+        sample(),
+        replace(
+            back, dataset=replace(back.dataset, molecules=back.dataset.molecules.moved(changed))
+        ),
+    )  # the comparison can fail
 
 
 def test_charges_spins_and_empty_names_survive(tmp_path: Path) -> None:
@@ -92,7 +114,11 @@ def test_a_foreign_a_damaged_and_a_missing_file_are_data_errors(tmp_path: Path) 
     store.save(tmp_path / "short.h5", sample())
     whole = (tmp_path / "short.h5").read_bytes()
     (tmp_path / "short.h5").write_bytes(whole[: len(whole) // 2])
-    for name, message in (("foreign", "not one of onekcal"), ("short", "damaged"), ("absent", "no data")):
+    for name, message in (
+        ("foreign", "not one of onekcal"),
+        ("short", "damaged"),
+        ("absent", "no data"),
+    ):
         with pytest.raises(DataError, match=message):
             store.read(tmp_path / f"{name}.h5")
 
@@ -143,11 +169,22 @@ def test_every_catalogue_entry_has_a_whole_card_and_a_way_to_get_it() -> None:
         entry = data.source(name)
         card = entry.card
         assert card.name == name
-        for said in ("title", "licence", "citation", "level", "kind", "units", "elements", "splits"):
+        for said in (
+            "title",
+            "licence",
+            "citation",
+            "level",
+            "kind",
+            "units",
+            "elements",
+            "splits",
+        ):
             assert getattr(card, said), f"{name}: no {said}"
         assert card.molecules > 0, name
         assert entry.read_mirror or entry.read_official, name
         for remote in entry.official:
             assert remote.url.startswith("http"), remote
         for remote in entry.mirror:
-            assert remote.sha256 is not None, f"{name}: {remote.file} would be taken from a mirror unverified"
+            assert remote.sha256 is not None, (
+                f"{name}: {remote.file} would be taken from a mirror unverified"
+            )

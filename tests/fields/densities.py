@@ -36,5 +36,12 @@ def gaussian_atom(alpha: float, charge: int = 2) -> Orbitals:
     weight = (2 * alpha / math.pi) ** 0.75
     shell = Shell(np.zeros(3), 0, np.array([alpha]), np.array([weight]), np.ones((1, 1)))
     one = torch.ones(1, 1, dtype=torch.float64)
-    return Orbitals(torch.tensor([charge]), torch.zeros(1, 3, dtype=torch.float64), torch.tensor([float(charge)]),
-                    basis_of([shell]), (one,), (2 * one[0],), "one Gaussian")
+    return Orbitals(
+        torch.tensor([charge]),
+        torch.zeros(1, 3, dtype=torch.float64),
+        torch.tensor([float(charge)]),
+        basis_of([shell]),
+        (one,),
+        (2 * one[0],),
+        "one Gaussian",
+    )

@@ -15,8 +15,17 @@ from onekcal.molecules import Molecules
 
 
 def methanol() -> Molecules:
-    return Molecules.one([6, 8, 1, 1, 1, 1], [[-0.05, 0.66, 0], [-0.05, -0.76, 0], [-1.09, 0.98, 0], [0.44, 1.07, 0.89],
-                                              [0.44, 1.07, -0.89], [0.88, -1.06, 0]])
+    return Molecules.one(
+        [6, 8, 1, 1, 1, 1],
+        [
+            [-0.05, 0.66, 0],
+            [-0.05, -0.76, 0],
+            [-1.09, 0.98, 0],
+            [0.44, 1.07, 0.89],
+            [0.44, 1.07, -0.89],
+            [0.88, -1.06, 0],
+        ],
+    )
 
 
 def test_every_atom_is_in_the_voxel_around_it_and_in_the_channel_of_its_element() -> None:
@@ -32,11 +41,14 @@ def test_every_atom_is_in_the_voxel_around_it_and_in_the_channel_of_its_element(
     assert (at - oxygen).abs().max() <= 10.4 / 14 / 2
 
 
-@pytest.mark.parametrize(("name", "shape"), [
-    ("gauss:C@0.8", lambda d: torch.exp(-(d**2) / (2 * 0.64))),
-    ("wave:C@1.5", lambda d: torch.exp(-(d**2) / 4.5) * torch.cos(2 * math.pi * d / 1.5)),
-    ("gauss:C", lambda d: torch.exp(-(d**2) / 2)),
-])
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("gauss:C@0.8", lambda d: torch.exp(-(d**2) / (2 * 0.64))),
+        ("wave:C@1.5", lambda d: torch.exp(-(d**2) / 4.5) * torch.cos(2 * math.pi * d / 1.5)),
+        ("gauss:C", lambda d: torch.exp(-(d**2) / 2)),
+    ],
+)
 def test_smooth_atoms_are_their_formula_at_the_voxel_centres(name: str, shape) -> None:
     one = methanol()
     found = fields(one, [name], n=9)[0, 0].double().flatten()
@@ -52,7 +64,10 @@ def test_properties_are_those_of_the_atoms() -> None:
 
 
 def test_a_batch_is_its_molecules_one_by_one() -> None:
-    nitrogen, hydrogen = Molecules.one([7, 7], [[0, 0, 0], [0, 0, 1.1]]), Molecules.one([1], [[0, 0, 0]])
+    nitrogen, hydrogen = (
+        Molecules.one([7, 7], [[0, 0, 0], [0, 0, 1.1]]),
+        Molecules.one([1], [[0, 0, 0]]),
+    )
     batch = Molecules.concatenate([methanol(), nitrogen, hydrogen])
     kinds = ["nep", "atom:neighbours", "gauss:H", "wave:Z"]
     together = fields(batch, kinds, n=6)
@@ -62,8 +77,19 @@ def test_a_batch_is_its_molecules_one_by_one() -> None:
 
 def test_names_are_one_spelling_each_and_wrong_ones_are_met_with_the_nearest() -> None:
     assert kind("gauss:C@1.0").name == "gauss:C"
-    assert [one.name for one in channels("waves")] == ["wave:H", "wave:C", "wave:N", "wave:O", "wave:F"]
-    for wrong, hint in (("atom:Xx", "no element or property"), ("gauss:C@-1", "width"), ("atom:C@1", "width"),
-                        ("nep-alpha", "no field"), ("gaus:C", "did you mean 'gauss:C'")):
+    assert [one.name for one in channels("waves")] == [
+        "wave:H",
+        "wave:C",
+        "wave:N",
+        "wave:O",
+        "wave:F",
+    ]
+    for wrong, hint in (
+        ("atom:Xx", "no element or property"),
+        ("gauss:C@-1", "width"),
+        ("atom:C@1", "width"),
+        ("nep-alpha", "no field"),
+        ("gaus:C", "did you mean 'gauss:C'"),
+    ):
         with pytest.raises(InputError, match=hint):
             kind(wrong)

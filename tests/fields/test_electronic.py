@@ -31,8 +31,19 @@ def along_a_ray(*distances: float) -> torch.Tensor:
 def ethanol() -> Molecules:
     return Molecules.one(
         ["C", "C", "O", "H", "H", "H", "H", "H", "H"],
-        [[1.17, -0.40, 0.0], [0.0, 0.56, 0.0], [-1.20, -0.22, 0.0], [2.11, 0.14, 0.0], [1.13, -1.04, 0.89],
-         [1.13, -1.04, -0.89], [0.05, 1.20, 0.89], [0.05, 1.20, -0.89], [-1.95, 0.38, 0.0]], name="ethanol")
+        [
+            [1.17, -0.40, 0.0],
+            [0.0, 0.56, 0.0],
+            [-1.20, -0.22, 0.0],
+            [2.11, 0.14, 0.0],
+            [1.13, -1.04, 0.89],
+            [1.13, -1.04, -0.89],
+            [0.05, 1.20, 0.89],
+            [0.05, 1.20, -0.89],
+            [-1.95, 0.38, 0.0],
+        ],
+        name="ethanol",
+    )
 
 
 def test_the_hydrogen_atom_has_its_closed_forms() -> None:
@@ -52,7 +63,9 @@ def test_the_hydrogen_atom_has_its_closed_forms() -> None:
 
 def test_a_gfn2_hydrogen_atom_is_near_the_exact_one() -> None:
     atom = Molecules.one([1], [[0.3, 0.2, -0.1]], spin=1)
-    found = fields(atom, ["rho", "rho-alpha", "rho-beta", "elf", "elf-alpha", "lol-beta"], n=10, box=4.0)[0]
+    found = fields(
+        atom, ["rho", "rho-alpha", "rho-beta", "elf", "elf-alpha", "lol-beta"], n=10, box=4.0
+    )[0]
     assert torch.equal(found[0], found[1])
     assert found[2].abs().max() == 0
     dense = found[0] >= 0.02
@@ -80,7 +93,9 @@ def test_a_closed_shell_has_the_familiar_form() -> None:
     dense = total.rho > FLOOR
     pauli = total.tau - total.gradient.square().sum(1) / (8 * total.rho)
     assert torch.allclose(lol(by_spin(found))[dense], (gas / (gas + total.tau))[dense])
-    assert torch.allclose(elf(by_spin(found))[dense], (1 / (1 + ((pauli + EPSILON) / gas) ** 2))[dense], atol=1e-9)
+    assert torch.allclose(
+        elf(by_spin(found))[dense], (1 / (1 + ((pauli + EPSILON) / gas) ** 2))[dense], atol=1e-9
+    )
 
 
 def test_both_lie_between_zero_and_one_and_vanish_below_the_floor() -> None:
@@ -99,7 +114,9 @@ def test_rounding_cannot_take_elf_out_of_its_range() -> None:
     points = along_a_ray(0.5, 1.0)
     exact = hydrogen(points)
     below = exact._replace(tau=exact.tau * (1 - 1e-12))  # τ a rounding error under |∇ρ|²/8ρ
-    assert torch.equal(elf([below]), elf([exact._replace(tau=exact.tau * (1 - 1e-9))]))  # D is 0 in both
+    assert torch.equal(
+        elf([below]), elf([exact._replace(tau=exact.tau * (1 - 1e-9))])
+    )  # D is 0 in both
     assert float(elf([below]).max()) <= 1
 
 
@@ -115,7 +132,10 @@ def test_in_empty_space_neither_field_has_a_value() -> None:
 @pytest.mark.parametrize("basis", ["6-31g", "6-31g(2df,p)"])
 def test_density_fitting_hardly_changes_a_field(basis: str) -> None:
     pytest.importorskip("pyscf")
-    plain, fitted, other = (fields(ethanol(), ["lol"], density, 10) for density in (f"hf/{basis}", f"hf/{basis} df", "gfn2"))
+    plain, fitted, other = (
+        fields(ethanol(), ["lol"], density, 10)
+        for density in (f"hf/{basis}", f"hf/{basis} df", "gfn2")
+    )
     assert 0 < float((plain - fitted).abs().max()) < 2e-4
     assert float((plain - other).abs().max()) > 0.01  # another level of theory does
 
@@ -123,7 +143,12 @@ def test_density_fitting_hardly_changes_a_field(basis: str) -> None:
 def test_a_frozen_core_is_seen_at_the_nuclei_alone() -> None:
     one = ethanol()
     bare, whole = (fields(one, ["rho"], density, 24)[0, 0] for density in ("gfn2", "gfn2+core"))
-    apart = (cube(24)[:, None] - frames(one).placed(one).positions[one.numbers > 1]).norm(dim=-1).amin(1).reshape(bare.shape)
+    apart = (
+        (cube(24)[:, None] - frames(one).placed(one).positions[one.numbers > 1])
+        .norm(dim=-1)
+        .amin(1)
+        .reshape(bare.shape)
+    )
     assert float((whole - bare).abs()[apart > 1.2].max()) < 0.005
     assert float((whole - bare)[apart < 0.3].min()) > 0.05
     with pytest.raises(InputError, match="has its cores already"):
@@ -144,7 +169,9 @@ def test_fields_turn_with_the_molecule_and_its_grid() -> None:
 
 def test_an_open_shell_has_fields_of_each_spin() -> None:
     radical = Molecules.one([8, 1], [[0, 0, 0], [0, 0, 0.97]], spin=1, name="hydroxyl")
-    found = fields(radical, ["rho", "rho-alpha", "rho-beta", "lol-alpha", "lol-beta", "lol"], n=8, box=4.0)[0]
+    found = fields(
+        radical, ["rho", "rho-alpha", "rho-beta", "lol-alpha", "lol-beta", "lol"], n=8, box=4.0
+    )[0]
     assert torch.allclose(found[0], found[1] + found[2], atol=1e-6)
     assert (found[3] - found[4]).abs().max() > 0.01
     low, high = torch.minimum(found[3], found[4]), torch.maximum(found[3], found[4])
@@ -179,17 +206,25 @@ def test_another_program_finds_the_same(tmp_path: Path) -> None:
 
     one = Molecules.one([8, 1, 1], [[0, 0, 0.117], [0, 0.757, -0.469], [0, -0.757, -0.469]])
     source = orbitals(one, "hf/6-31g")
-    mol = gto.M(atom=[[z, r] for z, r in zip((8, 1, 1), one.positions.tolist())], basis="6-31g", verbose=0)
+    mol = gto.M(
+        atom=[[z, r] for z, r in zip((8, 1, 1), one.positions.tolist())], basis="6-31g", verbose=0
+    )
     points = cube(7, 5.0) / BOHR
     matrix = ((source.coefficients[0] * source.occupations[0]) @ source.coefficients[0].T).numpy()
     assert np.trace(matrix @ mol.intor("int1e_ovlp")) == pytest.approx(10)
     values = dft.numint.eval_ao(mol, points.numpy(), deriv=1)
-    density, dx, dy, dz, kinetic = dft.numint.eval_rho(mol, values, matrix, xctype="MGGA", with_lapl=False)
+    density, dx, dy, dz, kinetic = dft.numint.eval_rho(
+        mol, values, matrix, xctype="MGGA", with_lapl=False
+    )
     gas = 0.3 * (3 * np.pi**2) ** (2 / 3) * density ** (5 / 3)
     pauli = kinetic - (dx**2 + dy**2 + dz**2) / (8 * density)
     dense = density > FLOOR
-    expected = {"rho": density, "tau": kinetic, "lol": dense * gas / (gas + kinetic),
-                "elf": dense / (1 + ((pauli + 1e-5) / gas) ** 2)}
+    expected = {
+        "rho": density,
+        "tau": kinetic,
+        "lol": dense * gas / (gas + kinetic),
+        "elf": dense / (1 + ((pauli + 1e-5) / gas) ** 2),
+    }
     away = np.linalg.norm(points.numpy()[:, None] - mol.atom_coords(), axis=2)
     electrons = np.einsum("pij,ij->p", mol.intor("int1e_grids", grids=points.numpy()), matrix)
     expected["esp"] = (mol.atom_charges() / np.maximum(away, 0.2 / BOHR)).sum(1) - electrons

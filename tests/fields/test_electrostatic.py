@@ -23,9 +23,13 @@ from onekcal.units import BOHR
 
 
 def test_the_potential_of_nuclei_is_the_sum_over_them() -> None:
-    molecules = Molecules.concatenate([
-        Molecules.one([8, 1, 1], [[0, 0, 0.117], [0, 0.757, -0.469], [0, -0.757, -0.469]]),
-        Molecules.one([6, 8], [[0, 0, 0], [0, 0, 1.13]]), Molecules.one([2], [[5.0, 5.0, 5.0]])])
+    molecules = Molecules.concatenate(
+        [
+            Molecules.one([8, 1, 1], [[0, 0, 0.117], [0, 0.757, -0.469], [0, -0.757, -0.469]]),
+            Molecules.one([6, 8], [[0, 0, 0], [0, 0, 1.13]]),
+            Molecules.one([2], [[5.0, 5.0, 5.0]]),
+        ]
+    )
     found = fields(molecules, ["nep"], n=6)[:, 0]
     placed = frames(molecules).placed(molecules)
     for m, one in enumerate(placed):
@@ -45,14 +49,18 @@ def test_far_away_a_neutral_molecule_has_no_potential_and_an_ion_that_of_its_cha
     points = torch.tensor([[0.0, 60.0, 0.0], [0.0, -60.0, 0.0]], dtype=torch.float64)
     for numbers, positions, charge in (([8, 1, 1], water, 0), ([8, 1], water[:2], -1)):
         one = Molecules.one(numbers, positions, charge=charge)
-        found = total_potential(orbitals(one, "gfn2"), points).mean()  # the mean of ± takes the dipole off
+        found = total_potential(
+            orbitals(one, "gfn2"), points
+        ).mean()  # the mean of ± takes the dipole off
         assert float(found) == pytest.approx(charge / 60, abs=1e-4)
 
 
 @pytest.mark.parametrize("alpha", [0.3, 4.0])
 def test_two_electrons_in_a_gaussian_have_the_error_function(alpha: float) -> None:
     source = gaussian_atom(alpha)
-    points = torch.tensor([[0.0, 0, 1e-9], [0, 0, 0.4], [1.0, 1, 1], [0, 9, 0]], dtype=torch.float64)
+    points = torch.tensor(
+        [[0.0, 0, 1e-9], [0, 0, 0.4], [1.0, 1, 1], [0, 9, 0]], dtype=torch.float64
+    )
     found = electron_potential(source.basis, torch.full((1, 1), 2.0, dtype=torch.float64), points)
     r = points.norm(dim=1).numpy()
     assert found.numpy() == pytest.approx(2 * erf(np.sqrt(2 * alpha) * r) / r, rel=1e-9)
@@ -63,18 +71,31 @@ def test_boys_function_is_right_at_every_argument_and_order() -> None:
     for order in (0, 2, 6):
         for n, found in enumerate(boys(order, torch.from_numpy(T))):
             # γ(n + ½, T) / 2T^(n+½); for tiny T its limit 1/(2n + 1)
-            exact = np.where(T < 1e-8, 1 / (2 * n + 1), gammainc(n + 0.5, T) * gamma(n + 0.5) / (2 * T ** (n + 0.5)))
+            exact = np.where(
+                T < 1e-8,
+                1 / (2 * n + 1),
+                gammainc(n + 0.5, T) * gamma(n + 0.5) / (2 * T ** (n + 0.5)),
+            )
             assert found.numpy() == pytest.approx(exact, rel=1e-9, abs=1e-14), (order, n)
 
 
 def test_cores_without_orbitals_count_with_their_nucleus() -> None:
     """Without that, GFN2's valence electrons would leave carbon two charges too many."""
-    one = Molecules.one([6, 1, 1, 1, 1], [[0, 0, 0], [0.63, 0.63, 0.63], [-0.63, -0.63, 0.63], [-0.63, 0.63, -0.63],
-                                          [0.63, -0.63, -0.63]])
+    one = Molecules.one(
+        [6, 1, 1, 1, 1],
+        [
+            [0, 0, 0],
+            [0.63, 0.63, 0.63],
+            [-0.63, -0.63, 0.63],
+            [-0.63, 0.63, -0.63],
+            [0.63, -0.63, -0.63],
+        ],
+    )
     source = orbitals(one, "gfn2")
     assert source.electrons == pytest.approx(8)
     points = 30.0 * torch.eye(3, dtype=torch.float64)
-    bare = (one.numbers / torch.cdist(points, source.centres)).sum(1) - (source.effective / torch.cdist(
-        points, source.centres)).sum(1)
+    bare = (one.numbers / torch.cdist(points, source.centres)).sum(1) - (
+        source.effective / torch.cdist(points, source.centres)
+    ).sum(1)
     assert total_potential(source, points).abs().max() < 1e-4
     assert (total_potential(source, points) + bare).abs().min() > 0.05

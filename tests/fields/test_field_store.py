@@ -28,9 +28,12 @@ SMALL = ask(["nep", "gauss:O"], n=5)
 
 def waters(count: int, first: int = 0) -> Molecules:
     """Water, its oxygen pulled out a little more in each."""
-    return Molecules.concatenate([
-        Molecules.one([8, 1, 1], [[0, 0, 0.117 + 0.002 * k], *WATER[1:]], name=f"water {k}")
-        for k in range(first, first + count)])
+    return Molecules.concatenate(
+        [
+            Molecules.one([8, 1, 1], [[0, 0, 0.117 + 0.002 * k], *WATER[1:]], name=f"water {k}")
+            for k in range(first, first + count)
+        ]
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +66,8 @@ def test_a_file_holds_what_fields_computes_and_what_it_is(tmp_path: Path) -> Non
         assert (raw.attrs["n"], raw.attrs["box"]) == (5, 10.4)
         assert raw["molecules/name"][1] == b"water 1"
         assert raw["molecules/positions"][:3].mean(0) == pytest.approx(
-            raw["molecules/positions"][3:6].mean(0), abs=0.01)
+            raw["molecules/positions"][3:6].mean(0), abs=0.01
+        )
     assert sorted(os.listdir(tmp_path)) == ["f.h5"]  # no lock, no partial, no report
 
 
@@ -76,7 +80,12 @@ def test_what_is_there_is_not_computed_again(tmp_path: Path, jobs: list) -> None
     assert jobs[1] == ("water 3", "nep", "gauss:O")
     wider = ask(["gauss:O", "nep", "gauss:H"], n=5)
     assert fill(out, waters(3, first=1), wider, quiet=True).computed == 3
-    assert jobs[2] == ("water 1", "water 2", "water 3", "gauss:H")  # the two others are taken from the file
+    assert jobs[2] == (
+        "water 1",
+        "water 2",
+        "water 3",
+        "gauss:H",
+    )  # the two others are taken from the file
     expected = fields(waters(3, first=1), ["gauss:O", "nep", "gauss:H"], n=5).numpy()
     assert np.array_equal(open_file(out).fields, expected)
     fill(out, waters(1), ask(["nep"], n=6), quiet=True)
@@ -127,14 +136,20 @@ def test_a_job_killed_without_warning_loses_nothing(tmp_path: Path, jobs: list) 
     assert not out.exists()
     finished = int((open_file(partial).state == THERE).all(1).sum())
     assert 4 <= finished < 12
-    with pytest.raises(DataError, match=rf"half written: {12 - finished} of 12 molecules are missing"):
+    with pytest.raises(
+        DataError, match=rf"half written: {12 - finished} of 12 molecules are missing"
+    ):
         open_file(partial, whole=True)
     done = fill(out, waters(12), SMALL, quiet=True)
     assert (done.done, done.computed) == (12, 12 - finished)
     assert sum(len(job) - 2 for job in jobs) == 12 - finished
     fill(tmp_path / "undisturbed.h5", waters(12), SMALL, quiet=True)
-    assert out.read_bytes()[-12 * 1000 :] == (tmp_path / "undisturbed.h5").read_bytes()[-12 * 1000 :]
-    assert np.array_equal(open_file(out, whole=True).fields, open_file(tmp_path / "undisturbed.h5").fields)
+    assert (
+        out.read_bytes()[-12 * 1000 :] == (tmp_path / "undisturbed.h5").read_bytes()[-12 * 1000 :]
+    )
+    assert np.array_equal(
+        open_file(out, whole=True).fields, open_file(tmp_path / "undisturbed.h5").fields
+    )
 
 
 def test_bytes_that_did_not_reach_the_disk_are_found_by_their_sum(tmp_path: Path) -> None:
@@ -156,12 +171,17 @@ def test_damaged_fields_of_a_killed_run_are_not_carried_on(tmp_path: Path, jobs:
     jobs.clear()
     more = ask(["nep", "gauss:O", "gauss:H"], n=5)
     fill(out, molecules, more, quiet=True)
-    assert np.array_equal(open_file(out, whole=True).fields, fields(molecules, ["nep", "gauss:O", "gauss:H"], n=5).numpy())
+    assert np.array_equal(
+        open_file(out, whole=True).fields,
+        fields(molecules, ["nep", "gauss:O", "gauss:H"], n=5).numpy(),
+    )
     assert ("water 1", "nep", "gauss:H") in jobs  # the rest was copied
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_a_run_for_other_fields_of_the_same_file_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_for_other_fields_of_the_same_file_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It would take the other's half-written file for one that a kill has left."""
     from threading import Thread
 
@@ -169,7 +189,11 @@ def test_a_run_for_other_fields_of_the_same_file_waits(tmp_path: Path, monkeypat
 
     def slowly(*given: object, **more: object) -> object:
         if not others:
-            others.append(Thread(target=fill, args=(out, waters(3), ask(["nep"], n=5)), kwargs={"quiet": True}))
+            others.append(
+                Thread(
+                    target=fill, args=(out, waters(3), ask(["nep"], n=5)), kwargs={"quiet": True}
+                )
+            )
             others[0].start()
             time.sleep(0.5)
         return plain(*given, **more)  # type: ignore[arg-type]
@@ -217,7 +241,9 @@ def test_one_failing_molecule_is_reported_and_the_rest_kept(tmp_path: Path, jobs
     assert jobs[-1] == ("hydroxyl", "lol")
 
 
-def test_a_process_that_dies_costs_only_its_molecule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_dies_costs_only_its_molecule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def dies(job: dict) -> dict:
         if "water 2" in job["name"]:
             return {"format": job["format"], "key": job["key"], "error": "KilledWorker: it died"}
@@ -247,9 +273,16 @@ def test_stored_fields_are_read_by_row_slice_and_mask_and_computed_once(jobs: li
     assert len(jobs) == 1
     # a larger set, other channels, another order: only what is new is computed
     wider = stored_fields(waters(8)[[7, 2, 5, 0]], ("gauss:O", "nep", "gauss:H"), n=5)
-    assert sorted(jobs[1:]) == [("water 2", "water 0", "gauss:H"), ("water 7", "water 5", "gauss:O", "nep", "gauss:H")]
-    assert np.array_equal(wider[:], fields(waters(8)[[7, 2, 5, 0]], ("gauss:O", "nep", "gauss:H"), n=5).numpy())
-    assert np.array_equal(stored_fields(waters(8)[[0, 5]], ("gauss:H",), n=5)[:], wider[[3, 2]][:, 2:])
+    assert sorted(jobs[1:]) == [
+        ("water 2", "water 0", "gauss:H"),
+        ("water 7", "water 5", "gauss:O", "nep", "gauss:H"),
+    ]
+    assert np.array_equal(
+        wider[:], fields(waters(8)[[7, 2, 5, 0]], ("gauss:O", "nep", "gauss:H"), n=5).numpy()
+    )
+    assert np.array_equal(
+        stored_fields(waters(8)[[0, 5]], ("gauss:H",), n=5)[:], wider[[3, 2]][:, 2:]
+    )
     assert len(jobs) == 3
 
 
@@ -263,7 +296,9 @@ def test_a_nuclear_field_is_the_same_for_every_density(jobs: list) -> None:
     assert len(jobs) == 3
 
 
-def test_only_files_that_are_read_stay_open_and_too_many_are_not_taken_for_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_files_that_are_read_stay_open_and_too_many_are_not_taken_for_damage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for k in range(4):
         stored(waters(2, 2 * k), SMALL)
     found, _ = stored(waters(2, 2), SMALL)
@@ -290,19 +325,30 @@ def test_a_file_put_into_the_store_is_found(tmp_path: Path, jobs: list) -> None:
 
 def test_training_is_refused_fields_that_failed_and_told_which() -> None:
     radical = Molecules.one([8, 1], [[0, 0, 0], [0, 0, 0.97]], name="hydroxyl")
-    with pytest.raises(DataError, match=r"1 of 2 molecules have no field, first: row 1 \(hydroxyl\): .*leave them out"):
+    with pytest.raises(
+        DataError,
+        match=r"1 of 2 molecules have no field, first: row 1 \(hydroxyl\): .*leave them out",
+    ):
         stored_fields(Molecules.concatenate([waters(1), radical]), ("lol",), n=4)
 
 
 # --- before it starts ------------------------------------------------------------------------------------------------
 
 
-def test_what_fits_neither_disk_nor_memory_is_refused_with_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match=r"× 1 channels × 20000³ voxels take 29,?802.* GiB.*of memory.*coarser grid"):
+def test_what_fits_neither_disk_nor_memory_is_refused_with_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(
+        InputError,
+        match=r"× 1 channels × 20000³ voxels take 29,?802.* GiB.*of memory.*coarser grid",
+    ):
         fields(waters(1), ["nep"], n=20000)
     usage = type("Usage", (), {"free": 1000.0})
     monkeypatch.setattr(store.shutil, "disk_usage", lambda where: usage)
-    with pytest.raises(InputError, match=r"2 molecules × 2 channels × 5³ voxels take 0\.00 GiB on disk, of which 0\.00 are"):
+    with pytest.raises(
+        InputError,
+        match=r"2 molecules × 2 channels × 5³ voxels take 0\.00 GiB on disk, of which 0\.00 are",
+    ):
         fill(tmp_path / "f.h5", waters(2), SMALL, quiet=True)
     assert os.listdir(tmp_path) in ([], ["home"])
 
@@ -319,7 +365,10 @@ def test_the_size_is_said_before_it_starts(
 def test_two_runs_for_the_same_file_do_not_compute_it_twice(tmp_path: Path, jobs: list) -> None:
     from threading import Thread
 
-    runs = [Thread(target=fill, args=(tmp_path / "f.h5", waters(6), SMALL), kwargs={"quiet": True}) for _ in range(3)]
+    runs = [
+        Thread(target=fill, args=(tmp_path / "f.h5", waters(6), SMALL), kwargs={"quiet": True})
+        for _ in range(3)
+    ]
     for one in runs:
         one.start()
     for one in runs:
@@ -332,9 +381,19 @@ def test_two_runs_for_the_same_file_do_not_compute_it_twice(tmp_path: Path, jobs
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_dask_cluster_gives_the_same_fields(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
-        fill(tmp_path / "c.h5", waters(3), ask(["lol"], n=4), scheduler=cluster.scheduler_address, quiet=True)
-    assert np.array_equal(open_file(tmp_path / "c.h5", whole=True).fields, fields(waters(3), ["lol"], n=4).numpy())
+    with distributed.LocalCluster(
+        1, threads_per_worker=1, processes=False, dashboard_address=":0"
+    ) as cluster:
+        fill(
+            tmp_path / "c.h5",
+            waters(3),
+            ask(["lol"], n=4),
+            scheduler=cluster.scheduler_address,
+            quiet=True,
+        )
+    assert np.array_equal(
+        open_file(tmp_path / "c.h5", whole=True).fields, fields(waters(3), ["lol"], n=4).numpy()
+    )
 
 
 def test_an_empty_file_has_its_room_already(tmp_path: Path) -> None:

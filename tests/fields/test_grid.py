@@ -27,7 +27,9 @@ def shuffled(one: Molecules, seed: int, rotate: bool = True) -> Molecules:
     """The same molecule, turned, moved and renumbered."""
     order = torch.from_numpy(np.random.default_rng(seed).permutation(len(one.numbers)))
     turned = one.positions @ grid.rotation(seed + 1).T if rotate else one.positions
-    return replace(one, numbers=one.numbers[order], positions=(turned + torch.tensor([1.0, -7.0, 3.0]))[order])
+    return replace(
+        one, numbers=one.numbers[order], positions=(turned + torch.tensor([1.0, -7.0, 3.0]))[order]
+    )
 
 
 def test_voxel_centres_are_where_the_paper_has_them() -> None:
@@ -40,8 +42,30 @@ def test_voxel_centres_are_where_the_paper_has_them() -> None:
 
 
 # linear, spherical and symmetric-top molecules stand among those of the G2 set
-@pytest.mark.parametrize("name", [*g2.names[::7], "CO2", "C2H2", "C2H6", "CH4", "CF4", "C6H6", "NH3", "H2O", "H2", "H",
-                                  "CH3OH", "cyclobutane", "bicyclobutane", "2-butyne", "H3CNH2", "C2H4", "LiH", "C60"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *g2.names[::7],
+        "CO2",
+        "C2H2",
+        "C2H6",
+        "CH4",
+        "CF4",
+        "C6H6",
+        "NH3",
+        "H2O",
+        "H2",
+        "H",
+        "CH3OH",
+        "cyclobutane",
+        "bicyclobutane",
+        "2-butyne",
+        "H3CNH2",
+        "C2H4",
+        "LiH",
+        "C60",
+    ],
+)
 def test_a_molecule_turned_moved_and_renumbered_has_the_same_field(name: str) -> None:
     one = built(name)
     still = fields(one, ["nep"], n=10)
@@ -52,7 +76,9 @@ def test_a_molecule_turned_moved_and_renumbered_has_the_same_field(name: str) ->
 
 def test_without_the_orientation_the_field_would_turn() -> None:
     one = built("CH3OH")
-    standing = grid.Frames(torch.eye(3, dtype=torch.float64)[None], one.positions.mean(0, keepdim=True))
+    standing = grid.Frames(
+        torch.eye(3, dtype=torch.float64)[None], one.positions.mean(0, keepdim=True)
+    )
     from onekcal.fields.electrostatic import nuclear_potential
 
     turned = one.moved(one.positions @ AXIS.T)
@@ -92,7 +118,9 @@ def test_of_the_ways_to_point_the_axes_the_one_nearest_the_landmark_is_taken() -
         q = placed.positions * torch.tensor(signs) - torch.tensor(grid.LANDMARK)
         return float((one.numbers / (1 + q.square().sum(1))).sum())
 
-    assert score((1, 1, 1)) == max(score(signs) for signs in ((1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)))
+    assert score((1, 1, 1)) == max(
+        score(signs) for signs in ((1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1))
+    )
     assert score((1, 1, 1)) > 1.001 * score((-1, 1, -1))
 
 
@@ -105,7 +133,11 @@ def test_hydrogens_decide_what_heavy_atoms_leave_open() -> None:
 
 def test_a_random_rotation_is_one_and_is_the_same_every_time() -> None:
     turns = torch.stack([grid.rotation(k) for k in range(1, 400)])
-    assert torch.allclose(turns @ turns.transpose(1, 2), torch.eye(3, dtype=torch.float64).expand_as(turns), atol=1e-12)
+    assert torch.allclose(
+        turns @ turns.transpose(1, 2),
+        torch.eye(3, dtype=torch.float64).expand_as(turns),
+        atol=1e-12,
+    )
     assert (torch.linalg.det(turns) > 0).all()
     assert turns.mean(0).abs().max() < 0.1  # 0 on average; 399 draws have a standard error of 0.03
     assert torch.equal(grid.rotation(3), grid.rotation(3))
@@ -124,7 +156,9 @@ def test_a_turn_turns_the_field_by_that_rotation() -> None:
 
 
 def test_a_molecule_that_reaches_over_a_face_is_pushed_in() -> None:
-    chain = Molecules.one([6, 6, 6, 6, 8], [[0, 0, 0], [1.5, 0, 0], [3.0, 0.3, 0], [3.1, 1.5, 0], [10.0, 0, 0]])
+    chain = Molecules.one(
+        [6, 6, 6, 6, 8], [[0, 0, 0], [1.5, 0, 0], [3.0, 0.3, 0], [3.1, 1.5, 0], [10.0, 0, 0]]
+    )
     lows, highs = grid.extents(grid.principal(chain).placed(chain))
     assert float(torch.maximum(-lows, highs).max()) > 5.2
     lows, highs = grid.extents(grid.frames(chain).placed(chain))
@@ -134,9 +168,14 @@ def test_a_molecule_that_reaches_over_a_face_is_pushed_in() -> None:
 
 
 def test_a_molecule_longer_than_the_box_is_refused_with_the_size_it_needs() -> None:
-    chain = Molecules.one([6] * 12, [[1.3 * k, 0.1 * (k % 2), 0] for k in range(12)], name="dodecayne")
+    chain = Molecules.one(
+        [6] * 12, [[1.3 * k, 0.1 * (k % 2), 0] for k in range(12)], name="dodecayne"
+    )
     batch = Molecules.concatenate([built("CH4"), chain])
-    with pytest.raises(InputError, match=r"1 of 2 molecules .* 10\.4 Å; the largest \(dodecayne\) needs 14\.4 Å.*--fit"):
+    with pytest.raises(
+        InputError,
+        match=r"1 of 2 molecules .* 10\.4 Å; the largest \(dodecayne\) needs 14\.4 Å.*--fit",
+    ):
         fields(batch, ["nep"])
     assert grid.size_needed(batch) == 14.4
     assert fields(batch, ["nep"], n=6, box=14.4).shape == (2, 1, 6, 6, 6)

@@ -25,7 +25,9 @@ from onekcal.show.render.isosurface import isosurface
 from onekcal.show.render.raycast import picture, view
 from onekcal.units import BOHR
 
-WATER = Molecules.one([8, 1, 1], [[0, 0, 0.117], [0, 0.757, -0.469], [0, -0.757, -0.469]], name="water")
+WATER = Molecules.one(
+    [8, 1, 1], [[0, 0, 0.117], [0, 0.757, -0.469], [0, -0.757, -0.469]], name="water"
+)
 
 
 def ball(n: int = 40, box: float = 6.0) -> tuple[np.ndarray, float]:
@@ -109,7 +111,9 @@ def test_pictures_are_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(voxels, "DPI", 30)
     voxels.png([portrait(), portrait("esp")], tmp_path / "p.png", "two", [1.0])
     assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
-    voxels.html([portrait(), replace(portrait(), title="another")], tmp_path / "p.html", "two", [1.0])
+    voxels.html(
+        [portrait(), replace(portrait(), title="another")], tmp_path / "p.html", "two", [1.0]
+    )
     page = (tmp_path / "p.html").read_text(encoding="utf-8")
     assert "another" in page
     assert 'src="http' not in page
@@ -190,12 +194,17 @@ def test_a_large_molecule_needs_fit_or_a_larger_box(run, tmp_path: Path) -> None
     assert not list(tmp_path.glob("c.h5*"))
     fitted = run("chain.xyz", "--kind", "nep", "--out", "c.h5", "--fit", "--grid", "5", "--json")
     assert json.loads(fitted.stdout)["box"] == 14.4
-    assert json.loads(run("O", "--kind", "nep", "--fit", "--grid", "5", "--json").stdout)["box"] == 10.4
+    assert (
+        json.loads(run("O", "--kind", "nep", "--fit", "--grid", "5", "--json").stdout)["box"]
+        == 10.4
+    )
 
 
 def test_failures_are_said_and_the_rest_is_done(run, tmp_path: Path) -> None:
-    (tmp_path / "two.xyz").write_text("2\nhydroxyl\nO 0 0 0\nH 0 0 0.97\n3\nwater\nO 0 0 0.117\nH 0 0.757 -0.469\n"
-                                      "H 0 -0.757 -0.469\n")
+    (tmp_path / "two.xyz").write_text(
+        "2\nhydroxyl\nO 0 0 0\nH 0 0 0.97\n3\nwater\nO 0 0 0.117\nH 0 0.757 -0.469\n"
+        "H 0 -0.757 -0.469\n"
+    )
     found = run("two.xyz", "--kind", "lol", "--grid", "4", "--out", "t.h5")
     assert found.exit_code == 0
     assert "t.h5: 1 molecules" in found.stdout
@@ -208,10 +217,20 @@ def test_a_wavefunction_file_brings_its_own_density(run, tmp_path: Path) -> None
     from pyscf import gto
     from pyscf.tools import molden
 
-    mol = gto.M(atom=[[z, r] for z, r in zip((8, 1, 1), WATER.positions.tolist())], basis="sto-3g", verbose=0)
-    coefficients = np.linalg.inv(np.linalg.cholesky(mol.intor("int1e_ovlp"))).T  # any orthonormal orbitals do
-    molden.from_mo(mol, "w.molden", coefficients, occ=np.array([2.0] * 5 + [0] * 2), ene=np.arange(7.0))
-    found = run("w.molden", "--kind", "rho,nep", "--grid", "20", "--out", "w.h5", "--cube", "w.cube")
+    mol = gto.M(
+        atom=[[z, r] for z, r in zip((8, 1, 1), WATER.positions.tolist())],
+        basis="sto-3g",
+        verbose=0,
+    )
+    coefficients = np.linalg.inv(
+        np.linalg.cholesky(mol.intor("int1e_ovlp"))
+    ).T  # any orthonormal orbitals do
+    molden.from_mo(
+        mol, "w.molden", coefficients, occ=np.array([2.0] * 5 + [0] * 2), ene=np.arange(7.0)
+    )
+    found = run(
+        "w.molden", "--kind", "rho,nep", "--grid", "20", "--out", "w.h5", "--cube", "w.cube"
+    )
     assert found.exit_code == 0, found.output
     assert found.stdout.splitlines() == ["wrote w.h5", "wrote w-rho.cube", "wrote w-nep.cube"]
     file = open_file(tmp_path / "w.h5", whole=True)
@@ -223,11 +242,16 @@ def test_a_wavefunction_file_brings_its_own_density(run, tmp_path: Path) -> None
         raise run("w.molden", "--kind", "rho", "--density", "gfn2").exception
 
 
-@pytest.mark.parametrize(("words", "what"), [
-    (("O", "--kind", "loll"), "did you mean 'lol'"), (("O", "--kind", "lol", "--density", "gfn3"), "no method"),
-    (("O", "--kind", "nep", "--grid", "0"), "grid needs"), (("O", "--kind", "nep", "--molecule", "3"), "from 0 to 0"),
-    (("O", "--kind", "nep", "--out", "x.txt"), "must end in .h5"),
-])
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("O", "--kind", "loll"), "did you mean 'lol'"),
+        (("O", "--kind", "lol", "--density", "gfn3"), "no method"),
+        (("O", "--kind", "nep", "--grid", "0"), "grid needs"),
+        (("O", "--kind", "nep", "--molecule", "3"), "from 0 to 0"),
+        (("O", "--kind", "nep", "--out", "x.txt"), "must end in .h5"),
+    ],
+)
 def test_wrong_words_are_refused_in_one_line(run, words: tuple[str, ...], what: str) -> None:
     found = run(*words)
     assert isinstance(found.exception, InputError)

@@ -27,7 +27,9 @@ def test_every_molecule_stands_in_one_batch_an_epoch(pairs: int | None) -> None:
 
 
 def test_batches_differ_from_epoch_to_epoch_and_not_from_run_to_run() -> None:
-    first, again, other = (torch.cat(shuffled(SIZES, 64, None, 8, order(seed))) for seed in (0, 0, 1))
+    first, again, other = (
+        torch.cat(shuffled(SIZES, 64, None, 8, order(seed))) for seed in (0, 0, 1)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -38,7 +40,9 @@ def test_sorting_within_windows_saves_most_of_the_padding() -> None:
         return padded / int(SIZES.square().sum()) - 1
 
     assert padding(shuffled(SIZES, 32, None, 32, order(0))) < 0.15
-    assert padding(list(torch.randperm(1000, generator=order(0)).split(32))) > 1.0  # the control: no sorting
+    assert (
+        padding(list(torch.randperm(1000, generator=order(0)).split(32))) > 1.0
+    )  # the control: no sorting
 
 
 def test_a_pair_budget_is_kept_unless_one_molecule_alone_exceeds_it() -> None:
@@ -65,7 +69,9 @@ def test_padding_does_not_change_energies(blind: bool) -> None:
 
 def test_distances_have_finite_slopes_for_one_atom_and_for_padding() -> None:
     positions = torch.zeros(2, 3, 3, requires_grad=True)
-    batch = Batch(torch.zeros(2, 3, dtype=torch.int64), positions, torch.tensor([[True, False, False]] * 2))
+    batch = Batch(
+        torch.zeros(2, 3, dtype=torch.int64), positions, torch.tensor([[True, False, False]] * 2)
+    )
     pair_distances(batch).sum().backward()
     assert not pair_mask(batch).any()
     assert torch.equal(positions.grad, torch.zeros_like(positions))
@@ -78,7 +84,9 @@ def test_gathered_molecules_are_those_of_the_data() -> None:
     batch, there = held.batch(rows)
     chosen = data[rows.tolist()]
     assert torch.equal(batch.positions[batch.mask], chosen.molecules.positions)
-    assert torch.equal(torch.tensor(data.molecules.elements)[batch.species[batch.mask]], chosen.molecules.numbers)
+    assert torch.equal(
+        torch.tensor(data.molecules.elements)[batch.species[batch.mask]], chosen.molecules.numbers
+    )
     assert torch.equal(held.energies[there], chosen.energies)
     assert held.forces is not None
     assert torch.equal(held.forces[there, : batch.mask.shape[1]][batch.mask], chosen.forces)
@@ -87,7 +95,10 @@ def test_gathered_molecules_are_those_of_the_data() -> None:
 def test_an_element_absent_from_training_is_named_before_training_and_when_asked() -> None:
     data = wobbly(24, seed=1)
     water = (data.molecules.composition([8, 6]) == torch.tensor([1, 0])).all(1)
-    with pytest.raises(ConfigError, match=r"18 molecules of the validation part have C, N, which no training molecule has"):
+    with pytest.raises(
+        ConfigError,
+        match=r"18 molecules of the validation part have C, N, which no training molecule has",
+    ):
         PairModel().fit(data[water], data[~water])
     model = PairModel(fit={"epochs": 1}).fit(data[water], data[:0])
     with pytest.raises(InputError, match="knows no S: its training molecules had H, O"):

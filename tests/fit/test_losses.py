@@ -15,7 +15,12 @@ OFF = torch.tensor([[1.0, -2.0, 2.0], [0.0, 0.0, 0.0], [0.0, 3.0, 0.0]])  # |F|Â
 
 @pytest.mark.parametrize(
     ("kind", "energies", "forces"),
-    [("mae", 3.5, 8 / 9), ("rmse", 12.5**0.5, 2**0.5), ("mae+rmse", 3.5 + 12.5**0.5, 8 / 9 + 2**0.5), ("mse", 12.5, 6.0)],
+    [
+        ("mae", 3.5, 8 / 9),
+        ("rmse", 12.5**0.5, 2**0.5),
+        ("mae+rmse", 3.5 + 12.5**0.5, 8 / 9 + 2**0.5),
+        ("mse", 12.5, 6.0),
+    ],
 )
 def test_each_loss_is_what_the_formula_gives(kind: str, energies: float, forces: float) -> None:
     only = Settings.of({"loss": kind})
@@ -33,7 +38,9 @@ def test_parts_added_before_the_root_give_the_loss_of_the_whole() -> None:
     """With the control: the mean of the parts' own losses is another number."""
     settings = Settings.of({"loss": "rmse"})
     parts = [sums(WRONG[:1]), sums(WRONG[1:])]
-    assert float(loss(sum(parts), settings)) == pytest.approx(float(loss(sums(WRONG), settings)), rel=1e-14)
+    assert float(loss(sum(parts), settings)) == pytest.approx(
+        float(loss(sums(WRONG), settings)), rel=1e-14
+    )
     assert abs(sum(float(loss(part, settings)) for part in parts) / 2 - 12.5**0.5) > 0.03
 
 

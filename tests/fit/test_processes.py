@@ -51,18 +51,36 @@ def test_a_killed_training_resumed_is_the_uninterrupted_one_bit_for_bit(file: Pa
     assert 3 <= len(rows(part)) < 30
     with pytest.raises(DataError, match="was interrupted; go on with --resume"):
         run(experiments.read(file), Path("runs/here"))
-    subprocess.run([sys.executable, *TRAIN, "runs", "--resume"], check=True, stdout=subprocess.DEVNULL)
-    assert (straight.folder / "epochs.csv").read_bytes() == Path("runs/here/epochs.csv").read_bytes()
-    assert (straight.folder / "predictions.csv").read_bytes() == Path("runs/here/predictions.csv").read_bytes()
+    subprocess.run(
+        [sys.executable, *TRAIN, "runs", "--resume"], check=True, stdout=subprocess.DEVNULL
+    )
+    assert (straight.folder / "epochs.csv").read_bytes() == Path(
+        "runs/here/epochs.csv"
+    ).read_bytes()
+    assert (straight.folder / "predictions.csv").read_bytes() == Path(
+        "runs/here/predictions.csv"
+    ).read_bytes()
     assert not list(Path("runs").rglob("training-*"))
 
 
 def test_two_processes_train_as_one_does(file: Path) -> None:
     """Within 1e-9: sums of float64 in another order differ by 1e-16, which every step may enlarge."""
     one = run(experiments.read(file), Path("straight"))
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    subprocess.run([*torchrun, *TRAIN, "runs"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                   env=os.environ | {"OMP_NUM_THREADS": "1"})
+    torchrun = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+    ]
+    subprocess.run(
+        [*torchrun, *TRAIN, "runs"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
     both, alone = rows(Path("runs/here")), rows(one.folder)
     assert len(both) == len(alone) == 30
     for ours, theirs in zip(both, alone):
@@ -75,7 +93,9 @@ def test_resume_of_another_experiment_is_refused_with_the_differences(file: Path
     part = Path("runs/here.part")
     part.mkdir(parents=True)
     (part / "experiment.yaml").write_text(EXPERIMENT.replace("epochs: 30", "epochs: 20"))
-    with pytest.raises(ConfigError, match=r"here.part belongs to another(.|\n)*fit.epochs: 20 then, 30 now"):
+    with pytest.raises(
+        ConfigError, match=r"here.part belongs to another(.|\n)*fit.epochs: 20 then, 30 now"
+    ):
         run(experiments.read(file), Path("runs/here"), resume=True)
 
 

@@ -22,8 +22,9 @@ def test_one_cycle_is_that_of_torch() -> None:
     steps = 101
     weight = torch.nn.Parameter(torch.zeros(1))
     sgd = torch.optim.SGD([weight], lr=1.0)
-    theirs = torch.optim.lr_scheduler.OneCycleLR(sgd, 1.0, total_steps=steps, pct_start=0.3, final_div_factor=1e4 / 25,
-                                                 cycle_momentum=False)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(
+        sgd, 1.0, total_steps=steps, pct_start=0.3, final_div_factor=1e4 / 25, cycle_momentum=False
+    )
     # their way up ends at step 0.3 · 101 − 1 = 29.3 instead of 30 of 100
     ours = schedule(schedule="onecycle", warmup=29.3 / 100)
     for step in range(steps):
@@ -34,8 +35,14 @@ def test_one_cycle_is_that_of_torch() -> None:
 
 
 def test_cosine_ends_at_nothing_and_constant_stays() -> None:
-    assert [schedule(schedule="cosine").rate(share) for share in (0.0, 0.5, 1.0)] == pytest.approx([1.0, 0.5, 0.0])
-    assert [schedule(schedule="constant").rate(share) for share in (0.0, 0.5, 1.0)] == [1.0, 1.0, 1.0]
+    assert [schedule(schedule="cosine").rate(share) for share in (0.0, 0.5, 1.0)] == pytest.approx(
+        [1.0, 0.5, 0.0]
+    )
+    assert [schedule(schedule="constant").rate(share) for share in (0.0, 0.5, 1.0)] == [
+        1.0,
+        1.0,
+        1.0,
+    ]
 
 
 def rates(scores: list[float], **given: object) -> list[float]:
@@ -49,7 +56,9 @@ def rates(scores: list[float], **given: object) -> list[float]:
     return out
 
 
-def test_plateau_lowers_the_rate_after_patience_and_ends_at_the_second_fall_without_a_better_score() -> None:
+def test_plateau_lowers_the_rate_after_patience_and_ends_at_the_second_fall_without_a_better_score() -> (
+    None
+):
     assert rates([1.0] * 20, patience=3) == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
 
 
@@ -66,9 +75,12 @@ def test_a_plateau_of_the_training_loss_is_that_of_torch_and_never_ends_the_trai
     """torch waits one epoch longer than its `patience` says."""
     losses = [5.0, 4.0, 3.998, 3.997, 3.996, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9]
     sgd = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(sgd, factor=0.75, patience=2, threshold=0.005, threshold_mode="abs",
-                                                        min_lr=0.5)
-    ours = schedule(schedule="plateau", watch="loss", patience=3, decay=0.75, threshold=0.005, floor=0.5)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        sgd, factor=0.75, patience=2, threshold=0.005, threshold_mode="abs", min_lr=0.5
+    )
+    ours = schedule(
+        schedule="plateau", watch="loss", patience=3, decay=0.75, threshold=0.005, floor=0.5
+    )
     for epoch, loss in enumerate(losses, 1):
         theirs.step(loss)
         ours.judged(epoch, 1.0, loss)
@@ -112,13 +124,17 @@ def test_moving_average_follows_its_formula() -> None:
 
 def test_weight_decay_acts_on_matrices_alone() -> None:
     network = PairNetwork((1, 6), 4)
-    groups = optimizer(network, Settings.of({"optimizer": "adamw", "weight_decay": 0.1})).param_groups
+    groups = optimizer(
+        network, Settings.of({"optimizer": "adamw", "weight_decay": 0.1})
+    ).param_groups
     assert [group["weight_decay"] for group in groups] == [0.1, 0.0]
     assert {p.ndim for p in groups[0]["params"]} == {2}
     assert {p.ndim for p in groups[1]["params"]} == {1}
 
 
 def test_sgd_is_nesterov() -> None:
-    group = optimizer(PairNetwork((1,), 4), Settings.of({"optimizer": "sgd", "momentum": 0.8})).param_groups[0]
+    group = optimizer(
+        PairNetwork((1,), 4), Settings.of({"optimizer": "sgd", "momentum": 0.8})
+    ).param_groups[0]
     assert group["nesterov"]
     assert group["momentum"] == 0.8

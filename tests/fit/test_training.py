@@ -40,14 +40,25 @@ def maes(folder: Path) -> list[float]:
 @pytest.mark.parametrize("recipe", ["onecycle", "plateau", "constant"])
 def test_every_recipe_learns(recipe: str) -> None:
     train, valid = parts()
-    model = PairModel(fit={"recipe": recipe, "epochs": 40, "batch": 8, "rate": 1e-2}).fit(train, valid)
+    model = PairModel(fit={"recipe": recipe, "epochs": 40, "batch": 8, "rate": 1e-2}).fit(
+        train, valid
+    )
     spread = float((valid.energies - valid.energies.mean()).abs().mean())
     assert error(model, valid) < 0.1 * spread
 
 
-@pytest.mark.parametrize("given", [{"optimizer": "sgd", "rate": 3e-3}, {"optimizer": "adamw"},
-                                   {"schedule": "cosine", "rate": 0.03}, {"pairs": 300},
-                                   {"loss": "mse"}, {"l2": 1e-5}, {"clip": 1.0}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"optimizer": "sgd", "rate": 3e-3},
+        {"optimizer": "adamw"},
+        {"schedule": "cosine", "rate": 0.03},
+        {"pairs": 300},
+        {"loss": "mse"},
+        {"l2": 1e-5},
+        {"clip": 1.0},
+    ],
+)
 def test_every_setting_learns(given: dict[str, Any]) -> None:
     train, valid = parts()
     model = PairModel(fit={**QUICK, "epochs": 20, **given}).fit(train, valid)
@@ -69,8 +80,15 @@ def test_clipping_holds_the_step_and_a_penalty_shrinks_the_weights() -> None:
 
 def test_bfloat16_products_learn_and_are_other_numbers() -> None:
     train, valid = parts()
-    found = [error(PairModel(dtype="float32", fit={**QUICK, "epochs": 20, "precision": precision}).fit(train, valid), valid)
-             for precision in ("full", "bf16")]
+    found = [
+        error(
+            PairModel(dtype="float32", fit={**QUICK, "epochs": 20, "precision": precision}).fit(
+                train, valid
+            ),
+            valid,
+        )
+        for precision in ("full", "bf16")
+    ]
     assert max(found) < 8.0  # kcal/mol, of a spread of 32
     assert found[0] != found[1]
 
@@ -107,7 +125,9 @@ def test_frames_without_forces_give_their_energies_only() -> None:
     """No forces at all is the same as not to weigh them; some forces are not."""
     train, valid = parts()
     settings = {**QUICK, "loss": "mse", "score": "mae"}
-    none = PairModel(fit={**settings, "force_weight": 1.0}).fit(hidden(train, len(train)), hidden(valid, len(valid)))
+    none = PairModel(fit={**settings, "force_weight": 1.0}).fit(
+        hidden(train, len(train)), hidden(valid, len(valid))
+    )
     plain = PairModel(fit=settings).fit(train, valid)
     some = PairModel(fit={**settings, "force_weight": 1.0}).fit(hidden(train, 30), valid)
     asked = valid.molecules
@@ -126,9 +146,16 @@ def test_forces_wanted_and_absent_are_named() -> None:
 def test_ensemble_is_the_mean_of_its_members_and_knows_their_spread() -> None:
     train, valid = parts()
     both = PairModel(fit={**QUICK, "ensemble": 2}, seed=3).fit(train, valid)
-    alone = torch.stack([PairModel(fit=QUICK, seed=seed).fit(train, valid).energies(valid.molecules) for seed in (3, 4)])
+    alone = torch.stack(
+        [
+            PairModel(fit=QUICK, seed=seed).fit(train, valid).energies(valid.molecules)
+            for seed in (3, 4)
+        ]
+    )
     assert torch.allclose(both.energies(valid.molecules), alone.mean(0), rtol=1e-12)
-    assert torch.allclose(both.variance(valid.molecules), (alone[0] - alone[1]).square() / 2, rtol=1e-9)
+    assert torch.allclose(
+        both.variance(valid.molecules), (alone[0] - alone[1]).square() / 2, rtol=1e-9
+    )
     with pytest.raises(InputError, match="ensemble"):
         PairModel(fit=QUICK).fit(train, valid).variance(valid.molecules)
     loaded = PairModel(fit={**QUICK, "ensemble": 2}).load_state(both.state())
@@ -152,7 +179,9 @@ def test_forces_keep_the_graph_out_and_energies_keep_it_in() -> None:
     train, valid = parts()
     model = PairModel(fit=QUICK).fit(train, valid)
     positions = valid.molecules.positions.clone().requires_grad_(True)
-    slopes = torch.autograd.grad(model.energies(valid.molecules.moved(positions)).sum(), positions)[0]
+    slopes = torch.autograd.grad(model.energies(valid.molecules.moved(positions)).sum(), positions)[
+        0
+    ]
     assert torch.allclose(model.forces(valid.molecules), -slopes, rtol=1e-12)
     assert not model.energies(valid.molecules).requires_grad
 
@@ -186,7 +215,9 @@ def test_a_diverging_training_stops_and_keeps_the_best_weights(tmp_path: Path) -
 def test_too_high_a_rate_stops_before_it_overflows() -> None:
     train, valid = parts()
     with pytest.raises(TrainingError, match="diverged in epoch"):
-        PairModel(fit={**QUICK, "epochs": 50, "optimizer": "sgd", "loss": "mse", "rate": 5.0}).fit(train, valid)
+        PairModel(fit={**QUICK, "epochs": 50, "optimizer": "sgd", "loss": "mse", "rate": 5.0}).fit(
+            train, valid
+        )
 
 
 def test_a_gpu_out_of_memory_halves_the_batch_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -205,7 +236,9 @@ def test_a_gpu_out_of_memory_halves_the_batch_once(capsys: pytest.CaptureFixture
 
     greedy(8).fit(train, valid)
     assert "half as large (8 molecules)" in capsys.readouterr().err
-    with pytest.raises(TrainingError, match=r"set fit.batch or fit.pairs lower \(now 8 molecules\)"):
+    with pytest.raises(
+        TrainingError, match=r"set fit.batch or fit.pairs lower \(now 8 molecules\)"
+    ):
         greedy(4).fit(train, valid)
 
 
@@ -228,11 +261,19 @@ def interrupted(folder: Path, after: int, fit: dict[str, Any], **settings: Any) 
         PairModel(fit=fit, **settings).fit(train, valid)
 
 
-@pytest.mark.parametrize("given", [
-    {"recipe": "onecycle"}, {"schedule": "plateau", "patience": 2}, {"optimizer": "sgd"}, {"ensemble": 2},
-    {"loss": "mse", "force_weight": 1.0, "energy_weight": 0.01},
-])
-def test_a_resumed_training_is_the_uninterrupted_one_bit_for_bit(given: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"recipe": "onecycle"},
+        {"schedule": "plateau", "patience": 2},
+        {"optimizer": "sgd"},
+        {"ensemble": 2},
+        {"loss": "mse", "force_weight": 1.0, "energy_weight": 0.01},
+    ],
+)
+def test_a_resumed_training_is_the_uninterrupted_one_bit_for_bit(
+    given: dict[str, Any], tmp_path: Path
+) -> None:
     train, valid = parts()
     fit = {**QUICK, "epochs": 6, **given}
     whole, broken = tmp_path / "whole", tmp_path / "broken"
@@ -261,10 +302,16 @@ def test_without_resume_the_checkpoint_is_not_looked_at(tmp_path: Path) -> None:
 def test_resume_with_another_configuration_is_refused_with_the_differences(tmp_path: Path) -> None:
     train, valid = parts()
     interrupted(tmp_path, 3, QUICK)
-    with session(tmp_path, resume=True), pytest.raises(ConfigError, match=r"fit\.rate: 0\.01 then, 0\.02 now") as refused:
+    with (
+        session(tmp_path, resume=True),
+        pytest.raises(ConfigError, match=r"fit\.rate: 0\.01 then, 0\.02 now") as refused,
+    ):
         PairModel(width=8, fit={**QUICK, "rate": 0.02}).fit(train, valid)
     assert "weights.layers.0.bias.0: 16 then, 8 now" in str(refused.value)
-    with session(tmp_path, resume=True), pytest.raises(ConfigError, match=r"data: \w+ then, \w+ now\n  train: 48 then, 40"):
+    with (
+        session(tmp_path, resume=True),
+        pytest.raises(ConfigError, match=r"data: \w+ then, \w+ now\n  train: 48 then, 40"),
+    ):
         PairModel(fit=QUICK).fit(train[:40], valid)
 
 
@@ -274,9 +321,14 @@ def test_the_last_bits_of_what_another_stage_left_are_no_other_data(tmp_path: Pa
     interrupted(tmp_path, 3, QUICK)
 
     def moved(by: float) -> Dataset:
-        return train.with_column("pairs", replace(train.columns["pairs"], values=train.energies + by))
+        return train.with_column(
+            "pairs", replace(train.columns["pairs"], values=train.energies + by)
+        )
 
-    with session(tmp_path, resume=True), pytest.raises(ConfigError, match=r"data: \w+ then, \w+ now"):
+    with (
+        session(tmp_path, resume=True),
+        pytest.raises(ConfigError, match=r"data: \w+ then, \w+ now"),
+    ):
         PairModel(fit=QUICK).fit(moved(0.01), valid)
     with session(tmp_path, resume=True) as inside:
         told: list[str] = []
@@ -297,7 +349,10 @@ def test_what_was_trained_on_a_gpu_answers_without_one() -> None:
 def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
     train, valid = parts()
     (tmp_path / "training-0.safetensors").write_bytes(b"no such thing")
-    with session(tmp_path, resume=True), pytest.raises(DataError, match="not a checkpoint of onekcal or is damaged"):
+    with (
+        session(tmp_path, resume=True),
+        pytest.raises(DataError, match="not a checkpoint of onekcal or is damaged"),
+    ):
         PairModel(fit=QUICK).fit(train, valid)
 
 
@@ -318,7 +373,9 @@ def test_who_watches_hears_of_every_epoch_of_every_member() -> None:
     with session(watch=heard.append):
         PairModel(fit={**QUICK, "ensemble": 2}).fit(train, valid)
     whole = [(at.training, at.epoch) for at in heard if at.epoch == int(at.epoch)]
-    assert [pair for pair in whole if pair[1]] == [(member, epoch) for member in (0, 1) for epoch in (1, 2, 3, 4)]
+    assert [pair for pair in whole if pair[1]] == [
+        (member, epoch) for member in (0, 1) for epoch in (1, 2, 3, 4)
+    ]
     assert heard[-1].best == min(at.best for at in heard if at.training == 1)
 
 
@@ -334,5 +391,10 @@ def test_a_network_that_cannot_be_compiled_trains_as_it_is(monkeypatch: pytest.M
     with session() as inside:
         inside.say = told.append
         model = PairModel(fit={**QUICK, "compile": True}).fit(train, valid)
-    assert told == ["torch.compile cannot compile this network (no such operator); going on without"]
-    assert torch.equal(model.energies(valid.molecules), PairModel(fit=QUICK).fit(train, valid).energies(valid.molecules))
+    assert told == [
+        "torch.compile cannot compile this network (no such operator); going on without"
+    ]
+    assert torch.equal(
+        model.energies(valid.molecules),
+        PairModel(fit=QUICK).fit(train, valid).energies(valid.molecules),
+    )

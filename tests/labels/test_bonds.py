@@ -24,7 +24,12 @@ def random_graph(rng: np.random.Generator) -> np.ndarray:
 
 def by_powers(joined: np.ndarray) -> int:
     """Brute force: whoever can be reached in n steps shares a row of (1 + A)ⁿ."""
-    reach = np.linalg.matrix_power((joined | np.eye(len(joined), dtype=bool)).astype(float), len(joined)) > 0
+    reach = (
+        np.linalg.matrix_power(
+            (joined | np.eye(len(joined), dtype=bool)).astype(float), len(joined)
+        )
+        > 0
+    )
     return len(np.unique(reach, axis=0))
 
 
@@ -56,7 +61,12 @@ def test_water_is_one_fragment_until_a_hydrogen_leaves(water: Molecules) -> None
 def smiles(molecule: Molecules) -> str | None:
     from rdkit import Chem
 
-    mol = perceived(molecule.numbers.numpy(), molecule.positions.numpy(), int(molecule.charges[0]), int(molecule.spins[0]))
+    mol = perceived(
+        molecule.numbers.numpy(),
+        molecule.positions.numpy(),
+        int(molecule.charges[0]),
+        int(molecule.spins[0]),
+    )
     return None if mol is None else Chem.MolToSmiles(mol, isomericSmiles=False)
 
 
@@ -75,7 +85,9 @@ def test_bonds_told_from_geometries_draw_the_molecule_they_were_made_from() -> N
     assert sum(one is None for one in found) <= 1
 
 
-@pytest.mark.parametrize("text", ["NC1(C#N)C2CC1N2", "C12C3C4C1C5C2C3C45", "O=[N+]([O-])c1ccccc1", "CSC=O"])
+@pytest.mark.parametrize(
+    "text", ["NC1(C#N)C2CC1N2", "C12C3C4C1C5C2C3C45", "O=[N+]([O-])c1ccccc1", "CSC=O"]
+)
 def test_cages_nitro_groups_and_thioesters_are_drawn_as_chemists_draw_them(text: str) -> None:
     assert smiles(read(text).molecules[0]) == canonical(text)
 
@@ -83,7 +95,9 @@ def test_cages_nitro_groups_and_thioesters_are_drawn_as_chemists_draw_them(text:
 def test_in_a_cage_atoms_come_near_without_a_bond() -> None:
     """2-oxabicyclo[1.1.1]pentane: its bridgeheads are 1.8 Å apart, which elsewhere is a bond."""
     cage = relax(read("C1C2CC1O2").molecules).molecule
-    assert bonded(cage.numbers.numpy(), cage.positions.numpy()).sum() // 2 == 13  # the control: one bond too many
+    assert (
+        bonded(cage.numbers.numpy(), cage.positions.numpy()).sum() // 2 == 13
+    )  # the control: one bond too many
     assert smiles(cage) == canonical("C1C2CC1O2")
 
 
@@ -92,14 +106,18 @@ def test_a_geometry_without_sense_has_no_bonds_told() -> None:
     assert smiles(heap) is None
 
 
-@pytest.mark.parametrize(("text", "says"), [("C[CH2]", "1 unpaired electron)"), ("[CH2]C[CH2]", "2 unpaired electrons)")])
+@pytest.mark.parametrize(
+    ("text", "says"), [("C[CH2]", "1 unpaired electron)"), ("[CH2]C[CH2]", "2 unpaired electrons)")]
+)
 def test_unpaired_electrons_are_counted_in_grammar(text: str, says: str) -> None:
     with pytest.raises(InputError) as caught:
         parse(text)
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("smiles", ["CC(=O)S", "CS(=O)(=O)C", "C1CSC(=O)C1", "OC1=CSN=C1", "C#CC#CC"])
+@pytest.mark.parametrize(
+    "smiles", ["CC(=O)S", "CS(=O)(=O)C", "C1CSC(=O)C1", "OC1=CSN=C1", "C#CC#CC"]
+)
 def test_what_is_perceived_can_be_asked_for_its_groups(smiles: str) -> None:
     """Charges given to sulfur are taken back, diynes are not protons beside carbanions, and rings stay known."""
     from rdkit import Chem
@@ -109,7 +127,9 @@ def test_what_is_perceived_can_be_asked_for_its_groups(smiles: str) -> None:
 
     mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
     assert AllChem.EmbedMolecule(mol, randomSeed=1) == 0
-    found = perceived(np.array([a.GetAtomicNum() for a in mol.GetAtoms()]), mol.GetConformer().GetPositions())
+    found = perceived(
+        np.array([a.GetAtomicNum() for a in mol.GetAtoms()]), mol.GetConformer().GetPositions()
+    )
     assert found is not None
     assert groups(found)
     assert Chem.MolToSmiles(found) == Chem.CanonSmiles(smiles)

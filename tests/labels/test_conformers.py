@@ -81,7 +81,16 @@ def test_a_molecule_no_conformer_of_which_survives_says_how_it_broke() -> None:
 
 @pytest.mark.parametrize(
     ("smiles", "count"),
-    [("CC(O)C(N)C", 2), ("C[C@H](O)[C@@H](N)C", 0), ("CC(O)N", 0), ("C[C@H](O)C(N)C", 1), ("CC=CC", 1), ("C/C=C/C", 0)],
+    [
+        ("CC(O)C(N)C", 2),
+        ("C[C@H](O)[C@@H](N)C", 0),
+        ("CC(O)N", 0),
+        ("C[C@H](O)C(N)C", 1),
+        ("CC=CC", 1),
+        ("C/C=C/C", 0),
+    ],
 )
-def test_stereochemistry_left_open_is_counted_unless_it_is_a_mirror_image(smiles: str, count: int) -> None:
+def test_stereochemistry_left_open_is_counted_unless_it_is_a_mirror_image(
+    smiles: str, count: int
+) -> None:
     assert undecided(parse(smiles)) == count

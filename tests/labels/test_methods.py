@@ -24,7 +24,10 @@ def force_error(molecule: Molecules, how: str, atom: int, axis: int) -> float:
     """kcal/mol/Å between the analytic force and central differences along one coordinate."""
     shift = torch.zeros_like(molecule.positions)
     shift[atom, axis] = STEP
-    up, down = (single_point(molecule.moved(molecule.positions + sign * shift), how).total for sign in (1, -1))
+    up, down = (
+        single_point(molecule.moved(molecule.positions + sign * shift), how).total
+        for sign in (1, -1)
+    )
     forces = single_point(molecule, how, forces=True).forces
     assert forces is not None
     return abs(-(up - down) / (2 * STEP) - forces[atom, axis])
@@ -42,7 +45,9 @@ def test_gfn2_energies_agree_with_the_stored_ones(real_data: Path) -> None:
 def test_embedded_gfn2_atoms_are_those_of_the_program() -> None:
     for z, energy in GFN2_ATOMS.items():
         atom = Molecules.one([z], [[0, 0, 0]], spin=SPINS[z])
-        assert energy == pytest.approx(method("gfn2").calculation(atom).at(np.zeros((1, 3))).energy, abs=1e-8)
+        assert energy == pytest.approx(
+            method("gfn2").calculation(atom).at(np.zeros((1, 3))).energy, abs=1e-8
+        )
 
 
 def test_embedded_gfn2_atoms_are_those_of_the_stored_table(real_data: Path) -> None:
@@ -67,7 +72,9 @@ def test_tight_binding_forces_are_the_slope_of_the_energy(water: Molecules, how:
 def test_a_gradient_passed_as_a_force_would_be_found(water: Molecules) -> None:
     forces = single_point(water, "gfn2", forces=True).forces
     assert forces is not None
-    assert abs(forces[1, 2]) > 1.0  # twice this would be the error, far above the tolerance of the test before
+    assert (
+        abs(forces[1, 2]) > 1.0
+    )  # twice this would be the error, far above the tolerance of the test before
 
 
 def test_charges_sum_to_the_charge_and_bond_orders_count_bonds(water: Molecules) -> None:
@@ -102,8 +109,13 @@ def test_what_is_restarted_agrees_with_what_is_fresh(water: Molecules) -> None:
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("gnf2", "did you mean 'gfn2'"), ("b3lyp", "b3lyp/6-31g"), ("b3lip/6-31g", "did you mean 'b3lyp'"),
-     ("b3lyp/nothing", "no basis set 'nothing'"), ("b3lyp/6-31g xx", "no method")],
+    [
+        ("gnf2", "did you mean 'gfn2'"),
+        ("b3lyp", "b3lyp/6-31g"),
+        ("b3lip/6-31g", "did you mean 'b3lyp'"),
+        ("b3lyp/nothing", "no basis set 'nothing'"),
+        ("b3lyp/6-31g xx", "no method"),
+    ],
 )
 def test_a_misspelt_method_is_met_with_the_nearest(name: str, says: str) -> None:
     pytest.importorskip("pyscf")
@@ -150,7 +162,11 @@ def test_b3lyp_atoms_and_molecules_are_those_of_qm9() -> None:
         atom = Molecules.one([z], [[0, 0, 0]], spin=SPINS[z])
         energy = method(level).calculation(atom).at(np.zeros((1, 3)), gradient=False).energy
         assert energy == pytest.approx(FREE_ATOMS[level].hartree[z], abs=3e-6)  # printed to 1e-6
-    water = [[-0.03436, 0.97754, 0.007602], [0.064766, 0.020572, 0.001535], [0.87179, 1.300792, 0.000693]]  # QM9's third
+    water = [
+        [-0.03436, 0.97754, 0.007602],
+        [0.064766, 0.020572, 0.001535],
+        [0.87179, 1.300792, 0.000693],
+    ]  # QM9's third
     molecule = Molecules.one([8, 1, 1], water)
     electronic = -76.404702 - 0.021375  # its U0 and zero-point energy
     assert single_point(molecule, level).total / HARTREE == pytest.approx(electronic, abs=3e-6)
@@ -164,7 +180,9 @@ def test_the_program_s_own_basis_of_that_name_is_another() -> None:
     assert abs(scf.kernel() - FREE_ATOMS["b3lyp/6-31g(2df,p)"].hartree[8]) > 1e-3
 
 
-@pytest.mark.parametrize("how", ["hf/sto-3g", "b3lyp/6-31g", "b3lyp/6-31g df", "b3lyp/6-31g(2df,p)"])
+@pytest.mark.parametrize(
+    "how", ["hf/sto-3g", "b3lyp/6-31g", "b3lyp/6-31g df", "b3lyp/6-31g(2df,p)"]
+)
 def test_dft_forces_are_the_slope_of_the_energy(water: Molecules, how: str) -> None:
     pytest.importorskip("pyscf")
     # the grid moves with the nuclei, which the gradient leaves out: 0.05 kcal/mol/Å at the standard grid
@@ -175,7 +193,11 @@ def test_hartree_fock_of_water_is_the_textbook_value() -> None:
     pytest.importorskip("pyscf")
     # Szabo & Ostlund: minimal-basis water at 0.95 Å and 104.5° is near −74.96 Hartree
     r, half = 0.95, np.radians(104.5 / 2)
-    positions = [[0, 0, 0], [0, r * np.sin(half), r * np.cos(half)], [0, -r * np.sin(half), r * np.cos(half)]]
+    positions = [
+        [0, 0, 0],
+        [0, r * np.sin(half), r * np.cos(half)],
+        [0, -r * np.sin(half), r * np.cos(half)],
+    ]
     total = single_point(Molecules.one([8, 1, 1], positions), "hf/sto-3g").total / HARTREE
     assert total == pytest.approx(-74.963, abs=2e-3)
 
@@ -193,7 +215,9 @@ def test_free_atoms_of_a_slow_method_are_kept(water: Molecules) -> None:
     assert free_atoms_of(method("hf/sto-3g"), [1]).hartree[1] == pytest.approx(-0.466582, abs=1e-5)
 
 
-def test_an_scf_that_will_not_converge_says_so(water: Molecules, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_scf_that_will_not_converge_says_so(
+    water: Molecules, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("pyscf")
     from onekcal.quantum.dft import DensityFunctional
 
@@ -206,4 +230,6 @@ def test_an_scf_that_will_not_converge_says_so(water: Molecules, monkeypatch: py
 
     monkeypatch.setattr(DensityFunctional, "_scf", impatient)
     with pytest.raises(LabelError, match="did not converge, neither by DIIS nor by second-order"):
-        DensityFunctional(Method("hf/sto-3g", "hf/sto-3g", "dft", "hf", "sto-3g"), water).at(water.positions.numpy())
+        DensityFunctional(Method("hf/sto-3g", "hf/sto-3g", "dft", "hf", "sto-3g"), water).at(
+            water.positions.numpy()
+        )

@@ -19,7 +19,13 @@ from onekcal.quantum.named import method
 from onekcal.thermo.frequencies import frequencies, thermal_enthalpy
 from onekcal.units import EV, HARTREE
 
-METHANE = [[0, 0, 0], [0.63, 0.63, 0.63], [-0.63, -0.63, 0.63], [-0.63, 0.63, -0.63], [0.63, -0.63, -0.63]]
+METHANE = [
+    [0, 0, 0],
+    [0.63, 0.63, 0.63],
+    [-0.63, -0.63, 0.63],
+    [-0.63, 0.63, -0.63],
+    [0.63, -0.63, -0.63],
+]
 
 
 def co2() -> Molecules:
@@ -40,12 +46,16 @@ def test_a_relaxed_geometry_has_no_forces_and_less_energy(water: Molecules) -> N
 
 
 def test_relaxation_moves_with_the_molecule(water: Molecules) -> None:
-    turn = torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1)))[0]
+    turn = torch.linalg.qr(
+        torch.randn(3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    )[0]
     start = water.moved(water.positions * 1.1)
     plain = relax(start).molecule.positions @ turn.T
     turned = relax(start.moved(start.positions @ turn.T)).molecule.positions
     assert torch.allclose(plain, turned, atol=1e-4)
-    assert not torch.allclose(plain, relax(start).molecule.positions, atol=1e-1)  # the turn is a real one
+    assert not torch.allclose(
+        plain, relax(start).molecule.positions, atol=1e-1
+    )  # the turn is a real one
 
 
 def test_relaxation_finds_the_stored_minima_in_about_half_of_the_steps(real_data: Path) -> None:
@@ -64,17 +74,29 @@ def test_relaxation_finds_the_stored_minima_in_about_half_of_the_steps(real_data
 
 
 @pytest.mark.parametrize(
-    ("twist", "saddles", "lower"), [(0.0, 1, 2.6), (np.pi / 3, 0, 0.0)], ids=["eclipsed", "staggered"]
+    ("twist", "saddles", "lower"),
+    [(0.0, 1, 2.6), (np.pi / 3, 0, 0.0)],
+    ids=["eclipsed", "staggered"],
 )
 def test_ethane_does_not_stay_eclipsed(twist: float, saddles: int, lower: float) -> None:
-    around = [(1.02 * np.cos(a), 1.02 * np.sin(a)) for a in 2 * np.pi / 3 * np.arange(6) + np.repeat([0, twist], 3)]
-    positions = [[0, 0, 0.765], [0, 0, -0.765], *([x, y, 1.16 if k < 3 else -1.16] for k, (x, y) in enumerate(around))]
+    around = [
+        (1.02 * np.cos(a), 1.02 * np.sin(a))
+        for a in 2 * np.pi / 3 * np.arange(6) + np.repeat([0, twist], 3)
+    ]
+    positions = [
+        [0, 0, 0.765],
+        [0, 0, -0.765],
+        *([x, y, 1.16 if k < 3 else -1.16] for k, (x, y) in enumerate(around)),
+    ]
     molecule = Molecules.one([6, 6] + [1] * 6, positions)
     stuck, (free, left) = relax(molecule), minimum(molecule)
     assert left == saddles
     # the barrier: 2.9 kcal/mol in experiment
     assert (stuck.point.energy - free.point.energy) * HARTREE == pytest.approx(lower, abs=0.1)
-    assert (frequencies(stuck.molecule).imaginary, frequencies(free.molecule).imaginary) == (saddles, 0)
+    assert (frequencies(stuck.molecule).imaginary, frequencies(free.molecule).imaginary) == (
+        saddles,
+        0,
+    )
 
 
 def test_a_ring_comes_out_of_its_plane_and_linear_molecules_and_atoms_stay() -> None:
@@ -84,8 +106,11 @@ def test_a_ring_comes_out_of_its_plane_and_linear_molecules_and_atoms_stay() -> 
     found, left = minimum(Molecules.one([6] * 6 + [1] * 12, np.array(ring)))
     assert left >= 1
     assert frequencies(found.molecule).wavenumbers[0] > 50
-    for numbers, positions in (([6, 8, 8], [[0, 0, 0], [0, 0, 1.16], [0, 0, -1.16]]), ([1, 1], [[0, 0, 0], [0, 0, 0.75]]),
-                               ([8], [[0, 0, 0]])):
+    for numbers, positions in (
+        ([6, 8, 8], [[0, 0, 0], [0, 0, 1.16], [0, 0, -1.16]]),
+        ([1, 1], [[0, 0, 0], [0, 0, 0.75]]),
+        ([8], [[0, 0, 0]]),
+    ):
         assert minimum(Molecules.one(numbers, positions))[1] == 0
 
 
@@ -118,7 +143,9 @@ def test_a_molecule_that_falls_apart_is_named_with_its_bonds() -> None:
     AllChem.EmbedMolecule(mol, randomSeed=1)
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
     glycine = Molecules.one(numbers, mol.GetConformer().GetPositions(), name="zwitterion")
-    with pytest.raises(FallsApart, match=r"zwitterion \(C2H5NO2\) falls apart on relaxation with gfn2: .*formed"):
+    with pytest.raises(
+        FallsApart, match=r"zwitterion \(C2H5NO2\) falls apart on relaxation with gfn2: .*formed"
+    ):
         relax(glycine)
     kept = relax(glycine, keep_bonds=False)
     assert any(change.endswith("broken") for change in kept.changes)
@@ -150,7 +177,9 @@ def test_one_atom_is_relaxed_already() -> None:
 def test_water_vibrates_as_it_should(water: Molecules) -> None:
     found = frequencies(relax(water, force=0.002).molecule)
     experiment = np.array([1595.0, 3657.0, 3756.0])  # fundamentals, 1/cm
-    assert found.wavenumbers == pytest.approx(experiment, rel=0.04)  # GFN2-xTB is good to a few per cent
+    assert found.wavenumbers == pytest.approx(
+        experiment, rel=0.04
+    )  # GFN2-xTB is good to a few per cent
     assert found.imaginary == 0
     assert found.zero_point == pytest.approx(12.63, abs=0.02)  # half the sum; experiment 13.26
     assert found.thermal.total == pytest.approx(2.37, abs=0.01)
@@ -161,7 +190,12 @@ def test_water_vibrates_as_it_should(water: Molecules) -> None:
     [
         (co2(), 4, 2.24, 0.06),  # CODATA: 9.364 kJ/mol; GFN2's bend is 10 % soft
         (Molecules.one([6, 1, 1, 1, 1], METHANE), 9, 2.397, 0.02),  # 10.03 kJ/mol
-        (Molecules.one([1, 1], [[0, 0, 0], [0, 0, 0.75]]), 1, 2.024, 0.06),  # 8.467 kJ/mol, quantum rotor
+        (
+            Molecules.one([1, 1], [[0, 0, 0], [0, 0, 0.75]]),
+            1,
+            2.024,
+            0.06,
+        ),  # 8.467 kJ/mol, quantum rotor
     ],
 )
 def test_vibrations_are_counted_and_heats_are_the_tabulated_ones(
@@ -186,7 +220,9 @@ def test_a_soft_vibration_holds_at_most_rt() -> None:
 
 
 def test_planar_ammonia_leads_downhill() -> None:
-    flat = Molecules.one([7, 1, 1, 1], [[0, 0, 0], [1.0, 0, 0], [-0.5, 0.866025, 0], [-0.5, -0.866025, 0]])
+    flat = Molecules.one(
+        [7, 1, 1, 1], [[0, 0, 0], [1.0, 0, 0], [-0.5, 0.866025, 0], [-0.5, -0.866025, 0]]
+    )
     found = frequencies(relax(flat, force=0.002).molecule)
     assert found.imaginary == 1
     assert found.wavenumbers[0] < -100

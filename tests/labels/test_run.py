@@ -20,7 +20,9 @@ from onekcal.quantum.named import single_point
 
 
 def batch() -> Molecules:
-    water = Molecules.one([8, 1, 1], [[0, 0, 0.117], [0, 0.757, -0.469], [0, -0.757, -0.469]], name="water")
+    water = Molecules.one(
+        [8, 1, 1], [[0, 0, 0.117], [0, 0.757, -0.469], [0, -0.757, -0.469]], name="water"
+    )
     radical = Molecules.one([8, 1], [[0, 0, 0], [0, 0, 0.97]], name="hydroxyl without its spin")
     hydrogen = Molecules.one([1, 1], [[0, 0, 0], [0, 0, 0.75]], name="hydrogen")
     return Molecules.concatenate([water, radical, hydrogen])
@@ -36,8 +38,15 @@ def test_one_failing_molecule_is_reported_and_the_rest_kept(tmp_path: Path) -> N
     assert "unpaired is impossible" in done.failed[0].reason
     assert json.loads((tmp_path / "labels.h5.failed").read_text())["row"] == 1
     column = data.columns["gfn2"]
-    assert (column.level, column.kind, column.at, column.unit) == ("gfn2-xtb", "atomization", "electronic", "kcal/mol")
-    assert float(column.values[0]) == pytest.approx(single_point(batch()[0], "gfn2").energy, abs=1e-6)
+    assert (column.level, column.kind, column.at, column.unit) == (
+        "gfn2-xtb",
+        "atomization",
+        "electronic",
+        "kcal/mol",
+    )
+    assert float(column.values[0]) == pytest.approx(
+        single_point(batch()[0], "gfn2").energy, abs=1e-6
+    )
     assert data.columns["gfn2_forces"].values.shape == (5, 3)
     assert float(data.columns["gfn2_heat"].values[0]) == pytest.approx(2.37, abs=0.01)
     assert not (tmp_path / "labels.h5.partial").exists()
@@ -46,14 +55,27 @@ def test_one_failing_molecule_is_reported_and_the_rest_kept(tmp_path: Path) -> N
 def test_what_is_kept_and_the_splits_belong_to_the_molecules_that_are_left(tmp_path: Path) -> None:
     """The middle one of three fails."""
     given = Dataset(batch(), {"ref": Column(torch.arange(3.0)), "old": Column(torch.zeros(3))})
-    store.save(tmp_path / "in.h5", Stored(given, {"thirds": torch.tensor([0, 1, 2], dtype=torch.uint8)}))
-    label(tmp_path / "in.h5", tmp_path / "out.h5", "gfn2", relax=True, frequencies=True, keep=["ref"], workers=1, quiet=True)
+    store.save(
+        tmp_path / "in.h5", Stored(given, {"thirds": torch.tensor([0, 1, 2], dtype=torch.uint8)})
+    )
+    label(
+        tmp_path / "in.h5",
+        tmp_path / "out.h5",
+        "gfn2",
+        relax=True,
+        frequencies=True,
+        keep=["ref"],
+        workers=1,
+        quiet=True,
+    )
     found = store.read(tmp_path / "out.h5")
     columns = found.dataset.columns
     assert set(columns) == {"ref", "gfn2", "gfn2_zpe", "gfn2_heat", "gfn2_imaginary"}
     assert columns["ref"].values.tolist() == [0, 2]
     assert found.splits["thirds"].tolist() == [0, 2]
-    assert columns["gfn2_zpe"].values[0] == pytest.approx(12.6, abs=0.1)  # of water; the experiment's is 13.3
+    assert columns["gfn2_zpe"].values[0] == pytest.approx(
+        12.6, abs=0.1
+    )  # of water; the experiment's is 13.3
     assert columns["gfn2_heat"].values[0] == pytest.approx(2.37, abs=0.01)
     assert columns["gfn2_imaginary"].values.tolist() == [0, 0]
 
@@ -100,8 +122,13 @@ def test_another_method_or_option_is_computed_anew() -> None:
     from onekcal.quantum.named import method
 
     water = batch()[0]
-    asks = [Ask(method("gfn2")), Ask(method("gfn1")), Ask(method("gfn2"), relax=True), Ask(method("gfn2"), forces=True),
-            Ask(method("gfn2"), charges=True)]
+    asks = [
+        Ask(method("gfn2")),
+        Ask(method("gfn1")),
+        Ask(method("gfn2"), relax=True),
+        Ask(method("gfn2"), forces=True),
+        Ask(method("gfn2"), charges=True),
+    ]
     keys = [key_of(water, ask) for ask in asks]
     moved = key_of(water.moved(water.positions + 1e-9), asks[0])
     assert len({*keys, moved}) == 6
@@ -119,7 +146,9 @@ def test_out_must_be_a_store_file(tmp_path: Path) -> None:
         label(batch(), tmp_path / "x.npz", "gfn2")
 
 
-def test_a_scheduler_without_dask_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduler_without_dask_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, "distributed", None)
@@ -127,7 +156,9 @@ def test_a_scheduler_without_dask_names_the_extra(tmp_path: Path, monkeypatch: p
         label(batch(), tmp_path / "d.h5", "gfn2", scheduler="tcp://127.0.0.1:1", quiet=True)
 
 
-def test_processes_without_dask_give_the_same_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_without_dask_give_the_same_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from onekcal.system import jobs as spread
 
     monkeypatch.setattr(spread, "_has_dask", lambda: False)
@@ -142,7 +173,9 @@ def test_processes_without_dask_give_the_same_labels(tmp_path: Path, monkeypatch
 def test_a_dask_cluster_gives_the_same_labels(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     molecules = batch()[[0, 2]]
-    with distributed.LocalCluster(1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(
+        1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
         address = cluster.scheduler_address
         label(molecules, tmp_path / "c.h5", "gfn2", scheduler=address, quiet=True)
     label(molecules, tmp_path / "l.h5", "gfn2", workers=1, quiet=True)
@@ -150,12 +183,17 @@ def test_a_dask_cluster_gives_the_same_labels(tmp_path: Path) -> None:
 
 
 def test_a_sample_is_drawn_by_its_seed_and_may_keep_all_small_molecules(tmp_path: Path) -> None:
-    chains = [Molecules.one([6] * n, [[1.5 * k, 0, 0] for k in range(n)], name=f"C{n}") for n in range(1, 9)]
+    chains = [
+        Molecules.one([6] * n, [[1.5 * k, 0, 0] for k in range(n)], name=f"C{n}")
+        for n in range(1, 9)
+    ]
     hydrogen = Molecules.one([1, 1], [[0, 0, 0], [0, 0, 0.75]], name="H2")
     molecules = Molecules.concatenate([*chains, hydrogen])
 
     def drawn(**asked: int) -> list[str]:
-        return run._sampled(run._stored(molecules), **{"seed": 0, "small": 0, **asked}).dataset.molecules.names.tolist()
+        return run._sampled(
+            run._stored(molecules), **{"seed": 0, "small": 0, **asked}
+        ).dataset.molecules.names.tolist()
 
     assert drawn(sample=6)[:3] == drawn(sample=3) != drawn(sample=3, seed=1)
     assert len(drawn(sample=3)) == 3

@@ -103,7 +103,10 @@ def scf_of(molecule: Molecules, basis: str, cart: bool) -> Any:
     from pyscf import gto, scf
 
     atoms = [(int(z), r) for z, r in zip(molecule.numbers, molecule.positions.tolist())]
-    to_g = {"O": [*gto.basis.load("6-31g", "O"), *([angular, [1.1, 1.0]] for angular in (2, 3, 4))], "H": "6-31g"}
+    to_g = {
+        "O": [*gto.basis.load("6-31g", "O"), *([angular, [1.1, 1.0]] for angular in (2, 3, 4))],
+        "H": "6-31g",
+    }
     chosen = to_g if basis == "to g" else basis
     mol = gto.M(atom=atoms, basis=chosen, cart=cart, spin=int(molecule.spins[0]), verbose=0)
     solved = scf.UHF(mol) if mol.spin else scf.RHF(mol)
@@ -112,14 +115,18 @@ def scf_of(molecule: Molecules, basis: str, cart: bool) -> Any:
     return solved
 
 
-def same_densities(path: Path, scf: object, molecule: Molecules, points: torch.Tensor, atol: float) -> None:
+def same_densities(
+    path: Path, scf: object, molecule: Molecules, points: torch.Tensor, atol: float
+) -> None:
     from onekcal.quantum.orbitals.dft import from_scf
 
     read, found = read_orbitals(path)
     torch.testing.assert_close(read.numbers, molecule.numbers)
     torch.testing.assert_close(read.positions, molecule.positions, rtol=0, atol=1e-8)
     assert (int(read.charges[0]), int(read.spins[0])) == (0, int(molecule.spins[0]))
-    for ours, theirs in zip(found.density(points), from_scf(molecule, scf, "").density(points), strict=True):
+    for ours, theirs in zip(
+        found.density(points), from_scf(molecule, scf, "").density(points), strict=True
+    ):
         for a, b in zip(ours, theirs):
             torch.testing.assert_close(a, b, rtol=atol, atol=atol)
 
@@ -134,7 +141,9 @@ def test_molden_files_of_another_program_are_read(
     from pyscf.tools import molden
 
     molden.from_scf(scf, str(tmp_path / "a.molden"))
-    same_densities(tmp_path / "a.molden", scf, molecule, points, 1e-9)  # coefficients have twelve digits
+    same_densities(
+        tmp_path / "a.molden", scf, molecule, points, 1e-9
+    )  # coefficients have twelve digits
 
 
 @pytest.mark.parametrize("open_shell", [False, True])
@@ -156,7 +165,9 @@ def written_wfx(scf: Any) -> str:
     first = 0
     for shell in range(mol.nbas):
         angular = mol.bas_angular(shell)
-        norm = {0: 0.282094791773878143, 1: 0.488602511902919921}.get(angular, 1.0)  # of Y_00 and Y_1m
+        norm = {0: 0.282094791773878143, 1: 0.488602511902919921}.get(
+            angular, 1.0
+        )  # of Y_00 and Y_1m
         for column in mol._libcint_ctr_coeff(shell).T:
             for exponent, weight in zip(mol.bas_exp(shell), column * norm):
                 for offset, kind in enumerate(TYPE_MAP[angular]):
@@ -167,8 +178,11 @@ def written_wfx(scf: Any) -> str:
                     rows.append(first + offset)
             first += len(TYPE_MAP[angular])
     unrestricted = np.ndim(scf.mo_occ) == 2
-    spins = [("Alpha", scf.mo_coeff[0], scf.mo_occ[0]), ("Beta", scf.mo_coeff[1], scf.mo_occ[1])] if unrestricted else [
-        ("Alpha and Beta", scf.mo_coeff, scf.mo_occ)]
+    spins = (
+        [("Alpha", scf.mo_coeff[0], scf.mo_occ[0]), ("Beta", scf.mo_coeff[1], scf.mo_occ[1])]
+        if unrestricted
+        else [("Alpha and Beta", scf.mo_coeff, scf.mo_occ)]
+    )
     filled = [(name, c[rows, i] * weights, n[i]) for name, c, n in spins for i in np.flatnonzero(n)]
     parts = {
         "Keywords": "GTO",
@@ -189,7 +203,9 @@ def _lines(values: Iterable[float]) -> str:
     return "\n".join("".join(words[i : i + 4]) for i in range(0, len(words), 4))
 
 
-def test_a_formatted_checkpoint_with_sp_shells_is_read(tmp_path: Path, points: torch.Tensor) -> None:
+def test_a_formatted_checkpoint_with_sp_shells_is_read(
+    tmp_path: Path, points: torch.Tensor
+) -> None:
     (tmp_path / "a.fchk").write_text(FCHK_LIH)
     molecule, found = read_orbitals(tmp_path / "a.fchk")
     assert molecule.formulas == ["HLi"]
@@ -197,7 +213,9 @@ def test_a_formatted_checkpoint_with_sp_shells_is_read(tmp_path: Path, points: t
     scf = scf_of(molecule, "sto-3g", False)
     scf.max_cycle = 50
     scf.kernel()
-    same_densities(tmp_path / "a.fchk", scf, molecule, points, 1e-5)  # two SCF runs that end at 1e-9 Hartree
+    same_densities(
+        tmp_path / "a.fchk", scf, molecule, points, 1e-5
+    )  # two SCF runs that end at 1e-9 Hartree
 
 
 @pytest.mark.parametrize(("basis", "cart"), [("6-31g*", True), ("to g", False), ("to g", True)])
@@ -211,8 +229,14 @@ def test_formatted_checkpoints_of_another_program_are_read(
     molden.from_scf(scf, str(tmp_path / "a.molden"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        iodata.dump_one(iodata.load_one(str(tmp_path / "a.molden")), str(tmp_path / "a.fchk"), allow_changes=True)
-    same_densities(tmp_path / "a.fchk", scf, HYDROXYL, points, 1e-5)  # nine digits, of exponents to 1e5, too
+        iodata.dump_one(
+            iodata.load_one(str(tmp_path / "a.molden")),
+            str(tmp_path / "a.fchk"),
+            allow_changes=True,
+        )
+    same_densities(
+        tmp_path / "a.fchk", scf, HYDROXYL, points, 1e-5
+    )  # nine digits, of exponents to 1e5, too
 
 
 # --- what the file says of electrons -------------------------------------------------------------------------------
@@ -226,8 +250,10 @@ def test_hydrogen_by_hand(tmp_path: Path) -> None:
     assert found.source == "h2.molden"
     midpoint = found.density(torch.tensor([[0.0, 0.0, 0.7]], dtype=torch.float64))[0]
     # 2 · (2 · 0.548934 · φ(0.7))² with φ(0.7) of the three Gaussians
-    phi = sum(c * (2 * a / np.pi) ** 0.75 * np.exp(-a * 0.49) for a, c in (
-        (3.42525091, 0.15432897), (0.62391373, 0.53532814), (0.16885540, 0.44463454)))
+    phi = sum(
+        c * (2 * a / np.pi) ** 0.75 * np.exp(-a * 0.49)
+        for a, c in ((3.42525091, 0.15432897), (0.62391373, 0.53532814), (0.16885540, 0.44463454))
+    )
     assert float(midpoint.rho) == pytest.approx(2 * (2 * 0.548934 * phi) ** 2, rel=1e-9)
     assert float(midpoint.gradient.abs().max()) < 1e-12
 
@@ -263,13 +289,17 @@ def test_what_cannot_be_used_is_refused(tmp_path: Path, old: str, new: str, mess
         read_orbitals(tmp_path / "bad.molden")
 
 
-def test_contractions_that_are_not_normalised_are_mended(tmp_path: Path, points: torch.Tensor) -> None:
+def test_contractions_that_are_not_normalised_are_mended(
+    tmp_path: Path, points: torch.Tensor
+) -> None:
     twice = MOLDEN_H2
     for c in ("0.15432897", "0.53532814", "0.44463454"):
         twice = twice.replace(c, str(2 * float(c)))
     (tmp_path / "a.molden").write_text(MOLDEN_H2)
     (tmp_path / "b.molden").write_text(twice)
-    (one, _, _), (other, _, _) = (read_orbitals(tmp_path / f"{n}.molden")[1].density(points)[0] for n in "ab")
+    (one, _, _), (other, _, _) = (
+        read_orbitals(tmp_path / f"{n}.molden")[1].density(points)[0] for n in "ab"
+    )
     torch.testing.assert_close(one, other, rtol=1e-6, atol=0)
 
 
@@ -285,6 +315,8 @@ def test_wrong_kinds_of_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.fchk").write_text(FCHK_LIH[: len(FCHK_LIH) // 2])
     with pytest.raises(InputError, match="a.fchk"):
         read_orbitals(tmp_path / "a.fchk")
-    (tmp_path / "b.fchk").write_text(FCHK_LIH.replace("          -1           0", "          -7           0"))
+    (tmp_path / "b.fchk").write_text(
+        FCHK_LIH.replace("          -1           0", "          -7           0")
+    )
     with pytest.raises(InputError, match="shell of type -7"):
         read_orbitals(tmp_path / "b.fchk")

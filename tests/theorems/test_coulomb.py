@@ -29,7 +29,9 @@ def reversed_atoms(molecule: Molecules) -> Molecules:
 def test_hydrogen_molecule_by_hand() -> None:
     """C_11 = ½·1^2.4 = 0.5; C_12 = 1·1/1.4 Bohr; eigenvalues 0.5 ± 1/1.4."""
     matrix = coulomb_matrix(Molecules.one([1, 1], [[0, 0, 0], [0, 0, 1.4 * BOHR]]))[0]
-    assert torch.allclose(matrix, torch.tensor([[0.5, 1 / 1.4], [1 / 1.4, 0.5]], dtype=torch.float64), atol=1e-12)
+    assert torch.allclose(
+        matrix, torch.tensor([[0.5, 1 / 1.4], [1 / 1.4, 0.5]], dtype=torch.float64), atol=1e-12
+    )
     values = sorted_eigenvalues(matrix[None])[0]
     assert values.tolist() == pytest.approx([0.5 + 1 / 1.4, 1 / 1.4 - 0.5], abs=1e-12)
 
@@ -47,11 +49,17 @@ def test_two_far_molecules_have_the_eigenvalues_of_both() -> None:
         torch.cat([water.positions, methane.positions + 1e8]).numpy(),
     )
     together = sorted_eigenvalues(coulomb_matrix(far))[0]
-    alone = torch.cat([sorted_eigenvalues(coulomb_matrix(m))[0] for m in (water, methane)]).sort(descending=True).values
+    alone = (
+        torch.cat([sorted_eigenvalues(coulomb_matrix(m))[0] for m in (water, methane)])
+        .sort(descending=True)
+        .values
+    )
     assert torch.allclose(together, alone, atol=1e-5)
 
 
-def test_eigenvalues_and_sorted_matrix_do_not_depend_on_atom_order_but_the_raw_matrix_does() -> None:
+def test_eigenvalues_and_sorted_matrix_do_not_depend_on_atom_order_but_the_raw_matrix_does() -> (
+    None
+):
     molecule = wobbly(4).molecules[3]
     one, other = coulomb_matrix(molecule), coulomb_matrix(reversed_atoms(molecule))
     assert torch.allclose(sorted_eigenvalues(one), sorted_eigenvalues(other), atol=1e-9)
@@ -97,19 +105,31 @@ def test_packing_and_unpacking_are_inverse_and_any_length_is_valid() -> None:
 
 def test_random_sorting_keeps_the_eigenvalues_and_changes_the_order_with_the_seed() -> None:
     table = packed(coulomb_matrix(wobbly(8).molecules)).numpy()
-    first, second = (RandomlySortedCoulomb(noise=20.0, random_state=s).fit_transform(table) for s in (0, 1))
+    first, second = (
+        RandomlySortedCoulomb(noise=20.0, random_state=s).fit_transform(table) for s in (0, 1)
+    )
     assert not np.allclose(first, second)
-    assert np.allclose(SortedEigenvalues().fit_transform(first), SortedEigenvalues().fit_transform(table), atol=1e-9)
+    assert np.allclose(
+        SortedEigenvalues().fit_transform(first),
+        SortedEigenvalues().fit_transform(table),
+        atol=1e-9,
+    )
     still = RandomlySortedCoulomb(noise=0.0).fit_transform(table)
     assert np.array_equal(still, SortedCoulomb().fit_transform(table))
 
 
-def test_random_sorting_does_not_depend_on_atom_order_but_on_the_matrix_it_would_without_sorting_first() -> None:
+def test_random_sorting_does_not_depend_on_atom_order_but_on_the_matrix_it_would_without_sorting_first() -> (
+    None
+):
     molecule = wobbly(4).molecules[3]
     one, other = (packed(coulomb_matrix(m)) for m in (molecule, reversed_atoms(molecule)))
     shuffle = RandomlySortedCoulomb(noise=20.0, random_state=3)
-    assert np.allclose(shuffle.fit_transform(one.numpy()), shuffle.fit_transform(other.numpy()), atol=1e-12)
-    noise = 20.0 * torch.randn(1, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    assert np.allclose(
+        shuffle.fit_transform(one.numpy()), shuffle.fit_transform(other.numpy()), atol=1e-12
+    )
+    noise = 20.0 * torch.randn(
+        1, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64
+    )
     direct = [packed(sorted_by_norm(unpacked(rows), noise)) for rows in (one, other)]
     assert not torch.allclose(direct[0], direct[1], atol=1e-3)
 
@@ -123,7 +143,9 @@ def test_random_sorting_loses_no_entry_of_a_row_whose_length_is_not_triangular()
 
 def test_sorting_columns_alone_mixes_atoms_while_sorting_both_does_not() -> None:
     """Row sums and row norms order hydroxyl-like hydrogens differently, so half a sort breaks the symmetry."""
-    matrix = torch.tensor([[[4.0, 1.0, 1.2], [1.0, 3.0, 2.9], [1.2, 2.9, 2.0]]], dtype=torch.float64)
+    matrix = torch.tensor(
+        [[[4.0, 1.0, 1.2], [1.0, 3.0, 2.9], [1.2, 2.9, 2.0]]], dtype=torch.float64
+    )
     half, whole = sorted_columns_only(matrix), sorted_by_norm(matrix)
     assert torch.equal(whole, whole.transpose(1, 2))
     assert not torch.equal(half, half.transpose(1, 2))

@@ -28,7 +28,9 @@ def place(module: str) -> int:
 def modules(root: Path) -> dict[str, Path]:
     """Every module below `root` by its dotted name without the package's own."""
     return {
-        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix("__init__").rstrip("."): path
+        ".".join(path.relative_to(root).with_suffix("").parts)
+        .removesuffix("__init__")
+        .rstrip("."): path
         for path in root.rglob("*.py")
     }
 
@@ -116,7 +118,9 @@ def test_only_the_registries_import_by_name() -> None:
 
 def test_the_root_holds_the_vocabulary_and_no_file_is_long() -> None:
     assert len([path for path in ROOT.iterdir() if path.is_file()]) <= 8
-    lengths = sorted(len(path.read_text(encoding="utf-8").splitlines()) for path in ROOT.rglob("*.py"))
+    lengths = sorted(
+        len(path.read_text(encoding="utf-8").splitlines()) for path in ROOT.rglob("*.py")
+    )
     assert lengths[-1] <= 400
     assert lengths[len(lengths) // 2] <= 130
 

@@ -34,7 +34,10 @@ def test_selecting_and_joining_gives_the_batch_back() -> None:
 def test_rows_are_taken_in_the_order_asked_for() -> None:
     batch = wobbly(6).molecules
     assert batch[[4, 0, -1]].formulas == [batch.formulas[4], batch.formulas[0], batch.formulas[5]]
-    assert batch[torch.tensor([True, False, True, False, False, False])].formulas == batch.formulas[0:3:2]
+    assert (
+        batch[torch.tensor([True, False, True, False, False, False])].formulas
+        == batch.formulas[0:3:2]
+    )
 
 
 def test_padding_and_unpadding_are_inverse() -> None:
@@ -89,7 +92,9 @@ def test_units_against_codata() -> None:
 def test_methane_binds_as_qm9_says() -> None:
     """gdb 1: U0 = −40.478930 Hartree, atomization −395.999595 kcal/mol (QM9's own table)."""
     methane = Molecules.one(["C", "H", "H", "H", "H"], torch.eye(5, 3) * 1.09)
-    bound = atomization(torch.tensor([-40.478930 * HARTREE]), methane, FREE_ATOMS["b3lyp/6-31g(2df,p)"])
+    bound = atomization(
+        torch.tensor([-40.478930 * HARTREE]), methane, FREE_ATOMS["b3lyp/6-31g(2df,p)"]
+    )
     assert float(bound[0]) == pytest.approx(-395.9996, abs=1e-3)
 
 

@@ -27,7 +27,9 @@ def test_radius_is_that_of_mapie(nominal: float) -> None:
     x = rng.normal(size=(150, 2))
     y = x @ [1.0, 2.0] + rng.normal(size=150)
     model = LinearRegression().fit(x[:50], y[:50])
-    theirs = regression.SplitConformalRegressor(model, confidence_level=nominal, prefit=True).conformalize(x[50:], y[50:])
+    theirs = regression.SplitConformalRegressor(
+        model, confidence_level=nominal, prefit=True
+    ).conformalize(x[50:], y[50:])
     predicted, ends = theirs.predict_interval(x[:1])
     ours = Conformal.calibrated(torch.from_numpy(y[50:] - model.predict(x[50:])))
     assert ours.radius(nominal) == pytest.approx(float(ends[0, 1, 0] - predicted[0]), rel=1e-12)
@@ -57,20 +59,32 @@ def test_intervals_cover_what_they_promise_and_too_short_ones_do_not() -> None:
     assert sum(short) / 400 < 0.85
 
 
-def test_where_errors_grow_with_the_spread_every_spread_is_covered_and_by_one_width_it_is_not() -> None:
+def test_where_errors_grow_with_the_spread_every_spread_is_covered_and_by_one_width_it_is_not() -> (
+    None
+):
     """20,000 errors of 1 + d kcal/mol, d = 0 and 4: the share covered has a standard error of 0.003 in each half."""
     draw = torch.Generator().manual_seed(0)
     spread = torch.tensor([0.0, 4.0]).repeat(20_000)
     residuals = (1 + spread) * torch.randn(len(spread), generator=draw)
     known, new = slice(None, 20_000), slice(20_000, None)
-    follows, constant = Conformal.calibrated(residuals[known], spread[known]), Conformal.calibrated(residuals[known])
+    follows, constant = (
+        Conformal.calibrated(residuals[known], spread[known]),
+        Conformal.calibrated(residuals[known]),
+    )
     nothing = torch.zeros_like(residuals[new])
-    (low, high), (lower, upper) = follows.interval(nothing, 0.9, spread[new]), constant.interval(nothing, 0.9, spread[new])
+    (low, high), (lower, upper) = (
+        follows.interval(nothing, 0.9, spread[new]),
+        constant.interval(nothing, 0.9, spread[new]),
+    )
     for d in (0.0, 4.0):
         which = spread[new] == d
-        assert coverage(residuals[new][which], low[which], high[which]) == pytest.approx(0.9, abs=0.015)
+        assert coverage(residuals[new][which], low[which], high[which]) == pytest.approx(
+            0.9, abs=0.015
+        )
         assert float(high[which][0]) == pytest.approx(follows.radius(0.9, d))
-        assert abs(coverage(residuals[new][which], lower[which], upper[which]) - 0.9) > 0.08  # the control
+        assert (
+            abs(coverage(residuals[new][which], lower[which], upper[which]) - 0.9) > 0.08
+        )  # the control
     assert follows.radius(0.9, 4.0) == 5 * follows.radius(0.9)
     assert constant.radius(0.9, 4.0) == constant.radius(0.9)
 

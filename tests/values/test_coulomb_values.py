@@ -35,8 +35,17 @@ def test_methanol_has_the_entries_another_program_prints() -> None:
 def test_the_norm_sorted_methanol_lists_oxygen_carbon_and_the_hydroxyl_hydrogen_first() -> None:
     """The order DScribe documents for its `sorted_l2`: O, C, the hydrogen on O, then the three on C."""
     atoms = g2("CH3OH")
-    matrix = sorted_by_norm(coulomb_matrix(Molecules.one(atoms.numbers.tolist(), atoms.positions)))[0]
-    expected = [73.51669472, 33.73297539 * BOHR, 8.24741496 * BOHR, 3.96011613 * BOHR, 3.808905 * BOHR, 3.808905 * BOHR]
+    matrix = sorted_by_norm(coulomb_matrix(Molecules.one(atoms.numbers.tolist(), atoms.positions)))[
+        0
+    ]
+    expected = [
+        73.51669472,
+        33.73297539 * BOHR,
+        8.24741496 * BOHR,
+        3.96011613 * BOHR,
+        3.808905 * BOHR,
+        3.808905 * BOHR,
+    ]
     assert matrix[0].tolist() == pytest.approx(expected, rel=1e-8)
 
 
@@ -44,7 +53,9 @@ def test_methane_has_the_eigenvalues_of_its_symmetry() -> None:
     """T_d splits five atoms into a 2 × 2 block (carbon with the symmetric hydrogens) and a threefold ½ − h."""
     r = 1.087 / BOHR
     corners = np.array([[1, 1, 1], [-1, -1, 1], [-1, 1, -1], [1, -1, -1]]) * 1.087 / np.sqrt(3)
-    ours = sorted_eigenvalues(coulomb_matrix(Molecules.one("CHHHH", np.vstack([np.zeros(3), corners]))))[0]
+    ours = sorted_eigenvalues(
+        coulomb_matrix(Molecules.one("CHHHH", np.vstack([np.zeros(3), corners])))
+    )[0]
     carbon, bond, h = 0.5 * 6**2.4, 6 / r, 1 / (r * np.sqrt(8 / 3))
     block = np.linalg.eigvalsh([[carbon, 2 * bond], [2 * bond, 0.5 + 3 * h]])
     assert ours.tolist() == pytest.approx([block[1], block[0], *[0.5 - h] * 3], rel=1e-12)
@@ -66,13 +77,19 @@ def error(qm7: tuple[Dataset, np.ndarray], **settings: object) -> float:
     for test in folds:
         train = data[np.setdiff1d(np.arange(len(data)), test)]
         model = Regression(**settings).fit(train, train[:0])  # type: ignore[arg-type]
-        errors.append(float((model.energies(data[test].molecules) - data[test].energies).abs().mean()))
+        errors.append(
+            float((model.energies(data[test].molecules) - data[test].energies).abs().mean())
+        )
     return float(np.mean(errors))
 
 
-def test_linear_regression_on_eigenvalues_gives_the_study_s_number(qm7: tuple[Dataset, np.ndarray]) -> None:
+def test_linear_regression_on_eigenvalues_gives_the_study_s_number(
+    qm7: tuple[Dataset, np.ndarray],
+) -> None:
     """Its log has 29.08744 (its table cuts to 29.08); positions rounded to single precision move ours by 1e-4."""
-    assert error(qm7, features="sorted_eigenvalues", estimator="linear") == pytest.approx(29.0874, abs=1e-3)
+    assert error(qm7, features="sorted_eigenvalues", estimator="linear") == pytest.approx(
+        29.0874, abs=1e-3
+    )
 
 
 def test_the_study_s_ridge_row_is_half_a_sort(qm7: tuple[Dataset, np.ndarray]) -> None:

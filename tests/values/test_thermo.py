@@ -24,13 +24,22 @@ from onekcal.thermo.ledger import (
 from onekcal.units import HARTREE
 
 METHANE = Molecules.one(
-    "CHHHH", [[0, 0, 0], [0.63, 0.63, 0.63], [-0.63, -0.63, 0.63], [-0.63, 0.63, -0.63], [0.63, -0.63, -0.63]]
+    "CHHHH",
+    [
+        [0, 0, 0],
+        [0.63, 0.63, 0.63],
+        [-0.63, -0.63, 0.63],
+        [-0.63, 0.63, -0.63],
+        [0.63, -0.63, -0.63],
+    ],
 )
 METHANE_G4MP2 = -392.24550458  # kcal/mol, 0 K
 
 
 def test_the_ledger_of_methane_by_hand() -> None:
-    found = ledger(METHANE, METHANE_G4MP2, "g4mp2", uncertainty=0.1, meaning="an example", thermal="gfn2")
+    found = ledger(
+        METHANE, METHANE_G4MP2, "g4mp2", uncertainty=0.1, meaning="an example", thermal="gfn2"
+    )
     formation_0 = METHANE_G4MP2 + 169.98 + 4 * 51.63
     assert found.formation_0 == pytest.approx(formation_0, abs=1e-9)
     heat = next(t.value for t in found.terms if t.label == "H(298 K) − H(0)")
@@ -55,8 +64,12 @@ def test_a_total_is_itemised_to_the_same_heat_of_formation() -> None:
     total = METHANE_G4MP2 + float(atoms.energies(METHANE)[0])
     itemised = from_total(METHANE, total, atoms)
     assert itemised.atomization == pytest.approx(METHANE_G4MP2, abs=1e-9)
-    assert itemised.formation_298 == pytest.approx(ledger(METHANE, METHANE_G4MP2, "g4mp2").formation_298, abs=1e-9)
-    assert itemised.terms[0].value == pytest.approx(-40.427618 * HARTREE, abs=1.0)  # G4(MP2) E(0 K) of methane
+    assert itemised.formation_298 == pytest.approx(
+        ledger(METHANE, METHANE_G4MP2, "g4mp2").formation_298, abs=1e-9
+    )
+    assert itemised.terms[0].value == pytest.approx(
+        -40.427618 * HARTREE, abs=1.0
+    )  # G4(MP2) E(0 K) of methane
 
 
 @pytest.mark.parametrize("element", sorted(ATOM_FORMATION))
@@ -64,7 +77,9 @@ def test_a_free_atom_has_its_experimental_heat_of_formation(element: int) -> Non
     atom = Molecules.one([element], [[0, 0, 0]])
     found = ledger(atom, 0.0, "g4mp2")
     assert found.formation_0 == ATOM_FORMATION[element]
-    assert found.formation_298 == pytest.approx(ATOM_FORMATION[element] + 1.481 - ELEMENT_HEAT[element], abs=1e-3)
+    assert found.formation_298 == pytest.approx(
+        ATOM_FORMATION[element] + 1.481 - ELEMENT_HEAT[element], abs=1e-3
+    )
 
 
 def test_the_atomic_values_are_those_of_the_reference_table() -> None:
@@ -161,7 +176,11 @@ def test_g4mp2_with_the_ledger_gives_experimental_heats_of_formation(real_data: 
     """
     from rdkit import Chem
 
-    wanted = {Chem.CanonSmiles(row["smiles"]): row for row in experiment() if row["name"] != "methyl formate"}
+    wanted = {
+        Chem.CanonSmiles(row["smiles"]): row
+        for row in experiment()
+        if row["name"] != "methyl formate"
+    }
     with np.load(real_data / "qm9_g4mp2_labels.npz") as file:
         small = file["qm9_row"] < 3000
         smiles, energies = file["smiles"][small].astype(str), file["AE_g4mp2"][small]

@@ -13,7 +13,14 @@ from typing import Any
 
 from websockets.sync.client import connect
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+CHROMIUM = next(
+    (
+        path
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (path := shutil.which(name))
+    ),
+    None,
+)
 PATIENCE = 60.0
 """Seconds until a page that does not answer has failed."""
 
@@ -21,23 +28,50 @@ PATIENCE = 60.0
 class Browser:
     """One tab. Everything it asks of the network is in `requests`, every uncaught error in `errors`."""
 
-    def __init__(self, profile: Path, width: int = 1280, height: int = 1000, dark: bool = False) -> None:
+    def __init__(
+        self, profile: Path, width: int = 1280, height: int = 1000, dark: bool = False
+    ) -> None:
         assert CHROMIUM is not None
         self.process = subprocess.Popen(
-            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--no-first-run",
-             "--disable-features=IsolateSandboxedIframes", "--remote-debugging-port=0",
-             f"--user-data-dir={profile}", f"--window-size={width},{height}", "about:blank"],
-            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+            [
+                CHROMIUM,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--enable-unsafe-swiftshader",
+                "--no-first-run",
+                "--disable-features=IsolateSandboxedIframes",
+                "--remote-debugging-port=0",
+                f"--user-data-dir={profile}",
+                f"--window-size={width},{height}",
+                "about:blank",
+            ],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
         assert self.process.stderr is not None
-        port = next(found[1] for line in self.process.stderr if (found := re.search(r"ws://127.0.0.1:(\d+)/", line)))
+        port = next(
+            found[1]
+            for line in self.process.stderr
+            if (found := re.search(r"ws://127.0.0.1:(\d+)/", line))
+        )
         self.open_things = ExitStack()
         self.socket = self.open_things.enter_context(connect(self._page(port), max_size=None))
         self.count, self.requests, self.errors = 0, [], []
-        self.contexts: list[int] = []  # where scripts of the page and of its frames run, in the order they came up
+        self.contexts: list[
+            int
+        ] = []  # where scripts of the page and of its frames run, in the order they came up
         self._call("Page.enable")
         self._call("Network.enable")
         self._call("Runtime.enable")
-        self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        self._call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
         self._call("Performance.enable", timeDomain="threadTicks")
         self.dark(dark)
 
@@ -73,7 +107,9 @@ class Browser:
     def run(self, script: str, context: int | None = None) -> Any:
         """The value of a JavaScript expression, in the page or in one of its frames."""
         where = {} if context is None else {"contextId": context}
-        found = self._call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True, **where)
+        found = self._call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True, **where
+        )
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
@@ -87,13 +123,21 @@ class Browser:
         """A key, such as Tab, Enter or ArrowRight."""
         codes = {"Tab": 9, "Enter": 13, "ArrowLeft": 37, "ArrowRight": 39}
         told = {"key": key, "code": key, "windowsVirtualKeyCode": codes[key]}
-        self._call("Input.dispatchKeyEvent", type="keyDown", **told, **({"text": "\r"} if key == "Enter" else {}))
+        self._call(
+            "Input.dispatchKeyEvent",
+            type="keyDown",
+            **told,
+            **({"text": "\r"} if key == "Enter" else {}),
+        )
         self._call("Input.dispatchKeyEvent", type="keyUp", **told)
 
     def dark(self, on: bool) -> None:
         """The reader's system turns dark, or bright."""
         scheme = "dark" if on else "light"
-        self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self._call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
 
     def seconds(self) -> float:
         """Of a processor, that the page's own thread has taken so far."""

@@ -39,7 +39,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("runs")
     data = {"set": "mini-frames", "target": "b3lyp", "train": 100, "valid": 20, "test": 30}
-    for name, stages, fit in (("hipnn", [{"hipnn": {"features": 4, "onsite": 0}}], {"recipe": "fast", "epochs": 3}),
-                              ("atoms", ["dressed_atoms"], {})):
-        run(Experiment.model_validate({"data": data, "stages": stages, "fit": fit}), folder / name, "test")
+    for name, stages, fit in (
+        ("hipnn", [{"hipnn": {"features": 4, "onsite": 0}}], {"recipe": "fast", "epochs": 3}),
+        ("atoms", ["dressed_atoms"], {}),
+    ):
+        run(
+            Experiment.model_validate({"data": data, "stages": stages, "fit": fit}),
+            folder / name,
+            "test",
+        )
     return folder

@@ -34,17 +34,26 @@ def a_portrait() -> Portrait:
     """A hydrogen molecule far from the voxels that are looked at; every voxel has a value of its own."""
     x, y, z = np.indices((N, N, N)) / (N - 1)
     values = 0.2 * x + 0.3 * y + 0.5 * z
-    molecule = Molecules(torch.tensor([1, 1]), torch.tensor([[0.0, 0.0, -0.37], [0.0, 0.0, 0.37]], dtype=torch.float64),
-                         torch.tensor([0, 2]))
+    molecule = Molecules(
+        torch.tensor([1, 1]),
+        torch.tensor([[0.0, 0.0, -0.37], [0.0, 0.0, 0.37]], dtype=torch.float64),
+        torch.tensor([0, 2]),
+    )
     return Portrait("lol", "localized orbital locator", molecule, values, 6.0, values, 6.0)
 
 
 def test_the_slider_shows_the_voxels_of_its_layer(tmp_path: Path, open_page: Callable) -> None:
     one = a_portrait()
-    voxels.html([one, replace(one, title="upside down", voxels=one.voxels[:, :, ::-1])], tmp_path / "field.html", "H2")
+    voxels.html(
+        [one, replace(one, title="upside down", voxels=one.voxels[:, :, ::-1])],
+        tmp_path / "field.html",
+        "H2",
+    )
     tab = open_page(tmp_path / "field.html", width=480)
 
-    tab.run("scene.viewer.render = () => {}")  # what is beside the layer takes seconds where there is no graphics card
+    tab.run(
+        "scene.viewer.render = () => {}"
+    )  # what is beside the layer takes seconds where there is no graphics card
 
     def expected(value: float) -> np.ndarray:
         from matplotlib import colormaps
@@ -64,10 +73,14 @@ def test_the_slider_shows_the_voxels_of_its_layer(tmp_path: Path, open_page: Cal
     tab.run(SET.format(name="field", value=1))  # the other field starts in the middle
     tab.run(SET.format(name="axis", value=2))
     tab.run(SET.format(name="layer", value=1))
-    assert tab.run(PIXEL.format(n=N, i=1, j=6)) == pytest.approx(expected(one.voxels[1, 6, N - 2]), abs=2)
+    assert tab.run(PIXEL.format(n=N, i=1, j=6)) == pytest.approx(
+        expected(one.voxels[1, 6, N - 2]), abs=2
+    )
 
 
-def test_moving_the_slider_by_a_key_changes_the_picture(tmp_path: Path, open_page: Callable) -> None:
+def test_moving_the_slider_by_a_key_changes_the_picture(
+    tmp_path: Path, open_page: Callable
+) -> None:
     voxels.html([a_portrait()], tmp_path / "field.html", "H2")
     tab = open_page(tmp_path / "field.html", width=480)
     scene = "document.querySelector('#scene canvas').toDataURL()"
@@ -82,18 +95,26 @@ def test_moving_the_slider_by_a_key_changes_the_picture(tmp_path: Path, open_pag
     assert tab.run("document.documentElement.scrollWidth") <= 480
 
 
-def test_a_page_works_in_a_notebook_and_leaks_nothing(tmp_path: Path, open_page: Callable, water: Molecules) -> None:
+def test_a_page_works_in_a_notebook_and_leaks_nothing(
+    tmp_path: Path, open_page: Callable, water: Molecules
+) -> None:
     page = show(water)
-    cell = (f"<!doctype html><html data-ready='yes'><body style='background: rgb(255, 0, 0)'>"
-            f"<main id='ours'>mine</main>{page._repr_html_()}</body></html>")
+    cell = (
+        f"<!doctype html><html data-ready='yes'><body style='background: rgb(255, 0, 0)'>"
+        f"<main id='ours'>mine</main>{page._repr_html_()}</body></html>"
+    )
     (tmp_path / "cell.html").write_text(cell, encoding="utf-8")
     tab = open_page(tmp_path / "cell.html")
     look = "document.getElementById('scene')?.getAttribute('aria-label')"
     tab.wait("window.frames.length === 1")
-    (inside,) = (each for each in tab.contexts[1:] if tab.run("location.href", each) == "about:srcdoc")
+    (inside,) = (
+        each for each in tab.contexts[1:] if tab.run("location.href", each) == "about:srcdoc"
+    )
     tab.wait("document.documentElement.dataset.ready === 'yes'", inside)
     assert "H2O" in tab.run(look, inside)
-    assert tab.run("getComputedStyle(document.getElementById('ours')).paddingLeft") == "0px"  # 16 px by the page's style
+    assert (
+        tab.run("getComputedStyle(document.getElementById('ours')).paddingLeft") == "0px"
+    )  # 16 px by the page's style
     assert tab.run("getComputedStyle(document.querySelector('main')).paddingLeft", inside) == "16px"
     assert tab.run("window.$3Dmol === undefined && window.Plotly === undefined")
 

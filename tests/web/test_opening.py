@@ -53,17 +53,26 @@ def many(runs: Path, count: int) -> Finished:
     rng = np.random.default_rng(0)
     reference = rng.normal(-1800, 300, count)
     error = rng.normal(0, 5, count)
-    molecules = Molecules(torch.from_numpy(rng.choice([1, 6, 8], 18 * count)),
-                          torch.from_numpy(rng.normal(0, 2, (18 * count, 3))), torch.arange(0, 18 * count + 1, 18))
+    molecules = Molecules(
+        torch.from_numpy(rng.choice([1, 6, 8], 18 * count)),
+        torch.from_numpy(rng.normal(0, 2, (18 * count, 3))),
+        torch.arange(0, 18 * count + 1, 18),
+    )
     one.names = [f"molecule {row}" for row in range(count)]
-    one.columns = {"reference": reference, "predicted": reference + error, "error": error,
-                   "novelty": np.abs(rng.normal(1, 0.3, count))}
+    one.columns = {
+        "reference": reference,
+        "predicted": reference + error,
+        "error": error,
+        "novelty": np.abs(rng.normal(1, 0.3, count)),
+    }
     one.test = Dataset(molecules, {"b3lyp": Column(torch.from_numpy(reference))}, "b3lyp")
     one.atoms = {}
     return one
 
 
-def test_a_report_of_13000_molecules_opens_within_two_seconds(runs: Path, tmp_path: Path, open_page: Callable) -> None:
+def test_a_report_of_13000_molecules_opens_within_two_seconds(
+    runs: Path, tmp_path: Path, open_page: Callable
+) -> None:
     empty, page = tmp_path / "empty.html", tmp_path / "many.html"
     empty.write_text("<!doctype html><html data-ready='yes'><title>empty</title>", encoding="utf-8")
     page.write_text(render([many(runs, MANY)], np.arange(MANY)), encoding="utf-8")
@@ -76,7 +85,9 @@ def test_a_report_of_13000_molecules_opens_within_two_seconds(runs: Path, tmp_pa
     assert taken < LIMIT, f"{taken:.2f} s of a processor; an empty page takes {nothing:.3f}"
 
 
-def test_130000_points_are_decimated_and_the_page_says_so(runs: Path, tmp_path: Path, open_page: Callable) -> None:
+def test_130000_points_are_decimated_and_the_page_says_so(
+    runs: Path, tmp_path: Path, open_page: Callable
+) -> None:
     run = many(runs, 130_000)
     rows = report_of._drawn([run])
     page = tmp_path / "page.html"
@@ -96,7 +107,9 @@ def test_a_page_of_little_or_without_numbers_opens(
     run = many(runs, count)
     run.columns["error"][:lost] = run.columns["predicted"][:lost] = np.nan
     (tmp_path / "page.html").write_text(render([run], np.arange(count)), encoding="utf-8")
-    tab = open_page(tmp_path / "page.html", height=3000)  # errors of the page fail when it is closed
+    tab = open_page(
+        tmp_path / "page.html", height=3000
+    )  # errors of the page fail when it is closed
     tab.wait(DRAWN)
     tab.wait("document.getElementById('tail').dataset.drawn === 'yes'")
     said = tab.run("document.body.textContent")
@@ -104,7 +117,9 @@ def test_a_page_of_little_or_without_numbers_opens(
     assert ("Only 1 test molecule:" in said) == (count == 1)
 
 
-def test_tab_and_enter_show_one_of_the_worst(runs: Path, tmp_path: Path, open_page: Callable) -> None:
+def test_tab_and_enter_show_one_of_the_worst(
+    runs: Path, tmp_path: Path, open_page: Callable
+) -> None:
     tab = open_page(report([runs / "atoms"], tmp_path / "page.html").path)
     order = np.argsort(-np.abs(finished(runs / "atoms").columns["error"]), kind="stable")
     for _ in range(40):
@@ -113,7 +128,10 @@ def test_tab_and_enter_show_one_of_the_worst(runs: Path, tmp_path: Path, open_pa
             break
     tab.press("Tab")
     tab.press("Enter")
-    assert tab.run("document.getElementById('molecule').dataset.chosen") == finished(runs / "atoms").names[order[1]]
+    assert (
+        tab.run("document.getElementById('molecule').dataset.chosen")
+        == finished(runs / "atoms").names[order[1]]
+    )
     assert tab.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
@@ -125,7 +143,11 @@ def test_a_run_without_forces_offers_none(runs: Path, tmp_path: Path, open_page:
     for folder, found in ((runs / "hipnn", False), (tmp_path / "none", True)):
         tab = open_page(report([folder], tmp_path / f"{folder.name}.html").path)
         tab.wait(drawn)
-        assert tab.run(hidden.format("predicted-arrows")) is tab.run(hidden.format("coloring")) is found
+        assert (
+            tab.run(hidden.format("predicted-arrows"))
+            is tab.run(hidden.format("coloring"))
+            is found
+        )
 
 
 @pytest.mark.parametrize("kind", ["report", "view"])
@@ -136,16 +158,22 @@ def test_text_can_be_read_and_what_is_no_text_has_words(
     if kind == "report":
         report([runs / "hipnn", runs / "atoms"], page)
     else:
-        view.save(view.with_energy(store.load("mini-frames").dataset), list(range(5)), page, "frames")
+        view.save(
+            view.with_energy(store.load("mini-frames").dataset), list(range(5)), page, "frames"
+        )
     tab = open_page(page, height=4000)
     tab.wait("document.querySelector('.plot text') !== null")
     for dark in (False, True):
         tab.dark(dark)
         tab.wait(f"matchMedia('(prefers-color-scheme: dark)').matches === {str(dark).lower()}")
-        tab.run("new Promise(done => setTimeout(done, 300))")  # plots are drawn again in the other colours
+        tab.run(
+            "new Promise(done => setTimeout(done, 300))"
+        )  # plots are drawn again in the other colours
         found = tab.run(CONTRASTS)
         assert len(found) > 10
         assert not [one for one in found if one[0] < 4.5], f"dark: {dark}"
-    silent = ("[...document.querySelectorAll('[role=img], canvas.slice, button, select, input')].filter(box => "
-              "!(box.getAttribute('aria-label') || box.textContent.trim() || box.labels?.length)).map(box => box.outerHTML)")
+    silent = (
+        "[...document.querySelectorAll('[role=img], canvas.slice, button, select, input')].filter(box => "
+        "!(box.getAttribute('aria-label') || box.textContent.trim() || box.labels?.length)).map(box => box.outerHTML)"
+    )
     assert tab.run(silent) == []

@@ -26,7 +26,9 @@ SET = """(() => {{
 }})()"""
 
 
-def test_clicking_a_point_shows_that_molecule(runs: Path, tmp_path: Path, open_page: Callable) -> None:
+def test_clicking_a_point_shows_that_molecule(
+    runs: Path, tmp_path: Path, open_page: Callable
+) -> None:
     tab = open_page(report([runs / "hipnn"], tmp_path / "page.html").path)
     tab.wait(DRAWN)
     found = finished(runs / "hipnn")
@@ -35,7 +37,11 @@ def test_clicking_a_point_shows_that_molecule(runs: Path, tmp_path: Path, open_p
     alone = int(apart.min(1).argmax())  # no other point lies near it
     worst = int(np.abs(found.columns["error"]).argmax())
     assert tab.run("document.getElementById('molecule').dataset.chosen") == found.names[worst]
-    tab.wait("document.getElementById('scene').getAttribute('aria-label').startsWith('" + found.names[worst][:5] + "')")
+    tab.wait(
+        "document.getElementById('scene').getAttribute('aria-label').startsWith('"
+        + found.names[worst][:5]
+        + "')"
+    )
     tab.click(*tab.run(PLACE.format(m=alone)))
     tab.wait(f"document.getElementById('molecule').dataset.chosen === {found.names[alone]!r}")
     formula = found.test.molecules[alone].formulas[0]
@@ -44,7 +50,9 @@ def test_clicking_a_point_shows_that_molecule(runs: Path, tmp_path: Path, open_p
     assert error in tab.run("document.getElementById('facts').textContent")
 
 
-def test_keys_and_buttons_go_through_molecules_by_error(runs: Path, tmp_path: Path, open_page: Callable) -> None:
+def test_keys_and_buttons_go_through_molecules_by_error(
+    runs: Path, tmp_path: Path, open_page: Callable
+) -> None:
     tab = open_page(report([runs / "atoms"], tmp_path / "page.html").path)
     found = finished(runs / "atoms")
     order = np.argsort(-np.abs(found.columns["error"]), kind="stable")
@@ -64,7 +72,9 @@ def test_another_run_is_chosen(runs: Path, tmp_path: Path, open_page: Callable) 
     found = finished(runs / "atoms")
     worst = found.names[np.abs(found.columns["error"]).argmax()]
     assert tab.run("document.getElementById('molecule').dataset.chosen") == worst
-    parts = tab.run("[...document.querySelectorAll('[data-run]')].map(part => [part.dataset.run, part.hidden])")
+    parts = tab.run(
+        "[...document.querySelectorAll('[data-run]')].map(part => [part.dataset.run, part.hidden])"
+    )
     assert {run for run, _ in parts} == {"0", "1"}
     assert parts == [[run, run != "1"] for run, _ in parts]
 
@@ -75,7 +85,9 @@ def test_a_page_fits_its_window_and_its_theme(
 ) -> None:
     tab = open_page(report([runs / "hipnn"], tmp_path / "page.html").path, width=width, dark=dark)
     assert tab.run("document.documentElement.scrollWidth") <= width
-    red, green, blue = map(int, tab.run("getComputedStyle(document.body).backgroundColor.match(/\\d+/g)"))
+    red, green, blue = map(
+        int, tab.run("getComputedStyle(document.body).backgroundColor.match(/\\d+/g)")
+    )
     assert (red + green + blue < 150) == dark
 
 

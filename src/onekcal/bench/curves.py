@@ -47,7 +47,10 @@ class Learned:
 
 def of(found: Found) -> list[Learned]:
     """The curves in a suite's results."""
-    papers = {curve["name"]: {int(size): mae for size, mae in curve["paper"].items()} for curve in found.get("curves", [])}
+    papers = {
+        curve["name"]: {int(size): mae for size, mae in curve["paper"].items()}
+        for curve in found.get("curves", [])
+    }
     by_name: dict[str, list[Found]] = {}
     for row in found["rows"]:
         if row.get("curve") and "failed" not in row:
@@ -57,7 +60,9 @@ def of(found: Found) -> list[Learned]:
         rows = sorted(rows, key=lambda row: row["train"])
         sizes, mae = [row["train"] for row in rows], [row["ours"]["mae"] for row in rows]
         a, b = power_law(dict(zip(sizes, mae))) or (None, None)
-        out.append(Learned(name, sizes, mae, [_spread(row) for row in rows], a, b, papers.get(name, {})))
+        out.append(
+            Learned(name, sizes, mae, [_spread(row) for row in rows], a, b, papers.get(name, {}))
+        )
     return out
 
 
@@ -75,13 +80,20 @@ def _spread(row: Found) -> float | None:
     """Standard deviation of the seeds' errors, as of a sample."""
     errors = [run["mae"] for run in row["runs"]]
     mean = sum(errors) / len(errors)
-    return math.sqrt(sum((e - mean) ** 2 for e in errors) / (len(errors) - 1)) if len(errors) > 1 else None
+    return (
+        math.sqrt(sum((e - mean) ** 2 for e in errors) / (len(errors) - 1))
+        if len(errors) > 1
+        else None
+    )
 
 
 def told(found: Found, suite: Suite) -> list[Found]:
     """What a suite's JSON says of its curves."""
     papers = [{"name": curve.name, "paper": curve.paper} for curve in suite.curves]
-    return [{key: _rounded(value) for key, value in asdict(one).items()} for one in of({**found, "curves": papers})]
+    return [
+        {key: _rounded(value) for key, value in asdict(one).items()}
+        for one in of({**found, "curves": papers})
+    ]
 
 
 def _rounded(value: Any) -> Any:
@@ -102,18 +114,42 @@ def table(found: Found) -> list[Found]:
     for curve in curves:
         at = dict(zip(curve.sizes, zip(curve.mae, curve.spread)))
         cells = {f"N = {size:,}": _cell(*at[size]) if size in at else "–" for size in sizes}
-        rows = [row for row in found["rows"] if row.get("curve") == curve.name and "failed" not in row]
-        seeds, quick = max(len(row["runs"]) for row in rows), any(row.get("budget") == "quick" for row in rows)
+        rows = [
+            row for row in found["rows"] if row.get("curve") == curve.name and "failed" not in row
+        ]
+        seeds, quick = (
+            max(len(row["runs"]) for row in rows),
+            any(row.get("budget") == "quick" for row in rows),
+        )
         beyond = curve.beyond()
-        lines.append({"row": curve.name + (" (quick)" if quick else ""), **cells, "seeds": str(seeds),
-                      "b": "–" if curve.b is None else f"{curve.b:.2f}",
-                      EXTRAPOLATED: "–" if beyond is None else f"{_cell(beyond[1], None)} at {beyond[0]:,}"})
+        lines.append(
+            {
+                "row": curve.name + (" (quick)" if quick else ""),
+                **cells,
+                "seeds": str(seeds),
+                "b": "–" if curve.b is None else f"{curve.b:.2f}",
+                EXTRAPOLATED: "–"
+                if beyond is None
+                else f"{_cell(beyond[1], None)} at {beyond[0]:,}",
+            }
+        )
         paper = {row["train"]: row["paper"]["mae"] for row in rows if "mae" in row["paper"]}
         if paper or beyond:
-            cells = {f"N = {size:,}": _cell(paper[size], None) if size in paper else "–" for size in sizes}
-            last = "–" if beyond is None else f"{_cell(curve.paper[beyond[0]], None)} at {beyond[0]:,}"
-            lines.append({"row": f"{curve.name}: paper", **cells, "seeds": "–", "b": "–", EXTRAPOLATED: last})
-    return lines if far else [{head: cell for head, cell in line.items() if head != EXTRAPOLATED} for line in lines]
+            cells = {
+                f"N = {size:,}": _cell(paper[size], None) if size in paper else "–"
+                for size in sizes
+            }
+            last = (
+                "–" if beyond is None else f"{_cell(curve.paper[beyond[0]], None)} at {beyond[0]:,}"
+            )
+            lines.append(
+                {"row": f"{curve.name}: paper", **cells, "seeds": "–", "b": "–", EXTRAPOLATED: last}
+            )
+    return (
+        lines
+        if far
+        else [{head: cell for head, cell in line.items() if head != EXTRAPOLATED} for line in lines]
+    )
 
 
 EXTRAPOLATED = "extrapolated by b"
@@ -124,16 +160,29 @@ def _cell(mae: float, spread: float | None) -> str:
     return f"{mae:#.3g}".rstrip(".") + ("" if spread is None else f" ± {spread:.1g}")
 
 
-def suite_of(experiments: dict[str, Experiment], sizes: list[int], seeds: list[int], name: str = "curves") -> Suite:
+def suite_of(
+    experiments: dict[str, Experiment], sizes: list[int], seeds: list[int], name: str = "curves"
+) -> Suite:
     """A suite out of anyone's experiments, by name: what is compared must be measured on the same molecules."""
     asked = [(e.data.set, e.data.target, e.data.split, e.data.test) for e in experiments.values()]
     if len(set(asked)) > 1:
-        shown = "; ".join(f"{one}: set {a[0]}, target {a[1]}, split {a[2]}, test {a[3]}"
-                          for one, a in zip(experiments, asked))
-        raise ConfigError(f"curves are drawn together for the same data, got {shown}. Give them the same set, target, split "
-                          "and number of test molecules, or draw them apart")
-    curves = [Curve(name=one, experiment=e.model_dump(mode="json", exclude={"name"}), sizes=sizes, seeds=seeds)
-              for one, e in experiments.items()]
+        shown = "; ".join(
+            f"{one}: set {a[0]}, target {a[1]}, split {a[2]}, test {a[3]}"
+            for one, a in zip(experiments, asked)
+        )
+        raise ConfigError(
+            f"curves are drawn together for the same data, got {shown}. Give them the same set, target, split "
+            "and number of test molecules, or draw them apart"
+        )
+    curves = [
+        Curve(
+            name=one,
+            experiment=e.model_dump(mode="json", exclude={"name"}),
+            sizes=sizes,
+            seeds=seeds,
+        )
+        for one, e in experiments.items()
+    ]
     where = f"{asked[0][0]}, {asked[0][1]}, split {asked[0][2]}"
     suite = Suite(name=name, title=f"Learning curves on {where}", curves=curves)
     for row in suite.rows:

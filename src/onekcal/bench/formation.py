@@ -42,24 +42,43 @@ def run(results: Path, model: str = DEFAULT) -> Found:
         question = Question(source=row["smiles"], smiles=row["smiles"], name=row["name"])
         given = answer(question, artefact, Settings(force=True))
         formation = given.ledger.formation_298 if given.ledger else float("nan")
-        each.append({
-            "name": row["name"], "smiles": row["smiles"], "experiment": float(row["formation_298_kcal_per_mol"]),
-            "uncertainty": float(row["uncertainty_kcal_per_mol"]), "predicted": round(formation, 3),
-            "half": round(given.half, 3) if given.half < float("inf") else None, "problem": given.problem or None,
-        })
+        each.append(
+            {
+                "name": row["name"],
+                "smiles": row["smiles"],
+                "experiment": float(row["formation_298_kcal_per_mol"]),
+                "uncertainty": float(row["uncertainty_kcal_per_mol"]),
+                "predicted": round(formation, 3),
+                "half": round(given.half, 3) if given.half < float("inf") else None,
+                "problem": given.problem or None,
+            }
+        )
     inside = [one for one in each if one["half"] is not None]
     made = provenance()
     shared = {
-        "paper": {}, "train": artefact.card.get("train", 0), "seconds": round(time.perf_counter() - started, 1),
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "note": "",
+        "paper": {},
+        "train": artefact.card.get("train", 0),
+        "seconds": round(time.perf_counter() - started, 1),
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "note": "",
         **{key: made[key] for key in ("commit", "hardware", "packages", "time")},
     }
-    rows = [{"name": f"{len(some)} molecules {what}", "ours": _errors(some), "test": len(some), **shared}
-            for what, some in (("in the model's scope", inside), ("and those outside it, forced", each))]
+    rows = [
+        {
+            "name": f"{len(some)} molecules {what}",
+            "ours": _errors(some),
+            "test": len(some),
+            **shared,
+        }
+        for what, some in (("in the model's scope", inside), ("and those outside it, forced", each))
+    ]
     found: Found = {
-        "suite": "formation", "title": "ΔfH(298 K) from SMILES with the shipped model against experiment",
+        "suite": "formation",
+        "title": "ΔfH(298 K) from SMILES with the shipped model against experiment",
         "cite": "Ruscic, Bross, Active Thermochemical Tables 1.112 (2019); Curtiss et al., J. Chem. Phys. 106, 1063 (1997)",
-        "unit": "kcal/mol", "rows": rows, "molecules": each,
+        "unit": "kcal/mol",
+        "rows": rows,
+        "molecules": each,
     }
     write(results / "formation.json", found)
     return found
@@ -68,7 +87,9 @@ def run(results: Path, model: str = DEFAULT) -> Found:
 def _errors(some: list[Found]) -> dict[str, float]:
     """With the share of experiments inside the interval, where every molecule has one."""
     good = [one for one in some if one["problem"] is None]
-    reference, predicted = torch.tensor([(one["experiment"], one["predicted"]) for one in good], dtype=torch.float64).T
+    reference, predicted = torch.tensor(
+        [(one["experiment"], one["predicted"]) for one in good], dtype=torch.float64
+    ).T
     found = metrics(reference, predicted)
     if good and all(one["half"] is not None for one in good):
         half = torch.tensor([one["half"] for one in good], dtype=torch.float64)

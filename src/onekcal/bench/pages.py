@@ -13,14 +13,21 @@ from onekcal.bench.runner import digest
 from onekcal.bench.tables import markdown
 from onekcal.errors import DataError
 
-BLOCK = re.compile(r"(<!-- results: (?P<suite>[\w-]+)(?: (?P<only>[^>]*?))? -->\n)(?P<table>.*?)(<!-- end -->)", re.S)
+BLOCK = re.compile(
+    r"(<!-- results: (?P<suite>[\w-]+)(?: (?P<only>[^>]*?))? -->\n)(?P<table>.*?)(<!-- end -->)",
+    re.S,
+)
 
 
 def renewed(text: str, results: Path, page: Path | None = None) -> str:
     """A page's text with every table made anew; pictures are linked as seen from `page`."""
 
     def table(match: re.Match[str]) -> str:
-        return match[1] + _block(match["suite"], (match["only"] or "").split(), results, page) + match[5]
+        return (
+            match[1]
+            + _block(match["suite"], (match["only"] or "").split(), results, page)
+            + match[5]
+        )
 
     return BLOCK.sub(table, text)
 
@@ -37,7 +44,11 @@ def _block(name: str, words: list[str], results: Path, page: Path | None) -> str
     found = json.loads(path.read_text(encoding="utf-8"))
     found["rows"] = [row for row in found["rows"] if all(word in row["name"] for word in words)]
     picture = path.with_suffix(".png")
-    seen = f"\n![{found['title']}]({os.path.relpath(picture, page.parent)})\n" if page and picture.is_file() else ""
+    seen = (
+        f"\n![{found['title']}]({os.path.relpath(picture, page.parent)})\n"
+        if page and picture.is_file()
+        else ""
+    )
     return f"{found['title']}; {found['unit']}.\n\n" + markdown(tables.rows(found)) + seen
 
 
@@ -64,7 +75,11 @@ def unsupported(results: Path) -> list[str]:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found.get("suite") in suite.names():
             there = {row.name: row for row in suite.read(found["suite"]).rows}
-            out += [f"{path}: {row['name']!r} {why}" for row in found["rows"] if (why := _against(row, there))]
+            out += [
+                f"{path}: {row['name']!r} {why}"
+                for row in found["rows"]
+                if (why := _against(row, there))
+            ]
     return out
 
 

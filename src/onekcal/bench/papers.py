@@ -23,7 +23,9 @@ class MainRow(BaseModel):
     suite: str
     row: str
     called: str = Field("", description="what the table calls it; the row's own name when absent")
-    where: str = Field("", description="said of the paper's number where it is for other data than ours")
+    where: str = Field(
+        "", description="said of the paper's number where it is for other data than ours"
+    )
 
 
 class Paper(BaseModel):
@@ -50,7 +52,10 @@ def rows(results: Path) -> list[dict[str, Any]]:
     for name in {main.suite for paper in listed() for main in paper.rows}:
         path = results / f"{name}.json"
         if path.is_file():
-            measured |= {(name, row["name"]): row for row in json.loads(path.read_text(encoding="utf-8"))["rows"]}
+            measured |= {
+                (name, row["name"]): row
+                for row in json.loads(path.read_text(encoding="utf-8"))["rows"]
+            }
         papers |= {(name, row.name): row.paper for row in suite.read(name).rows}
     out = []
     for paper in listed():
@@ -60,17 +65,26 @@ def rows(results: Path) -> list[dict[str, Any]]:
     return out
 
 
-def _line(heading: str, main: MainRow, paper: dict[str, float], row: dict[str, Any] | None) -> dict[str, Any]:
+def _line(
+    heading: str, main: MainRow, paper: dict[str, float], row: dict[str, Any] | None
+) -> dict[str, Any]:
     ours = (row or {}).get("ours", {})
     called = main.called or main.row
     if row is not None:
         called = marked({**row, "name": called})
     where = f" {main.where}" if main.where and paper else ""
-    energies, forces = "mae" in paper or not paper, "force_mae" in paper or not paper  # what the row is about
+    energies, forces = (
+        "mae" in paper or not paper,
+        "force_mae" in paper or not paper,
+    )  # what the row is about
     return {
-        "paper": heading, "row": called, "train": f"{row['train']:,}" if row and "train" in row else "–",
+        "paper": heading,
+        "row": called,
+        "train": f"{row['train']:,}" if row and "train" in row else "–",
         "paper MAE": _number(paper.get("mae")) + (where if "mae" in paper else ""),
-        "MAE": "failed" if row and "failed" in row else _number(ours.get("mae") if energies else None),
+        "MAE": "failed"
+        if row and "failed" in row
+        else _number(ours.get("mae") if energies else None),
         "paper forces": _number(paper.get("force_mae")),
         "forces": _number(ours.get("force_mae") if forces else None),
     }

@@ -52,7 +52,9 @@ def run(
             waiting.append(row)
     command = " ".join(sys.argv)
     queue = _Queue(watch, None if scheduler else workers)
-    for found in spread(_in_own_process, _jobs(waiting, runs, command, queue), len(waiting), scheduler, workers):
+    for found in spread(
+        _in_own_process, _jobs(waiting, runs, command, queue), len(waiting), scheduler, workers
+    ):
         name = found.pop("key", None) or found["name"]
         queue.ended(name)
         if "error" in found:  # its worker died
@@ -89,8 +91,13 @@ class _Queue:
 def _jobs(rows: list[Row], runs: Path | None, command: str, queue: _Queue) -> Iterator[Found]:
     for row in rows:
         queue.handed_over(row.name)
-        yield {"row": row.model_dump(mode="json"), "runs": None if runs is None else str(runs.resolve()), "command": command,
-               "key": row.name, "format": 1}
+        yield {
+            "row": row.model_dump(mode="json"),
+            "runs": None if runs is None else str(runs.resolve()),
+            "command": command,
+            "key": row.name,
+            "format": 1,
+        }
 
 
 def digest(row: Row) -> str:
@@ -109,12 +116,19 @@ def _in_own_process(job: Found) -> Found:
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "found.json"
         work = "from onekcal.bench.runner import measure_told; measure_told()"
-        done = subprocess.run([sys.executable, "-c", work, str(out)], input=json.dumps(job), text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", work, str(out)], input=json.dumps(job), text=True
+        )
         if out.is_file():
             return json.loads(out.read_text(encoding="utf-8"))
     row = Row.model_validate(job["row"])
-    return {"name": row.name, "paper": row.paper, "row": digest(row),
-            "failed": f"its process ended with {done.returncode}" + (" (out of memory?)" if done.returncode == -9 else "")}
+    return {
+        "name": row.name,
+        "paper": row.paper,
+        "row": digest(row),
+        "failed": f"its process ended with {done.returncode}"
+        + (" (out of memory?)" if done.returncode == -9 else ""),
+    }
 
 
 def measure_told() -> None:
@@ -151,14 +165,24 @@ def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:
     for experiment in row.experiments():
         with tempfile.TemporaryDirectory() as scratch:
             network = [row.networks[len(runs) % len(row.networks)]] if row.networks else []
-            slug = experiment.name or _slug(row.name, experiment.data.split, experiment.data.seed, *network)
+            slug = experiment.name or _slug(
+                row.name, experiment.data.split, experiment.data.seed, *network
+            )
             folder = Path(scratch) / "run" if kept is None else kept / slug
             done = run_experiment(experiment, folder, command, overwrite=True)
             origin = json.loads((done.folder / "provenance.json").read_text())
-        about = {"split": experiment.data.split, "seed": experiment.data.seed} | ({"network": network[0]} if network else {})
+        about = {"split": experiment.data.split, "seed": experiment.data.seed} | (
+            {"network": network[0]} if network else {}
+        )
         runs.append(about | done.metrics)
-    keys = [key for key, value in runs[0].items() if isinstance(value, float) and key != "nominal_coverage"]
-    ours = {key: sum(r[key] for r in runs) / len(runs) for key in keys if all(key in r for r in runs)}
+    keys = [
+        key
+        for key, value in runs[0].items()
+        if isinstance(value, float) and key != "nominal_coverage"
+    ]
+    ours = {
+        key: sum(r[key] for r in runs) / len(runs) for key in keys if all(key in r for r in runs)
+    }
     made = provenance()
     return {
         "name": row.name,
@@ -168,7 +192,10 @@ def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:
         "test": sum(r["count"] for r in runs),
         "seconds": round(time.perf_counter() - started, 1),
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "runs": [{k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in r.items()} for r in runs],
+        "runs": [
+            {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in r.items()}
+            for r in runs
+        ],
         "note": row.note,
         **_mark(row),
         "row": digest(row),
@@ -182,7 +209,9 @@ def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:
 
 def _mark(row: Row) -> Found:
     """Said of a row where it holds: a quick one, a point of a learning curve."""
-    return ({"budget": row.budget} if row.budget != "full" else {}) | ({"curve": row.curve} if row.curve else {})
+    return ({"budget": row.budget} if row.budget != "full" else {}) | (
+        {"curve": row.curve} if row.curve else {}
+    )
 
 
 def _slug(*parts: object) -> str:
@@ -201,9 +230,20 @@ def _stored(path: Path) -> Found:
 
 def _store(path: Path, suite: Suite, known: dict[str, Found]) -> Found:
     """Rows in the suite's order, with its notes and papers' numbers of today; rows the suite no longer has are dropped."""
-    rows = [known[row.name] | {"paper": row.paper} | ({"note": row.note} if "note" in known[row.name] else {})
-            for row in suite.rows if row.name in known]
-    found = {"suite": suite.name, "title": suite.title, "cite": suite.cite, "unit": suite.unit, "rows": rows}
+    rows = [
+        known[row.name]
+        | {"paper": row.paper}
+        | ({"note": row.note} if "note" in known[row.name] else {})
+        for row in suite.rows
+        if row.name in known
+    ]
+    found = {
+        "suite": suite.name,
+        "title": suite.title,
+        "cite": suite.cite,
+        "unit": suite.unit,
+        "rows": rows,
+    }
     if suite.curves:
         from onekcal.bench import curves
 

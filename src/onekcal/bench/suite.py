@@ -27,14 +27,26 @@ class Row(BaseModel):
     name: str
     experiment: dict[str, Any]
     paper: dict[str, float] = Field(default_factory=dict, description="metric → the paper's number")
-    splits: list[str] = Field(default_factory=list, description="the experiment runs once on each; empty: as it says")
-    seeds: list[int] = Field(default_factory=list, description="… and once with each; empty: as it says")
-    networks: list[int] = Field(default_factory=list, description="… and once with each as the seed of networks' initial "
-                                "weights, on the same molecules; empty: as it says")
+    splits: list[str] = Field(
+        default_factory=list, description="the experiment runs once on each; empty: as it says"
+    )
+    seeds: list[int] = Field(
+        default_factory=list, description="… and once with each; empty: as it says"
+    )
+    networks: list[int] = Field(
+        default_factory=list,
+        description="… and once with each as the seed of networks' initial "
+        "weights, on the same molecules; empty: as it says",
+    )
     note: str = ""
-    quick: list[str] | None = Field(default=None, description="changes such as data.train=500 that make it a matter of a "
-                                    "minute; a row without is left out of a quick run")
-    budget: Literal["full", "quick"] = Field(default="full", description="quick: a row of a quick run; its result says so")
+    quick: list[str] | None = Field(
+        default=None,
+        description="changes such as data.train=500 that make it a matter of a "
+        "minute; a row without is left out of a quick run",
+    )
+    budget: Literal["full", "quick"] = Field(
+        default="full", description="quick: a row of a quick run; its result says so"
+    )
     curve: str = Field(default="", description="the learning curve it is a point of")
 
     def experiments(self) -> list[Experiment]:
@@ -44,8 +56,11 @@ class Row(BaseModel):
         for split in self.splits or [data.get("split", "random")]:
             for seed in self.seeds or [data.get("seed", 0)]:
                 for network in self.networks or (None,):
-                    content = {**self.experiment, "data": {**data, "split": split, "seed": seed},
-                               "stages": [_seeded(stage, network) for stage in stages]}
+                    content = {
+                        **self.experiment,
+                        "data": {**data, "split": split, "seed": seed},
+                        "stages": [_seeded(stage, network) for stage in stages],
+                    }
                     out.append(parse(content, f"row {self.name!r}"))
         return out
 
@@ -54,8 +69,12 @@ def _seeded(stage: Any, seed: int | None) -> Any:
     """A stage with this seed of its initial weights, where it is a network."""
     if seed is None or not isinstance(stage, dict):
         return stage
-    return {name: {**settings, "seed": seed} if isinstance(settings, dict) and "fit" in _settings(name) else settings
-            for name, settings in stage.items()}
+    return {
+        name: {**settings, "seed": seed}
+        if isinstance(settings, dict) and "fit" in _settings(name)
+        else settings
+        for name, settings in stage.items()
+    }
 
 
 def _settings(name: str) -> Any:
@@ -70,8 +89,12 @@ class Curve(BaseModel):
     name: str
     experiment: dict[str, Any]
     sizes: list[int] = Field(min_length=1, description="numbers of training molecules")
-    seeds: list[int] = Field(default_factory=lambda: [0, 1, 2], min_length=1, description="each draws its own molecules")
-    paper: dict[int, float] = Field(default_factory=dict, description="training molecules → the paper's error")
+    seeds: list[int] = Field(
+        default_factory=lambda: [0, 1, 2], min_length=1, description="each draws its own molecules"
+    )
+    paper: dict[int, float] = Field(
+        default_factory=dict, description="training molecules → the paper's error"
+    )
     note: str = ""
     quick: list[str] | None = None
 
@@ -79,10 +102,22 @@ class Curve(BaseModel):
         """A row for each size, `data.train` set to it."""
         out = []
         for size in sorted(set(self.sizes)):
-            content = {**self.experiment, "data": {**self.experiment.get("data", {}), "train": size}}
+            content = {
+                **self.experiment,
+                "data": {**self.experiment.get("data", {}), "train": size},
+            }
             paper = {"mae": self.paper[size]} if size in self.paper else {}
-            out.append(Row(name=f"{self.name}, N = {size:,}", experiment=content, seeds=self.seeds, paper=paper,
-                           note=self.note, quick=self.quick, curve=self.name))
+            out.append(
+                Row(
+                    name=f"{self.name}, N = {size:,}",
+                    experiment=content,
+                    seeds=self.seeds,
+                    paper=paper,
+                    note=self.note,
+                    quick=self.quick,
+                    curve=self.name,
+                )
+            )
         return out
 
 
@@ -95,7 +130,9 @@ class Suite(BaseModel):
     title: str
     cite: str = ""
     unit: str = "kcal/mol"
-    quick: list[str] | None = Field(default=None, description="the quick form of rows that have none of their own")
+    quick: list[str] | None = Field(
+        default=None, description="the quick form of rows that have none of their own"
+    )
     rows: list[Row] = Field(default_factory=list)
     curves: list[Curve] = Field(default_factory=list)
 
@@ -136,10 +173,16 @@ def picked(suites: list[Suite], words: str | None) -> list[Suite]:
     """The rows whose name contains `words`, and the suites that have such a row; at least one must."""
     if words is None:
         return suites
-    found = [one.model_copy(update={"rows": rows}) for one in suites if (rows := [r for r in one.rows if words in r.name])]
+    found = [
+        one.model_copy(update={"rows": rows})
+        for one in suites
+        if (rows := [r for r in one.rows if words in r.name])
+    ]
     if not found:
         there = ", ".join(row.name for one in suites for row in one.rows)
-        raise ConfigError(f"no row of {', '.join(one.name for one in suites)} contains {words!r}; there is: {there}")
+        raise ConfigError(
+            f"no row of {', '.join(one.name for one in suites)} contains {words!r}; there is: {there}"
+        )
     return found
 
 
@@ -147,7 +190,9 @@ def with_quick(suites: list[Suite]) -> list[Suite]:
     """The suites that have a quick form, in it; at least one must."""
     found = [quick(one) for one in suites if any(row.quick is not None for row in one.rows)]
     if not found:
-        raise ConfigError(f"no row of {', '.join(one.name for one in suites)} has a quick form; run it with --budget full")
+        raise ConfigError(
+            f"no row of {', '.join(one.name for one in suites)} has a quick form; run it with --budget full"
+        )
     return found
 
 
@@ -182,7 +227,9 @@ def read(name: str) -> Suite:
     is_file = name.endswith((".yaml", ".yml"))
     path = Path(name) if is_file else _folder() / f"{name}.yaml"
     if is_file and not path.is_file():
-        raise ConfigError(f"there is no file {name}; `onekcal bench list` shows the suites that ship")
+        raise ConfigError(
+            f"there is no file {name}; `onekcal bench list` shows the suites that ship"
+        )
     if not path.is_file():
         unknown("suite", name, [*names(), *GROUPS, "all"], ConfigError)
     try:

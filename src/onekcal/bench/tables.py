@@ -28,21 +28,39 @@ def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
     out = []
     for row in found["rows"]:
         if "failed" in row:
-            out.append({"row": row["name"], "paper MAE": _number(row["paper"].get("mae")), "MAE": "failed"})
+            out.append(
+                {"row": row["name"], "paper MAE": _number(row["paper"].get("mae")), "MAE": "failed"}
+            )
             continue
         out.append(_line(row, marked(row), row["ours"], row["paper"]))
         for kind in dict.fromkeys(key.partition(": ")[0] for key in row["ours"] if ": " in key):
             named = f"{kind}: "
-            errors = {key.removeprefix(named): value for key, value in row["ours"].items() if key.startswith(named)}
+            errors = {
+                key.removeprefix(named): value
+                for key, value in row["ours"].items()
+                if key.startswith(named)
+            }
             out.append(_line(row, f"{marked(row)}, {kind} geometry", errors, {}))
     for curve in curves.of(found):
         if beyond := curve.beyond():
-            quick = any(row.get("budget") == "quick" for row in found["rows"] if row.get("curve") == curve.name)
+            quick = any(
+                row.get("budget") == "quick"
+                for row in found["rows"]
+                if row.get("curve") == curve.name
+            )
             mark = " (quick)" if quick else ""
-            out.append({"row": f"{curve.name}, extrapolated by N^−{curve.b:.2f}{mark}", "train": f"({beyond[0]:,})",
-                        "paper MAE": _number(curve.paper[beyond[0]]), "MAE": f"({_number(beyond[1])})"})
+            out.append(
+                {
+                    "row": f"{curve.name}, extrapolated by N^−{curve.b:.2f}{mark}",
+                    "train": f"({beyond[0]:,})",
+                    "paper MAE": _number(curve.paper[beyond[0]]),
+                    "MAE": f"({_number(beyond[1])})",
+                }
+            )
     empty = [head for head in OPTIONAL if all(line.get(head, "–") == "–" for line in out)]
-    heads = [head for head in max(out, key=len, default={}) if head not in empty]  # a failed row says little
+    heads = [
+        head for head in max(out, key=len, default={}) if head not in empty
+    ]  # a failed row says little
     return [{head: line.get(head, "–") for head in heads} for line in out]
 
 
@@ -55,30 +73,51 @@ OPTIONAL = ("paper MAE", "forces", "paper forces", "paper RMSE", "90 % holds")
 """Columns left out where no row has them. Forces: mean absolute error of a component, the unit an Å."""
 
 
-def _line(row: dict[str, Any], name: str, ours: dict[str, float], paper: dict[str, float]) -> dict[str, str]:
+def _line(
+    row: dict[str, Any], name: str, ours: dict[str, float], paper: dict[str, float]
+) -> dict[str, str]:
     """`ours`: errors of one kind of geometry; paper's numbers are of the first."""
     covered, above = ours.get("coverage", float("nan")), ours.get("above_1")
-    unit = next((one["unit"] for one in row.get("runs", []) if one.get("unit", KCAL) != KCAL), "")  # said where another
+    unit = next(
+        (one["unit"] for one in row.get("runs", []) if one.get("unit", KCAL) != KCAL), ""
+    )  # said where another
     number: Any = "{:.3g}".format if unit else _number
     return {
-        "row": name, "train": f"{row['train']:,}", "paper MAE": _number(paper.get("mae")),
+        "row": name,
+        "train": f"{row['train']:,}",
+        "paper MAE": _number(paper.get("mae")),
         "MAE": f"{number(ours['mae'])} {unit}".strip(),
-        "paper forces": _number(paper.get("force_mae")), "forces": _number(ours.get("force_mae")),
-        "paper RMSE": _number(paper.get("rmse")), "RMSE": number(ours["rmse"]), "median": number(ours["median"]),
+        "paper forces": _number(paper.get("force_mae")),
+        "forces": _number(ours.get("force_mae")),
+        "paper RMSE": _number(paper.get("rmse")),
+        "RMSE": number(ours["rmse"]),
+        "median": number(ours["median"]),
         "> 1": "–" if above is None else f"{100 * above:.0f} %",
         "90 % holds": f"{100 * covered:.1f} %" if math.isfinite(covered) else "–",
-        "seconds": f"{row['seconds']:.0f}", "peak MiB": f"{row['peak_mib']:,}",
+        "seconds": f"{row['seconds']:.0f}",
+        "peak MiB": f"{row['peak_mib']:,}",
     }
 
 
 def _contests(row: dict[str, Any]) -> list[dict[str, Any]]:
     """A line for every peer of a row of `bench.speed`."""
+
     def amount(name: str) -> str:
         value = row["medians"][name]
-        return (f"{value:,.0f}" if value >= 100 else f"{value:.3g}") + (" s" if row["unit"] == "s" else " /s")
+        return (f"{value:,.0f}" if value >= 100 else f"{value:.3g}") + (
+            " s" if row["unit"] == "s" else " /s"
+        )
 
-    return [{"row": row["name"], "peer": peer, "onekcal": amount("onekcal"), "peer's": amount(peer), "ratio": f"{ratio:.2f}"}
-            for peer, ratio in row["ratio"].items()]
+    return [
+        {
+            "row": row["name"],
+            "peer": peer,
+            "onekcal": amount("onekcal"),
+            "peer's": amount(peer),
+            "ratio": f"{ratio:.2f}",
+        }
+        for peer, ratio in row["ratio"].items()
+    ]
 
 
 ON_GFN2 = ", on GFN2-xTB"
@@ -93,13 +132,21 @@ def _costs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             continue
         ours, on = row["ours"], named.get(name + ON_GFN2)
         parameters = row["runs"][0].get("parameters")
-        out.append({
-            "row": name, "MAE": _number(ours["mae"]), "RMSE": _number(ours["rmse"]), "median": _number(ours["median"]),
-            "> 1": f"{100 * ours['above_1']:.0f} %", "on GFN2: MAE": _number(on["ours"]["mae"] if on else None),
-            "> 1 ": f"{100 * on['ours']['above_1']:.0f} %" if on else "–", "fit (s)": f"{ours['fit_seconds']:.0f}",
-            "µs a molecule": f"{1e6 * ours['predict_seconds_per_molecule']:,.0f}",
-            "parameters": f"{parameters:,}" if parameters else "–", "peak MiB": f"{row['peak_mib']:,}",
-        })
+        out.append(
+            {
+                "row": name,
+                "MAE": _number(ours["mae"]),
+                "RMSE": _number(ours["rmse"]),
+                "median": _number(ours["median"]),
+                "> 1": f"{100 * ours['above_1']:.0f} %",
+                "on GFN2: MAE": _number(on["ours"]["mae"] if on else None),
+                "> 1 ": f"{100 * on['ours']['above_1']:.0f} %" if on else "–",
+                "fit (s)": f"{ours['fit_seconds']:.0f}",
+                "µs a molecule": f"{1e6 * ours['predict_seconds_per_molecule']:,.0f}",
+                "parameters": f"{parameters:,}" if parameters else "–",
+                "peak MiB": f"{row['peak_mib']:,}",
+            }
+        )
     return sorted(out, key=lambda line: float(line["MAE"].replace("–", "inf")))
 
 
@@ -114,16 +161,9 @@ def markdown(lines: list[dict[str, Any]]) -> str:
     if not lines:
         return ""
     heads = list(lines[0])
-    out = ["| " + " | ".join(heads) + " |", "|" + "|".join("---" if h in ("row", "paper") else "---:" for h in heads) + "|"]
+    out = [
+        "| " + " | ".join(heads) + " |",
+        "|" + "|".join("---" if h in ("row", "paper") else "---:" for h in heads) + "|",
+    ]
     out += ["| " + " | ".join(str(line.get(h, "")) for h in heads) + " |" for line in lines]
     return "\n".join(out) + "\n"
-
-
-
-
-
-
-
-
-
-

@@ -25,7 +25,8 @@ class SuiteFirst(TyperGroup):
 
 bench_app = typer.Typer(
     help="Published studies, ours beside theirs. `bench SUITE` runs one, as `bench run SUITE` does.",
-    no_args_is_help=True, cls=SuiteFirst,
+    no_args_is_help=True,
+    cls=SuiteFirst,
 )
 
 
@@ -40,27 +41,52 @@ def bench_list(as_json: Json = False) -> None:
     rows: list[dict[str, Any]] = []
     for name, some in parts.items():
         every = [row for one in some for row in loaded[one].rows]
-        title = loaded[name].title if name in loaded else "every suite above" if name == "all" else " + ".join(some)
+        title = (
+            loaded[name].title
+            if name in loaded
+            else "every suite above"
+            if name == "all"
+            else " + ".join(some)
+        )
         fast = sum(row.quick is not None for row in every)
         rows.append({"suite": name, "rows": len(every), "quick": fast, "title": title})
     none = None if as_json else "–"
-    rows.insert(-1, {"suite": "speed", "rows": none, "quick": none,
-                     "title": "features, kernels, predictions and training steps beside the peers'"})
+    rows.insert(
+        -1,
+        {
+            "suite": "speed",
+            "rows": none,
+            "quick": none,
+            "title": "features, kernels, predictions and training steps beside the peers'",
+        },
+    )
     print_json(rows) if as_json else study.rows_table("Suites", rows)
 
 
 @bench_app.command("run")
 def bench_run(
-    name: Annotated[str, typer.Argument(help="A suite's name or a group's (bench list), a YAML file, or all.")],
+    name: Annotated[
+        str, typer.Argument(help="A suite's name or a group's (bench list), a YAML file, or all.")
+    ],
     rows: Annotated[str | None, typer.Option(help="Only rows whose name contains this.")] = None,
     results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
     again: Annotated[bool, typer.Option("--again", help="Run finished rows again.")] = False,
-    runs: Annotated[Path | None, typer.Option(help="Keep the run folders here; they are dropped otherwise.")] = None,
-    budget: Annotated[str, typer.Option(help="full, or quick: a few minutes, small numbers, kept apart.")] = "full",
-    seeds: Annotated[str | None, typer.Option(help="Other seeds than the suite's, such as 0,1,2,3,4.")] = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Keep the run folders here; they are dropped otherwise.")
+    ] = None,
+    budget: Annotated[
+        str, typer.Option(help="full, or quick: a few minutes, small numbers, kept apart.")
+    ] = "full",
+    seeds: Annotated[
+        str | None, typer.Option(help="Other seeds than the suite's, such as 0,1,2,3,4.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="Networks on cpu, cuda, cuda:1.")] = None,
-    workers: Annotated[int, typer.Option(help="Rows at once; timings are then those of a busy machine.")] = 1,
-    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler that runs the rows.")] = None,
+    workers: Annotated[
+        int, typer.Option(help="Rows at once; timings are then those of a busy machine.")
+    ] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler that runs the rows.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a suite, row by row; finished rows are kept and not run again."""
@@ -71,7 +97,10 @@ def bench_run(
         raise InputError(f"--budget is full or quick, got {budget!r}")
     quick, where = budget == "quick", results / "quick" if budget == "quick" else results
     found = suite.chosen(name)
-    chosen = [suite.overridden(one, _whole_numbers(seeds), device) for one in (suite.with_quick(found) if quick else found)]
+    chosen = [
+        suite.overridden(one, _whole_numbers(seeds), device)
+        for one in (suite.with_quick(found) if quick else found)
+    ]
     shown = {one.name: one for one in suite.picked(chosen, rows)}
     told = []
     for whole in (one for one in chosen if one.name in shown):
@@ -101,10 +130,17 @@ def _tell(found: dict[str, Any], suite: Any, where: Path, as_json: bool) -> None
 
 @bench_app.command("curves")
 def bench_curves(
-    experiments: Annotated[list[Path], typer.Argument(help="Experiments, a curve each; all on the same data.")],
+    experiments: Annotated[
+        list[Path], typer.Argument(help="Experiments, a curve each; all on the same data.")
+    ],
     sizes: Annotated[str, typer.Option(help="Numbers of training molecules.")] = "100,300,1000",
-    seeds: Annotated[int, typer.Option(min=1, help="Each draws its own molecules; smaller sets lie in larger ones.")] = 3,
-    results: Annotated[Path, typer.Option(help="Where NAME.json, NAME.md and NAME.png go.")] = Path("results"),
+    seeds: Annotated[
+        int,
+        typer.Option(min=1, help="Each draws its own molecules; smaller sets lie in larger ones."),
+    ] = 3,
+    results: Annotated[Path, typer.Option(help="Where NAME.json, NAME.md and NAME.png go.")] = Path(
+        "results"
+    ),
     name: Annotated[str, typer.Option(help="Of these curves.")] = "curves",
     workers: Annotated[int, typer.Option(help="Rows at once.")] = 1,
     as_json: Json = False,
@@ -118,7 +154,9 @@ def bench_curves(
         raise InputError(f"--name {name}: this is a suite's name; take another")
     read = {path: experiment.read(path) for path in experiments}
     wanted = _whole_numbers(sizes, "--sizes") or []
-    drawn = curves.suite_of({one.name or path.stem: one for path, one in read.items()}, wanted, [*range(seeds)], name)
+    drawn = curves.suite_of(
+        {one.name or path.stem: one for path, one in read.items()}, wanted, [*range(seeds)], name
+    )
     with study.live_rows(drawn, quiet=as_json) as watch:
         found = runner.run(drawn, results, watch=watch, workers=workers)
     _tell(found, drawn, results, as_json)
@@ -131,14 +169,19 @@ def _whole_numbers(text: str | None, option: str = "--seeds") -> list[int] | Non
     try:
         return None if text is None else [int(part) for part in text.split(",")]
     except ValueError:
-        raise InputError(f"{option} takes whole numbers with commas between them, such as 0,1,2; got {text!r}") from None
+        raise InputError(
+            f"{option} takes whole numbers with commas between them, such as 0,1,2; got {text!r}"
+        ) from None
 
 
 @bench_app.command("speed")
 def bench_speed(
     size: Annotated[int, typer.Option(help="Molecules of the largest kernel.")] = 10_000,
     rounds: Annotated[int, typer.Option(help="Turns of every contestant.")] = 5,
-    part: Annotated[list[str] | None, typer.Option(help="features, predictions, hipnn, schnet, densenet, kernels")] = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(help="features, predictions, hipnn, schnet, densenet, kernels"),
+    ] = None,
     results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
     as_json: Json = False,
 ) -> None:
@@ -158,7 +201,9 @@ def bench_speed(
 
 @bench_app.command("formation")
 def bench_formation(
-    model: Annotated[str, typer.Option(help="A model that ships, a run folder, or a model file.")] = "g4mp2",
+    model: Annotated[
+        str, typer.Option(help="A model that ships, a run folder, or a model file.")
+    ] = "g4mp2",
     results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
     as_json: Json = False,
 ) -> None:
@@ -172,7 +217,9 @@ def bench_formation(
 
 @bench_app.command("check")
 def bench_check(
-    write: Annotated[bool, typer.Option("--write", help="Bring the tables up to date instead.")] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Bring the tables up to date instead.")
+    ] = False,
     root: Annotated[Path, typer.Option(help="The project's folder.")] = Path("."),
 ) -> None:
     """Do the tables of README and docs equal results/*.json, and the rows there their suites?"""
@@ -182,6 +229,10 @@ def bench_check(
     for problem in [*stale, *claims]:
         print(problem)
     if claims:
-        raise OnekcalError("rows of results/ are not what their suites say; the lines above tell which and why")
+        raise OnekcalError(
+            "rows of results/ are not what their suites say; the lines above tell which and why"
+        )
     if stale and not write:
-        raise OnekcalError("tables disagree with results/; `onekcal bench check --write` renews them")
+        raise OnekcalError(
+            "tables disagree with results/; `onekcal bench check --write` renews them"
+        )

@@ -19,29 +19,61 @@ if TYPE_CHECKING:
 
 
 def field(
-    source: Annotated[str, typer.Argument(
-        metavar="IN", help="A SMILES, a file of molecules, a data set's name, or a wavefunction (wfx, molden, fchk).")],
-    kind: Annotated[str, typer.Option(
-        help="Fields, by comma: rho, tau, lol, elf (-alpha, -beta), nep, esp, atom:C, gauss:O@0.8, wave:Z, atoms, …")],
-    density: Annotated[str | None, typer.Option(
-        help="Where electrons come from: gfn2 (when nothing is said), one-shot, hf/6-31g, b3lyp/6-31g, …")] = None,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="IN",
+            help="A SMILES, a file of molecules, a data set's name, or a wavefunction (wfx, molden, fchk).",
+        ),
+    ],
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="Fields, by comma: rho, tau, lol, elf (-alpha, -beta), nep, esp, atom:C, gauss:O@0.8, wave:Z, atoms, …"
+        ),
+    ],
+    density: Annotated[
+        str | None,
+        typer.Option(
+            help="Where electrons come from: gfn2 (when nothing is said), one-shot, hf/6-31g, b3lyp/6-31g, …"
+        ),
+    ] = None,
     grid: Annotated[int, typer.Option(help="Voxels along an edge of the cube.")] = 14,
     box: Annotated[float, typer.Option(help="Edge of the cube, Å.")] = 10.4,
-    fit: Annotated[bool, typer.Option("--fit", help="A larger cube where the molecules need it, the same for all.")] = False,
-    turn: Annotated[int, typer.Option(help="Number of a random rotation on top of the orientation; 0: none.")] = 0,
-    out: Annotated[Path | None, typer.Option(
-        help="Where the fields go (.h5). Without it, and with nothing to look at: the store that training reads.")] = None,
+    fit: Annotated[
+        bool,
+        typer.Option("--fit", help="A larger cube where the molecules need it, the same for all."),
+    ] = False,
+    turn: Annotated[
+        int, typer.Option(help="Number of a random rotation on top of the orientation; 0: none.")
+    ] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the fields go (.h5). Without it, and with nothing to look at: the store that training reads."
+        ),
+    ] = None,
     png: Annotated[Path | None, typer.Option(help="A picture of one molecule.")] = None,
-    html: Annotated[Path | None, typer.Option(help="The same to turn with the mouse; one offline file.")] = None,
-    cube: Annotated[Path | None, typer.Option(help="The voxels of one molecule as a .cube file.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="The same to turn with the mouse; one offline file.")
+    ] = None,
+    cube: Annotated[
+        Path | None, typer.Option(help="The voxels of one molecule as a .cube file.")
+    ] = None,
     molecule: Annotated[int, typer.Option(help="Which row is looked at, from 0.")] = 0,
-    level: Annotated[list[float] | None, typer.Option(help="Where surfaces are drawn (repeatable).")] = None,
+    level: Annotated[
+        list[float] | None, typer.Option(help="Where surfaces are drawn (repeatable).")
+    ] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Local processes; as many as pay when absent.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Local processes; as many as pay when absent.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Fields in a cube around each molecule; run again, it goes on."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # molecules are small: threads wait for each other longer than they work
+    os.environ.setdefault(
+        "OMP_NUM_THREADS", "1"
+    )  # molecules are small: threads wait for each other longer than they work
     from onekcal.fields.compute import ask
     from onekcal.fields.grid import size_needed
     from onekcal.show.sources import WAVEFUNCTIONS, of_wavefunction, wavefunction_of
@@ -55,7 +87,9 @@ def field(
     if not 0 <= molecule < len(molecules):
         raise InputError(f"--molecule must be from 0 to {len(molecules) - 1}, got {molecule}")
     if fit:
-        what = ask(kind.split(","), density or "gfn2", grid, max(box, size_needed(molecules, turn)), turn)
+        what = ask(
+            kind.split(","), density or "gfn2", grid, max(box, size_needed(molecules, turn)), turn
+        )
     if wavefunction:
         what = of_wavefunction(what, Path(source))
     done = None
@@ -84,7 +118,11 @@ def _molecules(source: str) -> Molecules:
         try:
             if question.problem:
                 raise InputError(question.problem)
-            found.append(question.molecule if question.molecule is not None else conformers(question.smiles).lowest)
+            found.append(
+                question.molecule
+                if question.molecule is not None
+                else conformers(question.smiles).lowest
+            )
         except OnekcalError as problem:
             print(f"onekcal: {problem}", file=sys.stderr)
     if not found:
@@ -93,7 +131,12 @@ def _molecules(source: str) -> Molecules:
 
 
 def _fill(
-    molecules: Molecules, what: Ask, out: Path | None, scheduler: str | None, workers: int | None, quiet: bool
+    molecules: Molecules,
+    what: Ask,
+    out: Path | None,
+    scheduler: str | None,
+    workers: int | None,
+    quiet: bool,
 ) -> Filling:
     from onekcal.fields import store
 
@@ -112,7 +155,12 @@ def _keep(out: Path, molecules: Molecules, what: Ask, source: Any) -> None:
 
 
 def _look(
-    molecule: Molecules, what: Ask, source: Any, png: Path | None, html: Path | None, cube: Path | None,
+    molecule: Molecules,
+    what: Ask,
+    source: Any,
+    png: Path | None,
+    html: Path | None,
+    cube: Path | None,
     level: list[float] | None,
 ) -> list[Path]:
     """Pictures and cube files of one molecule; what was written."""
@@ -130,7 +178,9 @@ def _look(
     written = [path for path in (png, html) if path is not None]
     for one in found if cube is not None else ():
         assert cube is not None
-        path = cube if len(found) == 1 else cube.with_stem(f"{cube.stem}-{one.name.replace(':', '-')}")
+        path = (
+            cube if len(found) == 1 else cube.with_stem(f"{cube.stem}-{one.name.replace(':', '-')}")
+        )
         write_cube(path, one.placed, one.voxels, one.box, f"{title}: {one.title}")
         written.append(path)
     return written
@@ -140,16 +190,28 @@ def _said(done: Filling | None, what: Ask, written: list[Path], as_json: bool) -
     """What was done, what failed; nothing that succeeded is an error."""
     names = [kind.name for kind in what.kinds]
     if as_json:
-        found: dict[str, Any] = {"kinds": names, "grid": what.n, "box": what.box, "density": what.density,
-                                 "written": [str(path) for path in written]}
+        found: dict[str, Any] = {
+            "kinds": names,
+            "grid": what.n,
+            "box": what.box,
+            "density": what.density,
+            "written": [str(path) for path in written],
+        }
         if done is not None:
-            found |= {"out": str(done.out), "done": done.done, "computed": done.computed, "seconds": done.seconds,
-                      "failed": [vars(one) for one in done.failed]}
+            found |= {
+                "out": str(done.out),
+                "done": done.done,
+                "computed": done.computed,
+                "seconds": done.seconds,
+                "failed": [vars(one) for one in done.failed],
+            }
         print_json(found)
     else:
         if done is not None:
-            print(f"{done.out}: {done.done} molecules, {', '.join(names)} on {what.n}³ voxels of {what.box:g} Å; "
-                  f"{done.computed} computed now in {done.seconds:.1f} s")
+            print(
+                f"{done.out}: {done.done} molecules, {', '.join(names)} on {what.n}³ voxels of {what.box:g} Å; "
+                f"{done.computed} computed now in {done.seconds:.1f} s"
+            )
         for path in written:
             print(f"wrote {path}")
     for one in done.failed if done is not None else ():

@@ -67,7 +67,9 @@ class Dataset:
         for name, column in self.columns.items():
             expected = len(self.molecules.numbers) if column.atomic else len(self.molecules)
             if len(column.values) != expected:
-                raise DataError(f"column {name!r} must have {expected} values, got {len(column.values)}")
+                raise DataError(
+                    f"column {name!r} must have {expected} values, got {len(column.values)}"
+                )
         if self.target is not None and self.target not in self.columns:
             unknown("column", self.target, self.columns, DataError)
 
@@ -85,8 +87,10 @@ class Dataset:
         if bad.any():
             m = int(bad.nonzero()[0][0])
             m = int(self.molecules.owner[m]) if data.aim.atomic else m
-            raise DataError(f"{int(bad.sum())} of {len(self)} labels in {target!r} are missing or not finite, first: "
-                            f"molecule {m} ({str(self.molecules.names[m])!r}); drop them or complete them")
+            raise DataError(
+                f"{int(bad.sum())} of {len(self)} labels in {target!r} are missing or not finite, first: "
+                f"molecule {m} ({str(self.molecules.names[m])!r}); drop them or complete them"
+            )
         return data
 
     @property

@@ -47,19 +47,25 @@ def load(name: str, strict: bool = False) -> Stored:
         elif _place(name).is_file():
             stored = store.read(_place(name))
         else:
-            raise DataError(f"{name} is not here yet; get it with: onekcal data get {name} "
-                            "(ONEKCAL_MIRROR=FOLDER takes it from a folder)")
+            raise DataError(
+                f"{name} is not here yet; get it with: onekcal data get {name} "
+                "(ONEKCAL_MIRROR=FOLDER takes it from a folder)"
+            )
         return entry.strict(stored) if strict else stored
     if _place(name).is_file():
         return store.read(_place(name))
     path = Path(name)
     if not path.is_file():
-        raise DataError(f"no data set and no file {name!r}{did_you_mean(name, [*names(), *imported()])}")
+        raise DataError(
+            f"no data set and no file {name!r}{did_you_mean(name, [*names(), *imported()])}"
+        )
     if path.suffix == ".h5":
         return store.read(path)
     from onekcal.io import read
 
-    return Stored(read(name), card=Card(path.stem, title=f"read from {path.name}"), digest=fetch.sha256(path))
+    return Stored(
+        read(name), card=Card(path.stem, title=f"read from {path.name}"), digest=fetch.sha256(path)
+    )
 
 
 def get(name: str) -> Path:
@@ -75,8 +81,10 @@ def get(name: str) -> Path:
     elif entry.read_official is not None:
         stored = entry.read_official(fetch.from_official(entry.official, cache))
     else:
-        raise DataError(f"{name} has no official download; set ONEKCAL_MIRROR to a folder or URL that holds "
-                        f"{', '.join(remote.file for remote in entry.mirror)}")
+        raise DataError(
+            f"{name} has no official download; set ONEKCAL_MIRROR to a folder or URL that holds "
+            f"{', '.join(remote.file for remote in entry.mirror)}"
+        )
     store.save(path, stored)
     return path
 
@@ -92,19 +100,30 @@ def import_file(path: Path, name: str, force: bool = False, **told: Any) -> Path
     if name != Path(name).name or name in ("", ".", ".."):
         raise InputError(f"{name!r} cannot name a data set: no / and not empty")
     if _place(name).is_file() and not force:
-        raise InputError(f"there is a data set {name} already ({_place(name)}); --force replaces it")
+        raise InputError(
+            f"there is a data set {name} already ({_place(name)}); --force replaces it"
+        )
     if name in names():
         entry = source(name)
         folder = path if path.is_dir() else path.parent
         ours = path.is_dir() or path.name in {r.file for r in entry.official}
-        if entry.read_official is None or not ours or not all((folder / r.file).is_file() for r in entry.official):
-            raise InputError(f"{name} is read from {', '.join(r.file for r in entry.official) or 'a mirror'}; "
-                             f"{path} is not that. Choose another name for data of your own")
+        if (
+            entry.read_official is None
+            or not ours
+            or not all((folder / r.file).is_file() for r in entry.official)
+        ):
+            raise InputError(
+                f"{name} is read from {', '.join(r.file for r in entry.official) or 'a mirror'}; "
+                f"{path} is not that. Choose another name for data of your own"
+            )
         stored = entry.read_official(folder)
     else:
         from onekcal.io import read
 
         dataset = read(str(path), **told)
-        stored = Stored(dataset, card=Card(name, title=f"imported from {path.name}", level=told.get("level", "")))
+        stored = Stored(
+            dataset,
+            card=Card(name, title=f"imported from {path.name}", level=told.get("level", "")),
+        )
     store.save(_place(name), stored)
     return _place(name)

@@ -46,17 +46,23 @@ class Stored:
     """Molecules, columns, splits and card, as the store keeps them. A split is one label a molecule."""
 
     dataset: Dataset
-    splits: dict[str, Tensor] = field(default_factory=dict)  # (M,) uint8: 0 train, 1 valid, 2 test, 255 unused
+    splits: dict[str, Tensor] = field(
+        default_factory=dict
+    )  # (M,) uint8: 0 train, 1 valid, 2 test, 255 unused
     card: Card = field(default_factory=lambda: Card("unnamed"))
     digest: str = ""
 
     def __repr__(self) -> str:
-        return f"Stored({self.card.name}: {self.dataset!r}, splits {', '.join(self.splits) or 'none'})"
+        return (
+            f"Stored({self.card.name}: {self.dataset!r}, splits {', '.join(self.splits) or 'none'})"
+        )
 
     def kept(self, which: Any) -> Stored:
         """The molecules `which` selects, with their labels in every split."""
         rows = rows_of(which, len(self.dataset))
-        return replace(self, dataset=self.dataset[rows], splits={k: v[rows] for k, v in self.splits.items()})
+        return replace(
+            self, dataset=self.dataset[rows], splits={k: v[rows] for k, v in self.splits.items()}
+        )
 
 
 Reader = Callable[[Path], Stored]
@@ -78,5 +84,3 @@ class Source:
         """Without the molecules whose relaxation failed."""
         keep = [name not in self.relaxation_failed for name in stored.dataset.molecules.names]
         return stored.kept(torch.tensor(keep))
-
-

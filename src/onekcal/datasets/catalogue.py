@@ -7,8 +7,18 @@ from importlib import import_module
 from onekcal.datasets.card import Source
 from onekcal.errors import DataError, unknown
 
-TRAJECTORIES = ("aspirin", "azobenzene", "benzene", "ethanol", "malonaldehyde", "naphthalene", "paracetamol",
-                "salicylic", "toluene", "uracil")
+TRAJECTORIES = (
+    "aspirin",
+    "azobenzene",
+    "benzene",
+    "ethanol",
+    "malonaldehyde",
+    "naphthalene",
+    "paracetamol",
+    "salicylic",
+    "toluene",
+    "uracil",
+)
 
 CATALOGUE = {
     "mini": "mini:molecules",

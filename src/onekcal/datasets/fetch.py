@@ -62,8 +62,10 @@ def _verified(path: Path, remote: Remote) -> None:
     if not path.is_file():
         raise DataError(f"the mirror has no {remote.file} (looked for {path})")
     if remote.sha256 and (found := sha256(path)) != remote.sha256:
-        raise DataError(f"{path} is not the file it should be: SHA-256 {found}, expected {remote.sha256}; "
-                        "get a fresh copy")
+        raise DataError(
+            f"{path} is not the file it should be: SHA-256 {found}, expected {remote.sha256}; "
+            "get a fresh copy"
+        )
 
 
 def sha256(path: Path) -> str:
@@ -88,26 +90,38 @@ def download(url: str, remote: Remote, cache: Path) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         pooch.get_logger().setLevel("ERROR")
         try:
-            pooch.retrieve(url, expected and f"sha256:{expected}", remote.file, cache, downloader=downloader)
+            pooch.retrieve(
+                url, expected and f"sha256:{expected}", remote.file, cache, downloader=downloader
+            )
         except ValueError:
             if not continued:
                 raise
             # what an earlier call left may have been of another file: once more from the first byte
-            pooch.retrieve(url, expected and f"sha256:{expected}", remote.file, cache, downloader=downloader)
+            pooch.retrieve(
+                url, expected and f"sha256:{expected}", remote.file, cache, downloader=downloader
+            )
     except RequestException as problem:
-        error = _Absent if getattr(problem.response, "status_code", 0) in (404, 410) else DownloadError
-        raise error(f"{remote.file} could not be fetched from {url}: {_reason(problem)}. {downloader.kept()}"
-                            "Check the connection and run the same command again, or set ONEKCAL_MIRROR") from None
+        error = (
+            _Absent if getattr(problem.response, "status_code", 0) in (404, 410) else DownloadError
+        )
+        raise error(
+            f"{remote.file} could not be fetched from {url}: {_reason(problem)}. {downloader.kept()}"
+            "Check the connection and run the same command again, or set ONEKCAL_MIRROR"
+        ) from None
     except ValueError:
         # pooch raises this for a digest that does not match, and has removed the file
-        raise DownloadError(f"{remote.file} from {url} is not the file it should be (SHA-256 differs from {expected}); "
-                            "it was removed. The source has changed or the transfer was damaged: try again, or use a "
-                            "mirror") from None
+        raise DownloadError(
+            f"{remote.file} from {url} is not the file it should be (SHA-256 differs from {expected}); "
+            "it was removed. The source has changed or the transfer was damaged: try again, or use a "
+            "mirror"
+        ) from None
     except OSError as problem:
         downloader.forget()
         if problem.errno == errno.ENOSPC:
-            raise DownloadError(f"the disk is full: {remote.file} does not fit into {cache}; free space or set "
-                                "ONEKCAL_HOME to another disk") from None
+            raise DownloadError(
+                f"the disk is full: {remote.file} does not fit into {cache}; free space or set "
+                "ONEKCAL_HOME to another disk"
+            ) from None
         raise DownloadError(f"{remote.file} could not be written to {cache}: {problem}") from None
     path = cache / remote.file
     if expected is None:
@@ -121,8 +135,12 @@ def _reason(problem: Exception) -> str:
     if response is not None:
         return f"the server answers {response.status_code} {response.reason}"
     text = str(problem)
-    for sign, plain in (("NameResolution", "the host's name is not known"), ("refused", "the host refuses connections"),
-                        ("timed out", "the host does not answer"), ("Read", "the connection broke off")):
+    for sign, plain in (
+        ("NameResolution", "the host's name is not known"),
+        ("refused", "the host refuses connections"),
+        ("timed out", "the host does not answer"),
+        ("Read", "the connection broke off"),
+    ):
         if sign in text:
             return plain
     return text
@@ -173,14 +191,19 @@ class Resuming:
         # without the second header a server may compress, and the bytes counted are not the file's
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as answer:
-            if answer.status_code == 416:  # nothing after what we have: complete, or another file; begin anew
+            if (
+                answer.status_code == 416
+            ):  # nothing after what we have: complete, or another file; begin anew
                 self.part.unlink()
                 return self._continue(url)
             answer.raise_for_status()
             resumed = answer.status_code == 206
             have = have if resumed else 0
             total = have + int(answer.headers.get("Content-Length", 0))
-            with self.part.open("ab" if resumed else "wb") as out, _bar(self.part.stem, total, have) as advance:
+            with (
+                self.part.open("ab" if resumed else "wb") as out,
+                _bar(self.part.stem, total, have) as advance,
+            ):
                 for block in answer.iter_content(1 << 18):
                     out.write(block)
                     advance(len(block))
@@ -207,11 +230,23 @@ class _bar:
 
     def __init__(self, name: str, total: int, have: int) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         console = Console(stderr=True)
-        self.progress = Progress(TextColumn(name), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
-                                 console=console, disable=not console.is_terminal)
+        self.progress = Progress(
+            TextColumn(name),
+            BarColumn(),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
         self.task = self.progress.add_task(name, total=total or None, completed=have)
 
     def __enter__(self) -> Any:

@@ -1,8 +1,8 @@
 """The store: one HDF5 file a data set, a handful of plain arrays. Written whole or not at all.
 
-    molecules/numbers (A,) uint8   positions (A, 3) Å   sizes (M,)   [charge, spin]   name (M,)
-    columns/NAME      values, with quantity, level, kind, at, unit and note as attributes
-    splits/NAME       (M,) uint8
+molecules/numbers (A,) uint8   positions (A, 3) Å   sizes (M,)   [charge, spin]   name (M,)
+columns/NAME      values, with quantity, level, kind, at, unit and note as attributes
+splits/NAME       (M,) uint8
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def save(path: Path, stored: Stored) -> str:
         for name, values in arrays.items():
             file.create_dataset(name, data=values)
         for name, column in stored.dataset.columns.items():
-            file[f"columns/{_key(name)}"].attrs.update({key: getattr(column, key) for key in MEANING})
+            file[f"columns/{_key(name)}"].attrs.update(
+                {key: getattr(column, key) for key in MEANING}
+            )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(image.getbuffer())
@@ -74,12 +76,22 @@ def read(path: Path) -> Stored:
             if "format" not in file.attrs:
                 raise DataError(f"{path} is an HDF5 file, but not one of onekcal's store")
             if file.attrs["format"] > FORMAT:
-                raise DataError(f"{path} was written by a newer onekcal (format {file.attrs['format']}, this one reads "
-                                f"up to {FORMAT}); upgrade onekcal")
+                raise DataError(
+                    f"{path} was written by a newer onekcal (format {file.attrs['format']}, this one reads "
+                    f"up to {FORMAT}); upgrade onekcal"
+                )
             columns = {_name(key): _column(file["columns"][key]) for key in file.get("columns", {})}
-            splits = {_name(key): torch.from_numpy(file["splits"][key][:]) for key in file.get("splits", {})}
+            splits = {
+                _name(key): torch.from_numpy(file["splits"][key][:])
+                for key in file.get("splits", {})
+            }
             card = Card(**json.loads(file.attrs["card"]))
-            return Stored(Dataset(_molecules(file["molecules"]), columns), splits, card, str(file.attrs["digest"]))
+            return Stored(
+                Dataset(_molecules(file["molecules"]), columns),
+                splits,
+                card,
+                str(file.attrs["digest"]),
+            )
     except FileNotFoundError:
         raise DataError(f"no data at {path}") from None
     except OSError as problem:
@@ -106,7 +118,10 @@ def _arrays(stored: Stored) -> dict[str, np.ndarray]:
         value = getattr(molecules, field)
         if value is not None and value.any():
             arrays[f"molecules/{field}"] = value.numpy().astype(np.int8)
-    arrays |= {f"columns/{_key(name)}": column.values.numpy() for name, column in stored.dataset.columns.items()}
+    arrays |= {
+        f"columns/{_key(name)}": column.values.numpy()
+        for name, column in stored.dataset.columns.items()
+    }
     arrays |= {f"splits/{_key(name)}": labels.numpy() for name, labels in stored.splits.items()}
     return arrays
 
@@ -132,7 +147,11 @@ def _molecules(group: Any) -> Molecules:
     sizes = torch.from_numpy(group["sizes"][:].astype(np.int64))
     offsets = torch.zeros(len(sizes) + 1, dtype=torch.int64)
     offsets[1:] = sizes.cumsum(0)
-    extra = {key: torch.from_numpy(group[key][:].astype(np.int64)) for key in ("charge", "spin") if key in group}
+    extra = {
+        key: torch.from_numpy(group[key][:].astype(np.int64))
+        for key in ("charge", "spin")
+        if key in group
+    }
     return Molecules(
         torch.from_numpy(group["numbers"][:].astype(np.int64)),
         torch.from_numpy(group["positions"][:].astype(np.float64)),

@@ -23,7 +23,9 @@ POWERS = 8
 
 def spherical_bessel(x: Tensor, order: int) -> Tensor:
     """j_order of x ≥ 0, of any shape; smooth at 0. The recurrence loses digits: give it float64."""
-    small = max(0.5, order / 2)  # below, the power series: the recurrence's error grows as (2l − 1)!!/x^(l+1)
+    small = max(
+        0.5, order / 2
+    )  # below, the power series: the recurrence's error grows as (2l − 1)!!/x^(l+1)
     far, near = x.clamp_min(small), x.clamp_max(small)
     before, now = far.cos() / far, far.sin() / far  # j_{-1} and j_0
     for k in range(order):
@@ -77,8 +79,12 @@ def angular_basis(cosine: Tensor, degrees: int) -> Tensor:
     """(…, degrees) of cos α (…): Y_l0(α) = √((2l + 1)/4π) P_l(cos α), polynomials, smooth for straight angles too."""
     legendre = [torch.ones_like(cosine), cosine]
     for order in range(1, degrees - 1):
-        legendre.append(((2 * order + 1) * cosine * legendre[order] - order * legendre[order - 1]) / (order + 1))
-    return torch.stack([math.sqrt((2 * k + 1) / (4 * math.pi)) * p for k, p in enumerate(legendre[:degrees])], -1)
+        legendre.append(
+            ((2 * order + 1) * cosine * legendre[order] - order * legendre[order - 1]) / (order + 1)
+        )
+    return torch.stack(
+        [math.sqrt((2 * k + 1) / (4 * math.pi)) * p for k, p in enumerate(legendre[:degrees])], -1
+    )
 
 
 def check_basis(degrees: int, count: int, exponent: int) -> None:

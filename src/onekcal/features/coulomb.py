@@ -94,7 +94,9 @@ def unpacked(rows: Tensor) -> Tensor:
 def _matrices(transformer: Any, X: Any) -> Tensor:
     """(M, n, n) symmetric matrices of the table a fitted transformer is asked about, checked as scikit-learn does."""
     check_is_fitted(transformer, "n_features_in_")
-    return unpacked(torch.from_numpy(np.array(validate_data(transformer, X, dtype=np.float64, reset=False))))
+    return unpacked(
+        torch.from_numpy(np.array(validate_data(transformer, X, dtype=np.float64, reset=False)))
+    )
 
 
 class SortedEigenvalues(TransformerMixin, BaseEstimator):

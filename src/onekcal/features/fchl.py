@@ -23,13 +23,17 @@ class Environments(NamedTuple):
     sizes: np.ndarray  # (M,) int32
 
 
-def environments(molecules: Molecules, elements: list[int], size: int, **settings: Any) -> Environments:
+def environments(
+    molecules: Molecules, elements: list[int], size: int, **settings: Any
+) -> Environments:
     """FCHL19 features for `elements`, room for `size` atoms; rcut and acut (Å) and other settings go to kernelforge."""
     generate = _kernelforge().generate_fchl_acsf
     charges, positions, sizes = _padded(molecules, elements, size)
     out = np.zeros((len(sizes), size, width(len(elements))))
     for m, n in enumerate(sizes):
-        out[m, :n] = generate(positions[m, :n], charges[m, :n], elements=elements, **settings)  # (atoms, d)
+        out[m, :n] = generate(
+            positions[m, :n], charges[m, :n], elements=elements, **settings
+        )  # (atoms, d)
     return Environments(out, charges, sizes)
 
 
@@ -42,7 +46,9 @@ def environments_and_gradients(
     out = np.zeros((len(sizes), size, width(len(elements))))
     gradients = np.zeros((*out.shape, 3 * size))
     for m, n in enumerate(sizes):
-        out[m, :n], slope = generate(positions[m, :n], charges[m, :n], elements=elements, **settings)
+        out[m, :n], slope = generate(
+            positions[m, :n], charges[m, :n], elements=elements, **settings
+        )
         gradients[m, :n, :, : 3 * n] = slope.reshape(n, -1, 3 * n)  # (atoms, d, atoms, 3)
     return Environments(out, charges, sizes), gradients
 
@@ -52,11 +58,15 @@ def width(elements: int) -> int:
     return 24 * elements + 20 * 2 * elements * (elements + 1) // 2
 
 
-def _padded(molecules: Molecules, elements: list[int], size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _padded(
+    molecules: Molecules, elements: list[int], size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     strange = [SYMBOLS[z] for z in molecules.elements if z not in elements]
     if strange:
-        raise InputError(f"FCHL19 features for {', '.join(SYMBOLS[z] for z in elements)} cannot describe "
-                         f"{', '.join(strange)}: not in the training data")
+        raise InputError(
+            f"FCHL19 features for {', '.join(SYMBOLS[z] for z in elements)} cannot describe "
+            f"{', '.join(strange)}: not in the training data"
+        )
     charges, positions = (tensor.numpy() for tensor in molecules.pad(size))
     return charges.astype(np.int32), positions, molecules.sizes.numpy().astype(np.int32)
 
@@ -65,6 +75,7 @@ def _kernelforge() -> Any:
     try:
         from kernelforge import fchl19_repr
     except ImportError as problem:
-        raise OnekcalError("the FCHL19 kernel needs kernelforge, which has wheels for Linux only: pip install kernelforge"
-                           ) from problem
+        raise OnekcalError(
+            "the FCHL19 kernel needs kernelforge, which has wheels for Linux only: pip install kernelforge"
+        ) from problem
     return fchl19_repr

@@ -73,8 +73,10 @@ class Fchl19:
         """(A,) each atom's place in `elements`."""
         strange = [SYMBOLS[z] for z in molecules.elements if z not in self.elements]
         if strange:
-            raise InputError(f"FCHL19 features for {', '.join(SYMBOLS[z] for z in self.elements)} cannot describe "
-                             f"{', '.join(strange)}: not in the training data")
+            raise InputError(
+                f"FCHL19 features for {', '.join(SYMBOLS[z] for z in self.elements)} cannot describe "
+                f"{', '.join(strange)}: not in the training data"
+            )
         table = torch.full((len(SYMBOLS),), -1)
         table[list(self.elements)] = torch.arange(len(self.elements))
         return table[molecules.numbers]
@@ -83,12 +85,18 @@ class Fchl19:
         radii = torch.linspace(0, self.rcut, self.nRs2 + 1, dtype=r.dtype)[1:]
         width = torch.log1p(self.eta2 / r**2).sqrt()
         middle = torch.log(r) - 0.5 * width**2
-        scale = _cutoff(r, self.rcut) * r**-self.two_body_decay / (width * math.sqrt(2 * math.pi))  # (pairs,)
+        scale = (
+            _cutoff(r, self.rcut) * r**-self.two_body_decay / (width * math.sqrt(2 * math.pi))
+        )  # (pairs,)
         bumps = torch.exp(-0.5 * ((radii.log() - middle[:, None]) / width[:, None]) ** 2) / radii
         out = r.new_zeros(atoms * len(self.elements), self.nRs2)
-        return out.index_add(0, i * len(self.elements) + kind, scale[:, None] * bumps).reshape(atoms, -1)
+        return out.index_add(0, i * len(self.elements) + kind, scale[:, None] * bumps).reshape(
+            atoms, -1
+        )
 
-    def _three_body(self, positions: Tensor, kind: Tensor, i: Tensor, j: Tensor, r: Tensor) -> Tensor:
+    def _three_body(
+        self, positions: Tensor, kind: Tensor, i: Tensor, j: Tensor, r: Tensor
+    ) -> Tensor:
         count = len(self.elements)
         pairs = count * (count + 1) // 2
         place = torch.zeros(count, count, dtype=torch.int64)
@@ -97,7 +105,9 @@ class Fchl19:
         out = positions.new_zeros(len(kind) * pairs, 2 * self.nRs3)
         for first, second in _triples(i, len(kind)):
             slot = i[first] * pairs + place[kind[j[first]], kind[j[second]]]
-            out = out.index_add(0, slot, self._bumps(positions, j[first], j[second], r[first], r[second]))
+            out = out.index_add(
+                0, slot, self._bumps(positions, j[first], j[second], r[first], r[second])
+            )
         return out.reshape(len(kind), -1)
 
     def _bumps(self, positions: Tensor, j: Tensor, k: Tensor, near: Tensor, far: Tensor) -> Tensor:
@@ -108,7 +118,11 @@ class Fchl19:
         cos_j, cos_k = (a + c - b) / (2 * near * across), (b + c - a) / (2 * far * across)
         # sin θ from the triangle's area: finite slope where three atoms lie on a line, which acos has not
         sin_i = _sine(a, b, c) / (2 * near * far)
-        factor = self.three_body_weight * (1 + 3 * cos_i * cos_j * cos_k) / (near * far * across) ** self.three_body_decay
+        factor = (
+            self.three_body_weight
+            * (1 + 3 * cos_i * cos_j * cos_k)
+            / (near * far * across) ** self.three_body_decay
+        )
         factor = factor * _cutoff(near, self.acut) * _cutoff(far, self.acut)
         factor = factor * (2 * math.exp(-0.5 * ZETA**2) * math.sqrt(self.eta3 / math.pi))
         radii = torch.linspace(0, self.acut, self.nRs3 + 1, dtype=near.dtype)[1:]

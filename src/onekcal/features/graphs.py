@@ -52,7 +52,9 @@ def chain(*builders: Builder) -> Builder:
 def every_slot(charges: Tensor, positions: Tensor) -> Graph:
     """Of charges (M, n) and positions (M, n, 3): every slot, padding too, joined to every other."""
     count = charges.shape[1]
-    edges = ~torch.eye(count, dtype=torch.bool, device=charges.device).expand(len(charges), count, count)
+    edges = ~torch.eye(count, dtype=torch.bool, device=charges.device).expand(
+        len(charges), count, count
+    )
     return Graph(charges, positions, edges, positions.new_zeros(*edges.shape, 0))
 
 
@@ -104,7 +106,9 @@ def _keep(graph: Graph, score: Tensor, count: int) -> Graph:
     if count >= graph.edges.shape[-1]:
         return graph
     score = torch.where(graph.edges, score.detach(), torch.inf)
-    last = score.kthvalue(count, -1, keepdim=True).values  # inf where there are fewer: then all are kept
+    last = score.kthvalue(
+        count, -1, keepdim=True
+    ).values  # inf where there are fewer: then all are kept
     return graph._replace(edges=graph.edges & (score <= last + TIE * last.abs()))
 
 

@@ -22,7 +22,9 @@ HIGHEST = 4
 def real_harmonics(directions: Tensor, degree: int) -> Tensor:
     """(…, (degree + 1)²) of unit vectors (…, 3): degree 0, then the three of degree 1 …; Y_lm stands at l² + l + m."""
     if not 0 <= degree <= HIGHEST:
-        raise ConfigError(f"spherical harmonics: the degree must be from 0 to {HIGHEST}, got {degree}")
+        raise ConfigError(
+            f"spherical harmonics: the degree must be from 0 to {HIGHEST}, got {degree}"
+        )
     x, y, z = directions.unbind(-1)
     # xx − yy and 2xy are the cosine and sine of 2φ, times the squared distance from the axis
     xx, yy, zz, cosine, sine = x * x, y * y, z * z, x * x - y * y, 2 * x * y
@@ -34,13 +36,28 @@ def real_harmonics(directions: Tensor, degree: int) -> Tensor:
         found += [c / 2 * sine, c * y * z, _root(5, 16) * (3 * zz - 1), c * x * z, c / 2 * cosine]
     if degree >= 3:
         a, b, c = _root(35, 32), _root(105, 16), _root(21, 32)
-        found += [a * y * (3 * xx - yy), b * z * sine, c * y * (5 * zz - 1), _root(7, 16) * z * (5 * zz - 3),
-                  c * x * (5 * zz - 1), b * z * cosine, a * x * (xx - 3 * yy)]
+        found += [
+            a * y * (3 * xx - yy),
+            b * z * sine,
+            c * y * (5 * zz - 1),
+            _root(7, 16) * z * (5 * zz - 3),
+            c * x * (5 * zz - 1),
+            b * z * cosine,
+            a * x * (xx - 3 * yy),
+        ]
     if degree >= 4:
         a, b, c, d = _root(315, 64), _root(315, 32), _root(45, 64), _root(45, 32)
-        found += [a * sine * cosine, b * y * z * (3 * xx - yy), c * sine * (7 * zz - 1), d * y * z * (7 * zz - 3),
-                  _root(9, 256) * (zz * (35 * zz - 30) + 3), d * x * z * (7 * zz - 3), c * cosine * (7 * zz - 1),
-                  b * x * z * (xx - 3 * yy), a / 2 * (cosine * cosine - sine * sine)]
+        found += [
+            a * sine * cosine,
+            b * y * z * (3 * xx - yy),
+            c * sine * (7 * zz - 1),
+            d * y * z * (7 * zz - 3),
+            _root(9, 256) * (zz * (35 * zz - 30) + 3),
+            d * x * z * (7 * zz - 3),
+            c * cosine * (7 * zz - 1),
+            b * x * z * (xx - 3 * yy),
+            a / 2 * (cosine * cosine - sine * sine),
+        ]
     return torch.stack(found, -1)
 
 

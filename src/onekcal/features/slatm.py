@@ -43,10 +43,19 @@ def slatm(molecules: Molecules, elements: list[int], cutoff: float = CUTOFF) -> 
     """(M, width) float64; entries stand as `blocks` says."""
     strange = [SYMBOLS[z] for z in molecules.elements if z not in elements]
     if strange:
-        raise InputError(f"SLATM features for {', '.join(SYMBOLS[z] for z in elements)} cannot describe "
-                         f"{', '.join(strange)}: not in the training data")
-    parts = [_spectrum(molecules[m : m + BLOCK], elements, cutoff) for m in range(0, len(molecules), BLOCK)]
-    return torch.cat(parts) if parts else torch.zeros(0, sum(blocks(elements, cutoff)), dtype=torch.float64)
+        raise InputError(
+            f"SLATM features for {', '.join(SYMBOLS[z] for z in elements)} cannot describe "
+            f"{', '.join(strange)}: not in the training data"
+        )
+    parts = [
+        _spectrum(molecules[m : m + BLOCK], elements, cutoff)
+        for m in range(0, len(molecules), BLOCK)
+    ]
+    return (
+        torch.cat(parts)
+        if parts
+        else torch.zeros(0, sum(blocks(elements, cutoff)), dtype=torch.float64)
+    )
 
 
 def blocks(elements: list[int], cutoff: float = CUTOFF) -> list[int]:
@@ -63,14 +72,18 @@ def _grids(cutoff: float) -> tuple[Tensor, Tensor]:
     """r (Å) and θ (rad)."""
     turn = math.pi + 2 * MARGIN
     counts = int((cutoff - NEAREST) / STEPS[0]) + 1, int(turn / STEPS[1]) + 1
-    return (torch.linspace(NEAREST, cutoff, counts[0], dtype=torch.float64),
-            torch.linspace(-MARGIN, turn - MARGIN, counts[1], dtype=torch.float64))
+    return (
+        torch.linspace(NEAREST, cutoff, counts[0], dtype=torch.float64),
+        torch.linspace(-MARGIN, turn - MARGIN, counts[1], dtype=torch.float64),
+    )
 
 
 def _spectrum(molecules: Molecules, elements: list[int], cutoff: float) -> Tensor:
     """(M, width) of a few molecules."""
     numbers, positions = molecules.pad()
-    kind = torch.searchsorted(torch.tensor(elements), numbers)  # (M, n) place in `elements`; padding is masked below
+    kind = torch.searchsorted(
+        torch.tensor(elements), numbers
+    )  # (M, n) place in `elements`; padding is masked below
     separation = positions[:, None] - positions[:, :, None]  # (M, n, n, 3) from i to j
     real = numbers > 0
     near = real[:, :, None] & real[:, None, :] & ~torch.eye(numbers.shape[1], dtype=torch.bool)
@@ -106,7 +119,12 @@ def _norm(sigma: float) -> float:
 
 
 def _two_body(
-    numbers: Tensor, kind: Tensor, distance: Tensor, near: Tensor, elements: list[int], cutoff: float
+    numbers: Tensor,
+    kind: Tensor,
+    distance: Tensor,
+    near: Tensor,
+    elements: list[int],
+    cutoff: float,
 ) -> Tensor:
     """(M, pairs of elements × grid)."""
     radial, _ = _grids(cutoff)
@@ -121,23 +139,41 @@ def _two_body(
 
 
 def _three_body(
-    numbers: Tensor, kind: Tensor, separation: Tensor, distance: Tensor, near: Tensor, elements: list[int], cutoff: float
+    numbers: Tensor,
+    kind: Tensor,
+    separation: Tensor,
+    distance: Tensor,
+    near: Tensor,
+    elements: list[int],
+    cutoff: float,
 ) -> Tensor:
     """(M, elements × pairs of elements × grid)."""
     _, angular = _grids(cutoff)
     pair = _pair_table(len(elements))
-    triangles = near[:, :, :, None] & near[:, :, None, :] & near.triu(1)[:, None]  # (M, centre j, i < k)
+    triangles = (
+        near[:, :, :, None] & near[:, :, None, :] & near.triu(1)[:, None]
+    )  # (M, centre j, i < k)
     m, j, i, k = torch.nonzero(triangles, as_tuple=True)
-    to_i, to_k, i_to_k = separation[m, j, i], separation[m, j, k], separation[m, i, k]  # (triples, 3)
+    to_i, to_k, i_to_k = (
+        separation[m, j, i],
+        separation[m, j, k],
+        separation[m, i, k],
+    )  # (triples, 3)
     r_ij, r_jk, r_ik = distance[m, j, i], distance[m, j, k], distance[m, i, k]
     # atan2 of cross and dot product: unlike the arc cosine, it has a derivative everywhere
     centre = torch.atan2(torch.linalg.cross(to_i, to_k).norm(dim=1), (to_i * to_k).sum(1))  # rad
-    others = -(to_i * i_to_k).sum(1) * (to_k * i_to_k).sum(1) / (r_ij * r_jk * r_ik**2)  # cos φ_i · cos φ_k
+    others = (
+        -(to_i * i_to_k).sum(1) * (to_k * i_to_k).sum(1) / (r_ij * r_jk * r_ik**2)
+    )  # cos φ_i · cos φ_k
     strength = numbers[m, i] * numbers[m, j] * numbers[m, k] / 3.0 / (r_ij * r_jk * r_ik) ** 3
-    shape = torch.stack([strength, strength * others], dim=1) @ torch.stack([torch.ones_like(angular), angular.cos()])
+    shape = torch.stack([strength, strength * others], dim=1) @ torch.stack(
+        [torch.ones_like(angular), angular.cos()]
+    )
     smeared = shape * _gaussian(angular, centre, SIGMAS[1])  # (triples, grid)
     pairs = int(pair.max()) + 1
     count = len(elements) * pairs
     spectrum = smeared.new_zeros(len(numbers) * count, len(angular))
-    spectrum = spectrum.index_add(0, m * count + kind[m, j] * pairs + pair[kind[m, i], kind[m, k]], smeared)
+    spectrum = spectrum.index_add(
+        0, m * count + kind[m, j] * pairs + pair[kind[m, i], kind[m, k]], smeared
+    )
     return (spectrum * (_norm(SIGMAS[1]) * STEPS[1])).reshape(len(numbers), -1)

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def fields(
-    molecules: Molecules, kinds: Sequence[str], density: str = "gfn2", n: int = 14, box: float = BOX, turn: int = 0
+    molecules: Molecules,
+    kinds: Sequence[str],
+    density: str = "gfn2",
+    n: int = 14,
+    box: float = BOX,
+    turn: int = 0,
 ) -> Tensor:
     """(M, C, n, n, n) float32: a channel for each of `kinds` ("lol", "nep", "atom:C", …) on n³ voxels of `box` Å.
 
@@ -35,8 +40,15 @@ def fields(
 
 
 def stored_fields(
-    molecules: Molecules, kinds: Sequence[str], density: str = "gfn2", n: int = 14, box: float = BOX, turn: int = 0,
-    scheduler: str | None = None, workers: int | None = None, quiet: bool = True,
+    molecules: Molecules,
+    kinds: Sequence[str],
+    density: str = "gfn2",
+    n: int = 14,
+    box: float = BOX,
+    turn: int = 0,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    quiet: bool = True,
 ) -> StoredFields:
     """The same, computed once: array-like (shape, dtype, len), indexed by integer, slice, mask or rows → numpy.
 

@@ -37,7 +37,9 @@ def gaussian(sigma: float) -> Kernel:
 
 def wave(sigma: float) -> Kernel:
     """exp(−d²/2σ²) cos(2πd/σ), σ in Å."""
-    return lambda squared: (squared * (-0.5 / sigma**2)).exp_().mul_((squared.sqrt() * (2 * math.pi / sigma)).cos_())
+    return lambda squared: (
+        (squared * (-0.5 / sigma**2)).exp_().mul_((squared.sqrt() * (2 * math.pi / sigma)).cos_())
+    )
 
 
 def summed(placed: Molecules, along: Tensor, values: Tensor, kernel: Kernel) -> Tensor:
@@ -50,7 +52,9 @@ def summed(placed: Molecules, along: Tensor, values: Tensor, kernel: Kernel) -> 
         weights = torch.zeros(numbers.shape)
         weights[numbers > 0] = values[placed.atoms_of(rows)].to(torch.float32)
         # squared distances along each edge; a cube's are their sums, so nothing of size atoms × points × 3 is made
-        apart = (along - positions.to(torch.float64)[:, :, :, None]).square().to(torch.float32)  # (m, a, 3, n)
+        apart = (
+            (along - positions.to(torch.float64)[:, :, :, None]).square().to(torch.float32)
+        )  # (m, a, 3, n)
         total = torch.zeros(len(rows), n, n, n)
         one = torch.empty_like(total)
         for a in weights.any(0).nonzero().flatten().tolist():
@@ -67,7 +71,9 @@ def counted(placed: Molecules, n: int, box: float, values: Tensor) -> Tensor:
     inside = ((voxel >= 0) & (voxel < n)).all(1)
     out = torch.zeros(len(placed), n, n, n)
     i, j, k = voxel[inside].T
-    return out.index_put_((placed.owner[inside], i, j, k), values[inside].to(torch.float32), accumulate=True)
+    return out.index_put_(
+        (placed.owner[inside], i, j, k), values[inside].to(torch.float32), accumulate=True
+    )
 
 
 # --- values ----------------------------------------------------------------------------------------------------------
@@ -100,11 +106,19 @@ def _neighbours(molecules: Molecules) -> Tensor:
     radii = torch.zeros(numbers.shape, dtype=torch.float64)
     radii[present] = _radii(molecules)
     near = torch.cdist(positions, positions) < BONDED * (radii[:, :, None] + radii[:, None, :])
-    near &= present[:, :, None] & present[:, None, :] & ~torch.eye(numbers.shape[1], dtype=torch.bool)
+    near &= (
+        present[:, :, None] & present[:, None, :] & ~torch.eye(numbers.shape[1], dtype=torch.bool)
+    )
     return near.sum(2)[present]
 
 
-PROPERTIES = {"any": _ones, "Z": _charge_numbers, "mass": _masses, "radius": _radii, "neighbours": _neighbours}
+PROPERTIES = {
+    "any": _ones,
+    "Z": _charge_numbers,
+    "mass": _masses,
+    "radius": _radii,
+    "neighbours": _neighbours,
+}
 """Values an atom may have besides 1 for an element: 1, nuclear charge, mass (u), covalent radius (Å), bonded atoms."""
 
 

@@ -48,7 +48,9 @@ class Ask:
         return Ask(tuple(self.kinds[c] for c in which), self.density, self.n, self.box, self.turn)
 
 
-def ask(kinds: Sequence[str], density: str = "gfn2", n: int = 14, box: float = BOX, turn: int = 0) -> Ask:
+def ask(
+    kinds: Sequence[str], density: str = "gfn2", n: int = 14, box: float = BOX, turn: int = 0
+) -> Ask:
     """What is asked for by names; unknown ones, an unknown density and impossible grids are refused here."""
     found = channels(kinds)
     centres(n, box)
@@ -61,17 +63,25 @@ def keys_of(molecules: Molecules) -> np.ndarray:
     positions = molecules.positions.numpy().astype("<f8")
     state = np.stack([molecules.charges.numpy(), molecules.spins.numpy()], 1).astype("<i8")
     bounds = molecules.offsets.tolist()
-    return np.array([
-        hashlib.sha256(numbers[a:b].tobytes() + positions[a:b].tobytes() + state[m].tobytes()).digest()[:16]
-        for m, (a, b) in enumerate(zip(bounds[:-1], bounds[1:]))
-    ], dtype="V16")
+    return np.array(
+        [
+            hashlib.sha256(
+                numbers[a:b].tobytes() + positions[a:b].tobytes() + state[m].tobytes()
+            ).digest()[:16]
+            for m, (a, b) in enumerate(zip(bounds[:-1], bounds[1:]))
+        ],
+        dtype="V16",
+    )
 
 
 Source = Callable[[Molecules, str], Orbitals]
 
 
 def sampled(
-    molecules: Molecules, what: Ask, failed: dict[int, str] | None = None, source: Source = orbitals,
+    molecules: Molecules,
+    what: Ask,
+    failed: dict[int, str] | None = None,
+    source: Source = orbitals,
     cubes: Frames | None = None,
 ) -> Tensor:
     """(M, C, n, n, n) float32, the orbitals from `source`, in the cubes as they are oriented, or in those given.
@@ -90,13 +100,21 @@ def sampled(
     points = cube(what.n, what.box)
     for m, molecule in enumerate(molecules):
         try:
-            found = of_orbitals(source(molecule, what.density), cubes.points(m, points) / BOHR, what.only(where).kinds)
+            found = of_orbitals(
+                source(molecule, what.density),
+                cubes.points(m, points) / BOHR,
+                what.only(where).kinds,
+            )
             out[m, where] = found.reshape(len(where), what.n, what.n, what.n)
         except Exception as problem:  # a crash of one molecule must not cost the others
             if failed is None:
                 raise
             out[m, where] = torch.nan
-            failed[m] = str(problem) if isinstance(problem, OnekcalError) else f"{type(problem).__name__}: {problem}"
+            failed[m] = (
+                str(problem)
+                if isinstance(problem, OnekcalError)
+                else f"{type(problem).__name__}: {problem}"
+            )
     return out
 
 
@@ -126,15 +144,23 @@ def _of_nuclei(kind: Kind, placed: Molecules, along: Tensor, what: Ask) -> Tenso
 # --- jobs ------------------------------------------------------------------------------------------------------------
 
 
-def packages(molecules: Molecules, rows: np.ndarray, what: Ask, size: int) -> Iterator[dict[str, Any]]:
+def packages(
+    molecules: Molecules, rows: np.ndarray, what: Ask, size: int
+) -> Iterator[dict[str, Any]]:
     """Jobs of `size` molecules that travel light: arrays and settings, no tensors."""
     for first in range(0, len(rows), size):
         some = rows[first : first + size]
         part = molecules[some]
         yield {
-            "format": FIELDS_FORMAT, "key": some, "ask": what, "numbers": part.numbers.numpy(),
-            "positions": part.positions.numpy(), "offsets": part.offsets.numpy(), "charge": part.charges.numpy(),
-            "spin": part.spins.numpy(), "name": part.names,
+            "format": FIELDS_FORMAT,
+            "key": some,
+            "ask": what,
+            "numbers": part.numbers.numpy(),
+            "positions": part.positions.numpy(),
+            "offsets": part.offsets.numpy(),
+            "charge": part.charges.numpy(),
+            "spin": part.spins.numpy(),
+            "name": part.names,
         }
 
 
@@ -142,7 +168,10 @@ def compute(job: dict[str, Any]) -> dict[str, Any]:
     """The fields of one job; molecules that fail are in its `errors`, by their place in it."""
     from threadpoolctl import threadpool_limits
 
-    tensors = {key: torch.from_numpy(job[key]) for key in ("numbers", "positions", "offsets", "charge", "spin")}
+    tensors = {
+        key: torch.from_numpy(job[key])
+        for key in ("numbers", "positions", "offsets", "charge", "spin")
+    }
     failed: dict[int, str] = {}
     with threadpool_limits(1):  # molecules are small, and the processes fill the machine
         values = sampled(Molecules(**tensors, name=job["name"]), job["ask"], failed)

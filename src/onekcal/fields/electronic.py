@@ -74,7 +74,9 @@ def _gas(spins: Sequence[Density]) -> Tensor:
 
 def _pauli(spin: Density) -> Tensor:
     """(P,) D_σ. Far below the floor of the density, where the quotient is 0/0, the bound in it changes nothing."""
-    return (spin.tau - spin.gradient.square().sum(1) / (8 * spin.rho.clamp_min(FLOOR**2))).clamp_min(0)
+    return (
+        spin.tau - spin.gradient.square().sum(1) / (8 * spin.rho.clamp_min(FLOOR**2))
+    ).clamp_min(0)
 
 
 def _where_dense(spins: Sequence[Density], values: Tensor) -> Tensor:

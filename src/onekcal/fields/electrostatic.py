@@ -35,6 +35,10 @@ def nuclear_potential(placed: Molecules, along: Tensor) -> Tensor:
 
 def total_potential(orbitals: Orbitals, points: Tensor) -> Tensor:
     """(P,) Hartree/e at `points` (P, 3) Bohr: nuclei (less the cores that are in no orbital) and electrons."""
-    matrix = torch.stack([(c * n) @ c.T for c, n in zip(orbitals.coefficients, orbitals.occupations)]).sum(0)
-    apart = torch.cdist(points, orbitals.centres, compute_mode="donot_use_mm_for_euclid_dist").clamp_min(NEAREST / BOHR)
+    matrix = torch.stack(
+        [(c * n) @ c.T for c, n in zip(orbitals.coefficients, orbitals.occupations)]
+    ).sum(0)
+    apart = torch.cdist(
+        points, orbitals.centres, compute_mode="donot_use_mm_for_euclid_dist"
+    ).clamp_min(NEAREST / BOHR)
     return (orbitals.effective / apart).sum(1) - electron_potential(orbitals.basis, matrix, points)

@@ -59,7 +59,9 @@ class Frames:
 def centres(n: int, box: float = BOX) -> Tensor:
     """(n,) Å: voxel centres along one edge."""
     if n < 1 or not box > 0:
-        raise InputError(f"a grid needs n ≥ 1 voxels an edge and a box of positive length (Å), got {n} and {box}")
+        raise InputError(
+            f"a grid needs n ≥ 1 voxels an edge and a box of positive length (Å), got {n} and {box}"
+        )
     return (torch.arange(n, dtype=torch.float64) + 0.5) * (box / n) - box / 2
 
 
@@ -82,7 +84,9 @@ def frames(molecules: Molecules, box: float = BOX, turn: int = 0) -> Frames:
             f"{int(too_long.sum())} of {len(molecules)} molecules do not fit the box of {box:g} Å; the largest ({name}) "
             f"needs {rounded_up(needed):.1f} Å: give a larger box (--box), or --fit"
         )
-    push = torch.clamp(-box / 2 - low, min=0.0) - torch.clamp(high - box / 2, min=0.0)  # (M, 3) in the cube's axes
+    push = torch.clamp(-box / 2 - low, min=0.0) - torch.clamp(
+        high - box / 2, min=0.0
+    )  # (M, 3) in the cube's axes
     return Frames(found.axes, found.origin - (push[:, None] @ found.axes).squeeze(1))
 
 
@@ -122,9 +126,14 @@ def rotation(turn: int) -> Tensor:
         return torch.eye(3, dtype=torch.float64)
     q = torch.randn(4, generator=torch.Generator().manual_seed(turn), dtype=torch.float64)
     w, x, y, z = (q / q.norm()).tolist()
-    return torch.tensor([[1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-                         [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-                         [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)]], dtype=torch.float64)
+    return torch.tensor(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ],
+        dtype=torch.float64,
+    )
 
 
 def _turned(found: Frames, turn: int) -> Frames:
@@ -138,9 +147,13 @@ def principal(molecules: Molecules) -> Frames:
     """Frames by the rules above, before anything is pushed into a box."""
     weights = heavy(molecules).to(torch.float64)
     positions = molecules.positions.to(torch.float64)
-    centroid = molecules.sum_atoms(positions * weights[:, None]) / molecules.sum_atoms(weights)[:, None]
+    centroid = (
+        molecules.sum_atoms(positions * weights[:, None]) / molecules.sum_atoms(weights)[:, None]
+    )
     r = positions - centroid[molecules.owner]  # (A, 3)
-    spread = molecules.sum_atoms(weights[:, None, None] * r[:, :, None] * r[:, None, :])  # (M, 3, 3)
+    spread = molecules.sum_atoms(
+        weights[:, None, None] * r[:, :, None] * r[:, None, :]
+    )  # (M, 3, 3)
     variances, vectors = torch.linalg.eigh(spread)  # ascending
     axes = vectors.flip(2).transpose(1, 2).contiguous()  # rows, largest first
     undecided = variances.diff(dim=1).amin(1) <= EQUAL * variances.sum(1)
@@ -157,8 +170,14 @@ def _pointed(molecules: Molecules, r: Tensor, axes: Tensor) -> Tensor:
     for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
         x, y = signs[0] * axes[:, 0], signs[1] * axes[:, 1]
         candidates.append(torch.stack([x, y, torch.linalg.cross(x, y)], 1))
-    scores = torch.stack([molecules.sum_atoms(_score(molecules.numbers, (c[molecules.owner] @ r[:, :, None]).squeeze(-1)))
-                          for c in candidates])  # (4, M)
+    scores = torch.stack(
+        [
+            molecules.sum_atoms(
+                _score(molecules.numbers, (c[molecules.owner] @ r[:, :, None]).squeeze(-1))
+            )
+            for c in candidates
+        ]
+    )  # (4, M)
     return torch.stack(candidates)[scores.argmax(0), torch.arange(len(molecules))]
 
 
@@ -169,7 +188,9 @@ def _score(numbers: Tensor, q: Tensor) -> Tensor:
 
 def _symmetric(numbers: Tensor, r: Tensor, weights: Tensor) -> Tensor:
     """(3, 3) the frame of one molecule whose heavy atoms leave axes open; `r` (n, 3) Å from the centroid."""
-    blocks = [torch.eye(3, dtype=torch.float64)]  # bases (k, 3) of what is still open, largest variance first
+    blocks = [
+        torch.eye(3, dtype=torch.float64)
+    ]  # bases (k, 3) of what is still open, largest variance first
     for w in (weights, torch.ones_like(weights)):
         spread = (w[:, None] * r).T @ r
         blocks = [part for block in blocks for part in _split(block, spread)]
@@ -204,7 +225,11 @@ def _candidates(blocks: list[Tensor], r: Tensor, first: Tensor) -> Iterator[Tens
         axis, plane = (blocks[0][0], blocks[1]) if sizes[0] == 1 else (blocks[1][0], blocks[0])
         for across in _directions(r @ plane.T @ plane, first, plane):
             for u in (axis, -axis):
-                yield _right_handed(u, across) if sizes[0] == 1 else _right_handed(across, torch.linalg.cross(u, across))
+                yield (
+                    _right_handed(u, across)
+                    if sizes[0] == 1
+                    else _right_handed(across, torch.linalg.cross(u, across))
+                )
 
 
 def _directions(r: Tensor, first: Tensor, otherwise: Tensor) -> Tensor:

@@ -11,8 +11,10 @@ from onekcal.fields.atoms import SIGMA, check_value
 FIELDS_FORMAT = 1
 """Changes with the meaning of any field: stored ones of another number are not used."""
 ELECTRONIC = {
-    "rho": "electron density, e/Bohr³", "tau": "kinetic energy density, Hartree/Bohr³",
-    "lol": "localized orbital locator", "elf": "electron localization function",
+    "rho": "electron density, e/Bohr³",
+    "tau": "kinetic energy density, Hartree/Bohr³",
+    "lol": "localized orbital locator",
+    "elf": "electron localization function",
     "esp": "electrostatic potential, Hartree/e",
 }
 SPIN_RESOLVED = ("rho", "tau", "lol", "elf")
@@ -43,7 +45,11 @@ class Kind:
     def title(self) -> str:
         """Words for a picture."""
         text = (ELECTRONIC | NUCLEAR | ATOMIC)[self.field]
-        return text + (f", {self.spin} electrons" if self.spin else "") + (f": {self.of}" if self.of else "")
+        return (
+            text
+            + (f", {self.spin} electrons" if self.spin else "")
+            + (f": {self.of}" if self.of else "")
+        )
 
     def content(self, density: str, n: int, box: float, turn: int) -> str:
         """Everything but the molecule that its values depend on."""
@@ -62,8 +68,13 @@ def kind(name: str) -> Kind:
             return Kind(field, field)
     elif word in ATOMIC:
         return _of_atoms(name.strip(), word, rest)
-    known = [*ELECTRONIC, *NUCLEAR, *(f"{field}-{spin}" for field in SPIN_RESOLVED for spin in SPINS), *SHORT,
-             *(f"{field}:C" for field in ATOMIC)]
+    known = [
+        *ELECTRONIC,
+        *NUCLEAR,
+        *(f"{field}-{spin}" for field in SPIN_RESOLVED for spin in SPINS),
+        *SHORT,
+        *(f"{field}:C" for field in ATOMIC),
+    ]
     unknown("field", name, known)
 
 
@@ -75,8 +86,12 @@ def _of_atoms(name: str, field: str, rest: str) -> Kind:
     except ValueError:
         sigma = float("nan")
     if not 0 < sigma < float("inf") or (at and field == "atom"):
-        raise InputError(f"expected a width in Å behind @ (of gauss and wave), such as gauss:C@0.8, got {name!r}")
-    return Kind(f"{field}:{of}" + (f"@{sigma:g}" if sigma != SIGMA else ""), field, of=of, sigma=sigma)
+        raise InputError(
+            f"expected a width in Å behind @ (of gauss and wave), such as gauss:C@0.8, got {name!r}"
+        )
+    return Kind(
+        f"{field}:{of}" + (f"@{sigma:g}" if sigma != SIGMA else ""), field, of=of, sigma=sigma
+    )
 
 
 def channels(kinds: Iterable[str]) -> tuple[Kind, ...]:

@@ -31,7 +31,9 @@ class Portrait:
     box: float  # Å
 
 
-def portraits(molecule: Molecules, what: Ask, source: Source | None = None, fine: bool = True) -> list[Portrait]:
+def portraits(
+    molecule: Molecules, what: Ask, source: Source | None = None, fine: bool = True
+) -> list[Portrait]:
     """A portrait for each channel; without `fine`, the stored voxels stand for the fine ones, too."""
     source = source or orbitals
     if what.density:
@@ -39,6 +41,7 @@ def portraits(molecule: Molecules, what: Ask, source: Source | None = None, fine
 
         def source(molecule: Molecules, density: str) -> object:  # type: ignore[misc]
             return found
+
     cubes = frames(molecule, what.box, what.turn)
     placed = cubes.placed(molecule)
     voxels = sampled(molecule, what, source=source, cubes=cubes)[0].numpy()
@@ -52,7 +55,6 @@ def portraits(molecule: Molecules, what: Ask, source: Source | None = None, fine
         here, length = (values[c], edge) if fine and smooth[c] else (voxels[c], what.box)
         out.append(Portrait(kind.name, kind.title, placed, here, length, voxels[c], what.box))
     return out
-
 
 
 def resampled(values: np.ndarray, n: int) -> np.ndarray:

@@ -47,7 +47,9 @@ def electron_potential(basis: Basis, density: Tensor, points: Tensor) -> Tensor:
         order = left.angular + right.angular
         for exponents, centres, hermite in _pairs(left, right, twice * density):
             for k, some in enumerate(points.split(POINTS)):
-                out[k * POINTS : k * POINTS + len(some)] += _potential(order, exponents, centres, hermite, some)
+                out[k * POINTS : k * POINTS + len(some)] += _potential(
+                    order, exponents, centres, hermite, some
+                )
     return out
 
 
@@ -56,12 +58,22 @@ def _pairs(left: Block, right: Block, density: Tensor) -> Iterator[tuple[Tensor,
     # (S, S′, monomials, monomials′): the density matrix between the monomials of two shells
     matrix = density[left.rows[:, None, :, None], right.rows[None, :, None, :]]
     matrix = left.functions.T @ matrix @ right.functions
-    a, b = left.exponents[:, None, :, None], right.exponents[None, :, None, :]  # (S, 1, K, 1), (1, S′, 1, K′)
+    a, b = (
+        left.exponents[:, None, :, None],
+        right.exponents[None, :, None, :],
+    )  # (S, 1, K, 1), (1, S′, 1, K′)
     p = a + b
     A, B = left.centres[:, None, None, None], right.centres[None, :, None, None]
     P = (a[..., None] * A + b[..., None] * B) / p[..., None]  # (S, S′, K, K′, 3)
-    falls = torch.exp(-a * b / p * (A - B).square().sum(-1)) * left.weights[:, None, :, None] * right.weights[:, None, :]
-    axes = [_expansion(left.angular, right.angular, p, (P - A)[..., axis], (P - B)[..., axis]) for axis in range(3)]
+    falls = (
+        torch.exp(-a * b / p * (A - B).square().sum(-1))
+        * left.weights[:, None, :, None]
+        * right.weights[:, None, :]
+    )
+    axes = [
+        _expansion(left.angular, right.angular, p, (P - A)[..., axis], (P - B)[..., axis])
+        for axis in range(3)
+    ]
     hermite = []
     for t, u, v in _orders(left.angular + right.angular):
         total = torch.zeros_like(p)
@@ -72,13 +84,17 @@ def _pairs(left: Block, right: Block, density: Tensor) -> Iterator[tuple[Tensor,
                     total = total + matrix[:, :, m, n, None, None] * share
         hermite.append(total * falls * (2 * pi / p))
     stacked = torch.stack(hermite).flatten(1)  # (H, N)
-    strength = torch.stack([p.flatten() ** (sum(o) / 2) for o in _orders(left.angular + right.angular)])
+    strength = torch.stack(
+        [p.flatten() ** (sum(o) / 2) for o in _orders(left.angular + right.angular)]
+    )
     kept = ((stacked.abs() * strength).sum(0) > NEGLIGIBLE).nonzero().flatten()
     for some in kept.split(PAIRS):
         yield p.flatten()[some], P.flatten(0, 3)[some], stacked[:, some]
 
 
-def _expansion(i: int, j: int, p: Tensor, from_a: Tensor, from_b: Tensor) -> dict[tuple[int, int], list[Tensor]]:
+def _expansion(
+    i: int, j: int, p: Tensor, from_a: Tensor, from_b: Tensor
+) -> dict[tuple[int, int], list[Tensor]]:
     """E_t^{ij} of one axis for all powers up to i and j, a list over t each; without the exponential."""
     half = 1 / (2 * p)
     found: dict[tuple[int, int], list[Tensor]] = {(0, 0): [torch.ones_like(p)]}
@@ -107,7 +123,12 @@ def _expansion(i: int, j: int, p: Tensor, from_a: Tensor, from_b: Tensor) -> dic
 @cache
 def _orders(order: int) -> list[Powers]:
     """All (t, u, v) with t + u + v ≤ `order`."""
-    return [(t, u, v) for t in range(order + 1) for u in range(order + 1 - t) for v in range(order + 1 - t - u)]
+    return [
+        (t, u, v)
+        for t in range(order + 1)
+        for u in range(order + 1 - t)
+        for v in range(order + 1 - t - u)
+    ]
 
 
 def _potential(order: int, p: Tensor, centres: Tensor, hermite: Tensor, points: Tensor) -> Tensor:
@@ -115,7 +136,9 @@ def _potential(order: int, p: Tensor, centres: Tensor, hermite: Tensor, points: 
     apart = [centres[:, None, axis] - points[:, axis] for axis in range(3)]  # 3 × (N, P)
     T = p[:, None] * (apart[0].square() + apart[1].square() + apart[2].square())
     level: dict[Powers, Tensor] = {}
-    for n, value in reversed(list(enumerate(boys(order, T)))):  # from R⁽ᴸ⁾ down to R⁽⁰⁾, one more order each time
+    for n, value in reversed(
+        list(enumerate(boys(order, T)))
+    ):  # from R⁽ᴸ⁾ down to R⁽⁰⁾, one more order each time
         above, level = level, {(0, 0, 0): value * ((-2 * p) ** n)[:, None]}
         for t, u, v in _orders(order - n)[1:]:
             axis = 0 if t else 1 if u else 2
@@ -127,7 +150,9 @@ def _potential(order: int, p: Tensor, centres: Tensor, hermite: Tensor, points: 
             if lower[axis] >= 0:
                 value = value + (lower[axis] + 1) * above[tuple(lower)]  # type: ignore[index]
             level[t, u, v] = value
-    return torch.stack([coefficients @ level[tuv] for coefficients, tuv in zip(hermite, _orders(order))]).sum(0)
+    return torch.stack(
+        [coefficients @ level[tuv] for coefficients, tuv in zip(hermite, _orders(order))]
+    ).sum(0)
 
 
 def boys(order: int, T: Tensor) -> list[Tensor]:

@@ -64,22 +64,31 @@ def check_room(count: int, what: Ask, folder: Path | None, workers: int = 1) -> 
         needed += size_of(count, what)
     free = free_memory()
     if needed > free:
-        raise InputError(f"{size}, and computing them {needed / 2**30:.1f} GiB of memory, of which {free / 2**30:.1f} are "
-                         "free: take a coarser grid, fewer molecules or fewer workers")
+        raise InputError(
+            f"{size}, and computing them {needed / 2**30:.1f} GiB of memory, of which {free / 2**30:.1f} are "
+            "free: take a coarser grid, fewer molecules or fewer workers"
+        )
     if folder is None:
         return
     free = shutil.disk_usage(folder).free
     if size_of(count, what) > free:
-        raise InputError(f"{size} on disk, of which {free / 2**30:.2f} are free at {folder}: free space, take a coarser "
-                         "grid, or write to another disk")
+        raise InputError(
+            f"{size} on disk, of which {free / 2**30:.2f} are free at {folder}: free space, take a coarser "
+            "grid, or write to another disk"
+        )
 
 
 # --- one file --------------------------------------------------------------------------------------------------------
 
 
 def fill(
-    out: Path, molecules: Molecules, what: Ask, scheduler: str | None = None, workers: int | None = None,
-    quiet: bool = False, sources: Sequence[Path] = (),
+    out: Path,
+    molecules: Molecules,
+    what: Ask,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    quiet: bool = False,
+    sources: Sequence[Path] = (),
 ) -> Filling:
     """Make `out` hold the fields of `molecules`, whatever it held before.
 
@@ -88,7 +97,9 @@ def fill(
     """
     _check_name(out)
     start = time.monotonic()
-    frames(molecules, what.box, what.turn)  # a molecule that is too long is met before anything is computed
+    frames(
+        molecules, what.box, what.turn
+    )  # a molecule that is too long is met before anything is computed
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f"{out.name}.{digest_of(molecules, what)[:8]}.partial")
     with _alone(out, quiet):
@@ -98,9 +109,17 @@ def fill(
                     return Filling(out, len(molecules), 0)
                 os.replace(out, partial)  # to try the failed ones again
             else:
-                check_room(len(molecules), what, out.parent, _processes(what, len(molecules), scheduler, workers))
-                _say(f"{out}: {len(molecules):,} × {len(what.kinds)} × {what.n}³, "
-                     f"{size_of(len(molecules), what) / 2**20:,.1f} MiB on disk", quiet)
+                check_room(
+                    len(molecules),
+                    what,
+                    out.parent,
+                    _processes(what, len(molecules), scheduler, workers),
+                )
+                _say(
+                    f"{out}: {len(molecules):,} × {len(what.kinds)} × {what.n}³, "
+                    f"{size_of(len(molecules), what) / 2**20:,.1f} MiB on disk",
+                    quiet,
+                )
                 create(partial, molecules, what)
         file = open_file(partial, write=True)
         file.forget_damaged()
@@ -109,8 +128,10 @@ def fill(
             _copy(source, file)
         computed, reasons = _complete(file, molecules, what, scheduler, workers, quiet)
         file.flush()
-        failed = [Failed(m, str(molecules.names[m]) or f"#{m + 1} {molecules[m].formulas[0]}", reasons[m])
-                  for m in sorted(reasons)]
+        failed = [
+            Failed(m, str(molecules.names[m]) or f"#{m + 1} {molecules[m].formulas[0]}", reasons[m])
+            for m in sorted(reasons)
+        ]
         _report(out.with_name(out.name + ".failed"), failed)
         os.replace(partial, out)
         for path in leftovers:
@@ -135,12 +156,16 @@ def keep(out: Path, molecules: Molecules, what: Ask, values: np.ndarray) -> None
 
 def _check_name(out: Path) -> None:
     if out.suffix != ".h5":
-        raise InputError(f"fields are written to an HDF5 file: it must end in .h5, got {str(out)!r}")
+        raise InputError(
+            f"fields are written to an HDF5 file: it must end in .h5, got {str(out)!r}"
+        )
 
 
 def digest_of(molecules: Molecules, what: Ask) -> str:
     """A hash of all that is asked for, molecules in order."""
-    return hashlib.sha256(keys_of(molecules).tobytes() + "\n".join(what.contents).encode()).hexdigest()
+    return hashlib.sha256(
+        keys_of(molecules).tobytes() + "\n".join(what.contents).encode()
+    ).hexdigest()
 
 
 def _same(path: Path, molecules: Molecules, what: Ask) -> bool:
@@ -149,7 +174,9 @@ def _same(path: Path, molecules: Molecules, what: Ask) -> bool:
         file = open_file(path, whole=True)
     except DataError:
         return False
-    return file.contents == what.contents and file.keys == [key.tobytes() for key in keys_of(molecules)]
+    return file.contents == what.contents and file.keys == [
+        key.tobytes() for key in keys_of(molecules)
+    ]
 
 
 def _copy(source: Path, file: VoxelFile) -> None:
@@ -169,7 +196,12 @@ def _copy(source: Path, file: VoxelFile) -> None:
 
 
 def _complete(
-    file: VoxelFile, molecules: Molecules, what: Ask, scheduler: str | None, workers: int | None, quiet: bool
+    file: VoxelFile,
+    molecules: Molecules,
+    what: Ask,
+    scheduler: str | None,
+    workers: int | None,
+    quiet: bool,
 ) -> tuple[int, dict[int, str]]:
     """Compute what is absent; how many molecules that were, and why which failed."""
     first = np.array([file.row_of[key] for key in file.keys])
@@ -190,7 +222,12 @@ def _complete(
 
 
 def _computed(
-    file: VoxelFile, which: list[int], molecules: Molecules, rows: np.ndarray, what: Ask, scheduler: str | None,
+    file: VoxelFile,
+    which: list[int],
+    molecules: Molecules,
+    rows: np.ndarray,
+    what: Ask,
+    scheduler: str | None,
     workers: int | None,
 ) -> Iterator[tuple[int, str | None]]:
     """Fill channels `which` of `rows`; each row with its failure, or None, as it is done."""
@@ -200,7 +237,9 @@ def _computed(
         lost: list[int] = []
         jobs = packages(molecules, rows, what, size)
         for found in spread(compute, jobs, -(-len(rows) // size), scheduler, processes):
-            if "error" in found and len(found["key"]) > 1:  # something took the whole process down: which molecule was it?
+            if (
+                "error" in found and len(found["key"]) > 1
+            ):  # something took the whole process down: which molecule was it?
                 lost += found["key"].tolist()
                 continue
             for place, row in enumerate(found["key"].tolist()):
@@ -231,7 +270,9 @@ def seconds_of(what: Ask) -> float:
     """About what the fields of one molecule cost, in seconds."""
     if not what.density:
         return SECONDS[""] * max(1.0, what.n**3 / 14**3)
-    return SECONDS[next((name for name in ("gfn", "one-shot") if what.density.startswith(name)), "other")]
+    return SECONDS[
+        next((name for name in ("gfn", "one-shot") if what.density.startswith(name)), "other")
+    ]
 
 
 def _job_size(what: Ask) -> int:
@@ -253,7 +294,10 @@ def _say(text: str, quiet: bool) -> None:
 def _report(path: Path, failed: list[Failed]) -> None:
     path.unlink(missing_ok=True)
     if failed:
-        path.write_text("".join(json.dumps(vars(one), ensure_ascii=False) + "\n" for one in failed), encoding="utf-8")
+        path.write_text(
+            "".join(json.dumps(vars(one), ensure_ascii=False) + "\n" for one in failed),
+            encoding="utf-8",
+        )
 
 
 @contextmanager
@@ -318,7 +362,11 @@ class StoredFields:
 
 
 def stored(
-    molecules: Molecules, what: Ask, scheduler: str | None = None, workers: int | None = None, quiet: bool = True
+    molecules: Molecules,
+    what: Ask,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    quiet: bool = True,
 ) -> tuple[StoredFields, Filling]:
     """The fields of `molecules`, computed where they are not in the store yet; a molecule that fails is an error."""
     start = time.monotonic()
@@ -330,13 +378,17 @@ def stored(
     for pattern in np.unique(lacking[lacking.any(1)], axis=0):
         rows = np.flatnonzero((lacking == pattern).all(1))
         some, part = molecules[rows], what.only(np.flatnonzero(pattern).tolist())
-        done = fill(folder() / f"{digest_of(some, part)[:24]}.h5", some, part, scheduler, workers, quiet)
+        done = fill(
+            folder() / f"{digest_of(some, part)[:24]}.h5", some, part, scheduler, workers, quiet
+        )
         computed += done.computed
         failed += [Failed(int(rows[one.row]), one.name, one.reason) for one in done.failed]
         files.append(open_file(done.out))
     if computed or lacking.any():
         where = _found(files, keys, what)
-    filling = Filling(folder(), len(molecules) - len(failed), computed, failed, time.monotonic() - start)
+    filling = Filling(
+        folder(), len(molecules) - len(failed), computed, failed, time.monotonic() - start
+    )
     used = np.unique(where[:, :, 0][where[:, :, 0] >= 0])  # of the others, none is kept open
     where[:, :, 0] = np.where(where[:, :, 0] < 0, -1, np.searchsorted(used, where[:, :, 0]))
     return StoredFields([files[f] for f in used], where, what.shape), filling
@@ -365,12 +417,16 @@ def _found(files: Sequence[VoxelFile], keys: Sequence[bytes], what: Ask) -> np.n
                 channel = file.contents.index(content)
                 hit = (rows >= 0) & (where[:, c, 0] < 0)
                 hit[hit] = file.state[rows[hit], channel] == THERE
-                where[hit, c] = np.stack([np.full(hit.sum(), f), rows[hit], np.full(hit.sum(), channel)], 1)
+                where[hit, c] = np.stack(
+                    [np.full(hit.sum(), f), rows[hit], np.full(hit.sum(), channel)], 1
+                )
     return where
 
 
 def refused(filling: Filling) -> DataError:
     """What to say where every molecule must have its fields."""
     first = filling.failed[0]
-    return DataError(f"{len(filling.failed)} of {filling.done + len(filling.failed)} molecules have no field, first: row "
-                     f"{first.row} ({first.name}): {first.reason}; leave them out, or mend them")
+    return DataError(
+        f"{len(filling.failed)} of {filling.done + len(filling.failed)} molecules have no field, first: row "
+        f"{first.row} ({first.name}): {first.reason}; leave them out, or mend them"
+    )

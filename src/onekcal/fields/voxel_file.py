@@ -58,8 +58,10 @@ class VoxelFile:
 
     def sound(self, row: int, channel: int) -> bool:
         """Is a field there, with the bytes that were noted?"""
-        return bool(self.state[row, channel] == THERE
-                    and zlib.crc32(self.fields[row, channel].data) == self.checks[row, channel])
+        return bool(
+            self.state[row, channel] == THERE
+            and zlib.crc32(self.fields[row, channel].data) == self.checks[row, channel]
+        )
 
     def forget_damaged(self) -> int:
         """Fields whose bytes are not those that were noted, and failures, count as absent again; how many were damaged."""
@@ -85,9 +87,16 @@ def create(path: Path, molecules: Molecules, what: Ask) -> None:
     placed = frames(molecules, what.box, what.turn).placed(molecules)
     try:
         with h5py.File(part, "w", libver="latest") as file:
-            file.attrs.update(format=FIELDS_FORMAT, kinds=json.dumps([kind.name for kind in what.kinds]), n=what.n,
-                              contents=json.dumps(what.contents), box=what.box, density=what.density, turn=what.turn,
-                              unit="fields in atomic units, lengths in Å")
+            file.attrs.update(
+                format=FIELDS_FORMAT,
+                kinds=json.dumps([kind.name for kind in what.kinds]),
+                n=what.n,
+                contents=json.dumps(what.contents),
+                box=what.box,
+                density=what.density,
+                turn=what.turn,
+                unit="fields in atomic units, lengths in Å",
+            )
             file["keys"] = keys_of(molecules)
             file["state"] = np.zeros((count, len(what.kinds)), np.uint8)
             file["checks"] = np.zeros((count, len(what.kinds)), np.uint32)
@@ -100,7 +109,9 @@ def create(path: Path, molecules: Molecules, what: Ask) -> None:
             os.posix_fallocate(raw.fileno(), 0, os.fstat(raw.fileno()).st_size)
         os.replace(part, path)
     except OSError as problem:
-        raise DataError(f"{path} could not be made ({problem.strerror or problem}); nothing was left behind") from None
+        raise DataError(
+            f"{path} could not be made ({problem.strerror or problem}); nothing was left behind"
+        ) from None
     finally:
         part.unlink(missing_ok=True)
 
@@ -124,22 +135,32 @@ def open_file(path: Path, write: bool = False, whole: bool = False) -> VoxelFile
             if "contents" not in file.attrs or "state" not in file:
                 raise DataError(f"{path} is an HDF5 file, but not one of fields")
             if file.attrs["format"] != FIELDS_FORMAT:
-                raise DataError(f"{path} holds fields of format {file.attrs['format']}, this onekcal reads "
-                                f"{FIELDS_FORMAT}; compute them again")
-            kinds, contents = (tuple(json.loads(file.attrs[name])) for name in ("kinds", "contents"))
+                raise DataError(
+                    f"{path} holds fields of format {file.attrs['format']}, this onekcal reads "
+                    f"{FIELDS_FORMAT}; compute them again"
+                )
+            kinds, contents = (
+                tuple(json.loads(file.attrs[name])) for name in ("kinds", "contents")
+            )
             keys = [key.tobytes() for key in file["keys"][:]]
-            whole_file = np.memmap(path, np.uint8, "r+" if write else "r")  # one open file for the three of them
+            whole_file = np.memmap(
+                path, np.uint8, "r+" if write else "r"
+            )  # one open file for the three of them
             maps = {name: _part(whole_file, file[name]) for name in ("fields", "state", "checks")}
     except FileNotFoundError:
         raise DataError(f"no fields at {path}") from None
     except OSError as problem:
         if problem.errno in (errno.EMFILE, errno.ENFILE):  # the file is sound
             raise
-        raise DataError(f"{path} is cut off or damaged ({problem}); remove it and compute the fields again") from None
+        raise DataError(
+            f"{path} is cut off or damaged ({problem}); remove it and compute the fields again"
+        ) from None
     found = VoxelFile(path, kinds, contents, keys, **maps)
     if whole and (found.state == ABSENT).any():
-        raise DataError(f"{path} is half written: {int((found.state == ABSENT).any(1).sum())} of {len(keys)} molecules are "
-                        "missing; run the same `onekcal field` again, which goes on where it stopped")
+        raise DataError(
+            f"{path} is half written: {int((found.state == ABSENT).any(1).sum())} of {len(keys)} molecules are "
+            "missing; run the same `onekcal field` again, which goes on where it stopped"
+        )
     return found
 
 

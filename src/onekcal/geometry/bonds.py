@@ -71,7 +71,9 @@ def pieces(joined: np.ndarray) -> int:
     return count
 
 
-def perceived(numbers: np.ndarray, positions: np.ndarray, charge: int = 0, spin: int = 0) -> Any | None:
+def perceived(
+    numbers: np.ndarray, positions: np.ndarray, charge: int = 0, spin: int = 0
+) -> Any | None:
     """An RDKit molecule (bond orders, hydrogens implicit) told from a geometry (Å); None where no valences fit it."""
     from rdkit import Chem, rdBase
     from rdkit.Chem import rdDetermineBonds
@@ -88,7 +90,12 @@ def perceived(numbers: np.ndarray, positions: np.ndarray, charge: int = 0, spin:
             mol.AddConformer(place)
             try:
                 rdDetermineBonds.DetermineBondOrders(
-                    mol, charge=charge, allowChargedFragments=not spin, embedChiral=False, maxIterations=ATTEMPTS)
+                    mol,
+                    charge=charge,
+                    allowChargedFragments=not spin,
+                    embedChiral=False,
+                    maxIterations=ATTEMPTS,
+                )
                 found = Chem.RemoveHs(mol)  # checks valences, too
                 if any(atom.GetAtomicNum() == 1 for atom in found.GetAtoms()) and len(numbers) > 2:
                     continue  # protons beside carbanions, for want of a triple bond

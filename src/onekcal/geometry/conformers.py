@@ -39,7 +39,9 @@ class Conformers:
     energies: np.ndarray  # (conformers,) GFN2 totals, kcal/mol
     tight: np.ndarray  # (conformers,) bool: relaxed to the full tolerance, not only loosely
     embedded: int  # conformers the ensemble began with
-    undecided: int = 0  # stereocentres and double bonds the SMILES leaves open: conformers may be stereoisomers
+    undecided: int = (
+        0  # stereocentres and double bonds the SMILES leaves open: conformers may be stereoisomers
+    )
 
     @property
     def lowest(self) -> Molecules:
@@ -57,7 +59,9 @@ class Conformers:
         return float(self.relative[-1])
 
 
-def conformers(smiles: str, count: int = 6, seed: int = 0, how: Method | str = "gfn2") -> Conformers:
+def conformers(
+    smiles: str, count: int = 6, seed: int = 0, how: Method | str = "gfn2"
+) -> Conformers:
     """At most `count` relaxed conformers of a SMILES, lowest first; the same `seed` gives the same geometries."""
     if count < 1:
         raise InputError(f"`count` must be at least 1, got {count}")
@@ -92,18 +96,24 @@ def parse(smiles: str) -> Any:
     with _quiet(RDLogger):
         mol = Chem.MolFromSmiles(smiles.strip()) if smiles.strip() else None
     if mol is None or not mol.GetNumAtoms():
-        raise InputError(f"{smiles!r} is not a SMILES that can be read (valences, ring closures, brackets?)")
+        raise InputError(
+            f"{smiles!r} is not a SMILES that can be read (valences, ring closures, brackets?)"
+        )
     pieces = len(Chem.GetMolFrags(mol))
     if pieces > 1:
         raise InputError(f"{smiles!r} is {pieces} disconnected molecules; give them one at a time")
     charge = Chem.GetFormalCharge(mol)
     if charge:
-        raise InputError(f"{smiles!r} is an ion (charge {charge:+d}); only neutral molecules are done from SMILES")
+        raise InputError(
+            f"{smiles!r} is an ion (charge {charge:+d}); only neutral molecules are done from SMILES"
+        )
     radicals = sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
     if radicals:
         electrons = "1 unpaired electron" if radicals == 1 else f"{radicals} unpaired electrons"
-        raise InputError(f"{smiles!r} is a radical ({electrons}); only closed shells are done from SMILES: give a geometry "
-                         "and its spin")
+        raise InputError(
+            f"{smiles!r} is a radical ({electrons}); only closed shells are done from SMILES: give a geometry "
+            "and its spin"
+        )
     if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
         raise InputError(f"{smiles!r} has an open place (*); give a whole molecule")
     return Chem.AddHs(mol)
@@ -138,7 +148,9 @@ def _starts(mol: Any, smiles: str, count: int, seed: int) -> tuple[list[Molecule
     from rdkit.Chem import AllChem, rdDistGeom, rdMolDescriptors
 
     rotors = rdMolDescriptors.CalcNumRotatableBonds(mol)
-    wanted = 1 if mol.GetNumAtoms() <= 3 else max(3 * count, min(10 * count, 6 * rotors))  # cheap beside GFN2
+    wanted = (
+        1 if mol.GetNumAtoms() <= 3 else max(3 * count, min(10 * count, 6 * rotors))
+    )  # cheap beside GFN2
     settings: Any = rdDistGeom.ETKDGv3()
     settings.randomSeed = 1 + seed % 1_000_003  # with 0 RDKit makes every conformer the same
     settings.numThreads = 1
@@ -149,8 +161,10 @@ def _starts(mol: Any, smiles: str, count: int, seed: int) -> tuple[list[Molecule
             settings.maxIterations = 200
             found = list(rdDistGeom.EmbedMultipleConfs(mol, wanted, settings))
     if not found:
-        raise InputError(f"no 3-D structure could be made of {smiles!r} (a strained cage, an impossible stereocentre?); "
-                         "give a geometry instead")
+        raise InputError(
+            f"no 3-D structure could be made of {smiles!r} (a strained cage, an impossible stereocentre?); "
+            "give a geometry instead"
+        )
     with _quiet(RDLogger):
         energies = _clean(AllChem, mol, len(found))
     order = np.argsort(energies, kind="stable")
@@ -170,7 +184,9 @@ def _clean(AllChem: Any, mol: Any, count: int) -> np.ndarray:
     """MMFF energies (kcal/mol) after relaxation, in place; zeros where MMFF has no type for an atom."""
     if mol.GetNumAtoms() < 3 or not AllChem.MMFFHasAllMoleculeParams(mol):
         return np.zeros(count)
-    return np.array([energy for _, energy in AllChem.MMFFOptimizeMoleculeConfs(mol, numThreads=1, maxIters=200)])
+    return np.array(
+        [energy for _, energy in AllChem.MMFFOptimizeMoleculeConfs(mol, numThreads=1, maxIters=200)]
+    )
 
 
 def _relaxed(start: Molecules, how: Method, force: float) -> Relaxation | None:
@@ -193,15 +209,20 @@ def _sorted_distances(molecule: Molecules) -> torch.Tensor:
 
 
 def _alike(one: Molecules, other: Molecules) -> bool:
-    return float((_sorted_distances(one) - _sorted_distances(other)).abs().amax()) < SAME_DISTANCES \
-        if int((one.numbers > 1).sum()) else True
+    return (
+        float((_sorted_distances(one) - _sorted_distances(other)).abs().amax()) < SAME_DISTANCES
+        if int((one.numbers > 1).sum())
+        else True
+    )
 
 
 def _distinct(found: list[Relaxation]) -> list[Relaxation]:
     """Lowest first, without copies."""
     kept: list[Relaxation] = []
     for candidate in sorted(found, key=lambda f: f.point.energy):
-        close = (k for k in kept if abs(k.point.energy - candidate.point.energy) * HARTREE < SAME_ENERGY)
+        close = (
+            k for k in kept if abs(k.point.energy - candidate.point.energy) * HARTREE < SAME_ENERGY
+        )
         if not any(_alike(k.molecule, candidate.molecule) for k in close):
             kept.append(candidate)
     return kept

@@ -37,7 +37,7 @@ def hessian(calculation: Calculation, positions: np.ndarray, step: float = STEP)
 
 
 def shape_of(masses: np.ndarray, positions: np.ndarray) -> str:
-    """"atom", "linear" or "bent", by the moments of inertia."""
+    """ "atom", "linear" or "bent", by the moments of inertia."""
     if len(masses) == 1:
         return "atom"
     moments = np.linalg.eigvalsh(inertia(masses, positions))
@@ -54,6 +54,8 @@ def internal(masses: np.ndarray, positions: np.ndarray) -> np.ndarray:
     r = positions - masses @ positions / masses.sum()
     axes = np.linalg.eigh(inertia(masses, positions))[1].T
     rigid = [np.tile(axis, (len(masses), 1)) for axis in np.eye(3)]
-    rigid += [np.cross(axis, r) for axis in axes[1 if shape_of(masses, positions) == "linear" else 0 :]]
+    rigid += [
+        np.cross(axis, r) for axis in axes[1 if shape_of(masses, positions) == "linear" else 0 :]
+    ]
     rigid = [(np.sqrt(masses)[:, None] * motion).ravel() for motion in rigid]
     return np.linalg.svd(np.array(rigid).T)[0][:, len(rigid) :]

@@ -52,12 +52,22 @@ def minimum(
         way = downhill(calculation, found.molecule)
         if way is None:
             return found, left
-        ends = [relax(molecule.moved(found.molecule.positions + torch.from_numpy(sign * PUSH * way)), how, force,
-                      keep_bonds=keep_bonds, calculation=calculation) for sign in (1, -1)]
+        ends = [
+            relax(
+                molecule.moved(found.molecule.positions + torch.from_numpy(sign * PUSH * way)),
+                how,
+                force,
+                keep_bonds=keep_bonds,
+                calculation=calculation,
+            )
+            for sign in (1, -1)
+        ]
         lower = min(ends, key=lambda end: end.point.energy)
         found = replace(lower, steps=found.steps + sum(end.steps for end in ends))
-    raise LabelError(f"no minimum was found with {how.name}: {ROUNDS} saddle points one after another; start from another "
-                     "geometry")
+    raise LabelError(
+        f"no minimum was found with {how.name}: {ROUNDS} saddle points one after another; start from another "
+        "geometry"
+    )
 
 
 def downhill(calculation: Calculation, molecule: Molecules) -> np.ndarray | None:
@@ -72,11 +82,15 @@ def downhill(calculation: Calculation, molecule: Molecules) -> np.ndarray | None
         return space @ solve_triangular(factor, y, trans="T", lower=True)
 
     def product(y: np.ndarray) -> np.ndarray:
-        return solve_triangular(factor, space.T @ curvature(calculation, positions, moved(y)), lower=True)
+        return solve_triangular(
+            factor, space.T @ curvature(calculation, positions, moved(y)), lower=True
+        )
 
     way = moved(_lowest(product, space.shape[1]))
     masses = np.repeat([MASSES[int(z)] * ELECTRON_MASSES for z in numbers], 3)
-    square = way @ curvature(calculation, positions, way) / (way @ (masses * way))  # Hartree/(electron mass · Bohr²)
+    square = (
+        way @ curvature(calculation, positions, way) / (way @ (masses * way))
+    )  # Hartree/(electron mass · Bohr²)
     if square > -((STEEP * WAVENUMBER / HARTREE) ** 2):
         return None
     way = way.reshape(-1, 3)

@@ -34,7 +34,11 @@ def model_hessian(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
     np.fill_diagonal(rho, 0.0)
     unit = apart / (r + np.eye(n))[..., None]  # (n, n, 3) from j to i
     rows, weights = [], []
-    for derivatives, strengths in (_stretches(rho, unit), _bends(rho, unit, r), _torsions(rho, unit, r)):
+    for derivatives, strengths in (
+        _stretches(rho, unit),
+        _bends(rho, unit, r),
+        _torsions(rho, unit, r),
+    ):
         rows.append(derivatives.reshape(len(strengths), 3 * n))
         weights.append(strengths)
     b = np.concatenate(rows)  # (terms, 3n)
@@ -70,8 +74,11 @@ def _bends(rho: np.ndarray, unit: np.ndarray, r: np.ndarray) -> tuple[np.ndarray
     dk = (cosine[:, None] * v - u) / safe / r[k, j][:, None]
     first, second = _perpendicular(u)
     parts, strengths = [], []
-    for chosen, a, c in ((bent, di, dk), (~bent, first / r[i, j][:, None], first / r[k, j][:, None]),
-                         (~bent, second / r[i, j][:, None], second / r[k, j][:, None])):
+    for chosen, a, c in (
+        (bent, di, dk),
+        (~bent, first / r[i, j][:, None], first / r[k, j][:, None]),
+        (~bent, second / r[i, j][:, None], second / r[k, j][:, None]),
+    ):
         a, c = a[chosen], c[chosen]
         parts.append(_scatter(n, (i[chosen], a), (j[chosen], -a - c), (k[chosen], c)))
         strengths.append(BEND * strength[i, j, k][chosen])

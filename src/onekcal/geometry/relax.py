@@ -66,11 +66,15 @@ def relax(
     positions, point, count = _minimise(calculation, numbers, start, target, steps)
     left = _largest(point.gradient)
     if left > target:
-        raise LabelError(f"{formula_of(molecule)} did not relax with {how.name} in {steps} steps: "
-                         f"{left / target * force:.3f} eV/Å left, {force} wanted; start from a better geometry")
+        raise LabelError(
+            f"{formula_of(molecule)} did not relax with {how.name} in {steps} steps: "
+            f"{left / target * force:.3f} eV/Å left, {force} wanted; start from a better geometry"
+        )
     changes = bond_changes(numbers, start, positions)
     if changes and keep_bonds:
-        raise FallsApart(f"{formula_of(molecule)} falls apart on relaxation with {how.name}: {', '.join(changes)}")
+        raise FallsApart(
+            f"{formula_of(molecule)} falls apart on relaxation with {how.name}: {', '.join(changes)}"
+        )
     relaxed = molecule.moved(torch.from_numpy(positions))
     return Relaxation(relaxed, point, count, left / target * force, changes)
 

@@ -39,7 +39,15 @@ def read_npz(path: Path, told: Told) -> tuple[Dataset | None, list[Problem]]:
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             found = {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, BadZipFile, NotImplementedError, AttributeError, zlib.error) as problem:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        BadZipFile,
+        NotImplementedError,
+        AttributeError,
+        zlib.error,
+    ) as problem:
         raise InputError(f"{path} is not an npz file or is damaged ({problem})") from None
     try:
         ours = {"numbers", "positions", "offsets"} <= found.keys()
@@ -63,29 +71,47 @@ def read_npz(path: Path, told: Told) -> tuple[Dataset | None, list[Problem]]:
 def _theirs(found: dict[str, np.ndarray], told: Told, where: str) -> Dataset:
     charges, places = _pick(found, CHARGES), _pick(found, PLACES)
     if charges is None or places is None:
-        raise InputError(f"expected arrays numbers, positions, offsets, or Z and R; got {', '.join(found)}")
+        raise InputError(
+            f"expected arrays numbers, positions, offsets, or Z and R; got {', '.join(found)}"
+        )
     places = places[None] if places.ndim == 2 else places
-    if places.ndim != 3 or places.shape[2] != 3 or charges.shape not in (places.shape[:2], places.shape[1:2]):
-        raise InputError(f"expected positions (M, n, 3) and charges (M, n) or (n,), got {places.shape} and {charges.shape}")
+    if (
+        places.ndim != 3
+        or places.shape[2] != 3
+        or charges.shape not in (places.shape[:2], places.shape[1:2])
+    ):
+        raise InputError(
+            f"expected positions (M, n, 3) and charges (M, n) or (n,), got {places.shape} and {charges.shape}"
+        )
     charges = np.broadcast_to(charges, places.shape[:2]).astype(np.int64)
     if (charges == 0).all(1).any():
         raise InputError(f"row {int((charges == 0).all(1).argmax())} of the charges holds no atom")
     molecules = Molecules.padded(charges, places * told.scale)
     energies = forces = None
     if told.energy_key:
-        energies = _pick(found, (told.energy_key.lower(), *ENERGIES)[: None if told.energy_key == "energy" else 1])
+        energies = _pick(
+            found,
+            (told.energy_key.lower(), *ENERGIES)[: None if told.energy_key == "energy" else 1],
+        )
         if energies is None:
             lost_label(set(found), told.energy_key, "energ", "energy_key", where)
         elif energies.size != len(molecules):
             raise InputError(f"expected {len(molecules)} energies, got an array {energies.shape}")
     if told.forces_key:
-        forces = _pick(found, (told.forces_key.lower(), *FORCES)[: None if told.forces_key == "forces" else 1])
+        forces = _pick(
+            found, (told.forces_key.lower(), *FORCES)[: None if told.forces_key == "forces" else 1]
+        )
         if forces is None:
             lost_label(set(found), told.forces_key, "force", "forces_key", where)
         elif forces.reshape(-1, *places.shape[1:]).shape != places.shape:
             raise InputError(f"expected forces {places.shape}, got {forces.shape}")
-    columns = columns_of(None if energies is None else energies.ravel(),
-                         None if forces is None else forces.reshape(places.shape)[charges > 0], told, NOTHING, where)
+    columns = columns_of(
+        None if energies is None else energies.ravel(),
+        None if forces is None else forces.reshape(places.shape)[charges > 0],
+        told,
+        NOTHING,
+        where,
+    )
     return Dataset(molecules, columns)
 
 
@@ -96,20 +122,33 @@ def _pick(found: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray | 
 
 
 def _ours(found: dict[str, np.ndarray]) -> Dataset:
-    charge, spin = (torch.from_numpy(found[key].astype(np.int64)) if key in found else None for key in ("charge", "spin"))
+    charge, spin = (
+        torch.from_numpy(found[key].astype(np.int64)) if key in found else None
+        for key in ("charge", "spin")
+    )
     molecules = Molecules(
-        torch.from_numpy(found["numbers"].astype(np.int64)), torch.from_numpy(found["positions"].astype(np.float64)),
-        torch.from_numpy(found["offsets"].astype(np.int64)), charge, spin, found.get("name"),
+        torch.from_numpy(found["numbers"].astype(np.int64)),
+        torch.from_numpy(found["positions"].astype(np.float64)),
+        torch.from_numpy(found["offsets"].astype(np.int64)),
+        charge,
+        spin,
+        found.get("name"),
     )
     columns = {}
     for key in found:
         if key.startswith("column:"):
             name = key.removeprefix("column:")
             quantity, level, kind, at, unit, note = (str(word) for word in found[f"meaning:{name}"])
-            for what, word, known in (("quantity", quantity, Quantity), ("kind", kind, Kind), ("temperature", at, At)):
+            for what, word, known in (
+                ("quantity", quantity, Quantity),
+                ("kind", kind, Kind),
+                ("temperature", at, At),
+            ):
                 if word not in get_args(known):
                     unknown(f"{what} of column {name!r}", word, get_args(known))
-            columns[name] = Column(torch.from_numpy(found[key]), quantity, level, kind, at, unit, note)  # type: ignore[arg-type]
+            columns[name] = Column(
+                torch.from_numpy(found[key]), quantity, level, kind, at, unit, note
+            )  # type: ignore[arg-type]
     target = str(found["target"]) if "target" in found else ""
     return Dataset(molecules, columns, target or None)
 
@@ -117,9 +156,15 @@ def _ours(found: dict[str, np.ndarray]) -> Dataset:
 def arrays_of(dataset: Dataset) -> dict[str, np.ndarray]:
     """What `_ours` reads back: nothing is lost."""
     molecules = dataset.molecules
-    arrays = {"numbers": molecules.numbers.numpy().astype(np.uint8), "positions": molecules.positions.numpy(),
-              "offsets": molecules.offsets.numpy(), "name": molecules.names.astype(str),
-              "charge": molecules.charges.numpy(), "spin": molecules.spins.numpy(), "target": np.array(dataset.target or "")}
+    arrays = {
+        "numbers": molecules.numbers.numpy().astype(np.uint8),
+        "positions": molecules.positions.numpy(),
+        "offsets": molecules.offsets.numpy(),
+        "name": molecules.names.astype(str),
+        "charge": molecules.charges.numpy(),
+        "spin": molecules.spins.numpy(),
+        "target": np.array(dataset.target or ""),
+    }
     for name, c in dataset.columns.items():
         arrays[f"column:{name}"] = c.values.numpy()
         arrays[f"meaning:{name}"] = np.array([c.quantity, c.level, c.kind, c.at, c.unit, c.note])

@@ -14,13 +14,25 @@ from onekcal.data.dataset import Dataset
 from onekcal.errors import InputError, unknown
 from onekcal.io.records import Found, Problem, Told, dataset_of
 
-FORMATS = {".xyz": "xyz", ".extxyz": "xyz", ".sdf": "sdf", ".mol": "sdf", ".smi": "smi", ".smiles": "smi", ".csv": "csv",
-           ".npz": "npz"}
+FORMATS = {
+    ".xyz": "xyz",
+    ".extxyz": "xyz",
+    ".sdf": "sdf",
+    ".mol": "sdf",
+    ".smi": "smi",
+    ".smiles": "smi",
+    ".csv": "csv",
+    ".npz": "npz",
+}
 """By the ending of the file's name; `format` takes the endings without their dot."""
 
 
 def read(
-    source: str | os.PathLike[str], *, format: str | None = None, on_error: Literal["raise", "skip"] = "raise", **told: Any
+    source: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    on_error: Literal["raise", "skip"] = "raise",
+    **told: Any,
 ) -> Dataset:
     """Molecules and labels of a file, of a SMILES, or of the text of a file: kcal/mol, Å, kcal/mol/Å.
 
@@ -48,7 +60,9 @@ def read_all(
     path = _file(source, kind)
     if path is None:
         text = str(source)
-        return dataset_of(_parsed(_unified(text), kind or _kind_of(text), said, "text"), said, "text")
+        return dataset_of(
+            _parsed(_unified(text), kind or _kind_of(text), said, "text"), said, "text"
+        )
     if kind is None and path.suffix.lower() not in FORMATS:
         unknown("format for", path.suffix or path.name, FORMATS)
     kind = kind or FORMATS[path.suffix.lower()]
@@ -72,7 +86,9 @@ def _parsed(text: str, kind: str, said: Told, where: str) -> Found:
 
         if kind == "text":
             return rdkit.read_text(text, said, where)
-        found = {"sdf": rdkit.read_sdf, "smi": rdkit.read_smi, "csv": rdkit.read_csv}[kind](text, said, where)
+        found = {"sdf": rdkit.read_sdf, "smi": rdkit.read_smi, "csv": rdkit.read_csv}[kind](
+            text, said, where
+        )
     if not any(found):
         raise InputError(f"{where} holds no molecule")
     return found

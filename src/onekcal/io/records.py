@@ -79,7 +79,10 @@ class Meaning:
     level: str = ""
 
     def __str__(self) -> str:
-        return repr(", ".join(filter(None, (self.unit, self.kind, self.at, self.level))) or "of no stated meaning")
+        return repr(
+            ", ".join(filter(None, (self.unit, self.kind, self.at, self.level)))
+            or "of no stated meaning"
+        )
 
 
 NOTHING = Meaning()
@@ -107,7 +110,9 @@ def meaning_of(info: dict[str, str]) -> Meaning:
     """The words `write` puts beside an energy: energy_unit, kind, at, level."""
     if not ({"energy_unit", "kind", "at", "level"} & info.keys()):
         return NOTHING
-    return Meaning(info.get("energy_unit", ""), info.get("kind", ""), info.get("at", ""), info.get("level", ""))
+    return Meaning(
+        info.get("energy_unit", ""), info.get("kind", ""), info.get("at", ""), info.get("level", "")
+    )
 
 
 def whole(info: dict[str, str], key: str) -> int:
@@ -127,9 +132,11 @@ def lost_label(keys: set[str], wanted: str | None, word: str, keyword: str, wher
         return
     others = sorted(key for key in keys if word in key.lower())
     if others:
-        raise InputError(f"{where} has no {wanted!r} but announces {', '.join(others)}; say which is meant "
-                         f"({keyword}={others[0]!r}; `onekcal data import --{keyword.replace('_', '-')} {others[0]}`), or "
-                         f"{keyword}=None for none")
+        raise InputError(
+            f"{where} has no {wanted!r} but announces {', '.join(others)}; say which is meant "
+            f"({keyword}={others[0]!r}; `onekcal data import --{keyword.replace('_', '-')} {others[0]}`), or "
+            f"{keyword}=None for none"
+        )
     if wanted != Told.__dataclass_fields__[keyword].default:
         raise InputError(f"{where} has no {wanted!r} ({keyword}); there is nothing like it")
 
@@ -140,12 +147,21 @@ def dataset_of(found: Found, told: Told, where: str) -> tuple[Dataset | None, li
     for label, key in (("energy", told.energy_key), ("forces", told.forces_key)):
         some = [record for record in records if getattr(record, label) is not None]
         if some and len(some) < len(records):
-            problems = problems + [Problem(r.place, f"has no {key!r} while others do; complete or remove it")
-                                   for r in records if getattr(r, label) is None]
+            problems = problems + [
+                Problem(r.place, f"has no {key!r} while others do; complete or remove it")
+                for r in records
+                if getattr(r, label) is None
+            ]
             records = some
     common = Counter(record.meaning for record in records).most_common(1)
-    problems = problems + [Problem(r.place, f"its energy is {r.meaning}, that of most others {common[0][0]}; split the file")
-                           for r in records if r.meaning != common[0][0]]
+    problems = problems + [
+        Problem(
+            r.place,
+            f"its energy is {r.meaning}, that of most others {common[0][0]}; split the file",
+        )
+        for r in records
+        if r.meaning != common[0][0]
+    ]
     records = [record for record in records if record.meaning == common[0][0]]
     if not records:
         return None, problems
@@ -181,18 +197,27 @@ def unsound(molecules: Molecules, budget: int = 4_000_000) -> dict[int, str]:
     out: dict[int, str] = {}
     strange = (molecules.numbers < 1) | (molecules.numbers >= len(SYMBOLS))
     for atom in strange.nonzero().flatten().tolist():
-        out.setdefault(int(molecules.owner[atom]), f"no element has nuclear charge {int(molecules.numbers[atom])}")
+        out.setdefault(
+            int(molecules.owner[atom]),
+            f"no element has nuclear charge {int(molecules.numbers[atom])}",
+        )
     sizes = molecules.sizes
-    for size in sizes.unique().tolist():  # like sizes together, so that one large molecule does not pad all others
+    for size in (
+        sizes.unique().tolist()
+    ):  # like sizes together, so that one large molecule does not pad all others
         for rows in (sizes == size).nonzero().flatten().split(max(1, budget // size**2)):
             part = molecules[rows]
             for line in part.check():
                 k = int(line.split(maxsplit=2)[1])
-                out.setdefault(int(rows[k]), line.removeprefix(f"molecule {k} ({str(part.names[k])!r}): "))
+                out.setdefault(
+                    int(rows[k]), line.removeprefix(f"molecule {k} ({str(part.names[k])!r}): ")
+                )
     return dict(sorted(out.items()))
 
 
-def check_lengths(molecules: Molecules, told: Told, where: str, sample: int = 300, explained: bool = False) -> None:
+def check_lengths(
+    molecules: Molecules, told: Told, where: str, sample: int = 300, explained: bool = False
+) -> None:
     """Refuse a file whose neighbours are too near or too far for the unit said; diatomics may be stretched scans.
 
     `explained`: only where another unit explains it.
@@ -210,13 +235,22 @@ def check_lengths(molecules: Molecules, told: Told, where: str, sample: int = 30
     typical = float(torch.cat(nearest).median())
     if BONDED[0] < typical < BONDED[1]:
         return
-    fitting = [unit for unit, factor in LENGTH.items() if BONDED[0] < typical / told.scale * factor < BONDED[1]]
+    fitting = [
+        unit
+        for unit, factor in LENGTH.items()
+        if BONDED[0] < typical / told.scale * factor < BONDED[1]
+    ]
     if explained and not fitting:
         return
-    hint = f"the lengths are probably in {fitting[0]} (length={fitting[0]!r}, --length {fitting[0]})" if fitting else (
-        "no unit explains it")
-    raise InputError(f"{where}: atoms are typically {typical:.2f} bond lengths from their nearest neighbour when lengths "
-                     f"are read as {told.length_unit}, expected about 1; {hint}; trust_lengths=True reads it as it is")
+    hint = (
+        f"the lengths are probably in {fitting[0]} (length={fitting[0]!r}, --length {fitting[0]})"
+        if fitting
+        else ("no unit explains it")
+    )
+    raise InputError(
+        f"{where}: atoms are typically {typical:.2f} bond lengths from their nearest neighbour when lengths "
+        f"are read as {told.length_unit}, expected about 1; {hint}; trust_lengths=True reads it as it is"
+    )
 
 
 # --- labels ----------------------------------------------------------------------------------------------------------
@@ -240,26 +274,49 @@ def columns_of(
     except InputError:
         unknown(f"unit of energy in {where}:", meaning.unit, ENERGY)
     if told.energy and meaning.unit and energy_factor(told.energy) != energy_factor(meaning.unit):
-        raise InputError(f"{where} says its energies are in {meaning.unit}, not in {told.energy}; leave `energy` out")
+        raise InputError(
+            f"{where} says its energies are in {meaning.unit}, not in {told.energy}; leave `energy` out"
+        )
     if told.kind and meaning.kind and told.kind != meaning.kind:
-        raise InputError(f"{where} says its energies are of kind {meaning.kind!r}, not {told.kind!r}; leave `kind` out")
+        raise InputError(
+            f"{where} says its energies are of kind {meaning.kind!r}, not {told.kind!r}; leave `kind` out"
+        )
     if told.at and meaning.at and told.at != meaning.at:
-        raise InputError(f"{where} says its energies are at {meaning.at!r}, not {told.at!r}; leave `at` out")
+        raise InputError(
+            f"{where} says its energies are at {meaning.at!r}, not {told.at!r}; leave `at` out"
+        )
     if meaning.kind and meaning.kind not in get_args(Kind):
         unknown(f"kind of energy in {where}:", meaning.kind, get_args(Kind))
     if meaning.at and meaning.at not in get_args(At):
         unknown(f"temperature of the energies in {where}:", meaning.at, get_args(At))
     unit = meaning.unit or told.energy or "kcal/mol"
-    known = "stated by the file" if meaning.unit else "as told" if told.energy else "assumed, nothing is said"
+    known = (
+        "stated by the file"
+        if meaning.unit
+        else "as told"
+        if told.energy
+        else "assumed, nothing is said"
+    )
     level, kind = told.level or meaning.level, told.kind or meaning.kind or "total"
     columns: dict[str, Column] = {}
     if energies is not None:
-        values = torch.from_numpy(np.ascontiguousarray(energies, dtype=np.float64)) * energy_factor(unit)
-        columns["energy"] = Column(values, level=level, kind=kind, at=told.at or meaning.at or "electronic",  # type: ignore[arg-type]
-                                   note=f"in {unit}: {known}")
+        values = torch.from_numpy(np.ascontiguousarray(energies, dtype=np.float64)) * energy_factor(
+            unit
+        )
+        columns["energy"] = Column(
+            values,
+            level=level,
+            kind=kind,
+            at=told.at or meaning.at or "electronic",  # type: ignore[arg-type]
+            note=f"in {unit}: {known}",
+        )
     if forces is not None:
         force_unit = told.forces or f"{unit}/{told.length_unit}"
-        pull = torch.from_numpy(np.ascontiguousarray(forces, dtype=np.float64)) * force_factor(force_unit)
+        pull = torch.from_numpy(np.ascontiguousarray(forces, dtype=np.float64)) * force_factor(
+            force_unit
+        )
         known = "as told" if told.forces else "energy / length of the file"
-        columns["energy_forces"] = Column(pull, "forces", level, unit="kcal/mol/Å", note=f"in {force_unit}: {known}")
+        columns["energy_forces"] = Column(
+            pull, "forces", level, unit="kcal/mol/Å", note=f"in {force_unit}: {known}"
+        )
     return columns

@@ -18,11 +18,17 @@ from onekcal.io.npz import arrays_of
 from onekcal.molecules import SYMBOLS, Molecules
 
 
-def write(path: str | os.PathLike[str], data: Dataset | Molecules, format: str | None = None) -> None:
+def write(
+    path: str | os.PathLike[str], data: Dataset | Molecules, format: str | None = None
+) -> None:
     """Write xyz, extxyz, sdf or npz, by `format` or the name's ending; energies kcal/mol, Å. Never half a file."""
     path = Path(path)
     dataset = data if isinstance(data, Dataset) else Dataset(data)
-    ending = path.suffix.lower().removeprefix(".") if format is None else format.lower().removeprefix(".")
+    ending = (
+        path.suffix.lower().removeprefix(".")
+        if format is None
+        else format.lower().removeprefix(".")
+    )
     if ending not in ("npz", *WRITERS):
         unknown("format to write", ending, [*WRITERS, "npz"])
     if not path.parent.is_dir():
@@ -47,13 +53,17 @@ class _Pieces:
         self.bounds = molecules.offsets.tolist()
         self.numbers = molecules.numbers.tolist()
         self.positions = molecules.positions.numpy()
-        self.names = [" ".join(str(name).split()) for name in molecules.names]  # a line break would end the comment
+        self.names = [
+            " ".join(str(name).split()) for name in molecules.names
+        ]  # a line break would end the comment
         self.charges, self.spins = molecules.charges.tolist(), molecules.spins.tolist()
 
     def block(self, m: int, comment: str, extra: np.ndarray | None = None) -> str:
         """One xyz frame; `extra` (A, 3) stands behind the positions."""
         a, b = self.bounds[m], self.bounds[m + 1]
-        table = self.positions[a:b] if extra is None else np.hstack([self.positions[a:b], extra[a:b]])
+        table = (
+            self.positions[a:b] if extra is None else np.hstack([self.positions[a:b], extra[a:b]])
+        )
         row = " ".join(["%16.10f"] * table.shape[1])
         form = "".join([f"{SYMBOLS[z]:2s} {row}\n" for z in self.numbers[a:b]])
         return f"{b - a}\n{comment}\n" + form % tuple(table.ravel().tolist())
@@ -84,12 +94,20 @@ def _extxyz(dataset: Dataset) -> Iterator[str]:
     forces = None if pull is None else pull.values.numpy()
     head = "Properties=species:S:1:pos:R:3" + ("" if forces is None else ":forces:R:3")
     energies = None if column is None else column.values.tolist()
-    meaning = "" if column is None else " ".join(f"{key}={_quoted(value)}" for key, value in _meaning(column).items())
+    meaning = (
+        ""
+        if column is None
+        else " ".join(f"{key}={_quoted(value)}" for key, value in _meaning(column).items())
+    )
     for m in range(len(dataset)):
         words = [head] if energies is None else [head, f"energy={energies[m]:.10f}", meaning]
         if pieces.names[m]:
             words.append(f"name={_quoted(pieces.names[m])}")
-        words += [f"{key}={value}" for key, value in (("charge", pieces.charges[m]), ("spin", pieces.spins[m])) if value]
+        words += [
+            f"{key}={value}"
+            for key, value in (("charge", pieces.charges[m]), ("spin", pieces.spins[m]))
+            if value
+        ]
         yield pieces.block(m, " ".join(words), forces)
 
 
@@ -119,14 +137,24 @@ def _mol_block(pieces: _Pieces, m: int) -> str:
     with rdBase.BlockLogs():
         mol = Chem.MolFromXYZBlock(pieces.block(m, ""))
         try:
-            rdDetermineBonds.DetermineBonds(mol, charge=pieces.charges[m], allowChargedFragments=not pieces.spins[m],
-                                            embedChiral=False)
+            rdDetermineBonds.DetermineBonds(
+                mol,
+                charge=pieces.charges[m],
+                allowChargedFragments=not pieces.spins[m],
+                embedChiral=False,
+            )
         except (ValueError, RuntimeError) as problem:
             why = str(problem).strip().partition("\n")[0]
-            raise InputError(f"molecule {m + 1} ({pieces.names[m]!r}): bonds cannot be told from the geometry ({why}); "
-                             "write xyz instead") from None
+            raise InputError(
+                f"molecule {m + 1} ({pieces.names[m]!r}): bonds cannot be told from the geometry ({why}); "
+                "write xyz instead"
+            ) from None
     mol.SetProp("_Name", pieces.names[m])
     return Chem.MolToMolBlock(mol)
 
 
-WRITERS: dict[str, Callable[[Dataset], Iterator[str]]] = {"xyz": _xyz, "extxyz": _extxyz, "sdf": _sdf}
+WRITERS: dict[str, Callable[[Dataset], Iterator[str]]] = {
+    "xyz": _xyz,
+    "extxyz": _extxyz,
+    "sdf": _sdf,
+}

@@ -17,7 +17,9 @@ from onekcal.errors import InputError
 from onekcal.io.records import Found, Problem, Record, Told, lost_label, meaning_of, whole
 from onekcal.molecules import charge_of
 
-PAIR = re.compile(r"""([A-Za-z_][\w.\-]*)\s*=\s*("(?:[^"\\]|\\.)*"|'[^']*'|\{[^}]*\}|\[[^\]]*\]|[^\s"'{\[]\S*)""")
+PAIR = re.compile(
+    r"""([A-Za-z_][\w.\-]*)\s*=\s*("(?:[^"\\]|\\.)*"|'[^']*'|\{[^}]*\}|\[[^\]]*\]|[^\s"'{\[]\S*)"""
+)
 """key=value, key="many words", key={1 2 3}."""
 PROPERTY = re.compile(r"([^:\s]+):([RISL]):(\d+)")
 OWN = {"properties", "lattice", "pbc", "name", "charge", "spin", "multiplicity", "energy_unit"}
@@ -65,8 +67,11 @@ def read_xyz(text: str, told: Told, where: str) -> Found:
     if records and all(record.forces is None for record in records):
         lost_label(seen.forces, told.forces_key, "force", "forces_key", where)
     if seen.periodic:
-        warnings.warn(f"{where}: the Lattice of {seen.periodic:,} of {len(records):,} frames is ignored; every frame is "
-                      "read as an isolated molecule", stacklevel=4)
+        warnings.warn(
+            f"{where}: the Lattice of {seen.periodic:,} of {len(records):,} frames is ignored; every frame is "
+            "read as an isolated molecule",
+            stacklevel=4,
+        )
     return records, problems
 
 
@@ -139,7 +144,9 @@ def _record(lines: list[str], at: int, count: int, told: Told, place: str, seen:
     if info:
         own = {key.lower(): value for key, value in info.items()}
         record.name, record.charge = own.get("name", ""), whole(own, "charge")
-        record.spin = whole(own, "multiplicity") - 1 if "multiplicity" in own else whole(own, "spin")
+        record.spin = (
+            whole(own, "multiplicity") - 1 if "multiplicity" in own else whole(own, "spin")
+        )
         record.meaning = meaning_of(info)
         record.energy = _energy(info, told.energy_key)
         seen.energies.update(key for key in info if "energ" in key.lower() and key != "energy_unit")
@@ -169,7 +176,9 @@ def _unquoted(value: str) -> str:
 
 
 def _isolated(pbc: str) -> bool:
-    return not any(word in "Tt1" or word.lower() == "true" for word in re.split(r"[\s,]+", pbc.strip()) if word)
+    return not any(
+        word in "Tt1" or word.lower() == "true" for word in re.split(r"[\s,]+", pbc.strip()) if word
+    )
 
 
 def _energy(info: dict[str, str], key: str | None) -> float | None:
@@ -195,12 +204,18 @@ def _layout(properties: str, forces_key: str | None) -> Layout:
         start += int(width)
     species = next((places[key] for key in ("species", "Z", "numbers") if key in places), None)
     if species is None or places.get("pos", (0, 0))[1] != 3:
-        raise InputError(f"Properties must name species (or Z) and pos with 3 columns, got {properties!r}")
+        raise InputError(
+            f"Properties must name species (or Z) and pos with 3 columns, got {properties!r}"
+        )
     forces = places.get(forces_key) if forces_key else None
     if forces is not None and forces[1] != 3:
         raise InputError(f"{forces_key!r} must have 3 columns, got {forces[1]}")
-    others = tuple(key for key, (_, width) in places.items() if "force" in key.lower() and width == 3)
-    return Layout(species[0], places["pos"][0], None if forces is None else forces[0], start, others)
+    others = tuple(
+        key for key, (_, width) in places.items() if "force" in key.lower() and width == 3
+    )
+    return Layout(
+        species[0], places["pos"][0], None if forces is None else forces[0], start, others
+    )
 
 
 def _columns(rows: list[list[str]], start: int, layout: Layout, line: int) -> np.ndarray:
@@ -218,7 +233,9 @@ def _columns(rows: list[list[str]], start: int, layout: Layout, line: int) -> np
         try:
             out[k] = [_number(word) for word in row[a : c + 1]]
         except ValueError:
-            raise InputError(f"line {line + k}: expected 3 numbers, got {' '.join(row[a : c + 1])!r}") from None
+            raise InputError(
+                f"line {line + k}: expected 3 numbers, got {' '.join(row[a : c + 1])!r}"
+            ) from None
     return out
 
 

@@ -32,8 +32,10 @@ def key_of(molecule: Molecules, ask: Ask) -> str:
     """A hash of nuclei, charge, spin, method and options: equal keys, equal labels."""
     digest = hashlib.sha256()
     options = f"{ask.relax} {ask.forces} {ask.frequencies}" + (" charges" if ask.charges else "")
-    digest.update(f"{LABELS_FORMAT} {ask.method.level} {options} "
-                  f"{int(molecule.charges[0])} {int(molecule.spins[0])}".encode())
+    digest.update(
+        f"{LABELS_FORMAT} {ask.method.level} {options} "
+        f"{int(molecule.charges[0])} {int(molecule.spins[0])}".encode()
+    )
     digest.update(molecule.numbers.numpy().astype("<i8").tobytes())
     digest.update(molecule.positions.numpy().astype("<f8").tobytes())
     return digest.hexdigest()
@@ -57,7 +59,9 @@ def compute(job: dict[str, Any]) -> dict[str, Any]:
     """The labels of one job; whatever goes wrong with a molecule becomes its `error`, in one line."""
     record: dict[str, Any] = {"format": LABELS_FORMAT, "key": job["key"]}
     try:
-        molecule = Molecules.one(job["numbers"], job["positions"], job["charge"], job["spin"], job["name"])
+        molecule = Molecules.one(
+            job["numbers"], job["positions"], job["charge"], job["spin"], job["name"]
+        )
         with _one_thread():
             return record | _labels(molecule, job["ask"])
     except OnekcalError as problem:
@@ -76,7 +80,9 @@ def _labels(molecule: Molecules, ask: Ask) -> dict[str, Any]:
     calculation = ask.method.calculation(molecule)
     found: dict[str, Any] = {}
     if ask.relax:
-        relaxed = relax(molecule, ask.method, TIGHT if ask.frequencies else FORCE, calculation=calculation)
+        relaxed = relax(
+            molecule, ask.method, TIGHT if ask.frequencies else FORCE, calculation=calculation
+        )
         molecule, point = relaxed.molecule, relaxed.point
         found["positions"] = molecule.positions.numpy().tolist()
     else:
@@ -90,8 +96,16 @@ def _labels(molecule: Molecules, ask: Ask) -> dict[str, Any]:
         found["charges"] = point.charges.tolist()
     if ask.frequencies:
         vibrations = frequencies(molecule, ask.method, calculation)
-        found |= {"zpe": vibrations.zero_point, "heat": vibrations.thermal.total, "imaginary": vibrations.imaginary}
-    if not all(np.isfinite(found[key]).all() for key in ("energy", "forces", "charges", "zpe", "heat") if key in found):
+        found |= {
+            "zpe": vibrations.zero_point,
+            "heat": vibrations.thermal.total,
+            "imaginary": vibrations.imaginary,
+        }
+    if not all(
+        np.isfinite(found[key]).all()
+        for key in ("energy", "forces", "charges", "zpe", "heat")
+        if key in found
+    ):
         raise ArithmeticError("the method returned a number that is not finite")
     return found
 

@@ -82,7 +82,9 @@ def label(
     """
     out = Path(out)
     if out.suffix != ".h5":
-        raise InputError(f"labels are written to an HDF5 file of the store: OUT must end in .h5, got {str(out)!r}")
+        raise InputError(
+            f"labels are written to an HDF5 file of the store: OUT must end in .h5, got {str(out)!r}"
+        )
     stored = _sampled(_stored(source), sample, seed, small)
     data = stored.dataset
     for name in keep:
@@ -92,12 +94,18 @@ def label(
     start = time.monotonic()
     partial = out.with_name(out.name + ".partial")
     records, computed = _finish(data.molecules, ask, partial, scheduler, workers, quiet)
-    failed = [Failed(m, _name(data.molecules, m), r["error"]) for m, r in enumerate(records) if "error" in r]
+    failed = [
+        Failed(m, _name(data.molecules, m), r["error"])
+        for m, r in enumerate(records)
+        if "error" in r
+    ]
     _report(out.with_name(out.name + ".failed"), failed)
     good = [m for m, record in enumerate(records) if "error" not in record]
     if not good:
-        raise LabelError(f"none of {len(records)} molecules could be labelled; first: {failed[0].name}: "
-                         f"{failed[0].reason}")
+        raise LabelError(
+            f"none of {len(records)} molecules could be labelled; first: {failed[0].name}: "
+            f"{failed[0].reason}"
+        )
     labelled(stored, ask, records, good, out, keep)
     partial.unlink(missing_ok=True)
     fresh = max(computed - len(failed), 0)
@@ -117,7 +125,9 @@ def _sampled(stored: Stored, sample: int | None, seed: int, small: int) -> Store
     if sample is None:
         return stored
     if not 0 < sample <= count:
-        raise InputError(f"`sample` must lie between 1 and the {count} molecules there are, got {sample}")
+        raise InputError(
+            f"`sample` must lie between 1 and the {count} molecules there are, got {sample}"
+        )
     molecules = stored.dataset.molecules
     heavy = molecules.sum_atoms((molecules.numbers > 1).to(torch.int64)).numpy()
     drawn = np.random.default_rng(seed).permutation(count)
@@ -130,16 +140,28 @@ def _name(molecules: Molecules, row: int) -> str:
 
 
 def _finish(
-    molecules: Molecules, ask: Ask, partial: Path, scheduler: str | None, workers: int | None, quiet: bool
+    molecules: Molecules,
+    ask: Ask,
+    partial: Path,
+    scheduler: str | None,
+    workers: int | None,
+    quiet: bool,
 ) -> tuple[list[dict[str, Any]], int]:
     """A record for every molecule, and how many were computed now. Failures are tried again in every run."""
     keys = [key_of(molecule, ask) for molecule in molecules]
     known = {key: record for key, record in _read(partial).items() if "error" not in record}
-    missing = {key: m for m, key in enumerate(keys) if key not in known}  # equal molecules are computed once
-    jobs = (package(molecules[m], ask, key) for key, m in missing.items())  # made as they are needed
+    missing = {
+        key: m for m, key in enumerate(keys) if key not in known
+    }  # equal molecules are computed once
+    jobs = (
+        package(molecules[m], ask, key) for key, m in missing.items()
+    )  # made as they are needed
     todo = len(missing)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    with partial.open("a", encoding="utf-8") as file, progress(todo, len(keys) - todo, quiet) as advance:
+    with (
+        partial.open("a", encoding="utf-8") as file,
+        progress(todo, len(keys) - todo, quiet) as advance,
+    ):
         for record in spread(compute, jobs, todo, scheduler, workers):
             file.write(json.dumps(record) + "\n")
             file.flush()
@@ -157,7 +179,9 @@ def _read(partial: Path) -> dict[str, dict[str, Any]]:
         try:
             record = json.loads(line)
             if record["format"] != LABELS_FORMAT:
-                raise DataError(f"{partial} was begun by another version of onekcal; remove it to start anew")
+                raise DataError(
+                    f"{partial} was begun by another version of onekcal; remove it to start anew"
+                )
         except (ValueError, KeyError, TypeError):
             continue
         records[record["key"]] = record
@@ -169,7 +193,10 @@ def _read(partial: Path) -> dict[str, dict[str, Any]]:
 def _report(path: Path, failed: list[Failed]) -> None:
     path.unlink(missing_ok=True)
     if failed:
-        path.write_text("".join(json.dumps(asdict(f), ensure_ascii=False) + "\n" for f in failed), encoding="utf-8")
+        path.write_text(
+            "".join(json.dumps(asdict(f), ensure_ascii=False) + "\n" for f in failed),
+            encoding="utf-8",
+        )
 
 
 class progress:
@@ -180,10 +207,21 @@ class progress:
         self.bar: Any = None
         if not quiet and jobs:
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeRemainingColumn,
+            )
 
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-                       TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"),
+                TimeRemainingColumn(),
+            )
             self.bar = Progress(*columns, console=Console(stderr=True))
 
     def __enter__(self) -> Callable[[dict[str, Any]], None]:

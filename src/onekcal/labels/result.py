@@ -16,25 +16,35 @@ from onekcal.quantum.method import Method
 
 
 def labelled(
-    stored: Stored, ask: Ask, records: list[dict[str, Any]], good: list[int], out: Path, keep: Sequence[str] = ()
+    stored: Stored,
+    ask: Ask,
+    records: list[dict[str, Any]],
+    good: list[int],
+    out: Path,
+    keep: Sequence[str] = (),
 ) -> None:
     """Write the molecules `good` of `stored` with their new columns to `out`."""
     kept = stored.dataset[good]
     found = [records[m] for m in good]
     if ask.relax:
-        positions = torch.cat([torch.tensor(record["positions"], dtype=torch.float64) for record in found])
+        positions = torch.cat(
+            [torch.tensor(record["positions"], dtype=torch.float64) for record in found]
+        )
         own = {name: kept.columns[name] for name in keep}  # the others belong to the old geometries
         kept = Dataset(kept.molecules.moved(positions), own)
     for name, column in _columns(ask, found).items():
         kept = kept.with_column(name, column)
     card = Card(
         out.stem,
-        title=f"{len(kept)} molecules labelled with {ask.method.level}" + (", relaxed with it" if ask.relax else ""),
+        title=f"{len(kept)} molecules labelled with {ask.method.level}"
+        + (", relaxed with it" if ask.relax else ""),
         level=ask.method.level,
         kind="atomization",
         molecules=len(kept),
     )
-    store.save(out, Stored(kept, {name: labels[good] for name, labels in stored.splits.items()}, card))
+    store.save(
+        out, Stored(kept, {name: labels[good] for name, labels in stored.splits.items()}, card)
+    )
 
 
 def _columns(ask: Ask, found: list[dict[str, Any]]) -> dict[str, Column]:
@@ -45,16 +55,29 @@ def _columns(ask: Ask, found: list[dict[str, Any]]) -> dict[str, Column]:
 
     columns = {name: Column(values("energy"), level=level, note=_note(ask.method))}
     if ask.forces:
-        pushes = torch.cat([torch.tensor(record["forces"], dtype=torch.float64).reshape(-1, 3) for record in found])
+        pushes = torch.cat(
+            [torch.tensor(record["forces"], dtype=torch.float64).reshape(-1, 3) for record in found]
+        )
         columns[f"{name}_forces"] = Column(pushes, "forces", level, unit="kcal/mol/Å")
     if ask.charges:
-        shares = torch.cat([torch.tensor(record["charges"], dtype=torch.float64) for record in found])
+        shares = torch.cat(
+            [torch.tensor(record["charges"], dtype=torch.float64) for record in found]
+        )
         columns[f"{name}_charges"] = Column(shares, "charges", level, unit="e", note="Mulliken")
     if ask.frequencies:
-        columns[f"{name}_zpe"] = Column(values("zpe"), "property", level, note="harmonic zero-point energy")
-        columns[f"{name}_heat"] = Column(values("heat"), "property", level, note="H(298.15 K) − H(0), rigid rotor")
-        columns[f"{name}_imaginary"] = Column(values("imaginary"), "property", level, unit="1",
-                                              note="imaginary frequencies; 0 at a minimum")
+        columns[f"{name}_zpe"] = Column(
+            values("zpe"), "property", level, note="harmonic zero-point energy"
+        )
+        columns[f"{name}_heat"] = Column(
+            values("heat"), "property", level, note="H(298.15 K) − H(0), rigid rotor"
+        )
+        columns[f"{name}_imaginary"] = Column(
+            values("imaginary"),
+            "property",
+            level,
+            unit="1",
+            note="imaginary frequencies; 0 at a minimum",
+        )
     return columns
 
 

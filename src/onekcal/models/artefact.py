@@ -56,10 +56,18 @@ class Artefact:
         tensors = {STAGES + name: t.contiguous() for name, t in self.model.state().items()}
         tensors |= {CALIBRATION + name: t.contiguous() for name, t in self.calibration.items()}
         header = {
-            "format": FORMAT, "stages": list(self.stages), "level": self.level, "kind": self.kind, "at": self.at,
-            "elements": self.elements, "largest": self.largest, "geometry": self.geometry,
-            "novelty_limit": self.novelty_limit if math.isfinite(self.novelty_limit) else None, "card": self.card,
-            "unit": self.unit, "by_spread": self.by_spread,
+            "format": FORMAT,
+            "stages": list(self.stages),
+            "level": self.level,
+            "kind": self.kind,
+            "at": self.at,
+            "elements": self.elements,
+            "largest": self.largest,
+            "geometry": self.geometry,
+            "novelty_limit": self.novelty_limit if math.isfinite(self.novelty_limit) else None,
+            "card": self.card,
+            "unit": self.unit,
+            "by_spread": self.by_spread,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         tensor_file.write(path, tensors, header)
@@ -69,18 +77,32 @@ class Artefact:
         """Read `path`, or say why it cannot be read."""
         if not path.is_file():
             raise DataError(f"no model at {path}")
-        tensors, header = tensor_file.read(path, FORMAT, "an onekcal model", "train it again or get a fresh copy")
+        tensors, header = tensor_file.read(
+            path, FORMAT, "an onekcal model", "train it again or get a fresh copy"
+        )
         stages = [(name, settings) for name, settings in header["stages"]]
         model = Stack([build(name, settings) for name, settings in stages])
-        model.load_state({n[len(STAGES):]: t for n, t in tensors.items() if n.startswith(STAGES)})
-        calibration = {n[len(CALIBRATION):]: t for n, t in tensors.items() if n.startswith(CALIBRATION)}
+        model.load_state({n[len(STAGES) :]: t for n, t in tensors.items() if n.startswith(STAGES)})
+        calibration = {
+            n[len(CALIBRATION) :]: t for n, t in tensors.items() if n.startswith(CALIBRATION)
+        }
         limit = header.get("novelty_limit")
         keys = ("level", "kind", "at", "elements", "largest", "card")
-        return cls(stages, model, calibration=calibration, geometry=header.get("geometry", ""),
-                   unit=header.get("unit", "kcal/mol"), by_spread=header.get("by_spread", []),
-                   novelty_limit=math.inf if limit is None else limit, **{key: header[key] for key in keys})
+        return cls(
+            stages,
+            model,
+            calibration=calibration,
+            geometry=header.get("geometry", ""),
+            unit=header.get("unit", "kcal/mol"),
+            by_spread=header.get("by_spread", []),
+            novelty_limit=math.inf if limit is None else limit,
+            **{key: header[key] for key in keys},
+        )
 
 
 def calibrated(artefact: Artefact) -> dict[str, Conformal]:
     """By kind of geometry, what a model was calibrated on."""
-    return {kind: Conformal(scores, kind in artefact.by_spread) for kind, scores in artefact.calibration.items()}
+    return {
+        kind: Conformal(scores, kind in artefact.by_spread)
+        for kind, scores in artefact.calibration.items()
+    }

@@ -48,8 +48,10 @@ class Baseline:
             return self
         column = train.columns.get(self.method)
         if column is not None and not self.live and column.kind != "atomization":
-            raise DataError(f"the baseline column {self.method!r} must be relative to free atoms, it is "
-                            f"{column.meaning!r}")
+            raise DataError(
+                f"the baseline column {self.method!r} must be relative to free atoms, it is "
+                f"{column.meaning!r}"
+            )
         return self
 
     def _take_model(self, train: Dataset) -> None:
@@ -63,16 +65,26 @@ class Baseline:
         target = train.columns[train.target]
         wanted = "atomization" if target.kind == "total" else target.kind
         if found.kind not in (wanted, target.kind):
-            raise DataError(f"baseline {self.method!r}: the model gives {found.kind} energies "
-                            f"({found.level or 'level unknown'}, {found.at}), which cannot be taken off the target "
-                            f"({target.meaning}); it takes a model fitted to {wanted} energies")
+            raise DataError(
+                f"baseline {self.method!r}: the model gives {found.kind} energies "
+                f"({found.level or 'level unknown'}, {found.at}), which cannot be taken off the target "
+                f"({target.meaning}); it takes a model fitted to {wanted} energies"
+            )
         strange = [SYMBOLS[z] for z in train.molecules.elements if z not in found.elements]
         if strange:
-            raise DataError(f"baseline {self.method!r}: the model has never seen {', '.join(strange)}; it knows "
-                            f"{', '.join(SYMBOLS[z] for z in found.elements)}: leave those molecules out")
+            raise DataError(
+                f"baseline {self.method!r}: the model has never seen {', '.join(strange)}; it knows "
+                f"{', '.join(SYMBOLS[z] for z in found.elements)}: leave those molecules out"
+            )
         self._stack = found.model
-        self.about = {"stages": [list(stage) for stage in found.stages], "level": found.level, "kind": found.kind,
-                      "at": found.at, "data": found.card.get("data"), "digest": found.card.get("digest")}
+        self.about = {
+            "stages": [list(stage) for stage in found.stages],
+            "level": found.level,
+            "kind": found.kind,
+            "at": found.at,
+            "data": found.card.get("data"),
+            "digest": found.card.get("digest"),
+        }
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(M,) kcal/mol."""
@@ -85,7 +97,9 @@ class Baseline:
         from onekcal.quantum.named import single_point
 
         how = self._live_method(columns)
-        return torch.tensor([single_point(molecule, how).energy for molecule in molecules], dtype=torch.float64)
+        return torch.tensor(
+            [single_point(molecule, how).energy for molecule in molecules], dtype=torch.float64
+        )
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(A, 3) kcal/mol/Å from the column `<method>_forces`, else computed."""
@@ -111,8 +125,10 @@ class Baseline:
             return method(self.method)
         except InputError as problem:
             there = ", ".join(columns or {}) or "none"
-            raise DataError(f"the baseline needs a column {self.method!r} (there is: {there}) or a method that can be "
-                            f"computed: {problem}") from None
+            raise DataError(
+                f"the baseline needs a column {self.method!r} (there is: {there}) or a method that can be "
+                f"computed: {problem}"
+            ) from None
 
     def _other(self) -> Stack:
         """The other model; looked up by its name where this stage is asked without having been fitted."""
@@ -124,19 +140,27 @@ class Baseline:
         """Columns that may stand in for a baseline of the other model: those whose zero is the free atoms."""
         if self.live or columns is None:
             return None
-        return {name: column for name, column in columns.items()
-                if column.quantity != "energy" or column.kind == "atomization"}
+        return {
+            name: column
+            for name, column in columns.items()
+            if column.quantity != "energy" or column.kind == "atomization"
+        }
 
     def state(self) -> State:
         """The other model, where there is one: its tensors, what is known about it as one JSON text."""
         if self._stack is None:
             return {}
         text = torch.frombuffer(bytearray(json.dumps(self.about).encode()), dtype=torch.uint8)
-        return {ABOUT: text, **{MODEL + name: tensor for name, tensor in self._stack.state().items()}}
+        return {
+            ABOUT: text,
+            **{MODEL + name: tensor for name, tensor in self._stack.state().items()},
+        }
 
     def load_state(self, state: State) -> Self:
         if ABOUT in state:
             self.about = json.loads(bytes(state[ABOUT].tolist()))
             stack = Stack([build(name, settings) for name, settings in self.about["stages"]])
-            self._stack = stack.load_state({name.removeprefix(MODEL): t for name, t in state.items() if name != ABOUT})
+            self._stack = stack.load_state(
+                {name.removeprefix(MODEL): t for name, t in state.items() if name != ABOUT}
+            )
         return self

@@ -32,7 +32,9 @@ class DressedAtoms:
         """Least squares on the composition; of a single composition, the smallest solution."""
         self.elements = torch.tensor(train.molecules.elements)
         counts = train.molecules.composition(self.elements.tolist())
-        solution = torch.linalg.lstsq(counts, train.energies[:, None].to(torch.float64), driver="gelsd").solution
+        solution = torch.linalg.lstsq(
+            counts, train.energies[:, None].to(torch.float64), driver="gelsd"
+        ).solution
         self.atom_energies = solution[:, 0]
         return self
 
@@ -40,8 +42,10 @@ class DressedAtoms:
         """(M,) kcal/mol."""
         strange = sorted(set(molecules.elements) - set(self.elements.tolist()))
         if strange:
-            raise InputError(f"no atom energy for {', '.join(SYMBOLS[z] for z in strange)}: not in the training data "
-                             f"({', '.join(SYMBOLS[z] for z in self.elements.tolist())})")
+            raise InputError(
+                f"no atom energy for {', '.join(SYMBOLS[z] for z in strange)}: not in the training data "
+                f"({', '.join(SYMBOLS[z] for z in self.elements.tolist())})"
+            )
         return molecules.composition(self.elements.tolist()) @ self.atom_energies
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:

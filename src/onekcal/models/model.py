@@ -58,8 +58,13 @@ def forces(model: Model, molecules: Molecules, columns: Columns | None = None) -
         return own(molecules, columns)
     if getattr(model, "differentiable", False):
         whole = Dataset(molecules, dict(columns or {}))
-        parts = (whole[first : first + DIFFERENTIATED] for first in range(0, len(molecules), DIFFERENTIATED))
-        return torch.cat([torch.zeros(0, 3, dtype=torch.float64), *(_slope(model, part) for part in parts)])
+        parts = (
+            whole[first : first + DIFFERENTIATED]
+            for first in range(0, len(molecules), DIFFERENTIATED)
+        )
+        return torch.cat(
+            [torch.zeros(0, 3, dtype=torch.float64), *(_slope(model, part) for part in parts)]
+        )
     return central_differences(model, molecules)
 
 

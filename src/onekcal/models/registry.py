@@ -39,10 +39,16 @@ def model_class(name: str) -> type:
     except ModuleNotFoundError as problem:
         if problem.name != module:
             raise
-        raise ConfigError(f"model {name!r}: there is no module {module!r}; put its folder on PYTHONPATH") from None
-    needed = [what for what in ("fit", "energies", "state", "load_state") if not hasattr(found, what)]
+        raise ConfigError(
+            f"model {name!r}: there is no module {module!r}; put its folder on PYTHONPATH"
+        ) from None
+    needed = [
+        what for what in ("fit", "energies", "state", "load_state") if not hasattr(found, what)
+    ]
     if not isinstance(found, type) or needed:
-        raise ConfigError(f"model {name!r}: {module} has no class {attribute} with fit, energies, state and load_state")
+        raise ConfigError(
+            f"model {name!r}: {module} has no class {attribute} with fit, energies, state and load_state"
+        )
     return found
 
 

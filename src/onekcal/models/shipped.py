@@ -22,6 +22,8 @@ def load_model(name: str | Path = DEFAULT) -> Artefact:
         return Artefact.load(path)
     shipped = {found.stem: found for found in sorted(SHIPPED.glob("*.safetensors"))}
     if str(name) not in shipped:
-        raise DataError(f"no model at {name}: neither a file, nor a run folder, nor a model that ships"
-                        f"{did_you_mean(str(name), shipped) if shipped else ''}")
+        raise DataError(
+            f"no model at {name}: neither a file, nor a run folder, nor a model that ships"
+            f"{did_you_mean(str(name), shipped) if shipped else ''}"
+        )
     return Artefact.load(shipped[str(name)])

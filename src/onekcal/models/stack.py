@@ -43,8 +43,12 @@ class Stack:
 
     def terms(self, molecules: Molecules) -> dict[str, Tensor]:
         """What stages tell of each molecule besides its energy, such as HIP-NN's R (M,) and orders (M, k)."""
-        return {name: values for stage in self.stages if hasattr(stage, "terms")
-                for name, values in stage.terms(molecules).items()}
+        return {
+            name: values
+            for stage in self.stages
+            if hasattr(stage, "terms")
+            for name, values in stage.terms(molecules).items()
+        }
 
     def atomic_energies(self, molecules: Molecules) -> Tensor | None:
         """(A,) kcal/mol: how the last stage shares its energy among atoms; None where it does not say."""
@@ -52,12 +56,18 @@ class Stack:
         return last.atomic_energies(molecules) if hasattr(last, "atomic_energies") else None
 
     def state(self) -> State:
-        return {f"{k}.{name}": t for k, stage in enumerate(self.stages) for name, t in stage.state().items()}
+        return {
+            f"{k}.{name}": t
+            for k, stage in enumerate(self.stages)
+            for name, t in stage.state().items()
+        }
 
     def load_state(self, state: State) -> Self:
         for k, stage in enumerate(self.stages):
             prefix = f"{k}."
-            stage.load_state({name[len(prefix):]: t for name, t in state.items() if name.startswith(prefix)})
+            stage.load_state(
+                {name[len(prefix) :]: t for name, t in state.items() if name.startswith(prefix)}
+            )
         return self
 
 

@@ -70,19 +70,48 @@ class AtomCloudNet(NetworkModel):
     """
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"optimizer": "adam", "schedule": "plateau", "rate": 1e-3, "batch": 32, "loss": "mse", "patience": 15,
-                  "epochs": 300},
-        "fast": {"optimizer": "adamw", "schedule": "onecycle", "rate": 3e-3, "weight_decay": 1e-5, "ema": 0.999, "clip": 1.0,
-                 "batch": 32, "epochs": 100},
+        "paper": {
+            "optimizer": "adam",
+            "schedule": "plateau",
+            "rate": 1e-3,
+            "batch": 32,
+            "loss": "mse",
+            "patience": 15,
+            "epochs": 300,
+        },
+        "fast": {
+            "optimizer": "adamw",
+            "schedule": "onecycle",
+            "rate": 3e-3,
+            "weight_decay": 1e-5,
+            "ema": 0.999,
+            "clip": 1.0,
+            "batch": 32,
+            "epochs": 100,
+        },
     }
 
     def __init__(
-        self, features: int = 24, radius: float = 3.0, degrees: Degrees | Sequence[Degrees] = 2, spacing: float = 0.25,
-        radial: int = 16, hidden: int = 128, power: float = 1.0, variant: str = "invariant", readout: str = "molecules",
-        fit: dict[str, Any] | None = None, seed: int = 0, dtype: str = "float32",
+        self,
+        features: int = 24,
+        radius: float = 3.0,
+        degrees: Degrees | Sequence[Degrees] = 2,
+        spacing: float = 0.25,
+        radial: int = 16,
+        hidden: int = 128,
+        power: float = 1.0,
+        variant: str = "invariant",
+        readout: str = "molecules",
+        fit: dict[str, Any] | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
     ) -> None:
-        for name, value, least in (("features", features, 1), ("radial", radial, 1), ("hidden", hidden, 1),
-                                   ("power", power, 1)):
+        for name, value, least in (
+            ("features", features, 1),
+            ("radial", radial, 1),
+            ("hidden", hidden, 1),
+            ("power", power, 1),
+        ):
             if value < least:
                 raise ConfigError(f"atomcloudnet: `{name}` must be at least {least}, got {value}")
         for name, length in (("radius", radius), ("spacing", spacing)):
@@ -93,11 +122,25 @@ class AtomCloudNet(NetworkModel):
                 unknown(f"{name} of atomcloudnet", word, known, ConfigError)
         super().__init__(fit, seed, dtype)
         self.of_atoms = readout == "atoms"
-        self.layers = [_by_element(each) for each in (degrees if isinstance(degrees, (list, tuple)) else [degrees])]
+        self.layers = [
+            _by_element(each)
+            for each in (degrees if isinstance(degrees, (list, tuple)) else [degrees])
+        ]
         if not self.layers:
-            raise ConfigError("atomcloudnet: `degrees` must name at least one convolution, got an empty list")
+            raise ConfigError(
+                "atomcloudnet: `degrees` must name at least one convolution, got an empty list"
+            )
         bases = max(2, round(radius / spacing))
-        self.settings = features, radius, bases, radial, hidden, float(power), variant == "literal", self.of_atoms
+        self.settings = (
+            features,
+            radius,
+            bases,
+            radial,
+            hidden,
+            float(power),
+            variant == "literal",
+            self.of_atoms,
+        )
 
     def inputs(self, molecules: Molecules, learn: bool) -> None:
         """Nothing besides nuclei, which must not lie on one point: potentials are infinite there."""
@@ -112,12 +155,16 @@ def _by_element(degrees: Any) -> dict[int, int]:
     """Nuclear charge → degree; 0 stands for all that are not named."""
     given = degrees if isinstance(degrees, Mapping) else {OTHERS: degrees}
     if OTHERS not in given:
-        raise ConfigError(f"atomcloudnet: `degrees` by element must say what `{OTHERS}` have, got {dict(given)}")
+        raise ConfigError(
+            f"atomcloudnet: `degrees` by element must say what `{OTHERS}` have, got {dict(given)}"
+        )
     for name, degree in given.items():
         if name not in CHARGES and name != OTHERS:
             unknown("element in `degrees`:", str(name), [*CHARGES, OTHERS], ConfigError)
         if not isinstance(degree, int) or not 0 <= degree <= HIGHEST:
-            raise ConfigError(f"atomcloudnet: `degrees` must be whole numbers from 0 to {HIGHEST}, got {degree!r}")
+            raise ConfigError(
+                f"atomcloudnet: `degrees` must be whole numbers from 0 to {HIGHEST}, got {degree!r}"
+            )
     return {CHARGES.get(name, 0): degree for name, degree in given.items()}
 
 
@@ -136,7 +183,9 @@ class Pairs(NamedTuple):
         exist = pair_mask(batch)
         between = batch.positions[:, None] - batch.positions[:, :, None]  # (B, n, n, 3)
         square = torch.where(exist, between.square().sum(-1), 1.0)
-        distances = square.clamp_min(CLOSEST**2).sqrt()  # atoms on one point would have no direction
+        distances = square.clamp_min(
+            CLOSEST**2
+        ).sqrt()  # atoms on one point would have no direction
         return cls(exist, distances, between / distances[..., None])
 
 
@@ -153,7 +202,9 @@ def potentials(charges: Tensor, pairs: Pairs) -> Tensor:
     two = (products * inverse.square()).sum(-1)
     weights = products.sqrt() * inverse
     plain = ((weights @ weights) * weights).sum(-1)
-    blocks = weights[..., None, None] * pairs.directions[..., :, None] * pairs.directions[..., None, :]  # (B, n, n, 3, 3)
+    blocks = (
+        weights[..., None, None] * pairs.directions[..., :, None] * pairs.directions[..., None, :]
+    )  # (B, n, n, 3, 3)
     whole = blocks.transpose(2, 3).reshape(-1, 3 * size, 3 * size)
     angular = ((whole @ whole) * whole).sum(-1).unflatten(1, (size, 3)).sum(-1)
     return torch.stack([charges, two, plain - angular], -1)
@@ -176,23 +227,40 @@ class Cloud(torch.nn.Module):
     allowed: Tensor
 
     def __init__(
-        self, inputs: int, features: int, degrees: Sequence[int], bases: int, radial: int, literal: bool
+        self,
+        inputs: int,
+        features: int,
+        degrees: Sequence[int],
+        bases: int,
+        radial: int,
+        literal: bool,
     ) -> None:
         super().__init__()
         self.degree, self.literal = max(degrees), literal
         self.radial = torch.nn.Linear(bases, radial)
         torch.nn.init.normal_(self.radial.weight, 0.0, STEEP)
         self.mixing = torch.nn.Parameter(
-            torch.randn(self.degree + 1, features, radial, inputs) / math.sqrt(radial * inputs))
+            torch.randn(self.degree + 1, features, radial, inputs) / math.sqrt(radial * inputs)
+        )
         self.own = torch.nn.Linear(inputs, features)
         self.partners = torch.nn.ModuleList(
-            [torch.nn.Linear(features, features, bias=False) for _ in range(0 if literal else self.degree)])
+            [
+                torch.nn.Linear(features, features, bias=False)
+                for _ in range(0 if literal else self.degree)
+            ]
+        )
         orders = [2 * degree + 1 if literal else 1 for degree in range(self.degree + 1)]
         self.width = features * sum(orders)
-        of = torch.arange(self.degree + 1).repeat_interleave(torch.tensor(orders) * features)  # (width,)
-        self.register_buffer("allowed", of <= torch.tensor(degrees)[:, None], persistent=False)  # (elements, width)
+        of = torch.arange(self.degree + 1).repeat_interleave(
+            torch.tensor(orders) * features
+        )  # (width,)
+        self.register_buffer(
+            "allowed", of <= torch.tensor(degrees)[:, None], persistent=False
+        )  # (elements, width)
 
-    def forward(self, x: Tensor, species: Tensor, around: Surroundings, table: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, species: Tensor, around: Surroundings, table: Tensor | None = None
+    ) -> Tensor:
         """Where x is rows of a `table` (rows, inputs), as at first, x says which ones, (B, n, rows) of 0 and 1.
 
         Then sums over neighbours run over their elements, which are fewer than features, and weights take in the table.
@@ -200,9 +268,14 @@ class Cloud(torch.nn.Module):
         functions = softplus(self.radial(around.basis)) * around.fading[..., None]  # (B, n, n, K)
         harmonics = around.harmonics[:, :, : (self.degree + 1) ** 2]  # (B, n, M, n)
         gathered = gather(harmonics, functions, x)
-        weights, own = ((w if table is None else w @ table.T) for w in (self.mixing, self.own.weight))
+        weights, own = (
+            (w if table is None else w @ table.T) for w in (self.mixing, self.own.weight)
+        )
         parts = gathered.split([2 * degree + 1 for degree in range(self.degree + 1)], 2)
-        told = [self._of_degree(degree, linear(part, w.flatten(1))) for degree, (part, w) in enumerate(zip(parts, weights))]
+        told = [
+            self._of_degree(degree, linear(part, w.flatten(1)))
+            for degree, (part, w) in enumerate(zip(parts, weights))
+        ]
         told[0] = told[0] + linear(x, own, self.own.bias)
         return torch.cat(told, -1) * self.allowed[species]
 
@@ -247,24 +320,44 @@ class AtomCloudNetwork(Network):
     size: Tensor
 
     def __init__(
-        self, elements: tuple[int, ...], degrees: Sequence[Sequence[int]], features: int = 24, radius: float = 3.0,
-        bases: int = 12, radial: int = 16, hidden: int = 128, power: float = 1.0, literal: bool = False,
+        self,
+        elements: tuple[int, ...],
+        degrees: Sequence[Sequence[int]],
+        features: int = 24,
+        radius: float = 3.0,
+        bases: int = 12,
+        radial: int = 16,
+        hidden: int = 128,
+        power: float = 1.0,
+        literal: bool = False,
         of_atoms: bool = False,
     ) -> None:
         super().__init__()
-        self.elements, self.radius, self.bases, self.power, self.of_atoms = elements, radius, bases, power, of_atoms
+        self.elements, self.radius, self.bases, self.power, self.of_atoms = (
+            elements,
+            radius,
+            bases,
+            power,
+            of_atoms,
+        )
         self.degree = max(map(max, degrees))
         self.embedding = torch.nn.Embedding(len(elements), features)
         clouds = [Cloud(features, features, each, bases, radial, literal) for each in degrees]
         widths = [cloud.width + 3 for cloud in clouds]
         self.clouds = torch.nn.ModuleList(clouds)
         self.residual = torch.nn.ModuleList([ResidualBlock(width) for width in widths])
-        self.again = torch.nn.ModuleList([torch.nn.Linear(2 * width, features) for width in widths[:-1]])
+        self.again = torch.nn.ModuleList(
+            [torch.nn.Linear(2 * width, features) for width in widths[:-1]]
+        )
         self.d1 = torch.nn.Linear(2 * widths[-1], hidden)
         self.d2 = torch.nn.Linear(hidden, hidden)
         self.o = torch.nn.Linear(hidden, 1)
-        self.register_buffer("charges", torch.tensor(elements, dtype=torch.get_default_dtype()), persistent=False)
-        self.register_buffer("standard", torch.tensor([[0.0] * 3, [1.0] * 3]))  # mean and deviation of ln(1 + V)
+        self.register_buffer(
+            "charges", torch.tensor(elements, dtype=torch.get_default_dtype()), persistent=False
+        )
+        self.register_buffer(
+            "standard", torch.tensor([[0.0] * 3, [1.0] * 3])
+        )  # mean and deviation of ln(1 + V)
         self.register_buffer("size", torch.ones(()))  # n̄
         self.register_buffer("ends", torch.tensor([0.0, 1.0]))  # y₀, y₁
 
@@ -272,7 +365,9 @@ class AtomCloudNetwork(Network):
         """The potentials' mean and deviation, the ends of the sigmoid, and an output that begins at the mean label."""
         numbers, positions = train.molecules[:LOOKED_AT].pad()
         batch = Batch(numbers, positions, numbers > 0)
-        seen = torch.log1p(potentials(numbers.to(positions), Pairs.of(batch)))[batch.mask]  # (atoms, 3)
+        seen = torch.log1p(potentials(numbers.to(positions), Pairs.of(batch)))[
+            batch.mask
+        ]  # (atoms, 3)
         spread = seen.std(0, correction=0)
         self.standard.copy_(torch.stack([seen.mean(0), torch.where(spread > 1e-6, spread, 1.0)]))
         self.size.copy_(train.molecules.sizes.double().mean())
@@ -281,7 +376,9 @@ class AtomCloudNetwork(Network):
         reach = high - low if high > low else torch.ones_like(low)
         self.ends.copy_(torch.stack([low - MARGIN * reach, high + MARGIN * reach]))
         with torch.no_grad():
-            self.o.bias.fill_(float(torch.logit((labels.mean() - self.ends[0]) / (self.ends[1] - self.ends[0]))))
+            self.o.bias.fill_(
+                float(torch.logit((labels.mean() - self.ends[0]) / (self.ends[1] - self.ends[0])))
+            )
 
     def forward(self, batch: Batch) -> Output:
         pairs = Pairs.of(batch)
@@ -291,7 +388,11 @@ class AtomCloudNetwork(Network):
         around, table = self._around(pairs), self.embedding.weight
         x = one_hot(batch.species, len(self.elements)).to(bodies)  # (B, n, elements)
         for k, (cloud, block) in enumerate(zip(self.clouds, self.residual)):
-            told = cloud(self.again[k - 1](x), batch.species, around) if k else cloud(x, batch.species, around, table)
+            told = (
+                cloud(self.again[k - 1](x), batch.species, around)
+                if k
+                else cloud(x, batch.species, around, table)
+            )
             x = block(torch.cat([told, bodies], -1))  # (B, n, 2 · width)
         x = x if self.of_atoms else self._pooled(x, batch.mask)
         scaled = self.o(softplus(self.d2(softplus(self.d1(x))))).squeeze(-1)
@@ -299,12 +400,16 @@ class AtomCloudNetwork(Network):
         return Output(low + (high - low) * torch.sigmoid(scaled.double()))
 
     def _around(self, pairs: Pairs) -> Surroundings:
-        place = pairs.distances * (self.bases / self.radius)  # in units of Δ: the last β ends at the radius
+        place = pairs.distances * (
+            self.bases / self.radius
+        )  # in units of Δ: the last β ends at the radius
         apart = (place[..., None] - torch.arange(self.bases, device=place.device)).clamp(-1.0, 1.0)
         near = pairs.exist & (pairs.distances < self.radius)
         fading = near * (0.5 * (torch.cos(pairs.distances * (math.pi / self.radius)) + 1.0))
         harmonics = real_harmonics(pairs.directions, self.degree) * math.sqrt(4 * math.pi)
-        return Surroundings((apart * (math.pi / 2)).cos().square(), fading, harmonics.transpose(2, 3))
+        return Surroundings(
+            (apart * (math.pi / 2)).cos().square(), fading, harmonics.transpose(2, 3)
+        )
 
     def _pooled(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, width) one molecule each, from its atoms (B, n, width)."""

@@ -56,19 +56,39 @@ class CoulombMLP(NetworkModel):
     its standard deviation, Hartree; `orderings`: draws an answer is averaged over; `hidden`: units of the layers."""
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"optimizer": "adam", "schedule": "plateau", "rate": 1e-3, "batch": 32, "loss": "mae", "epochs": 400,
-                  "patience": 20, "score": "loss"},
+        "paper": {
+            "optimizer": "adam",
+            "schedule": "plateau",
+            "rate": 1e-3,
+            "batch": 32,
+            "loss": "mae",
+            "epochs": 400,
+            "patience": 20,
+            "score": "loss",
+        },
     }
 
     def __init__(
-        self, features: str = "random", size: int | None = None, theta: float | None = None, noise: float = 1.0,
-        orderings: int = 10, hidden: tuple[int, ...] | list[int] = (400, 100), fit: dict[str, Any] | None = None,
-        seed: int = 0, dtype: str = "float32",
+        self,
+        features: str = "random",
+        size: int | None = None,
+        theta: float | None = None,
+        noise: float = 1.0,
+        orderings: int = 10,
+        hidden: tuple[int, ...] | list[int] = (400, 100),
+        fit: dict[str, Any] | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
     ) -> None:
         if features not in FEATURES:
             unknown("features", features, FEATURES, ConfigError)
-        for name, number, least in (("size", 1 if size is None else size, 1), ("theta", theta or 0.0, 0),
-                                    ("noise", noise, 0), ("orderings", orderings, 1), ("hidden", min(hidden, default=0), 1)):
+        for name, number, least in (
+            ("size", 1 if size is None else size, 1),
+            ("theta", theta or 0.0, 0),
+            ("noise", noise, 0),
+            ("orderings", orderings, 1),
+            ("hidden", min(hidden, default=0), 1),
+        ):
             if number < least:
                 raise ConfigError(f"coulomb_mlp: `{name}` must be at least {least}, got {number}")
         super().__init__({"recipe": "onecycle", **(fit or {})}, seed, dtype)
@@ -79,8 +99,16 @@ class CoulombMLP(NetworkModel):
         self.steps = torch.zeros(0, dtype=torch.int64)  # (d,) inputs made of each entry
 
     def network(self, elements: tuple[int, ...]) -> CoulombMLPNetwork:
-        return CoulombMLPNetwork(elements, self.features, self.room, self.steps, self.theta, self.noise, self.orderings,
-                                 self.hidden)
+        return CoulombMLPNetwork(
+            elements,
+            self.features,
+            self.room,
+            self.steps,
+            self.theta,
+            self.noise,
+            self.orderings,
+            self.hidden,
+        )
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
         self.room = self.size or int(train.molecules.sizes.max())
@@ -96,18 +124,30 @@ class CoulombMLP(NetworkModel):
         for some in _in_parts(molecules):
             matrices = coulomb_matrix(some, self.room)
             for _ in range(DRAWS if self.features == "random" else 1):
-                noise = torch.randn(matrices.shape[:2], generator=draw, dtype=torch.float64) * self.noise
+                noise = (
+                    torch.randn(matrices.shape[:2], generator=draw, dtype=torch.float64)
+                    * self.noise
+                )
                 there = arranged(matrices, self.features, noise).amax(0)
                 largest = torch.maximum(largest, there) if len(largest) else there
-        return (largest / self.theta).long() + 1 if self.theta else torch.ones_like(largest, dtype=torch.int64)
+        return (
+            (largest / self.theta).long() + 1
+            if self.theta
+            else torch.ones_like(largest, dtype=torch.int64)
+        )
 
     def _check(self, molecules: Molecules) -> None:
         """Refuse molecules that the matrix has no room for, and those with two nuclei on one point."""
         if len(molecules) and int(molecules.sizes.max()) > self.room:
             worst = int(molecules.sizes.argmax())
-            atoms, why = int(molecules.sizes[worst]), "`size`" if self.size else "the largest it was trained on"
-            raise InputError(f"molecule {worst} ({str(molecules.names[worst])!r}) has {atoms} atoms, but the matrix of this "
-                             f"network holds {self.room} ({why}); train with size: {atoms} or leave the molecule out")
+            atoms, why = (
+                int(molecules.sizes[worst]),
+                "`size`" if self.size else "the largest it was trained on",
+            )
+            raise InputError(
+                f"molecule {worst} ({str(molecules.names[worst])!r}) has {atoms} atoms, but the matrix of this "
+                f"network holds {self.room} ({why}); train with size: {atoms} or leave the molecule out"
+            )
         refuse_unsound(molecules)
 
     def _batches(self, molecules: Molecules) -> Iterator[Batch]:
@@ -142,23 +182,44 @@ class CoulombMLPNetwork(Network):
     deviation: Tensor
 
     def __init__(
-        self, elements: tuple[int, ...], features: str, room: int, steps: Tensor, theta: float, noise: float, orderings: int,
+        self,
+        elements: tuple[int, ...],
+        features: str,
+        room: int,
+        steps: Tensor,
+        theta: float,
+        noise: float,
+        orderings: int,
         hidden: tuple[int, ...] = (400, 100),
     ) -> None:
         super().__init__()
-        self.elements, self.features, self.theta, self.noise, self.atoms = elements, features, theta, noise, room
+        self.elements, self.features, self.theta, self.noise, self.atoms = (
+            elements,
+            features,
+            theta,
+            noise,
+            room,
+        )
         widths = [int(steps.sum()), *hidden]
-        self.hidden = torch.nn.ModuleList([torch.nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:])])
+        self.hidden = torch.nn.ModuleList(
+            [torch.nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:])]
+        )
         self.output = torch.nn.Linear(widths[-1], 1)
         self.register_buffer("room", torch.tensor(room))
         self.register_buffer("steps", steps.clone())
-        self.register_buffer("draws", torch.randn(orderings, room))  # one for all molecules, so that none feels the others
+        self.register_buffer(
+            "draws", torch.randn(orderings, room)
+        )  # one for all molecules, so that none feels the others
         self.register_buffer("mean", torch.zeros(widths[0]))
         self.register_buffer("deviation", torch.ones(widths[0]))
-        entry = torch.repeat_interleave(torch.arange(len(steps)), steps)  # (D,) which entry an input is made of
+        entry = torch.repeat_interleave(
+            torch.arange(len(steps)), steps
+        )  # (D,) which entry an input is made of
         first = steps.cumsum(0) - steps
         self.register_buffer("entry", entry, persistent=False)
-        self.register_buffer("offset", (torch.arange(widths[0]) - first[entry]).to(self.mean), persistent=False)
+        self.register_buffer(
+            "offset", (torch.arange(widths[0]) - first[entry]).to(self.mean), persistent=False
+        )
         self.register_buffer("charges", torch.tensor(elements).to(self.mean), persistent=False)
 
     def begin(self, train: Dataset) -> None:
@@ -168,7 +229,13 @@ class CoulombMLPNetwork(Network):
         for some in _in_parts(train.molecules):
             matrices = coulomb_matrix(some, self.atoms)
             for _ in range(draws):
-                x = self.expanded(arranged(matrices, self.features, self.noise * torch.randn(matrices.shape[:2]).double()))
+                x = self.expanded(
+                    arranged(
+                        matrices,
+                        self.features,
+                        self.noise * torch.randn(matrices.shape[:2]).double(),
+                    )
+                )
                 sums += torch.stack([x.sum(0), x.square().sum(0)])
         mean, square = sums / (draws * len(train.molecules))
         least = LEAST_BINARISED if self.theta else LEAST
@@ -186,16 +253,22 @@ class CoulombMLPNetwork(Network):
         """(B, d) while training; (orderings · B, d) otherwise, all molecules in the first ordering, in the second …"""
         beyond = self.atoms - batch.mask.shape[1]
         if beyond < 0:
-            raise InputError(f"a molecule has {batch.mask.shape[1]} atoms, but this network's matrix holds {self.atoms}")
+            raise InputError(
+                f"a molecule has {batch.mask.shape[1]} atoms, but this network's matrix holds {self.atoms}"
+            )
         charges = self.charges[batch.species] * batch.mask
-        matrices = pad(coulomb_of_padded(charges, batch.positions), (0, beyond, 0, beyond))  # (B, room, room)
+        matrices = pad(
+            coulomb_of_padded(charges, batch.positions), (0, beyond, 0, beyond)
+        )  # (B, room, room)
         if self.features != "random":
             return arranged(matrices, self.features, None)
         if self.training:
             return arranged(matrices, self.features, self.noise * torch.randn_like(matrices[:, 0]))
         # sorted without noise first, so that a draw meets the same atoms however the input lists them
         matrices = sorted_by_norm(matrices)
-        return torch.cat([arranged(matrices, self.features, self.noise * draw) for draw in self.draws])
+        return torch.cat(
+            [arranged(matrices, self.features, self.noise * draw) for draw in self.draws]
+        )
 
     def expanded(self, entries: Tensor) -> Tensor:
         """(M, D) tanh of each entry (M, d) at every step; the entries themselves where θ is 0."""

@@ -62,16 +62,37 @@ class CustomGNN(NetworkModel):
     strongest (the `k` largest Coulomb forces) or within (`radius`, Å); `forces`: Coulomb forces as edge attributes."""
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"optimizer": "adam", "schedule": "plateau", "rate": 1e-3, "batch": 32, "loss": "mae", "epochs": 300,
-                  "patience": 20, "score": "loss"},
+        "paper": {
+            "optimizer": "adam",
+            "schedule": "plateau",
+            "rate": 1e-3,
+            "batch": 32,
+            "loss": "mae",
+            "epochs": 300,
+            "patience": 20,
+            "score": "loss",
+        },
     }
 
     def __init__(
-        self, version: int = 1, hidden: int = 64, layers: int = 3, geometry: str = "vector", graph: str = "nearest",
-        k: int = 4, radius: float = 5.0, forces: bool = False, fit: dict[str, Any] | None = None, seed: int = 0,
+        self,
+        version: int = 1,
+        hidden: int = 64,
+        layers: int = 3,
+        geometry: str = "vector",
+        graph: str = "nearest",
+        k: int = 4,
+        radius: float = 5.0,
+        forces: bool = False,
+        fit: dict[str, Any] | None = None,
+        seed: int = 0,
         dtype: str = "float32",
     ) -> None:
-        choices = ("version", version, VERSIONS), ("geometry", geometry, tuple(GEOMETRY)), ("graph", graph, GRAPHS)
+        choices = (
+            ("version", version, VERSIONS),
+            ("geometry", geometry, tuple(GEOMETRY)),
+            ("graph", graph, GRAPHS),
+        )
         for name, value, known in choices:
             if value not in known:
                 unknown(f"custom_gnn: {name}", str(value), [str(one) for one in known], ConfigError)
@@ -97,15 +118,21 @@ class CustomGNN(NetworkModel):
 
     def turning_spread(self, molecules: Molecules) -> Tensor:
         """(M,) kcal/mol: standard deviation of each molecule's energy over `TURNS` orientations; rounding with distances."""
-        axes = torch.randn(TURNS, 3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        axes = torch.randn(
+            TURNS, 3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+        )
         turns = torch.linalg.qr(axes).Q
         turns = turns * torch.linalg.det(turns)[:, None, None]  # no mirror images
         with torch.no_grad():
-            return torch.stack([self.energies(molecules.moved(molecules.positions @ turn)) for turn in turns]).std(0)
+            return torch.stack(
+                [self.energies(molecules.moved(molecules.positions @ turn)) for turn in turns]
+            ).std(0)
 
     def terms(self, molecules: Molecules) -> dict[str, Tensor]:
         """`turning_spread` where messages see vectors."""
-        return {"turning_spread": self.turning_spread(molecules)} if self.geometry == "vector" else {}
+        return (
+            {"turning_spread": self.turning_spread(molecules)} if self.geometry == "vector" else {}
+        )
 
     def _batches(self, molecules: Molecules) -> Iterator[Batch]:
         refuse_unsound(molecules)
@@ -114,7 +141,12 @@ class CustomGNN(NetworkModel):
 
 def builder(graph: str, k: int, radius: float, forces: bool) -> Builder:
     """A graph of the molecule alone: padding depends on the batch, so it never takes part."""
-    chosen = {"complete": [], "nearest": [nearest(k)], "strongest": [strongest(k)], "within": [within(radius)]}[graph]
+    chosen = {
+        "complete": [],
+        "nearest": [nearest(k)],
+        "strongest": [strongest(k)],
+        "within": [within(radius)],
+    }[graph]
     return chain(drop_padding, *chosen, *([coulomb_forces] if forces else []))
 
 
@@ -131,7 +163,9 @@ class Convolution(torch.nn.Module):
         """`edge` (B, n, n, e) what is known of an edge, `edges` (B, n, n) 1 where there is one, else 0."""
         here, there, along = self.first.weight.split(self.parts, 1)
         heard = linear(edge, along)  # (B, n, n, out), by far the largest: changed in place
-        heard.add_(linear(x, here, self.first.bias)[:, :, None]).add_(linear(x, there)[:, None]).relu_()
+        heard.add_(linear(x, here, self.first.bias)[:, :, None]).add_(
+            linear(x, there)[:, None]
+        ).relu_()
         total = (edges[:, :, None] @ heard).squeeze(2)  # (B, n, out)
         return linear(total, self.second.weight) + edges.sum(-1, keepdim=True) * self.second.bias
 
@@ -142,20 +176,40 @@ class CustomGNNNetwork(Network):
     charges: Tensor
 
     def __init__(
-        self, elements: tuple[int, ...], version: int, hidden: int, layers: int, geometry: str, builder: Builder,
+        self,
+        elements: tuple[int, ...],
+        version: int,
+        hidden: int,
+        layers: int,
+        geometry: str,
+        builder: Builder,
         attributes: int,
     ) -> None:
         super().__init__()
-        self.elements, self.version, self.geometry, self.builder = elements, version, geometry, builder
+        self.elements, self.version, self.geometry, self.builder = (
+            elements,
+            version,
+            geometry,
+            builder,
+        )
         atom, edge = 1 + len(elements), GEOMETRY[geometry] + attributes
         inputs = [atom if t == 0 or version == 2 else hidden for t in range(layers)]
-        self.convolutions = torch.nn.ModuleList([Convolution(features, edge, hidden) for features in inputs])
-        self.head = torch.nn.Sequential(torch.nn.Linear(hidden * (layers if version == 2 else 1), hidden), torch.nn.ReLU(),
-                                        torch.nn.Linear(hidden, 1))
-        self.register_buffer("charges", torch.tensor(elements, dtype=torch.get_default_dtype()), persistent=False)
+        self.convolutions = torch.nn.ModuleList(
+            [Convolution(features, edge, hidden) for features in inputs]
+        )
+        self.head = torch.nn.Sequential(
+            torch.nn.Linear(hidden * (layers if version == 2 else 1), hidden),
+            torch.nn.ReLU(),
+            torch.nn.Linear(hidden, 1),
+        )
+        self.register_buffer(
+            "charges", torch.tensor(elements, dtype=torch.get_default_dtype()), persistent=False
+        )
 
     def forward(self, batch: Batch) -> Output:
-        x = torch.cat([self.charges[:, None], torch.eye(len(self.elements)).to(self.charges)], 1)[batch.species]
+        x = torch.cat([self.charges[:, None], torch.eye(len(self.elements)).to(self.charges)], 1)[
+            batch.species
+        ]
         graph = self.builder(every_slot(self.charges[batch.species] * batch.mask, batch.positions))
         edge, edges = self._along(graph), graph.edges.to(x.dtype)
         found = []
@@ -163,7 +217,11 @@ class CustomGNNNetwork(Network):
             found.append(convolution(x, edge, edges))
             if self.version != 2:
                 x = found[-1]
-        h = {1: lambda: found[-1], 2: lambda: torch.cat(found, -1), 3: lambda: torch.stack(found).mean(0)}[self.version]()
+        h = {
+            1: lambda: found[-1],
+            2: lambda: torch.cat(found, -1),
+            3: lambda: torch.stack(found).mean(0),
+        }[self.version]()
         pooled = (h * batch.mask[:, :, None]).sum(1)
         return Output(self.head(pooled).squeeze(-1))
 

@@ -54,8 +54,17 @@ class DenseNetwork(Network):
     """A DenseNet for `channels` fields on `grid` voxels; `blocks`: layers of each dense block."""
 
     def __init__(
-        self, elements: tuple[int, ...], channels: int, grid: tuple[int, int, int], blocks: Sequence[int], growth: int = 12,
-        stem: int = 64, bottleneck: int = 4, compression: float = 0.5, symmetry: str = "none", together: int = 32,
+        self,
+        elements: tuple[int, ...],
+        channels: int,
+        grid: tuple[int, int, int],
+        blocks: Sequence[int],
+        growth: int = 12,
+        stem: int = 64,
+        bottleneck: int = 4,
+        compression: float = 0.5,
+        symmetry: str = "none",
+        together: int = 32,
     ) -> None:
         super().__init__()
         self.elements, self.together = elements, together
@@ -69,14 +78,25 @@ class DenseNetwork(Network):
                 self.transitions.append(Transition(width, int(compression * width)))
                 width = int(compression * width)
             self.normalised.append(Normalisation(width))
-            self.blocks.append(torch.nn.ModuleList(
-                [DenseLayer(width + growth * layer, growth, bottleneck * growth, symmetry) for layer in range(depth)]))
+            self.blocks.append(
+                torch.nn.ModuleList(
+                    [
+                        DenseLayer(width + growth * layer, growth, bottleneck * growth, symmetry)
+                        for layer in range(depth)
+                    ]
+                )
+            )
             width += growth * depth
-        self.gamma, self.beta = torch.nn.Parameter(torch.ones(width)), torch.nn.Parameter(torch.zeros(width))
+        self.gamma, self.beta = (
+            torch.nn.Parameter(torch.ones(width)),
+            torch.nn.Parameter(torch.zeros(width)),
+        )
         self.output = torch.nn.Linear(width, 1)
         torch.nn.init.zeros_(self.output.bias)
         if min(grid) // 2 ** len(self.transitions) < 2:
-            raise ValueError(f"a grid of {grid} is too small to be halved {len(self.transitions)} times")
+            raise ValueError(
+                f"a grid of {grid} is too small to be halved {len(self.transitions)} times"
+            )
 
     def forward(self, batch: Batch) -> Output:
         """Energies from `batch.inputs` (B, views, channels, x, y, z); with several views, the mean over them."""
@@ -108,7 +128,9 @@ class DenseNetwork(Network):
             running = [layer.running() for layer in layers]
             if weights:
                 x = DenseBlock.apply(x, shape, low, share, self.training, running, *weights)
-        pooled = _activated(x, self.gamma, self.beta).view(len(x), shape[0], -1).mean(2).T  # (B, width)
+        pooled = (
+            _activated(x, self.gamma, self.beta).view(len(x), shape[0], -1).mean(2).T
+        )  # (B, width)
         return self.output(pooled)[:, 0]
 
     def decayed(self) -> list[torch.nn.Parameter]:
@@ -147,7 +169,9 @@ class Normalisation(torch.nn.Module):
         self.register_buffer("variance", torch.ones(width))
 
     def forward(self, x: Tensor, share: float) -> Tensor:
-        return batch_norm(x[None], self.mean, self.variance, None, None, self.training, share, EPSILON)[0]
+        return batch_norm(
+            x[None], self.mean, self.variance, None, None, self.training, share, EPSILON
+        )[0]
 
 
 class Kernel(torch.nn.Module):
@@ -193,7 +217,10 @@ class DenseLayer(torch.nn.Module):
 
     def __init__(self, width: int, growth: int, hidden: int, symmetry: str) -> None:
         super().__init__()
-        self.gamma, self.beta = torch.nn.Parameter(torch.ones(width)), torch.nn.Parameter(torch.zeros(width))
+        self.gamma, self.beta = (
+            torch.nn.Parameter(torch.ones(width)),
+            torch.nn.Parameter(torch.zeros(width)),
+        )
         self.reduce = torch.nn.Parameter(torch.empty(hidden, width))
         torch.nn.init.normal_(self.reduce, std=math.sqrt(2 / width))
         self.hidden_gamma = torch.nn.Parameter(torch.ones(hidden))
@@ -205,7 +232,14 @@ class DenseLayer(torch.nn.Module):
 
     def weights(self) -> tuple[Tensor, ...]:
         """γ, β, W, γ', β', K."""
-        return self.gamma, self.beta, self.reduce, self.hidden_gamma, self.hidden_beta, self.kernel.weight()
+        return (
+            self.gamma,
+            self.beta,
+            self.reduce,
+            self.hidden_gamma,
+            self.hidden_beta,
+            self.kernel.weight(),
+        )
 
     def running(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Means and variances of h and of the layer's channels."""
@@ -217,7 +251,10 @@ class Transition(torch.nn.Module):
 
     def __init__(self, width: int, out: int) -> None:
         super().__init__()
-        self.gamma, self.beta = torch.nn.Parameter(torch.ones(width)), torch.nn.Parameter(torch.zeros(width))
+        self.gamma, self.beta = (
+            torch.nn.Parameter(torch.ones(width)),
+            torch.nn.Parameter(torch.zeros(width)),
+        )
         self.reduce = torch.nn.Parameter(torch.empty(out, width))
         torch.nn.init.normal_(self.reduce, std=math.sqrt(2 / width))
 
@@ -234,8 +271,14 @@ class DenseBlock(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, start: Tensor, shape: tuple[int, ...], low: torch.dtype, share: float, training: bool,
-        running: Sequence[tuple[Tensor, ...]], *weights: Tensor,
+        ctx: Any,
+        start: Tensor,
+        shape: tuple[int, ...],
+        low: torch.dtype,
+        share: float,
+        training: bool,
+        running: Sequence[tuple[Tensor, ...]],
+        *weights: Tensor,
     ) -> Tensor:
         layers = _layers(weights)
         made, growth = len(start), weights[-1].shape[0]
@@ -244,7 +287,9 @@ class DenseBlock(torch.autograd.Function):
         room, spreads = torch.empty_like(x[:-growth]), []
         for (gamma, beta, reduce, *hidden, kernel), (mean, variance, *own) in zip(layers, running):
             a = _activated_in(x[:made], gamma, beta, room).to(low)
-            b = _norm(_reduced(a, reduce, shape), *hidden, mean, variance, training, share, EPSILON)[0].relu_()
+            b = _norm(
+                _reduced(a, reduce, shape), *hidden, mean, variance, training, share, EPSILON
+            )[0].relu_()
             new = torch.conv3d(b, kernel.to(low, memory_format=LAST), padding=1).to(x.dtype)
             new, _, spread = _norm(new, None, None, *own, training, share, EPSILON)
             x[made : made + growth] = new.movedim(1, -1).reshape(-1, growth).T
@@ -266,7 +311,9 @@ class DenseBlock(torch.autograd.Function):
         gradient, made = upstream.clone(), len(x)
         out: list[Tensor] = []
         room, slopes = torch.empty_like(x[:-growth]), torch.empty_like(x[:-growth])
-        for (gamma, beta, reduce, *hidden, kernel), spread in zip(reversed(layers), reversed(spreads)):
+        for (gamma, beta, reduce, *hidden, kernel), spread in zip(
+            reversed(layers), reversed(spreads)
+        ):
             made -= growth
             new = _unnormalised(gradient[made : made + growth], x[made : made + growth], spread)
             new = new.to(low).T.reshape(*shape, growth).movedim(-1, 1)  # (B, growth, x, y, z)
@@ -275,10 +322,22 @@ class DenseBlock(torch.autograd.Function):
             h = _reduced(a, reduce, shape)
             b, *found = _norm(h, *hidden, None, None, True, 0.0, EPSILON)
             db, dkernel, _ = torch.ops.aten.convolution_backward(
-                new, b.relu_(), kernel.to(low, memory_format=LAST), None, [1] * 3, [1] * 3, [1] * 3, False, [0] * 3, 1,
-                [True, True, False])
+                new,
+                b.relu_(),
+                kernel.to(low, memory_format=LAST),
+                None,
+                [1] * 3,
+                [1] * 3,
+                [1] * 3,
+                False,
+                [0] * 3,
+                1,
+                [True, True, False],
+            )
             db = _relu_backward(db, b, 0)
-            dh, *dhidden = _norm_backward(db, h, hidden[0], None, None, *found, True, EPSILON, [True] * 3)
+            dh, *dhidden = _norm_backward(
+                db, h, hidden[0], None, None, *found, True, EPSILON, [True] * 3
+            )
             dh = dh.movedim(1, -1).reshape(-1, len(reduce))  # (R, hidden)
             dreduce = torch.mm(a, dh).T
             da = _product(reduce.to(low).T, dh.T, slopes[:made])
@@ -306,13 +365,19 @@ def _reduced(a: Tensor, reduce: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 def _product(one: Tensor, two: Tensor, room: Tensor) -> Tensor:
     """one @ two in `room`, whose precision may be higher."""
-    return torch.mm(one, two, out=room) if one.dtype == room.dtype else room.copy_(torch.mm(one, two))
+    return (
+        torch.mm(one, two, out=room) if one.dtype == room.dtype else room.copy_(torch.mm(one, two))
+    )
 
 
 def _unnormalised(gradient: Tensor, x: Tensor, spread: Tensor) -> Tensor:
     """The gradient of channels (C, R) from that of their x̂; `spread` (C,): 1/√(var + ε)."""
     slope = (gradient * x).mean(1, keepdim=True)
-    return (gradient - gradient.mean(1, keepdim=True)).addcmul_(x, slope, value=-1).mul_(spread[:, None])
+    return (
+        (gradient - gradient.mean(1, keepdim=True))
+        .addcmul_(x, slope, value=-1)
+        .mul_(spread[:, None])
+    )
 
 
 # --- the cube's own symmetries -----------------------------------------------------------------------------------------
@@ -327,7 +392,10 @@ def motions(symmetry: str, n: int) -> Tensor:
         return torch.arange(n**3)[None]
     voxels = torch.arange(n**3).view(n, n, n)
     orders = list(permutations(range(3))) if symmetry == "cube" else [(0, 1, 2)]
-    return torch.stack([
-        voxels.permute(order).flip([axis for axis in range(3) if reverse[axis]]).flatten()
-        for order in orders for reverse in product((0, 1), repeat=3)
-    ])
+    return torch.stack(
+        [
+            voxels.permute(order).flip([axis for axis in range(3) if reverse[axis]]).flatten()
+            for order in orders
+            for reverse in product((0, 1), repeat=3)
+        ]
+    )

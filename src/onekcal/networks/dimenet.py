@@ -54,18 +54,53 @@ class DimeNet(NetworkModel):
     """
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"optimizer": "adam", "schedule": "onecycle", "warmup": 0.001, "rate": 1e-3, "batch": 32, "ema": 0.999,
-                  "clip": 10.0, "loss": "mae", "epochs": 873},
-        "fast": {"optimizer": "adamw", "schedule": "onecycle", "rate": 2e-3, "weight_decay": 1e-5, "batch": 32, "ema": 0.999,
-                 "clip": 10.0, "loss": "mae", "epochs": 100},
+        "paper": {
+            "optimizer": "adam",
+            "schedule": "onecycle",
+            "warmup": 0.001,
+            "rate": 1e-3,
+            "batch": 32,
+            "ema": 0.999,
+            "clip": 10.0,
+            "loss": "mae",
+            "epochs": 873,
+        },
+        "fast": {
+            "optimizer": "adamw",
+            "schedule": "onecycle",
+            "rate": 2e-3,
+            "weight_decay": 1e-5,
+            "batch": 32,
+            "ema": 0.999,
+            "clip": 10.0,
+            "loss": "mae",
+            "epochs": 100,
+        },
     }
 
     def __init__(
-        self, features: int = 128, blocks: int = 4, triplet: int = 64, basis: int = 8, output: int = 256, degrees: int = 7,
-        waves: int = 6, cutoff: float = 5.0, fit: dict[str, Any] | None = None, seed: int = 0, dtype: str = "float32",
+        self,
+        features: int = 128,
+        blocks: int = 4,
+        triplet: int = 64,
+        basis: int = 8,
+        output: int = 256,
+        degrees: int = 7,
+        waves: int = 6,
+        cutoff: float = 5.0,
+        fit: dict[str, Any] | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
     ) -> None:
-        sizes: dict[str, Any] = {"features": features, "blocks": blocks, "triplet": triplet, "basis": basis,
-                                 "output": output, "degrees": degrees, "waves": waves}
+        sizes: dict[str, Any] = {
+            "features": features,
+            "blocks": blocks,
+            "triplet": triplet,
+            "basis": basis,
+            "output": output,
+            "degrees": degrees,
+            "waves": waves,
+        }
         for name, value in sizes.items():
             if value < 1:
                 raise ConfigError(f"dimenet: `{name}` must be at least 1, got {value}")
@@ -105,13 +140,23 @@ class Messages(NamedTuple):
     def within(cls, batch: Batch, cutoff: float) -> Messages:
         """Of a batch's pairs nearer than `cutoff` Å."""
         r = batch.positions
-        near = ((r[:, :, None] - r[:, None]).detach().square().sum(-1) < cutoff**2) & pair_mask(batch)  # (B, n, n)
+        near = ((r[:, :, None] - r[:, None]).detach().square().sum(-1) < cutoff**2) & pair_mask(
+            batch
+        )  # (B, n, n)
         number = (near.flatten().cumsum(0) - 1).view(near.shape)
         atom = (batch.mask.flatten().cumsum(0) - 1).view(batch.mask.shape)  # (B, n)
         m, i, j = near.nonzero(as_tuple=True)
         width = max(1, int(near.sum(-1).max()))
         place = atom[m, i] * width + near.cumsum(-1)[m, i, j] - 1
-        return cls(atom[m, i], atom[m, j], r[m, j] - r[m, i], place, place[number[m, j, i]], int(batch.mask.sum()), width)
+        return cls(
+            atom[m, i],
+            atom[m, j],
+            r[m, j] - r[m, i],
+            place,
+            place[number[m, j, i]],
+            int(batch.mask.sum()),
+            width,
+        )
 
     def padded(self, x: Tensor) -> Tensor:
         """(N, D, f) of messages (E, f), 0 where there is none."""
@@ -138,13 +183,20 @@ def directed(angular: Tensor, spherical: Tensor, sent: Tensor, weights: Tensor) 
 
     Of Y_l0 (N, D, degrees · D), s (N, D, degrees · waves), a (N, D, t); S_l = s_l · weights (degrees, waves, t).
     """
-    return Directed.apply(angular, spherical, sent, weights) if sent.device.type == "cpu" else _around(
-        angular, spherical, sent, weights)
+    return (
+        Directed.apply(angular, spherical, sent, weights)
+        if sent.device.type == "cpu"
+        else _around(angular, spherical, sent, weights)
+    )
 
 
 def _around(angular: Tensor, spherical: Tensor, sent: Tensor, weights: Tensor) -> Tensor:
-    by_degree = spherical.flatten(0, 1).unflatten(1, (len(weights), -1)).transpose(0, 1) @ weights  # (degrees, N · D, t)
-    parts = by_degree.unflatten(1, sent.shape[:2]).transpose(0, 1) * sent[:, None]  # (N, degrees, D, t)
+    by_degree = (
+        spherical.flatten(0, 1).unflatten(1, (len(weights), -1)).transpose(0, 1) @ weights
+    )  # (degrees, N · D, t)
+    parts = (
+        by_degree.unflatten(1, sent.shape[:2]).transpose(0, 1) * sent[:, None]
+    )  # (N, degrees, D, t)
     return angular @ parts.flatten(1, 2)
 
 
@@ -161,18 +213,24 @@ class Directed(torch.autograd.Function):
     @torch.amp.custom_bwd(device_type="cpu")
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         inputs, wanted = ctx.saved_tensors, ctx.needs_input_grad
-        if torch.is_grad_enabled():  # forces are being learned: what is returned must itself have a gradient
+        if (
+            torch.is_grad_enabled()
+        ):  # forces are being learned: what is returned must itself have a gradient
             return _slopes(inputs, wanted, slope, True)
         found: list[tuple[Any, ...]] = []
         with torch.enable_grad():
             for rows, part in zip(slope.split(_atoms(*inputs)), _parts(*inputs)):
-                leaves = [x.detach().requires_grad_(want) for x, want in zip((*part, inputs[3]), wanted)]
+                leaves = [
+                    x.detach().requires_grad_(want) for x, want in zip((*part, inputs[3]), wanted)
+                ]
                 found.append(_slopes(leaves, wanted, rows, False))
         first = [torch.cat([one[k] for one in found]) if wanted[k] else None for k in range(3)]
         return (*first, torch.stack([one[3] for one in found]).sum(0) if wanted[3] else None)
 
 
-def _slopes(inputs: Sequence[Tensor], wanted: Sequence[bool], slope: Tensor, again: bool) -> tuple[Tensor | None, ...]:
+def _slopes(
+    inputs: Sequence[Tensor], wanted: Sequence[bool], slope: Tensor, again: bool
+) -> tuple[Tensor | None, ...]:
     chosen = [x for x, want in zip(inputs, wanted) if want]
     slopes = iter(torch.autograd.grad(_around(*inputs), chosen, slope, create_graph=again))
     return tuple(next(slopes) if want else None for want in wanted)
@@ -217,14 +275,18 @@ class Embedding(torch.nn.Module):
 
     def __init__(self, elements: int, features: int, waves: int) -> None:
         super().__init__()
-        self.atoms = torch.nn.Parameter(torch.empty(elements, features).uniform_(-math.sqrt(3), math.sqrt(3)))
+        self.atoms = torch.nn.Parameter(
+            torch.empty(elements, features).uniform_(-math.sqrt(3), math.sqrt(3))
+        )
         self.radial = dense(waves, features)
         self.whole = dense(3 * features, features)
 
     def forward(self, species: Tensor, radial: Tensor, messages: Messages) -> Tensor:
         """(E, f) of species (N,) and the radial basis (E, waves)."""
         to, by, along = self.whole.weight.chunk(3, 1)
-        pairs = linear(self.atoms, to, self.whole.bias)[:, None] + linear(self.atoms, by)  # (elements, elements, f)
+        pairs = linear(self.atoms, to, self.whole.bias)[:, None] + linear(
+            self.atoms, by
+        )  # (elements, elements, f)
         pair = species[messages.receiver] * len(self.atoms) + species[messages.sender]
         along_it = silu(radial @ self.radial.weight.T.contiguous() + self.radial.bias)
         return silu(embedding(pair, pairs.flatten(0, 1)) + linear(along_it, along))
@@ -236,19 +298,28 @@ class Interaction(torch.nn.Module):
     def __init__(self, features: int, triplet: int, basis: int, degrees: int, waves: int) -> None:
         super().__init__()
         self.radial1, self.radial2 = dense(waves, basis, False), dense(basis, features, False)
-        self.spherical1, self.spherical2 = dense(degrees * waves, basis, False), dense(basis, triplet, False)
+        self.spherical1, self.spherical2 = (
+            dense(degrees * waves, basis, False),
+            dense(basis, triplet, False),
+        )
         self.other, self.own = dense(features, features), dense(features, features)
         self.down, self.up = dense(features, triplet, False), dense(triplet, features, False)
         self.before, self.skip = Residual(features), dense(features, features)
         self.after = torch.nn.Sequential(Residual(features), Residual(features))
         self.degrees = degrees
 
-    def forward(self, m: Tensor, radial: Tensor, spherical: Tensor, angular: Tensor, messages: Messages) -> Tensor:
+    def forward(
+        self, m: Tensor, radial: Tensor, spherical: Tensor, angular: Tensor, messages: Messages
+    ) -> Tensor:
         """(E, f) of messages m (E, f); bases: (E, waves), (N, D, degrees · waves), (N, D, degrees · D)."""
         sent = silu(self.other(m)) * (radial @ (self.radial1.weight.T @ self.radial2.weight.T))
-        first = self.spherical1.weight.view(-1, self.degrees, radial.shape[1])  # (basis, degrees, waves)
+        first = self.spherical1.weight.view(
+            -1, self.degrees, radial.shape[1]
+        )  # (basis, degrees, waves)
         weights = torch.einsum("bln,tb->lnt", first, self.spherical2.weight)  # S = s · weights
-        heard = directed(angular, spherical, messages.padded(silu(self.down(sent))), weights)  # (N, D, t)
+        heard = directed(
+            angular, spherical, messages.padded(silu(self.down(sent))), weights
+        )  # (N, D, t)
         h = silu(self.own(m)) + silu(self.up(messages.turned(heard)))
         return self.after(silu(self.skip(self.before(h))) + m)
 
@@ -278,16 +349,36 @@ class DimeNetNetwork(Network):
     per_atom: Tensor
 
     def __init__(
-        self, elements: tuple[int, ...], features: int = 128, blocks: int = 4, triplet: int = 64, basis: int = 8,
-        output: int = 256, degrees: int = 7, waves: int = 6, cutoff: float = 5.0, exponent: int = 5,
+        self,
+        elements: tuple[int, ...],
+        features: int = 128,
+        blocks: int = 4,
+        triplet: int = 64,
+        basis: int = 8,
+        output: int = 256,
+        degrees: int = 7,
+        waves: int = 6,
+        cutoff: float = 5.0,
+        exponent: int = 5,
     ) -> None:
         super().__init__()
-        self.elements, self.degrees, self.waves, self.cutoff, self.exponent = elements, degrees, waves, cutoff, exponent
-        self.frequencies = torch.nn.Parameter(math.pi * torch.arange(1, waves + 1, dtype=torch.get_default_dtype()))
+        self.elements, self.degrees, self.waves, self.cutoff, self.exponent = (
+            elements,
+            degrees,
+            waves,
+            cutoff,
+            exponent,
+        )
+        self.frequencies = torch.nn.Parameter(
+            math.pi * torch.arange(1, waves + 1, dtype=torch.get_default_dtype())
+        )
         self.embedding = Embedding(len(elements), features, waves)
         self.interactions = torch.nn.ModuleList(
-            [Interaction(features, triplet, basis, degrees, waves) for _ in range(blocks)])
-        self.readouts = torch.nn.ModuleList([Readout(features, output, waves) for _ in range(blocks + 1)])
+            [Interaction(features, triplet, basis, degrees, waves) for _ in range(blocks)]
+        )
+        self.readouts = torch.nn.ModuleList(
+            [Readout(features, output, waves) for _ in range(blocks + 1)]
+        )
         self.register_buffer("per_atom", torch.tensor([0.0, 1.0]))  # e₀, s in kcal/mol
 
     def begin(self, train: Dataset) -> None:
@@ -301,16 +392,22 @@ class DimeNetNetwork(Network):
         messages = Messages.within(batch, self.cutoff)
         r = messages.way.square().sum(-1).sqrt()  # (E,) Å
         radial = radial_basis(r / self.cutoff, self.frequencies, self.exponent)
-        spherical = messages.padded(spherical_basis(r / self.cutoff, self.degrees, self.waves, self.exponent).flatten(1))
+        spherical = messages.padded(
+            spherical_basis(r / self.cutoff, self.degrees, self.waves, self.exponent).flatten(1)
+        )
         angular = self._angular(messages.padded(messages.way / r[:, None]))
         m = self.embedding(batch.species[batch.mask], radial, messages)
         atomic = self.readouts[0](m, radial, messages)
         for interaction, readout in zip(self.interactions, self.readouts[1:]):
             m = interaction(m, radial, spherical, angular, messages)
             atomic = atomic + readout(m, radial, messages)
-        owner = torch.arange(len(batch.mask), device=atomic.device)[:, None].expand_as(batch.mask)[batch.mask]
+        owner = torch.arange(len(batch.mask), device=atomic.device)[:, None].expand_as(batch.mask)[
+            batch.mask
+        ]
         shift, scale = self.per_atom.double()
-        total = torch.zeros(len(batch.mask), dtype=torch.float64, device=atomic.device).index_add(0, owner, atomic.double())
+        total = torch.zeros(len(batch.mask), dtype=torch.float64, device=atomic.device).index_add(
+            0, owner, atomic.double()
+        )
         shared = torch.zeros(batch.mask.shape, dtype=torch.float64, device=atomic.device)
         shared[batch.mask] = scale * atomic.detach().double() + shift
         return Output(scale * total + shift * batch.mask.sum(1), atomic=shared)

@@ -21,8 +21,12 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 SPLINE = (
-    (1, -5, 10, -10, 5, -1), (26, -50, 20, 20, -20, 5), (66, 0, -60, 0, 30, -10), (26, 50, 20, -20, -20, 10),
-    (1, 5, 10, 10, 5, -5), (0, 0, 0, 0, 0, 1),
+    (1, -5, 10, -10, 5, -1),
+    (26, -50, 20, 20, -20, 5),
+    (66, 0, -60, 0, 30, -10),
+    (26, 50, 20, -20, -20, 10),
+    (1, 5, 10, 10, 5, -5),
+    (0, 0, 0, 0, 0, 1),
 )
 """120 × the coefficients of 1, t … t⁵ of the six quintic B-splines that are not 0 between two knots, t ∈ [0, 1]."""
 TAPS, DEGREE = 6, 5
@@ -35,7 +39,9 @@ def separations(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """(P,), (P,) first and second atom of the n(n − 1)/2 pairs of n atoms, in the order of this file."""
     first = [i for s in range(1, n) for i in range(n - s)]
     second = [i + s for s in range(1, n) for i in range(n - s)]
-    return torch.tensor(first, dtype=torch.int64, device=device), torch.tensor(second, dtype=torch.int64, device=device)
+    return torch.tensor(first, dtype=torch.int64, device=device), torch.tensor(
+        second, dtype=torch.int64, device=device
+    )
 
 
 def distances(positions: Tensor, mask: Tensor, absent: float) -> Tensor:
@@ -91,15 +97,23 @@ class Places:
         self.order = order[: self.inner]  # the pairs within, by bin
         taps = torch.arange(TAPS, device=r.device)
         self.rows = bins[:, None] + taps  # (P, 6) of the coefficients
-        self.bags = (starts[:-1] + self.inner * taps[:, None]).flatten()  # (6 · last,) where each tap of each bin begins
+        self.bags = (
+            starts[:-1] + self.inner * taps[:, None]
+        ).flatten()  # (6 · last,) where each tap of each bin begins
         self._weights: dict[int, Tensor] = {}
 
     def weights(self, derivative: int) -> Tensor:
         """(P, 6) of the coefficients, for a derivative (0: the value) of the spline."""
         if derivative not in self._weights:
             scale = 1 / (120 * self.step**derivative)
-            polynomials = self.part.new_tensor([
-                [scale * c * math.perm(power, derivative) for power, c in enumerate(tap)][derivative:] for tap in SPLINE])
+            polynomials = self.part.new_tensor(
+                [
+                    [scale * c * math.perm(power, derivative) for power, c in enumerate(tap)][
+                        derivative:
+                    ]
+                    for tap in SPLINE
+                ]
+            )
             powers = torch.stack([self.part**power for power in range(DEGREE + 1 - derivative)], 1)
             self._weights[derivative] = powers @ polynomials.T * self.within[:, None]
         return self._weights[derivative]
@@ -112,7 +126,9 @@ class Interpolate(torch.autograd.Function):
     def forward(ctx: Any, r: Tensor, table: Tensor, places: Places, derivative: int) -> Tensor:
         ctx.save_for_backward(r, table)
         ctx.places, ctx.derivative = places, derivative
-        return embedding_bag(places.rows, table, mode="sum", per_sample_weights=places.weights(derivative))
+        return embedding_bag(
+            places.rows, table, mode="sum", per_sample_weights=places.weights(derivative)
+        )
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:

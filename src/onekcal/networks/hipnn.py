@@ -61,32 +61,80 @@ class HipNN(NetworkModel):
     """
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"optimizer": "adam", "betas": (0.9, 0.999), "rate": 1e-3, "schedule": "plateau", "hold": 100,
-                  "patience": 50, "decay": 0.5, "epochs": 2000, "batch": 30, "window": 1, "loss": "mae+rmse", "l2": 1e-6,
-                  "score": "mae"},
-        "fast": {"optimizer": "adamw", "rate": 2e-3, "weight_decay": 1e-4, "schedule": "onecycle", "warmup": 0.2,
-                 "epochs": 100, "batch": 32, "loss": "mae+rmse", "ema": 0.999, "clip": 1.0, "score": "mae"},
+        "paper": {
+            "optimizer": "adam",
+            "betas": (0.9, 0.999),
+            "rate": 1e-3,
+            "schedule": "plateau",
+            "hold": 100,
+            "patience": 50,
+            "decay": 0.5,
+            "epochs": 2000,
+            "batch": 30,
+            "window": 1,
+            "loss": "mae+rmse",
+            "l2": 1e-6,
+            "score": "mae",
+        },
+        "fast": {
+            "optimizer": "adamw",
+            "rate": 2e-3,
+            "weight_decay": 1e-4,
+            "schedule": "onecycle",
+            "warmup": 0.2,
+            "epochs": 100,
+            "batch": 32,
+            "loss": "mae+rmse",
+            "ema": 0.999,
+            "clip": 1.0,
+            "score": "mae",
+        },
     }
 
     def __init__(
-        self, features: int = 20, onsite: int = 3, interactions: int = 2, sensitivities: int = 20, r_low: float = 1.7,
-        r_high: float = 10.0, r_cut: float = 15.0, hierarchy: bool = True, hierarchy_weight: float = 1e-2,
-        fit: dict[str, Any] | None = None, seed: int = 0, dtype: str = "float32",
+        self,
+        features: int = 20,
+        onsite: int = 3,
+        interactions: int = 2,
+        sensitivities: int = 20,
+        r_low: float = 1.7,
+        r_high: float = 10.0,
+        r_cut: float = 15.0,
+        hierarchy: bool = True,
+        hierarchy_weight: float = 1e-2,
+        fit: dict[str, Any] | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
     ) -> None:
-        for name, count, least in (("features", features, 1), ("interactions", interactions, 1),
-                                   ("sensitivities", sensitivities, 2), ("onsite", onsite, 0)):
+        for name, count, least in (
+            ("features", features, 1),
+            ("interactions", interactions, 1),
+            ("sensitivities", sensitivities, 2),
+            ("onsite", onsite, 0),
+        ):
             if count < least:
                 raise ConfigError(f"hipnn: `{name}` must be at least {least}, got {count}")
         if not 0 < r_low < r_high <= r_cut:
-            raise ConfigError("hipnn: 0 < `r_low` < `r_high` ≤ `r_cut` (Bohr; 1 Å is 1.89) must hold, "
-                              f"got {r_low}, {r_high}, {r_cut}")
+            raise ConfigError(
+                "hipnn: 0 < `r_low` < `r_high` ≤ `r_cut` (Bohr; 1 Å is 1.89) must hold, "
+                f"got {r_low}, {r_high}, {r_cut}"
+            )
         if hierarchy_weight < 0:
-            raise ConfigError(f"hipnn: `hierarchy_weight` must not be negative, got {hierarchy_weight}")
+            raise ConfigError(
+                f"hipnn: `hierarchy_weight` must not be negative, got {hierarchy_weight}"
+            )
         super().__init__(fit, seed, dtype)
         self.fits_atoms = hierarchy  # by E⁰
         self.settings: dict[str, Any] = {
-            "features": features, "onsite": onsite, "interactions": interactions, "sensitivities": sensitivities,
-            "r_low": r_low, "r_high": r_high, "r_cut": r_cut, "hierarchy": hierarchy, "hierarchy_weight": hierarchy_weight,
+            "features": features,
+            "onsite": onsite,
+            "interactions": interactions,
+            "sensitivities": sensitivities,
+            "r_low": r_low,
+            "r_high": r_high,
+            "r_cut": r_cut,
+            "hierarchy": hierarchy,
+            "hierarchy_weight": hierarchy_weight,
         }
 
     def network(self, elements: tuple[int, ...]) -> Network:
@@ -104,8 +152,16 @@ class HipNNNetwork(Network):
     heads: Any  # ModuleDict of Linear
 
     def __init__(
-        self, elements: tuple[int, ...], features: int = 20, onsite: int = 3, interactions: int = 2,
-        sensitivities: int = 20, r_low: float = 1.7, r_high: float = 10.0, r_cut: float = 15.0, hierarchy: bool = True,
+        self,
+        elements: tuple[int, ...],
+        features: int = 20,
+        onsite: int = 3,
+        interactions: int = 2,
+        sensitivities: int = 20,
+        r_low: float = 1.7,
+        r_high: float = 10.0,
+        r_cut: float = 15.0,
+        hierarchy: bool = True,
         hierarchy_weight: float = 1e-2,
     ) -> None:
         super().__init__()
@@ -113,16 +169,26 @@ class HipNNNetwork(Network):
         self.hierarchy, self.hierarchy_weight = hierarchy, hierarchy_weight
         widths = [len(elements)] + [features] * interactions
         self.interactions = torch.nn.ModuleList(
-            Interaction(before, after, sensitivities, r_low, r_high) for before, after in zip(widths, widths[1:]))
+            Interaction(before, after, sensitivities, r_low, r_high)
+            for before, after in zip(widths, widths[1:])
+        )
         self.onsite = torch.nn.ModuleList(
-            torch.nn.Sequential(*(OnSite(features, features) for _ in range(onsite))) for _ in range(interactions))
+            torch.nn.Sequential(*(OnSite(features, features) for _ in range(onsite)))
+            for _ in range(interactions)
+        )
         self.heads = torch.nn.ModuleDict(  # order n: wⁿ/σ_E and bⁿ
-            {str(n): _linear(features, 1) for n in range(1 if hierarchy else interactions, interactions + 1)})
+            {
+                str(n): _linear(features, 1)
+                for n in range(1 if hierarchy else interactions, interactions + 1)
+            }
+        )
         with torch.no_grad():
             for n, head in self.heads.items():
                 head.weight.mul_(10.0 ** (-2 * int(n)) if hierarchy else 1.0)
         self.register_buffer("sigma_E", torch.ones(()))  # kcal/mol
-        self.register_buffer("zeroth", torch.zeros(len(elements)))  # kcal/mol: w⁰ + b⁰ of each element
+        self.register_buffer(
+            "zeroth", torch.zeros(len(elements))
+        )  # kcal/mol: w⁰ + b⁰ of each element
 
     @torch.no_grad()
     def begin(self, train: Dataset) -> None:
@@ -132,12 +198,20 @@ class HipNNNetwork(Network):
         if self.hierarchy:
             counts = train.molecules.composition(self.elements)  # (M, elements)
             # the shortest solution, where compositions do not tell the elements apart
-            self.zeroth.copy_(torch.linalg.lstsq(counts, train.energies[:, None].double(), driver="gelsd").solution[:, 0])
+            self.zeroth.copy_(
+                torch.linalg.lstsq(
+                    counts, train.energies[:, None].double(), driver="gelsd"
+                ).solution[:, 0]
+            )
 
     def forward(self, batch: Batch) -> Output:
-        orders = [self.zeroth[batch.species] * batch.mask] if self.hierarchy else []  # (B, n) kcal/mol each
+        orders = (
+            [self.zeroth[batch.species] * batch.mask] if self.hierarchy else []
+        )  # (B, n) kcal/mol each
         pairs = self._pairs(batch)
-        z = functional.one_hot(batch.species, len(self.elements)).to(batch.positions.dtype)  # (B, n, elements)
+        z = functional.one_hot(batch.species, len(self.elements)).to(
+            batch.positions.dtype
+        )  # (B, n, elements)
         z = z * batch.mask[:, :, None]
         for n, (interaction, onsite) in enumerate(zip(self.interactions, self.onsite), start=1):
             z = onsite(interaction(z, pairs))  # (B, n, features)
@@ -150,8 +224,12 @@ class HipNNNetwork(Network):
             return Output(totals.sum(1), atomic=torch.stack(orders).sum(0).detach())
         R = non_hierarchicality(torch.stack(orders, -1))
         penalty = self.hierarchy_weight * R.mean() if self.hierarchy_weight else None
-        return Output(totals.sum(1), penalty, {"R": R.detach(), "orders": totals.detach()},
-                      torch.stack(orders).sum(0).detach())
+        return Output(
+            totals.sum(1),
+            penalty,
+            {"R": R.detach(), "orders": totals.detach()},
+            torch.stack(orders).sum(0).detach(),
+        )
 
     def _pairs(self, batch: Batch) -> Pairs:
         r = pair_distances(batch) / BOHR
@@ -197,14 +275,20 @@ class OnSite(torch.nn.Module):
 class Interaction(torch.nn.Module):
     """Eqs. (8) and (7): what neighbours send is Σ_j Σ_ν s_ν(r_ij) V_ν z_j."""
 
-    def __init__(self, before: int, after: int, sensitivities: int, r_low: float, r_high: float) -> None:
+    def __init__(
+        self, before: int, after: int, sensitivities: int, r_low: float, r_high: float
+    ) -> None:
         super().__init__()
         self.inner = _linear(before, after)  # W, B
         self.V = torch.nn.Parameter(torch.empty(before, sensitivities, after))
         bound = math.sqrt(6.0 / (sensitivities * (before + after)))
         torch.nn.init.uniform_(self.V, -bound, bound)
-        self.mu = torch.nn.Parameter(1.0 / torch.linspace(1.0 / r_low, 1.0 / r_high, sensitivities))  # Bohr
-        self.sigma = torch.nn.Parameter(torch.full((sensitivities,), 2.0 * sensitivities * r_low))  # Bohr
+        self.mu = torch.nn.Parameter(
+            1.0 / torch.linspace(1.0 / r_low, 1.0 / r_high, sensitivities)
+        )  # Bohr
+        self.sigma = torch.nn.Parameter(
+            torch.full((sensitivities,), 2.0 * sensitivities * r_low)
+        )  # Bohr
         self.residual = Residual(before, after)
 
     def forward(self, z: Tensor, pairs: Pairs) -> Tensor:
@@ -217,9 +301,13 @@ class Interaction(torch.nn.Module):
         _, count, after = self.V.shape
         if before < after:
             # s_ν(r_ij) = s_ν(r_ji): neighbours may be read from the first index, which leaves one product a molecule
-            around = z.transpose(1, 2) @ s.reshape(molecules, atoms, atoms * count)  # (B, before, n·ν)
+            around = z.transpose(1, 2) @ s.reshape(
+                molecules, atoms, atoms * count
+            )  # (B, before, n·ν)
             around = around.view(molecules, before, atoms, count).transpose(1, 2)
-            return self.inner(z) + around.reshape(molecules, atoms, before * count) @ self.V.view(before * count, after)
+            return self.inner(z) + around.reshape(molecules, atoms, before * count) @ self.V.view(
+                before * count, after
+            )
         sent = (z @ self.V.view(before, count * after)).view(molecules, atoms * count, after)
         return torch.baddbmm(self.inner(z), s.reshape(molecules, atoms, atoms * count), sent)
 
@@ -249,7 +337,12 @@ class Sensitivities(torch.autograd.Function):
         u = inverse.reshape(-1)
         # Σ over pairs of weight · (1, u, u²)
         zero, one, two = torch.stack([torch.ones_like(u), u, u * u]) @ weight  # (ν,) each
-        return None, None, sigma.square() * (one - peaks * zero), -sigma * (two - 2 * peaks * one + peaks.square() * zero)
+        return (
+            None,
+            None,
+            sigma.square() * (one - peaks * zero),
+            -sigma * (two - 2 * peaks * one + peaks.square() * zero),
+        )
 
 
 def _linear(before: int, after: int, bias: bool = True) -> torch.nn.Linear:

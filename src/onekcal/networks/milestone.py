@@ -25,8 +25,15 @@ from onekcal.networks.network import Batch, Network, Output
 CHARGE, SPACE = 8, 16
 """Dimensions of the two embeddings."""
 
-_TOY: dict[str, Any] = {"optimizer": "adam", "schedule": "constant", "rate": 7e-3, "batch": 32, "epochs": 1, "window": 1,
-                        "standardize": False}
+_TOY: dict[str, Any] = {
+    "optimizer": "adam",
+    "schedule": "constant",
+    "rate": 7e-3,
+    "batch": 32,
+    "epochs": 1,
+    "window": 1,
+    "standardize": False,
+}
 
 
 class Milestone(NetworkModel):
@@ -58,5 +65,7 @@ class MilestoneNetwork(Network):
 
     def forward(self, batch: Batch) -> Output:
         space = relu(self.space2(relu(self.space1(batch.positions))))  # (B, n, 16)
-        atomic = self.output(torch.cat([self.charge(batch.species), space], -1)).squeeze(-1)  # (B, n)
+        atomic = self.output(torch.cat([self.charge(batch.species), space], -1)).squeeze(
+            -1
+        )  # (B, n)
         return Output((atomic * batch.mask).sum(1), atomic=atomic.detach())

@@ -41,10 +41,16 @@ class NetworkModel:
     recipes: ClassVar[dict[str, dict[str, Any]]] = {}
     """Ways to train beside those every network has (`onekcal.networks.training.settings.RECIPES`)."""
 
-    def __init__(self, fit: dict[str, Any] | None = None, seed: int = 0, dtype: str = "float32") -> None:
+    def __init__(
+        self, fit: dict[str, Any] | None = None, seed: int = 0, dtype: str = "float32"
+    ) -> None:
         if dtype not in DTYPES:
             unknown("dtype", dtype, DTYPES, ConfigError)
-        self.training, self.seed, self.dtype = Settings.of(fit or {}, self.recipes), seed, DTYPES[dtype]
+        self.training, self.seed, self.dtype = (
+            Settings.of(fit or {}, self.recipes),
+            seed,
+            DTYPES[dtype],
+        )
         self.elements: tuple[int, ...] = ()
         self.networks: list[Network] = []
         self.shift, self.scale = 0.0, 1.0  # kcal/mol
@@ -82,8 +88,10 @@ class NetworkModel:
     def variance(self, molecules: Molecules) -> Tensor:
         """(M,) kcal²/mol²: the spread between the members of an ensemble."""
         if len(self.networks) < 2:
-            raise InputError("the variance is the spread of an ensemble, and this is a single network; "
-                             "train one with fit: {ensemble: 4}")
+            raise InputError(
+                "the variance is the spread of an ensemble, and this is a single network; "
+                "train one with fit: {ensemble: 4}"
+            )
         return self._each(molecules).var(0)
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
@@ -103,9 +111,17 @@ class NetworkModel:
         for network in self._ready():
             with torch.no_grad():
                 parts = [network(batch).terms or {} for batch in self._batches(molecules)]
-            found.append({name: torch.cat([part[name] for part in parts]) for name in (parts[0] if parts else {})})
+            found.append(
+                {
+                    name: torch.cat([part[name] for part in parts])
+                    for name in (parts[0] if parts else {})
+                }
+            )
         order = self._order(molecules)
-        return {name: torch.stack([one[name].double().cpu() for one in found]).mean(0)[order] for name in found[0]}
+        return {
+            name: torch.stack([one[name].double().cpu() for one in found]).mean(0)[order]
+            for name in found[0]
+        }
 
     def atomic_energies(self, molecules: Molecules) -> Tensor | None:
         """(A,) kcal/mol the energy each atom brings, without the constant; None where the network has no such."""
@@ -116,21 +132,29 @@ class NetworkModel:
                     atomic = network(batch).atomic
                 if atomic is None:
                     return None
-                out[molecules.atoms_of(rows)] += self.scale * atomic[batch.mask].cpu().double() / len(self.networks)
+                out[molecules.atoms_of(rows)] += (
+                    self.scale * atomic[batch.mask].cpu().double() / len(self.networks)
+                )
         return out
 
     def _each(self, molecules: Molecules) -> Tensor:
         """(members, M) kcal/mol; (members, A) of atoms."""
         networks, order = self._ready(), self._order(molecules)
         if self.of_atoms:
-            order = torch.cat([molecules.atoms_of(rows) for rows in self._parts(molecules)] or [order]).argsort()
+            order = torch.cat(
+                [molecules.atoms_of(rows) for rows in self._parts(molecules)] or [order]
+            ).argsort()
         if not len(molecules):
             return torch.zeros(len(networks), 0, dtype=torch.float64)
         out = []
         with torch.set_grad_enabled(torch.is_grad_enabled() and molecules.positions.requires_grad):
             for network in networks:
-                asked = ((network(batch).energies, batch.mask) for batch in self._batches(molecules))
-                answers = torch.cat([found[mask] if self.of_atoms else found for found, mask in asked])
+                asked = (
+                    (network(batch).energies, batch.mask) for batch in self._batches(molecules)
+                )
+                answers = torch.cat(
+                    [found[mask] if self.of_atoms else found for found, mask in asked]
+                )
                 out.append(self.shift + self.scale * answers.to("cpu", torch.float64)[order])
         return torch.stack(out)
 
@@ -157,7 +181,9 @@ class NetworkModel:
             padded = torch.zeros_like(numbers)
             padded[numbers > 0] = species[molecules.atoms_of(rows)]
             more = None if inputs is None else inputs(rows).to(device, self.dtype)
-            yield Batch(padded.to(device), positions.to(device, self.dtype), (numbers > 0).to(device), more)
+            yield Batch(
+                padded.to(device), positions.to(device, self.dtype), (numbers > 0).to(device), more
+            )
 
     # --- storing ----------------------------------------------------------------------------------------------
 
@@ -165,14 +191,21 @@ class NetworkModel:
         standard = torch.tensor([self.shift, self.scale], dtype=torch.float64)
         out = {"elements": torch.tensor(self.elements), STANDARD: standard}
         for k, network in enumerate(self.networks):
-            out |= {f"{k}.{name}": tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+            out |= {
+                f"{k}.{name}": tensor.detach().cpu().clone()
+                for name, tensor in network.state_dict().items()
+            }
         return out
 
     def load_state(self, state: State) -> Self:
         self.elements = tuple(state["elements"].tolist())
         self.shift, self.scale = state[STANDARD].tolist()
-        members = 1 + max((int(name.split(".")[0]) for name in state if name[0].isdigit()), default=-1)
+        members = 1 + max(
+            (int(name.split(".")[0]) for name in state if name[0].isdigit()), default=-1
+        )
         self.networks = [self.member(self.seed) for _ in range(members)]
         for k, network in enumerate(self.networks):
-            network.load_state_dict({n.removeprefix(f"{k}."): t for n, t in state.items() if n.startswith(f"{k}.")})
+            network.load_state_dict(
+                {n.removeprefix(f"{k}."): t for n, t in state.items() if n.startswith(f"{k}.")}
+            )
         return self

@@ -22,14 +22,18 @@ class Batch(NamedTuple):
     species: Tensor  # (B, n) int64, index into the network's `elements`
     positions: Tensor  # (B, n, 3) Å
     mask: Tensor  # (B, n) bool
-    inputs: Tensor | None = None  # (B, …) what else the network is given of each molecule (see `NetworkModel.inputs`)
+    inputs: Tensor | None = (
+        None  # (B, …) what else the network is given of each molecule (see `NetworkModel.inputs`)
+    )
 
 
 class Output(NamedTuple):
     """What a network answers, in its own unit (see `Network.absolute`)."""
 
     energies: Tensor  # (B,), or (B, n) where the target is a property of atoms
-    penalty: Tensor | None = None  # () mean over the batch of a regulariser, weighted: added to the loss as it is
+    penalty: Tensor | None = (
+        None  # () mean over the batch of a regulariser, weighted: added to the loss as it is
+    )
     terms: dict[str, Tensor] | None = None  # (B,) or (B, k) each: what else is told of a molecule
     atomic: Tensor | None = None  # (B, n) the energy each atom brings, where the network has such
 
@@ -68,7 +72,3 @@ def pair_distances(batch: Batch) -> Tensor:
     """(B, n, n) Å; 1 with no gradient where `pair_mask` is False, so that forces are finite for one atom too."""
     between = batch.positions[:, :, None] - batch.positions[:, None]  # (B, n, n, 3)
     return torch.where(pair_mask(batch), between.square().sum(-1), 1.0).sqrt()
-
-
-
-

@@ -50,18 +50,47 @@ class SchNet(NetworkModel):
     """Energies in kcal/mol, forces in kcal/mol/Å; `cutoff` in Å, `gaussians`: K, `knots` of the filter table to every Δ."""
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"optimizer": "adam", "schedule": "constant", "rate": 1e-3, "batch": 32, "ema": 0.99, "loss": "mse",
-                  "epochs": 750, "stop": 100},
-        "paper-forces": {"optimizer": "adam", "schedule": "constant", "rate": 1e-3, "batch": 32, "ema": 0.99, "loss": "mse",
-                         "energy_weight": 0.01, "force_weight": 1.0, "epochs": 2000, "stop": 200},
+        "paper": {
+            "optimizer": "adam",
+            "schedule": "constant",
+            "rate": 1e-3,
+            "batch": 32,
+            "ema": 0.99,
+            "loss": "mse",
+            "epochs": 750,
+            "stop": 100,
+        },
+        "paper-forces": {
+            "optimizer": "adam",
+            "schedule": "constant",
+            "rate": 1e-3,
+            "batch": 32,
+            "ema": 0.99,
+            "loss": "mse",
+            "energy_weight": 0.01,
+            "force_weight": 1.0,
+            "epochs": 2000,
+            "stop": 200,
+        },
     }
 
     def __init__(
-        self, features: int = 128, interactions: int = 6, cutoff: float = 5.0, gaussians: int = 50, knots: int = 5,
-        fit: dict[str, Any] | None = None, seed: int = 0, dtype: str = "float32",
+        self,
+        features: int = 128,
+        interactions: int = 6,
+        cutoff: float = 5.0,
+        gaussians: int = 50,
+        knots: int = 5,
+        fit: dict[str, Any] | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
     ) -> None:
-        for name, value, least in (("features", features, 2), ("interactions", interactions, 1), ("gaussians", gaussians, 2),
-                                   ("knots", knots, 0)):
+        for name, value, least in (
+            ("features", features, 2),
+            ("interactions", interactions, 1),
+            ("gaussians", gaussians, 2),
+            ("knots", knots, 0),
+        ):
             if value < least:
                 raise ConfigError(f"schnet: `{name}` must be at least {least}, got {value}")
         if not cutoff > 0:
@@ -81,7 +110,9 @@ class Filters(torch.nn.Module):
     def __init__(self, features: int, interactions: int, cutoff: float, gaussians: int) -> None:
         super().__init__()
         self.cutoff, self.delta = cutoff, cutoff / (gaussians - 1)
-        self.register_buffer("mu", torch.linspace(0.0, cutoff, gaussians), persistent=False)  # (K,) Å
+        self.register_buffer(
+            "mu", torch.linspace(0.0, cutoff, gaussians), persistent=False
+        )  # (K,) Å
         self.v1 = torch.nn.Parameter(torch.empty(interactions, features, gaussians))
         self.c1 = torch.nn.Parameter(torch.zeros(interactions, 1, features))
         self.v2 = torch.nn.Parameter(torch.empty(interactions, features, features))
@@ -92,7 +123,9 @@ class Filters(torch.nn.Module):
     def forward(self, r: Tensor) -> Tensor:
         """(T, P, f) of distances (P,) Å, without the end of C at the cut-off: smooth everywhere."""
         basis = torch.exp(((r[:, None] - self.mu) / self.delta).square() * -0.5)  # (P, K)
-        hidden = ssp(torch.baddbmm(self.c1, basis.expand(len(self.v1), *basis.shape), self.v1.mT))  # (T, P, f)
+        hidden = ssp(
+            torch.baddbmm(self.c1, basis.expand(len(self.v1), *basis.shape), self.v1.mT)
+        )  # (T, P, f)
         fading = 0.5 * (torch.cos(r * (math.pi / self.cutoff)) + 1.0)
         return torch.baddbmm(self.c2, hidden, self.v2.mT) * fading[:, None]
 
@@ -118,14 +151,21 @@ class SchNetNetwork(Network):
     per_atom: Tensor
 
     def __init__(
-        self, elements: tuple[int, ...], features: int = 128, interactions: int = 6, cutoff: float = 5.0,
-        gaussians: int = 50, knots: int = 5,
+        self,
+        elements: tuple[int, ...],
+        features: int = 128,
+        interactions: int = 6,
+        cutoff: float = 5.0,
+        gaussians: int = 50,
+        knots: int = 5,
     ) -> None:
         super().__init__()
         self.elements = elements
         self.embedding = torch.nn.Embedding(len(elements), features)
         self.filters = Filters(features, interactions, cutoff, gaussians)
-        self.interactions = torch.nn.ModuleList([Interaction(features) for _ in range(interactions)])
+        self.interactions = torch.nn.ModuleList(
+            [Interaction(features) for _ in range(interactions)]
+        )
         self.o1 = torch.nn.Linear(features, features // 2)
         self.o2 = torch.nn.Linear(features // 2, 1)
         for layer in self.modules():
@@ -135,7 +175,9 @@ class SchNetNetwork(Network):
                     torch.nn.init.zeros_(layer.bias)
         self.last = knots * (gaussians - 1)  # the knot at the cut-off
         self.step = cutoff / max(self.last, 1)
-        self.worth: float = 2 * self.last if knots else math.inf  # pairs from which on the table is cheaper
+        self.worth: float = (
+            2 * self.last if knots else math.inf
+        )  # pairs from which on the table is cheaper
         self.register_buffer("per_atom", torch.tensor([0.0, 1.0]))  # e₀, s in kcal/mol
 
     def begin(self, train: Dataset) -> None:
@@ -160,10 +202,17 @@ class SchNetNetwork(Network):
         """(P, B, f) for every interaction."""
         flat = r.flatten()
         if len(flat) < self.worth:
-            return list((self.filters(flat) * (flat < self.filters.cutoff)[:, None]).unflatten(1, r.shape))
+            return list(
+                (self.filters(flat) * (flat < self.filters.cutoff)[:, None]).unflatten(1, r.shape)
+            )
         kind = r.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else r.dtype
         with torch.autocast(kind, enabled=False):  # a spline needs its digits
             places = Places(flat, self.step, self.last)
-            tables = coefficients(self.filters(knots(self.step, self.last, r)), self.last)  # (T, last + 5, f)
-            return [Interpolate.apply(flat, table, places, 0).unflatten(0, r.shape).to(dtype) for table in tables]
+            tables = coefficients(
+                self.filters(knots(self.step, self.last, r)), self.last
+            )  # (T, last + 5, f)
+            return [
+                Interpolate.apply(flat, table, places, 0).unflatten(0, r.shape).to(dtype)
+                for table in tables
+            ]

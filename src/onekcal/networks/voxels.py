@@ -49,44 +49,104 @@ class VoxelDenseNet(NetworkModel):
     differentiable = False
     kept = KEPT
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"optimizer": "sgd", "momentum": 0.9, "rate": 0.1, "weight_decay": 1e-4, "loss": "mae", "batch": 128,
-                  "schedule": "plateau", "watch": "loss", "patience": 6, "decay": 0.75, "threshold": 0.005, "floor": 1e-6,
-                  "standardize": False, "window": 1, "epochs": 250},
-        "fast": {"optimizer": "adamw", "rate": 5e-3, "weight_decay": 1e-4, "loss": "mae", "batch": 32,
-                 "schedule": "onecycle", "ema": 0.99, "precision": "bf16", "window": 1, "epochs": 25},
+        "paper": {
+            "optimizer": "sgd",
+            "momentum": 0.9,
+            "rate": 0.1,
+            "weight_decay": 1e-4,
+            "loss": "mae",
+            "batch": 128,
+            "schedule": "plateau",
+            "watch": "loss",
+            "patience": 6,
+            "decay": 0.75,
+            "threshold": 0.005,
+            "floor": 1e-6,
+            "standardize": False,
+            "window": 1,
+            "epochs": 250,
+        },
+        "fast": {
+            "optimizer": "adamw",
+            "rate": 5e-3,
+            "weight_decay": 1e-4,
+            "loss": "mae",
+            "batch": 32,
+            "schedule": "onecycle",
+            "ema": 0.99,
+            "precision": "bf16",
+            "window": 1,
+            "epochs": 25,
+        },
     }
 
     def __init__(
-        self, kinds: str | Sequence[str] = "nep", density: str = "gfn2", grid: int = 14, box: float = BOX,
-        blocks: Sequence[int] = (16, 16), growth: int = 12, stem: int = 64, bottleneck: int = 4, compression: float = 0.5,
-        together: int = 32, symmetry: str = "none", augment: str = "none", turns: int = 0, views: int = 1,
-        fit: dict[str, Any] | None = None, seed: int = 0, dtype: str = "float32",
+        self,
+        kinds: str | Sequence[str] = "nep",
+        density: str = "gfn2",
+        grid: int = 14,
+        box: float = BOX,
+        blocks: Sequence[int] = (16, 16),
+        growth: int = 12,
+        stem: int = 64,
+        bottleneck: int = 4,
+        compression: float = 0.5,
+        together: int = 32,
+        symmetry: str = "none",
+        augment: str = "none",
+        turns: int = 0,
+        views: int = 1,
+        fit: dict[str, Any] | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
     ) -> None:
         for name, word in (("symmetry", symmetry), ("augment", augment)):
             if word not in SYMMETRIES:
                 unknown(name, word, SYMMETRIES, ConfigError)
-        for name, value, least in (("grid", grid, 2 ** len(blocks)), ("blocks", len(blocks), 1), ("growth", growth, 1),
-                                   ("stem", stem, 1), ("bottleneck", bottleneck, 1), ("together", together, 1),
-                                   ("turns", turns, 0), ("blocks", min(blocks, default=1), 1)):
+        for name, value, least in (
+            ("grid", grid, 2 ** len(blocks)),
+            ("blocks", len(blocks), 1),
+            ("growth", growth, 1),
+            ("stem", stem, 1),
+            ("bottleneck", bottleneck, 1),
+            ("together", together, 1),
+            ("turns", turns, 0),
+            ("blocks", min(blocks, default=1), 1),
+        ):
             if value < least:
                 raise ConfigError(f"densenet: `{name}` must be at least {least}, got {value}")
         if not 0 < compression <= 1:
-            raise ConfigError(f"densenet: `compression` must be above 0 and at most 1, got {compression}")
+            raise ConfigError(
+                f"densenet: `compression` must be above 0 and at most 1, got {compression}"
+            )
         if symmetry != "none" and grid % 2 ** (len(blocks) - 1):
-            raise ConfigError(f"densenet: a symmetric network halves its grid {len(blocks) - 1} times, and {grid} is not "
-                              "even each time; choose another `grid`")
+            raise ConfigError(
+                f"densenet: a symmetric network halves its grid {len(blocks) - 1} times, and {grid} is not "
+                "even each time; choose another `grid`"
+            )
         super().__init__(fit, seed, dtype)
         if self.training.force_weight:
-            raise ConfigError("densenet has no gradient with respect to nuclei: it cannot be trained on forces; leave out "
-                              "fit.force_weight")
+            raise ConfigError(
+                "densenet has no gradient with respect to nuclei: it cannot be trained on forces; leave out "
+                "fit.force_weight"
+            )
         self.asked = ask([kinds] if isinstance(kinds, str) else list(kinds), density, grid, box)
-        self.shape: dict[str, Any] = {"blocks": tuple(blocks), "growth": growth, "stem": stem, "bottleneck": bottleneck,
-                      "compression": compression, "symmetry": symmetry, "together": together}
+        self.shape: dict[str, Any] = {
+            "blocks": tuple(blocks),
+            "growth": growth,
+            "stem": stem,
+            "bottleneck": bottleneck,
+            "compression": compression,
+            "symmetry": symmetry,
+            "together": together,
+        }
         self.turns, self.motions = turns, motions(augment, grid)
         looks = (1 + turns) * len(self.motions)
         if not 1 <= views <= looks:
-            raise ConfigError(f"densenet: `views` must be between 1 and {looks} with augment: {augment} and turns: {turns}, "
-                              f"got {views}")
+            raise ConfigError(
+                f"densenet: `views` must be between 1 and {looks} with augment: {augment} and turns: {turns}, "
+                f"got {views}"
+            )
         self.views = views
 
     def network(self, elements: tuple[int, ...]) -> DenseNetwork:
@@ -95,7 +155,9 @@ class VoxelDenseNet(NetworkModel):
     def inputs(self, molecules: Molecules, learn: bool) -> Callable[[Tensor], Tensor] | None:
         if not len(molecules):
             return None
-        if learn and distributed.world() > 1:  # the first computes what is not stored yet, the others read it
+        if (
+            learn and distributed.world() > 1
+        ):  # the first computes what is not stored yet, the others read it
             if distributed.first():
                 self._fields(molecules, True)
             distributed.wait()
@@ -107,8 +169,14 @@ class VoxelDenseNet(NetworkModel):
         names = tuple(kind.name for kind in one.kinds)
         orientations = range(1 + self.turns if learn else min(1 + self.turns, self.views))
         if learn or len(molecules) * seconds_of(one) >= self.kept:
-            return [stored_fields(molecules, names, one.density, one.n, one.box, turn) for turn in orientations]
-        return [fields(molecules, names, one.density, one.n, one.box, turn).numpy() for turn in orientations]
+            return [
+                stored_fields(molecules, names, one.density, one.n, one.box, turn)
+                for turn in orientations
+            ]
+        return [
+            fields(molecules, names, one.density, one.n, one.box, turn).numpy()
+            for turn in orientations
+        ]
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(A, 3) kcal/mol/Å by central differences, whose geometries nobody will ask for again."""
@@ -119,8 +187,10 @@ class VoxelDenseNet(NetworkModel):
     def variance(self, molecules: Molecules) -> Tensor:
         """(M,) kcal²/mol²: the spread between views, and between the members of an ensemble."""
         if self.views < 2 and len(self.networks) < 2:
-            raise InputError("the variance is the spread between views or networks, and this is one view by one network; "
-                             "train with `views: 8` (and augment: signs), or with fit: {ensemble: 4}")
+            raise InputError(
+                "the variance is the spread between views or networks, and this is one view by one network; "
+                "train with `views: 8` (and augment: signs), or with fit: {ensemble: 4}"
+            )
         out = torch.zeros(len(molecules), dtype=torch.float64)
         if len(self.networks) > 1:
             out += self._each(molecules).var(0)
@@ -147,14 +217,18 @@ class Looks:
         if self.views is None:
             # one number from torch's generator whatever the batch, so that processes with other shares of it agree
             draw = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
-            look = torch.randint(len(self.fields) * len(self.motions), (len(rows), 1), generator=draw)
+            look = torch.randint(
+                len(self.fields) * len(self.motions), (len(rows), 1), generator=draw
+            )
         else:
             look = torch.arange(self.views).expand(len(rows), -1)  # (B, views)
         turn, motion = look % len(self.fields), self.order[look // len(self.fields)]
         found = torch.empty(*look.shape, *self.fields[0].shape[1:])
         for k, field in enumerate(self.fields):
             which, view = (turn == k).nonzero(as_tuple=True)
-            found[which, view] = torch.from_numpy(np.asarray(field[rows[which].numpy()], dtype=np.float32))
+            found[which, view] = torch.from_numpy(
+                np.asarray(field[rows[which].numpy()], dtype=np.float32)
+            )
         if len(self.motions) == 1:
             return found
         flat = found.flatten(3)  # (B, views, channels, n³)

@@ -38,7 +38,9 @@ class Answer:
     level: str = ""
     kind: str = "atomization"
     at: str = "electronic"
-    energy: float = math.nan  # relative to free atoms and negative when bound, where `kind` is atomization
+    energy: float = (
+        math.nan
+    )  # relative to free atoms and negative when bound, where `kind` is atomization
     half: float = math.inf  # half width of the interval; infinite where none can be given
     coverage: float = 0.9  # the share of molecules like this one the interval is to cover
     geometry: str = ""  # the kind the interval belongs to: smiles, gfn2, b3lyp, data
@@ -47,7 +49,9 @@ class Answer:
     conformers: Spread | None = None
     ledger: Ledger | None = None
     novelty: float | None = None
-    terms: dict[str, list[float]] = field(default_factory=dict)  # what the model tells besides: HIP-NN's R and orders
+    terms: dict[str, list[float]] = field(
+        default_factory=dict
+    )  # what the model tells besides: HIP-NN's R and orders
     forces: np.ndarray | None = None  # (n, 3) kcal/mol/Å
     remarks: tuple[str, ...] = ()
     problem: str = ""
@@ -69,42 +73,75 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, for JSON: what is not known or not finite is null."""
-        energy = {"value": self.energy, "lower": self.lower, "upper": self.upper, "coverage": self.coverage}
+        energy = {
+            "value": self.energy,
+            "lower": self.lower,
+            "upper": self.upper,
+            "coverage": self.coverage,
+        }
         bounded = math.isfinite(self.half)
         out: dict[str, Any] = {
-            "source": self.source, "name": self.name, "formula": self.formula, "smiles": self.smiles or None,
-            "level": self.level, "kind": self.kind, "at": self.at, "unit": "kcal/mol", "geometry": self.geometry,
-            self.kind: None if self.problem else {k: v if k == "value" or bounded else None for k, v in energy.items()},
+            "source": self.source,
+            "name": self.name,
+            "formula": self.formula,
+            "smiles": self.smiles or None,
+            "level": self.level,
+            "kind": self.kind,
+            "at": self.at,
+            "unit": "kcal/mol",
+            "geometry": self.geometry,
+            self.kind: None
+            if self.problem
+            else {k: v if k == "value" or bounded else None for k, v in energy.items()},
             "formation_0": self.ledger.formation_0 if self.ledger else None,
             "formation_298": self.ledger.formation_298 if self.ledger else None,
             "terms": [vars(term) for term in self.ledger.terms] if self.ledger else [],
             "conformers": None,
-            "novelty": self.novelty, "model": self.terms, "remarks": list(self.remarks), "problem": self.problem or None,
-            "numbers": None, "positions": None,
+            "novelty": self.novelty,
+            "model": self.terms,
+            "remarks": list(self.remarks),
+            "problem": self.problem or None,
+            "numbers": None,
+            "positions": None,
             "forces": None if self.forces is None else self.forces.tolist(),
         }
         if self.conformers is not None:
             relative = self.conformers.relative.tolist()
-            out["conformers"] = {"count": len(relative), "embedded": self.conformers.embedded,
-                                 "spread": self.conformers.largest, "relative": relative}
+            out["conformers"] = {
+                "count": len(relative),
+                "embedded": self.conformers.embedded,
+                "spread": self.conformers.largest,
+                "relative": relative,
+            }
         if self.molecule is not None:
-            out |= {"numbers": self.molecule.numbers.tolist(), "positions": self.molecule.positions.tolist()}
+            out |= {
+                "numbers": self.molecule.numbers.tolist(),
+                "positions": self.molecule.positions.tolist(),
+            }
         return out
 
     def to_row(self) -> dict[str, Any]:
         """Flat, for CSV: units stand in the names, what is not known is empty."""
         ledger, spread = self.ledger, self.conformers
         return {
-            "source": self.source, "name": self.name, "formula": self.formula, "smiles": self.smiles,
-            "level": self.level, "kind": self.kind, "geometry": self.geometry,
-            "energy_kcal_per_mol": _number(self.energy), "lower_kcal_per_mol": _number(self.lower),
-            "upper_kcal_per_mol": _number(self.upper), "coverage": self.coverage if math.isfinite(self.half) else "",
+            "source": self.source,
+            "name": self.name,
+            "formula": self.formula,
+            "smiles": self.smiles,
+            "level": self.level,
+            "kind": self.kind,
+            "geometry": self.geometry,
+            "energy_kcal_per_mol": _number(self.energy),
+            "lower_kcal_per_mol": _number(self.lower),
+            "upper_kcal_per_mol": _number(self.upper),
+            "coverage": self.coverage if math.isfinite(self.half) else "",
             "formation_0K_kcal_per_mol": _number(ledger.formation_0) if ledger else "",
             "formation_298K_kcal_per_mol": _number(ledger.formation_298) if ledger else "",
             "conformers": len(spread.relative) if spread else "",
             "spread_kcal_per_mol": _number(spread.largest) if spread else "",
             "novelty": "" if self.novelty is None else f"{self.novelty:.4g}",
-            "remarks": "; ".join(self.remarks), "problem": self.problem,
+            "remarks": "; ".join(self.remarks),
+            "problem": self.problem,
         }
 
 

@@ -41,10 +41,16 @@ def questions(inputs: Iterable[str | Molecules], length: str | None = None) -> I
     for text in inputs:
         if isinstance(text, Molecules):
             for k, molecule in enumerate(text):
-                yield Question(str(molecule.names[0]) or f"molecule {k}", str(molecule.names[0]), molecule=molecule)
+                yield Question(
+                    str(molecule.names[0]) or f"molecule {k}",
+                    str(molecule.names[0]),
+                    molecule=molecule,
+                )
             continue
         try:
-            yield from _standard_input(sys.stdin, length) if text == STANDARD_INPUT else _of(text, length)
+            yield from (
+                _standard_input(sys.stdin, length) if text == STANDARD_INPUT else _of(text, length)
+            )
         except OnekcalError as problem:
             yield Question(text, problem=str(problem))
         except (OSError, csv.Error) as problem:
@@ -63,7 +69,10 @@ def count(inputs: Iterable[str]) -> int | None:
 
 
 def _count(path: Path) -> int:
-    marks = {".sdf": lambda line: line.startswith("$$$$"), ".xyz": lambda line: line.strip().isdigit()}
+    marks = {
+        ".sdf": lambda line: line.startswith("$$$$"),
+        ".xyz": lambda line: line.strip().isdigit(),
+    }
     marks[".extxyz"] = marks[".xyz"]
     mark = marks.get(path.suffix.lower(), str.strip)
     try:
@@ -121,7 +130,9 @@ def _readable(text: str) -> bool:
 # --- lines of SMILES -------------------------------------------------------------------------------------------------
 
 
-def _lines(path: Path, read: Callable[[Iterable[str], str], Iterator[Question]]) -> Iterator[Question]:
+def _lines(
+    path: Path, read: Callable[[Iterable[str], str], Iterator[Question]]
+) -> Iterator[Question]:
     with path.open(encoding="utf-8-sig", errors="replace", newline=None) as lines:
         yield from _some(read(lines, str(path)), str(path))
 
@@ -142,7 +153,9 @@ def _smi(lines: Iterable[str], where: str) -> Iterator[Question]:
         if not words or words[0].startswith("#"):
             continue
         if not (first and words[0].lower() == "smiles"):
-            yield Question(f"{where}, line {k}", words[1].strip() if len(words) > 1 else "", words[0])
+            yield Question(
+                f"{where}, line {k}", words[1].strip() if len(words) > 1 else "", words[0]
+            )
         first = False
 
 
@@ -152,14 +165,20 @@ def _csv(lines: Iterable[str], where: str) -> Iterator[Question]:
     heading = next(iter(lines), "")
     if not heading:
         return
-    rows = csv.DictReader(itertools.chain([heading], lines), delimiter=max(",;\t", key=heading.count))
+    rows = csv.DictReader(
+        itertools.chain([heading], lines), delimiter=max(",;\t", key=heading.count)
+    )
     heads = {head.strip().lower(): head for head in rows.fieldnames or []}
     if "smiles" not in heads:
-        raise InputError(f"{where}: expected a column named SMILES, got {', '.join(rows.fieldnames or []) or 'none'}")
+        raise InputError(
+            f"{where}: expected a column named SMILES, got {', '.join(rows.fieldnames or []) or 'none'}"
+        )
     for row in rows:
         smiles, name = ((row.get(heads.get(key, "")) or "").strip() for key in ("smiles", "name"))
         place = f"{where}, line {rows.line_num}"
-        yield Question(place, name, smiles, problem="" if smiles else f"{place}: no SMILES in this row")
+        yield Question(
+            place, name, smiles, problem="" if smiles else f"{place}: no SMILES in this row"
+        )
 
 
 def _standard_input(stream: TextIO, length: str | None) -> Iterator[Question]:
@@ -184,8 +203,14 @@ def _geometries(
     from onekcal.io import read_all
 
     where = where or source
-    dataset, problems = read_all(source, format=format, length=length, energy_key=None, forces_key=None)
-    lost = {int(found[1]) for problem in problems if (found := re.search(r"molecule (\d+)", problem.place))}
+    dataset, problems = read_all(
+        source, format=format, length=length, energy_key=None, forces_key=None
+    )
+    lost = {
+        int(found[1])
+        for problem in problems
+        if (found := re.search(r"molecule (\d+)", problem.place))
+    }
     places = (k for k in itertools.count(1) if k not in lost)
     alone = dataset is not None and len(dataset) == 1 and not problems
     for molecule in [] if dataset is None else dataset.molecules:

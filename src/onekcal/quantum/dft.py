@@ -50,7 +50,9 @@ def check_names(functional: str, basis: str) -> None:
         except Exception:  # pyscf raises many kinds here
             known = [name.lower() for name in (*libxc.XC_ALIAS, *libxc.XC_CODES)]
             close = did_you_mean(functional, known)
-            hint = close if close.startswith("; did") else "; such as hf, pbe0, b3lyp, m06-2x, wb97x"
+            hint = (
+                close if close.startswith("; did") else "; such as hf, pbe0, b3lyp, m06-2x, wb97x"
+            )
             raise InputError(f"no functional {functional!r}{hint}") from None
     try:
         with warnings.catch_warnings():
@@ -58,7 +60,11 @@ def check_names(functional: str, basis: str) -> None:
             pyscf.gto.basis.load(basis, "H")
     except Exception:
         hint = did_you_mean(basis, pyscf.gto.basis.ALIAS)
-        hint = hint if hint.startswith("; did") else "; such as 6-31g, 6-31g(2df,p), def2-tzvp, cc-pvtz"
+        hint = (
+            hint
+            if hint.startswith("; did")
+            else "; such as 6-31g, 6-31g(2df,p), def2-tzvp, cc-pvtz"
+        )
         raise InputError(f"no basis set {basis!r}{hint}") from None
 
 
@@ -69,9 +75,19 @@ class DensityFunctional:
     """
 
     def __init__(
-        self, method: Method, molecule: Molecules, grid: int = 3, convergence: float = 1e-9, auxiliary: str | None = None
+        self,
+        method: Method,
+        molecule: Molecules,
+        grid: int = 3,
+        convergence: float = 1e-9,
+        auxiliary: str | None = None,
     ) -> None:
-        self.method, self.molecule, self.grid, self.convergence = method, molecule, grid, convergence
+        self.method, self.molecule, self.grid, self.convergence = (
+            method,
+            molecule,
+            grid,
+            convergence,
+        )
         self.auxiliary = auxiliary
         self.density: np.ndarray | None = None  # of the last geometry, the guess for the next
 
@@ -89,18 +105,26 @@ class DensityFunctional:
 
     def mol(self, positions: np.ndarray) -> Any:
         """pyscf's molecule, nuclei at `positions` (n, 3) Å."""
-        atoms = [(SYMBOLS[z], tuple(r)) for z, r in zip(self.molecule.numbers.tolist(), positions.tolist())]
+        atoms = [
+            (SYMBOLS[z], tuple(r))
+            for z, r in zip(self.molecule.numbers.tolist(), positions.tolist())
+        ]
         pyscf = _pyscf()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return pyscf.gto.M(
-                    atom=atoms, basis=basis_of(self.method.basis, [a[0] for a in atoms]),
-                    charge=int(self.molecule.charges[0]), spin=int(self.molecule.spins[0]),
-                    cart=bool(CARTESIAN.match(self.method.basis)), verbose=0,
+                    atom=atoms,
+                    basis=basis_of(self.method.basis, [a[0] for a in atoms]),
+                    charge=int(self.molecule.charges[0]),
+                    spin=int(self.molecule.spins[0]),
+                    cart=bool(CARTESIAN.match(self.method.basis)),
+                    verbose=0,
                 )
         except Exception as error:  # an element the basis set lacks, among others
-            raise LabelError(f"{self.method.name} of {formula_of(self.molecule)} cannot be set up: {error}") from None
+            raise LabelError(
+                f"{self.method.name} of {formula_of(self.molecule)} cannot be set up: {error}"
+            ) from None
 
     def scf(self, mol: Any) -> Any:
         """pyscf's SCF object of the method, nothing solved yet; a `Mixed` one where d are Cartesian and f pure."""
@@ -133,7 +157,9 @@ class DensityFunctional:
                 scf = second
         if not scf.converged:
             self.density = None
-            raise LabelError(f"{self.method.name} of {formula_of(self.molecule)}: the SCF did not converge, neither by "
-                             "DIIS nor by second-order optimisation; check the geometry, the charge and the spin")
+            raise LabelError(
+                f"{self.method.name} of {formula_of(self.molecule)}: the SCF did not converge, neither by "
+                "DIIS nor by second-order optimisation; check the geometry, the charge and the spin"
+            )
         self.density = scf.make_rdm1()
         return scf

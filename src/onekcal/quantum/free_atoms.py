@@ -49,16 +49,23 @@ def _computed(method: Method, element: int) -> float:
     kept = _read(path)
     if key not in kept:
         energy = _atom(method, element)
-        kept = {**_read(path), key: energy}  # read again: another process may have added to it meanwhile
+        kept = {
+            **_read(path),
+            key: energy,
+        }  # read again: another process may have added to it meanwhile
         _write(path, kept)
     return kept[key]
 
 
 def _atom(method: Method, element: int) -> float:
     if element not in SPINS:
-        raise InputError(f"the ground-state spin of {SYMBOLS[element]} is not known here, so {method.level} has no "
-                         f"free atom of it; known: {', '.join(SYMBOLS[z] for z in SPINS)}")
-    atom = Molecules.one([element], np.zeros((1, 3)), spin=SPINS[element], name=f"free atom {SYMBOLS[element]}")
+        raise InputError(
+            f"the ground-state spin of {SYMBOLS[element]} is not known here, so {method.level} has no "
+            f"free atom of it; known: {', '.join(SYMBOLS[z] for z in SPINS)}"
+        )
+    atom = Molecules.one(
+        [element], np.zeros((1, 3)), spin=SPINS[element], name=f"free atom {SYMBOLS[element]}"
+    )
     return method.calculation(atom).at(np.zeros((1, 3)), gradient=False).energy
 
 

@@ -38,7 +38,9 @@ class TightBinding:
         self.calculator: Any = None
         self.wavefunction: Any = None
         if max(molecule.elements) > HEAVIEST:
-            raise InputError(f"{method.functional} knows elements to Z = {HEAVIEST}, got Z = {max(molecule.elements)}")
+            raise InputError(
+                f"{method.functional} knows elements to Z = {HEAVIEST}, got Z = {max(molecule.elements)}"
+            )
 
     def at(self, positions: np.ndarray, gradient: bool = True) -> Point:
         """Energy, gradient, Mulliken charges and bond orders at `positions` (n, 3) Å. The gradient costs little."""
@@ -50,7 +52,9 @@ class TightBinding:
             self.wavefunction = self.calculator.singlepoint(self.wavefunction)
         except TBLiteRuntimeError as error:
             self.wavefunction = None
-            raise LabelError(f"{self.method.name} of {formula_of(self.molecule)} failed: {error}") from None
+            raise LabelError(
+                f"{self.method.name} of {formula_of(self.molecule)} failed: {error}"
+            ) from None
         result = self.wavefunction
         orders = np.array(result.get("bond-orders"))
         return Point(

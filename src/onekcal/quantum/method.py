@@ -62,10 +62,6 @@ class Method:
         return self.program(self, molecule)
 
 
-
-
-
-
 def check_molecule(molecule: Molecules) -> None:
     """Refuse what no method can compute: several molecules, colliding nuclei, an impossible number of electrons."""
     if len(molecule) != 1:
@@ -82,13 +78,7 @@ def check_molecule(molecule: Molecules) -> None:
         )
 
 
-
-
-
-
 def formula_of(molecule: Molecules) -> str:
     """How a message names a molecule: its name where it has one, and its formula."""
     name = str(molecule.names[0])
     return f"{name} ({molecule.formulas[0]})" if name else molecule.formulas[0]
-
-

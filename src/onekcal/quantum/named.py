@@ -16,8 +16,22 @@ from onekcal.units import BOHR, HARTREE
 
 XTB = {"gfn2": "GFN2-xTB", "gfn1": "GFN1-xTB"}
 """Tight-binding methods by name (tblite)."""
-_SPELLINGS = {"gfn2-xtb": "gfn2", "gfn1-xtb": "gfn1", "gfn2xtb": "gfn2", "gfn1xtb": "gfn1", "xtb": "gfn2"}
-EXAMPLES = ("gfn2", "gfn1", "hf/6-31g", "b3lyp/6-31g", "b3lyp/6-31g df", "b3lyp/6-31g(2df,p)", "pbe0/def2-tzvp")
+_SPELLINGS = {
+    "gfn2-xtb": "gfn2",
+    "gfn1-xtb": "gfn1",
+    "gfn2xtb": "gfn2",
+    "gfn1xtb": "gfn1",
+    "xtb": "gfn2",
+}
+EXAMPLES = (
+    "gfn2",
+    "gfn1",
+    "hf/6-31g",
+    "b3lyp/6-31g",
+    "b3lyp/6-31g df",
+    "b3lyp/6-31g(2df,p)",
+    "pbe0/def2-tzvp",
+)
 
 
 def method(name: str) -> Method:
@@ -29,8 +43,10 @@ def method(name: str) -> Method:
     functional, slash, basis = word.partition("/")
     basis, _, suffix = basis.strip().partition(" ")
     if not slash or not functional.strip() or not basis or suffix.strip() not in ("", "df"):
-        raise InputError(f"no method {name!r}{did_you_mean(word, EXAMPLES)} (or any FUNCTIONAL/BASIS, "
-                         "with ' df' behind it for density fitting)")
+        raise InputError(
+            f"no method {name!r}{did_you_mean(word, EXAMPLES)} (or any FUNCTIONAL/BASIS, "
+            "with ' df' behind it for density fitting)"
+        )
     functional = functional.strip()
     check_names(functional, basis)
     fitted = suffix.strip() == "df"

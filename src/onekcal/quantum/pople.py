@@ -51,15 +51,21 @@ class Mixed:
     def get_hcore(self, mol: Any = None) -> np.ndarray:
         return self.pure.T @ super().get_hcore(mol) @ self.pure  # type: ignore[misc]
 
-    def get_veff(self, mol: Any = None, dm: Any = None, dm_last: Any = 0, vhf_last: Any = 0, hermi: int = 1) -> Any:
+    def get_veff(
+        self, mol: Any = None, dm: Any = None, dm_last: Any = 0, vhf_last: Any = 0, hermi: int = 1
+    ) -> Any:
         from pyscf import lib
 
         dm = self.make_rdm1() if dm is None else dm  # type: ignore[attr-defined]
         whole = self.pure @ np.asarray(dm) @ self.pure.T
-        if hasattr(dm, "mo_coeff"):  # exchange and densities then cost the occupied orbitals, not all functions
+        if hasattr(
+            dm, "mo_coeff"
+        ):  # exchange and densities then cost the occupied orbitals, not all functions
             whole = lib.tag_array(whole, mo_coeff=self.pure @ dm.mo_coeff, mo_occ=dm.mo_occ)
         potential = super().get_veff(mol, whole, hermi=hermi)  # type: ignore[misc]
-        tags = {name: getattr(potential, name) for name in ("ecoul", "exc") if hasattr(potential, name)}
+        tags = {
+            name: getattr(potential, name) for name in ("ecoul", "exc") if hasattr(potential, name)
+        }
         return lib.tag_array(self.pure.T @ np.asarray(potential) @ self.pure, **tags)
 
     def get_init_guess(self, *args: Any, **kwargs: Any) -> np.ndarray:
@@ -68,7 +74,9 @@ class Mixed:
     def reduced(self, density: np.ndarray) -> np.ndarray:
         """A Cartesian density projected onto the mixed set."""
         overlap = super().get_ovlp()  # type: ignore[misc]
-        project = np.linalg.solve(self.pure.T @ overlap @ self.pure, self.pure.T @ overlap)  # (mixed, Cartesian)
+        project = np.linalg.solve(
+            self.pure.T @ overlap @ self.pure, self.pure.T @ overlap
+        )  # (mixed, Cartesian)
         return project @ np.asarray(density) @ project.T
 
     def whole(self) -> Any:

@@ -39,8 +39,20 @@ FITTED = {"gfn2": "minima of GFN2-xTB", "data": "geometries as given"}
 """What geometries a model was fitted to."""
 LONG = 8
 """Entries of a model card's table beyond which it is not printed."""
-TOLD = ("data", "data_card", "digest", "experiment", "train", "valid", "refit", "heavy_atoms", "errors", "errors_by", "made",
-        "unit")
+TOLD = (
+    "data",
+    "data_card",
+    "digest",
+    "experiment",
+    "train",
+    "valid",
+    "refit",
+    "heavy_atoms",
+    "errors",
+    "errors_by",
+    "made",
+    "unit",
+)
 """Entries of a model card that are told in sentences and tables."""
 MANY = 3
 """From so many molecules on, progress is shown."""
@@ -52,8 +64,12 @@ MANY = 3
 def one(answer: Answer) -> None:
     """Everything known of one molecule."""
     names = dict.fromkeys(filter(None, (answer.label, answer.formula, answer.smiles)))
-    console.print("   ".join(f"[bold]{escape(name)}[/]" if k == 0 else escape(name) for k, name in enumerate(names)),
-                  highlight=False)
+    console.print(
+        "   ".join(
+            f"[bold]{escape(name)}[/]" if k == 0 else escape(name) for k, name in enumerate(names)
+        ),
+        highlight=False,
+    )
     sources: list[str] = []
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", min_width=46)
@@ -63,8 +79,10 @@ def one(answer: Answer) -> None:
         if line.source and line.source not in sources:
             sources.append(line.source)
         table.add_row(
-            escape(line.label if line.result else f"  {line.label}"), _number(line.value),
-            "" if line.error is None else f"{line.error:.2f}", _number(line.value / KJ) if line.result else "",
+            escape(line.label if line.result else f"  {line.label}"),
+            _number(line.value),
+            "" if line.error is None else f"{line.error:.2f}",
+            _number(line.value / KJ) if line.result else "",
             f"[not bold dim]\\[{sources.index(line.source) + 1}]" if line.source else "",
             style="bold" if line.result else "",
         )
@@ -88,7 +106,13 @@ def _lines(answer: Answer) -> Iterator[Line]:
     """The ledger's lines; an energy that is the only term of its sum takes the place of the sum."""
     half = answer.half if answer.half and math.isfinite(answer.half) else None
     if answer.ledger is None:
-        yield Line(_energy_name(answer), answer.energy, half, answer.level or "level of theory not stated", True)
+        yield Line(
+            _energy_name(answer),
+            answer.energy,
+            half,
+            answer.level or "level of theory not stated",
+            True,
+        )
         return
     learned = answer.ledger.terms[0]
     alone = len([term for term in answer.ledger.terms if term.section == "atomization"]) == 1
@@ -102,7 +126,9 @@ def _lines(answer: Answer) -> Iterator[Line]:
 
 
 def _energy_name(answer: Answer) -> str:
-    what = "energy relative to free atoms" if answer.kind == "atomization" else f"{answer.kind} energy"
+    what = (
+        "energy relative to free atoms" if answer.kind == "atomization" else f"{answer.kind} energy"
+    )
     return f"{what}, {answer.at}"
 
 
@@ -119,7 +145,10 @@ def _about(answer: Answer) -> Iterator[tuple[str, str]]:
         yield "", f"kcal/mol, of the model against {level}; the other terms have their own ±"
     for term in answer.ledger.terms if answer.ledger else ():
         if term.section == "remark" and answer.half:
-            yield f"{level} itself", f"± {term.uncertainty:.2f} kcal/mol against experiment; {term.source}"
+            yield (
+                f"{level} itself",
+                f"± {term.uncertainty:.2f} kcal/mol against experiment; {term.source}",
+            )
     if answer.made:
         yield "geometry", answer.made
     if answer.conformers is not None:
@@ -137,8 +166,10 @@ def _conformers(found: Spread) -> str:
     if not len(others):
         return f"one distinct among {found.embedded} tried"
     above = ", ".join(f"{energy:.2f}" for energy in others[:8]) + (", …" if len(others) > 8 else "")
-    return (f"{len(others) + 1} distinct among {found.embedded} tried, spread {found.largest:.2f} kcal/mol (GFN2-xTB); the "
-            f"lowest is taken, others {above} above")
+    return (
+        f"{len(others) + 1} distinct among {found.embedded} tried, spread {found.largest:.2f} kcal/mol (GFN2-xTB); the "
+        f"lowest is taken, others {above} above"
+    )
 
 
 def _grid(rows: Iterable[tuple[str, str]]) -> None:
@@ -146,8 +177,12 @@ def _grid(rows: Iterable[tuple[str, str]]) -> None:
     rows = list(rows)
     margin = max((len(name) for name, _ in rows), default=0) + 2
     for name, text in rows:
-        for k, piece in enumerate(wrap(text, min(WIDTH, console.width) - margin, break_long_words=False) or [""]):
-            line = Text(f"{name if k == 0 else '':{margin}s}", style="dim") + Text(piece, style="not dim")
+        for k, piece in enumerate(
+            wrap(text, min(WIDTH, console.width) - margin, break_long_words=False) or [""]
+        ):
+            line = Text(f"{name if k == 0 else '':{margin}s}", style="dim") + Text(
+                piece, style="not dim"
+            )
             console.print(line, highlight=False, soft_wrap=True)
 
 
@@ -174,13 +209,19 @@ def table(answers: Iterable[Answer]) -> None:
     ledgers = first.at == "0 K" and first.kind == "atomization"
     heats = f"  {'ΔfH(0 K)':>9s}  {'ΔfH(298 K)':>10s}" if ledgers else ""
     interval = f"{100 * first.coverage:.0f} % interval"
-    _print(f"{'molecule':22s}  {'formula':11s}  {first.kind:>11s}  {interval:>19s}{heats}  {'±':>5s}", "bold")
+    _print(
+        f"{'molecule':22s}  {'formula':11s}  {first.kind:>11s}  {interval:>19s}{heats}  {'±':>5s}",
+        "bold",
+    )
     made: Counter[str] = Counter()
     for answer in chain([first, second], answers):
         _line(answer, ledgers)
         made[answer.made] += 1
-    _print(f"kcal/mol; ±: half of the {interval} against {_level(first.level)} ({first.at})"
-           + (f", whose own error is ± {G4MP2_ERROR}" if _level(first.level) == "G4(MP2)" else ""), "dim")
+    _print(
+        f"kcal/mol; ±: half of the {interval} against {_level(first.level)} ({first.at})"
+        + (f", whose own error is ± {G4MP2_ERROR}" if _level(first.level) == "G4(MP2)" else ""),
+        "dim",
+    )
     for how, number in made.items():
         if how:
             _print(f"{number} geometr{'y' if number == 1 else 'ies'} {how}", "dim")
@@ -193,10 +234,18 @@ def _line(answer: Answer, ledgers: bool) -> None:
         ends, half = "none", "–"
     elif not answer.half:
         ends = "exact"
-    words = [f"{_cut(answer.label, 22):22s}", f"{_cut(answer.formula, 11):11s}", f"{_number(answer.energy):>11s}",
-             f"{ends:>19s}"]
+    words = [
+        f"{_cut(answer.label, 22):22s}",
+        f"{_cut(answer.formula, 11):11s}",
+        f"{_number(answer.energy):>11s}",
+        f"{ends:>19s}",
+    ]
     if ledgers:
-        heats = ("–", "–") if found is None else (_number(found.formation_0), _number(found.formation_298))
+        heats = (
+            ("–", "–")
+            if found is None
+            else (_number(found.formation_0), _number(found.formation_298))
+        )
         words += [f"{heats[0]:>9s}", f"{heats[1]:>10s}"]
     _print("  ".join([*words, f"{half:>5s}"]))
     for remark in answer.remarks:
@@ -219,7 +268,11 @@ def write_json(answers: Iterable[Answer]) -> None:
     """One array on stdout, written as the answers come."""
     before = "[\n"
     for answer in answers:
-        print(before + json.dumps(answer.to_dict(), ensure_ascii=False, allow_nan=False), end="", flush=True)
+        print(
+            before + json.dumps(answer.to_dict(), ensure_ascii=False, allow_nan=False),
+            end="",
+            flush=True,
+        )
         before = ",\n"
     print("\n]" if before == ",\n" else "[]")
 
@@ -245,9 +298,13 @@ def with_geometries(answers: Iterable[Answer], path: Path) -> Iterator[Answer]:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for answer in answers:
             try:
-                file.writelines(() if answer.molecule is None else WRITERS[ending](_dataset(answer)))
+                file.writelines(
+                    () if answer.molecule is None else WRITERS[ending](_dataset(answer))
+                )
             except InputError as problem:  # an sdf needs bonds, which not every geometry shows
-                answer = replace(answer, remarks=(*answer.remarks, f"geometry not written: {problem}"))
+                answer = replace(
+                    answer, remarks=(*answer.remarks, f"geometry not written: {problem}")
+                )
             yield answer
 
 
@@ -260,7 +317,9 @@ def _dataset(answer: Answer) -> Dataset:
     meaning: dict[str, Any] = {"level": answer.level, "kind": answer.kind, "at": answer.at}
     columns = {"energy": Column(torch.tensor([answer.energy], dtype=torch.float64), **meaning)}
     if answer.forces is not None:
-        columns["energy_forces"] = Column(torch.from_numpy(answer.forces), "forces", answer.level, unit="kcal/mol/Å")
+        columns["energy_forces"] = Column(
+            torch.from_numpy(answer.forces), "forces", answer.level, unit="kcal/mol/Å"
+        )
     return Dataset(replace(answer.molecule, name=np.array([answer.label])), columns, "energy")
 
 
@@ -283,10 +342,19 @@ def watched(
 
     columns: list[Any] = [bars.SpinnerColumn(), bars.TextColumn("{task.description}")]
     if total is None or total >= MANY:
-        columns += [bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeElapsedColumn(), bars.TimeRemainingColumn()]
+        columns += [
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TimeElapsedColumn(),
+            bars.TimeRemainingColumn(),
+        ]
     with bars.Progress(
-        *columns, console=console if console.is_terminal else progress, transient=True, redirect_stdout=False,
-        redirect_stderr=progress.is_terminal, disable=quiet or not progress.is_terminal,
+        *columns,
+        console=console if console.is_terminal else progress,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=progress.is_terminal,
+        disable=quiet or not progress.is_terminal,
     ) as bar:
         task = bar.add_task("predicting", total=total)
 
@@ -312,10 +380,14 @@ def scope(model: str, found: dict[str, Any]) -> None:
     unit, digits = found["unit"], ".2f" if energy else ".3g"
     heavy = f", {found['heavy']} of them heavy" if found["heavy"] else ", hydrogens counted"
     rows = [
-        ("energy", f"{_level(found['level'])}, {found['kind']}, {found['at']}, {unit}") if energy else
-        (found["kind"], f"{_level(found['level'])}, {unit}"),
-        ("elements", " ".join(found["elements"])), ("size", f"up to {found['largest']} atoms{heavy}"),
-        ("charge", "0"), ("unpaired", "0 electrons"), ("fitted at", FITTED.get(found["geometry"], found["geometry"])),
+        ("energy", f"{_level(found['level'])}, {found['kind']}, {found['at']}, {unit}")
+        if energy
+        else (found["kind"], f"{_level(found['level'])}, {unit}"),
+        ("elements", " ".join(found["elements"])),
+        ("size", f"up to {found['largest']} atoms{heavy}"),
+        ("charge", "0"),
+        ("unpaired", "0 electrons"),
+        ("fitted at", FITTED.get(found["geometry"], found["geometry"])),
     ]
     for kind, half in found["intervals"].items():
         width = "none, too few to calibrate" if half is None else f"± {half:{digits}} {unit}"
@@ -344,7 +416,10 @@ def _card(card: dict[str, Any], level: str) -> None:
             _print(f"{_cut(name, 28):28s}" + "".join(f"{figure:>11s}" for figure in figures))
     if "errors" in card:
         unit = card.get("unit", "kcal/mol")
-        _print(f"{unit}; above 1: share of errors above 1 kcal/mol; within: share within the interval\n", "dim")
+        _print(
+            f"{unit}; above 1: share of errors above 1 kcal/mol; within: share within the interval\n",
+            "dim",
+        )
         _grid(("limits" if k == 0 else "", line) for k, line in enumerate(limits(card, level)))
 
 

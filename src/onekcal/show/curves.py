@@ -16,7 +16,9 @@ COLOURS = ("#0b6e99", "#c4622d", "#5b8c3a", "#7a5aa6", "#b08a1e", "#4f5d68")
 MARKERS = ("o", "s", "D", "^", "P", "X")
 
 
-def curves_png(path: Path, curves: Sequence[Learned], title: str = "", unit: str = "kcal/mol") -> None:
+def curves_png(
+    path: Path, curves: Sequence[Learned], title: str = "", unit: str = "kcal/mol"
+) -> None:
     """Means with their spread over seeds, a line a·N^−b through each, hollow markers where a paper has measured.
 
     Where the paper's numbers of molecules are beyond ours, the line goes on to its last, dashed: an extrapolation.
@@ -34,14 +36,28 @@ def curves_png(path: Path, curves: Sequence[Learned], title: str = "", unit: str
     axes = figure.subplots()
     for k, curve in enumerate(curves):
         _curve(axes, curve, COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)])
-    axes.set(xscale="log", yscale="log", xlabel="training molecules", ylabel=f"mean absolute error  ({unit})")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="training molecules",
+        ylabel=f"mean absolute error  ({unit})",
+    )
     _plain_ticks(axes, curves)
     low, high = axes.get_ylim()
     if unit == "kcal/mol" and low < 1 < high:
         axes.axhline(1, color=FAINT, lw=1.2, ls="--", zorder=0)
-        axes.annotate("1 kcal/mol", (0.005, 1), xycoords=("axes fraction", "data"), va="bottom", fontsize=8, color="#4f5d68")
+        axes.annotate(
+            "1 kcal/mol",
+            (0.005, 1),
+            xycoords=("axes fraction", "data"),
+            va="bottom",
+            fontsize=8,
+            color="#4f5d68",
+        )
     if any(curve.paper for curve in curves):
-        axes.errorbar([], [], fmt="o", mfc="none", mec=INK, ecolor="none", label="hollow: the paper's own")
+        axes.errorbar(
+            [], [], fmt="o", mfc="none", mec=INK, ecolor="none", label="hollow: the paper's own"
+        )
     figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=2)
     axes.set_title(title, loc="left", fontsize=11, color=INK)
     axes.spines[["top", "right"]].set_visible(False)
@@ -54,18 +70,47 @@ def curves_png(path: Path, curves: Sequence[Learned], title: str = "", unit: str
 def _curve(axes: Any, curve: Learned, colour: str, marker: str) -> None:
     """Points with their spread, the power law and its extrapolation, the paper's points joined by dots."""
     slope = f"  ∝ N$^{{{-curve.b:.2f}}}$".replace("-", "−") if curve.b is not None else ""
-    axes.errorbar(curve.sizes, curve.mae, yerr=[spread or 0.0 for spread in curve.spread], fmt=marker, ms=6, color=colour,
-                  capsize=3, lw=1.2, label=curve.name + slope, zorder=3)
+    axes.errorbar(
+        curve.sizes,
+        curve.mae,
+        yerr=[spread or 0.0 for spread in curve.spread],
+        fmt=marker,
+        ms=6,
+        color=colour,
+        capsize=3,
+        lw=1.2,
+        label=curve.name + slope,
+        zorder=3,
+    )
     if curve.a is not None and curve.b is not None:
         ends = [min(curve.sizes), max(curve.sizes)]
-        axes.plot(ends, [curve.a * n ** -curve.b for n in ends], color=colour, lw=1.6, alpha=0.8, zorder=2)
+        axes.plot(
+            ends, [curve.a * n**-curve.b for n in ends], color=colour, lw=1.6, alpha=0.8, zorder=2
+        )
         if beyond := curve.beyond():
-            axes.plot([ends[1], beyond[0]], [curve.a * ends[1] ** -curve.b, beyond[1]], color=colour, lw=1, ls=(0, (4, 4)),
-                      alpha=0.7, zorder=1)
+            axes.plot(
+                [ends[1], beyond[0]],
+                [curve.a * ends[1] ** -curve.b, beyond[1]],
+                color=colour,
+                lw=1,
+                ls=(0, (4, 4)),
+                alpha=0.7,
+                zorder=1,
+            )
     if curve.paper:
         sizes = sorted(curve.paper)
-        axes.plot(sizes, [curve.paper[n] for n in sizes], ls=":", lw=1, color=colour, marker=marker, ms=7, mfc="white",
-                  mew=1.4, zorder=2)
+        axes.plot(
+            sizes,
+            [curve.paper[n] for n in sizes],
+            ls=":",
+            lw=1,
+            color=colour,
+            marker=marker,
+            ms=7,
+            mfc="white",
+            mew=1.4,
+            zorder=2,
+        )
 
 
 def _plain_ticks(axes: Any, curves: Sequence[Learned]) -> None:
@@ -75,8 +120,10 @@ def _plain_ticks(axes: Any, curves: Sequence[Learned]) -> None:
     def plain(value: float, _: Any) -> str:
         return f"{value:,.6g}"
 
-    for axis, values in ((axes.xaxis, [n for c in curves for n in [*c.sizes, *c.paper]]),
-                         (axes.yaxis, [e for c in curves for e in [*c.mae, *c.paper.values()]])):
+    for axis, values in (
+        (axes.xaxis, [n for c in curves for n in [*c.sizes, *c.paper]]),
+        (axes.yaxis, [e for c in curves for e in [*c.mae, *c.paper.values()]]),
+    ):
         reach = max(values) / min(values)
         steps = (1, 2, 3, 4, 6, 8) if reach < 8 else (1, 2, 5) if reach < 50 else (1,)
         axis.set_major_locator(LogLocator(base=10, subs=steps))

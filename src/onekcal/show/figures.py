@@ -39,7 +39,9 @@ class Sources:
     def run(self, model: str) -> Path:
         """The folder of this model's run, or an error that asks for it."""
         if model not in self.runs:
-            raise DataError(f"this figure needs a run of {model}, none was named; train one and give its folder")
+            raise DataError(
+                f"this figure needs a run of {model}, none was named; train one and give its folder"
+            )
         return self.runs[model]
 
 
@@ -86,10 +88,18 @@ FIGURES: dict[str, Callable[[Path, Sources], None]] = {
     "qm7-features": _saved(lambda at: bases.coulomb_features(_molecule(CROWDED))),
     "qm7-methods": _saved(lambda at: charts.qm7_methods(at.results)),
     "dimenet-bases": _saved(lambda at: bases.dimenet_bases()),
-    "milestone-energies": _saved(lambda at: spreads.energy_distribution(_frames("ethanol"), "ethanol")),
-    "milestone-forces": _saved(lambda at: spreads.force_distributions(_frames("ethanol"), "ethanol")),
-    "milestone-molecule": _saved(lambda at: spreads.molecule_with_forces(_frames("aspirin"), 0, "aspirin")),
-    "milestone-answers": _saved(lambda at: spreads.predicted_distribution(at.run("milestone"), "aspirin")),
+    "milestone-energies": _saved(
+        lambda at: spreads.energy_distribution(_frames("ethanol"), "ethanol")
+    ),
+    "milestone-forces": _saved(
+        lambda at: spreads.force_distributions(_frames("ethanol"), "ethanol")
+    ),
+    "milestone-molecule": _saved(
+        lambda at: spreads.molecule_with_forces(_frames("aspirin"), 0, "aspirin")
+    ),
+    "milestone-answers": _saved(
+        lambda at: spreads.predicted_distribution(at.run("milestone"), "aspirin")
+    ),
     "voxels-nuclei": _saved(lambda at: space.discrete_voxels(_molecule(LINEAR))),
     "voxels-lol": _saved(lambda at: space.lol_voxels(_molecule(LINEAR))),
     "voxels-fields": _saved(lambda at: space.field_surfaces(_molecule(SMALL))),

@@ -30,9 +30,13 @@ def hipnn_sensitivities(run: Path | None = None) -> Figure:
     if run is not None:
         network = _hipnn_of(run)
         r_cut = network.r_cut
-        layers += [(f"Trained, layer {k}", layer) for k, layer in enumerate(network.interactions, 1)]
+        layers += [
+            (f"Trained, layer {k}", layer) for k, layer in enumerate(network.interactions, 1)
+        ]
     figure = canvas(2.2 + 3.1 * len(layers), 3.4)
-    for axes, (name, layer) in zip(np.atleast_1d(figure.subplots(1, len(layers), sharey=True)), layers):
+    for axes, (name, layer) in zip(
+        np.atleast_1d(figure.subplots(1, len(layers), sharey=True)), layers
+    ):
         _sensitivities(axes, layer, r_cut)
         dressed(axes, name, "distance r (Bohr)", "s(r)" if name == "Initial" else "")
     return figure
@@ -41,7 +45,9 @@ def hipnn_sensitivities(run: Path | None = None) -> Figure:
 def _sensitivities(axes: Axes, layer: Any, r_cut: float) -> None:
     from onekcal.networks.hipnn import sensitivities
 
-    r = 1.0 / torch.linspace(1.0 / 0.8, 1.0 / r_cut, 4 * POINTS, dtype=torch.float64)  # as dense as the functions
+    r = 1.0 / torch.linspace(
+        1.0 / 0.8, 1.0 / r_cut, 4 * POINTS, dtype=torch.float64
+    )  # as dense as the functions
     phi = (0.5 * torch.pi / r_cut * r).cos().square()
     mu, sigma = (value.detach().double() for value in (layer.mu, layer.sigma))
     order = mu.argsort()  # the nearest in the darkest colour
@@ -59,7 +65,9 @@ def _hipnn_of(run: Path) -> Any:
     model = Artefact.load(run / "model.safetensors").model
     found = [stage for stage in model.stages if isinstance(stage, HipNN)]
     if not found:
-        raise InputError(f"{run} holds no HIP-NN, but {', '.join(type(one).__name__ for one in model.stages)}; train one")
+        raise InputError(
+            f"{run} holds no HIP-NN, but {', '.join(type(one).__name__ for one in model.stages)}; train one"
+        )
     return found[0].networks[0]
 
 
@@ -67,8 +75,12 @@ def real_spherical_harmonics(degree: int = 4) -> Figure:
     """AtomCloudNet, figure 2: |Y_lm| as the distance from the middle, its sign as the colour; a row for each degree l."""
     from onekcal.features.harmonics import real_harmonics
 
-    polar, around = np.meshgrid(np.linspace(0, np.pi, 31), np.linspace(0, 2 * np.pi, 46), indexing="ij")
-    unit = np.stack([np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], -1)
+    polar, around = np.meshgrid(
+        np.linspace(0, np.pi, 31), np.linspace(0, 2 * np.pi, 46), indexing="ij"
+    )
+    unit = np.stack(
+        [np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], -1
+    )
     values = real_harmonics(torch.from_numpy(unit), degree).numpy()
     figure = canvas(1.05 * (2 * degree + 1), 1.18 * (degree + 1))
     grid = figure.add_gridspec(degree + 1, 2 * degree + 1)
@@ -85,8 +97,17 @@ def _lobes(axes: Any, unit: np.ndarray, values: np.ndarray) -> None:
 
     x, y, z = np.moveaxis(unit * np.abs(values)[..., None], -1, 0)
     colors = np.where((values > 0)[..., None], to_rgb(ACCENT), to_rgb(SECOND))
-    axes.plot_surface(x, y, z, facecolors=colors, rstride=1, cstride=1, linewidth=0, antialiased=False,
-                      lightsource=LightSource(azdeg=300, altdeg=50))
+    axes.plot_surface(
+        x,
+        y,
+        z,
+        facecolors=colors,
+        rstride=1,
+        cstride=1,
+        linewidth=0,
+        antialiased=False,
+        lightsource=LightSource(azdeg=300, altdeg=50),
+    )
     reach = 0.95 * np.abs(values).max()
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(-reach, reach))
     axes.set_box_aspect((1, 1, 1), zoom=1.45)
@@ -106,7 +127,9 @@ def dimenet_bases(degrees: int = 7, waves: int = 6, exponent: int = 5) -> Figure
     frequencies = torch.pi * torch.arange(1, waves + 1, dtype=torch.float64)
     for n, curve in enumerate(radial_basis(x, frequencies, exponent).T):
         left.plot(x, curve, lw=1.5, color=CURVES[n % len(CURVES)], label=f"n = {n + 1}")
-    dressed(left, "Radial basis, u(x) sin nπx", "x = d / cut-off", "eₙ(x)").legend(frameon=False, ncols=2, fontsize=9)
+    dressed(left, "Radial basis, u(x) sin nπx", "x = d / cut-off", "eₙ(x)").legend(
+        frameon=False, ncols=2, fontsize=9
+    )
     right.plot(x, x * envelope(x, exponent), lw=1.8, color=INK)
     dressed(right, "Envelope x u(x): two derivatives vanish at 1", "x = d / cut-off", "x u(x)")
     shown = [order for order in (0, 1, 2, 3) if order < degrees], [n for n in (0, 1) if n < waves]
@@ -141,9 +164,14 @@ def coulomb_features(molecule: Molecules, noise_seed: int = 0) -> Figure:
     from onekcal.molecules import SYMBOLS
 
     matrix = coulomb_matrix(molecule)
-    noise = torch.randn(matrix.shape[:2], generator=torch.Generator().manual_seed(noise_seed), dtype=torch.float64)
-    panels = {"Coulomb matrix": matrix, "rows and columns by norm": sorted_by_norm(matrix),
-              "by norm plus noise": sorted_by_norm(matrix, noise)}
+    noise = torch.randn(
+        matrix.shape[:2], generator=torch.Generator().manual_seed(noise_seed), dtype=torch.float64
+    )
+    panels = {
+        "Coulomb matrix": matrix,
+        "rows and columns by norm": sorted_by_norm(matrix),
+        "by norm plus noise": sorted_by_norm(matrix, noise),
+    }
     figure = canvas(9.6, 6.2)
     parts: Any = figure.subfigures(2, 1, height_ratios=[1.05, 1])
     above, below = parts
@@ -171,7 +199,17 @@ def _binarised(axes: Axes, entries: Sequence[float], theta: float = 1.0, steps: 
     """tanh(x/θ − k) of some entries x at every step k."""
     places = np.arange(steps)
     for k, entry in enumerate(entries):
-        axes.plot(places, np.tanh(entry / theta - places), "o-", lw=1.4, ms=5, color=CURVES[k], label=f"x = {entry:g}")
+        axes.plot(
+            places,
+            np.tanh(entry / theta - places),
+            "o-",
+            lw=1.4,
+            ms=5,
+            color=CURVES[k],
+            label=f"x = {entry:g}",
+        )
     axes.axhline(0, color=FAINT, lw=1)
-    dressed(axes, "An entry x binarised: tanh(x/θ − k), θ = 1 Hartree", "step k", "input of the network")
+    dressed(
+        axes, "An entry x binarised: tanh(x/θ − k), θ = 1 Hartree", "step k", "input of the network"
+    )
     axes.legend(frameon=False, fontsize=9)

@@ -29,8 +29,13 @@ def energy_distribution(dataset: Dataset, name: str = "") -> Figure:
     axes.stairs(heights, edges, fill=True, color=ACCENT)
     middle = np.linspace(edges[0], edges[-1], 300)
     area = heights.sum() * (edges[1] - edges[0])
-    axes.plot(middle, area * np.exp(-0.5 * (middle / deviation) ** 2) / (deviation * np.sqrt(2 * np.pi)), color=SECOND, lw=2,
-              label=f"Gaussian, σ = {deviation:.2f} kcal/mol")
+    axes.plot(
+        middle,
+        area * np.exp(-0.5 * (middle / deviation) ** 2) / (deviation * np.sqrt(2 * np.pi)),
+        color=SECOND,
+        lw=2,
+        label=f"Gaussian, σ = {deviation:.2f} kcal/mol",
+    )
     axes.legend(frameon=False, fontsize=9)
     dressed(axes, f"{name}: {len(energies):,} energies", _about(mean), "frames")
     return figure
@@ -39,7 +44,9 @@ def energy_distribution(dataset: Dataset, name: str = "") -> Figure:
 def force_distributions(dataset: Dataset, name: str = "") -> Figure:
     """Milestone, figure 3: the x, y and z components of all forces."""
     if dataset.forces is None:
-        raise InputError(f"{name or 'the data set'} has no forces to draw; take one of MD17 or rMD17")
+        raise InputError(
+            f"{name or 'the data set'} has no forces to draw; take one of MD17 or rMD17"
+        )
     forces = dataset.forces.numpy()
     reach = float(np.quantile(np.abs(forces), 0.995))
     figure = canvas(9.2, 3.2)
@@ -56,7 +63,9 @@ def molecule_with_forces(dataset: Dataset, row: int = 0, name: str = "") -> Figu
     from onekcal.show.render.still import pictures
 
     if dataset.forces is None:
-        raise InputError(f"{name or 'the data set'} has no forces to draw; take one of MD17 or rMD17")
+        raise InputError(
+            f"{name or 'the data set'} has no forces to draw; take one of MD17 or rMD17"
+        )
     one = dataset[[row]]
     assert one.forces is not None
     figure = canvas(6.0, 4.6)
@@ -64,25 +73,42 @@ def molecule_with_forces(dataset: Dataset, row: int = 0, name: str = "") -> Figu
     axes.imshow(pictures(one.molecules, 900, one.forces.numpy())[0])
     axes.set_axis_off()
     largest = float(one.forces.norm(dim=1).max())
-    axes.set_title(f"{name}: {_signed(float(one.energies[0]))} kcal/mol, largest force {largest:.0f} kcal/mol/Å", loc="left",
-                   fontsize=11, color=INK)
+    axes.set_title(
+        f"{name}: {_signed(float(one.energies[0]))} kcal/mol, largest force {largest:.0f} kcal/mol/Å",
+        loc="left",
+        fontsize=11,
+        color=INK,
+    )
     return figure
 
 
 def predicted_distribution(run: Path, name: str = "") -> Figure:
     """Milestone, figure 5: reference energies of a run's test molecules, and what its model answers."""
     reference, predicted = answers(run)
-    low, high = np.quantile(np.concatenate([reference, predicted]), [0.001, 0.999]) - reference.mean()
+    low, high = (
+        np.quantile(np.concatenate([reference, predicted]), [0.001, 0.999]) - reference.mean()
+    )
     edges = np.linspace(low, high, BINS + 1)
     figure = canvas(6.2, 3.8)
     axes = figure.subplots()
     for values, color, label in ((reference, ACCENT, "data"), (predicted, SECOND, "model")):
         heights, _ = np.histogram(values - reference.mean(), bins=edges)
-        axes.stairs(heights, edges, fill=True, color=color, alpha=0.6, label=f"{label}, σ = {values.std():.2f} kcal/mol")
+        axes.stairs(
+            heights,
+            edges,
+            fill=True,
+            color=color,
+            alpha=0.6,
+            label=f"{label}, σ = {values.std():.2f} kcal/mol",
+        )
     error = float(np.abs(predicted - reference).mean())
     axes.legend(frameon=False, fontsize=9)
-    dressed(axes, f"{name}: {len(reference):,} test energies, MAE {error:.2f} kcal/mol",
-            _about(float(reference.mean())), "energies")
+    dressed(
+        axes,
+        f"{name}: {len(reference):,} test energies, MAE {error:.2f} kcal/mol",
+        _about(float(reference.mean())),
+        "energies",
+    )
     return figure
 
 
@@ -93,7 +119,9 @@ def answers(run: Path) -> tuple[np.ndarray, np.ndarray]:
         raise DataError(f"no {path.name} in {run}; give the folder of a finished run")
     with path.open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
-    reference, predicted = (np.array([float(line[key]) for line in lines]) for key in ("reference", "predicted"))
+    reference, predicted = (
+        np.array([float(line[key]) for line in lines]) for key in ("reference", "predicted")
+    )
     return reference, predicted
 
 

@@ -42,7 +42,9 @@ def lol_voxels(molecule: Molecules, n: int = 14) -> Figure:
     filled = portrait.voxels > FAINTEST
     filled[:, : n // 2] = False
     colors = colormaps["viridis"](portrait.voxels)
-    figure = _cube(portrait, filled, colors, f"{molecule.formulas[0]}: LOL on {n}³ voxels, cut in half")
+    figure = _cube(
+        portrait, filled, colors, f"{molecule.formulas[0]}: LOL on {n}³ voxels, cut in half"
+    )
     figure.colorbar(ScalarMappable(cmap="viridis"), ax=figure.axes[0], shrink=0.6, label="LOL")
     return figure
 
@@ -52,10 +54,22 @@ def _cube(portrait: Portrait, filled: np.ndarray, colors: np.ndarray, title: str
     figure = canvas(5.6, 4.6)
     axes: Any = figure.add_subplot(projection="3d")
     edges = np.linspace(-portrait.box / 2, portrait.box / 2, len(filled) + 1)
-    axes.voxels(*np.meshgrid(edges, edges, edges, indexing="ij"), filled, facecolors=colors, edgecolor=(1, 1, 1, 0.25),
-                linewidth=0.3)
+    axes.voxels(
+        *np.meshgrid(edges, edges, edges, indexing="ij"),
+        filled,
+        facecolors=colors,
+        edgecolor=(1, 1, 1, 0.25),
+        linewidth=0.3,
+    )
     half = portrait.box / 2
-    axes.set(xlim=(-half, half), ylim=(-half, half), zlim=(-half, half), xlabel="x (Å)", ylabel="y (Å)", zlabel="z (Å)")
+    axes.set(
+        xlim=(-half, half),
+        ylim=(-half, half),
+        zlim=(-half, half),
+        xlabel="x (Å)",
+        ylabel="y (Å)",
+        zlabel="z (Å)",
+    )
     axes.set_box_aspect((1, 1, 1))
     axes.view_init(elev=24, azim=-62)
     axes.tick_params(labelsize=8, labelcolor=INK)
@@ -87,7 +101,9 @@ def _layer(figure: Figure, axes: Axes, portrait: Portrait) -> None:
     """The stored voxels of one layer, next to the plane of the molecule."""
     half = portrait.box / 2
     k = len(portrait.voxels) // 2
-    image = axes.imshow(portrait.voxels[:, :, k].T, origin="lower", extent=(-half, half, -half, half), vmin=0)
+    image = axes.imshow(
+        portrait.voxels[:, :, k].T, origin="lower", extent=(-half, half, -half, half), vmin=0
+    )
     r = portrait.placed.positions.numpy()
     axes.scatter(r[:, 0], r[:, 1], s=12, color="white", edgecolors=INK, linewidths=0.6)
     dressed(axes, "", "x (Å)", "y (Å)" if portrait.name == "lol" else "").grid(False)
@@ -109,7 +125,9 @@ def atom_neighbourhood(molecule: Molecules, centre: int = 0, radius: float = 3.0
     from onekcal.show.render.raycast import colors_of
 
     r, numbers = molecule.positions.numpy(), molecule.numbers.numpy()
-    flat = (r - r[centre]) @ np.linalg.svd(r - r.mean(0), full_matrices=False)[2].T  # along the axis of least variance
+    flat = (r - r[centre]) @ np.linalg.svd(r - r.mean(0), full_matrices=False)[
+        2
+    ].T  # along the axis of least variance
     apart = np.linalg.norm(r - r[centre], axis=1)
     figure = canvas(5.4, 4.8)
     axes = figure.subplots()
@@ -119,15 +137,32 @@ def atom_neighbourhood(molecule: Molecules, centre: int = 0, radius: float = 3.0
         axes.plot(*flat[[i, j], :2].T, color=FAINT, lw=4, solid_capstyle="round", zorder=1)
     for k in np.flatnonzero((apart < radius) & (apart > 0)):
         axes.plot(*flat[[centre, k], :2].T, color=SECOND, lw=0.9, ls=":", zorder=2)
-    colors = np.where((apart < radius)[:, None], colors_of(numbers), 0.5 + 0.5 * colors_of(numbers))  # pale beyond
-    axes.scatter(flat[:, 0], flat[:, 1], s=np.where(numbers == 1, 190, 380), c=colors, zorder=3,
-                 edgecolors=[ACCENT if k == centre else (INK if d < radius else FAINT) for k, d in enumerate(apart)],
-                 linewidths=[3.0 if k == centre else 1.2 for k in range(len(r))])
+    colors = np.where(
+        (apart < radius)[:, None], colors_of(numbers), 0.5 + 0.5 * colors_of(numbers)
+    )  # pale beyond
+    axes.scatter(
+        flat[:, 0],
+        flat[:, 1],
+        s=np.where(numbers == 1, 190, 380),
+        c=colors,
+        zorder=3,
+        edgecolors=[
+            ACCENT if k == centre else (INK if d < radius else FAINT) for k, d in enumerate(apart)
+        ],
+        linewidths=[3.0 if k == centre else 1.2 for k in range(len(r))],
+    )
     for point, z in zip(flat, numbers):
-        axes.annotate(SYMBOLS[z], point[:2], ha="center", va="center", fontsize=9, color=INK, zorder=4)
+        axes.annotate(
+            SYMBOLS[z], point[:2], ha="center", va="center", fontsize=9, color=INK, zorder=4
+        )
     axes.set_aspect("equal")
     inside = int(((apart < radius) & (apart > 0)).sum())
-    axes.set_title(f"{molecule.names[0]}: {inside} neighbours within {radius:g} Å", loc="left", fontsize=11, color=INK)
+    axes.set_title(
+        f"{molecule.names[0]}: {inside} neighbours within {radius:g} Å",
+        loc="left",
+        fontsize=11,
+        color=INK,
+    )
     axes.set_axis_off()
     return figure
 

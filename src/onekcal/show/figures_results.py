@@ -22,20 +22,42 @@ HIPNN_SIZES = {50_000: 0.354, 100_000: 0.261, 110_426: 0.256}
 """The same paper, table I: training and validation molecules → MAE, kcal/mol; 80 features."""
 OURS = 11_000
 """Training and validation molecules of our rows."""
-HIPNN_GROWING = {n + 1_000: f"QM9, 5 features, the paper's protocol, N = {n:,}" for n in (1_000, 3_000, 10_000)}
+HIPNN_GROWING = {
+    n + 1_000: f"QM9, 5 features, the paper's protocol, N = {n:,}" for n in (1_000, 3_000, 10_000)
+}
 """Training and validation molecules → our rows by the paper's protocol."""
-HIPNN_TRAJECTORIES = {"benzene": 0.162, "malonaldehyde": 0.970, "salicylic": 1.444, "toluene": 0.880}
+HIPNN_TRAJECTORIES = {
+    "benzene": 0.162,
+    "malonaldehyde": 0.970,
+    "salicylic": 1.444,
+    "toluene": 0.880,
+}
 """HIP-NN paper, table III, 1,000 frames, energies: MAE, kcal/mol."""
 COUNTS = (100, 1_000, 10_000)
 ATOMCLOUD = {3: (114.65, 47.81, 1.31), 4: (157.05, 47.12, 7.53), 5: (159.57, 162.49, 11.47)}
 """AtomCloudNet paper, table 1: radius, Å → MAE at `COUNTS` training molecules, kcal/mol."""
 KERNELS = {"CM": (385.689, 50.944, 5.82), "SLATM": (54.176, 14.54, 1.28)}
 """The same table's kernels."""
-QM7_ROWS = ("eigenvalues / linear", "eigenvalues / nearest neighbours", "eigenvalues / kernel ridge",
-            "eigenvalues / support vectors", "sorted matrix / ridge", "sorted matrix / nearest neighbours",
-            "sorted matrix / kernel ridge", "sorted matrix / support vectors")
-QM7_NETWORKS = ("MLP, eigenvalues", "MLP, sorted matrix", "MLP, random matrix", "custom GNN 1", "custom GNN 2",
-                "custom GNN 3", "DimeNet++, small", "DimeNet++, published size")
+QM7_ROWS = (
+    "eigenvalues / linear",
+    "eigenvalues / nearest neighbours",
+    "eigenvalues / kernel ridge",
+    "eigenvalues / support vectors",
+    "sorted matrix / ridge",
+    "sorted matrix / nearest neighbours",
+    "sorted matrix / kernel ridge",
+    "sorted matrix / support vectors",
+)
+QM7_NETWORKS = (
+    "MLP, eigenvalues",
+    "MLP, sorted matrix",
+    "MLP, random matrix",
+    "custom GNN 1",
+    "custom GNN 2",
+    "custom GNN 3",
+    "DimeNet++, small",
+    "DimeNet++, published size",
+)
 
 
 def hipnn_widths(results: Path) -> Figure:
@@ -45,21 +67,37 @@ def hipnn_widths(results: Path) -> Figure:
     for axes in (left, right):
         axes.set(xscale="log", yscale="log")
     ours = suite.some({n: f"QM9, {n} features, fast recipe" for n in (5, 10, 20, 40)})
-    curve(left, {n: row.mae for n, row in ours.items()}, "onekcal, 10,000 molecules", 0,
-          spreads=[row.spread for row in ours.values()])
+    curve(
+        left,
+        {n: row.mae for n, row in ours.items()},
+        "onekcal, 10,000 molecules",
+        0,
+        spreads=[row.spread for row in ours.values()],
+    )
     curve(left, HIPNN_WIDTHS, "paper, 110,426 molecules", 1, paper=True)
     for k, (n, row) in enumerate(ours.items()):
         curve(right, {OURS: row.mae}, f"onekcal, {n} features", k)
     grown = {n: row.mae for n, row in suite.some(HIPNN_GROWING).items()}
     curve(right, grown, "onekcal, 5 features, the paper's protocol", 5)
     last = max(HIPNN_SIZES)
-    if law := power_law({n - 1_000: mae for n, mae in grown.items()}):  # of the training molecules alone
+    if law := power_law(
+        {n - 1_000: mae for n, mae in grown.items()}
+    ):  # of the training molecules alone
         (a, b), ends = law, [max(grown), last]
-        right.plot(ends, [a * (n - 1_000) ** -b for n in ends], color=CURVES[5], lw=1, ls=":", label="extrapolated")
+        right.plot(
+            ends,
+            [a * (n - 1_000) ** -b for n in ends],
+            color=CURVES[5],
+            lw=1,
+            ls=":",
+            label="extrapolated",
+        )
     curve(right, {last: HIPNN_WIDTHS[5]}, "paper, 5 features", 5, paper=True)
     curve(right, HIPNN_SIZES, "paper, 80 features", 4, paper=True)
     dressed(left, "HIP-NN on QM9: features", "features", MAE).legend(frameon=False, fontsize=9)
-    dressed(right, "… and molecules", "training and validation molecules", "").legend(frameon=False, fontsize=9)
+    dressed(right, "… and molecules", "training and validation molecules", "").legend(
+        frameon=False, fontsize=9
+    )
     left.set_xticks(list(HIPNN_WIDTHS), [str(n) for n in HIPNN_WIDTHS])
     left.set_xticks([], minor=True)
     right.set_xlim(1_500, 150_000)
@@ -74,9 +112,19 @@ def hipnn_trajectories(results: Path) -> Figure:
     suite, figure = Suite(results, "hipnn-tables"), canvas(7.6, 3.9)
     axes, names = figure.subplots(), list(HIPNN_TRAJECTORIES)
     bars(axes, names, list(HIPNN_TRAJECTORIES.values()), "paper", -1, 0.27, FAINT)
-    for place, (recipe, color) in enumerate((("the paper's protocol", ACCENT), ("fast recipe", SECOND))):
+    for place, (recipe, color) in enumerate(
+        (("the paper's protocol", ACCENT), ("fast recipe", SECOND))
+    ):
         found = [suite.row(f"MD17 {name}, energies of 1,000 frames, {recipe}") for name in names]
-        bars(axes, names, [row.mae if row else None for row in found], f"onekcal, {recipe}", place, 0.27, color)
+        bars(
+            axes,
+            names,
+            [row.mae if row else None for row in found],
+            f"onekcal, {recipe}",
+            place,
+            0.27,
+            color,
+        )
     dressed(axes, "HIP-NN on MD17: energies of 1,000 frames", "", MAE).legend(frameon=False)
     axes.grid(False, axis="x")
     return suite.finish(figure)
@@ -96,15 +144,28 @@ def atomcloud_learning_curves(results: Path) -> Figure:
         curve(left, dict(zip(COUNTS, paper)), f"paper, {radius} Å", k, paper=True)
         drawn += [row.mae for row in ours.values()]
     longer = suite.some({10_000: "r = 3 Å, N = 10,000, three times as long"})
-    curve(left, {count: row.mae for count, row in longer.items()}, "onekcal, 3 Å, trained longer", 3)
+    curve(
+        left, {count: row.mae for count, row in longer.items()}, "onekcal, 3 Å, trained longer", 3
+    )
     for k, count in enumerate(COUNTS):
         ours = suite.some({radius: f"r = {radius} Å, N = {count:,}" for radius in range(1, 6)})
-        curve(right, {radius: row.mae for radius, row in ours.items()}, f"onekcal, N = {count:,}", k)
-        curve(right, {radius: paper[k] for radius, paper in ATOMCLOUD.items()}, f"paper, N = {count:,}", k, paper=True)
+        curve(
+            right, {radius: row.mae for radius, row in ours.items()}, f"onekcal, N = {count:,}", k
+        )
+        curve(
+            right,
+            {radius: paper[k] for radius, paper in ATOMCLOUD.items()},
+            f"paper, N = {count:,}",
+            k,
+            paper=True,
+        )
         drawn += [row.mae for row in ours.values()]
-    dressed(left, "AtomCloudNet on QM9", "training molecules", MAE).legend(frameon=False, fontsize=8, ncols=2,
-                                                                           loc="lower left")
-    dressed(right, "The same against the radius", "radius (Å)", "").legend(frameon=False, fontsize=8, ncols=2)
+    dressed(left, "AtomCloudNet on QM9", "training molecules", MAE).legend(
+        frameon=False, fontsize=8, ncols=2, loc="lower left"
+    )
+    dressed(right, "The same against the radius", "radius (Å)", "").legend(
+        frameon=False, fontsize=8, ncols=2
+    )
     decades(left.xaxis, COUNTS)
     for axes in (left, right):
         decades(axes.yaxis, drawn)
@@ -119,8 +180,12 @@ def kernel_learning_curves(results: Path) -> Figure:
     suite, figure = Suite(results, "qm9-kernels"), canvas(8.4, 4.8)
     axes = figure.subplots()
     axes.set(xscale="log", yscale="log")
-    lines = ("CM, Laplacian, dressed atoms", "SLATM, Gaussian, plain", "FCHL19, dressed atoms",
-             "FCHL19, GFN2-xTB + dressed atoms")
+    lines = (
+        "CM, Laplacian, dressed atoms",
+        "SLATM, Gaussian, plain",
+        "FCHL19, dressed atoms",
+        "FCHL19, GFN2-xTB + dressed atoms",
+    )
     drawn = [value for values in KERNELS.values() for value in values]
     for k, (name, errors) in enumerate(KERNELS.items()):
         points = dict(zip(COUNTS, errors))
@@ -129,8 +194,7 @@ def kernel_learning_curves(results: Path) -> Figure:
         rows = suite.some({count: f"N = {count:,}, {line}" for count in COUNTS})
         points = {count: row.mae for count, row in rows.items()}
         drawn += points.values()
-        curve(axes, points, line + _slope(points), k,
-              spreads=[row.spread for row in rows.values()])
+        curve(axes, points, line + _slope(points), k, spreads=[row.spread for row in rows.values()])
     axes.axhline(1, color=QUIET, lw=1, ls=":")
     dressed(axes, "Kernels on QM9, 10,000 test molecules", "training molecules", MAE)
     axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
@@ -155,25 +219,47 @@ def qm7_methods(results: Path) -> Figure:
     if (results / "qm7-networks.json").is_file():
         networks = Suite(results, "qm7-networks")
         found |= networks.some({f"{name} (fold 0)": f"{name}, fold 0" for name in QM7_NETWORKS})
-        theirs = networks.some({f"{name} (fold 0)": f"{name}, fold 0, the study's protocol" for name in QM7_NETWORKS[:-2]})
+        theirs = networks.some(
+            {
+                f"{name} (fold 0)": f"{name}, fold 0, the study's protocol"
+                for name in QM7_NETWORKS[:-2]
+            }
+        )
     figure = canvas(7.6, 1.3 + 0.42 * max(len(found), 1))
     axes, names = figure.subplots(), list(found)
     places = np.arange(len(names))
     _ranked(axes, places - 0.27, [row.paper for row in found.values()], "the study", FAINT)
     _ranked(axes, places, [row.mae for row in found.values()], "onekcal", ACCENT)
     at = [names.index(name) for name in theirs if name in found]
-    _ranked(axes, places[at] + 0.27, [theirs[names[k]].mae for k in at], "onekcal, the study's protocol", SECOND)
+    _ranked(
+        axes,
+        places[at] + 0.27,
+        [theirs[names[k]].mae for k in at],
+        "onekcal, the study's protocol",
+        SECOND,
+    )
     axes.set_yticks(places, names)
     axes.invert_yaxis()
     axes.set_xlim(right=1.12 * axes.get_xlim()[1])  # room for the values
-    dressed(axes, "QM7", MAE).legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), fontsize=9)
+    dressed(axes, "QM7", MAE).legend(
+        frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), fontsize=9
+    )
     axes.grid(False, axis="y")
     return suite.finish(figure)
 
 
-def _ranked(axes: Axes, places: np.ndarray, values: list[float | None], label: str, color: str) -> None:
+def _ranked(
+    axes: Axes, places: np.ndarray, values: list[float | None], label: str, color: str
+) -> None:
     """Bars to the right, with their values."""
     axes.barh(places, [value or 0.0 for value in values], 0.26, color=color, label=label)
     for y, value in zip(places, values):
-        axes.annotate("–" if value is None else f"{value:.2f}", (value or 0.0, y), xytext=(4, 0), va="center", fontsize=7,
-                      textcoords="offset points", color=INK)
+        axes.annotate(
+            "–" if value is None else f"{value:.2f}",
+            (value or 0.0, y),
+            xytext=(4, 0),
+            va="center",
+            fontsize=7,
+            textcoords="offset points",
+            color=INK,
+        )

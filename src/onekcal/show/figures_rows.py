@@ -58,36 +58,81 @@ class Suite:
     def finish(self, figure: Figure) -> Figure:
         """The figure, with a note of the rows that are absent; an error where all are."""
         if not self.used:
-            raise DataError(f"results of {self.name} hold no row of this figure, which needs {'; '.join(self.missing)}; "
-                            f"run `onekcal bench run {self.name}`")
+            raise DataError(
+                f"results of {self.name} hold no row of this figure, which needs {'; '.join(self.missing)}; "
+                f"run `onekcal bench run {self.name}`"
+            )
         if self.missing:
-            figure.supxlabel(f"not measured yet: {len(self.missing)} of onekcal's {len(self.missing + self.used)} rows",
-                             fontsize=8, color=QUIET, x=0.99, ha="right")
+            figure.supxlabel(
+                f"not measured yet: {len(self.missing)} of onekcal's {len(self.missing + self.used)} rows",
+                fontsize=8,
+                color=QUIET,
+                x=0.99,
+                ha="right",
+            )
         return figure
 
 
 def _row(row: dict[str, Any]) -> Row:
     errors = [run["mae"] for run in row["runs"]]
     epochs = [run["training_seconds"] / run["epochs"] for run in row["runs"] if run.get("epochs")]
-    return Row(row["ours"]["mae"], float(np.std(errors)), row["paper"].get("mae"), float(np.mean(epochs or [np.nan])))
+    return Row(
+        row["ours"]["mae"],
+        float(np.std(errors)),
+        row["paper"].get("mae"),
+        float(np.mean(epochs or [np.nan])),
+    )
 
 
-def curve(axes: Axes, points: Mapping[Any, float], label: str, k: int = 0, paper: bool = False,
-          spreads: Sequence[float] | None = None) -> None:
+def curve(
+    axes: Axes,
+    points: Mapping[Any, float],
+    label: str,
+    k: int = 0,
+    paper: bool = False,
+    spreads: Sequence[float] | None = None,
+) -> None:
     """One curve, in the `k`-th colour and marker: ours is solid and filled, a paper's dashed and hollow."""
     if not points:
         return
     color, marker = CURVES[k % len(CURVES)], SHAPES[MARKERS[k % len(MARKERS)]]
-    axes.errorbar(list(points), list(points.values()), yerr=spreads, label=label, color=color, marker=marker, ms=6, lw=1.6,
-                  ls="--" if paper else "-", mfc="white" if paper else color, capsize=2)
+    axes.errorbar(
+        list(points),
+        list(points.values()),
+        yerr=spreads,
+        label=label,
+        color=color,
+        marker=marker,
+        ms=6,
+        lw=1.6,
+        ls="--" if paper else "-",
+        mfc="white" if paper else color,
+        capsize=2,
+    )
 
 
-def bars(axes: Axes, names: Sequence[str], values: Sequence[float | None], label: str, place: float, width: float,
-         color: str, spreads: Sequence[float] | None = None) -> None:
+def bars(
+    axes: Axes,
+    names: Sequence[str],
+    values: Sequence[float | None],
+    label: str,
+    place: float,
+    width: float,
+    color: str,
+    spreads: Sequence[float] | None = None,
+) -> None:
     """Bars with their values; `place` of this series beside the others, in widths of a bar. None leaves a gap."""
     at = np.arange(len(names)) + place * width
     heights = [np.nan if value is None else value for value in values]
-    axes.bar(at, heights, width, color=color, label=label, yerr=spreads, error_kw={"ecolor": INK, "lw": 1, "capsize": 2})
+    axes.bar(
+        at,
+        heights,
+        width,
+        color=color,
+        label=label,
+        yerr=spreads,
+        error_kw={"ecolor": INK, "lw": 1, "capsize": 2},
+    )
     tops = np.array(heights) + (0 if spreads is None else np.array(spreads))
     for x, y, value in zip(at, tops, heights):
         if np.isfinite(value):

@@ -34,8 +34,10 @@ class Hierarchy(NamedTuple):
         """Median R of each bin (bins,), and the error quantiles there (bins, len(QUANTILES)), kcal/mol."""
         count = int(np.clip(len(self.R) // FEWEST, 1, MOST))
         bins = np.array_split(np.argsort(self.R), count)
-        return (np.array([np.median(self.R[rows]) for rows in bins]),
-                np.array([np.quantile(np.abs(self.error[rows]), QUANTILES) for rows in bins]))
+        return (
+            np.array([np.median(self.R[rows]) for rows in bins]),
+            np.array([np.quantile(np.abs(self.error[rows]), QUANTILES) for rows in bins]),
+        )
 
 
 def read(folder: Path) -> Hierarchy:
@@ -43,7 +45,9 @@ def read(folder: Path) -> Hierarchy:
     found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     orders = [value for key, value in found.items() if key.startswith("mae_order_")]
     if not orders:
-        raise InputError(f"{folder} tells no R; it is told where HIP-NN with its hierarchy was trained")
+        raise InputError(
+            f"{folder} tells no R; it is told where HIP-NN with its hierarchy was trained"
+        )
     with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     error, R = (np.array([float(line[name]) for line in lines]) for name in ("error", "R"))
@@ -68,14 +72,25 @@ def hierarchy_png(path: Path, found: Hierarchy, title: str = "") -> None:
     R, quantiles = found.quantiles()
     for p, line, color in zip(QUANTILES, quantiles.T, CURVES):
         left.plot(np.log10(R), line, "o-", ms=3.5, lw=1.5, color=color, label=f"p = {p:g}")
-    left.set(xlabel="log₁₀ R", ylabel="|error|  (kcal/mol)", yscale="log", title=title or "Error quantiles against R")
+    left.set(
+        xlabel="log₁₀ R",
+        ylabel="|error|  (kcal/mol)",
+        yscale="log",
+        title=title or "Error quantiles against R",
+    )
     left.legend(frameon=False, ncols=2)
     places = np.arange(len(found.orders))
     right.bar(places, found.orders, width=0.55, color=CURVES[0])
     for place, value in zip(places, found.orders):
         right.annotate(f"{value:.3g}", (place, value), ha="center", va="bottom")
-    right.set(xlabel="orders summed", ylabel="MAE  (kcal/mol)", yscale="log", title="Energy truncated at order k",
-              xticks=places, xticklabels=[" + ".join(f"E{'⁰¹²³⁴⁵⁶⁷⁸⁹'[n]}" for n in range(k + 1)) for k in places])
+    right.set(
+        xlabel="orders summed",
+        ylabel="MAE  (kcal/mol)",
+        yscale="log",
+        title="Energy truncated at order k",
+        xticks=places,
+        xticklabels=[" + ".join(f"E{'⁰¹²³⁴⁵⁶⁷⁸⁹'[n]}" for n in range(k + 1)) for k in places],
+    )
     decades(left.yaxis, quantiles[quantiles > 0].tolist())
     decades(right.yaxis, [value for value in found.orders if value > 0])
     for axes in (left, right, behind):

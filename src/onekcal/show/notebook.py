@@ -1,7 +1,7 @@
 """The pages of `onekcal show` in a notebook: frames with everything inside, so that no style leaks and no network is needed.
 
-    from onekcal.show.notebook import show
-    show("CCO", field="lol")
+from onekcal.show.notebook import show
+show("CCO", field="lol")
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ class Page:
 
     def _repr_html_(self) -> str:
         """The whole page in a frame of its own, which may run its scripts and nothing else."""
-        return (f'<iframe title="{escape(self.title)}" sandbox="allow-scripts" srcdoc="{escape(self.html)}" '
-                f'style="width:100%;height:{self.height}px;border:0"></iframe>')
+        return (
+            f'<iframe title="{escape(self.title)}" sandbox="allow-scripts" srcdoc="{escape(self.html)}" '
+            f'style="width:100%;height:{self.height}px;border:0"></iframe>'
+        )
 
     def __repr__(self) -> str:
         return f"Page({self.title!r}, {len(self.html) / 2**20:.1f} MiB)"
@@ -44,8 +46,14 @@ class Page:
 
 
 def show(
-    source: str | Path | Molecules | Dataset | Sequence[str | Path], *, frames: int = 100, energy: str | None = None,
-    field: str | None = None, density: str | None = None, grid: int = 14, level: Sequence[float] | None = None,
+    source: str | Path | Molecules | Dataset | Sequence[str | Path],
+    *,
+    frames: int = 100,
+    energy: str | None = None,
+    field: str | None = None,
+    density: str | None = None,
+    grid: int = 14,
+    level: Sequence[float] | None = None,
 ) -> Page:
     """What `onekcal show` makes of run folders, a SMILES, a file or a data set's name; also of molecules in memory."""
     if isinstance(source, (list, tuple)):
@@ -73,7 +81,9 @@ def _dataset(source: object, energy: str | None = None) -> Dataset:
     if isinstance(source, Molecules):
         source = Dataset(source)
     if not isinstance(source, Dataset):
-        raise InputError(f"a run, a SMILES, a file, molecules or a data set can be shown, got {type(source).__name__}")
+        raise InputError(
+            f"a run, a SMILES, a file, molecules or a data set can be shown, got {type(source).__name__}"
+        )
     return with_energy(source, energy)
 
 
@@ -86,7 +96,9 @@ def _view(dataset: Dataset, title: str, frames: int) -> Page:
     return Page(view.html(dataset, rows, title), title, HEIGHTS["trace" if traced else "molecules"])
 
 
-def _field(source: object, kinds: str, density: str | None, grid: int, level: Sequence[float] | None) -> Page:
+def _field(
+    source: object, kinds: str, density: str | None, grid: int, level: Sequence[float] | None
+) -> Page:
     from onekcal.show.pages import voxels
     from onekcal.show.sources import portrayed
 

@@ -10,7 +10,12 @@ INK, ACCENT, FAINT = "#1b2733", "#0b6e99", "#c9d3da"
 
 
 def parity_png(
-    path: Path, reference: np.ndarray, predicted: np.ndarray, title: str = "", unit: str = "kcal/mol", of: str = "molecules"
+    path: Path,
+    reference: np.ndarray,
+    predicted: np.ndarray,
+    title: str = "",
+    unit: str = "kcal/mol",
+    of: str = "molecules",
 ) -> None:
     """Parity plot beside the distribution of errors, in `unit`; of molecules or atoms."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -29,14 +34,22 @@ def parity_png(
     reach = max(float(np.quantile(np.abs(error), 0.99)), 1e-6)
     bins = int(np.clip(2 * np.sqrt(len(error)), 9, 61))
     outside = int((np.abs(error) > reach).sum())
-    right.hist(np.clip(error, -reach, reach), bins=bins, range=(-reach, reach), color=ACCENT, alpha=0.85)
+    right.hist(
+        np.clip(error, -reach, reach), bins=bins, range=(-reach, reach), color=ACCENT, alpha=0.85
+    )
     if unit == "kcal/mol" and reach > 1:
         right.axvspan(-1, 1, color=FAINT, alpha=0.5, zorder=0, label="±1 kcal/mol")
         right.legend(frameon=False, loc="upper right")
     more = f", {outside} beyond the edges" if outside else ""
     digits = ".2f" if unit == "kcal/mol" else ".3g"
-    mean, median = (format(value, digits) for value in (np.abs(error).mean(), np.median(np.abs(error))))
-    right.set(xlabel=f"predicted − reference  ({unit})", ylabel=of, title=f"MAE {mean}, median {median}{more}")
+    mean, median = (
+        format(value, digits) for value in (np.abs(error).mean(), np.median(np.abs(error)))
+    )
+    right.set(
+        xlabel=f"predicted − reference  ({unit})",
+        ylabel=of,
+        title=f"MAE {mean}, median {median}{more}",
+    )
     right.yaxis.get_major_locator().set_params(integer=True)
     if title:
         left.set_title(title)

@@ -26,8 +26,12 @@ CURVES = (ACCENT, SECOND, "#5b8c3a", "#7a5aa6", "#b08a1e", "#4f5d68")
 MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 LAYOUT: dict[str, Any] = {
     "font": {"family": "system-ui, sans-serif", "size": 14, "color": INK},
-    "paper_bgcolor": "white", "plot_bgcolor": "white", "bargap": 0.06, "showlegend": False,
-    "margin": {"l": 80, "r": 30, "t": 95, "b": 65}, "title": {"x": 0.01, "xanchor": "left", "font": {"size": 18}},
+    "paper_bgcolor": "white",
+    "plot_bgcolor": "white",
+    "bargap": 0.06,
+    "showlegend": False,
+    "margin": {"l": 80, "r": 30, "t": 95, "b": 65},
+    "title": {"x": 0.01, "xanchor": "left", "font": {"size": 18}},
     "hoverlabel": {"bgcolor": "white", "font": {"color": INK}},
 }
 MANY = 5_000
@@ -40,11 +44,23 @@ def distributions(dataset: Dataset, title: str = "") -> go.Figure:
     """Sizes, elements, energies and force components of all molecules, a panel each."""
     columns = {name: c for name, c in dataset.columns.items() if c.quantity in ("energy", "forces")}
     columns = columns or dict(dataset.columns)
-    titles = ["Molecules by size", "Atoms by element", *(_panel(name, c) for name, c in columns.items())]
+    titles = [
+        "Molecules by size",
+        "Atoms by element",
+        *(_panel(name, c) for name, c in columns.items()),
+    ]
     rows = -(-len(titles) // 2)
-    figure = make_subplots(rows=rows, cols=2, subplot_titles=titles, vertical_spacing=0.38 / rows, horizontal_spacing=0.11)
+    figure = make_subplots(
+        rows=rows,
+        cols=2,
+        subplot_titles=titles,
+        vertical_spacing=0.38 / rows,
+        horizontal_spacing=0.11,
+    )
     sizes, counts = np.unique(dataset.molecules.sizes.numpy(), return_counts=True)
-    _bars(figure, 0, sizes, counts, "atoms in a molecule", "molecules", "%{x} atoms: %{y:,} molecules")
+    _bars(
+        figure, 0, sizes, counts, "atoms in a molecule", "molecules", "%{x} atoms: %{y:,} molecules"
+    )
     charges, atoms = np.unique(dataset.molecules.numbers.numpy(), return_counts=True)
     _bars(figure, 1, [SYMBOLS[z] for z in charges], atoms, "", "atoms", "%{x}: %{y:,} atoms")
     figure.update_xaxes(type="category", row=1, col=2)
@@ -56,9 +72,17 @@ def distributions(dataset: Dataset, title: str = "") -> go.Figure:
         heights, edges = np.histogram(finite, bins=80)
         what = {"energy": "molecules", "forces": "components"}.get(column.quantity, "values")
         missing = len(values) - len(finite)
-        _bars(figure, k, (edges[1:] + edges[:-1]) / 2, heights, column.unit + (f" ({missing:,} missing)" if missing else ""),
-              what, f"%{{x:.4g}} {column.unit}: %{{y:,}} {what}", width=np.diff(edges),
-              color=SECOND if column.quantity == "forces" else ACCENT)
+        _bars(
+            figure,
+            k,
+            (edges[1:] + edges[:-1]) / 2,
+            heights,
+            column.unit + (f" ({missing:,} missing)" if missing else ""),
+            what,
+            f"%{{x:.4g}} {column.unit}: %{{y:,}} {what}",
+            width=np.diff(edges),
+            color=SECOND if column.quantity == "forces" else ACCENT,
+        )
         figure.update_xaxes(tickformat=",~g", row=k // 2 + 1, col=k % 2 + 1)
     return _styled(figure, title or f"{len(dataset):,} molecules", 120 + 300 * rows)
 
@@ -70,37 +94,78 @@ def _panel(name: str, column: Column) -> str:
 
 
 def _bars(
-    figure: go.Figure, k: int, x: Any, y: Any, across: str, up: str, hover: str, width: Any = None, color: str = ACCENT
+    figure: go.Figure,
+    k: int,
+    x: Any,
+    y: Any,
+    across: str,
+    up: str,
+    hover: str,
+    width: Any = None,
+    color: str = ACCENT,
 ) -> None:
     """Bars in panel `k`, counted by row."""
     place = {"row": k // 2 + 1, "col": k % 2 + 1}
-    figure.add_trace(go.Bar(x=x, y=y, width=width, marker={"color": color, "line": {"width": 0}},
-                            hovertemplate=hover + "<extra></extra>"), **place)
+    figure.add_trace(
+        go.Bar(
+            x=x,
+            y=y,
+            width=width,
+            marker={"color": color, "line": {"width": 0}},
+            hovertemplate=hover + "<extra></extra>",
+        ),
+        **place,
+    )
     figure.update_xaxes(title_text=across, **place)
     figure.update_yaxes(title_text=up, **place)
 
 
 def parity(
-    reference: np.ndarray, predicted: np.ndarray, unit: str = "kcal/mol", names: Sequence[str] = (), title: str = ""
+    reference: np.ndarray,
+    predicted: np.ndarray,
+    unit: str = "kcal/mol",
+    names: Sequence[str] = (),
+    title: str = "",
 ) -> go.Figure:
     """Predicted against reference energies (M,); the error of a point shows where the mouse rests."""
     reference, predicted = _alike(reference, predicted)
     error = predicted - reference
-    ends = [float(min(reference.min(), predicted.min())), float(max(reference.max(), predicted.max()))]
+    ends = [
+        float(min(reference.min(), predicted.min())),
+        float(max(reference.max(), predicted.max())),
+    ]
     room = 0.03 * (ends[1] - ends[0]) or 1.0
     ends = [ends[0] - room, ends[1] + room]
     dots = go.Scattergl if len(error) > MANY else go.Scatter
     label = "<b>%{text}</b><br>" if len(names) else ""
-    figure = go.Figure([
-        go.Scatter(x=ends, y=ends, mode="lines", line={"color": FAINT, "width": 2}, hoverinfo="skip"),
-        dots(x=reference, y=predicted, mode="markers", customdata=error, text=list(names) or None,
-             marker={"color": ACCENT, "size": 6, "opacity": 0.6},
-             hovertemplate=label + f"reference %{{x:.2f}}<br>predicted %{{y:.2f}}<br>error %{{customdata:+.2f}} {unit}"
-             "<extra></extra>"),
-    ])
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=ends, y=ends, mode="lines", line={"color": FAINT, "width": 2}, hoverinfo="skip"
+            ),
+            dots(
+                x=reference,
+                y=predicted,
+                mode="markers",
+                customdata=error,
+                text=list(names) or None,
+                marker={"color": ACCENT, "size": 6, "opacity": 0.6},
+                hovertemplate=label
+                + f"reference %{{x:.2f}}<br>predicted %{{y:.2f}}<br>error %{{customdata:+.2f}} {unit}"
+                "<extra></extra>",
+            ),
+        ]
+    )
     figure.update_xaxes(title_text=f"reference ({unit})", range=ends, constrain="domain")
-    figure.update_yaxes(title_text=f"predicted ({unit})", range=ends, scaleanchor="x", constrain="domain")
-    return _styled(figure, _headed(title, f"MAE {np.abs(error).mean():.3g} {unit}, {len(error):,} molecules"), 620, 680)
+    figure.update_yaxes(
+        title_text=f"predicted ({unit})", range=ends, scaleanchor="x", constrain="domain"
+    )
+    return _styled(
+        figure,
+        _headed(title, f"MAE {np.abs(error).mean():.3g} {unit}, {len(error):,} molecules"),
+        620,
+        680,
+    )
 
 
 def error_histogram(errors: np.ndarray, unit: str = "kcal/mol", title: str = "") -> go.Figure:
@@ -109,21 +174,44 @@ def error_histogram(errors: np.ndarray, unit: str = "kcal/mol", title: str = "")
     reach = max(float(np.quantile(np.abs(errors), 0.99)), 1e-9)
     outside = int((np.abs(errors) > reach).sum())
     heights, edges = np.histogram(np.clip(errors, -reach, reach), bins=61, range=(-reach, reach))
-    figure = go.Figure(go.Bar(x=(edges[1:] + edges[:-1]) / 2, y=heights, width=np.diff(edges), marker={"color": ACCENT},
-                              hovertemplate=f"%{{x:+.3g}} {unit}: %{{y:,}} molecules<extra></extra>"))
+    figure = go.Figure(
+        go.Bar(
+            x=(edges[1:] + edges[:-1]) / 2,
+            y=heights,
+            width=np.diff(edges),
+            marker={"color": ACCENT},
+            hovertemplate=f"%{{x:+.3g}} {unit}: %{{y:,}} molecules<extra></extra>",
+        )
+    )
     if unit == "kcal/mol" and reach > 1:
         for end in (-1, 1):
             figure.add_vline(end, line={"color": SECOND, "width": 1.5, "dash": "dot"})
-        figure.add_annotation(x=0, y=1, yref="paper", yanchor="bottom", text="± 1 kcal/mol", showarrow=False,
-                              font={"color": SECOND, "size": 13})
-    figure.update_xaxes(title_text=f"predicted − reference ({unit})", range=[-1.02 * reach, 1.02 * reach])
+        figure.add_annotation(
+            x=0,
+            y=1,
+            yref="paper",
+            yanchor="bottom",
+            text="± 1 kcal/mol",
+            showarrow=False,
+            font={"color": SECOND, "size": 13},
+        )
+    figure.update_xaxes(
+        title_text=f"predicted − reference ({unit})", range=[-1.02 * reach, 1.02 * reach]
+    )
     figure.update_yaxes(title_text="molecules")
     spread = f"median |error| {np.median(np.abs(errors)):.3g} {unit}, mean error {errors.mean():+.3g} {unit}"
-    return _styled(figure, _headed(title, spread + (f"; {outside:,} beyond the edges" if outside else "")), 460, 780)
+    return _styled(
+        figure,
+        _headed(title, spread + (f"; {outside:,} beyond the edges" if outside else "")),
+        460,
+        780,
+    )
 
 
 def learning_curve(
-    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], unit: str = "kcal/mol", title: str = "Learning curves"
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    unit: str = "kcal/mol",
+    title: str = "Learning curves",
 ) -> go.Figure:
     """Mean absolute error against the number of training molecules, both logarithmic; a curve is (numbers, errors)."""
     if not curves:
@@ -132,19 +220,39 @@ def learning_curve(
     for k, (name, (counts, errors)) in enumerate(curves.items()):
         _alike(counts, errors)
         style = {"color": CURVES[k % len(CURVES)]}
-        figure.add_trace(go.Scatter(
-            x=list(counts), y=list(errors), name=name, mode="lines+markers", line={**style, "width": 2},
-            marker={**style, "size": 8, "symbol": MARKERS[k % len(MARKERS)]},
-            hovertemplate=f"<b>{name}</b><br>%{{x:,}} molecules: %{{y:.3g}} {unit}<extra></extra>"))
-    _logarithmic(figure.update_xaxes, "training molecules", [n for counts, _ in curves.values() for n in counts])
+        figure.add_trace(
+            go.Scatter(
+                x=list(counts),
+                y=list(errors),
+                name=name,
+                mode="lines+markers",
+                line={**style, "width": 2},
+                marker={**style, "size": 8, "symbol": MARKERS[k % len(MARKERS)]},
+                hovertemplate=f"<b>{name}</b><br>%{{x:,}} molecules: %{{y:.3g}} {unit}<extra></extra>",
+            )
+        )
+    _logarithmic(
+        figure.update_xaxes,
+        "training molecules",
+        [n for counts, _ in curves.values() for n in counts],
+    )
     errors = [error for _, errors in curves.values() for error in errors]
     _logarithmic(figure.update_yaxes, f"mean absolute error ({unit})", errors)
     if unit == "kcal/mol" and min(errors) / 1.2 < 1 < 1.2 * max(errors):
         figure.add_hline(1.0, line={"color": SECOND, "width": 1.5, "dash": "dot"})
-        figure.add_annotation(x=0.01, xref="paper", y=0.0, yanchor="bottom", text="1 kcal/mol", showarrow=False,
-                              font={"color": SECOND, "size": 13})  # a logarithmic axis wants log10(1)
+        figure.add_annotation(
+            x=0.01,
+            xref="paper",
+            y=0.0,
+            yanchor="bottom",
+            text="1 kcal/mol",
+            showarrow=False,
+            font={"color": SECOND, "size": 13},
+        )  # a logarithmic axis wants log10(1)
     _styled(figure, title, 520, 780)
-    return figure.update_layout(showlegend=len(curves) > 1, legend={"x": 0.99, "y": 0.99, "xanchor": "right"})
+    return figure.update_layout(
+        showlegend=len(curves) > 1, legend={"x": 0.99, "y": 0.99, "xanchor": "right"}
+    )
 
 
 def _logarithmic(axis: Any, title: str, values: Sequence[float]) -> None:
@@ -154,15 +262,28 @@ def _logarithmic(axis: Any, title: str, values: Sequence[float]) -> None:
         raise InputError(f"a value on a logarithmic axis must be positive, got {low}")
     if high / low < 4:  # within a decade, even steps of 1, 2 or 5
         rough = (high - low or low) / 5
-        step = next(nice for nice in (1, 2, 5, 10) if nice * 10 ** np.floor(np.log10(rough)) >= rough) * 10 ** np.floor(
-            np.log10(rough))
-        ticks = [float(k * step) for k in range(max(1, int(0.8 * low / step)), int(1.2 * high / step) + 2)]
+        step = next(
+            nice for nice in (1, 2, 5, 10) if nice * 10 ** np.floor(np.log10(rough)) >= rough
+        ) * 10 ** np.floor(np.log10(rough))
+        ticks = [
+            float(k * step)
+            for k in range(max(1, int(0.8 * low / step)), int(1.2 * high / step) + 2)
+        ]
     else:
         decades = range(int(np.floor(np.log10(low))) - 1, int(np.ceil(np.log10(high))) + 2)
-        ticks = [step * 10.0**decade for decade in decades for step in ((1,) if high / low >= 100 else (1, 2, 5))]
+        ticks = [
+            step * 10.0**decade
+            for decade in decades
+            for step in ((1,) if high / low >= 100 else (1, 2, 5))
+        ]
     room = 0.06 * np.log10(high / low) or 0.3
-    axis(type="log", title_text=title, tickvals=ticks, ticktext=[f"{tick:,.6g}" for tick in ticks],
-         range=[np.log10(low) - room, np.log10(high) + room])
+    axis(
+        type="log",
+        title_text=title,
+        tickvals=ticks,
+        ticktext=[f"{tick:,.6g}" for tick in ticks],
+        range=[np.log10(low) - room, np.log10(high) + room],
+    )
 
 
 def _headed(title: str, summary: str) -> str:
@@ -181,7 +302,9 @@ def _alike(first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _styled(figure: go.Figure, title: str, height: int, width: int | None = None) -> go.Figure:
-    figure.update_layout(**{**LAYOUT, "title": {**LAYOUT["title"], "text": title}}, height=height, width=width)
+    figure.update_layout(
+        **{**LAYOUT, "title": {**LAYOUT["title"], "text": title}}, height=height, width=width
+    )
     figure.update_xaxes(gridcolor=GRID, zeroline=False, linecolor=FAINT, automargin=True)
     figure.update_yaxes(gridcolor=GRID, zeroline=False, linecolor=FAINT, automargin=True)
     return figure
@@ -254,7 +377,9 @@ def png(figure: Figure, path: str | os.PathLike[str], dpi: int = 110) -> None:
             flat = drawn.convert("RGB")
         flat.save(part, format="png", optimize=True)
         if part.stat().st_size > HEAVY:
-            flat.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(part, format="png", optimize=True)
+            flat.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+                part, format="png", optimize=True
+            )
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -53,13 +53,22 @@ def _conformers(smiles: str) -> Dataset:
     try:
         found = conformers(smiles)
     except OnekcalError as problem:
-        near = sorted(map(str, Path(smiles).parent.glob(f"{Path(smiles).name}*"))) if "/" in smiles else []
+        near = (
+            sorted(map(str, Path(smiles).parent.glob(f"{Path(smiles).name}*")))
+            if "/" in smiles
+            else []
+        )
         meant = f"; did you mean {near[0]}?" if near else f"; as a SMILES: {problem}"
         raise InputError(f"{smiles!r} is no run, no file and no data set{meant}") from None
-    return Dataset(found.molecules, {"gfn2": Column(torch.from_numpy(found.energies), level="gfn2", kind="total")}, "gfn2")
+    return Dataset(
+        found.molecules,
+        {"gfn2": Column(torch.from_numpy(found.energies), level="gfn2", kind="total")},
+        "gfn2",
+    )
 
 
 # --- fields -------------------------------------------------------------------------------------------------------------
+
 
 def portraits_of(
     source: str, row: int, kinds: str | None = None, density: str | None = None, grid: int = 14
@@ -75,15 +84,25 @@ def portraits_of(
     brought = path if path.suffix.lower() in WAVEFUNCTIONS else None
     if brought is not None and density is not None:
         raise InputError(f"{source} brings its own density; leave --density out")
-    molecules, orbitals = (dataset_of(source)[0].molecules, None) if brought is None else wavefunction_of(source)
+    molecules, orbitals = (
+        (dataset_of(source)[0].molecules, None) if brought is None else wavefunction_of(source)
+    )
     if not 0 <= row < len(molecules):
-        raise InputError(f"--molecule must be from 0 to {len(molecules) - 1} in {source}, got {row}")
+        raise InputError(
+            f"--molecule must be from 0 to {len(molecules) - 1} in {source}, got {row}"
+        )
     found, title = portrayed(molecules[row], kinds or "lol", density, grid, orbitals, brought)
-    return found, title if path.exists() or brought is not None else title.replace(molecules[row].formulas[0], source, 1)
+    return found, title if path.exists() or brought is not None else title.replace(
+        molecules[row].formulas[0], source, 1
+    )
 
 
 def portrayed(
-    molecule: Molecules, kinds: str, density: str | None = None, grid: int = 14, orbitals: Source | None = None,
+    molecule: Molecules,
+    kinds: str,
+    density: str | None = None,
+    grid: int = 14,
+    orbitals: Source | None = None,
     brought: Path | None = None,
 ) -> tuple[list[Portrait], str]:
     """Fields in a cube that is large enough; `brought`: the file that the `orbitals` are from."""
@@ -95,7 +114,9 @@ def portrayed(
     if brought is not None:
         what = of_wavefunction(what, brought)
     found = portraits(molecule, what, orbitals)
-    return [one for one in found if one.voxels.any()] or found, title_of(molecule, what)  # without elements it has not
+    return [one for one in found if one.voxels.any()] or found, title_of(
+        molecule, what
+    )  # without elements it has not
 
 
 def title_of(molecule: Molecules, what: Ask) -> str:

@@ -48,17 +48,24 @@ def read_cube(path: Path) -> Portrait:
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         atoms, unit, first, steps, shape = _header(lines)
-        places = np.array([line.split()[:5] for line in lines[6 : 6 + atoms]], dtype=float).reshape(atoms, 5)
+        places = np.array([line.split()[:5] for line in lines[6 : 6 + atoms]], dtype=float).reshape(
+            atoms, 5
+        )
         values = np.array(_body(lines, atoms, int(np.prod(shape))), dtype=float).reshape(shape)
     except FileNotFoundError:
         raise DataError(f"no file {path}") from None
     except (ValueError, IndexError) as problem:
         raise DataError(f"{path} is no .cube file, or is cut off: {problem}") from None
     if not atoms or not np.isfinite(values).all() or min(shape) < 2:
-        raise DataError(f"{path.name}: a field needs atoms, at least 2 voxels an axis and finite values; it has {atoms} "
-                        f"atoms and {int(np.isfinite(values).sum())} of {values.size} finite values")
-    molecule = Molecules(torch.from_numpy(places[:, 0].astype(np.int64)), torch.from_numpy(unit * places[:, 2:]),
-                         torch.tensor([0, atoms]))
+        raise DataError(
+            f"{path.name}: a field needs atoms, at least 2 voxels an axis and finite values; it has {atoms} "
+            f"atoms and {int(np.isfinite(values).sum())} of {values.size} finite values"
+        )
+    molecule = Molecules(
+        torch.from_numpy(places[:, 0].astype(np.int64)),
+        torch.from_numpy(unit * places[:, 2:]),
+        torch.tensor([0, atoms]),
+    )
     return _portrait(lines[0].strip() or "field", molecule, values, steps, first)
 
 
@@ -69,7 +76,13 @@ def _header(lines: list[str]) -> tuple[int, float, np.ndarray, np.ndarray, tuple
     nx, ny, nz = (int(row[0]) for row in rows)
     unit = BOHR if nx > 0 else 1.0  # a negative number of voxels says that lengths are in Å
     steps = unit * np.array([[float(x) for x in row[1:4]] for row in rows])
-    return abs(int(count)), unit, unit * np.array(origin, dtype=float), steps, (abs(nx), abs(ny), abs(nz))
+    return (
+        abs(int(count)),
+        unit,
+        unit * np.array(origin, dtype=float),
+        steps,
+        (abs(nx), abs(ny), abs(nz)),
+    )
 
 
 def _body(lines: list[str], atoms: int, wanted: int) -> list[str]:
@@ -83,22 +96,36 @@ def _body(lines: list[str], atoms: int, wanted: int) -> list[str]:
     return body
 
 
-def _portrait(title: str, molecule: Molecules, values: np.ndarray, steps: np.ndarray, first: np.ndarray) -> Portrait:
+def _portrait(
+    title: str, molecule: Molecules, values: np.ndarray, steps: np.ndarray, first: np.ndarray
+) -> Portrait:
     """The molecule and its field in a cube about the origin."""
     middle = first + (np.array(values.shape) - 1) @ steps / 2
     lengths = np.array(values.shape) * np.linalg.norm(steps, axis=1)
-    straight = np.abs(steps - np.diag(np.diag(steps))).max() * max(values.shape) < EQUAL and (np.diag(steps) > 0).all()
+    straight = (
+        np.abs(steps - np.diag(np.diag(steps))).max() * max(values.shape) < EQUAL
+        and (np.diag(steps) > 0).all()
+    )
     if straight and np.ptp(lengths) < EQUAL and len(set(values.shape)) == 1:
         edge, sampled = float(lengths[0]), values
     else:
-        corners = (np.array(np.meshgrid(*[[-0.5, 0.5]] * 3)).reshape(3, -1).T * values.shape) @ steps
+        corners = (
+            np.array(np.meshgrid(*[[-0.5, 0.5]] * 3)).reshape(3, -1).T * values.shape
+        ) @ steps
         edge = float(np.ptp(corners, axis=0).max())
         n = min(MOST, round(edge / float(np.linalg.norm(steps, axis=1).min())))
         line = (np.arange(n) + 0.5) * edge / n - edge / 2
         points = np.stack(np.meshgrid(line, line, line, indexing="ij"), -1) + middle - first
-        sampled = map_coordinates(values, np.moveaxis(points @ np.linalg.inv(steps), -1, 0), order=1, mode="constant")
-    placed = molecule.moved(-torch.from_numpy(middle).expand(len(molecule.numbers), 3) + molecule.positions)
-    name = next((kind for kind in ("lol", "elf", "nep", "esp") if channels([kind])[0].title in title), "cube")
+        sampled = map_coordinates(
+            values, np.moveaxis(points @ np.linalg.inv(steps), -1, 0), order=1, mode="constant"
+        )
+    placed = molecule.moved(
+        -torch.from_numpy(middle).expand(len(molecule.numbers), 3) + molecule.positions
+    )
+    name = next(
+        (kind for kind in ("lol", "elf", "nep", "esp") if channels([kind])[0].title in title),
+        "cube",
+    )
     return Portrait(name, title, placed, sampled, edge, sampled, edge)
 
 
@@ -107,7 +134,9 @@ def _of_store(path: Path, row: int) -> tuple[list[Portrait], str]:
 
     file = open_file(path)
     if not 0 <= row < len(file.keys):
-        raise InputError(f"--molecule must be from 0 to {len(file.keys) - 1} in {path.name}, got {row}")
+        raise InputError(
+            f"--molecule must be from 0 to {len(file.keys) - 1} in {path.name}, got {row}"
+        )
     with h5py.File(path, "r", locking=False) as stored:
         box, density = float(stored.attrs["box"]), str(stored.attrs["density"])
         sizes = stored["molecules/sizes"][:].astype(int)
@@ -116,13 +145,21 @@ def _of_store(path: Path, row: int) -> tuple[list[Portrait], str]:
         name = stored["molecules/name"][row].decode()
     there = [c for c in range(len(file.kinds)) if file.state[row, c] == THERE]
     if not there:
-        raise DataError(f"{path.name} has no field of row {row}: it failed or is not computed yet; run the same `onekcal "
-                        "field` again")
-    molecule = Molecules(torch.from_numpy(numbers.astype(np.int64)), torch.from_numpy(positions),
-                         torch.tensor([0, len(numbers)]))
+        raise DataError(
+            f"{path.name} has no field of row {row}: it failed or is not computed yet; run the same `onekcal "
+            "field` again"
+        )
+    molecule = Molecules(
+        torch.from_numpy(numbers.astype(np.int64)),
+        torch.from_numpy(positions),
+        torch.tensor([0, len(numbers)]),
+    )
     kinds = channels(file.kinds)
     found = []
     for c in there:
         values = np.array(file.fields[row, c], dtype=np.float64)
         found.append(Portrait(kinds[c].name, kinds[c].title, molecule, values, box, values, box))
-    return found, f"{name or molecule.formulas[0]} · {density}" if density else name or molecule.formulas[0]
+    return (
+        found,
+        f"{name or molecule.formulas[0]} · {density}" if density else name or molecule.formulas[0],
+    )

@@ -34,7 +34,9 @@ def waiting(text: str, quiet: bool = False) -> Iterator[None]:
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    with Progress(SpinnerColumn(), TextColumn(text), TimeElapsedColumn(), console=progress, transient=True) as bar:
+    with Progress(
+        SpinnerColumn(), TextColumn(text), TimeElapsedColumn(), console=progress, transient=True
+    ) as bar:
         bar.add_task(text, total=None)
         yield
 
@@ -44,7 +46,9 @@ def rows_table(title: str, rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         console.print(f"{title}: nothing")
         return
-    table = Table(title=escape(title), title_justify="left", box=None, header_style="bold", pad_edge=False)
+    table = Table(
+        title=escape(title), title_justify="left", box=None, header_style="bold", pad_edge=False
+    )
     for key in rows[0]:
         right = all(_is_number(row.get(key, "")) for row in rows)
         table.add_column(escape(key), justify="right" if right else "left", overflow="fold")
@@ -67,15 +71,27 @@ def _text(value: Any) -> str:
 def metrics_table(title: str, found: dict[str, Any]) -> None:
     """Errors of a run or an evaluation, in the unit of what was learned."""
     unit = found.get("unit", "kcal/mol")
-    names = {"count": f"{found.get('of', 'molecules')} tested", "mae": f"MAE ({unit})", "rmse": f"RMSE ({unit})",
-             "median": f"median error ({unit})", "max": f"largest error ({unit})",
-             "above_1": "share above 1 kcal/mol", "bias": f"mean signed error ({unit})",
-             "interval": f"interval ± ({unit})",
-             "coverage": "its measured coverage", "fit_seconds": "seconds to fit"}
+    names = {
+        "count": f"{found.get('of', 'molecules')} tested",
+        "mae": f"MAE ({unit})",
+        "rmse": f"RMSE ({unit})",
+        "median": f"median error ({unit})",
+        "max": f"largest error ({unit})",
+        "above_1": "share above 1 kcal/mol",
+        "bias": f"mean signed error ({unit})",
+        "interval": f"interval ± ({unit})",
+        "coverage": "its measured coverage",
+        "fit_seconds": "seconds to fit",
+    }
     rows = [{"": label, title: found[key]} for key, label in names.items() if key in found]
-    rows += [{"": key, title: value} for key, value in found.items() if key.startswith("coverage of")]
-    rows += [{"": f"MAE up to order {key.removeprefix('mae_order_')}", title: value}
-             for key, value in found.items() if key.startswith("mae_order_")]
+    rows += [
+        {"": key, title: value} for key, value in found.items() if key.startswith("coverage of")
+    ]
+    rows += [
+        {"": f"MAE up to order {key.removeprefix('mae_order_')}", title: value}
+        for key, value in found.items()
+        if key.startswith("mae_order_")
+    ]
     rows_table("", rows)
 
 
@@ -95,29 +111,46 @@ def picture(run: Run) -> Path:
     if "mae_order_0" in run.metrics:
         from onekcal.show import hierarchy
 
-        hierarchy.hierarchy_png(run.folder / "hierarchy.png", hierarchy.read(run.folder), run.folder.name)
+        hierarchy.hierarchy_png(
+            run.folder / "hierarchy.png", hierarchy.read(run.folder), run.folder.name
+        )
     return path
 
 
 def report(name: str, found: Any) -> None:
     """The data doctor's findings."""
     console.rule(f"[bold]{name}", align="left")
-    marks = {"ok": "[green]ok", "note": "[cyan]note", "warning": "[yellow]warning", "error": "[red]error"}
+    marks = {
+        "ok": "[green]ok",
+        "note": "[cyan]note",
+        "warning": "[yellow]warning",
+        "error": "[red]error",
+    }
     grid = Table.grid(padding=(0, 2))
     for finding in found.findings:
         remedy = f"\n[dim]→ {escape(finding.remedy)}" if finding.remedy else ""
-        grid.add_row(marks[finding.level], f"[bold]{escape(finding.what)}", f"{escape(finding.detail)}{remedy}")
+        grid.add_row(
+            marks[finding.level],
+            f"[bold]{escape(finding.what)}",
+            f"{escape(finding.detail)}{remedy}",
+        )
     console.print(grid, highlight=False)
 
 
 def card(stored: Stored) -> None:
     """What a data set is, who made it, under which licence."""
-    rows = [{"": key, stored.card.name: value} for key, value in vars(stored.card).items() if key != "name"]
+    rows = [
+        {"": key, stored.card.name: value}
+        for key, value in vars(stored.card).items()
+        if key != "name"
+    ]
     rows_table("", rows)
 
 
 @contextmanager
-def live_rows(suite: Any, quiet: bool = False) -> Iterator[Callable[[str, dict[str, Any] | None], None]]:
+def live_rows(
+    suite: Any, quiet: bool = False
+) -> Iterator[Callable[[str, dict[str, Any] | None], None]]:
     """A table that fills as rows end, on a terminal; elsewhere a line on stderr as a row begins and as it ends."""
     if quiet:
         yield lambda name, found: None
@@ -126,6 +159,7 @@ def live_rows(suite: Any, quiet: bool = False) -> Iterator[Callable[[str, dict[s
 
         state: dict[str, tuple[str, ...]] = {row.name: ("", "", "") for row in suite.rows}
         with Live(console=progress, transient=True, refresh_per_second=2) as live:
+
             def fill(name: str, found: dict[str, Any] | None) -> None:
                 state[name] = ("running", "", "") if found is None else _outcome(found)
                 grid = Table("row", "", "MAE", "seconds", box=None)
@@ -142,7 +176,12 @@ def live_rows(suite: Any, quiet: bool = False) -> Iterator[Callable[[str, dict[s
                 _line(progress, f"… {name} (row {next(started)} of {len(suite.rows)})")
             else:
                 _, mae, seconds = _outcome(found)
-                _line(progress, f"✗ {name}: {found['failed']}" if "failed" in found else f"✓ {name}: MAE {mae}, {seconds} s")
+                _line(
+                    progress,
+                    f"✗ {name}: {found['failed']}"
+                    if "failed" in found
+                    else f"✓ {name}: MAE {mae}, {seconds} s",
+                )
 
         yield tell
 

@@ -33,8 +33,13 @@ def _live(text: str) -> Iterator[Watch]:
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[told]}"),
-               TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[told]}"),
+        TimeElapsedColumn(),
+    )
     with Bars(*columns, console=console, transient=True) as bars:
         tasks = {-1: bars.add_task(text, total=None, told="")}
 
@@ -42,7 +47,9 @@ def _live(text: str) -> Iterator[Watch]:
             if -1 in tasks:
                 bars.remove_task(tasks.pop(-1))
             if at.training not in tasks:
-                tasks[at.training] = bars.add_task(f"training {at.training + 1}", total=at.epochs, told="")
+                tasks[at.training] = bars.add_task(
+                    f"training {at.training + 1}", total=at.epochs, told=""
+                )
             bars.update(tasks[at.training], completed=at.epoch, told=line(at))
 
         yield watch
@@ -57,7 +64,12 @@ class _Lines:
     def __call__(self, at: Progress) -> None:
         if time.monotonic() - self.told >= EVERY:
             self.told = time.monotonic()
-            console.print(f"training {at.training + 1}: {line(at)}", highlight=False, markup=False, soft_wrap=True)
+            console.print(
+                f"training {at.training + 1}: {line(at)}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def line(at: Progress) -> str:
@@ -70,5 +82,8 @@ def line(at: Progress) -> str:
     if "valid_force_mae" in at.last:
         parts.append(f"forces {at.last['valid_force_mae']:.3g} kcal/mol/Å")
     if at.last:
-        parts += [f"rate {at.last['rate']:.1e}", f"{timedelta(seconds=round(at.seconds_left))} left"]
+        parts += [
+            f"rate {at.last['rate']:.1e}",
+            f"{timedelta(seconds=round(at.seconds_left))} left",
+        ]
     return " · ".join(parts)

@@ -54,17 +54,27 @@ def _has_dask() -> bool:
     return find_spec("distributed") is not None
 
 
-def _on_dask(work: Callable[..., Any], jobs: Iterable[dict[str, Any]], address: str | None, count: int) -> Iterator[Any]:
+def _on_dask(
+    work: Callable[..., Any], jobs: Iterable[dict[str, Any]], address: str | None, count: int
+) -> Iterator[Any]:
     try:
         import dask
         from distributed import Client, LocalCluster, as_completed
     except ImportError:
         raise MissingExtra("dask", "scale", "a scheduler address") from None
     cluster = None
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": THREADS, "distributed.logging.distributed": "error"}):
+    with dask.config.set(
+        {"distributed.nanny.pre-spawn-environ": THREADS, "distributed.logging.distributed": "error"}
+    ):
         if address is None:
-            cluster = LocalCluster(count, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0,
-                                   silence_logs=logging.ERROR)
+            cluster = LocalCluster(
+                count,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=":0",
+                memory_limit=0,
+                silence_logs=logging.ERROR,
+            )
     client = None
     try:
         client = _connect(Client, cluster or address)
@@ -89,7 +99,9 @@ def _connect(client: Any, where: Any) -> Any:
     try:
         return client(where, timeout=20)
     except (OSError, ValueError) as problem:
-        raise InputError(f"no Dask scheduler answers at {where!r}: {str(problem).splitlines()[0]}") from None
+        raise InputError(
+            f"no Dask scheduler answers at {where!r}: {str(problem).splitlines()[0]}"
+        ) from None
 
 
 def _outcome(future: Any, job: dict[str, Any]) -> dict[str, Any]:
@@ -98,10 +110,16 @@ def _outcome(future: Any, job: dict[str, Any]) -> dict[str, Any]:
     if problem is None:
         return future.result()
     lines = str(problem).splitlines() or ["no reason given"]
-    return {"format": job["format"], "key": job["key"], "error": f"{type(problem).__name__}: {lines[0]}"}
+    return {
+        "format": job["format"],
+        "key": job["key"],
+        "error": f"{type(problem).__name__}: {lines[0]}",
+    }
 
 
-def _in_processes(work: Callable[..., Any], jobs: Iterable[dict[str, Any]], count: int) -> Iterator[Any]:
+def _in_processes(
+    work: Callable[..., Any], jobs: Iterable[dict[str, Any]], count: int
+) -> Iterator[Any]:
     """Without Dask: the standard library's processes, started afresh so that no library's threads are inherited."""
     from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
     from multiprocessing import get_context

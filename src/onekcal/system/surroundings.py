@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-CORE = ("torch", "numpy", "scipy", "scikit-learn", "ase", "rdkit", "tblite", "h5py", "safetensors", "pydantic",
-        "pyyaml", "typer", "rich", "pooch", "plotly", "jinja2")
+CORE = (
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "ase",
+    "rdkit",
+    "tblite",
+    "h5py",
+    "safetensors",
+    "pydantic",
+    "pyyaml",
+    "typer",
+    "rich",
+    "pooch",
+    "plotly",
+    "jinja2",
+)
 OPTIONAL = {
     "kernelforge": ("exact FCHL19 kernels", "pip install kernelforge (Linux)"),
     "pyscf": ("DFT labels", "pip install 'onekcal[dft]'"),
@@ -34,10 +50,23 @@ def surroundings() -> list[dict[str, str]]:
             rows.append({"part": name, "state": "absent", "detail": f"{purpose}: {remedy}"})
     import torch
 
-    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none seen by torch; the CPU is used"
-    rows.append({"part": "GPU", "state": "ok" if torch.cuda.is_available() else "absent", "detail": gpu})
+    gpu = (
+        torch.cuda.get_device_name(0)
+        if torch.cuda.is_available()
+        else "none seen by torch; the CPU is used"
+    )
+    rows.append(
+        {"part": "GPU", "state": "ok" if torch.cuda.is_available() else "absent", "detail": gpu}
+    )
     rows.append({"part": "hardware", "state": "ok", "detail": hardware()})
     rows.append({"part": "data", "state": "ok", "detail": f"{home()} (ONEKCAL_HOME)"})
-    rows.append({"part": "mirror", "state": "ok" if os.environ.get("ONEKCAL_MIRROR") else "absent",
-                 "detail": os.environ.get("ONEKCAL_MIRROR", "official sources are used (ONEKCAL_MIRROR)")})
+    rows.append(
+        {
+            "part": "mirror",
+            "state": "ok" if os.environ.get("ONEKCAL_MIRROR") else "absent",
+            "detail": os.environ.get(
+                "ONEKCAL_MIRROR", "official sources are used (ONEKCAL_MIRROR)"
+            ),
+        }
+    )
     return rows

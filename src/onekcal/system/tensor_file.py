@@ -17,17 +17,25 @@ def write(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> Non
     from safetensors.torch import save_file
 
     owners: dict[int, str] = {}  # safetensors refuses two names for one memory
-    tensors = {name: tensor if owners.setdefault(tensor.untyped_storage().data_ptr(), name) == name else tensor.clone()
-               for name, tensor in tensors.items()}
+    tensors = {
+        name: tensor
+        if owners.setdefault(tensor.untyped_storage().data_ptr(), name) == name
+        else tensor.clone()
+        for name, tensor in tensors.items()
+    }
     part = path.with_name(path.name + ".part")
     part.touch()
-    mode = part.stat().st_mode  # that of any new file here; safetensors' own are for their owner alone
+    mode = (
+        part.stat().st_mode
+    )  # that of any new file here; safetensors' own are for their owner alone
     save_file(tensors, part, metadata={"onekcal": json.dumps(header)})
     part.chmod(mode)
     os.replace(part, path)
 
 
-def read(path: Path, newest: int, what: str, remedy: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read(
+    path: Path, newest: int, what: str, remedy: str
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and header; an error says that it is not `what`, and the `remedy`. Formats to `newest` can be read."""
     from safetensors import SafetensorError, safe_open
 
@@ -38,6 +46,8 @@ def read(path: Path, newest: int, what: str, remedy: str) -> tuple[dict[str, Ten
     except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as problem:
         raise DataError(f"{path} is not {what} or is damaged ({problem}); {remedy}") from None
     if header["format"] > newest:
-        raise DataError(f"{path} was written by a newer onekcal (format {header['format']}, this one reads up to {newest}); "
-                        "upgrade onekcal")
+        raise DataError(
+            f"{path} was written by a newer onekcal (format {header['format']}, this one reads up to {newest}); "
+            "upgrade onekcal"
+        )
     return tensors, header

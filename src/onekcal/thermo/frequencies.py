@@ -70,7 +70,9 @@ def frequencies(
     how = method(how) if isinstance(how, str) else how
     missing = [SYMBOLS[z] for z in molecule.elements if z not in MASSES]
     if missing:
-        raise LabelError(f"frequencies of {formula_of(molecule)}: no isotope mass for {', '.join(missing)} here")
+        raise LabelError(
+            f"frequencies of {formula_of(molecule)}: no isotope mass for {', '.join(missing)} here"
+        )
     calculation = calculation or how.calculation(molecule)
     positions = molecule.positions.numpy()
     gradient = calculation.at(positions).gradient
@@ -87,12 +89,6 @@ def frequencies(
     return Frequencies(waves, zero_point, thermal_enthalpy(holding, kind), kind == "linear", force)
 
 
-
-
-
-
-
-
 def wavenumbers(hessian: np.ndarray, masses: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """Vibrational wavenumbers (1/cm, ascending, imaginary negative) of a Hessian (Hartree/Bohr²)."""
     root = np.sqrt(np.repeat(masses * ELECTRON_MASSES, 3))
@@ -102,11 +98,11 @@ def wavenumbers(hessian: np.ndarray, masses: np.ndarray, positions: np.ndarray) 
     return np.sign(squares) * np.sqrt(np.abs(squares)) * HARTREE / WAVENUMBER
 
 
-
-
 def thermal_enthalpy(waves: np.ndarray, kind: str, temperature: float = TEMPERATURE) -> Thermal:
     """H(T) − H(0) from real wavenumbers (1/cm) of an "atom", a "linear" or a "bent" molecule."""
     heat = GAS * temperature
     quanta = waves * WAVENUMBER
     vibration = float((quanta / np.expm1(np.minimum(quanta / heat, 700.0))).sum())
-    return Thermal(1.5 * heat, {"atom": 0.0, "linear": 1.0, "bent": 1.5}[kind] * heat, vibration, heat)
+    return Thermal(
+        1.5 * heat, {"atom": 0.0, "linear": 1.0, "bent": 1.5}[kind] * heat, vibration, heat
+    )

@@ -41,7 +41,9 @@ def heat(molecule: Molecules) -> float:
     """H(298.15 K) − H(0) of one neutral molecule, kcal/mol; unknown groups count nothing: ask `knows` first."""
     if len(molecule.numbers) == 1:
         return 2.5 * RT
-    return 4.0 * RT + sum(WEIGHTS.get(name, 0.0) * count for name, count in groups(molecule).items())
+    return 4.0 * RT + sum(
+        WEIGHTS.get(name, 0.0) * count for name, count in groups(molecule).items()
+    )
 
 
 def knows(molecule: Molecules) -> bool:
@@ -71,8 +73,14 @@ def _rings(bonds: np.ndarray) -> dict[str, int]:
     triangles = int(np.trace(two @ a)) // 6
     pairs = two * ~bonds
     np.fill_diagonal(pairs, 0)
-    squares = int((pairs * (pairs - 1) // 2).sum()) // 4  # two paths over different atoms between unbonded corners
-    return {"triangles": triangles, "squares": squares, "rings": int(a.sum()) // 2 - len(a) + pieces(bonds)}
+    squares = (
+        int((pairs * (pairs - 1) // 2).sum()) // 4
+    )  # two paths over different atoms between unbonded corners
+    return {
+        "triangles": triangles,
+        "squares": squares,
+        "rings": int(a.sum()) // 2 - len(a) + pieces(bonds),
+    }
 
 
 def _rotors(numbers: np.ndarray, bonds: np.ndarray, neighbours: np.ndarray) -> int:

@@ -30,8 +30,10 @@ ELEMENT_HEAT = {1: 1.01, 6: 0.25, 7: 1.04, 8: 1.04, 9: 1.05, 16: 1.05}
 
 G4MP2_ERROR = 1.04
 """kcal/mol; G4(MP2)'s mean absolute deviation from the 454 experimental energies of the G3/05 set."""
-G4MP2_SOURCE = ("mean absolute deviation on G3/05 (Curtiss, Redfern, Raghavachari, J. Chem. Phys. 127, 124105, 2007); "
-                "0.79 for the heats of formation of 459 molecules of QM9 (Narayanan et al., doi:10.1039/c9sc02834j, 2019)")
+G4MP2_SOURCE = (
+    "mean absolute deviation on G3/05 (Curtiss, Redfern, Raghavachari, J. Chem. Phys. 127, 124105, 2007); "
+    "0.79 for the heats of formation of 459 molecules of QM9 (Narayanan et al., doi:10.1039/c9sc02834j, 2019)"
+)
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,18 @@ class Ledger:
     @property
     def totals(self) -> dict[str, float]:
         """The three results by name."""
-        return {"atomization energy (0 K)": self.atomization, "ΔfH(0 K)": self.formation_0,
-                "ΔfH(298.15 K)": self.formation_298}
+        return {
+            "atomization energy (0 K)": self.atomization,
+            "ΔfH(0 K)": self.formation_0,
+            "ΔfH(298.15 K)": self.formation_298,
+        }
 
     def rows(self) -> list[Term]:
         """The lines with the three results where they belong, remarks last: what a table prints."""
         out: list[Term] = []
-        for section, (label, value) in zip(("atomization", "formation 0 K", "formation 298 K"), self.totals.items()):
+        for section, (label, value) in zip(
+            ("atomization", "formation 0 K", "formation 298 K"), self.totals.items()
+        ):
             out += [term for term in self.terms if term.section == section]
             out.append(Term(label, value, None, "sum of the lines above", section))  # type: ignore[arg-type]
         return out + [term for term in self.terms if term.section == "remark"]
@@ -111,7 +118,14 @@ def ledger(
     where it knows the molecule's groups, frequencies where it does not.
     """
     _check(molecule)
-    terms = [Term(f"energy relative to free atoms, {at}", energy, uncertainty, " – ".join(filter(None, (level, meaning))))]
+    terms = [
+        Term(
+            f"energy relative to free atoms, {at}",
+            energy,
+            uncertainty,
+            " – ".join(filter(None, (level, meaning))),
+        )
+    ]
     terms += _zero_point_terms(at, zero_point)
     terms += _atom_terms(molecule)
     if len(molecule.numbers) == 1:
@@ -125,14 +139,37 @@ def ledger(
 
 
 def from_total(
-    molecule: Molecules, total: float, atoms: FreeAtoms, uncertainty: float | None = None, meaning: str = "",
-    at: At = "0 K", thermal: Term | Literal["auto", "gfn2", "regression"] = "auto", zero_point: Term | None = None,
+    molecule: Molecules,
+    total: float,
+    atoms: FreeAtoms,
+    uncertainty: float | None = None,
+    meaning: str = "",
+    at: At = "0 K",
+    thermal: Term | Literal["auto", "gfn2", "regression"] = "auto",
+    zero_point: Term | None = None,
 ) -> Ledger:
     """As `ledger`, from a `total` energy (kcal/mol): the total and each element's free atoms are lines of their own."""
-    per_atom = {z: float(atoms.energies(Molecules.one([z], [[0.0, 0.0, 0.0]]))[0]) for z in molecule.elements}
-    terms = [Term(f"total energy, {at}", total, uncertainty, " – ".join(filter(None, (atoms.level, meaning))))]
+    per_atom = {
+        z: float(atoms.energies(Molecules.one([z], [[0.0, 0.0, 0.0]]))[0])
+        for z in molecule.elements
+    }
+    terms = [
+        Term(
+            f"total energy, {at}",
+            total,
+            uncertainty,
+            " – ".join(filter(None, (atoms.level, meaning))),
+        )
+    ]
     for z, count in _counts(molecule).items():
-        terms.append(Term(f"− {count} free {SYMBOLS[z]} at {per_atom[z]:.2f}", -count * per_atom[z], None, atoms.source))
+        terms.append(
+            Term(
+                f"− {count} free {SYMBOLS[z]} at {per_atom[z]:.2f}",
+                -count * per_atom[z],
+                None,
+                atoms.source,
+            )
+        )
     rest = ledger(molecule, 0.0, atoms.level, at=at, thermal=thermal, zero_point=zero_point)
     return Ledger(rest.formula, (*terms, *rest.terms[1:]))
 
@@ -145,15 +182,22 @@ def molecule_heat(molecule: Molecules, how: Literal["auto", "gfn2", "regression"
         raise InputError(f"`thermal` must be 'auto', 'gfn2' or 'regression', got {how!r}")
     known = thermal.knows(molecule)
     if how == "regression" or (how == "auto" and known):
-        error, source = (thermal.ERROR, thermal.SOURCE) if known else (None, f"extrapolated: {thermal.SOURCE}")
+        error, source = (
+            (thermal.ERROR, thermal.SOURCE) if known else (None, f"extrapolated: {thermal.SOURCE}")
+        )
         return Term("H(298 K) − H(0)", thermal.heat(molecule), error, source, "formation 298 K")
     from onekcal.geometry.minimum import minimum
     from onekcal.thermo.frequencies import frequencies
 
     relaxed, _ = minimum(molecule, "gfn2", force=0.002, keep_bonds=False)
     found = frequencies(relaxed.molecule, "gfn2")
-    return Term("H(298 K) − H(0)", found.thermal.total, thermal.GFN2_ERROR,
-                "GFN2-xTB harmonic frequencies, rigid rotor", "formation 298 K")
+    return Term(
+        "H(298 K) − H(0)",
+        found.thermal.total,
+        thermal.GFN2_ERROR,
+        "GFN2-xTB harmonic frequencies, rigid rotor",
+        "formation 298 K",
+    )
 
 
 def atom_heat() -> Term:
@@ -168,21 +212,31 @@ def _check(molecule: Molecules) -> None:
         raise InputError(f"a ledger is of one molecule, got a batch of {len(molecule)}")
     strange = [SYMBOLS[z] for z in molecule.elements if z not in ATOM_FORMATION]
     if strange:
-        raise InputError(f"no experimental atomic heat of formation of {', '.join(strange)} here; there is: "
-                         f"{', '.join(SYMBOLS[z] for z in ATOM_FORMATION)}")
+        raise InputError(
+            f"no experimental atomic heat of formation of {', '.join(strange)} here; there is: "
+            f"{', '.join(SYMBOLS[z] for z in ATOM_FORMATION)}"
+        )
     if int(molecule.charges[0]):
-        raise InputError("a heat of formation of an ion needs a convention for the electron; only neutral molecules "
-                         f"are done, got charge {int(molecule.charges[0])}")
+        raise InputError(
+            "a heat of formation of an ion needs a convention for the electron; only neutral molecules "
+            f"are done, got charge {int(molecule.charges[0])}"
+        )
 
 
 def _zero_point_terms(at: At, zero_point: Term | None) -> list[Term]:
     if at == "298 K":
-        raise InputError("the ledger starts at 0 K; an energy at 298 K holds thermal energy already")
+        raise InputError(
+            "the ledger starts at 0 K; an energy at 298 K holds thermal energy already"
+        )
     if at == "electronic" and zero_point is None:
-        raise InputError("an electronic energy needs its zero-point energy for a heat of formation: give `zero_point`, "
-                         "for example from onekcal.thermo.frequencies")
+        raise InputError(
+            "an electronic energy needs its zero-point energy for a heat of formation: give `zero_point`, "
+            "for example from onekcal.thermo.frequencies"
+        )
     if at == "0 K" and zero_point is not None:
-        raise InputError("the energy at 0 K holds its zero-point energy already; leave `zero_point` out")
+        raise InputError(
+            "the energy at 0 K holds its zero-point energy already; leave `zero_point` out"
+        )
     return [] if zero_point is None else [zero_point]
 
 
@@ -191,12 +245,26 @@ def _counts(molecule: Molecules) -> dict[int, int]:
 
 
 def _atom_terms(molecule: Molecules) -> list[Term]:
-    return [Term(f"+ ΔfH(0 K) of {count} {SYMBOLS[z]} at {ATOM_FORMATION[z]}", count * ATOM_FORMATION[z],
-                 count * ATOM_FORMATION_ERROR[z], f"experiment, {CURTISS_1997}", "formation 0 K")
-            for z, count in _counts(molecule).items()]
+    return [
+        Term(
+            f"+ ΔfH(0 K) of {count} {SYMBOLS[z]} at {ATOM_FORMATION[z]}",
+            count * ATOM_FORMATION[z],
+            count * ATOM_FORMATION_ERROR[z],
+            f"experiment, {CURTISS_1997}",
+            "formation 0 K",
+        )
+        for z, count in _counts(molecule).items()
+    ]
 
 
 def _element_terms(molecule: Molecules) -> list[Term]:
-    return [Term(f"− [H(298 K) − H(0)] of {count} {SYMBOLS[z]} at {ELEMENT_HEAT[z]}", -count * ELEMENT_HEAT[z], None,
-                 f"element in its standard state, {CURTISS_1997}", "formation 298 K")
-            for z, count in _counts(molecule).items()]
+    return [
+        Term(
+            f"− [H(298 K) − H(0)] of {count} {SYMBOLS[z]} at {ELEMENT_HEAT[z]}",
+            -count * ELEMENT_HEAT[z],
+            None,
+            f"element in its standard state, {CURTISS_1997}",
+            "formation 298 K",
+        )
+        for z, count in _counts(molecule).items()
+    ]

@@ -58,9 +58,13 @@ class Conformal:
             return math.inf
         return float(self.scores[rank - 1]) * (1.0 + spread if self.by_spread else 1.0)
 
-    def interval(self, predicted: Tensor, coverage: float = 0.9, spread: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def interval(
+        self, predicted: Tensor, coverage: float = 0.9, spread: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Lower and upper ends (M,), kcal/mol."""
-        half = self.radius(coverage) * (1.0 + spread if self.by_spread and spread is not None else 1.0)
+        half = self.radius(coverage) * (
+            1.0 + spread if self.by_spread and spread is not None else 1.0
+        )
         return predicted - half, predicted + half
 
 

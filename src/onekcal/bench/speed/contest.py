@@ -19,7 +19,6 @@ Found = dict[str, Any]
 Contestant = Callable[[], Any]  # what returns something to compare
 
 
-
 class Contest(NamedTuple):
     """A row: we first, then the peers."""
 
@@ -46,10 +45,18 @@ def measure(contest: Contest, rounds: int) -> Found:
     seconds = {name: median(each) for name, each in turns.items()}
     peers = [name for name in turns if name != "onekcal"]
     return {
-        "name": contest.name, "unit": contest.unit,
-        "medians": {name: _rounded(s if contest.unit == "s" else contest.work / s) for name, s in seconds.items()},
+        "name": contest.name,
+        "unit": contest.unit,
+        "medians": {
+            name: _rounded(s if contest.unit == "s" else contest.work / s)
+            for name, s in seconds.items()
+        },
         "ratio": {name: _rounded(seconds[name] / seconds["onekcal"]) for name in peers},
-        "differs": {name: _rounded(difference(results["onekcal"], results[name])) for name in peers if contest.same},
+        "differs": {
+            name: _rounded(difference(results["onekcal"], results[name]))
+            for name in peers
+            if contest.same
+        },
         "turns": {name: [_rounded(s) for s in each] for name, each in turns.items()},
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "note": contest.note,

@@ -37,23 +37,35 @@ def densenet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
             theirs = PlainDenseNet(1, BLOCKS)
         copied(theirs, ours)
         contestants = {
-            "onekcal": _turn(ours, given, aims, precision), "torch": _turn(theirs, given, aims, precision),
+            "onekcal": _turn(ours, given, aims, precision),
+            "torch": _turn(theirs, given, aims, precision),
         }
         kept = [kept_bytes(network, given) / 2**20 for network in (ours, theirs)]
-        yield Contest(f"training step, 3D-DenseNet {BLOCKS}, {precision}", "molecules/s", len(some), contestants,
-                      note=f"kept between forward and backward in float32: {kept[0]:.0f} MiB, torch {kept[1]:.0f} MiB")
+        yield Contest(
+            f"training step, 3D-DenseNet {BLOCKS}, {precision}",
+            "molecules/s",
+            len(some),
+            contestants,
+            note=f"kept between forward and backward in float32: {kept[0]:.0f} MiB, torch {kept[1]:.0f} MiB",
+        )
 
 
 def energies(network: DenseNetwork | PlainDenseNet, given: Tensor) -> Tensor:
     """(B,) of fields (B, channels, x, y, z)."""
-    return network(as_batch(given)).energies if isinstance(network, DenseNetwork) else network(given)
+    return (
+        network(as_batch(given)).energies if isinstance(network, DenseNetwork) else network(given)
+    )
 
 
-def _turn(network: DenseNetwork | PlainDenseNet, given: Tensor, aims: Tensor, precision: str) -> Contestant:
+def _turn(
+    network: DenseNetwork | PlainDenseNet, given: Tensor, aims: Tensor, precision: str
+) -> Contestant:
     cast = nullcontext() if precision == "float32" else torch.autocast("cpu", torch.bfloat16)
     with torch.no_grad(), cast:
         first = energies(network, given).float().numpy()
-    sgd = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9, nesterov=True, weight_decay=1e-4)
+    sgd = torch.optim.SGD(
+        network.parameters(), lr=1e-3, momentum=0.9, nesterov=True, weight_decay=1e-4
+    )
 
     def turn() -> Any:
         with cast:
@@ -108,19 +120,34 @@ class PlainLayer(torch.nn.Module):
 class PlainDenseNet(torch.nn.Module):
     """A 3-D DenseNet out of torch's own layers: (B,) energies of fields (B, channels, x, y, z)."""
 
-    def __init__(self, channels: int, blocks: tuple[int, ...], growth: int = 12, stem: int = 64, bottleneck: int = 4,
-                 compression: float = 0.5) -> None:
+    def __init__(
+        self,
+        channels: int,
+        blocks: tuple[int, ...],
+        growth: int = 12,
+        stem: int = 64,
+        bottleneck: int = 4,
+        compression: float = 0.5,
+    ) -> None:
         super().__init__()
         self.stem = torch.nn.Conv3d(channels, stem, 3, padding=1, bias=False)
         self.blocks, self.transitions, width = torch.nn.ModuleList(), torch.nn.ModuleList(), stem
         for k, depth in enumerate(blocks):
             if k:
                 out = int(compression * width)
-                self.transitions.append(torch.nn.Sequential(
-                    torch.nn.BatchNorm3d(width, EPSILON), torch.nn.ReLU(), torch.nn.Conv3d(width, out, 1, bias=False),
-                    torch.nn.AvgPool3d(2)))
+                self.transitions.append(
+                    torch.nn.Sequential(
+                        torch.nn.BatchNorm3d(width, EPSILON),
+                        torch.nn.ReLU(),
+                        torch.nn.Conv3d(width, out, 1, bias=False),
+                        torch.nn.AvgPool3d(2),
+                    )
+                )
                 width = out
-            layers = [PlainLayer(width + growth * layer, growth, bottleneck * growth) for layer in range(depth)]
+            layers = [
+                PlainLayer(width + growth * layer, growth, bottleneck * growth)
+                for layer in range(depth)
+            ]
             self.blocks.append(torch.nn.Sequential(*layers))
             width += growth * depth
         self.norm = torch.nn.BatchNorm3d(width, EPSILON)

@@ -32,12 +32,23 @@ def dimenet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
             torch.nn.init.normal_(readout.last.weight, std=0.05)
     ours.begin(known)
     unit, peer = float(ours.per_atom[1]), dimenet_peer(ours)
-    contestants = {"onekcal": squared_turn(ours, lambda batch: ours(batch).energies, [s.batch for s in steps], steps, unit)}
+    contestants = {
+        "onekcal": squared_turn(
+            ours, lambda batch: ours(batch).energies, [s.batch for s in steps], steps, unit
+        )
+    }
     if peer is not None:
         graphs = [graph_of(step, ours.cutoff) for step in steps]
-        contestants["PyG"] = squared_turn(*peer, [(graph, *triplets_of(graph)) for graph in graphs], steps, unit)
-    yield Contest("training step, DimeNet++", "molecules/s", sum(len(s.energies) for s in steps), contestants,
-                  note="PyG's layers, which are given pairs and triplets: its own search for them is not in its wheel")
+        contestants["PyG"] = squared_turn(
+            *peer, [(graph, *triplets_of(graph)) for graph in graphs], steps, unit
+        )
+    yield Contest(
+        "training step, DimeNet++",
+        "molecules/s",
+        sum(len(s.energies) for s in steps),
+        contestants,
+        note="PyG's layers, which are given pairs and triplets: its own search for them is not in its wheel",
+    )
 
 
 def triplets_of(graph: Graph) -> tuple[Tensor, Tensor]:
@@ -52,7 +63,9 @@ def triplets_of(graph: Graph) -> tuple[Tensor, Tensor]:
     return kj[apart], ji[apart]
 
 
-def dimenet_peer(ours: DimeNetNetwork) -> tuple[torch.nn.Module, Callable[[tuple[Graph, Tensor, Tensor]], Tensor]] | None:
+def dimenet_peer(
+    ours: DimeNetNetwork,
+) -> tuple[torch.nn.Module, Callable[[tuple[Graph, Tensor, Tensor]], Tensor]] | None:
     """PyG's DimeNet++ with our weights, and how it answers energies of a graph and its triplets; None where it is absent."""
     try:
         import sympy  # noqa: F401 - PyG makes its bases with it
@@ -61,8 +74,17 @@ def dimenet_peer(ours: DimeNetNetwork) -> tuple[torch.nn.Module, Callable[[tuple
         return None
     block: Any = ours.interactions[0]
     readout: Any = ours.readouts[0]
-    peer = DimeNetPlusPlus(block.up.out_features, 1, len(ours.interactions), block.up.in_features,
-                           block.radial1.out_features, readout.up.out_features, ours.degrees, ours.waves, ours.cutoff)
+    peer = DimeNetPlusPlus(
+        block.up.out_features,
+        1,
+        len(ours.interactions),
+        block.up.in_features,
+        block.radial1.out_features,
+        readout.up.out_features,
+        ours.degrees,
+        ours.waves,
+        ours.cutoff,
+    )
     peer = peer.to(ours.frequencies.dtype)
     _dimenet_copy(ours, peer)
     shift, scale = ours.per_atom.tolist()
@@ -70,7 +92,10 @@ def dimenet_peer(ours: DimeNetNetwork) -> tuple[torch.nn.Module, Callable[[tuple
     def answer(asked: tuple[Graph, Tensor, Tensor]) -> Tensor:
         graph, kj, ji = asked
         way, atoms = graph.between, len(graph.numbers)
-        cosine, sine = (way[ji] * way[kj]).sum(-1), torch.linalg.cross(way[ji], way[kj]).norm(dim=-1)
+        cosine, sine = (
+            (way[ji] * way[kj]).sum(-1),
+            torch.linalg.cross(way[ji], way[kj]).norm(dim=-1),
+        )
         r = way.norm(dim=-1)
         radial, spherical = peer.rbf(r), peer.sbf(r, torch.atan2(sine, cosine), kj)
         m = peer.emb(graph.numbers, radial, graph.i, graph.j)
@@ -88,17 +113,43 @@ def dimenet_peer(ours: DimeNetNetwork) -> tuple[torch.nn.Module, Callable[[tuple
 def _dimenet_copy(ours: DimeNetNetwork, peer: Any) -> None:
     """Our weights into PyG's layers."""
     residual = {"lin1": "first", "lin2": "second"}
-    names = {"rbf.freq": "frequencies", "emb.lin_rbf": "embedding.radial", "emb.lin": "embedding.whole"}
+    names = {
+        "rbf.freq": "frequencies",
+        "emb.lin_rbf": "embedding.radial",
+        "emb.lin": "embedding.whole",
+    }
     for k in range(len(ours.readouts)):
-        own = {"lin_rbf": "radial", "lin_up": "up", "lin": "last", **{f"lins.{j}": f"hidden.{j}" for j in range(3)}}
-        names |= {f"output_blocks.{k}.{theirs}": f"readouts.{k}.{name}" for theirs, name in own.items()}
+        own = {
+            "lin_rbf": "radial",
+            "lin_up": "up",
+            "lin": "last",
+            **{f"lins.{j}": f"hidden.{j}" for j in range(3)},
+        }
+        names |= {
+            f"output_blocks.{k}.{theirs}": f"readouts.{k}.{name}" for theirs, name in own.items()
+        }
     for k in range(len(ours.interactions)):
-        own = {"lin_rbf1": "radial1", "lin_rbf2": "radial2", "lin_sbf1": "spherical1", "lin_sbf2": "spherical2",
-               "lin_kj": "other", "lin_ji": "own", "lin_down": "down", "lin_up": "up", "lin": "skip"}
-        for theirs, name in (("layers_before_skip.0", "before"), ("layers_after_skip.0", "after.0"),
-                             ("layers_after_skip.1", "after.1")):
+        own = {
+            "lin_rbf1": "radial1",
+            "lin_rbf2": "radial2",
+            "lin_sbf1": "spherical1",
+            "lin_sbf2": "spherical2",
+            "lin_kj": "other",
+            "lin_ji": "own",
+            "lin_down": "down",
+            "lin_up": "up",
+            "lin": "skip",
+        }
+        for theirs, name in (
+            ("layers_before_skip.0", "before"),
+            ("layers_after_skip.0", "after.0"),
+            ("layers_after_skip.1", "after.1"),
+        ):
             own |= {f"{theirs}.{one}": f"{name}.{two}" for one, two in residual.items()}
-        names |= {f"interaction_blocks.{k}.{theirs}": f"interactions.{k}.{name}" for theirs, name in own.items()}
+        names |= {
+            f"interaction_blocks.{k}.{theirs}": f"interactions.{k}.{name}"
+            for theirs, name in own.items()
+        }
     found, mine = dict(peer.named_parameters()), dict(ours.named_parameters())
     for theirs, name in names.items():
         for kind in ("", ".weight", ".bias"):

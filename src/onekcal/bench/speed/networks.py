@@ -44,7 +44,13 @@ def steps_of(known: Dataset) -> list[Step]:
     out = []
     for rows in shuffled(held.sizes, BATCH, None, STEPS, torch.Generator().manual_seed(0))[:STEPS]:
         batch, there = held.batch(rows)
-        out.append(Step(batch, torch.tensor(elements)[batch.species] * batch.mask, held.energies[there].float()))
+        out.append(
+            Step(
+                batch,
+                torch.tensor(elements)[batch.species] * batch.mask,
+                held.energies[there].float(),
+            )
+        )
     return out
 
 
@@ -64,8 +70,13 @@ def hipnn_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
         contestants["onekcal"] = _hipnn_ours(network, steps)
         if peer is not None:
             contestants["hippynn"] = _hipnn_theirs(peer, float(network.sigma_E), steps)
-        yield Contest(f"training step, HIP-NN, {features} features", "molecules/s", sum(len(s.energies) for s in steps),
-                      contestants, note=_hipnn_note())
+        yield Contest(
+            f"training step, HIP-NN, {features} features",
+            "molecules/s",
+            sum(len(s.energies) for s in steps),
+            contestants,
+            note=_hipnn_note(),
+        )
 
 
 def hipnn_loss(wrong: Tensor, penalty: Tensor) -> Tensor:
@@ -116,9 +127,16 @@ def hipnn_peer(ours: HipNNNetwork) -> Any:
         from hippynn.graphs import GraphModule, inputs, networks, targets
 
         count = ours.interactions[0].V.shape[1]
-        kept = {"possible_species": [0, *ours.elements], "n_features": ours.interactions[0].V.shape[2],
-                "n_sensitivities": count, "dist_soft_min": 1.7, "dist_soft_max": 10.0, "dist_hard_max": ours.r_cut,
-                "n_interaction_layers": len(ours.interactions), "n_atom_layers": len(ours.onsite[0])}
+        kept = {
+            "possible_species": [0, *ours.elements],
+            "n_features": ours.interactions[0].V.shape[2],
+            "n_sensitivities": count,
+            "dist_soft_min": 1.7,
+            "dist_soft_max": 10.0,
+            "dist_hard_max": ours.r_cut,
+            "n_interaction_layers": len(ours.interactions),
+            "n_atom_layers": len(ours.onsite[0]),
+        }
         entries = inputs.SpeciesNode(db_name="Z"), inputs.PositionsNode(db_name="R")
         node = networks.Hipnn("hipnn", entries, module_kwargs=kept)
         energy = targets.HEnergyNode("energy", node)
@@ -198,7 +216,14 @@ def graph_of(step: Step, cutoff: float) -> Graph:
     near = (torch.cdist(positions, positions) < cutoff) & mask[:, :, None] & mask[:, None]
     m, a, b = (near & ~torch.eye(mask.shape[1], dtype=torch.bool)).nonzero(as_tuple=True)
     owner = torch.arange(len(mask))[:, None].expand_as(mask)[mask]
-    return Graph(step.numbers[mask], positions[mask], owner, positions[m, b] - positions[m, a], place[m, a], place[m, b])
+    return Graph(
+        step.numbers[mask],
+        positions[mask],
+        owner,
+        positions[m, b] - positions[m, a],
+        place[m, a],
+        place[m, b],
+    )
 
 
 def schnet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
@@ -210,16 +235,33 @@ def schnet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
     ours.begin(known)
     graphs = [graph_of(step, SCHNET["cutoff"]) for step in steps]
     unit = float(ours.per_atom[1])
-    peers = {name: peer for name, peer in (("PyG", pyg_peer(ours)), ("SchNetPack", schnetpack_peer(ours))) if peer}
-    contestants = {"onekcal": squared_turn(ours, lambda batch: ours(batch).energies, [s.batch for s in steps], steps, unit)}
+    peers = {
+        name: peer
+        for name, peer in (("PyG", pyg_peer(ours)), ("SchNetPack", schnetpack_peer(ours)))
+        if peer
+    }
+    contestants = {
+        "onekcal": squared_turn(
+            ours, lambda batch: ours(batch).energies, [s.batch for s in steps], steps, unit
+        )
+    }
     for name, (module, answer) in peers.items():
         contestants[name] = squared_turn(module, answer, graphs, steps, unit)
-    yield Contest("training step, SchNet, 128 features × 6", "molecules/s", sum(len(s.energies) for s in steps), contestants,
-                  note="peers are given their pairs and distances")
+    yield Contest(
+        "training step, SchNet, 128 features × 6",
+        "molecules/s",
+        sum(len(s.energies) for s in steps),
+        contestants,
+        note="peers are given their pairs and distances",
+    )
 
 
 def squared_turn(
-    module: torch.nn.Module, answer: Callable[[Any], Tensor], asked: Sequence[Any], steps: list[Step], unit: float
+    module: torch.nn.Module,
+    answer: Callable[[Any], Tensor],
+    asked: Sequence[Any],
+    steps: list[Step],
+    unit: float,
 ) -> Contestant:
     """STEPS training steps on squared errors in units of `unit` (kcal/mol)."""
     with torch.no_grad():
@@ -249,9 +291,18 @@ def pyg_peer(ours: SchNetNetwork) -> Peer | None:
         return None
     pairs: list[tuple[Tensor, Tensor]] = []
     shift, scale = ours.per_atom.tolist()
-    peer = SchNet(*_schnet_shape(ours), interaction_graph=lambda positions, owner: pairs[-1], mean=shift, std=scale)
-    _copied(peer, {"lin1": ours.o1, "lin2": ours.o2}, ours, {
-        "mlp.0": "filter1", "mlp.2": "filter2", "conv.lin1": "u1", "conv.lin2": "u2", "lin": "u3"})
+    peer = SchNet(
+        *_schnet_shape(ours),
+        interaction_graph=lambda positions, owner: pairs[-1],
+        mean=shift,
+        std=scale,
+    )
+    _copied(
+        peer,
+        {"lin1": ours.o1, "lin2": ours.o2},
+        ours,
+        {"mlp.0": "filter1", "mlp.2": "filter2", "conv.lin1": "u1", "conv.lin2": "u2", "lin": "u3"},
+    )
     with torch.no_grad():
         peer.embedding.weight[list(ours.elements)] = ours.embedding.weight
 
@@ -268,27 +319,55 @@ def schnetpack_peer(ours: SchNetNetwork) -> Peer | None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if not hasattr(dataloader, "T_co"):  # SchNetPack 2.1 imports this name, which torch 2.13 no longer has
+        if not hasattr(
+            dataloader, "T_co"
+        ):  # SchNetPack 2.1 imports this name, which torch 2.13 no longer has
             dataloader.T_co = TypeVar("T_co", covariant=True)  # type: ignore[attr-defined]
         try:
             from schnetpack import atomistic, nn, representation
         except ImportError:
             return None
     features, _, interactions, gaussians, cutoff = _schnet_shape(ours)
-    body = representation.SchNet(features, interactions, nn.GaussianRBF(gaussians, cutoff), nn.CosineCutoff(cutoff))
-    head = atomistic.Atomwise(features, n_layers=2, activation=nn.shifted_softplus, output_key="energy")
+    body = representation.SchNet(
+        features, interactions, nn.GaussianRBF(gaussians, cutoff), nn.CosineCutoff(cutoff)
+    )
+    head = atomistic.Atomwise(
+        features, n_layers=2, activation=nn.shifted_softplus, output_key="energy"
+    )
     _copied(head.outnet, {"0": ours.o1, "1": ours.o2}, ours, {})
-    _copied(body, {}, ours, {"filter_network.0": "filter1", "filter_network.1": "filter2", "in2f": "u1", "f2out.0": "u2",
-                             "f2out.1": "u3"})
+    _copied(
+        body,
+        {},
+        ours,
+        {
+            "filter_network.0": "filter1",
+            "filter_network.1": "filter2",
+            "in2f": "u1",
+            "f2out.0": "u2",
+            "f2out.1": "u3",
+        },
+    )
     with torch.no_grad():
         body.embedding.weight[list(ours.elements)] = ours.embedding.weight
     shift, scale = ours.per_atom.tolist()
 
     def answer(graph: Graph) -> Tensor:
         count = int(graph.owner[-1]) + 1
-        found = head(body({"_atomic_numbers": graph.numbers, "_Rij": graph.between, "_idx_i": graph.i, "_idx_j": graph.j,
-                           "_idx_m": graph.owner, "_n_atoms": torch.bincount(graph.owner, minlength=count)}))
-        return scale * found["energy"].view(-1) + shift * torch.bincount(graph.owner, minlength=count)
+        found = head(
+            body(
+                {
+                    "_atomic_numbers": graph.numbers,
+                    "_Rij": graph.between,
+                    "_idx_i": graph.i,
+                    "_idx_j": graph.j,
+                    "_idx_m": graph.owner,
+                    "_n_atoms": torch.bincount(graph.owner, minlength=count),
+                }
+            )
+        )
+        return scale * found["energy"].view(-1) + shift * torch.bincount(
+            graph.owner, minlength=count
+        )
 
     return torch.nn.ModuleList([body, head]), answer
 
@@ -303,12 +382,21 @@ def _schnet_shape(ours: SchNetNetwork) -> tuple[int, int, int, int, float]:
 def _copied(peer: Any, ends: dict[str, Any], ours: SchNetNetwork, layers: dict[str, str]) -> None:
     """Our weights into a peer's `ends` and, of every interaction, its `layers`: their name → ours."""
     found = dict(peer.named_parameters())
-    weights = {f"{name}.{kind}": p for name, layer in ends.items() for kind, p in layer.named_parameters()}
+    weights = {
+        f"{name}.{kind}": p for name, layer in ends.items() for kind, p in layer.named_parameters()
+    }
     f = ours.filters
     for t, interaction in enumerate(ours.interactions):
-        filters = {"filter1": {"weight": f.v1[t], "bias": f.c1[t, 0]}, "filter2": {"weight": f.v2[t], "bias": f.c2[t, 0]}}
+        filters = {
+            "filter1": {"weight": f.v1[t], "bias": f.c1[t, 0]},
+            "filter2": {"weight": f.v2[t], "bias": f.c2[t, 0]},
+        }
         for theirs, name in layers.items():
-            own = filters[name] if name in filters else dict(interaction.get_submodule(name).named_parameters())
+            own = (
+                filters[name]
+                if name in filters
+                else dict(interaction.get_submodule(name).named_parameters())
+            )
             weights |= {f"interactions.{t}.{theirs}.{kind}": p for kind, p in own.items()}
     for name, value in weights.items():
         found[name].copy_(value)

@@ -45,15 +45,15 @@ ASKED = 300
 LANDMARKS = 6000
 
 
-
-
-
 PARTS = ("features", "predictions", "hipnn", "schnet", "dimenet", "densenet", "kernels")
 """What can be measured; the longest comes last."""
 
 
 def run(
-    results: Path, size: int = KERNELS[-1], rounds: int = 5, watch: Callable[[Found], None] = lambda row: None,
+    results: Path,
+    size: int = KERNELS[-1],
+    rounds: int = 5,
+    watch: Callable[[Found], None] = lambda row: None,
     parts: Sequence[str] = PARTS,
 ) -> Found:
     """Measure and write `results`/speed.json; `size` is the largest kernel, `watch` hears of each row when it is done.
@@ -69,15 +69,39 @@ def run(
         if part not in PARTS:
             unknown("part of the speed benchmark", part, PARTS, ConfigError)
     if size < 10 or rounds < 1:
-        raise ConfigError(f"`size` must be at least 10 molecules and `rounds` at least 1, got {size} and {rounds}")
+        raise ConfigError(
+            f"`size` must be at least 10 molecules and `rounds` at least 1, got {size} and {rounds}"
+        )
     found, known, asked = _begun(size)
-    contests = dict(zip(PARTS, (features, predictions, hipnn_training, schnet_training, dimenet_training, densenet_training,
-                                kernels)))
-    rows = {part: [row for row in _rows(results / "speed.json") if row.get("part") == part] for part in PARTS}
+    contests = dict(
+        zip(
+            PARTS,
+            (
+                features,
+                predictions,
+                hipnn_training,
+                schnet_training,
+                dimenet_training,
+                densenet_training,
+                kernels,
+            ),
+        )
+    )
+    rows = {
+        part: [row for row in _rows(results / "speed.json") if row.get("part") == part]
+        for part in PARTS
+    }
     for part in (part for part in PARTS if part in parts):
         rows[part] = []
         for contest in contests[part](known, asked):
-            rows[part].append({**measure(contest, rounds), "part": part, "time": found["time"], "commit": found["commit"]})
+            rows[part].append(
+                {
+                    **measure(contest, rounds),
+                    "part": part,
+                    "time": found["time"],
+                    "commit": found["commit"],
+                }
+            )
             found["rows"] = [row for part in PARTS for row in rows[part]]
             write(results / "speed.json", found)
             watch(rows[part][-1])
@@ -94,7 +118,9 @@ def _begun(size: int) -> tuple[Found, Dataset, Dataset]:
         name, stored = "qm9", data.load("qm9")
     except DataError:
         name, stored = "mini", data.load("mini")
-    draw = torch.randperm(len(stored.dataset), generator=torch.Generator().manual_seed(0))[: size + ASKED]
+    draw = torch.randperm(len(stored.dataset), generator=torch.Generator().manual_seed(0))[
+        : size + ASKED
+    ]
     drawn = stored.dataset[draw.tolist()].aimed("b3lyp")
     first = min(ASKED, len(drawn) // 3)
     known = drawn[first : first + size]
@@ -104,9 +130,15 @@ def _begun(size: int) -> tuple[Found, Dataset, Dataset]:
     found = {
         "suite": "speed",
         "title": f"Seconds and molecules per second on {name}, threads: {threads}, contestants taking turns; a ratio above "
-                 "1 means onekcal is faster",
-        "cite": "", "unit": "medians", "threads": threads, "data": stored.digest, "rows": [],
-        "commit": made["commit"], "hardware": made["hardware"], "time": made["time"],
+        "1 means onekcal is faster",
+        "cite": "",
+        "unit": "medians",
+        "threads": threads,
+        "data": stored.digest,
+        "rows": [],
+        "commit": made["commit"],
+        "hardware": made["hardware"],
+        "time": made["time"],
         "packages": {**made["packages"], "qmllib": qmllib_version()},
     }
     return found, known, asked
@@ -125,15 +157,29 @@ def qmllib_version() -> str | None:
 
 def features(known: Dataset, asked: Dataset) -> Iterator[Contest]:
     """FCHL19 features, from geometries."""
-    molecules, elements, size = asked.molecules, asked.molecules.elements, int(asked.molecules.sizes.max())
+    molecules, elements, size = (
+        asked.molecules,
+        asked.molecules.elements,
+        int(asked.molecules.sizes.max()),
+    )
     ours = Fchl19(tuple(elements), **CUTOFFS)
     contestants: dict[str, Contestant] = {
-        "onekcal": lambda: torch.cat([ours(molecules[m : m + FEATURES]) for m in range(0, len(molecules), FEATURES)]),
-        "kernelforge": lambda: atoms(environments(molecules, elements, size, **CUTOFFS), elements).features,
+        "onekcal": lambda: torch.cat(
+            [ours(molecules[m : m + FEATURES]) for m in range(0, len(molecules), FEATURES)]
+        ),
+        "kernelforge": lambda: (
+            atoms(environments(molecules, elements, size, **CUTOFFS), elements).features
+        ),
     }
     if qmllib_version():
         contestants["qmllib"] = lambda: np.concatenate(
-            [x[:n] for x, n in zip(_qmllib_features(molecules, elements, size), molecules.sizes.tolist())])
+            [
+                x[:n]
+                for x, n in zip(
+                    _qmllib_features(molecules, elements, size), molecules.sizes.tolist()
+                )
+            ]
+        )
     yield Contest("FCHL19 features", "molecules/s", len(molecules), contestants)
 
 
@@ -154,7 +200,8 @@ def _kernel(molecules: Molecules) -> Contest:
         return symmetric(Axes(blocks, len(elements), SIGMA).project(blocks, count))
 
     contestants: dict[str, Contestant] = {
-        "onekcal": ours, "kernelforge": lambda: local_kernels.kernel_gaussian_symm_rfp(*found, SIGMA),
+        "onekcal": ours,
+        "kernelforge": lambda: local_kernels.kernel_gaussian_symm_rfp(*found, SIGMA),
     }
     note = ""
     if qmllib_version() and count <= SLOW:
@@ -173,39 +220,55 @@ def predictions(known: Dataset, asked: Dataset) -> Iterator[Contest]:
 
     train, molecules = known[:LEARNED], asked.molecules
     train = train.minus(DressedAtoms().fit(train, train[:0]).energies(train.molecules))
-    size, elements = int(max(train.molecules.sizes.max(), molecules.sizes.max())), train.molecules.elements
+    size, elements = (
+        int(max(train.molecules.sizes.max(), molecules.sizes.max())),
+        train.molecules.elements,
+    )
     exact = FchlKernel(SIGMA, REGULARIZATION, forces=False, **CUTOFFS).fit(train, train[:0])
     there = environments(train.molecules, elements, size, **CUTOFFS)
 
     def direct() -> np.ndarray:
         here = environments(molecules, elements, size, **CUTOFFS)
         return local_kernels.kernel_gaussian_local_matvec(
-            here.features, there.features, exact.weights, here.charges, there.charges, here.sizes, there.sizes, SIGMA)
+            here.features,
+            there.features,
+            exact.weights,
+            here.charges,
+            there.charges,
+            here.sizes,
+            there.sizes,
+            SIGMA,
+        )
 
     peers: dict[str, Contestant] = {"kernelforge": direct}
-    yield Contest(f"prediction, fchl_kernel of {len(train):,} molecules", "molecules/s", len(molecules),
-                  {"onekcal": lambda: exact.energies(molecules), **peers})
+    yield Contest(
+        f"prediction, fchl_kernel of {len(train):,} molecules",
+        "molecules/s",
+        len(molecules),
+        {"onekcal": lambda: exact.energies(molecules), **peers},
+    )
     landmarks = min(LANDMARKS, 3 * len(train))
     sparse = SparseKernel(SIGMA, landmarks=landmarks, **CUTOFFS).fit(train, train[:0])
-    yield Contest(f"prediction, sparse_kernel of {landmarks:,} landmarks", "molecules/s", len(molecules),
-                  {"onekcal": lambda: sparse.energies(molecules), **peers}, same=False,
-                  note=f"kernelforge: the exact kernel of the same {len(train):,} training molecules; its rate falls with "
-                       "their number, that of a sparse kernel does not")
+    yield Contest(
+        f"prediction, sparse_kernel of {landmarks:,} landmarks",
+        "molecules/s",
+        len(molecules),
+        {"onekcal": lambda: sparse.energies(molecules), **peers},
+        same=False,
+        note=f"kernelforge: the exact kernel of the same {len(train):,} training molecules; its rate falls with "
+        "their number, that of a sparse kernel does not",
+    )
 
 
 def _qmllib_features(molecules: Molecules, elements: list[int], size: int) -> list[np.ndarray]:
     from qmllib.representations import generate_fchl19
 
-    return [generate_fchl19(one.numbers.numpy(), one.positions.numpy(), elements=elements, pad=size, **CUTOFFS)
-            for one in molecules]
+    return [
+        generate_fchl19(
+            one.numbers.numpy(), one.positions.numpy(), elements=elements, pad=size, **CUTOFFS
+        )
+        for one in molecules
+    ]
 
 
 # --- how it is measured --------------------------------------------------------------------------------------------
-
-
-
-
-
-
-
-

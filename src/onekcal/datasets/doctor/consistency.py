@@ -18,8 +18,12 @@ from torch import Tensor
 from onekcal.molecules import Molecules
 from onekcal.units import BOHR, ENERGY, EV, HARTREE
 
-FORCE_UNITS = {f"{e}/{name}": energy / length for e, energy in ENERGY.items() if e not in ("1/cm",)
-               for name, length in (("Å", 1.0), ("bohr", BOHR))}
+FORCE_UNITS = {
+    f"{e}/{name}": energy / length
+    for e, energy in ENERGY.items()
+    if e not in ("1/cm",)
+    for name, length in (("Å", 1.0), ("bohr", BOHR))
+}
 """kcal/mol/Å in one of each unit forces are found in."""
 
 
@@ -33,7 +37,9 @@ class Agreement:
     step: float  # Å, typical root mean square displacement of an atom
 
 
-def agreement(molecules: Molecules, energies: Tensor, forces: Tensor, most: int = 400) -> Agreement | None:
+def agreement(
+    molecules: Molecules, energies: Tensor, forces: Tensor, most: int = 400
+) -> Agreement | None:
     """Energies (M,) kcal/mol held against forces (A, 3) kcal/mol/Å; None where there are too few near frames."""
     work, rise, steps = [], [], []
     for first, second in _near_frames(molecules, most):
@@ -51,10 +57,17 @@ def agreement(molecules: Molecules, energies: Tensor, forces: Tensor, most: int 
     weight = 1 / (s**3 + np.median(s) ** 3 / 8) ** 2  # the error left is of third order in the step
     slope = float((weight * w * r).sum() / (weight * w * w).sum())
     scale = np.sqrt((weight * w * w).sum() * (weight * r * r).sum())
-    return Agreement(slope, float((weight * w * r).sum() / scale) if scale > 0 else 0.0, len(w), float(np.median(s)))
+    return Agreement(
+        slope,
+        float((weight * w * r).sum() / scale) if scale > 0 else 0.0,
+        len(w),
+        float(np.median(s)),
+    )
 
 
-def _near_frames(molecules: Molecules, most: int, groups: int = 40, sample: int = 2000) -> Iterator[tuple[Tensor, Tensor]]:
+def _near_frames(
+    molecules: Molecules, most: int, groups: int = 40, sample: int = 2000
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Rows of frames of one molecule and of the frame nearest to each in its distances; the largest groups first."""
     frames: dict[bytes, list[int]] = {}
     bounds, numbers = molecules.offsets.tolist(), molecules.numbers.numpy()
@@ -86,14 +99,18 @@ def _runs(rows: list[int], most: int, run: int = 10) -> list[int]:
     return [row for start in range(0, len(rows), stride) for row in rows[start : start + run]]
 
 
-def _turned(molecules: Molecules, forces: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+def _turned(
+    molecules: Molecules, forces: Tensor, first: Tensor, second: Tensor
+) -> tuple[Tensor, Tensor]:
     """(P, n, 3) Å steps from `first` to `second` turned onto it, and (P, n, 3) sums of both forces in that frame."""
     size = int(molecules.sizes[first[0]])
     one, two = (molecules.atoms_of(rows) for rows in (first, second))
     a, b = (molecules.positions[atoms].reshape(-1, size, 3) for atoms in (one, two))
     a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
     u, _, vt = torch.linalg.svd(b.mT @ a)
-    turn = u @ vt  # may be a mirror, too: it leaves the energy as it is and the forces are mirrored with the atoms
+    turn = (
+        u @ vt
+    )  # may be a mirror, too: it leaves the energy as it is and the forces are mirrored with the atoms
     pull = forces.to(torch.float64)
     return b @ turn - a, pull[one].reshape(-1, size, 3) + pull[two].reshape(-1, size, 3) @ turn
 
@@ -111,11 +128,23 @@ def mistakes(slope: float, tolerance: float = 0.04) -> str:
     told["the forces are per bohr, read as per Å"] = 1 / BOHR
     told["the forces are per Å, read as per bohr"] = BOHR
     for name in ("ev", "hartree", "kj/mol"):
-        told[f"the factor of {name} was applied the wrong way round, to the energies or to the forces"] = ENERGY[name] ** 2
-        told[f"the factor of {name} was applied the wrong way round, to one of them"] = 1 / ENERGY[name] ** 2
-        told[f"the energies were multiplied by the factor from {name} once too often"] = ENERGY[name]
-        told[f"the forces were multiplied by the factor from {name} once too often"] = 1 / ENERGY[name]
-    fits = sorted((abs(np.log(size / factor)), k, name) for k, (name, factor) in enumerate(told.items()) if factor != 1)
+        told[
+            f"the factor of {name} was applied the wrong way round, to the energies or to the forces"
+        ] = ENERGY[name] ** 2
+        told[f"the factor of {name} was applied the wrong way round, to one of them"] = (
+            1 / ENERGY[name] ** 2
+        )
+        told[f"the energies were multiplied by the factor from {name} once too often"] = ENERGY[
+            name
+        ]
+        told[f"the forces were multiplied by the factor from {name} once too often"] = (
+            1 / ENERGY[name]
+        )
+    fits = sorted(
+        (abs(np.log(size / factor)), k, name)
+        for k, (name, factor) in enumerate(told.items())
+        if factor != 1
+    )
     fits = [fit for fit in fits if fit[0] < tolerance]
     best = [name for apart, _, name in fits if apart < fits[0][0] + 1e-3]
     return " or ".join(best[:3])

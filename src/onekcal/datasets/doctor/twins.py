@@ -44,7 +44,10 @@ def twins(molecules: Molecules, tolerance: float = 0.01, neighbours: int = 8) ->
 def _sorted_distances(charges: Tensor, apart: Tensor) -> np.ndarray:
     """(B, n(n−1)/2) distances by kind of pair, ascending within each kind."""
     i, j = torch.triu_indices(charges.shape[1], charges.shape[1], 1)
-    low, high = torch.minimum(charges[:, i], charges[:, j]), torch.maximum(charges[:, i], charges[:, j])
+    low, high = (
+        torch.minimum(charges[:, i], charges[:, j]),
+        torch.maximum(charges[:, i], charges[:, j]),
+    )
     kind = (low * 128 + high).to(torch.float64) * 1e6  # farther apart than any distance
     return ((kind + apart[:, i, j]).sort(1).values % 1e6).numpy()
 
@@ -68,7 +71,9 @@ def _compositions(molecules: Molecules) -> Iterator[np.ndarray]:
             yield rows
 
 
-def _candidates(rows: np.ndarray, means: np.ndarray, tolerance: float, neighbours: int) -> np.ndarray:
+def _candidates(
+    rows: np.ndarray, means: np.ndarray, tolerance: float, neighbours: int
+) -> np.ndarray:
     from scipy.spatial import cKDTree
 
     k = min(neighbours + 1, len(rows))

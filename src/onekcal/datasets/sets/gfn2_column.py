@@ -19,7 +19,11 @@ def gfn2_column(stored: Stored, path: Path, rows: np.ndarray | None = None) -> S
     if not path.is_file():
         return stored
     with np.load(path) as file:
-        atoms = FreeAtoms("gfn2-xtb", dict(zip(file["atom_Z"].tolist(), file["atom_E"].tolist())), path.name)
+        atoms = FreeAtoms(
+            "gfn2-xtb", dict(zip(file["atom_Z"].tolist(), file["atom_E"].tolist())), path.name
+        )
         totals = file["E_Ha"] if rows is None else file["E_Ha"][rows]
     bound = atomization(torch.from_numpy(totals) * HARTREE, stored.dataset.molecules, atoms)
-    return replace(stored, dataset=stored.dataset.with_column("gfn2", Column(bound, level="gfn2-xtb")))
+    return replace(
+        stored, dataset=stored.dataset.with_column("gfn2", Column(bound, level="gfn2-xtb"))
+    )

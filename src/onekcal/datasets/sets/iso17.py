@@ -25,20 +25,33 @@ from onekcal.molecules import Molecules
 from onekcal.units import EV
 
 PARTITIONS = ("reference", "reference_eq", "test_within", "test_other", "test_eq")
-SPLITS = {"within": "test_within", "other": "test_other", "reference_eq": "reference_eq", "test_eq": "test_eq"}
+SPLITS = {
+    "within": "test_within",
+    "other": "test_other",
+    "reference_eq": "reference_eq",
+    "test_eq": "test_eq",
+}
 IDS = ("train_ids.txt", "validation_ids.txt")
 ARCHIVE = "iso17.tar.gz"
 CARD = Card(
-    "iso17", "ISO17: dynamics of isomers of C7O2H10", licence="none stated by its authors; cite the papers",
+    "iso17",
+    "ISO17: dynamics of isomers of C7O2H10",
+    licence="none stated by its authors; cite the papers",
     citation="Schütt et al., NeurIPS 30 (2017), arXiv:1706.08566; Schütt et al., Nat. Commun. 8, 13890 (2017)",
-    level="pbe+ts", kind="total, electronic", molecules=645000, elements="H C O",
+    level="pbe+ts",
+    kind="total, electronic",
+    molecules=645000,
+    elements="H C O",
     splits="within, other, reference_eq, test_eq (reference trains, with its own validation part)",
 )
 
 
 def source(name: str) -> Source:
-    return Source(CARD, official=(Remote(ARCHIVE, "http://quantum-machine.org/datasets/iso17.tar.gz"),),
-                  read_official=read_official)
+    return Source(
+        CARD,
+        official=(Remote(ARCHIVE, "http://quantum-machine.org/datasets/iso17.tar.gz"),),
+        read_official=read_official,
+    )
 
 
 def read_official(folder: Path) -> Stored:
@@ -84,13 +97,19 @@ def _database(path: Path) -> Frames:
                 forces = np.asarray(row.data["atomic_forces"], dtype=np.float64)
                 out.append((row.numbers, row.positions, float(row["total_energy"]), forces))
             except (KeyError, AttributeError):
-                raise DataError(f"{path.name}: row {row.id} has no total_energy or no atomic_forces") from None
+                raise DataError(
+                    f"{path.name}: row {row.id} has no total_energy or no atomic_forces"
+                ) from None
     return out
 
 
 def _ids(path: Path | None) -> set[int]:
     """Row ids of reference.db, counted from 1 as ASE does; empty where the file is absent."""
-    return set() if path is None else {int(word) for word in path.read_text().replace(",", " ").split()}
+    return (
+        set()
+        if path is None
+        else {int(word) for word in path.read_text().replace(",", " ").split()}
+    )
 
 
 def _stored(parts: dict[str, Frames], train: set[int], valid: set[int]) -> Stored:
@@ -100,12 +119,22 @@ def _stored(parts: dict[str, Frames], train: set[int], valid: set[int]) -> Store
         torch.from_numpy(np.concatenate([frame[0] for frame in frames]).astype(np.int64)),
         torch.from_numpy(np.concatenate([frame[1] for frame in frames]).astype(np.float64)),
         sizes.cumsum(0),
-        name=np.array([f"{part} {k}" for part in PARTITIONS for k in range(1, len(parts[part]) + 1)]),
+        name=np.array(
+            [f"{part} {k}" for part in PARTITIONS for k in range(1, len(parts[part]) + 1)]
+        ),
     )
     columns = {
-        "pbe_ts": Column(torch.tensor([f[2] for f in frames], dtype=torch.float64) * EV, level="pbe+ts", kind="total"),
-        "pbe_ts_forces": Column(torch.from_numpy(np.concatenate([f[3] for f in frames])) * EV, "forces", "pbe+ts",
-                                unit="kcal/mol/Å"),
+        "pbe_ts": Column(
+            torch.tensor([f[2] for f in frames], dtype=torch.float64) * EV,
+            level="pbe+ts",
+            kind="total",
+        ),
+        "pbe_ts_forces": Column(
+            torch.from_numpy(np.concatenate([f[3] for f in frames])) * EV,
+            "forces",
+            "pbe+ts",
+            unit="kcal/mol/Å",
+        ),
     }
     part = np.repeat(np.arange(len(PARTITIONS)), [len(parts[p]) for p in PARTITIONS])
     rows = [np.array(sorted(ids), np.int64) - 1 for ids in (train, valid)]

@@ -34,13 +34,25 @@ SHA256 = {
     "uracil": "c66a3dd088772b8678e9ea820e7ae1495b06a932a0472c372e184f0960f6ee0d",
 }
 """Of the mirror's files; the other molecules have none there."""
-OFFICIAL_NAMES = {"benzene": "md17_benzene2017", "azobenzene": "azobenzene_dft", "paracetamol": "paracetamol_dft"}
+OFFICIAL_NAMES = {
+    "benzene": "md17_benzene2017",
+    "azobenzene": "azobenzene_dft",
+    "paracetamol": "paracetamol_dft",
+}
 """Where MD17's own file name is not md17_ and the molecule's."""
 FRAMES = {"azobenzene": 99999, "paracetamol": 106490}
 """Of the trajectories that have no mirror file."""
 FORMULAS = {
-    "aspirin": "H C O", "azobenzene": "H C N", "benzene": "H C", "ethanol": "H C O", "malonaldehyde": "H C O",
-    "naphthalene": "H C", "paracetamol": "H C N O", "salicylic": "H C O", "toluene": "H C", "uracil": "H C N O",
+    "aspirin": "H C O",
+    "azobenzene": "H C N",
+    "benzene": "H C",
+    "ethanol": "H C O",
+    "malonaldehyde": "H C O",
+    "naphthalene": "H C",
+    "paracetamol": "H C N O",
+    "salicylic": "H C O",
+    "toluene": "H C",
+    "uracil": "H C N O",
 }
 SPLITS = range(1, 6)
 ARCHIVE = "rmd17.tar.bz2"
@@ -50,14 +62,22 @@ def revised(name: str) -> Source:
     """rMD17 of one molecule."""
     molecule = name.removeprefix("rmd17-")
     card = Card(
-        name, f"revised MD17: {molecule}", licence="CC0", citation="Christensen & von Lilienfeld, Mach. Learn.: Sci. "
-        "Technol. 1, 045018 (2020), arXiv:2007.09593", level="pbe/def2-svp", kind="total, electronic",
-        molecules=9633 if molecule in SHA256 else 100000, elements=FORMULAS[molecule],
+        name,
+        f"revised MD17: {molecule}",
+        licence="CC0",
+        citation="Christensen & von Lilienfeld, Mach. Learn.: Sci. "
+        "Technol. 1, 045018 (2020), arXiv:2007.09593",
+        level="pbe/def2-svp",
+        kind="total, electronic",
+        molecules=9633 if molecule in SHA256 else 100000,
+        elements=FORMULAS[molecule],
         splits="split1 … split5 (official, 1,000 train and 1,000 test frames each)",
         notes="the mirror holds the 9,633 frames of the official splits, the official archive all 100,000",
     )
     return Source(
-        card, _mirror(molecule), lambda folder: read_mirror(folder, molecule, card, "", "pbe"),
+        card,
+        _mirror(molecule),
+        lambda folder: read_mirror(folder, molecule, card, "", "pbe"),
         (Remote(ARCHIVE, "https://figshare.com/ndownloader/files/23950376"),),
         lambda folder: read_archive(folder, molecule, card),
     )
@@ -67,15 +87,22 @@ def original(name: str) -> Source:
     """MD17 of one molecule."""
     molecule = name.removeprefix("md17-")
     card = Card(
-        name, f"MD17: {molecule}", licence="none stated by its authors; cite the paper",
+        name,
+        f"MD17: {molecule}",
+        licence="none stated by its authors; cite the paper",
         citation="Chmiela et al., Sci. Adv. 3, e1603015 (2017); Schütt et al., Nat. Commun. 8, 13890 (2017)",
-        level="pbe+ts", kind="total, electronic", molecules=FRAMES.get(molecule, 9633),
-        elements=FORMULAS[molecule], splits="split1 … split5 of rMD17 (mirror); random",
+        level="pbe+ts",
+        kind="total, electronic",
+        molecules=FRAMES.get(molecule, 9633),
+        elements=FORMULAS[molecule],
+        splits="split1 … split5 of rMD17 (mirror); random",
         notes="the mirror holds the 9,633 frames of rMD17's splits, the official file the whole trajectory",
     )
     file = OFFICIAL_NAMES.get(molecule, f"md17_{molecule}") + ".npz"
     return Source(
-        card, _mirror(molecule), lambda folder: read_mirror(folder, molecule, card, "_md17", "pbe_ts"),
+        card,
+        _mirror(molecule),
+        lambda folder: read_mirror(folder, molecule, card, "_md17", "pbe_ts"),
         (Remote(file, f"http://www.quantum-machine.org/gdml/data/npz/{file}"),),
         lambda folder: read_trajectory(folder / file, card),
     )
@@ -87,7 +114,12 @@ def _mirror(molecule: str) -> tuple[Remote, ...]:
 
 
 def _frames(
-    charges: np.ndarray, positions: np.ndarray, energies: np.ndarray, forces: np.ndarray, column: str, card: Card
+    charges: np.ndarray,
+    positions: np.ndarray,
+    energies: np.ndarray,
+    forces: np.ndarray,
+    column: str,
+    card: Card,
 ) -> Stored:
     """Frames of one molecule; energies in kcal/mol (total), forces in kcal/mol/Å."""
     count, size = positions.shape[:2]
@@ -98,9 +130,15 @@ def _frames(
         name=np.char.add("frame ", np.arange(count).astype(str)),
     )
     columns = {
-        column: Column(torch.from_numpy(energies.ravel().astype(np.float64)), level=card.level, kind="total"),
-        f"{column}_forces": Column(torch.from_numpy(forces.reshape(-1, 3).astype(np.float64)), "forces", card.level,
-                                   unit="kcal/mol/Å"),
+        column: Column(
+            torch.from_numpy(energies.ravel().astype(np.float64)), level=card.level, kind="total"
+        ),
+        f"{column}_forces": Column(
+            torch.from_numpy(forces.reshape(-1, 3).astype(np.float64)),
+            "forces",
+            card.level,
+            unit="kcal/mol/Å",
+        ),
     }
     return Stored(Dataset(molecules, columns), {}, card)
 
@@ -131,12 +169,18 @@ def read_archive(folder: Path, molecule: str, card: Card) -> Stored:
     if f"rmd17_{molecule}.npz" not in found:
         raise DataError(f"{ARCHIVE} holds no {wanted}")
     with np.load(io.BytesIO(found[f"rmd17_{molecule}.npz"])) as data:
-        stored = _frames(data["nuclear_charges"], data["coords"], data["energies"], data["forces"], "pbe", card)
+        stored = _frames(
+            data["nuclear_charges"], data["coords"], data["energies"], data["forces"], "pbe", card
+        )
     for k in SPLITS:
-        train, test = (_rows(found.get(f"index_{part}_0{k}.csv"), part, k) for part in ("train", "test"))
+        train, test = (
+            _rows(found.get(f"index_{part}_0{k}.csv"), part, k) for part in ("train", "test")
+        )
         if max(train.max(), test.max()) >= len(stored.dataset):
-            raise DataError(f"{ARCHIVE}: split {k} names frame {max(train.max(), test.max())}, but {molecule} has "
-                            f"{len(stored.dataset)} frames")
+            raise DataError(
+                f"{ARCHIVE}: split {k} names frame {max(train.max(), test.max())}, but {molecule} has "
+                f"{len(stored.dataset)} frames"
+            )
         stored.splits[f"split{k}"] = label_split(len(stored.dataset), test, train)
     return stored
 
@@ -153,4 +197,6 @@ def read_trajectory(path: Path, card: Card) -> Stored:
         with np.load(path) as file:
             return _frames(file["z"], file["R"], file["E"], file["F"], "pbe_ts", card)
     except (KeyError, ValueError, OSError, EOFError) as problem:
-        raise DataError(f"{path} is not an MD17 file or is damaged ({problem}); fetch it again") from None
+        raise DataError(
+            f"{path} is not an MD17 file or is damaged ({problem}); fetch it again"
+        ) from None

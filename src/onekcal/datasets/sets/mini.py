@@ -31,16 +31,24 @@ def molecules(name: str) -> Source:
 
 def frames(name: str) -> Source:
     """Fifteen displaced frames each of 24 molecules, with forces."""
-    card = _card(name, "displaced frames of small molecules, with forces",
-                 "random; parents (whole molecules are held out)")
+    card = _card(
+        name,
+        "displaced frames of small molecules, with forces",
+        "random; parents (whole molecules are held out)",
+    )
     return Source(card, read_mirror=lambda folder: _read(folder / "mini.npz", card, frames=True))
 
 
 def _card(name: str, title: str, splits: str) -> Card:
     return Card(
-        name, title, licence="MIT (made for onekcal)", citation="scripts/make_mini.py",
-        level="b3lyp/6-31g df; gfn2-xtb", kind="atomization, electronic",
-        molecules=360 if "frames" in name else COUNT, elements="H C N O F S",
+        name,
+        title,
+        licence="MIT (made for onekcal)",
+        citation="scripts/make_mini.py",
+        level="b3lyp/6-31g df; gfn2-xtb",
+        kind="atomization, electronic",
+        molecules=360 if "frames" in name else COUNT,
+        elements="H C N O F S",
         splits=splits,
         notes="B3LYP/6-31G has no polarisation functions: a teaching level, not a reference for chemistry.",
     )
@@ -52,19 +60,25 @@ COUNT = 1042
 
 def _read(path: Path, card: Card, frames: bool) -> Stored:
     if not path.is_file():
-        raise DataError(f"{path} is not there; reinstall onekcal, or rebuild it with scripts/make_mini.py")
+        raise DataError(
+            f"{path} is not there; reinstall onekcal, or rebuild it with scripts/make_mini.py"
+        )
     with np.load(path, allow_pickle=False) as file:
         data = {key: file[key] for key in file.files}
     everything = Molecules(
-        torch.from_numpy(data["Z"].astype(np.int64)), torch.from_numpy(data["R"].astype(np.float64)),
-        torch.from_numpy(data["offsets"].astype(np.int64)), name=data["smiles"],
+        torch.from_numpy(data["Z"].astype(np.int64)),
+        torch.from_numpy(data["R"].astype(np.float64)),
+        torch.from_numpy(data["offsets"].astype(np.int64)),
+        name=data["smiles"],
     )
     moved = data["frame_of"] >= 0
     rows = np.flatnonzero(moved == frames)
     chosen = everything[rows]
     columns = {}
     for name, level in LEVELS.items():
-        atoms = FreeAtoms(level, dict(zip(data["atom_Z"].tolist(), data[f"atom_{name}"].tolist())), "mini.npz")
+        atoms = FreeAtoms(
+            level, dict(zip(data["atom_Z"].tolist(), data[f"atom_{name}"].tolist())), "mini.npz"
+        )
         totals = torch.from_numpy(data[f"E_{name}"][rows]) * HARTREE
         columns[name] = Column(atomization(totals, chosen, atoms), level=level)
         if frames:

@@ -20,9 +20,14 @@ from onekcal.molecules import Molecules
 from onekcal.units import BOHR
 
 CARD = Card(
-    "qm7", "QM7: small organic molecules of GDB-13", licence="none stated by its authors; cite both papers",
+    "qm7",
+    "QM7: small organic molecules of GDB-13",
+    licence="none stated by its authors; cite both papers",
     citation="Blum & Reymond, J. Am. Chem. Soc. 131, 8732 (2009); Rupp et al., Phys. Rev. Lett. 108, 058301 (2012)",
-    level="pbe0", kind="atomization, electronic", molecules=7165, elements="H C N O S",
+    level="pbe0",
+    kind="atomization, electronic",
+    molecules=7165,
+    elements="H C N O S",
     splits="fold0 … fold4 (stratified, predefined)",
 )
 
@@ -31,9 +36,14 @@ def source(name: str) -> Source:
     return Source(
         CARD,
         mirror=(
-            Remote("qm7.npz", sha256="eb7a76b210d6de371b036f691c0282dce6046e81a08e65fa96231dfdefb4611a"),
-            Remote("qm7_gfn2.npz", sha256="d5b947350d0ded6834f3953c9ddd6af5fefb4ea3d491891d4ef0b1eadee7d77a",
-                   optional=True),
+            Remote(
+                "qm7.npz", sha256="eb7a76b210d6de371b036f691c0282dce6046e81a08e65fa96231dfdefb4611a"
+            ),
+            Remote(
+                "qm7_gfn2.npz",
+                sha256="d5b947350d0ded6834f3953c9ddd6af5fefb4ea3d491891d4ef0b1eadee7d77a",
+                optional=True,
+            ),
         ),
         read_mirror=read_mirror,
         official=(Remote("qm7.mat", "http://quantum-machine.org/data/qm7.mat"),),
@@ -57,7 +67,9 @@ def read_official(folder: Path) -> Stored:
     try:
         file = loadmat(path)
     except (MatReadError, ValueError, TypeError, NotImplementedError, OSError) as problem:
-        raise DataError(f"{path} is no MATLAB file or is damaged ({problem}); fetch it again") from None
+        raise DataError(
+            f"{path} is no MATLAB file or is damaged ({problem}); fetch it again"
+        ) from None
     if missing := [key for key in "ZRTP" if key not in file]:
         raise DataError(f"{path} must hold Z, R, T and P; {', '.join(missing)} missing")
     # T was published to 0.01 kcal/mol and is stored in single precision: rounding restores the published number
@@ -65,13 +77,23 @@ def read_official(folder: Path) -> Stored:
     return _stored(file["Z"], file["R"].astype(np.float64) * BOHR, energies, file["P"])
 
 
-def _stored(charges: np.ndarray, positions: np.ndarray, energies: np.ndarray, folds: np.ndarray) -> Stored:
+def _stored(
+    charges: np.ndarray, positions: np.ndarray, energies: np.ndarray, folds: np.ndarray
+) -> Stored:
     count = len(charges)
     if not count == len(positions) == len(energies):
-        raise DataError(f"qm7: {count} rows of charges, {len(positions)} of positions, {len(energies)} energies")
+        raise DataError(
+            f"qm7: {count} rows of charges, {len(positions)} of positions, {len(energies)} energies"
+        )
     if sorted(folds.ravel().tolist()) != list(range(count)):
-        raise DataError(f"qm7: the folds P must hold each row from 0 to {count - 1} once; these belong to other data")
-    molecules = Molecules.padded(charges.astype(np.int64), positions, [f"qm7 {m}" for m in range(count)])
+        raise DataError(
+            f"qm7: the folds P must hold each row from 0 to {count - 1} once; these belong to other data"
+        )
+    molecules = Molecules.padded(
+        charges.astype(np.int64), positions, [f"qm7 {m}" for m in range(count)]
+    )
     columns = {"pbe0": Column(torch.from_numpy(energies.astype(np.float64)), level="pbe0")}
-    splits = {f"fold{f}": label_split(count, test=rows.astype(np.int64)) for f, rows in enumerate(folds)}
+    splits = {
+        f"fold{f}": label_split(count, test=rows.astype(np.int64)) for f, rows in enumerate(folds)
+    }
     return Stored(Dataset(molecules, columns), splits, CARD)

@@ -28,26 +28,58 @@ RELAXATION_FAILED = frozenset(
 """Of the eleven further molecules whose relaxation failed, those in the consistent set; `strict` drops them."""
 
 PROPERTIES = {
-    "A": "GHz", "B": "GHz", "C": "GHz", "mu": "D", "alpha": "Bohr³", "homo": "Hartree", "lumo": "Hartree",
-    "gap": "Hartree", "r2": "Bohr²", "zpve": "Hartree", "U0": "Hartree", "U": "Hartree", "H": "Hartree", "G": "Hartree",
+    "A": "GHz",
+    "B": "GHz",
+    "C": "GHz",
+    "mu": "D",
+    "alpha": "Bohr³",
+    "homo": "Hartree",
+    "lumo": "Hartree",
+    "gap": "Hartree",
+    "r2": "Bohr²",
+    "zpve": "Hartree",
+    "U0": "Hartree",
+    "U": "Hartree",
+    "H": "Hartree",
+    "G": "Hartree",
     "Cv": "cal/mol/K",
 }
 """The second line of an official file holds "gdb", the index, and these, in this order."""
 
 CARD = Card(
-    "qm9", "QM9: 131 thousand small organic molecules", licence="CC0",
+    "qm9",
+    "QM9: 131 thousand small organic molecules",
+    licence="CC0",
     citation="Ramakrishnan, Dral, Rupp, von Lilienfeld, Sci. Data 1, 140022 (2014); Ruddigkeit et al., J. Chem. Inf. "
     "Model. 52, 2864 (2012)",
-    level=LEVEL, kind="atomization at 0 K (U0, zero-point energy included)", molecules=130831, elements="H C N O F",
-    splits="none; random with a seed", notes="the 3,054 uncharacterized molecules are left out",
+    level=LEVEL,
+    kind="atomization at 0 K (U0, zero-point energy included)",
+    molecules=130831,
+    elements="H C N O F",
+    splits="none; random with a seed",
+    notes="the 3,054 uncharacterized molecules are left out",
 )
 PROPERTIES_CARD = Card(
-    "qm9-properties", "all 15 properties of 14,392 QM9 molecules", licence="CC0", citation=CARD.citation, level=LEVEL,
-    kind=CARD.kind, molecules=14392, elements="H C N O F", splits="none; random with a seed",
+    "qm9-properties",
+    "all 15 properties of 14,392 QM9 molecules",
+    licence="CC0",
+    citation=CARD.citation,
+    level=LEVEL,
+    kind=CARD.kind,
+    molecules=14392,
+    elements="H C N O F",
+    splits="none; random with a seed",
 )
 QM9 = Remote("qm9.npz", sha256="bcf8f9bcab2f3699e55f7b39ff65a5006ecb62b8f9fd412b6c34e674d20d845e")
-GFN2 = Remote("qm9_gfn2.npz", sha256="38454ce2509b0addf87d9acdeae895ce8c35ccc2bbb3f0b84255a4dfbc38fd76", optional=True)
-SUBSET = Remote("qm9_props_subset.npz", sha256="04c008849ebdee7ba572f03dec6c01de461c507b0da76f4611169a129cd732b6")
+GFN2 = Remote(
+    "qm9_gfn2.npz",
+    sha256="38454ce2509b0addf87d9acdeae895ce8c35ccc2bbb3f0b84255a4dfbc38fd76",
+    optional=True,
+)
+SUBSET = Remote(
+    "qm9_props_subset.npz",
+    sha256="04c008849ebdee7ba572f03dec6c01de461c507b0da76f4611169a129cd732b6",
+)
 ARCHIVE, UNCHARACTERIZED = "dsgdb9nsd.xyz.tar.bz2", "uncharacterized.txt"
 
 
@@ -68,16 +100,22 @@ def source(name: str) -> Source:
 
 def properties(name: str) -> Source:
     """The consistent molecules of the property subset."""
-    return Source(PROPERTIES_CARD, mirror=(QM9, GFN2, SUBSET), read_mirror=read_properties,
-                  relaxation_failed=RELAXATION_FAILED)
+    return Source(
+        PROPERTIES_CARD,
+        mirror=(QM9, GFN2, SUBSET),
+        read_mirror=read_properties,
+        relaxation_failed=RELAXATION_FAILED,
+    )
 
 
 def read_mirror(folder: Path) -> Stored:
     """From qm9.npz, and GFN2-xTB energies from qm9_gfn2.npz where it is there."""
     with np.load(folder / "qm9.npz") as file:
         molecules = Molecules(
-            torch.from_numpy(file["Z"].astype(np.int64)), torch.from_numpy(file["R"].astype(np.float64)),
-            torch.from_numpy(file["offsets"]), name=np.char.add("gdb ", file["id"].astype(str)),
+            torch.from_numpy(file["Z"].astype(np.int64)),
+            torch.from_numpy(file["R"].astype(np.float64)),
+            torch.from_numpy(file["offsets"]),
+            name=np.char.add("gdb ", file["id"].astype(str)),
         )
         totals = torch.from_numpy(file["U0"]) * HARTREE
     stored = Stored(Dataset(molecules, {"b3lyp": _bound(totals, molecules)}), {}, CARD)
@@ -118,7 +156,9 @@ def read_official(folder: Path) -> Stored:
     """From the official archive, read as a stream: it is never unpacked on disk."""
     text = (folder / UNCHARACTERIZED).read_text(encoding="utf-8")
     # a row is an index, three SMILES and a distance; the last line, "3054 compounds", begins with a number as well
-    left_out = {int(w[0]) for line in text.splitlines() if len(w := line.split()) > 2 and w[0].isdigit()}
+    left_out = {
+        int(w[0]) for line in text.splitlines() if len(w := line.split()) > 2 and w[0].isdigit()
+    }
     numbers: list[int] = []
     positions: list[list[float]] = []
     sizes, ids = [0], []
@@ -135,8 +175,12 @@ def read_official(folder: Path) -> Stored:
             values[key].append(value)
     if not ids:
         raise DataError(f"{ARCHIVE} holds no molecules")
-    molecules = Molecules(torch.tensor(numbers), torch.tensor(positions, dtype=torch.float64),
-                          torch.tensor(sizes).cumsum(0), name=np.array([f"gdb {i}" for i in ids]))
+    molecules = Molecules(
+        torch.tensor(numbers),
+        torch.tensor(positions, dtype=torch.float64),
+        torch.tensor(sizes).cumsum(0),
+        name=np.array([f"gdb {i}" for i in ids]),
+    )
     columns = _columns({key: np.array(column) for key, column in values.items()}, molecules)
     b3lyp = _bound(columns["U0"].values, molecules)
     return Stored(Dataset(molecules, {"b3lyp": b3lyp, **columns}), {}, CARD)

@@ -27,37 +27,70 @@ from onekcal.errors import DataError
 from onekcal.molecules import Molecules, charge_of
 from onekcal.units import HARTREE
 
-CITATION = ("Narayanan, Redfern, Assary, Curtiss, Chem. Sci. 10, 7449 (2019); Ward, Blaiszik, Foster, Assary, "
-            "Narayanan, Curtiss, MRS Commun. 9, 891 (2019); and QM9's")
+CITATION = (
+    "Narayanan, Redfern, Assary, Curtiss, Chem. Sci. 10, 7449 (2019); Ward, Blaiszik, Foster, Assary, "
+    "Narayanan, Curtiss, MRS Commun. 9, 891 (2019); and QM9's"
+)
 CARD = Card(
-    "qm9-g4mp2", "G4(MP2) energies of 130 thousand QM9 molecules",
-    licence="CC0 geometries; labels as published, cite both", citation=CITATION,
-    level="g4mp2; b3lyp/6-31g(2df,p)", kind="atomization at 0 K, zero-point energy included",
-    molecules=130258, elements="H C N O F", splits="ward: 105,508 train, 11,724 valid, 13,026 hold-out",
+    "qm9-g4mp2",
+    "G4(MP2) energies of 130 thousand QM9 molecules",
+    licence="CC0 geometries; labels as published, cite both",
+    citation=CITATION,
+    level="g4mp2; b3lyp/6-31g(2df,p)",
+    kind="atomization at 0 K, zero-point energy included",
+    molecules=130258,
+    elements="H C N O F",
+    splits="ward: 105,508 train, 11,724 valid, 13,026 hold-out",
 )
 RELAXED = Card(
-    "qm9-g4mp2-relaxed", "the same labels at GFN2-xTB geometries", licence=CARD.licence, citation=CITATION,
-    level=CARD.level, kind=CARD.kind, molecules=24949, elements="H C N O F",
+    "qm9-g4mp2-relaxed",
+    "the same labels at GFN2-xTB geometries",
+    licence=CARD.licence,
+    citation=CITATION,
+    level=CARD.level,
+    kind=CARD.kind,
+    molecules=24949,
+    elements="H C N O F",
     splits="ward: random parts of its train, valid and hold-out",
     notes="gfn2 is the energy at the relaxed geometry; b3lyp and g4mp2 belong to the B3LYP geometry",
 )
-LABELS = Remote("qm9_g4mp2_labels.npz", sha256="a3d0f5adb5ee223f2dca27f2f7f6049643324f252570977e56b094561f6d2b33")
+LABELS = Remote(
+    "qm9_g4mp2_labels.npz",
+    sha256="a3d0f5adb5ee223f2dca27f2f7f6049643324f252570977e56b094561f6d2b33",
+)
 ATOMS = replace(qm9.GFN2, optional=False)
 """The relaxed set takes its free atoms from this file and cannot do without."""
-GEOMETRIES = Remote("qm9_gfn2_relaxed.npz", sha256="81182d338f65afe0573e2b7da5f4f438d4c429701333ad5f2e15652535736b82")
-OFFICIAL = Remote("g4mp2_data.json.gz", "https://github.com/globus-labs/g4mp2-atomization-energy/raw/master/data/output/"
-                  "g4mp2_data.json.gz")
+GEOMETRIES = Remote(
+    "qm9_gfn2_relaxed.npz",
+    sha256="81182d338f65afe0573e2b7da5f4f438d4c429701333ad5f2e15652535736b82",
+)
+OFFICIAL = Remote(
+    "g4mp2_data.json.gz",
+    "https://github.com/globus-labs/g4mp2-atomization-energy/raw/master/data/output/"
+    "g4mp2_data.json.gz",
+)
 
 
 def source(name: str) -> Source:
     """Labels at B3LYP geometries."""
-    return Source(CARD, (qm9.QM9, LABELS, qm9.GFN2), read_mirror, (OFFICIAL,), read_official, qm9.RELAXATION_FAILED)
+    return Source(
+        CARD,
+        (qm9.QM9, LABELS, qm9.GFN2),
+        read_mirror,
+        (OFFICIAL,),
+        read_official,
+        qm9.RELAXATION_FAILED,
+    )
 
 
 def relaxed(name: str) -> Source:
     """Labels at GFN2-xTB geometries."""
-    return Source(RELAXED, (qm9.QM9, LABELS, ATOMS, GEOMETRIES), read_relaxed,
-                  relaxation_failed=qm9.RELAXATION_FAILED)
+    return Source(
+        RELAXED,
+        (qm9.QM9, LABELS, ATOMS, GEOMETRIES),
+        read_relaxed,
+        relaxation_failed=qm9.RELAXATION_FAILED,
+    )
 
 
 def read_mirror(folder: Path) -> Stored:
@@ -87,12 +120,19 @@ def read_relaxed(folder: Path) -> Stored:
     part = everything.kept(np.array([row[f"gdb {i}"] for i in ids]))
     molecules = part.dataset.molecules
     if not np.array_equal(molecules.offsets.numpy(), offsets):
-        raise DataError(f"{GEOMETRIES.file} and {qm9.QM9.file} disagree on the number of atoms of a molecule")
+        raise DataError(
+            f"{GEOMETRIES.file} and {qm9.QM9.file} disagree on the number of atoms of a molecule"
+        )
     molecules = molecules.moved(torch.from_numpy(places.astype(np.float64)))
     with np.load(folder / qm9.GFN2.file) as file:
-        atoms = FreeAtoms("gfn2-xtb", dict(zip(file["atom_Z"].tolist(), file["atom_E"].tolist())), qm9.GFN2.file)
-    gfn2 = Column(atomization(torch.from_numpy(totals) * HARTREE, molecules, atoms), level="gfn2-xtb",
-                  note="at the GFN2-xTB geometry")
+        atoms = FreeAtoms(
+            "gfn2-xtb", dict(zip(file["atom_Z"].tolist(), file["atom_E"].tolist())), qm9.GFN2.file
+        )
+    gfn2 = Column(
+        atomization(torch.from_numpy(totals) * HARTREE, molecules, atoms),
+        level="gfn2-xtb",
+        note="at the GFN2-xTB geometry",
+    )
     columns = {**part.dataset.columns, "gfn2": gfn2}
     return Stored(Dataset(molecules, columns), part.splits, RELAXED).kept(converged)
 
@@ -109,14 +149,20 @@ def read_official(folder: Path) -> Stored:
             holdout.append(bool(record["in_holdout"]))
             names.append(f"gdb {int(record['index'])}")
         except (KeyError, ValueError, IndexError, TypeError) as problem:
-            raise DataError(f"{OFFICIAL.file}: record {number} is not in the format of QM9-G4MP2 "
-                            f"({problem!r})") from None
+            raise DataError(
+                f"{OFFICIAL.file}: record {number} is not in the format of QM9-G4MP2 ({problem!r})"
+            ) from None
     if not parts:
         raise DataError(f"{OFFICIAL.file} holds no molecules")
     molecules = _joined(parts, names)
     columns = {
-        name: Column(atomization(torch.tensor(values, dtype=torch.float64) * HARTREE, molecules, FREE_ATOMS[level]),
-                     level=level, at="0 K")
+        name: Column(
+            atomization(
+                torch.tensor(values, dtype=torch.float64) * HARTREE, molecules, FREE_ATOMS[level]
+            ),
+            level=level,
+            at="0 K",
+        )
         for (name, values), level in zip(totals.items(), ("g4mp2", qm9.LEVEL))
     }
     return Stored(Dataset(molecules, columns), {"ward": ward(np.array(holdout))}, CARD)
@@ -127,7 +173,11 @@ def ward(holdout: np.ndarray, seed: int = 1) -> torch.Tensor:
     from sklearn.model_selection import train_test_split
 
     rest = np.flatnonzero(~holdout)
-    train, valid = train_test_split(rest, test_size=0.1, random_state=seed) if len(rest) > 1 else (rest, rest[:0])
+    train, valid = (
+        train_test_split(rest, test_size=0.1, random_state=seed)
+        if len(rest) > 1
+        else (rest, rest[:0])
+    )
     return label_split(len(holdout), np.flatnonzero(holdout), train, valid)
 
 
@@ -154,5 +204,6 @@ def _joined(parts: list[tuple[list[int], list[list[float]]]], names: list[str]) 
     return Molecules(
         torch.tensor([z for charges, _ in parts for z in charges]),
         torch.tensor([r for _, places in parts for r in places], dtype=torch.float64),
-        sizes.cumsum(0), name=np.array(names),
+        sizes.cumsum(0),
+        name=np.array(names),
     )

@@ -64,16 +64,30 @@ class FchlKernel:
     """
 
     def __init__(
-        self, sigma: float | list[float] = 4.0, regularization: float | list[float] = 1e-6, rcut: float = 6.0,
-        acut: float = 6.0, forces: bool | None = None, force_regularization: float | None = None,
-        choose: Literal["valid", "loo"] = "valid", choose_on: int = 10_000, keep_factor: bool = False,
+        self,
+        sigma: float | list[float] = 4.0,
+        regularization: float | list[float] = 1e-6,
+        rcut: float = 6.0,
+        acut: float = 6.0,
+        forces: bool | None = None,
+        force_regularization: float | None = None,
+        choose: Literal["valid", "loo"] = "valid",
+        choose_on: int = 10_000,
+        keep_factor: bool = False,
         basis: dict[str, float] | None = None,
     ) -> None:
         self.sigmas = [sigma] if isinstance(sigma, (int, float)) else list(sigma)
-        self.regularizations = [regularization] if isinstance(regularization, (int, float)) else list(regularization)
-        for name, value in (("sigma", min(self.sigmas)), ("regularization", min(self.regularizations)), ("rcut (Å)", rcut),
-                            ("acut (Å)", acut), ("choose_on", choose_on),
-                            ("force_regularization", 1.0 if force_regularization is None else force_regularization)):
+        self.regularizations = (
+            [regularization] if isinstance(regularization, (int, float)) else list(regularization)
+        )
+        for name, value in (
+            ("sigma", min(self.sigmas)),
+            ("regularization", min(self.regularizations)),
+            ("rcut (Å)", rcut),
+            ("acut (Å)", acut),
+            ("choose_on", choose_on),
+            ("force_regularization", 1.0 if force_regularization is None else force_regularization),
+        ):
             if value <= 0:
                 raise ConfigError(f"fchl_kernel: `{name}` must be positive, got {value}")
         if choose not in ("valid", "loo"):
@@ -83,7 +97,11 @@ class FchlKernel:
                 unknown("parameter of the FCHL19 basis", name, BASIS, ConfigError)
         self.basis = {"rcut": rcut, "acut": acut, **(basis or {})}
         self.wants_forces = forces
-        self.force_regularization, self.choose, self.choose_on = force_regularization, choose, choose_on
+        self.force_regularization, self.choose, self.choose_on = (
+            force_regularization,
+            choose,
+            choose_on,
+        )
         self.keep_factor = keep_factor
         self.sigma, self.regularization = self.sigmas[0], self.regularizations[0]
         self.padded_to = 0
@@ -92,7 +110,9 @@ class FchlKernel:
         self.factor: np.ndarray | None = None  # packed
         self.amplitude = 0.0  # yᵀα/rows
         self.trained: Molecules | None = None
-        self._near: tuple[Axes, Projected] | None = None  # training environments, for the kernel of energies
+        self._near: tuple[Axes, Projected] | None = (
+            None  # training environments, for the kernel of energies
+        )
         self._known: tuple[Environments, np.ndarray] | None = None  # … and for its derivatives
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
@@ -100,7 +120,12 @@ class FchlKernel:
         self.padded_to = int(train.molecules.sizes.max())
         self.elements = train.molecules.elements
         forces = _has_forces(train, self.wants_forces)
-        check_memory(len(train), self.padded_to, len(self.elements), atoms=len(train.molecules.numbers) * forces)
+        check_memory(
+            len(train),
+            self.padded_to,
+            len(self.elements),
+            atoms=len(train.molecules.numbers) * forces,
+        )
         if len(self.sigmas) * len(self.regularizations) > 1:
             self.sigma, self.regularization = self._chosen(train, valid, forces)
         observed = _observed(train, forces)
@@ -121,12 +146,19 @@ class FchlKernel:
     def _chosen(self, train: Dataset, valid: Dataset, forces: bool) -> tuple[float, float]:
         """σ and λ of the lowest error: of energies, plus of forces where they are fitted, each over its spread."""
         if self.choose == "valid" and not len(valid):
-            raise ConfigError("fchl_kernel: several values of sigma or regularization need a validation part to choose on, "
-                              "or choose: loo")
+            raise ConfigError(
+                "fchl_kernel: several values of sigma or regularization need a validation part to choose on, "
+                "or choose: loo"
+            )
         rows = (1 + 3 * train.molecules.sizes * forces).cumsum(0)  # (N,)
         part = train[: max(2, int((rows <= self.choose_on).sum()))]
-        check_memory(len(part), self.padded_to, len(self.elements), copies=1 + (len(self.regularizations) > 1),
-                     atoms=len(part.molecules.numbers) * forces)
+        check_memory(
+            len(part),
+            self.padded_to,
+            len(self.elements),
+            copies=1 + (len(self.regularizations) > 1),
+            atoms=len(part.molecules.numbers) * forces,
+        )
         observed = _observed(part, forces)
         best, why = (np.inf, 0.0, 0.0), ""
         for sigma in self.sigmas:
@@ -140,10 +172,16 @@ class FchlKernel:
                 except ConfigError as problem:
                     why = str(problem)
                     continue
-                error = self._error_left_out(packed, part) if self.choose == "loo" else self._error_on(valid, part)
+                error = (
+                    self._error_left_out(packed, part)
+                    if self.choose == "loo"
+                    else self._error_on(valid, part)
+                )
                 best = min(best, (error, sigma, regularization))
         if best[0] == np.inf:
-            raise ConfigError(f"fchl_kernel: none of the pairs of sigma and regularization can be solved: {why}")
+            raise ConfigError(
+                f"fchl_kernel: none of the pairs of sigma and regularization can be solved: {why}"
+            )
         return best[1:]
 
     def _error_left_out(self, factor: np.ndarray, part: Dataset) -> float:
@@ -160,7 +198,9 @@ class FchlKernel:
         pull = np.zeros(0)
         if self.fits_forces and valid.forces is not None:
             pull = (self.forces(valid.molecules) - valid.forces).numpy()
-        return _relative_error(valid, (self.energies(valid.molecules) - valid.energies).numpy(), pull)
+        return _relative_error(
+            valid, (self.energies(valid.molecules) - valid.energies).numpy(), pull
+        )
 
     @property
     def fits_forces(self) -> bool:
@@ -186,8 +226,12 @@ class FchlKernel:
         weights = self.weights[: len(known.sizes)]
         others = (asked.charges, known.charges, asked.sizes, known.sizes, self.sigma)
         return torch.from_numpy(
-            local_kernels.kernel_gaussian_local_matvec(asked.features, known.features, weights, *others)
-            + local_kernels.kernel_gaussian_local_jacobian_t_matvec(asked.features, known.features, pulls, *others)
+            local_kernels.kernel_gaussian_local_matvec(
+                asked.features, known.features, weights, *others
+            )
+            + local_kernels.kernel_gaussian_local_jacobian_t_matvec(
+                asked.features, known.features, pulls, *others
+            )
         )
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
@@ -198,8 +242,16 @@ class FchlKernel:
         out = [np.zeros(0)]
         for _, asked, gradients in self._with_gradients(molecules):
             _, slopes = local_kernels.kernel_gaussian_local_full_matvec(
-                asked.features, gradients, known.features, pulls, self.weights[: len(known.sizes)],
-                asked.charges, known.charges, asked.sizes, known.sizes, self.sigma,
+                asked.features,
+                gradients,
+                known.features,
+                pulls,
+                self.weights[: len(known.sizes)],
+                asked.charges,
+                known.charges,
+                asked.sizes,
+                known.sizes,
+                self.sigma,
             )  # (3 × atoms,)
             out.append(-slopes)
         return torch.from_numpy(np.concatenate(out).reshape(-1, 3))
@@ -208,13 +260,18 @@ class FchlKernel:
         """(M,) kcal²/mol² posterior variance of the energy, without the noise λ; needs `keep_factor`."""
         self._learned_from()
         if self.factor is None:
-            raise InputError("the variance needs the Cholesky factor, which this kernel did not keep; fit it with "
-                             "keep_factor: true")
+            raise InputError(
+                "the variance needs the Cholesky factor, which this kernel did not keep; fit it with "
+                "keep_factor: true"
+            )
         out = [np.zeros(0)]
         for first in range(0, len(molecules), BLOCK):
             some = molecules[first : first + BLOCK]
             asked = self._features(some)
-            cross = [rectangular(*self._projected(some)).numpy(), *(self._slopes(asked) if self.fits_forces else [])]
+            cross = [
+                rectangular(*self._projected(some)).numpy(),
+                *(self._slopes(asked) if self.fits_forces else []),
+            ]
             prior = np.array([self._own_kernel(asked, m) for m in range(len(asked.sizes))])
             out.append(prior - explained(self.factor, np.concatenate(cross, axis=1)))
         return torch.from_numpy(self.amplitude * np.concatenate(out).clip(min=0.0))
@@ -224,8 +281,16 @@ class FchlKernel:
         from kernelforge import local_kernels
 
         for _, some, gradients in self._with_gradients(self._learned_from()):
-            yield local_kernels.kernel_gaussian_jacobian(asked.features, some.features, gradients, asked.charges,
-                                                         some.charges, asked.sizes, some.sizes, self.sigma)
+            yield local_kernels.kernel_gaussian_jacobian(
+                asked.features,
+                some.features,
+                gradients,
+                asked.charges,
+                some.charges,
+                asked.sizes,
+                some.sizes,
+                self.sigma,
+            )
 
     def _own_kernel(self, asked: Environments, m: int) -> float:
         """k(A, A)."""
@@ -243,7 +308,9 @@ class FchlKernel:
             self._near = self._axes(molecules)
             return symmetric(self._near[1])
         found, gradients = self._features_and_gradients(molecules)
-        return local_kernels.kernel_gaussian_full_symm_rfp(found.features, gradients, found.charges, found.sizes, self.sigma)
+        return local_kernels.kernel_gaussian_full_symm_rfp(
+            found.features, gradients, found.charges, found.sizes, self.sigma
+        )
 
     def _projected(self, molecules: Molecules) -> tuple[Projected, Projected]:
         """Environments of these molecules, and of the training molecules."""
@@ -281,7 +348,8 @@ class FchlKernel:
                 for rows, some, gradients in self._with_gradients(trained):
                     weights = self.weights[first[rows.start] : first[rows.stop]]
                     pulls[rows] = local_kernels.kernel_gaussian_local_compute_alpha_desc(
-                        gradients, some.charges, some.sizes, weights)
+                        gradients, some.charges, some.sizes, weights
+                    )
             self._known = known, pulls
         return self._known
 
@@ -294,13 +362,17 @@ class FchlKernel:
         return environments(molecules, self.elements, self._room(molecules), **self.basis)
 
     def _features_and_gradients(self, molecules: Molecules) -> tuple[Environments, np.ndarray]:
-        return environments_and_gradients(molecules, self.elements, self._room(molecules), **self.basis)
+        return environments_and_gradients(
+            molecules, self.elements, self._room(molecules), **self.basis
+        )
 
     def _room(self, molecules: Molecules) -> int:
         """Atoms features are padded to: those of the largest molecule, trained on or asked for."""
         return max([self.padded_to, *molecules.sizes.tolist()])
 
-    def _with_gradients(self, molecules: Molecules) -> Iterator[tuple[slice, Environments, np.ndarray]]:
+    def _with_gradients(
+        self, molecules: Molecules
+    ) -> Iterator[tuple[slice, Environments, np.ndarray]]:
         """A few molecules at a time: which, their features, the gradients of these."""
         each = 8 * gradient_elements(1, self._room(molecules), len(self.elements))
         block = max(1, int(GRADIENT_BYTES / each))
@@ -311,9 +383,13 @@ class FchlKernel:
     def state(self) -> State:
         assert self.trained is not None
         state = {
-            "numbers": self.trained.numbers, "positions": self.trained.positions, "offsets": self.trained.offsets,
-            "weights": torch.from_numpy(np.array(self.weights)), "sigma": torch.tensor(self.sigma, dtype=torch.float64),
-            "elements": torch.tensor(self.elements), "padded_to": torch.tensor(self.padded_to),
+            "numbers": self.trained.numbers,
+            "positions": self.trained.positions,
+            "offsets": self.trained.offsets,
+            "weights": torch.from_numpy(np.array(self.weights)),
+            "sigma": torch.tensor(self.sigma, dtype=torch.float64),
+            "elements": torch.tensor(self.elements),
+            "padded_to": torch.tensor(self.padded_to),
         }
         if self.factor is not None:
             state["factor"] = torch.from_numpy(self.factor)
@@ -341,11 +417,15 @@ def _has_forces(train: Dataset, wanted: bool | None) -> bool:
     if wanted is False or (wanted is None and train.forces is None):
         return False
     if train.forces is None:
-        raise DataError(f"`forces: true` needs the column '{train.target}_forces', there is: {', '.join(train.columns)}")
+        raise DataError(
+            f"`forces: true` needs the column '{train.target}_forces', there is: {', '.join(train.columns)}"
+        )
     missing = int((~torch.isfinite(train.forces)).any(1).sum())
     if missing:
-        raise DataError(f"the forces on {missing} of {len(train.forces)} atoms in '{train.target}_forces' are not finite; "
-                        "drop these molecules or say `forces: false`")
+        raise DataError(
+            f"the forces on {missing} of {len(train.forces)} atoms in '{train.target}_forces' are not finite; "
+            "drop these molecules or say `forces: false`"
+        )
     return True
 
 
@@ -384,11 +464,20 @@ def memory_needed(count: int, size: int, elements: int, copies: int = 1, atoms: 
 
 
 def check_memory(
-    count: int, size: int, elements: int, copies: int = 1, available: float | None = None, atoms: int = 0
+    count: int,
+    size: int,
+    elements: int,
+    copies: int = 1,
+    available: float | None = None,
+    atoms: int = 0,
 ) -> None:
     """Refuse a fit that will not fit, before it begins."""
     what = f" and the forces on their {atoms:,} atoms" if atoms else ""
     advice = "lower data.train" + (", or say `forces: false`" if atoms else "")
     advice += ", or give one value of `regularization` or a lower `choose_on`" if copies > 1 else ""
-    check_free(memory_needed(count, size, elements, copies, atoms), f"{count:,} molecules of up to {size} atoms{what}",
-               advice, available)
+    check_free(
+        memory_needed(count, size, elements, copies, atoms),
+        f"{count:,} molecules of up to {size} atoms{what}",
+        advice,
+        available,
+    )

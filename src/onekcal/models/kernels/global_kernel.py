@@ -48,19 +48,31 @@ class GlobalKernel:
     differentiable = True
 
     def __init__(
-        self, features: str = "slatm", kernel: str = "gaussian", sigma: float | list[float] | None = None,
-        regularization: float | list[float] = REGULARIZATIONS, size: int | None = None, choose_on: int = 3000,
+        self,
+        features: str = "slatm",
+        kernel: str = "gaussian",
+        sigma: float | list[float] | None = None,
+        regularization: float | list[float] = REGULARIZATIONS,
+        size: int | None = None,
+        choose_on: int = 3000,
     ) -> None:
         if features not in ("slatm", "coulomb"):
             unknown("features", features, ("slatm", "coulomb"), ConfigError)
         if kernel not in DISTANCES:
             unknown("kernel", kernel, DISTANCES, ConfigError)
         self.sigmas = [sigma] if isinstance(sigma, (int, float)) else list(sigma or [])
-        self.regularizations = [regularization] if isinstance(regularization, (int, float)) else list(regularization)
-        for name, values in (("sigma", self.sigmas or [1.0]), ("regularization", self.regularizations),
-                             ("choose_on", [choose_on])):
+        self.regularizations = (
+            [regularization] if isinstance(regularization, (int, float)) else list(regularization)
+        )
+        for name, values in (
+            ("sigma", self.sigmas or [1.0]),
+            ("regularization", self.regularizations),
+            ("choose_on", [choose_on]),
+        ):
             if not values or min(values) <= 0:
-                raise ConfigError(f"global_kernel: `{name}` must be positive, got {min(values, default='nothing')}")
+                raise ConfigError(
+                    f"global_kernel: `{name}` must be positive, got {min(values, default='nothing')}"
+                )
         self.features, self.kernel, self.size, self.choose_on = features, kernel, size, choose_on
         self.sigma = self.regularization = self.amplitude = float("nan")
         self.padded_to = 0
@@ -86,7 +98,10 @@ class GlobalKernel:
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(M,) kcal/mol."""
-        parts = [self._against(molecules[m : m + BLOCK]) @ self.weights for m in range(0, len(molecules), BLOCK)]
+        parts = [
+            self._against(molecules[m : m + BLOCK]) @ self.weights
+            for m in range(0, len(molecules), BLOCK)
+        ]
         return torch.cat([torch.zeros(0, dtype=torch.float64), *parts])
 
     def variance(self, molecules: Molecules) -> Tensor:
@@ -97,7 +112,9 @@ class GlobalKernel:
             self._factor = self._factorised(self._among(self._known))
         out = [torch.zeros(0, dtype=torch.float64)]
         for m in range(0, len(molecules), BLOCK):
-            seen = torch.linalg.solve_triangular(self._factor, self._against(molecules[m : m + BLOCK]).T, upper=False)
+            seen = torch.linalg.solve_triangular(
+                self._factor, self._against(molecules[m : m + BLOCK]).T, upper=False
+            )
             out.append(self.amplitude * (1 - seen.square().sum(0)).clamp_min(0))
         return torch.cat(out)
 
@@ -110,7 +127,11 @@ class GlobalKernel:
         return packed(sorted_by_norm(coulomb_matrix(molecules, self.padded_to)))
 
     def _blocks(self) -> list[int]:
-        return blocks(self.elements) if self.features == "slatm" else [self.padded_to * (self.padded_to + 1) // 2]
+        return (
+            blocks(self.elements)
+            if self.features == "slatm"
+            else [self.padded_to * (self.padded_to + 1) // 2]
+        )
 
     def _need_features(self) -> Tensor:
         if self.trained is None:
@@ -122,19 +143,25 @@ class GlobalKernel:
     def _against(self, molecules: Molecules) -> Tensor:
         """(M, N) kernel with the training molecules."""
         known = self._need_features()
-        return self._similarity(DISTANCES[self.kernel](self._features(molecules), known, self._blocks()), self.sigma)
+        return self._similarity(
+            DISTANCES[self.kernel](self._features(molecules), known, self._blocks()), self.sigma
+        )
 
     def _among(self, known: Tensor) -> Tensor:
         """(N, N) distances between the training molecules, every pair computed once."""
         out = known.new_empty(len(known), len(known))
         for m in range(0, len(known), BLOCK):
-            some = DISTANCES[self.kernel](known[m : m + BLOCK], known[m:], self._blocks())  # (block, N − m)
+            some = DISTANCES[self.kernel](
+                known[m : m + BLOCK], known[m:], self._blocks()
+            )  # (block, N − m)
             out[m : m + BLOCK, m:], out[m:, m : m + BLOCK] = some, some.T
         return out
 
     def _similarity(self, distances: Tensor, sigma: float) -> Tensor:
         """The kernel, in the place of `distances`."""
-        return distances.mul_(-1 / sigma if self.kernel == "laplacian" else -1 / (2 * sigma**2)).exp_()
+        return distances.mul_(
+            -1 / sigma if self.kernel == "laplacian" else -1 / (2 * sigma**2)
+        ).exp_()
 
     def _factorised(self, distances: Tensor) -> Tensor:
         """(N, N) Cholesky factor of K + λ·1; `distances` are overwritten."""
@@ -142,22 +169,31 @@ class GlobalKernel:
         kernel.diagonal().add_(self.regularization)
         factor, failed = torch.linalg.cholesky_ex(kernel)
         if failed:
-            raise ConfigError(f"global_kernel: the kernel is singular at sigma {self.sigma:.4g} and regularization "
-                              f"{self.regularization:.1e}; raise `regularization` or lower `sigma`")
+            raise ConfigError(
+                f"global_kernel: the kernel is singular at sigma {self.sigma:.4g} and regularization "
+                f"{self.regularization:.1e}; raise `regularization` or lower `sigma`"
+            )
         return factor
 
     def _chosen(self, distances: Tensor, energies: Tensor) -> tuple[float, float]:
         """σ and λ."""
         if len(self.sigmas) == len(self.regularizations) == 1:
             return self.sigmas[0], self.regularizations[0]
-        draw = torch.randperm(len(energies), generator=torch.Generator().manual_seed(0))[: self.choose_on]
+        draw = torch.randperm(len(energies), generator=torch.Generator().manual_seed(0))[
+            : self.choose_on
+        ]
         some, labels = distances[draw][:, draw], energies[draw]
         pairs = list(product(self.sigmas or self._multiples(some), self.regularizations))
-        errors = [left_out(self._similarity(some.clone(), sigma), labels, noise).abs().mean() for sigma, noise in pairs]
+        errors = [
+            left_out(self._similarity(some.clone(), sigma), labels, noise).abs().mean()
+            for sigma, noise in pairs
+        ]
         best = int(torch.stack(errors).argmin())
         if not torch.isfinite(errors[best]):
-            raise ConfigError(f"global_kernel: the kernel is singular at every sigma and regularization given (largest "
-                              f"{max(self.regularizations):.1e}); raise `regularization`")
+            raise ConfigError(
+                f"global_kernel: the kernel is singular at every sigma and regularization given (largest "
+                f"{max(self.regularizations):.1e}); raise `regularization`"
+            )
         return pairs[best]
 
     def _multiples(self, distances: Tensor) -> list[float]:
@@ -174,8 +210,12 @@ class GlobalKernel:
         assert self.trained is not None
         numbers = {name: torch.tensor(getattr(self, name), dtype=torch.float64) for name in NUMBERS}
         return {
-            "numbers": self.trained.numbers, "positions": self.trained.positions, "offsets": self.trained.offsets,
-            "weights": self.weights, "elements": torch.tensor(self.elements), "padded_to": torch.tensor(self.padded_to),
+            "numbers": self.trained.numbers,
+            "positions": self.trained.positions,
+            "offsets": self.trained.offsets,
+            "weights": self.weights,
+            "elements": torch.tensor(self.elements),
+            "padded_to": torch.tensor(self.padded_to),
             **numbers,
         }
 
@@ -213,7 +253,10 @@ def manhattan(a: Tensor, b: Tensor, parts: list[int]) -> Tensor:
     return out.clamp_min(0)
 
 
-DISTANCES: dict[str, Callable[[Tensor, Tensor, list[int]], Tensor]] = {"gaussian": squared, "laplacian": manhattan}
+DISTANCES: dict[str, Callable[[Tensor, Tensor, list[int]], Tensor]] = {
+    "gaussian": squared,
+    "laplacian": manhattan,
+}
 
 
 def left_out(kernel: Tensor, energies: Tensor, regularization: float) -> Tensor:
@@ -238,5 +281,9 @@ def memory_needed(count: int, width: int, chosen_on: int) -> float:
 
 def check_memory(count: int, width: int, chosen_on: int, available: float | None = None) -> None:
     """Refuse a fit that will not fit, before it begins."""
-    check_free(memory_needed(count, width, chosen_on), f"{count:,} molecules of {width:,} features each", "lower data.train",
-               available)
+    check_free(
+        memory_needed(count, width, chosen_on),
+        f"{count:,} molecules of {width:,} features each",
+        "lower data.train",
+        available,
+    )

@@ -34,19 +34,25 @@ def choose(points: list[Tensor], count: int, generator: torch.Generator) -> list
     Fewer than `count` where those found explain every point to within rounding.
     """
     left = [torch.ones(len(x), dtype=torch.float64) for x in points]
-    factors: list[list[Tensor]] = [[] for _ in points]  # K ≈ Σ F Fᵀ over each kind's blocks F (n, pivots)
+    factors: list[list[Tensor]] = [
+        [] for _ in points
+    ]  # K ≈ Σ F Fᵀ over each kind's blocks F (n, pivots)
     chosen = [torch.zeros(0, dtype=torch.int64) for _ in points]
     starts = torch.tensor([0] + [len(x) for x in points]).cumsum(0)
     while (missing := count - sum(map(len, chosen))) > 0:
         weights = torch.cat(left)  # (points,)
         if not weights.any():
             break
-        drawn = torch.multinomial(weights, min(BLOCK, missing), replacement=True, generator=generator)
+        drawn = torch.multinomial(
+            weights, min(BLOCK, missing), replacement=True, generator=generator
+        )
         for kind, x in enumerate(points):
             own = drawn[(drawn >= starts[kind]) & (drawn < starts[kind + 1])] - starts[kind]
             if len(own):
                 own, lower = _accepted(x, own, factors[kind], left[kind], generator)
-                columns = torch.linalg.solve_triangular(lower, _rest(x, own, factors[kind]).T, upper=False).T
+                columns = torch.linalg.solve_triangular(
+                    lower, _rest(x, own, factors[kind]).T, upper=False
+                ).T
                 factors[kind].append(columns)
                 left[kind] -= columns.square().sum(1)
                 left[kind][left[kind] < ROUNDING] = 0  # the landmarks themselves among them

@@ -52,9 +52,16 @@ class Projected(NamedTuple):
 
     def part(self, first: int, stop: int) -> Projected:
         """Molecules first … stop − 1."""
-        spans = [slice(*torch.searchsorted(own, torch.tensor([first, stop])).tolist()) for own in self.owner]
-        return Projected([x[span] for x, span in zip(self.points, spans)], [x[span] for x, span in zip(self.tails, spans)],
-                         [own[span] - first for own, span in zip(self.owner, spans)], min(stop, self.molecules) - first)
+        spans = [
+            slice(*torch.searchsorted(own, torch.tensor([first, stop])).tolist())
+            for own in self.owner
+        ]
+        return Projected(
+            [x[span] for x, span in zip(self.points, spans)],
+            [x[span] for x, span in zip(self.tails, spans)],
+            [own[span] - first for own, span in zip(self.owner, spans)],
+            min(stop, self.molecules) - first,
+        )
 
 
 class Axes:
@@ -69,7 +76,9 @@ class Axes:
         for kind in range(elements):
             count = sum(int((block.kinds == kind).sum()) for block in blocks)
             first = next((own for own in _of(kind, blocks) if len(own)), blocks[0].features[:1])
-            self.middle.append(first.mean(0))  # any point among them will do: it keeps lengths short
+            self.middle.append(
+                first.mean(0)
+            )  # any point among them will do: it keeps lengths short
             rows = (own - self.middle[-1] for own in _of(kind, blocks))
             few = count <= len(self.middle[-1])
             axes, others = _spanning(rows) if few else _principal(rows, count, sigma)
@@ -85,7 +94,11 @@ class Axes:
             for kind, (middle, axes, others) in enumerate(zip(self.middle, self.axes, self.others)):
                 own = block.kinds == kind
                 x = (block.features[own] - middle) / self.sigma
-                points[kind].append(torch.cat([x @ axes, -0.5 * x.square().sum(1, keepdim=True), x.new_ones(len(x), 1)], 1))
+                points[kind].append(
+                    torch.cat(
+                        [x @ axes, -0.5 * x.square().sum(1, keepdim=True), x.new_ones(len(x), 1)], 1
+                    )
+                )
                 tails[kind].append((x @ others).float())
                 owner[kind].append(block.owner[own])
         joined = [[torch.cat(each) for each in lists] for lists in (points, tails, owner)]
@@ -135,7 +148,9 @@ def matvec(asked: Projected, known: Projected, weights: Tensor) -> Tensor:
     for first in range(0, asked.molecules, MOLECULES):
         rows = asked.part(first, first + MOLECULES)
         for kind, span, similar in _tiles(rows, known):
-            out[first : first + MOLECULES].index_add_(0, rows.owner[kind], similar @ weights[known.owner[kind][span]])
+            out[first : first + MOLECULES].index_add_(
+                0, rows.owner[kind], similar @ weights[known.owner[kind][span]]
+            )
     return out
 
 
@@ -143,7 +158,9 @@ def _strip(rows: Projected, columns: Projected) -> Tensor:
     """K transposed, (columns, rows): the longer side in front is what sums over atoms are fast along."""
     out = torch.zeros(columns.molecules, rows.molecules, dtype=torch.float64)
     for kind, span, similar in _tiles(rows, columns):
-        by_molecule = similar.new_zeros(rows.molecules, similar.shape[1]).index_add_(0, rows.owner[kind], similar)
+        by_molecule = similar.new_zeros(rows.molecules, similar.shape[1]).index_add_(
+            0, rows.owner[kind], similar
+        )
         out.index_add_(0, columns.owner[kind][span], by_molecule.T.contiguous())
     return out
 

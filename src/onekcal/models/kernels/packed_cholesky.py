@@ -19,8 +19,13 @@ MOST_ROWS = 46_340
 
 def place(row: np.ndarray, column: np.ndarray, count: int) -> np.ndarray:
     """Where the elements (row ≤ column) lie in the packed array."""
-    half, height = count // 2, count + 1 - count % 2  # columns from `half` on stand upright, the triangle before is turned
-    return np.where(column >= half, row + (column - half) * height, half + 1 + column + row * height)
+    half, height = (
+        count // 2,
+        count + 1 - count % 2,
+    )  # columns from `half` on stand upright, the triangle before is turned
+    return np.where(
+        column >= half, row + (column - half) * height, half + 1 + column + row * height
+    )
 
 
 def put_row(packed: np.ndarray, row: int, values: np.ndarray, count: int) -> None:
@@ -47,8 +52,10 @@ def solve(packed: np.ndarray, right: np.ndarray, noise: np.ndarray) -> np.ndarra
     try:
         return np.array(kernelmath.cho_solve_rfp(packed, right, l2=0.0))
     except RuntimeError as problem:
-        raise ConfigError(f"the kernel of {len(right):,} observations is not positive definite at regularization "
-                          f"{noise.min():g}; raise `regularization` or lower `sigma`") from problem
+        raise ConfigError(
+            f"the kernel of {len(right):,} observations is not positive definite at regularization "
+            f"{noise.min():g}; raise `regularization` or lower `sigma`"
+        ) from problem
 
 
 def left_out(factor: np.ndarray, weights: np.ndarray, groups: Iterable[np.ndarray]) -> np.ndarray:
@@ -80,5 +87,7 @@ def explained(factor: np.ndarray, cross: np.ndarray) -> np.ndarray:
 def check_rows(rows: int) -> None:
     """Refuse more observations than the inverse and triangular solves can take."""
     if rows > MOST_ROWS:
-        raise ConfigError(f"leave-one-out and variance take at most {MOST_ROWS:,} observations, got {rows:,}; lower "
-                          "`choose_on`, or fit without `keep_factor`")
+        raise ConfigError(
+            f"leave-one-out and variance take at most {MOST_ROWS:,} observations, got {rows:,}; lower "
+            "`choose_on`, or fit without `keep_factor`"
+        )

@@ -56,18 +56,33 @@ class SparseKernel:
     differentiable = True
 
     def __init__(
-        self, sigma: float | list[float] = 4.0, regularization: float | list[float] = 5e-5, landmarks: int = 6000,
-        dims: int = 160, rcut: float = 6.0, acut: float = 6.0, force_weight: float = 1.0, seed: int = 0,
+        self,
+        sigma: float | list[float] = 4.0,
+        regularization: float | list[float] = 5e-5,
+        landmarks: int = 6000,
+        dims: int = 160,
+        rcut: float = 6.0,
+        acut: float = 6.0,
+        force_weight: float = 1.0,
+        seed: int = 0,
         basis: dict[str, float] | None = None,
     ) -> None:
         self.sigmas = [sigma] if isinstance(sigma, (int, float)) else list(sigma)
-        self.regularizations = [regularization] if isinstance(regularization, (int, float)) else list(regularization)
-        for name, value in (("sigma", min(self.sigmas, default=0)), ("landmarks", landmarks), ("dims", dims),
-                            ("regularization", min(self.regularizations, default=0))):
+        self.regularizations = (
+            [regularization] if isinstance(regularization, (int, float)) else list(regularization)
+        )
+        for name, value in (
+            ("sigma", min(self.sigmas, default=0)),
+            ("landmarks", landmarks),
+            ("dims", dims),
+            ("regularization", min(self.regularizations, default=0)),
+        ):
             if value <= 0:
                 raise ConfigError(f"sparse_kernel: `{name}` must be positive, got {value}")
         if force_weight < 0:
-            raise ConfigError(f"sparse_kernel: `force_weight` (Å²) must not be negative, got {force_weight}")
+            raise ConfigError(
+                f"sparse_kernel: `force_weight` (Å²) must not be negative, got {force_weight}"
+            )
         self.landmarks, self.dims = landmarks, dims
         self.settings: dict[str, Any] = {"rcut": rcut, "acut": acut, **(basis or {})}
         known = [each.name for each in fields(Fchl19) if each.name != "elements"]
@@ -84,7 +99,9 @@ class SparseKernel:
         self.counts: list[int] = []  # landmarks of each element
         self.weights = torch.zeros(0)  # (m,) kcal/mol
         self.noise = math.nan  # kcal²/mol², maximum likelihood
-        self._factors: tuple[Tensor, Tensor] | None = None  # L, and the Cholesky factor of L⁻¹ΦᵀΦL⁻ᵀ + λ: for the variance
+        self._factors: tuple[Tensor, Tensor] | None = (
+            None  # L, and the Cholesky factor of L⁻¹ΦᵀΦL⁻ᵀ + λ: for the variance
+        )
 
     @property
     def chosen(self) -> dict[str, Any]:
@@ -95,11 +112,15 @@ class SparseKernel:
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
         if self._several and not len(valid):
-            raise ConfigError("sparse_kernel: several values of sigma or regularization need a validation part to choose on")
+            raise ConfigError(
+                "sparse_kernel: several values of sigma or regularization need a validation part to choose on"
+            )
         forces = self._forces_of(train)
         if forces is not None and not forces.isfinite().all():
-            raise DataError(f"not all forces in '{train.target}_forces' are finite; drop these molecules or say "
-                            "`force_weight: 0`")
+            raise DataError(
+                f"not all forces in '{train.target}_forces' are finite; drop these molecules or say "
+                "`force_weight: 0`"
+            )
         molecules = train.molecules
         self.features = Fchl19(tuple(molecules.elements), **self.settings)
         draw = torch.Generator().manual_seed(self.seed)
@@ -107,11 +128,21 @@ class SparseKernel:
         has = molecules.composition(molecules.elements)[order] > 0  # (M, elements)
         rare = [order[own][:RARE] for own in has.T] + [order[_turn(molecules.sizes[order]) < RARE]]
         self._find_axes(molecules[torch.cat([order[:SAMPLE], *rare]).unique()])
-        known, asked = self._projected(molecules), self._projected(valid.molecules[: len(valid) * self._several])
+        known, asked = (
+            self._projected(molecules),
+            self._projected(valid.molecules[: len(valid) * self._several]),
+        )
         if len(self.sigmas) > 1:
             few = order[: max(len(train) // TRIAL, 1)]
-            part, atoms, count = train[few], molecules.atoms_of(few), max(self.landmarks // TRIAL, 1)
-            errors = [self._solve(part, known[atoms], valid, asked, sigma, count, draw) for sigma in self.sigmas]
+            part, atoms, count = (
+                train[few],
+                molecules.atoms_of(few),
+                max(self.landmarks // TRIAL, 1),
+            )
+            errors = [
+                self._solve(part, known[atoms], valid, asked, sigma, count, draw)
+                for sigma in self.sigmas
+            ]
             self.sigma = self.sigmas[errors.index(min(errors))]
         self._solve(train, known, valid, asked, self.sigma, self.landmarks, draw)
         return self
@@ -125,7 +156,14 @@ class SparseKernel:
         return train.forces if self.force_weight > 0 else None
 
     def _solve(
-        self, train: Dataset, known: Tensor, valid: Dataset, asked: Tensor, sigma: float, count: int, draw: torch.Generator
+        self,
+        train: Dataset,
+        known: Tensor,
+        valid: Dataset,
+        asked: Tensor,
+        sigma: float,
+        count: int,
+        draw: torch.Generator,
     ) -> float:
         """Landmarks and weights for one σ and the best λ; the validation error (kcal/mol) where there is a choice."""
         self.sigma = sigma
@@ -137,13 +175,17 @@ class SparseKernel:
             if factor is not None:
                 solved[regularization] = torch.cholesky_solve(right[:, None], factor)
         if not solved:
-            raise ConfigError(f"sparse_kernel: the equations of {len(gram):,} landmarks are not positive definite at "
-                              f"regularization {max(self.regularizations):g}; raise it")
+            raise ConfigError(
+                f"sparse_kernel: the equations of {len(gram):,} landmarks are not positive definite at "
+                f"regularization {max(self.regularizations):g}; raise it"
+            )
         inner = torch.cat(list(solved.values()), 1)  # (m, λ)
         weights = torch.linalg.solve_triangular(lower.T, inner, upper=True)
         best, error = 0, 0.0
         if self._several:
-            guess = torch.cat([rows @ weights for _, rows in self._rows(valid.molecules, asked)])  # (M, λ)
+            guess = torch.cat(
+                [rows @ weights for _, rows in self._rows(valid.molecules, asked)]
+            )  # (M, λ)
             errors = (guess - valid.energies[:, None]).abs().mean(0)
             best, error = int(errors.argmin()), float(errors.min())
         self.weights, self.regularization = weights[:, best].contiguous(), list(solved)[best]
@@ -173,15 +215,23 @@ class SparseKernel:
         self.middle = mean.half()
         self.axes = torch.linalg.eigh(spread).eigenvectors[:, :, -dims:].flip(2).half().contiguous()
 
-    def _place_landmarks(self, molecules: Molecules, known: Tensor, count: int, draw: torch.Generator) -> Tensor:
+    def _place_landmarks(
+        self, molecules: Molecules, known: Tensor, count: int, draw: torch.Generator
+    ) -> Tensor:
         """Choose landmarks among the environments; the Cholesky factor L of their kernel (m, m)."""
         assert self.features is not None
         order = torch.randperm(len(known), generator=draw)
         kinds, points = self._kinds(molecules)[order], []
         for kind in range(len(self.features.elements)):
             own = order[kinds == kind]
-            own = own[(_turn(molecules.sizes[molecules.owner[own]]) >= RARE).to(torch.uint8).argsort(stable=True)]
-            points.append(known[own[: max(RARE, POOL * len(own) // len(known))]].double() / self.sigma)
+            own = own[
+                (_turn(molecules.sizes[molecules.owner[own]]) >= RARE)
+                .to(torch.uint8)
+                .argsort(stable=True)
+            ]
+            points.append(
+                known[own[: max(RARE, POOL * len(own) // len(known))]].double() / self.sigma
+            )
         rows = choose(points, count, draw)
         self.counts = [len(own) for own in rows]
         self.known = torch.cat([x[own] for x, own in zip(points, rows)]).half()
@@ -190,12 +240,16 @@ class SparseKernel:
             z = self.known[span].double()
             factor = _cholesky(gaussian(z, z).fill_diagonal_(1), JITTER)
             if factor is None:
-                raise ConfigError("sparse_kernel: the kernel of the landmarks is not positive definite at sigma "
-                                  f"{self.sigma:g}; take one nearer to 4")
+                raise ConfigError(
+                    "sparse_kernel: the kernel of the landmarks is not positive definite at sigma "
+                    f"{self.sigma:g}; take one nearer to 4"
+                )
             lower[span, span] = factor
         return lower
 
-    def _normal_equations(self, train: Dataset, known: Tensor, lower: Tensor) -> tuple[Tensor, Tensor, float, int]:
+    def _normal_equations(
+        self, train: Dataset, known: Tensor, lower: Tensor
+    ) -> tuple[Tensor, Tensor, float, int]:
         """ΦᵀΦ (m, m) and Φᵀy (m,) in the whitened basis, yᵀy, and how many equations these are."""
         gram, right, square, count = torch.zeros_like(lower), lower.new_zeros(len(lower)), 0.0, 0
         for rows, values in self._equations(train, known):
@@ -216,7 +270,9 @@ class SparseKernel:
         root, offsets, first = math.sqrt(self.force_weight), train.molecules.offsets, 0
         blocks = torch.unique_consecutive(3 * offsets[:-1] // BLOCK, return_counts=True)[1]
         for stop in blocks.cumsum(0).tolist():
-            rows = torch.cat([self._force_rows(molecule) for molecule in train.molecules[first:stop]])
+            rows = torch.cat(
+                [self._force_rows(molecule) for molecule in train.molecules[first:stop]]
+            )
             yield root * rows, root * forces[offsets[first] : offsets[stop]].flatten()
             first = stop
 
@@ -224,7 +280,9 @@ class SparseKernel:
         """L⁻¹Φᵀ, transposed, element by element."""
         out = torch.empty_like(rows)
         for span in self._spans():
-            out[:, span] = torch.linalg.solve_triangular(lower[span, span], rows[:, span].T, upper=False).T
+            out[:, span] = torch.linalg.solve_triangular(
+                lower[span, span], rows[:, span].T, upper=False
+            ).T
         return out
 
     # --- features -----------------------------------------------------------------------------------------------
@@ -250,7 +308,9 @@ class SparseKernel:
         out = x.new_zeros(len(x), self.axes.shape[2])
         for kind in kinds.unique().tolist():
             own = torch.nonzero(kinds == kind).flatten()
-            out = out.index_copy(0, own, (x[own] - self.middle[kind].to(x.dtype)) @ self.axes[kind].to(x.dtype))
+            out = out.index_copy(
+                0, own, (x[own] - self.middle[kind].to(x.dtype)) @ self.axes[kind].to(x.dtype)
+            )
         return out
 
     def _projected(self, molecules: Molecules) -> Tensor:
@@ -284,7 +344,9 @@ class SparseKernel:
         with forward_ad.dual_level():
             tangent = torch.eye(3 * n, dtype=torch.float64).reshape(-1, 3)
             moving = copies.moved(forward_ad.make_dual(copies.positions, tangent))
-            value, slope = forward_ad.unpack_dual(self._project(self._kinds(copies), self.features(moving)))
+            value, slope = forward_ad.unpack_dual(
+                self._project(self._kinds(copies), self.features(moving))
+            )
         x = value[:n] / self.sigma  # (n, dims)
         slope = slope.reshape(3 * n, n, -1) / self.sigma  # (3n, n, dims)
         out = []
@@ -292,7 +354,11 @@ class SparseKernel:
             own, z = torch.nonzero(kinds == kind).flatten(), self.known[span].double()
             k = gaussian(x[own], z)  # (a, m)
             away = torch.einsum("cad,ad->ca", slope[:, own], x[own])  # (3n, a)
-            toward = (slope[:, own] @ z.T).mul_(k).sum(1) if len(own) else torch.zeros(3 * n, len(z), dtype=k.dtype)
+            toward = (
+                (slope[:, own] @ z.T).mul_(k).sum(1)
+                if len(own)
+                else torch.zeros(3 * n, len(z), dtype=k.dtype)
+            )
             out.append(away @ k - toward)  # −∂k = k (x − z)·∂x
         return torch.cat(out, 1)
 
@@ -321,7 +387,11 @@ class SparseKernel:
                     own = kinds == kind
                     if own.any() and span.stop > span.start:
                         apart[own] = torch.cdist(x[own], self.known[span].double()).min(1).values
-                out.append(torch.zeros(len(block), dtype=torch.float64).scatter_reduce(0, block.owner, apart, "amax"))
+                out.append(
+                    torch.zeros(len(block), dtype=torch.float64).scatter_reduce(
+                        0, block.owner, apart, "amax"
+                    )
+                )
         return torch.cat(out)
 
     def variance(self, molecules: Molecules) -> Tensor:
@@ -330,8 +400,10 @@ class SparseKernel:
         Only after a fit in this process: the factor it needs (m², hundreds of MB) is not saved.
         """
         if self._factors is None:
-            raise InputError("the posterior variance needs the factors of the fit, which are not saved with the model; "
-                             "fit it again in this process")
+            raise InputError(
+                "the posterior variance needs the factors of the fit, which are not saved with the model; "
+                "fit it again in this process"
+            )
         lower, factor = self._factors
         out = [torch.zeros(0, dtype=torch.float64)]
         with torch.no_grad():
@@ -357,8 +429,12 @@ class SparseKernel:
     def state(self) -> State:
         assert self.features is not None
         return {
-            "elements": torch.tensor(self.features.elements), "middle": self.middle, "axes": self.axes,
-            "known": self.known, "counts": torch.tensor(self.counts), "weights": self.weights,
+            "elements": torch.tensor(self.features.elements),
+            "middle": self.middle,
+            "axes": self.axes,
+            "known": self.known,
+            "counts": torch.tensor(self.counts),
+            "weights": self.weights,
             "chosen": torch.tensor([self.sigma, self.regularization], dtype=torch.float64),
         }
 

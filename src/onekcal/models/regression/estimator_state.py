@@ -22,10 +22,33 @@ FITTED = {
     "LinearRegression": ("coef_", "intercept_", "rank_", "n_features_in_"),
     "Ridge": ("coef_", "intercept_", "solver_", "n_features_in_"),
     "KernelRidge": ("dual_coef_", "X_fit_", "n_features_in_"),
-    "KNeighborsRegressor": ("_fit_X", "_y", "_fit_method", "_tree", "n_samples_fit_", "n_features_in_",
-                            "effective_metric_", "effective_metric_params_"),
-    "SVR": ("support_", "support_vectors_", "_n_support", "dual_coef_", "_dual_coef_", "intercept_", "_intercept_",
-            "_probA", "_probB", "_gamma", "_sparse", "shape_fit_", "fit_status_", "_num_iter", "n_features_in_"),
+    "KNeighborsRegressor": (
+        "_fit_X",
+        "_y",
+        "_fit_method",
+        "_tree",
+        "n_samples_fit_",
+        "n_features_in_",
+        "effective_metric_",
+        "effective_metric_params_",
+    ),
+    "SVR": (
+        "support_",
+        "support_vectors_",
+        "_n_support",
+        "dual_coef_",
+        "_dual_coef_",
+        "intercept_",
+        "_intercept_",
+        "_probA",
+        "_probB",
+        "_gamma",
+        "_sparse",
+        "shape_fit_",
+        "fit_status_",
+        "_num_iter",
+        "n_features_in_",
+    ),
 }
 """Attributes that `predict` reads, by class (scikit-learn 1.6 to 1.9)."""
 
@@ -52,7 +75,9 @@ def _plain(value: Any) -> Any:
     """What JSON takes for a value it does not know: NumPy's scalars; anything else is refused."""
     if isinstance(value, np.generic):
         return value.item()
-    raise DataError(f"a fitted estimator holds {type(value).__name__}, which cannot be stored without pickling")
+    raise DataError(
+        f"a fitted estimator holds {type(value).__name__}, which cannot be stored without pickling"
+    )
 
 
 def load_estimator(pipeline: Pipeline, state: State) -> None:
@@ -60,13 +85,24 @@ def load_estimator(pipeline: Pipeline, state: State) -> None:
     plain = json.loads(bytes(state["plain"].numpy()).decode())
     for step, estimator in pipeline.steps:
         known, kept = FITTED[type(estimator).__name__], plain[step]
-        fitted = {name: tuple(value) if isinstance(value, list) else value for name, value in kept["fitted"].items()}
+        fitted = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in kept["fitted"].items()
+        }
         prefix = f"{step}."
-        fitted |= {key[len(prefix):]: tensor.numpy() for key, tensor in state.items() if key.startswith(prefix)}
+        fitted |= {
+            key[len(prefix) :]: tensor.numpy()
+            for key, tensor in state.items()
+            if key.startswith(prefix)
+        }
         strange = sorted(set(fitted) - set(known))
         if strange:
-            raise DataError(f"the stored {type(estimator).__name__} holds {strange[0]!r}, which it does not have; the "
-                            "model file is damaged or was not written by onekcal: train it again")
-        estimator.set_params(**{key: value for key, value in kept["parameters"].items() if value is not None})
+            raise DataError(
+                f"the stored {type(estimator).__name__} holds {strange[0]!r}, which it does not have; the "
+                "model file is damaged or was not written by onekcal: train it again"
+            )
+        estimator.set_params(
+            **{key: value for key, value in kept["parameters"].items() if value is not None}
+        )
         for name, value in fitted.items():
             setattr(estimator, name, value)

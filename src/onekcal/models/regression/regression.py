@@ -51,7 +51,9 @@ Feature = Callable[[Tensor, int, float], Tensor]
 def _random(matrices: Tensor, copy: int, noise: float) -> Tensor:
     """One ordering of each matrix. The draw depends on the copy alone, so a molecule does not feel its neighbours; sorting
     without noise first makes it independent of the order of atoms."""
-    draw = torch.randn(matrices.shape[1], generator=torch.Generator().manual_seed(copy), dtype=torch.float64)
+    draw = torch.randn(
+        matrices.shape[1], generator=torch.Generator().manual_seed(copy), dtype=torch.float64
+    )
     return packed(sorted_by_norm(sorted_by_norm(matrices), noise * draw.expand(matrices.shape[:2])))
 
 
@@ -60,13 +62,18 @@ FEATURES: dict[str, Feature] = {
     "sorted_eigenvalues": lambda matrices, copy, noise: sorted_eigenvalues(matrices),
     "sorted_coulomb": lambda matrices, copy, noise: packed(sorted_by_norm(matrices)),
     "sorted_coulomb_full": lambda matrices, copy, noise: sorted_by_norm(matrices).flatten(1),
-    "column_sorted_coulomb": lambda matrices, copy, noise: packed(sorted_columns_only(matrices).transpose(1, 2)),
+    "column_sorted_coulomb": lambda matrices, copy, noise: packed(
+        sorted_columns_only(matrices).transpose(1, 2)
+    ),
     "random_coulomb": _random,
 }
 ESTIMATORS: dict[str, tuple[type[BaseEstimator], dict[str, Any]]] = {
     "linear": (LinearRegression, {}),
     "ridge": (Ridge, {}),
-    "knn": (KNeighborsRegressor, {"algorithm": "brute"}),  # a tree could not be stored as plain arrays
+    "knn": (
+        KNeighborsRegressor,
+        {"algorithm": "brute"},
+    ),  # a tree could not be stored as plain arrays
     "krr": (KernelRidge, {"kernel": "rbf"}),
     "svr": (SVR, {"cache_size": 1000}),
 }
@@ -74,13 +81,21 @@ BATCH = 4096
 """Molecules predicted at a time, so that a kernel matrix is at most this times the training molecules."""
 
 
-def _check_parameters(estimator: str, parameters: dict[str, Any], search: dict[str, list[Any]]) -> None:
+def _check_parameters(
+    estimator: str, parameters: dict[str, Any], search: dict[str, list[Any]]
+) -> None:
     """Refuse keys that the estimator does not have, and values to search that are no list."""
     own = sorted(ESTIMATORS[estimator][0]().get_params())
-    mine = [name for name, p in inspect.signature(Regression).parameters.items() if p.kind is not p.VAR_KEYWORD]
+    mine = [
+        name
+        for name, p in inspect.signature(Regression).parameters.items()
+        if p.kind is not p.VAR_KEYWORD
+    ]
     for key in parameters:
         if key not in own:
-            raise ConfigError(f"regression with {estimator} takes no {key!r}{did_you_mean(key, [*mine, *own])}")
+            raise ConfigError(
+                f"regression with {estimator} takes no {key!r}{did_you_mean(key, [*mine, *own])}"
+            )
     for key, values in search.items():
         if key not in own:
             raise ConfigError(f"search: {estimator} has no {key!r}{did_you_mean(key, own)}")
@@ -117,17 +132,23 @@ class Regression:
         _check_parameters(estimator, parameters, search or {})
         cls, defaults = ESTIMATORS[estimator]
         scale = StandardScaler() if standardize else FunctionTransformer()
-        self.pipeline = Pipeline([("scale", scale), ("estimator", cls(**{**defaults, **parameters}))])
+        self.pipeline = Pipeline(
+            [("scale", scale), ("estimator", cls(**{**defaults, **parameters}))]
+        )
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
         """Fits to `train`; `valid` is not looked at."""
         self.padded_to = self.size or int(train.molecules.sizes.max())
-        table = np.concatenate([self._table(train.molecules, copy) for copy in range(self.orderings)])
+        table = np.concatenate(
+            [self._table(train.molecules, copy) for copy in range(self.orderings)]
+        )
         energies = np.tile(train.energies.numpy(), self.orderings)
         try:
             if self.search:
                 self.pipeline = self._searched(table, energies)
-            self.pipeline.fit(table, energies).predict(table[:1])  # neighbours are counted only when first asked
+            self.pipeline.fit(table, energies).predict(
+                table[:1]
+            )  # neighbours are counted only when first asked
         except ValueError as problem:  # scikit-learn's word on a parameter it cannot use
             raise ConfigError(f"regression on {len(train)} molecules: {problem}") from None
         return self
@@ -139,8 +160,14 @@ class Regression:
         rows = np.arange(len(table)).reshape(self.orderings, count)
         parts = KFold(self.folds, shuffle=True, random_state=self.seed).split(np.arange(count))
         folds = [(rows[:, a].ravel(), rows[:, b].ravel()) for a, b in parts]
-        found = GridSearchCV(self.pipeline, grid, scoring="neg_mean_absolute_error", cv=folds, refit=False,
-                             error_score="raise")
+        found = GridSearchCV(
+            self.pipeline,
+            grid,
+            scoring="neg_mean_absolute_error",
+            cv=folds,
+            refit=False,
+            error_score="raise",
+        )
         # threads: the solvers run outside the interpreter's lock, and a copy of the table a process would cost more
         with parallel_config("threading", n_jobs=min(torch.get_num_threads(), 4)):
             found.fit(table, energies)
@@ -148,15 +175,23 @@ class Regression:
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(M,) kcal/mol, the mean over orderings."""
-        parts = [self._predicted(molecules[first : first + BATCH]) for first in range(0, len(molecules), BATCH)]
+        parts = [
+            self._predicted(molecules[first : first + BATCH])
+            for first in range(0, len(molecules), BATCH)
+        ]
         return torch.from_numpy(np.concatenate([np.zeros(0), *parts]))
 
     def _predicted(self, molecules: Molecules) -> np.ndarray:
         try:
             with torch.no_grad():
-                answers = [self.pipeline.predict(self._table(molecules, copy)) for copy in range(self.orderings)]
+                answers = [
+                    self.pipeline.predict(self._table(molecules, copy))
+                    for copy in range(self.orderings)
+                ]
         except NotFittedError:
-            raise InputError("this regression is not fitted yet; call fit(train, valid) first") from None
+            raise InputError(
+                "this regression is not fitted yet; call fit(train, valid) first"
+            ) from None
         return np.mean(answers, axis=0).astype(np.float64)
 
     def _table(self, molecules: Molecules, copy: int) -> np.ndarray:

@@ -28,8 +28,10 @@ def species_of(numbers: Tensor, elements: Sequence[int]) -> Tensor:
     found = table[numbers]
     if (found < 0).any():
         strange = ", ".join(SYMBOLS[int(z)] for z in numbers[found < 0].unique())
-        raise InputError(f"the network knows no {strange}: its training molecules had "
-                         f"{', '.join(SYMBOLS[z] for z in elements)}; leave these molecules out, or train with some")
+        raise InputError(
+            f"the network knows no {strange}: its training molecules had "
+            f"{', '.join(SYMBOLS[z] for z in elements)}; leave these molecules out, or train with some"
+        )
     return found
 
 
@@ -38,9 +40,11 @@ def check_elements(molecules: Molecules, elements: Sequence[int], part: str) -> 
     strange = [z for z in molecules.elements if z not in elements]
     if strange:
         count = int((molecules.composition(strange).sum(1) > 0).sum())
-        raise ConfigError(f"{count} molecules of the {part} part have {', '.join(SYMBOLS[z] for z in strange)}, which no "
-                          f"training molecule has ({', '.join(SYMBOLS[z] for z in elements)}); train on more molecules, "
-                          "choose another split, or leave these out")
+        raise ConfigError(
+            f"{count} molecules of the {part} part have {', '.join(SYMBOLS[z] for z in strange)}, which no "
+            f"training molecule has ({', '.join(SYMBOLS[z] for z in elements)}); train on more molecules, "
+            "choose another split, or leave these out"
+        )
 
 
 @dataclass
@@ -54,15 +58,26 @@ class Held:
     energies: Tensor  # (N,) float64 kcal/mol, or the property's unit; (N, n) of atoms, 0 where there is none
     forces: Tensor | None  # (N, n, 3) kcal/mol/Å, 0 where unknown
     known: Tensor | None  # (N,) bool, where forces are known
-    inputs: Callable[[Tensor], Tensor] | None = None  # rows (B,) → (B, …) on the CPU (see `NetworkModel.inputs`)
+    inputs: Callable[[Tensor], Tensor] | None = (
+        None  # rows (B,) → (B, …) on the CPU (see `NetworkModel.inputs`)
+    )
     unit: str = "kcal/mol"
 
     @classmethod
-    def of(cls, data: Dataset, elements: Sequence[int], device: torch.device, dtype: torch.dtype, forces: bool) -> Held:
+    def of(
+        cls,
+        data: Dataset,
+        elements: Sequence[int],
+        device: torch.device,
+        dtype: torch.dtype,
+        forces: bool,
+    ) -> Held:
         """Everything of `data` that training reads, on the device."""
         molecules = data.molecules
         owner = molecules.owner
-        slot = torch.arange(len(owner)) - torch.repeat_interleave(molecules.offsets[:-1], molecules.sizes)
+        slot = torch.arange(len(owner)) - torch.repeat_interleave(
+            molecules.offsets[:-1], molecules.sizes
+        )
         largest = int(molecules.sizes.max()) if len(molecules) else 1
         species = torch.zeros(len(molecules), largest, dtype=torch.int64)
         species[owner, slot] = species_of(molecules.numbers, elements)
@@ -70,16 +85,28 @@ class Held:
         positions[owner, slot] = molecules.positions.to(dtype)
         labels = data.energies.to(torch.float64)
         if data.aim.atomic:
-            labels = torch.zeros(species.shape, dtype=torch.float64).index_put((owner, slot), labels)
+            labels = torch.zeros(species.shape, dtype=torch.float64).index_put(
+                (owner, slot), labels
+            )
         pull = known = None
         if forces:
             assert data.forces is not None
-            missing = molecules.sum_atoms((~torch.isfinite(data.forces)).any(1).to(torch.int64)) > 0  # (N,)
+            missing = (
+                molecules.sum_atoms((~torch.isfinite(data.forces)).any(1).to(torch.int64)) > 0
+            )  # (N,)
             pull = torch.zeros(len(molecules), largest, 3, dtype=dtype)
             pull[owner, slot] = torch.where(missing[owner][:, None], 0.0, data.forces).to(dtype)
             pull, known = pull.to(device), (~missing).to(device)
-        return cls(species.to(device), positions.to(device), molecules.sizes, molecules.sizes.to(device),
-                   labels.to(device), pull, known, unit=data.aim.unit)
+        return cls(
+            species.to(device),
+            positions.to(device),
+            molecules.sizes,
+            molecules.sizes.to(device),
+            labels.to(device),
+            pull,
+            known,
+            unit=data.aim.unit,
+        )
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -93,18 +120,26 @@ class Held:
         return Batch(self.species[there, :size], self.positions[there, :size], mask, inputs), there
 
 
-def in_order(sizes: Tensor, molecules: int = ASKED, pairs: int | None = ASKED_PAIRS) -> list[Tensor]:
+def in_order(
+    sizes: Tensor, molecules: int = ASKED, pairs: int | None = ASKED_PAIRS
+) -> list[Tensor]:
     """Rows of every molecule once, the largest first, cut into batches."""
     return _cut(sizes.argsort(descending=True, stable=True), sizes, molecules, pairs)
 
 
-def shuffled(sizes: Tensor, molecules: int, pairs: int | None, window: int, generator: torch.Generator) -> list[Tensor]:
+def shuffled(
+    sizes: Tensor, molecules: int, pairs: int | None, window: int, generator: torch.Generator
+) -> list[Tensor]:
     """Rows of every molecule once, in random batches of nearly equal sizes."""
     order = torch.randperm(len(sizes), generator=generator)
-    width = window * (molecules if pairs is None else max(1, pairs // int(sizes.square().double().mean())))
+    width = window * (
+        molecules if pairs is None else max(1, pairs // int(sizes.square().double().mean()))
+    )
     batches = []
     for some in order.split(width):
-        batches += _cut(some[sizes[some].argsort(descending=True, stable=True)], sizes, molecules, pairs)
+        batches += _cut(
+            some[sizes[some].argsort(descending=True, stable=True)], sizes, molecules, pairs
+        )
     return [batches[k] for k in torch.randperm(len(batches), generator=generator).tolist()]
 
 

@@ -26,7 +26,9 @@ def save(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None
 
 def load(path: Path, config: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and header of a checkpoint that was made with the same `config`, or a refusal with the differences."""
-    tensors, header = tensor_file.read(path, FORMAT, "a checkpoint of onekcal", "start again with --overwrite")
+    tensors, header = tensor_file.read(
+        path, FORMAT, "a checkpoint of onekcal", "start again with --overwrite"
+    )
     refuse_differences(path, header["config"], json.loads(json.dumps(config)))
     return tensors, header
 
@@ -36,23 +38,37 @@ def refuse_differences(path: Path, then: dict[str, Any], now: dict[str, Any]) ->
     found = differences(then, now)
     if found:
         more = f"\n  … and {len(found) - MOST} more" if len(found) > MOST else ""
-        raise ConfigError(f"{path} belongs to another configuration, so it cannot be resumed:\n  "
-                          + "\n  ".join(found[:MOST]) + more
-                          + "\nresume with the configuration it began with, or start again with --overwrite")
+        raise ConfigError(
+            f"{path} belongs to another configuration, so it cannot be resumed:\n  "
+            + "\n  ".join(found[:MOST])
+            + more
+            + "\nresume with the configuration it began with, or start again with --overwrite"
+        )
 
 
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Lines such as "fit.rate: 0.001 then, 0.002 now"."""
     before, after = _flat(then), _flat(now)
-    return [f"{key}: {before.get(key, 'absent')} then, {after.get(key, 'absent')} now"
-            for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
+    return [
+        f"{key}: {before.get(key, 'absent')} then, {after.get(key, 'absent')} now"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
 
 
 def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
-    items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else None
+    items = (
+        content.items()
+        if isinstance(content, dict)
+        else enumerate(content)
+        if isinstance(content, list)
+        else None
+    )
     if items is None or not content:
         return {prefix.rstrip("."): content}
-    return {name: value for key, part in items for name, value in _flat(part, f"{prefix}{key}.").items()}
+    return {
+        name: value for key, part in items for name, value in _flat(part, f"{prefix}{key}.").items()
+    }
 
 
 # --- an optimiser as tensors and JSON ------------------------------------------------------------------------------
@@ -60,8 +76,12 @@ def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """What the optimiser remembers of each parameter; its settings are made again from the configuration."""
-    return {f"{k}.{name}": value for k, slots in optimizer.state_dict()["state"].items() for name, value in slots.items()
-            if isinstance(value, Tensor)}
+    return {
+        f"{k}.{name}": value
+        for k, slots in optimizer.state_dict()["state"].items()
+        for name, value in slots.items()
+        if isinstance(value, Tensor)
+    }
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
@@ -70,4 +90,6 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor])
     for key, value in tensors.items():
         k, _, name = key.partition(".")
         slots.setdefault(int(k), {})[name] = value
-    optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+    optimizer.load_state_dict(
+        {"state": slots, "param_groups": optimizer.state_dict()["param_groups"]}
+    )

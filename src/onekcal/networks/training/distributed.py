@@ -28,7 +28,9 @@ def joined() -> Iterator[None]:
     if local_rank() < torch.cuda.device_count():
         torch.cuda.set_device(local_rank())
     # tensors go where they are; the first may fetch data or compute fields for hours while the others wait
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE
+    )
     try:
         yield
     finally:
@@ -79,7 +81,9 @@ def add_gradients(weights: Sequence[torch.nn.Parameter]) -> None:
     """Replace each gradient by its sum over processes, in one message."""
     if world() == 1:
         return
-    flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in weights])
+    flat = torch.cat(
+        [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in weights]
+    )
     dist.all_reduce(flat)
     for parameter, part in zip(weights, flat.split([p.numel() for p in weights])):
         parameter.grad = part.view_as(parameter)

@@ -41,19 +41,17 @@ class TrainingError(OnekcalError):
     """A training that cannot go on."""
 
 
-
-
-
-
-
-
-
-
 class Training:
     """One network on its way; everything it needs to go on is in `state`."""
 
     def __init__(
-        self, network: Network, train: Held, valid: Held, standard: Standard, settings: Settings, seed: int,
+        self,
+        network: Network,
+        train: Held,
+        valid: Held,
+        standard: Standard,
+        settings: Settings,
+        seed: int,
         config: dict[str, Any],
     ) -> None:
         self.network, self.train, self.valid = network, train, valid
@@ -85,7 +83,9 @@ class Training:
         while self.epochs_done < self.settings.epochs and not self.schedule.over:
             started = time.monotonic()
             value = self._epoch()
-            if not value <= WORSE * (self.history[0]["loss"] if self.history else float("inf")) or value == float("inf"):
+            if not value <= WORSE * (
+                self.history[0]["loss"] if self.history else float("inf")
+            ) or value == float("inf"):
                 self._diverged(value)
             self.epochs_done += 1
             row = self._judge(value)
@@ -106,11 +106,15 @@ class Training:
                 return self._pass()
             except torch.cuda.OutOfMemoryError as problem:
                 if self.halved or distributed.world() > 1:
-                    raise TrainingError("the GPU has not enough memory for this batch; set fit.batch or fit.pairs "
-                                        f"lower (now {self._limit()}): {problem}") from None
+                    raise TrainingError(
+                        "the GPU has not enough memory for this batch; set fit.batch or fit.pairs "
+                        f"lower (now {self._limit()}): {problem}"
+                    ) from None
                 self.halved = True
                 torch.cuda.empty_cache()
-                self.session.say(f"the GPU ran out of memory; going on with batches half as large ({self._limit()})")
+                self.session.say(
+                    f"the GPU ran out of memory; going on with batches half as large ({self._limit()})"
+                )
 
     def _batch(self) -> tuple[int, int | None]:
         """Molecules and pairs a step."""
@@ -131,7 +135,9 @@ class Training:
         self.network.train()
         for k, rows in enumerate(plan):
             for group in self.optimizer.param_groups:
-                group["lr"] = self.schedule.rate((self.epochs_done + k / len(plan)) / self.settings.epochs)
+                group["lr"] = self.schedule.rate(
+                    (self.epochs_done + k / len(plan)) / self.settings.epochs
+                )
             total += len(rows) * self._step(rows)
             if k % LOOK == LOOK - 1 and not torch.isfinite(total):
                 break
@@ -145,9 +151,14 @@ class Training:
         own = distributed.share(rows)
         part = self._measure(self.call, self.train, own, True)
         if len(own):
-            extra = part[-1]  # a mean over this process's molecules; the batch's is weighted by their number
+            extra = part[
+                -1
+            ]  # a mean over this process's molecules; the batch's is weighted by their number
             if self.decayed:
-                extra = extra + self.settings.l2 * torch.stack([p.square().sum() for p in self.decayed]).sum()
+                extra = (
+                    extra
+                    + self.settings.l2 * torch.stack([p.square().sum() for p in self.decayed]).sum()
+                )
             part = torch.cat([part[:-1], (extra * (len(own) / len(rows)))[None]])
         loss = losses.loss(distributed.total(part), self.settings)
         self.optimizer.zero_grad()
@@ -174,7 +185,9 @@ class Training:
             raise
         except Exception as problem:
             why = str(problem).strip().splitlines() or [type(problem).__name__]
-            self.session.say(f"torch.compile cannot compile this network ({why[0]}); going on without")
+            self.session.say(
+                f"torch.compile cannot compile this network ({why[0]}); going on without"
+            )
             self.call = self.network
             return self.network(batch)
 
@@ -192,21 +205,34 @@ class Training:
             energies = out.energies.double()
             labels = held.energies[there]
             if labels.ndim == 2:  # of atoms: each counts as much as any other
-                energies, labels = energies[batch.mask], labels[:, : batch.mask.shape[1]][batch.mask]
-            wrong = (self.standard.shift + self.standard.scale * energies - labels) / self.standard.unit
+                energies, labels = (
+                    energies[batch.mask],
+                    labels[:, : batch.mask.shape[1]][batch.mask],
+                )
+            wrong = (
+                self.standard.shift + self.standard.scale * energies - labels
+            ) / self.standard.unit
             penalty = 0.0 if out.penalty is None else out.penalty
             if held.forces is None or held.known is None:
                 return losses.sums(wrong, extra=penalty)
-            slopes = torch.autograd.grad(energies.sum(), batch.positions, create_graph=learn, materialize_grads=True)[0]
+            slopes = torch.autograd.grad(
+                energies.sum(), batch.positions, create_graph=learn, materialize_grads=True
+            )[0]
             known = batch.mask & held.known[there][:, None]  # (B, n)
-            off = (-self.standard.scale * slopes - held.forces[there, : known.shape[1]]) * known[:, :, None]
+            off = (-self.standard.scale * slopes - held.forces[there, : known.shape[1]]) * known[
+                :, :, None
+            ]
             return losses.sums(wrong, off / self.standard.unit, known.sum(), penalty)
 
     # --- judging ----------------------------------------------------------------------------------------------
 
     def _judge(self, value: float) -> dict[str, float]:
         """The row of this epoch; the weights are kept where their score is the best so far."""
-        row = {"epoch": self.epochs_done, "rate": self.optimizer.param_groups[0]["lr"], "loss": value}
+        row = {
+            "epoch": self.epochs_done,
+            "rate": self.optimizer.param_groups[0]["lr"],
+            "loss": value,
+        }
         found = {"loss": value}
         if len(self.valid):
             found = self._errors(self.valid)
@@ -227,20 +253,31 @@ class Training:
             part = self._measure(network, held, own, False).detach()
             total += torch.cat([part[:-1], part[-1:] * (len(own) / len(held))])
         total = distributed.total(total)
-        return {"loss": float(losses.loss(total, self.settings)), **losses.errors(total, self.standard.unit)}
+        return {
+            "loss": float(losses.loss(total, self.settings)),
+            **losses.errors(total, self.standard.unit),
+        }
 
     def _diverged(self, value: float) -> None:
         self.network.load_state_dict(self.best)
         rate = self.optimizer.param_groups[0]["lr"]
-        kept = f"the weights of epoch {self.best_epoch}, the best, are kept" if self.best_epoch else "no epoch was finished"
+        kept = (
+            f"the weights of epoch {self.best_epoch}, the best, are kept"
+            if self.best_epoch
+            else "no epoch was finished"
+        )
         path = self.session.file(self.number)
         if path is not None and self.best_epoch:
             self._save()
             kept += f" in {path}"
-        lower = f"rate: {float(f'{self.settings.rate / 3:.1g}'):g}" + ("" if self.settings.clip else ", clip: 1.0")
-        raise TrainingError(f"training diverged in epoch {self.epochs_done + 1}: the loss is {value:.3g} at rate "
-                            f"{rate:.2g}; {kept}. Try fit: {{{lower}}}; if it stays so, "
-                            "look at the data with `onekcal data check`")
+        lower = f"rate: {float(f'{self.settings.rate / 3:.1g}'):g}" + (
+            "" if self.settings.clip else ", clip: 1.0"
+        )
+        raise TrainingError(
+            f"training diverged in epoch {self.epochs_done + 1}: the loss is {value:.3g} at rate "
+            f"{rate:.2g}; {kept}. Try fit: {{{lower}}}; if it stays so, "
+            "look at the data with `onekcal data check`"
+        )
 
     # --- telling and keeping ----------------------------------------------------------------------------------
 
@@ -248,7 +285,9 @@ class Training:
         """What the training came to."""
         device = self.train.energies.device
         return {
-            "epochs": self.epochs_done, "best_epoch": self.best_epoch, "training_seconds": self.seconds,
+            "epochs": self.epochs_done,
+            "best_epoch": self.best_epoch,
+            "training_seconds": self.seconds,
             "parameters": sum(weights.numel() for weights in self.weights),
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
             "processes": distributed.world(),
@@ -261,8 +300,17 @@ class Training:
         self.told = now
         done = self.epochs_done + part
         each = self.seconds / self.epochs_done if self.epochs_done else float("nan")
-        self.session.watch(Progress(self.number, done, self.settings.epochs, each * (self.settings.epochs - done),
-                                    self.history[-1] if self.history else {}, self.schedule.best, self.train.unit))
+        self.session.watch(
+            Progress(
+                self.number,
+                done,
+                self.settings.epochs,
+                each * (self.settings.epochs - done),
+                self.history[-1] if self.history else {},
+                self.schedule.best,
+                self.train.unit,
+            )
+        )
 
     def _write_row(self, row: dict[str, float]) -> None:
         path = self.session.csv(self.number)
@@ -281,16 +329,29 @@ class Training:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and header of a checkpoint."""
-        parts = {"network": self.network.state_dict(), "best": self.best,
-                 "optimizer": checkpoint.optimizer_state(self.optimizer), "random": {"cpu": torch.get_rng_state()}}
+        parts = {
+            "network": self.network.state_dict(),
+            "best": self.best,
+            "optimizer": checkpoint.optimizer_state(self.optimizer),
+            "random": {"cpu": torch.get_rng_state()},
+        }
         if self.average:
             parts["average"] = self.average.network.state_dict()
         if self.train.energies.is_cuda:
             parts["random"]["cuda"] = torch.cuda.get_rng_state(self.train.energies.device)
-        tensors = {f"{part}.{name}": tensor for part, content in parts.items() for name, tensor in content.items()}
+        tensors = {
+            f"{part}.{name}": tensor
+            for part, content in parts.items()
+            for name, tensor in content.items()
+        }
         return tensors, {
-            "config": self.config, "epochs_done": self.epochs_done, "steps": self.steps, "halved": self.halved,
-            "seconds": self.seconds, "best_epoch": self.best_epoch, "schedule": self.schedule.state(),
+            "config": self.config,
+            "epochs_done": self.epochs_done,
+            "steps": self.steps,
+            "halved": self.halved,
+            "seconds": self.seconds,
+            "best_epoch": self.best_epoch,
+            "schedule": self.schedule.state(),
             "history": self.history,
         }
 
@@ -302,7 +363,11 @@ class Training:
         tensors, header = checkpoint.load(path, self.config)
 
         def part(prefix: str) -> dict[str, Tensor]:
-            return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+            return {
+                name.removeprefix(prefix): t
+                for name, t in tensors.items()
+                if name.startswith(prefix)
+            }
 
         self.network.load_state_dict(part("network."))
         self.best = {name: t.to(self.train.energies.device) for name, t in part("best.").items()}
@@ -315,7 +380,9 @@ class Training:
         for name in ("epochs_done", "steps", "halved", "seconds", "best_epoch", "history"):
             setattr(self, name, header[name])
         self.schedule.load_state(header["schedule"])
-        self.session.say(f"going on after epoch {self.epochs_done} of {self.settings.epochs} ({path.name})")
+        self.session.say(
+            f"going on after epoch {self.epochs_done} of {self.settings.epochs} ({path.name})"
+        )
         self._rewrite()
 
     def _rewrite(self) -> None:

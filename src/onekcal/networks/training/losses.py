@@ -35,7 +35,12 @@ class Sums(NamedTuple):
     extra: Tensor
 
 
-def sums(wrong: Tensor, off: Tensor | None = None, atoms: Tensor | float = 0.0, extra: Tensor | float = 0.0) -> Tensor:
+def sums(
+    wrong: Tensor,
+    off: Tensor | None = None,
+    atoms: Tensor | float = 0.0,
+    extra: Tensor | float = 0.0,
+) -> Tensor:
     """(7,) float64 `Sums` of errors of energies (B,) and of forces (…, 3), in units of σ_E.
 
     `off` is 0 where no force is known; `atoms` is how many are.
@@ -43,7 +48,16 @@ def sums(wrong: Tensor, off: Tensor | None = None, atoms: Tensor | float = 0.0, 
     none = wrong.new_zeros((), dtype=torch.float64)
     wrong = wrong.double()
     pull = (none, none) if off is None else (off.double().abs().sum(), off.double().square().sum())
-    return torch.stack([none + len(wrong), wrong.abs().sum(), wrong.square().sum(), none + atoms, *pull, none + extra])
+    return torch.stack(
+        [
+            none + len(wrong),
+            wrong.abs().sum(),
+            wrong.square().sum(),
+            none + atoms,
+            *pull,
+            none + extra,
+        ]
+    )
 
 
 def loss(total: Tensor, settings: Settings) -> Tensor:
@@ -51,9 +65,13 @@ def loss(total: Tensor, settings: Settings) -> Tensor:
     s = Sums(*total)
     out = s.extra
     if settings.energy_weight:
-        out = out + settings.energy_weight * _term(settings.loss, s.energy_abs, s.energy_square, s.molecules, 1)
+        out = out + settings.energy_weight * _term(
+            settings.loss, s.energy_abs, s.energy_square, s.molecules, 1
+        )
     if settings.force_weight:
-        out = out + settings.force_weight * _term(settings.loss, s.force_abs, s.force_square, s.atoms, 3)
+        out = out + settings.force_weight * _term(
+            settings.loss, s.force_abs, s.force_square, s.atoms, 3
+        )
     return out
 
 
@@ -72,5 +90,8 @@ def errors(total: Tensor, unit: float) -> dict[str, float]:
     molecules, absolute, square, atoms, force_absolute, force_square, _ = total.tolist()
     found = {"mae": unit * absolute / molecules, "rmse": unit * (square / molecules) ** 0.5}
     if atoms:
-        found |= {"force_mae": unit * force_absolute / (3 * atoms), "force_rmse": unit * (force_square / (3 * atoms)) ** 0.5}
+        found |= {
+            "force_mae": unit * force_absolute / (3 * atoms),
+            "force_rmse": unit * (force_square / (3 * atoms)) ** 0.5,
+        }
     return found

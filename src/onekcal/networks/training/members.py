@@ -40,21 +40,31 @@ class Trained(Protocol):
         ...
 
 
-
 def fit_members(model: Trained, train: Dataset, valid: Dataset) -> None:
     """Train every network of the model's ensemble, one after the other."""
     settings, device = model.training, model.training.where()
     if settings.force_weight and train.forces is None:
-        raise ConfigError(f"fit.force_weight is {settings.force_weight}, but {train.target!r} has no forces (a column "
-                          f"'{train.target}_forces'); set it to 0 or choose data with forces")
+        raise ConfigError(
+            f"fit.force_weight is {settings.force_weight}, but {train.target!r} has no forces (a column "
+            f"'{train.target}_forces'); set it to 0 or choose data with forces"
+        )
     if not len(train):
         raise ConfigError("a network needs at least one training molecule, got none")
     check_elements(valid.molecules, model.elements, "validation")
     learned, judged = (
-        Held.of(data, model.elements, device, model.dtype, bool(settings.force_weight) and data.forces is not None)
+        Held.of(
+            data,
+            model.elements,
+            device,
+            model.dtype,
+            bool(settings.force_weight) and data.forces is not None,
+        )
         for data in (train, valid)
     )
-    learned.inputs, judged.inputs = model.inputs(train.molecules, True), model.inputs(valid.molecules, False)
+    learned.inputs, judged.inputs = (
+        model.inputs(train.molecules, True),
+        model.inputs(valid.molecules, False),
+    )
     forked = [device] if device.type == "cuda" else []
     for k in range(settings.ensemble):
         network = model.member(model.seed + k)
@@ -65,9 +75,13 @@ def fit_members(model: Trained, train: Dataset, valid: Dataset) -> None:
             distributed.same_weights(network)
             standard = _standard(train, settings, network.absolute)
             config = _config(model, network, train, valid)
-            training = Training(network, learned, judged, standard, settings, model.seed + k, config)
+            training = Training(
+                network, learned, judged, standard, settings, model.seed + k, config
+            )
             model.shift, model.scale = standard.shift, standard.scale
-            model.networks.append(network)  # before it is trained: what a failure leaves are its last good weights
+            model.networks.append(
+                network
+            )  # before it is trained: what a failure leaves are its last good weights
             training.run()
         model.summary = training.summary()
 
@@ -77,7 +91,9 @@ def _standard(train: Dataset, settings: Settings, absolute: bool) -> Standard:
         return Standard(0.0, 1.0, 1.0)
     unit = float(train.energies.std(correction=0))
     unit = unit if unit > 0 else 1.0
-    return Standard(0.0, 1.0, unit) if absolute else Standard(float(train.energies.mean()), unit, unit)
+    return (
+        Standard(0.0, 1.0, unit) if absolute else Standard(float(train.energies.mean()), unit, unit)
+    )
 
 
 def _config(model: Trained, network: Network, train: Dataset, valid: Dataset) -> dict[str, Any]:
@@ -87,11 +103,21 @@ def _config(model: Trained, network: Network, train: Dataset, valid: Dataset) ->
         # what a stage below left differs in the last bits from one number of threads to another
         found = (data.energies, *(() if data.forces is None else (data.forces,)))
         values = [(part.nan_to_num(1e9) * 1e3).round().to(torch.int64) for part in found]
-        for tensor in (data.molecules.numbers, data.molecules.positions, data.molecules.offsets, *values):
+        for tensor in (
+            data.molecules.numbers,
+            data.molecules.positions,
+            data.molecules.offsets,
+            *values,
+        ):
             digest.update(tensor.detach().contiguous().numpy().tobytes())
     return {
-        "network": type(network).__name__, "elements": list(model.elements), "dtype": str(model.dtype), "seed": model.seed,
+        "network": type(network).__name__,
+        "elements": list(model.elements),
+        "dtype": str(model.dtype),
+        "seed": model.seed,
         "fit": model.training.model_dump(mode="json", exclude={"device", "checkpoint"}),
         "weights": {name: list(tensor.shape) for name, tensor in network.state_dict().items()},
-        "train": len(train), "valid": len(valid), "data": digest.hexdigest()[:16],
+        "train": len(train),
+        "valid": len(valid),
+        "data": digest.hexdigest()[:16],
     }

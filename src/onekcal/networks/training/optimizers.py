@@ -23,9 +23,13 @@ def optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:
     ]
     groups = [group for group in groups if group["params"]]
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=settings.rate, momentum=settings.momentum, nesterov=settings.momentum > 0)
+        return torch.optim.SGD(
+            groups, lr=settings.rate, momentum=settings.momentum, nesterov=settings.momentum > 0
+        )
     kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-    return kind(groups, lr=settings.rate, betas=settings.betas, fused=True)  # many small tensors: one kernel
+    return kind(
+        groups, lr=settings.rate, betas=settings.betas, fused=True
+    )  # many small tensors: one kernel
 
 
 class Average:
@@ -36,7 +40,9 @@ class Average:
 
     def __init__(self, network: Network, decay: float) -> None:
         self.network, self.decay = copy.deepcopy(network), decay
-        self.weights: list[tuple[Any, Any]] = list(zip(self.network.parameters(), network.parameters()))
+        self.weights: list[tuple[Any, Any]] = list(
+            zip(self.network.parameters(), network.parameters())
+        )
         followed = {id(tensor) for tensor in network.statistics()}
         pairs: list[tuple[Any, Any]] = list(zip(self.network.buffers(), network.buffers()))
         self.weights += [pair for pair in pairs if id(pair[1]) in followed]

@@ -28,7 +28,9 @@ def onecycle(share: float, settings: Settings) -> float:
     """Up from START in the first `warmup` of the training, then down to END, both along half a cosine."""
     if share < settings.warmup:
         return settings.rate * _between(START, 1.0, share / settings.warmup)
-    return settings.rate * _between(1.0, END, (share - settings.warmup) / max(1 - settings.warmup, 1e-12))
+    return settings.rate * _between(
+        1.0, END, (share - settings.warmup) / max(1 - settings.warmup, 1e-12)
+    )
 
 
 def _between(start: float, end: float, share: float) -> float:
@@ -41,7 +43,11 @@ class Schedule:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.curve: Callable[[float, Settings], float] = {
-            "onecycle": onecycle, "cosine": cosine, "constant": constant, "plateau": constant}[settings.schedule]
+            "onecycle": onecycle,
+            "cosine": cosine,
+            "constant": constant,
+            "plateau": constant,
+        }[settings.schedule]
         self.factor, self.falls = 1.0, 0
         self.best, self.since_best = math.inf, 0
         self.lowest, self.waited = math.inf, 0
@@ -63,8 +69,14 @@ class Schedule:
             self.lowest, self.waited, self.falls = watched, 0, 0
         else:
             self.waited += 1
-        if self.settings.schedule == "plateau" and epoch > self.settings.hold and self.waited >= self.settings.patience:
-            self.factor = max(self.factor * self.settings.decay, self.settings.floor / self.settings.rate)
+        if (
+            self.settings.schedule == "plateau"
+            and epoch > self.settings.hold
+            and self.waited >= self.settings.patience
+        ):
+            self.factor = max(
+                self.factor * self.settings.decay, self.settings.floor / self.settings.rate
+            )
             self.falls, self.waited = self.falls + 1, 0
         return better
 
@@ -76,7 +88,10 @@ class Schedule:
 
     def state(self) -> dict[str, Any]:
         """Everything it remembers, as JSON."""
-        state = {name: getattr(self, name) for name in ("factor", "falls", "best", "since_best", "lowest", "waited")}
+        state = {
+            name: getattr(self, name)
+            for name in ("factor", "falls", "best", "since_best", "lowest", "waited")
+        }
         return {name: None if value == math.inf else value for name, value in state.items()}
 
     def load_state(self, state: dict[str, Any]) -> None:

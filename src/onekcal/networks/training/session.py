@@ -57,7 +57,11 @@ class Session:
 
     def csv(self, number: int) -> Path | None:
         """Its metrics, an epoch a line: epochs.csv, then epochs-1.csv …"""
-        return None if self.folder is None else self.folder / (f"epochs-{number}.csv" if number else "epochs.csv")
+        return (
+            None
+            if self.folder is None
+            else self.folder / (f"epochs-{number}.csv" if number else "epochs.csv")
+        )
 
 
 _CURRENT: ContextVar[Session | None] = ContextVar("session", default=None)
@@ -70,7 +74,9 @@ def current() -> Session:
 
 @contextmanager
 def session(
-    folder: Path | None = None, resume: bool = False, about: dict[str, Any] | None = None,
+    folder: Path | None = None,
+    resume: bool = False,
+    about: dict[str, Any] | None = None,
     watch: Callable[[Progress], None] | None = None,
 ) -> Iterator[Session]:
     """Inside, trainings write to `folder`; with `resume`, they go on from the checkpoints there."""

@@ -17,9 +17,23 @@ from onekcal.errors import ConfigError, did_you_mean, unknown
 Loss = Literal["mae", "rmse", "mae+rmse", "mse"]
 
 RECIPES: dict[str, dict[str, Any]] = {
-    "onecycle": {"optimizer": "adamw", "schedule": "onecycle", "rate": 2e-3, "weight_decay": 1e-5, "ema": 0.999,
-                 "clip": 10.0, "batch": 64, "epochs": 200},
-    "plateau": {"optimizer": "adam", "schedule": "plateau", "rate": 1e-3, "batch": 30, "epochs": 2000},
+    "onecycle": {
+        "optimizer": "adamw",
+        "schedule": "onecycle",
+        "rate": 2e-3,
+        "weight_decay": 1e-5,
+        "ema": 0.999,
+        "clip": 10.0,
+        "batch": 64,
+        "epochs": 200,
+    },
+    "plateau": {
+        "optimizer": "adam",
+        "schedule": "plateau",
+        "rate": 1e-3,
+        "batch": 30,
+        "epochs": 2000,
+    },
     "constant": {"optimizer": "adam", "schedule": "constant", "rate": 1e-3, "epochs": 100},
 }
 """Recipes every network has; a network's file may add its paper's own."""
@@ -33,44 +47,70 @@ class Settings(BaseModel):
     recipe: str = Field("onecycle", description="the values all other keys start from")
     epochs: int = Field(200, ge=1, description="passes over the training molecules, at most")
     batch: int = Field(64, ge=1, description="molecules a step")
-    pairs: int | None = Field(None, ge=1, description="instead of `batch`: at most so many pairs of (padded) atoms a step")
+    pairs: int | None = Field(
+        None, ge=1, description="instead of `batch`: at most so many pairs of (padded) atoms a step"
+    )
     window: int = Field(32, ge=1, description="batches whose molecules are sorted by size together")
     loss: Loss = Field("mae+rmse", description="of the energies and of the force components")
-    energy_weight: float = Field(1.0, ge=0, description="ρ: weight of the energies beside the forces")
+    energy_weight: float = Field(
+        1.0, ge=0, description="ρ: weight of the energies beside the forces"
+    )
     force_weight: float = Field(0.0, ge=0, description="weight of the forces; 0 leaves them out")
-    l2: float = Field(0.0, ge=0, description="λ: adds λ · Σ w² of the decayed parameters to the loss")
+    l2: float = Field(
+        0.0, ge=0, description="λ: adds λ · Σ w² of the decayed parameters to the loss"
+    )
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     rate: float = Field(1e-3, gt=0, description="learning rate; the highest of a schedule")
     betas: tuple[float, float] = Field((0.9, 0.999), description="of adam and adamw")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd (Nesterov where it is not 0)")
-    weight_decay: float = Field(0.0, ge=0, description="of the decayed parameters, decoupled (adamw)")
+    weight_decay: float = Field(
+        0.0, ge=0, description="of the decayed parameters, decoupled (adamw)"
+    )
     schedule: Literal["plateau", "onecycle", "cosine", "constant"] = "constant"
     warmup: float = Field(0.3, ge=0, le=1, description="share of a one-cycle spent on the way up")
-    patience: int = Field(50, ge=1, description="plateau: epochs without a better score before the rate falls")
+    patience: int = Field(
+        50, ge=1, description="plateau: epochs without a better score before the rate falls"
+    )
     decay: float = Field(0.5, gt=0, lt=1, description="plateau: factor of the rate")
-    watch: Literal["score", "loss"] = Field("score", description="plateau: what must fall; the training loss never ends the "
-                                            "training")
+    watch: Literal["score", "loss"] = Field(
+        "score", description="plateau: what must fall; the training loss never ends the training"
+    )
     threshold: float = Field(0.0, ge=0, description="plateau: by how much it must fall to count")
     floor: float = Field(0.0, ge=0, description="plateau: the lowest rate")
     hold: int = Field(0, ge=0, description="plateau: epochs before the rate may fall")
-    stop: int | None = Field(None, ge=1, description="stop after so many epochs without a better score")
-    score: Literal["auto", "mae", "force_mae", "loss"] = Field("auto", description="what the best weights are chosen by, on "
-                                                               "the validation part; auto: loss with forces, else mae")
-    ema: float = Field(0.0, ge=0, lt=1, description="decay of the moving average of weights; 0: none")
+    stop: int | None = Field(
+        None, ge=1, description="stop after so many epochs without a better score"
+    )
+    score: Literal["auto", "mae", "force_mae", "loss"] = Field(
+        "auto",
+        description="what the best weights are chosen by, on "
+        "the validation part; auto: loss with forces, else mae",
+    )
+    ema: float = Field(
+        0.0, ge=0, lt=1, description="decay of the moving average of weights; 0: none"
+    )
     clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
-    precision: Literal["full", "bf16"] = Field("full", description="bf16: matrix products in bfloat16")
+    precision: Literal["full", "bf16"] = Field(
+        "full", description="bf16: matrix products in bfloat16"
+    )
     compile: bool = Field(False, description="torch.compile (energies only)")
-    standardize: bool = Field(True, description="learn (E − mean)/std; false: kcal/mol as they come, and the loss too")
+    standardize: bool = Field(
+        True, description="learn (E − mean)/std; false: kcal/mol as they come, and the loss too"
+    )
     ensemble: int = Field(1, ge=1, description="networks trained with seeds seed, seed + 1, …")
     device: str = Field("auto", description="auto: a GPU where there is one; cpu, cuda, cuda:1")
-    checkpoint: float = Field(30.0, ge=0, description="seconds between checkpoints, at the end of an epoch")
+    checkpoint: float = Field(
+        30.0, ge=0, description="seconds between checkpoints, at the end of an epoch"
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:
         if self.energy_weight == self.force_weight == 0:
             raise ValueError("energy_weight and force_weight are both 0: nothing would be learned")
         if self.compile and self.force_weight:
-            raise ValueError("torch.compile cannot differentiate twice, which forces need; leave out `compile`")
+            raise ValueError(
+                "torch.compile cannot differentiate twice, which forces need; leave out `compile`"
+            )
         return self
 
     @property
@@ -104,10 +144,14 @@ class Settings(BaseModel):
         try:
             device = torch.device(self.device)
         except RuntimeError:
-            raise ConfigError(f"fit.device must be auto, cpu, cuda or such as cuda:1, got {self.device!r}") from None
+            raise ConfigError(
+                f"fit.device must be auto, cpu, cuda or such as cuda:1, got {self.device!r}"
+            ) from None
         if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-            raise ConfigError(f"fit.device is {self.device!r}, but torch sees {torch.cuda.device_count()} GPUs; "
-                              "device: auto takes one where there is one")
+            raise ConfigError(
+                f"fit.device is {self.device!r}, but torch sees {torch.cuda.device_count()} GPUs; "
+                "device: auto takes one where there is one"
+            )
         return device
 
 

@@ -25,9 +25,13 @@ class Contracted:
 
     def shell(self, to_one: bool) -> Shell:
         """With bare weights; `to_one` scales the contraction to norm one."""
-        weights = self.coefficients * (radial_norms(self.angular, self.exponents) if self.normalised else 1.0)
+        weights = self.coefficients * (
+            radial_norms(self.angular, self.exponents) if self.normalised else 1.0
+        )
         if to_one and self.normalised:
-            squares = 1 / radial_norms(self.angular, (self.exponents[:, None] + self.exponents) / 2) ** 2
+            squares = (
+                1 / radial_norms(self.angular, (self.exponents[:, None] + self.exponents) / 2) ** 2
+            )
             weights = weights / np.sqrt(weights @ squares @ weights)
         return Shell(self.centre, self.angular, self.exponents, weights, self.functions)
 
@@ -49,4 +53,8 @@ class Contents:
         if len(self.occupations) == 2 or not (abs(self.occupations[0] - 1) < OPEN).any():
             return self
         alpha = self.occupations[0].clip(max=1.0)
-        return replace(self, coefficients=self.coefficients * 2, occupations=[alpha, self.occupations[0] - alpha])
+        return replace(
+            self,
+            coefficients=self.coefficients * 2,
+            occupations=[alpha, self.occupations[0] - alpha],
+        )

@@ -46,7 +46,9 @@ def self_consistent(molecule: Molecules, how: Method) -> Orbitals:
 
 def one_shot(molecule: Molecules, basis: str) -> Orbitals:
     """Orbitals of the Hartree-Fock matrix of superposed atoms, diagonalised once: nothing is made self-consistent."""
-    calculation = DensityFunctional(method(f"hf/{basis} df"), molecule, auxiliary=AUXILIARY.get(basis))
+    calculation = DensityFunctional(
+        method(f"hf/{basis} df"), molecule, auxiliary=AUXILIARY.get(basis)
+    )
     scf = calculation.scf(calculation.mol(molecule.positions.numpy()))
     density = block_diag(*(_atom(basis, z) for z in molecule.numbers.tolist()))
     density = scf.reduced(density) if isinstance(scf, Mixed) else density
@@ -80,7 +82,9 @@ def from_scf(molecule: Molecules, scf: Any, source: str) -> Orbitals:
         torch.from_numpy(mol.atom_coords()),
         torch.from_numpy(mol.atom_charges().astype(float)),
         basis_of(shells_of(mol)),
-        tuple(torch.from_numpy(np.ascontiguousarray(c[:, f])) for c, f in zip(coefficients, filled)),
+        tuple(
+            torch.from_numpy(np.ascontiguousarray(c[:, f])) for c, f in zip(coefficients, filled)
+        ),
         tuple(torch.from_numpy(n[f]) for n, f in zip(occupations, filled)),
         source,
     )
@@ -92,7 +96,15 @@ def shells_of(mol: Any) -> list[Shell]:
     for number in range(mol.nbas):
         angular, exponents = mol.bas_angular(number), mol.bas_exp(number)
         for weights in mol._libcint_ctr_coeff(number).T:
-            shells.append(Shell(mol.bas_coord(number), angular, exponents, weights, _functions(angular, mol.cart)))
+            shells.append(
+                Shell(
+                    mol.bas_coord(number),
+                    angular,
+                    exponents,
+                    weights,
+                    _functions(angular, mol.cart),
+                )
+            )
     return shells
 
 
@@ -101,5 +113,7 @@ def _functions(angular: int, is_cartesian: bool) -> np.ndarray:
     if angular == 1:
         return solid_harmonics(1, (1, -1, 0))
     if angular > 1 and is_cartesian:
-        return cartesian(angular, ["x" * i + "y" * j + "z" * k for i, j, k in monomials(angular)], unit=False)
+        return cartesian(
+            angular, ["x" * i + "y" * j + "z" * k for i, j, k in monomials(angular)], unit=False
+        )
     return solid_harmonics(angular)

@@ -28,31 +28,38 @@ EMPTY = 1e-12
 """Electrons; orbitals with fewer are left out."""
 
 
-
-
-
-
 def read_wavefunction(path: str | PathLike[str]) -> tuple[Molecules, Orbitals]:
     """The molecule (Å; charge and unpaired electrons as the occupations say) and its occupied orbitals."""
-    readers: dict[str, Callable[[str, str], Contents]] = {".wfx": read_wfx, ".molden": read_molden, ".fchk": read_fchk}
+    readers: dict[str, Callable[[str, str], Contents]] = {
+        ".wfx": read_wfx,
+        ".molden": read_molden,
+        ".fchk": read_fchk,
+    }
     path = Path(path)
     if path.suffix.lower() not in readers:
         unknown("format of a wavefunction for", path.suffix or path.name, readers)
     if not path.is_file():
         raise InputError(f"no file {path}")
     try:
-        contents = readers[path.suffix.lower()](path.read_text(errors="replace"), str(path)).of_each_spin()
+        contents = readers[path.suffix.lower()](
+            path.read_text(errors="replace"), str(path)
+        ).of_each_spin()
     except (ValueError, IndexError, KeyError, StopIteration) as problem:
         if isinstance(problem, InputError):
             raise
-        raise InputError(f"{path} cannot be read as {path.suffix.lower()}: it is cut off or not of this format "
-                         f"({type(problem).__name__} {problem})") from None
+        raise InputError(
+            f"{path} cannot be read as {path.suffix.lower()}: it is cut off or not of this format "
+            f"({type(problem).__name__} {problem})"
+        ) from None
     _check_counts(contents, path)
     found = _orthonormal(contents, path)
     held = [float(n.sum()) for n in found.occupations]
     molecule = Molecules.one(
-        contents.numbers.tolist(), contents.centres * BOHR, round(float(contents.effective.sum()) - sum(held)),
-        round(abs(held[0] - held[1])) if len(held) == 2 else 0, path.stem,
+        contents.numbers.tolist(),
+        contents.centres * BOHR,
+        round(float(contents.effective.sum()) - sum(held)),
+        round(abs(held[0] - held[1])) if len(held) == 2 else 0,
+        path.stem,
     )
     return molecule, found
 
@@ -61,13 +68,19 @@ def _check_counts(contents: Contents, path: Path) -> None:
     functions = sum(len(shell.functions) for shell in contents.shells)
     for coefficients, occupations in zip(contents.coefficients, contents.occupations):
         if coefficients.shape != (functions, len(occupations)):
-            raise InputError(f"{path} has {functions} basis functions and {len(occupations)} occupations, but "
-                             f"coefficients of {coefficients.shape[0]} functions in {coefficients.shape[1]} orbitals")
+            raise InputError(
+                f"{path} has {functions} basis functions and {len(occupations)} occupations, but "
+                f"coefficients of {coefficients.shape[0]} functions in {coefficients.shape[1]} orbitals"
+            )
     held = float(sum(n.sum() for n in contents.occupations))
     if contents.electrons is not None and abs(held - contents.electrons) > 1e-3:
-        raise InputError(f"{path} says it has {contents.electrons:g} electrons, but its orbitals hold {held:g}")
+        raise InputError(
+            f"{path} says it has {contents.electrons:g} electrons, but its orbitals hold {held:g}"
+        )
     if abs(held - round(held)) > 1e-3 or held < 0.5:
-        raise InputError(f"the orbitals of {path} hold {held:g} electrons; expected a whole number, at least one")
+        raise InputError(
+            f"the orbitals of {path} hold {held:g} electrons; expected a whole number, at least one"
+        )
 
 
 def _orthonormal(contents: Contents, path: Path) -> Orbitals:
@@ -78,15 +91,20 @@ def _orthonormal(contents: Contents, path: Path) -> Orbitals:
         off.append(_deviation(found))
         if off[-1] < ORTHONORMAL:
             return found
-    raise InputError(f"the orbitals of {path} are not orthonormal (off by {min(off):.2g}, at most {ORTHONORMAL:g} "
-                     "expected): its program normalises or orders basis functions in a way of its own, or the file is "
-                     "damaged; try another format (.wfx, .fchk)")
+    raise InputError(
+        f"the orbitals of {path} are not orthonormal (off by {min(off):.2g}, at most {ORTHONORMAL:g} "
+        "expected): its program normalises or orders basis functions in a way of its own, or the file is "
+        "damaged; try another format (.wfx, .fchk)"
+    )
 
 
 def _deviation(found: Orbitals) -> float:
     """The largest of ⟨φ_i|φ_j⟩ − δ_ij over the occupied orbitals."""
     square = overlap(found.basis)
-    worst = [np.abs(c.numpy().T @ square @ c.numpy() - np.eye(c.shape[1])).max(initial=0.0) for c in found.coefficients]
+    worst = [
+        np.abs(c.numpy().T @ square @ c.numpy() - np.eye(c.shape[1])).max(initial=0.0)
+        for c in found.coefficients
+    ]
     return float(max(worst))
 
 
@@ -97,7 +115,10 @@ def _orbitals(contents: Contents, to_one: bool, source: str) -> Orbitals:
         torch.from_numpy(contents.centres),
         torch.from_numpy(contents.effective.astype(float)),
         basis_of(shell.shell(to_one) for shell in contents.shells),
-        tuple(torch.from_numpy(np.ascontiguousarray(c[:, f])) for c, f in zip(contents.coefficients, filled)),
+        tuple(
+            torch.from_numpy(np.ascontiguousarray(c[:, f]))
+            for c, f in zip(contents.coefficients, filled)
+        ),
         tuple(torch.from_numpy(n[f]) for n, f in zip(contents.occupations, filled)),
         source,
     )

@@ -28,14 +28,16 @@ WFX = (
 
 
 def _names(angular: int) -> list[str]:
-    """"zzzz", "yzzz" … "xxxx"."""
+    """ "zzzz", "yzzz" … "xxxx"."""
     return ["x" * i + "y" * j + "z" * k for i, j, k in reversed(monomials(angular))]
 
 
 def _pure(angular: int) -> np.ndarray:
     if angular < 2:
         return cartesian(angular, MOLDEN[angular])
-    return solid_harmonics(angular, [0, *(sign * m for m in range(1, angular + 1) for sign in (1, -1))])
+    return solid_harmonics(
+        angular, [0, *(sign * m for m in range(1, angular + 1) for sign in (1, -1))]
+    )
 
 
 def _number(text: str) -> float:
@@ -51,7 +53,10 @@ WFX_TYPES = [(angular, name) for angular, names in enumerate((*WFX, _names(5))) 
 def read_wfx(text: str, where: str) -> Contents:
     """.wfx (AIMAll; Gaussian's `output=wfx`)."""
     text = re.sub(r"<MO Number>.*?</MO Number>", "", text, flags=re.DOTALL)
-    parts = {name: body.strip() for name, body in re.findall(r"<([^/>]+)>\s*?\n(.*?)</\1>", text, flags=re.DOTALL)}
+    parts = {
+        name: body.strip()
+        for name, body in re.findall(r"<([^/>]+)>\s*?\n(.*?)</\1>", text, flags=re.DOTALL)
+    }
 
     def floats(name: str) -> np.ndarray:
         if name not in parts:
@@ -60,25 +65,47 @@ def read_wfx(text: str, where: str) -> Contents:
 
     keywords = parts.get("Keywords", "GTO").upper()
     if "GTO" not in keywords:
-        raise InputError(f"{where} has functions of kind {keywords}; Gaussian functions (GTO) expected")
+        raise InputError(
+            f"{where} has functions of kind {keywords}; Gaussian functions (GTO) expected"
+        )
     centres = floats("Nuclear Cartesian Coordinates").reshape(-1, 3)
     coefficients = floats("Molecular Orbital Primitive Coefficients")
     occupations = floats("Molecular Orbital Occupation Numbers")
-    owners, types = floats("Primitive Centers").astype(int) - 1, floats("Primitive Types").astype(int)
+    owners, types = (
+        floats("Primitive Centers").astype(int) - 1,
+        floats("Primitive Types").astype(int),
+    )
     if types.max() > len(WFX_TYPES) or types.min() < 1:
-        raise InputError(f"{where} has primitives of type {types.max()}; 1 to {len(WFX_TYPES)} (s to h) are known")
+        raise InputError(
+            f"{where} has primitives of type {types.max()}; 1 to {len(WFX_TYPES)} (s to h) are known"
+        )
     shells, rows = _gathered(owners, types, floats("Primitive Exponents"), centres)
     orbitals = np.zeros((sum(len(shell.functions) for shell in shells), len(occupations)))
     np.add.at(orbitals, rows, coefficients.reshape(len(occupations), -1).T)
-    spins = [line.strip().lower() for line in parts.get("Molecular Orbital Spin Types", "").splitlines() if line.strip()]
-    both = np.array([spin == "alpha and beta" for spin in spins or ["alpha and beta"] * len(occupations)])
+    spins = [
+        line.strip().lower()
+        for line in parts.get("Molecular Orbital Spin Types", "").splitlines()
+        if line.strip()
+    ]
+    both = np.array(
+        [spin == "alpha and beta" for spin in spins or ["alpha and beta"] * len(occupations)]
+    )
     if both.all():
         split, filled = [orbitals], [occupations]
     else:
-        alpha = np.where(both, occupations.clip(max=1.0), [n if s == "alpha" else 0.0 for n, s in zip(occupations, spins)])
+        alpha = np.where(
+            both,
+            occupations.clip(max=1.0),
+            [n if s == "alpha" else 0.0 for n, s in zip(occupations, spins)],
+        )
         split, filled = [orbitals, orbitals], [alpha, occupations - alpha]
     return Contents(
-        floats("Atomic Numbers").astype(int), centres, floats("Nuclear Charges"), shells, split, filled,
+        floats("Atomic Numbers").astype(int),
+        centres,
+        floats("Nuclear Charges"),
+        shells,
+        split,
+        filled,
         float(floats("Number of Electrons")[0]) if "Number of Electrons" in parts else None,
     )
 
@@ -95,10 +122,21 @@ def _gathered(
         names = _names(angular)
         if (owner, angular, exponent) not in starts:
             starts[owner, angular, exponent] = size
-            shells.append(Contracted(centres[owner], angular, np.array([exponent]), np.ones(1),
-                                     cartesian(angular, names, unit=False), normalised=False))
+            shells.append(
+                Contracted(
+                    centres[owner],
+                    angular,
+                    np.array([exponent]),
+                    np.ones(1),
+                    cartesian(angular, names, unit=False),
+                    normalised=False,
+                )
+            )
             size += len(names)
-        rows.append(starts[owner, angular, exponent] + ["".join(sorted(n)) for n in names].index("".join(sorted(name))))
+        rows.append(
+            starts[owner, angular, exponent]
+            + ["".join(sorted(n)) for n in names].index("".join(sorted(name)))
+        )
     return shells, np.array(rows)
 
 
@@ -118,17 +156,30 @@ def read_molden(text: str, where: str) -> Contents:
             lines.append(line)
     for name in ("atoms", "gto", "mo"):
         if name not in parts:
-            kind = "Slater functions" if name == "gto" and "sto" in parts else f"no section [{name.upper()}]"
-            raise InputError(f"{where} has {kind}; expected [Atoms], [GTO] (Gaussian functions) and [MO]")
+            kind = (
+                "Slater functions"
+                if name == "gto" and "sto" in parts
+                else f"no section [{name.upper()}]"
+            )
+            raise InputError(
+                f"{where} has {kind}; expected [Atoms], [GTO] (Gaussian functions) and [MO]"
+            )
     unit, atoms = parts["atoms"]
     rows = [line.split() for line in atoms if line.strip()]
     numbers = np.array([int(row[2]) for row in rows])
     scale = 1.0 if "au" in unit else 1.0 / BOHR
     centres = np.array([[_number(x) for x in row[3:6]] for row in rows]) * scale
-    frozen = {int(a): int(n) for line in parts.get("core", ("", []))[1] if ":" in line for a, n in [line.split(":")]}
+    frozen = {
+        int(a): int(n)
+        for line in parts.get("core", ("", []))[1]
+        if ":" in line
+        for a, n in [line.split(":")]
+    }
     effective = numbers - np.array([frozen.get(atom, 0) for atom in range(1, len(numbers) + 1)])
     shells = _molden_shells(parts["gto"][1], centres, _molden_pure(set(parts)), where)
-    coefficients, occupations = _molden_orbitals(parts["mo"][1], sum(len(shell.functions) for shell in shells))
+    coefficients, occupations = _molden_orbitals(
+        parts["mo"][1], sum(len(shell.functions) for shell in shells)
+    )
     return Contents(numbers, centres, effective, shells, coefficients, occupations)
 
 
@@ -138,7 +189,9 @@ def _molden_pure(headings: set[str]) -> set[int]:
     return {angular for angular, names in said.items() if headings & names}
 
 
-def _molden_shells(lines: list[str], centres: np.ndarray, pure: set[int], where: str) -> list[Contracted]:
+def _molden_shells(
+    lines: list[str], centres: np.ndarray, pure: set[int], where: str
+) -> list[Contracted]:
     shells: list[Contracted] = []
     owner, rest = 0, iter(lines)
     for line in rest:
@@ -155,7 +208,9 @@ def _molden_shells(lines: list[str], centres: np.ndarray, pure: set[int], where:
         for column, kind in enumerate(kinds, 1):
             angular = ANGULAR.index(kind)
             functions = _pure(angular) if angular in pure else cartesian(angular, MOLDEN[angular])
-            shells.append(Contracted(centres[owner], angular, table[:, 0], table[:, column], functions))
+            shells.append(
+                Contracted(centres[owner], angular, table[:, 0], table[:, column], functions)
+            )
     return shells
 
 
@@ -174,10 +229,15 @@ def _molden_orbitals(lines: list[str], functions: int) -> tuple[list[np.ndarray]
             number, value = line.split()[:2]
             found[-1][1][int(number) - 1] = _number(value)
             in_head = False
-    spins = [[(head, c) for head, c in found if head.get("spin", "alpha").startswith(spin)] for spin in ("alpha", "beta")]
+    spins = [
+        [(head, c) for head, c in found if head.get("spin", "alpha").startswith(spin)]
+        for spin in ("alpha", "beta")
+    ]
     spins = [spin for spin in spins if spin]
-    return ([np.array([c for _, c in spin]).T for spin in spins],
-            [np.array([_number(head["occup"]) for head, _ in spin]) for spin in spins])
+    return (
+        [np.array([c for _, c in spin]).T for spin in spins],
+        [np.array([_number(head["occup"]) for head, _ in spin]) for spin in spins],
+    )
 
 
 # --- fchk ----------------------------------------------------------------------------------------------------------
@@ -204,13 +264,21 @@ def read_fchk(text: str, where: str) -> Contents:
     electrons = [int(field(f"Number of {spin} electrons")[0]) for spin in ("alpha", "beta")]
     functions = int(field("Number of basis functions")[0])
     alpha = field("Alpha MO coefficients").reshape(-1, functions).T
-    beta = fields["Beta MO coefficients"].reshape(-1, functions).T if "Beta MO coefficients" in fields else alpha
+    beta = (
+        fields["Beta MO coefficients"].reshape(-1, functions).T
+        if "Beta MO coefficients" in fields
+        else alpha
+    )
     filled = [(np.arange(alpha.shape[1]) < count).astype(float) for count in electrons]
     closed = beta is alpha and electrons[0] == electrons[1]
     return Contents(
-        field("Atomic numbers").astype(int), field("Current cartesian coordinates").reshape(-1, 3),
-        field("Nuclear charges"), _fchk_shells(fields, where),
-        [alpha] if closed else [alpha, beta], [2 * filled[0]] if closed else filled, float(sum(electrons)),
+        field("Atomic numbers").astype(int),
+        field("Current cartesian coordinates").reshape(-1, 3),
+        field("Nuclear charges"),
+        _fchk_shells(fields, where),
+        [alpha] if closed else [alpha, beta],
+        [2 * filled[0]] if closed else filled,
+        float(sum(electrons)),
     )
 
 
@@ -219,8 +287,13 @@ def _fchk_shells(fields: dict[str, np.ndarray], where: str) -> list[Contracted]:
     counts = fields["Number of primitives per shell"].astype(int)
     ends = counts.cumsum()
     with_p = fields.get("P(S=P) Contraction coefficients")
-    kinds, centres = fields["Shell types"].astype(int), fields["Coordinates of each shell"].reshape(-1, 3)
-    for kind, centre, first, end in zip(kinds.tolist(), centres, (ends - counts).tolist(), ends.tolist()):
+    kinds, centres = (
+        fields["Shell types"].astype(int),
+        fields["Coordinates of each shell"].reshape(-1, 3),
+    )
+    for kind, centre, first, end in zip(
+        kinds.tolist(), centres, (ends - counts).tolist(), ends.tolist()
+    ):
         exponents = fields["Primitive exponents"][first:end]
         columns = [(abs(kind), fields["Contraction coefficients"][first:end])]
         if kind == -1:
@@ -228,7 +301,9 @@ def _fchk_shells(fields: dict[str, np.ndarray], where: str) -> list[Contracted]:
             columns = [(0, columns[0][1]), (1, with_p[first:end])]
         for angular, coefficients in columns:
             if angular > 5:
-                raise InputError(f"{where} has a shell of type {kind}; s to h (types −5 to 5) are known")
+                raise InputError(
+                    f"{where} has a shell of type {kind}; s to h (types −5 to 5) are known"
+                )
             names = MOLDEN[angular] if angular < 4 else _names(angular)
             functions = _pure(angular) if kind < -1 else cartesian(angular, names)
             shells.append(Contracted(centre, angular, exponents, coefficients, functions))

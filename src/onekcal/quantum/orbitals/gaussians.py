@@ -58,7 +58,9 @@ class Block:
         x, y, z = apart.unbind(1)
         exponents, weights = self.exponents[which], self.weights[which]
         falls = torch.exp(-exponents[:, :, None] * (x * x + y * y + z * z)[:, None])  # (S, K, P)
-        radial, slope = (torch.stack([weights, -2.0 * exponents * weights], 1) @ falls).unbind(1)  # R, R′/r (S, P)
+        radial, slope = (torch.stack([weights, -2.0 * exponents * weights], 1) @ falls).unbind(
+            1
+        )  # R, R′/r (S, P)
         angular = self.functions @ _powers(apart, self.angular)  # (S, F, P)
         out = points.new_empty(4, *angular.shape)
         torch.mul(angular, radial[:, None], out=out[0])
@@ -86,12 +88,18 @@ class Basis:
         low, high = points.min(0).values, points.max(0).values
         rows, values = [], []
         for block in self.blocks:
-            which = block.near(low, high) if screened else torch.arange(len(block.centres), device=points.device)
+            which = (
+                block.near(low, high)
+                if screened
+                else torch.arange(len(block.centres), device=points.device)
+            )
             if len(which):
                 rows.append(block.rows[which].flatten())
                 values.append(block.values(points, which))
         if not rows:
-            return torch.zeros(0, dtype=torch.int64, device=points.device), points.new_zeros(4, 0, len(points))
+            return torch.zeros(0, dtype=torch.int64, device=points.device), points.new_zeros(
+                4, 0, len(points)
+            )
         return torch.cat(rows), torch.cat(values, 1)
 
 
@@ -100,7 +108,9 @@ def basis_of(shells: Iterable[Shell]) -> Basis:
     alike: dict[tuple[int, int, bytes], list[tuple[int, Shell]]] = {}
     first = 0
     for shell in shells:
-        alike.setdefault((shell.angular, len(shell.exponents), shell.functions.tobytes()), []).append((first, shell))
+        alike.setdefault(
+            (shell.angular, len(shell.exponents), shell.functions.tobytes()), []
+        ).append((first, shell))
         first += len(shell.functions)
     return Basis(tuple(_block(members) for members in alike.values()), first)
 
@@ -138,7 +148,9 @@ def _reach(angular: int, exponents: np.ndarray, weights: np.ndarray) -> np.ndarr
 @cache
 def monomials(angular: int) -> tuple[tuple[int, int, int], ...]:
     """Exponents (i, j, k) of x^i y^j z^k of degree `angular`: xx, xy, xz, yy, yz, zz."""
-    return tuple((i, j, angular - i - j) for i in range(angular, -1, -1) for j in range(angular - i, -1, -1))
+    return tuple(
+        (i, j, angular - i - j) for i in range(angular, -1, -1) for j in range(angular - i, -1, -1)
+    )
 
 
 def _powers(apart: Tensor, angular: int) -> Tensor:
@@ -171,7 +183,13 @@ def _harmonics(angular: int) -> np.ndarray:
     place = {powers: column for column, powers in enumerate(monomials(angular))}
     out = np.zeros((2 * angular + 1, len(place)))
     for m in range(angular + 1):
-        norm = sqrt((2 * angular + 1) / (4 * pi) * (1 + (m > 0)) * factorial(angular - m) / factorial(angular + m))
+        norm = sqrt(
+            (2 * angular + 1)
+            / (4 * pi)
+            * (1 + (m > 0))
+            * factorial(angular - m)
+            / factorial(angular + m)
+        )
         for k in range((angular - m) // 2 + 1):
             # z^(l−2k−m) r^(2k) of the Legendre part, times (x + iy)^m
             legendre = (-1) ** k * comb(angular, k) * comb(2 * (angular - k), angular) / 2**angular
@@ -182,13 +200,17 @@ def _harmonics(angular: int) -> np.ndarray:
                     for y in range(m + 1):  # (x + iy)^m = Σ comb(m, y) i^y x^(m−y) y^y
                         powers = (2 * a + m - y, 2 * b + y, angular - 2 * a - m - 2 * b)
                         row = angular + (m if y % 2 == 0 else -m)
-                        out[row, place[powers]] += norm * legendre * square * comb(m, y) * (-1) ** (y // 2)
+                        out[row, place[powers]] += (
+                            norm * legendre * square * comb(m, y) * (-1) ** (y // 2)
+                        )
     return out
 
 
 def solid_harmonics(angular: int, order: Iterable[int] | None = None) -> np.ndarray:
     """(functions, monomials) real solid harmonics in the `order` of m; −l … l where nothing is said."""
-    return _harmonics(angular)[[angular + m for m in (range(-angular, angular + 1) if order is None else order)]]
+    return _harmonics(angular)[
+        [angular + m for m in (range(-angular, angular + 1) if order is None else order)]
+    ]
 
 
 def cartesian(angular: int, order: Sequence[str], unit: bool = True) -> np.ndarray:
@@ -214,7 +236,9 @@ def _odd(n: int) -> int:
 def radial_norms(angular: int, exponents: np.ndarray) -> np.ndarray:
     """(K,) N so that N r^l exp(−α r²) has ∫ R² r² dr = 1."""
     # ∫ r^(2l+2) exp(−2αr²) dr = (2l+1)!! √π / (2^(l+2) (2α)^(l+3/2))
-    integral = _odd(angular + 1) * sqrt(pi) / (2 ** (angular + 2) * (2 * exponents) ** (angular + 1.5))
+    integral = (
+        _odd(angular + 1) * sqrt(pi) / (2 ** (angular + 2) * (2 * exponents) ** (angular + 1.5))
+    )
     return 1 / np.sqrt(integral)
 
 
@@ -240,17 +264,39 @@ def _overlap(left: Block, right: Block) -> np.ndarray:
     nodes, masses = np.polynomial.hermite.hermgauss((left.angular + right.angular) // 2 + 1)
     a, b = left.exponents.numpy()[:, :, None], right.exponents.numpy()
     rows = []
-    for centre, alpha, weights in zip(left.centres.numpy(), a, left.weights.numpy()):  # a shell at a time
+    for centre, alpha, weights in zip(
+        left.centres.numpy(), a, left.weights.numpy()
+    ):  # a shell at a time
         apart = right.centres.numpy() - centre  # (S, 3)
         total = alpha + b[:, None]  # (S, K, K′)
         falls = np.exp(-(alpha * b[:, None] / total) * np.square(apart).sum(1)[:, None, None])
-        share = (b[:, None] / total)[:, None, :, :, None] * apart[:, :, None, None, None]  # (S, 3, K, K′, 1)
+        share = (b[:, None] / total)[:, None, :, :, None] * apart[
+            :, :, None, None, None
+        ]  # (S, 3, K, K′, 1)
         here = share + nodes / np.sqrt(total)[:, None, :, :, None]  # from the left centre
         there = here - apart[:, :, None, None, None]
-        axes = [[np.einsum("saklt,t->askl", here**i * there**j, masses) for j in range(right.angular + 1)]
-                for i in range(left.angular + 1)]
-        radial = falls * weights[:, None] * right.weights.numpy()[:, None] / total**1.5  # (S, K, K′)
-        pairs = [[(axes[p[0]][q[0]][0] * axes[p[1]][q[1]][1] * axes[p[2]][q[2]][2] * radial).sum((1, 2))
-                  for q in monomials(right.angular)] for p in monomials(left.angular)]  # (monomials, monomials′) of (S,)
-        rows.append(np.einsum("fm,mns,gn->fsg", left.functions.numpy(), np.array(pairs), right.functions.numpy()))
+        axes = [
+            [
+                np.einsum("saklt,t->askl", here**i * there**j, masses)
+                for j in range(right.angular + 1)
+            ]
+            for i in range(left.angular + 1)
+        ]
+        radial = (
+            falls * weights[:, None] * right.weights.numpy()[:, None] / total**1.5
+        )  # (S, K, K′)
+        pairs = [
+            [
+                (axes[p[0]][q[0]][0] * axes[p[1]][q[1]][1] * axes[p[2]][q[2]][2] * radial).sum(
+                    (1, 2)
+                )
+                for q in monomials(right.angular)
+            ]
+            for p in monomials(left.angular)
+        ]  # (monomials, monomials′) of (S,)
+        rows.append(
+            np.einsum(
+                "fm,mns,gn->fsg", left.functions.numpy(), np.array(pairs), right.functions.numpy()
+            )
+        )
     return np.array(rows).reshape(left.rows.numel(), right.rows.numel())

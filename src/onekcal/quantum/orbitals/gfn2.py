@@ -61,8 +61,11 @@ def tight_binding_orbitals(molecule: Molecules, how: Method) -> Orbitals:
         molecule.numbers,
         centres,
         torch.tensor([valence(how.functional, z) for z in elements], dtype=torch.float64),
-        basis_of(_placed(shell, centre) for z, centre in zip(elements, centres.numpy())
-                 for shell in element_shells(how.functional, z)),
+        basis_of(
+            _placed(shell, centre)
+            for z, centre in zip(elements, centres.numpy())
+            for shell in element_shells(how.functional, z)
+        ),
         tuple(torch.from_numpy(np.ascontiguousarray(coefficients[:, f])) for f in filled),
         tuple(torch.from_numpy(n[f]) for n, f in zip(occupations, filled)),
         how.name,
@@ -73,14 +76,19 @@ def with_cores(bare: Orbitals) -> Orbitals:
     """The same with a 1s core on every atom from Li to Ne; valence orbitals are made orthogonal to the cores."""
     heavy = [z for z in bare.numbers.tolist() if z > 2]
     if any(z not in CORES for z in heavy):
-        raise InputError(f"cores are known for elements to Ne, got Z = {max(heavy)}; leave \"+core\" out")
+        raise InputError(
+            f'cores are known for elements to Ne, got Z = {max(heavy)}; leave "+core" out'
+        )
     cores = basis_of(
         Shell(centre, 0, *_core(z), solid_harmonics(0))
-        for z, centre in zip(bare.numbers.tolist(), bare.centres.numpy()) if z in CORES
+        for z, centre in zip(bare.numbers.tolist(), bare.centres.numpy())
+        if z in CORES
     )
     first, count = bare.basis.size, cores.size
-    basis = Basis((*bare.basis.blocks, *(replace(block, rows=block.rows + first) for block in cores.blocks)),
-                  first + count)
+    basis = Basis(
+        (*bare.basis.blocks, *(replace(block, rows=block.rows + first) for block in cores.blocks)),
+        first + count,
+    )
     square = overlap(basis)
     core = _orthonormal(np.eye(first + count)[:, first:], square)
     coefficients = []
@@ -90,7 +98,10 @@ def with_cores(bare: Orbitals) -> Orbitals:
         coefficients.append(torch.from_numpy(np.concatenate([outer, core], 1)))
     inner = torch.full((count,), 2.0 / len(coefficients), dtype=torch.float64)
     return replace(
-        bare, basis=basis, coefficients=tuple(coefficients), source=f"{bare.source}+core",
+        bare,
+        basis=basis,
+        coefficients=tuple(coefficients),
+        source=f"{bare.source}+core",
         occupations=tuple(torch.cat([n, inner]) for n in bare.occupations),
         effective=bare.effective + 2.0 * (bare.numbers > 2),
     )
@@ -136,7 +147,10 @@ def _orthogonal(
     """A shell less its part along an earlier one of its angular momentum, normalised."""
     angular, others, theirs = earlier
     share = _product(angular, exponents, weights, others, theirs)
-    exponents, weights = np.concatenate([exponents, others]), np.concatenate([weights, -share * theirs])
+    exponents, weights = (
+        np.concatenate([exponents, others]),
+        np.concatenate([weights, -share * theirs]),
+    )
     return exponents, weights / np.sqrt(_product(angular, exponents, weights, exponents, weights))
 
 
@@ -156,7 +170,9 @@ def _of_each_spin(energies: np.ndarray, electrons: float, unpaired: int) -> list
 
 
 def _fermi(energies: np.ndarray, electrons: float) -> np.ndarray:
-    if not 0 < electrons < len(energies):  # all empty or all full (a hydrogen atom): no level in between
+    if (
+        not 0 < electrons < len(energies)
+    ):  # all empty or all full (a hydrogen atom): no level in between
         return np.full(len(energies), float(electrons > 0))
 
     def missing(level: float) -> float:
@@ -172,9 +188,13 @@ def _parameters(functional: str) -> dict[str, dict]:
     from tblite import library
 
     if not hasattr(library, "table_to_dict"):
-        raise OnekcalError("orbitals of xTB methods need tblite 0.8 or newer, which tells its Slater exponents: "
-                           "pip install --upgrade tblite")
-    export = {"GFN2-xTB": library.export_gfn2_param, "GFN1-xTB": library.export_gfn1_param}[functional]
+        raise OnekcalError(
+            "orbitals of xTB methods need tblite 0.8 or newer, which tells its Slater exponents: "
+            "pip install --upgrade tblite"
+        )
+    export = {"GFN2-xTB": library.export_gfn2_param, "GFN1-xTB": library.export_gfn1_param}[
+        functional
+    ]
     parameters, table = library.new_param(), library.new_table()
     export(parameters)
     library.dump_param(parameters, table)

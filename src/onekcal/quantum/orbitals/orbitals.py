@@ -36,7 +36,9 @@ class Orbitals:
     effective: Tensor  # (A,) nuclear charges less the core electrons that no orbital here holds
     basis: Basis
     coefficients: tuple[Tensor, ...]  # per spin: (basis, occupied)
-    occupations: tuple[Tensor, ...]  # per spin: (occupied,), to 2 where the shells are closed, else to 1
+    occupations: tuple[
+        Tensor, ...
+    ]  # per spin: (occupied,), to 2 where the shells are closed, else to 1
     source: str
 
     @property
@@ -64,9 +66,3 @@ class Orbitals:
             gradient = 2.0 * (filled[0] * phi[1:]).sum(1).T  # (P, 3)
             spins.append(Density(rho, gradient, 0.5 * (filled[1:] * phi[1:]).sum((0, 1))))
         return spins
-
-
-
-
-
-

@@ -33,20 +33,31 @@ def molecules(some: Molecules) -> Packed:
     positions = some.positions.numpy()
     sizes = some.sizes.numpy()
     starts = some.offsets.numpy()
-    middles = np.add.reduceat(positions, starts[:-1]) / sizes[:, None] if len(sizes) else np.zeros((0, 3))
-    return {"numbers": _packed("u1", some.numbers.numpy()), "positions": halved(positions - np.repeat(middles, sizes, 0)),
-            "offsets": _packed("i4", starts)}
+    middles = (
+        np.add.reduceat(positions, starts[:-1]) / sizes[:, None] if len(sizes) else np.zeros((0, 3))
+    )
+    return {
+        "numbers": _packed("u1", some.numbers.numpy()),
+        "positions": halved(positions - np.repeat(middles, sizes, 0)),
+        "offsets": _packed("i4", starts),
+    }
 
 
 def elements() -> dict[str, list[str]]:
     """Symbols and colours by nuclear charge."""
-    return {"symbols": [SYMBOLS[z] for z in range(len(SYMBOLS))],
-            "colors": ["#{:02x}{:02x}{:02x}".format(*(int(255 * c) for c in rgb)) for rgb in jmol_colors]}
+    return {
+        "symbols": [SYMBOLS[z] for z in range(len(SYMBOLS))],
+        "colors": [
+            "#{:02x}{:02x}{:02x}".format(*(int(255 * c) for c in rgb)) for rgb in jmol_colors
+        ],
+    }
 
 
 def as_json(value: Any) -> str:
     """JSON that may stand inside a <script>; what is not finite is null."""
-    return json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":")).replace(
+        "<", "\\u003c"
+    )
 
 
 @cache

@@ -35,7 +35,9 @@ class Finished:
     metrics: dict[str, Any]
     provenance: dict[str, Any]
     names: list[str]
-    columns: dict[str, np.ndarray]  # (M,) each: reference, predicted, error, and what the model tells besides
+    columns: dict[
+        str, np.ndarray
+    ]  # (M,) each: reference, predicted, error, and what the model tells besides
     test: Dataset | None  # None where the data set is not here any more
     missing: str  # and why
     atoms: dict[str, np.ndarray]  # "forces" (A, 3) kcal/mol/Å predicted, "energies" (A,) kcal/mol
@@ -56,8 +58,12 @@ class Finished:
 
 def finished(folder: Path) -> Finished:
     """Read a run's folder, or say what is wrong with it."""
-    if folder.name.endswith(".part") or (folder.with_name(folder.name + ".part").is_dir() and not folder.is_dir()):
-        raise DataError(f"{folder} is a run that did not finish; go on with `onekcal train --resume`, or start it again")
+    if folder.name.endswith(".part") or (
+        folder.with_name(folder.name + ".part").is_dir() and not folder.is_dir()
+    ):
+        raise DataError(
+            f"{folder} is a run that did not finish; go on with `onekcal train --resume`, or start it again"
+        )
     if not folder.is_dir():
         raise DataError(f"no run at {folder}")
     experiment, metrics = load(folder)
@@ -65,9 +71,17 @@ def finished(folder: Path) -> Finished:
     artefact, why = _artefact(folder)
     test, missing = _test(experiment, folder, len(names))
     return Finished(
-        name=folder.resolve().name, experiment=experiment, metrics=metrics, provenance=_json(folder / "provenance.json"),
-        names=names, columns=columns, test=test, missing=missing or why, atoms=_arrays(folder / "atoms.npz"),
-        epochs=[_epochs(path) for path in sorted(folder.glob("epochs*.csv"))], card=artefact.card if artefact else {},
+        name=folder.resolve().name,
+        experiment=experiment,
+        metrics=metrics,
+        provenance=_json(folder / "provenance.json"),
+        names=names,
+        columns=columns,
+        test=test,
+        missing=missing or why,
+        atoms=_arrays(folder / "atoms.npz"),
+        epochs=[_epochs(path) for path in sorted(folder.glob("epochs*.csv"))],
+        card=artefact.card if artefact else {},
         calibration=_calibration(artefact, experiment, columns),
     )
 
@@ -78,11 +92,17 @@ def refuse_unlike(runs: list[Finished]) -> None:
     for other in runs[1:]:
         ours, theirs = first.experiment.data, other.experiment.data
         if (ours.set, ours.target) != (theirs.set, theirs.target):
-            raise InputError(f"{first.name} was tested on {ours.set} ({ours.target}) and {other.name} on {theirs.set} "
-                             f"({theirs.target}): their errors do not compare; show them apart")
-        if first.names != other.names or not np.allclose(first.columns["reference"], other.columns["reference"], atol=2e-3):
-            raise InputError(f"{first.name} and {other.name} were tested on different molecules of {ours.set}: their errors "
-                             "do not compare; give both the same split, seed and number of test molecules")
+            raise InputError(
+                f"{first.name} was tested on {ours.set} ({ours.target}) and {other.name} on {theirs.set} "
+                f"({theirs.target}): their errors do not compare; show them apart"
+            )
+        if first.names != other.names or not np.allclose(
+            first.columns["reference"], other.columns["reference"], atol=2e-3
+        ):
+            raise InputError(
+                f"{first.name} and {other.name} were tested on different molecules of {ours.set}: their errors "
+                "do not compare; give both the same split, seed and number of test molecules"
+            )
 
 
 def _predictions(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
@@ -93,9 +113,14 @@ def _predictions(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
         raise DataError(f"{path} is missing: the run cannot be shown") from None
     if not lines:
         raise DataError(f"{path} holds no prediction: there is nothing to show")
-    numeric = [name for name in lines[0] if name not in ("name", "formula", "atoms", "atom", "element")]
+    numeric = [
+        name for name in lines[0] if name not in ("name", "formula", "atoms", "atom", "element")
+    ]
     atom = "atom" in lines[0]
-    names = [f"{line['name']}, {line['element']} {line['atom']}" if atom else line["name"] for line in lines]
+    names = [
+        f"{line['name']}, {line['element']} {line['atom']}" if atom else line["name"]
+        for line in lines
+    ]
     return names, {name: np.array([float(line[name]) for line in lines]) for name in numeric}
 
 
@@ -109,13 +134,19 @@ def _artefact(folder: Path) -> tuple[Artefact | None, str]:
 def _test(experiment: Experiment, folder: Path, count: int) -> tuple[Dataset | None, str]:
     """The test molecules, from the store."""
     try:
-        dataset = store.load(experiment.data.set, strict=experiment.data.strict).dataset.aimed(experiment.data.target)
+        dataset = store.load(experiment.data.set, strict=experiment.data.strict).dataset.aimed(
+            experiment.data.target
+        )
         with np.load(folder / "split.npz") as split:
             test = dataset[split["test"]]
     except (OnekcalError, OSError, KeyError, IndexError) as problem:
         return None, f"molecules cannot be shown: {problem}"
     points = len(test.energies)
-    return (test, "") if points == count else (None, f"molecules cannot be shown: {experiment.data.set} has changed")
+    return (
+        (test, "")
+        if points == count
+        else (None, f"molecules cannot be shown: {experiment.data.set} has changed")
+    )
 
 
 def _calibration(
@@ -125,14 +156,18 @@ def _calibration(
     if conformal is None or not len(conformal.scores):
         return []
     kept = np.isfinite(columns["error"])
-    reference, predicted = (torch.tensor(columns[name][kept]) for name in ("reference", "predicted"))
+    reference, predicted = (
+        torch.tensor(columns[name][kept]) for name in ("reference", "predicted")
+    )
     return [(level, coverage(reference, *conformal.interval(predicted, level))) for level in LEVELS]
 
 
 def _epochs(path: Path) -> dict[str, list[float]]:
     with path.open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
-    return {name: [float(line[name] or "nan") for line in lines] for name in (lines[0] if lines else {})}
+    return {
+        name: [float(line[name] or "nan") for line in lines] for name in (lines[0] if lines else {})
+    }
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
@@ -148,4 +183,8 @@ def _json(path: Path) -> dict[str, Any]:
 
 def as_yaml(experiment: Experiment) -> str:
     """What was run, without what was left at its default."""
-    return yaml.safe_dump(experiment.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(
+        experiment.model_dump(mode="json", exclude_defaults=True),
+        sort_keys=False,
+        allow_unicode=True,
+    )

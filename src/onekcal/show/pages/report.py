@@ -66,15 +66,25 @@ def render(runs: list[Finished], rows: np.ndarray) -> str:
     first = runs[0]
     total = len(first.names)
     notes = [note for run in runs for note in _notes(run)]
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(embed.part("report.html"))
+    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
+        embed.part("report.html")
+    )
     safe = _safe
     place = {int(row): k for k, row in enumerate(rows)}
     return template.render(
-        title=_title(runs), summary=_summary(first), notes=list(dict.fromkeys(notes)), unit=first.unit,
-        shows_molecules=first.test is not None, part=lambda name: safe(embed.part(name)),
-        drawn="" if len(rows) == total else f"{len(rows):,} of {total:,} molecules are drawn: the worst, and others at "
+        title=_title(runs),
+        summary=_summary(first),
+        notes=list(dict.fromkeys(notes)),
+        unit=first.unit,
+        shows_molecules=first.test is not None,
+        part=lambda name: safe(embed.part(name)),
+        drawn=""
+        if len(rows) == total
+        else f"{len(rows):,} of {total:,} molecules are drawn: the worst, and others at "
         "random; all figures are of all molecules.",
-        heads=HEADS, runs=[_told(run, place) for run in runs], data=safe(embed.as_json(_data(runs, rows))),
+        heads=HEADS,
+        runs=[_told(run, place) for run in runs],
+        data=safe(embed.as_json(_data(runs, rows))),
     )
 
 
@@ -89,7 +99,12 @@ def _drawn(runs: list[Finished]) -> np.ndarray:
     total = len(runs[0].names)
     if total <= MOST:
         return np.arange(total)
-    worst = [np.argsort(-np.nan_to_num(np.abs(run.columns["error"]), nan=-1.0))[: MOST // 10 // len(runs)] for run in runs]
+    worst = [
+        np.argsort(-np.nan_to_num(np.abs(run.columns["error"]), nan=-1.0))[
+            : MOST // 10 // len(runs)
+        ]
+        for run in runs
+    ]
     others = np.random.default_rng(0).permutation(total)
     kept = dict.fromkeys([*np.concatenate(worst).tolist(), *others.tolist()])
     return np.sort(np.array(list(kept)[:MOST]))
@@ -102,11 +117,14 @@ def _data(runs: list[Finished], rows: np.ndarray) -> dict[str, Any]:
     some, owners = _shown(first, rows)
     forces = None if some is None or first.unit != KCAL else some.forces
     return {
-        "unit": first.unit, "names": [first.names[row] for row in rows],
+        "unit": first.unit,
+        "names": [first.names[row] for row in rows],
         "reference": embed.floats(first.columns["reference"][rows]),
         "reach": max(float(np.quantile(np.abs(errors), 0.99)), 1e-6) if len(errors) else 1.0,
-        "molecules": None if some is None else embed.molecules(some.molecules), "elements": embed.elements(),
-        "forces": None if forces is None else embed.floats(forces.numpy()), "owners": owners,
+        "molecules": None if some is None else embed.molecules(some.molecules),
+        "elements": embed.elements(),
+        "forces": None if forces is None else embed.floats(forces.numpy()),
+        "owners": owners,
         "runs": [_run_data(run, rows) for run in runs],
     }
 
@@ -126,8 +144,12 @@ def _run_data(run: Finished, rows: np.ndarray) -> dict[str, Any]:
         atoms = run.test.molecules.atoms_of(torch.from_numpy(rows)).numpy()
     doubt = next((name for name in DOUBT if name in run.columns), None)
     return {
-        "name": run.name, "error": embed.floats(run.columns["error"][rows]), "interval": run.metrics.get("interval"),
-        "calibration": run.calibration, "epochs": run.epochs, "doubtName": doubt,
+        "name": run.name,
+        "error": embed.floats(run.columns["error"][rows]),
+        "interval": run.metrics.get("interval"),
+        "calibration": run.calibration,
+        "epochs": run.epochs,
+        "doubtName": doubt,
         "doubt": None if doubt is None else embed.floats(run.columns[doubt][rows]),
         "risk": [] if doubt is None else _risk(run.columns["error"], run.columns[doubt]),
         **{name: embed.floats(values[atoms]) for name, values in run.atoms.items() if len(atoms)},
@@ -140,15 +162,30 @@ def _risk(error: np.ndarray, doubt: np.ndarray) -> list[tuple[float, float, floa
     kept = np.isfinite(size) & np.isfinite(doubt)
     size, doubt = size[kept], doubt[kept]
     first = np.arange(1, len(size) + 1)
-    by_doubt, by_error = np.cumsum(size[np.argsort(doubt)]) / first, np.cumsum(np.sort(size)) / first
+    by_doubt, by_error = (
+        np.cumsum(size[np.argsort(doubt)]) / first,
+        np.cumsum(np.sort(size)) / first,
+    )
     counts = np.unique(np.linspace(min(len(size), 10), len(size), 60).astype(int))
-    return [(float(n / len(size)), float(by_doubt[n - 1]), float(by_error[n - 1])) for n in counts if n]
+    return [
+        (float(n / len(size)), float(by_doubt[n - 1]), float(by_error[n - 1])) for n in counts if n
+    ]
 
 
 # --- words and tables ---------------------------------------------------------------------------------------------------
 
-HEADS = ("MAE", "RMSE", "median", "> 1 kcal/mol", "interval ±", "it holds", "train", "fit (s)", "µs a molecule",
-         "parameters")
+HEADS = (
+    "MAE",
+    "RMSE",
+    "median",
+    "> 1 kcal/mol",
+    "interval ±",
+    "it holds",
+    "train",
+    "fit (s)",
+    "µs a molecule",
+    "parameters",
+)
 
 
 def _told(run: Finished, place: dict[int, int]) -> dict[str, Any]:
@@ -156,18 +193,39 @@ def _told(run: Finished, place: dict[int, int]) -> dict[str, Any]:
     errors = np.nan_to_num(np.abs(run.columns["error"]), nan=np.inf)
     formulas = [] if run.test is None or run.test.aim.atomic else run.test.molecules.formulas
     worst = [
-        {"name": run.names[row], "formula": formulas[row] if formulas else "", "place": place[int(row)],
-         **{key: _signed(run.columns[key][row], plus=key == "error") for key in ("reference", "predicted", "error")}}
-        for row in np.argsort(-errors, kind="stable")[:WORST] if int(row) in place
+        {
+            "name": run.names[row],
+            "formula": formulas[row] if formulas else "",
+            "place": place[int(row)],
+            **{
+                key: _signed(run.columns[key][row], plus=key == "error")
+                for key in ("reference", "predicted", "error")
+            },
+        }
+        for row in np.argsort(-errors, kind="stable")[:WORST]
+        if int(row) in place
     ]
     return {
-        "name": run.name, "tested": f"{len(run.names):,}", "yaml": as_yaml(run.experiment).strip(),
+        "name": run.name,
+        "tested": f"{len(run.names):,}",
+        "yaml": as_yaml(run.experiment).strip(),
         "tiles": _tiles(run),
-        "cells": [_figure(found["mae"]), _figure(found["rmse"]), _figure(found["median"]), _share(found.get("above_1")),
-                  _figure(found.get("interval")), _share(found.get("coverage")), f"{found['train']:,}",
-                  _figure(found["fit_seconds"]), _figure(1e6 * found["predict_seconds_per_molecule"]),
-                  f"{found['parameters']:,}" if "parameters" in found else "–"],
-        "tables": _tables(run), "worst": worst, "facts": _facts(run), "rerun": _rerun(run),
+        "cells": [
+            _figure(found["mae"]),
+            _figure(found["rmse"]),
+            _figure(found["median"]),
+            _share(found.get("above_1")),
+            _figure(found.get("interval")),
+            _share(found.get("coverage")),
+            f"{found['train']:,}",
+            _figure(found["fit_seconds"]),
+            _figure(1e6 * found["predict_seconds_per_molecule"]),
+            f"{found['parameters']:,}" if "parameters" in found else "–",
+        ],
+        "tables": _tables(run),
+        "worst": worst,
+        "facts": _facts(run),
+        "rerun": _rerun(run),
     }
 
 
@@ -181,8 +239,13 @@ def _tiles(run: Finished) -> list[tuple[str, str, str]]:
     if "force_mae" in found:
         tiles.append(("forces, MAE", _figure(found["force_mae"]), "kcal/mol/Å"))
     if "interval" in found:
-        tiles.append((f"{100 * run.experiment.coverage:.0f} % interval", f"± {_figure(found['interval'])}",
-                      f"holds {_share(found['coverage'])}"))
+        tiles.append(
+            (
+                f"{100 * run.experiment.coverage:.0f} % interval",
+                f"± {_figure(found['interval'])}",
+                f"holds {_share(found['coverage'])}",
+            )
+        )
     return tiles
 
 
@@ -190,8 +253,10 @@ def _tables(run: Finished) -> list[dict[str, Any]]:
     """Errors by size, element and functional group, with bars."""
     by_element = _by_element(run)
     heads = ("name", "count", "mae", "median", "above")
-    found: list[dict[str, Any]] = [{"title": table.title, "rows": [dict(zip(heads, row)) for row in table.rows]}
-                                   for table in tables({"errors_by": run.card.get("errors_by", {})})]
+    found: list[dict[str, Any]] = [
+        {"title": table.title, "rows": [dict(zip(heads, row)) for row in table.rows]}
+        for table in tables({"errors_by": run.card.get("errors_by", {})})
+    ]
     found += [{"title": "element in the molecule", "rows": by_element}] if by_element else []
     for table in found:
         sizes = [float(row["mae"]) if row["mae"] != "–" else 0.0 for row in table["rows"]]
@@ -208,22 +273,45 @@ def _by_element(run: Finished) -> list[dict[str, Any]]:
     for element, has in zip(molecules.elements, counts.T > 0):
         some = size[has & run.finite]
         if len(some):
-            rows.append({"name": SYMBOLS[element], "count": f"{len(some):,}", "mae": f"{some.mean():.2f}",
-                         "median": f"{np.median(some):.2f}", "above": f"{100 * (some > 1).mean():.0f} %"})
+            rows.append(
+                {
+                    "name": SYMBOLS[element],
+                    "count": f"{len(some):,}",
+                    "mae": f"{some.mean():.2f}",
+                    "median": f"{np.median(some):.2f}",
+                    "above": f"{100 * (some > 1).mean():.0f} %",
+                }
+            )
     return rows
 
 
 def _facts(run: Finished) -> list[tuple[str, str]]:
     found, made = run.metrics, run.provenance
-    facts = [("trained on", f"{found['train']:,} molecules of {run.experiment.data.set}"),
-             ("tested on", f"{len(run.names):,}, split {run.experiment.data.split}, seed {run.experiment.data.seed}"),
-             ("fit", f"{_figure(found['fit_seconds'])} s"),
-             ("prediction", f"{_figure(1e6 * found['predict_seconds_per_molecule'])} µs a molecule")]
+    facts = [
+        ("trained on", f"{found['train']:,} molecules of {run.experiment.data.set}"),
+        (
+            "tested on",
+            f"{len(run.names):,}, split {run.experiment.data.split}, seed {run.experiment.data.seed}",
+        ),
+        ("fit", f"{_figure(found['fit_seconds'])} s"),
+        ("prediction", f"{_figure(1e6 * found['predict_seconds_per_molecule'])} µs a molecule"),
+    ]
     facts += [("parameters", f"{found['parameters']:,}")] if "parameters" in found else []
     if "epochs" in found:
-        facts.append(("epochs", f"{found['epochs']:,}, best {found['best_epoch']:,}, on {found['device']}"))
-    facts += [("model file", f"{found['artefact_bytes'] / 2**20:.2f} MiB")] if found.get("artefact_bytes") else []
-    kept = (("data hash", "data"), ("version", "commit"), ("hardware", "hardware"), ("finished", "time"))
+        facts.append(
+            ("epochs", f"{found['epochs']:,}, best {found['best_epoch']:,}, on {found['device']}")
+        )
+    facts += (
+        [("model file", f"{found['artefact_bytes'] / 2**20:.2f} MiB")]
+        if found.get("artefact_bytes")
+        else []
+    )
+    kept = (
+        ("data hash", "data"),
+        ("version", "commit"),
+        ("hardware", "hardware"),
+        ("finished", "time"),
+    )
     return facts + [(name, str(made[key])[:40]) for name, key in kept if made.get(key)]
 
 
@@ -236,15 +324,22 @@ def _notes(run: Finished) -> list[str]:
     notes = [run.missing[0].upper() + run.missing[1:]] if run.missing else []
     lost = int((~run.finite).sum())
     if lost:
-        notes.append(f"{run.name}: {lost:,} of {len(run.names):,} predictions are not a number; they are in no figure but "
-                     "their count, and come first among the worst.")
+        notes.append(
+            f"{run.name}: {lost:,} of {len(run.names):,} predictions are not a number; they are in no figure but "
+            "their count, and come first among the worst."
+        )
     if len(run.names) < 30:
-        notes.append(f"Only {len(run.names)} test molecule{'s' * (len(run.names) > 1)}: a mean error of so few says little.")
+        notes.append(
+            f"Only {len(run.names)} test molecule{'s' * (len(run.names) > 1)}: a mean error of so few says little."
+        )
     return notes
 
 
 def _summary(run: Finished) -> str:
-    data, stages = run.experiment.data, " + ".join(name for name, _ in run.experiment.resolved_stages())
+    data, stages = (
+        run.experiment.data,
+        " + ".join(name for name, _ in run.experiment.resolved_stages()),
+    )
     return f"{stages}, learning {data.target} of {data.set}; tested on {len(run.names):,} molecules"
 
 

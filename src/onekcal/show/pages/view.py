@@ -33,7 +33,10 @@ def with_energy(dataset: Dataset, energy: str | None = None) -> Dataset:
     if energy is not None and energy not in energies:
         unknown("energy column", energy, energies)
     if energy is None:
-        energy = next((name for name in energies if f"{name}_forces" in dataset.columns), energies[0] if energies else None)
+        energy = next(
+            (name for name in energies if f"{name}_forces" in dataset.columns),
+            energies[0] if energies else None,
+        )
     return Dataset(dataset.molecules, dataset.columns, energy)
 
 
@@ -46,22 +49,38 @@ def html(dataset: Dataset, rows: Sequence[int], title: str) -> str:
     aimed = some.target is not None
     forces = some.forces if aimed else None
     sizes = some.molecules.sizes
-    alike = bool((some.molecules.numbers.view(len(rows), -1) == some.molecules.numbers[: sizes[0]]).all()) if (
-        sizes == sizes[0]).all() else False
+    alike = (
+        bool(
+            (some.molecules.numbers.view(len(rows), -1) == some.molecules.numbers[: sizes[0]]).all()
+        )
+        if (sizes == sizes[0]).all()
+        else False
+    )
     data = {
-        "rows": list(rows), "names": [name or f"molecule {row}" for name, row in zip(some.molecules.names, rows)],
-        "molecules": embed.molecules(some.molecules), "elements": embed.elements(), "alike": alike, "energy": some.target,
+        "rows": list(rows),
+        "names": [name or f"molecule {row}" for name, row in zip(some.molecules.names, rows)],
+        "molecules": embed.molecules(some.molecules),
+        "elements": embed.elements(),
+        "alike": alike,
+        "energy": some.target,
         "forces": None if forces is None else embed.floats(forces.numpy()),
         "energies": embed.floats(some.energies.numpy()) if aimed else None,
     }
     traced = aimed and len(rows) > 1
     formulas = sorted(set(some.molecules.formulas))
-    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(embed.part("view.html"))
+    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(
+        embed.part("view.html")
+    )
     return page.render(
-        title=title, count=len(rows), has_forces=forces is not None, has_trace=traced,
-        energy=f"{some.target}: {some.columns[some.target].kind} energy (kcal/mol)" if some.target else "",
-        summary=f"{len(rows)} of {len(dataset)} molecules · {formulas[0]}" + (f" and {len(formulas) - 1} other formulas"
-                                                                            if len(formulas) > 1 else ""),
+        title=title,
+        count=len(rows),
+        has_forces=forces is not None,
+        has_trace=traced,
+        energy=f"{some.target}: {some.columns[some.target].kind} energy (kcal/mol)"
+        if some.target
+        else "",
+        summary=f"{len(rows)} of {len(dataset)} molecules · {formulas[0]}"
+        + (f" and {len(formulas) - 1} other formulas" if len(formulas) > 1 else ""),
         part=lambda name: Markup(embed.part(name)),
         data=Markup(embed.as_json(data)),
     )
@@ -102,7 +121,9 @@ def _pictures(some: Dataset, path: Path, kind: str) -> None:
     if kind == "png":
         frames[0].save(path, format="PNG")
     else:
-        frames[0].save(path, format="GIF", save_all=True, append_images=frames[1:], duration=PAUSE, loop=0)
+        frames[0].save(
+            path, format="GIF", save_all=True, append_images=frames[1:], duration=PAUSE, loop=0
+        )
 
 
 def _pulls(some: Dataset) -> Any:

@@ -18,7 +18,13 @@ from onekcal.show.render.isosurface import isosurface
 from onekcal.show.render.raycast import NEGATIVE, POSITIVE, colors_of, picture, shades, view
 
 LEVELS: dict[str, tuple[float, ...]] = {
-    "lol": (0.6,), "elf": (0.85,), "rho": (0.12,), "tau": (0.1,), "esp": (0.04, -0.04), "atom": (0.5,), "gauss": (0.4,),
+    "lol": (0.6,),
+    "elf": (0.85,),
+    "rho": (0.12,),
+    "tau": (0.1,),
+    "esp": (0.04, -0.04),
+    "atom": (0.5,),
+    "gauss": (0.4,),
     "wave": (0.4,),
 }
 """Where surfaces are drawn when nothing is said: lone pairs and bonds apart from each other."""
@@ -45,7 +51,11 @@ def levels_of(portrait: Portrait) -> tuple[float, ...]:
     known = LEVELS.get(portrait.name.partition(":")[0].partition("-")[0])
     if known is not None:  # coarse voxels miss what is highest
         share = LOWERED * float(portrait.fine.max()) / max(known)
-        return known if share > REACHED * LOWERED or blocky(portrait) else tuple(share * level for level in known)
+        return (
+            known
+            if share > REACHED * LOWERED or blocky(portrait)
+            else tuple(share * level for level in known)
+        )
     level = float(np.quantile(np.abs(portrait.fine), 1 - HIGHEST_SHARE))
     return (level, -level) if _scale(portrait)[1] else (level,)
 
@@ -55,21 +65,27 @@ def blocky(portrait: Portrait) -> bool:
     return portrait.name.startswith("atom:")
 
 
-def save(portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None) -> None:
+def save(
+    portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None
+) -> None:
     """.html to turn and go through, .png of one layer, .gif of all; never half a file."""
     _check(path, (".html", ".htm", ".png", ".gif"))
     kind = path.suffix.lower()
     (png if kind == ".png" else gif if kind == ".gif" else html)(portraits, path, title, levels)
 
 
-def png(portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None) -> None:
+def png(
+    portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None
+) -> None:
     """A row for each field: its surface, and the layer of stored voxels that lies in the molecule's plane."""
     _check(path, (".png",))
     with _figure(portraits, title, levels, PIXELS) as (figure, _), _whole(path) as part:
         figure.savefig(part, dpi=DPI, format="png", bbox_inches="tight")
 
 
-def gif(portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None) -> None:
+def gif(
+    portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None
+) -> None:
     """The same, going through all layers from below; where fields have several grids, in step."""
     from PIL import Image
 
@@ -86,7 +102,9 @@ def gif(portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[
             frames.append(Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB"))
             figure.set_layout_engine("none")  # what was laid out for the first stays where it is
     with _whole(path) as part:
-        frames[0].save(part, format="GIF", save_all=True, append_images=frames[1:], duration=PAUSE, loop=0)
+        frames[0].save(
+            part, format="GIF", save_all=True, append_images=frames[1:], duration=PAUSE, loop=0
+        )
 
 
 @contextmanager
@@ -96,17 +114,26 @@ def _figure(
     """The figure, and of each field the image of its layer with its axes."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(len(portraits), 2, figsize=(11, 5.2 * len(portraits)), squeeze=False, width_ratios=[1.25, 1])
+    figure, axes = plt.subplots(
+        len(portraits), 2, figsize=(11, 5.2 * len(portraits)), squeeze=False, width_ratios=[1.25, 1]
+    )
     try:
         figure.set_layout_engine("constrained", h_pad=0.15)
         layers = []
         for (left, right), portrait in zip(axes, portraits):
             drawn = tuple(levels or levels_of(portrait))
-            smooth = portrait.fine if blocky(portrait) else resampled(portrait.fine, 2 * min(len(portrait.fine), TURNED))
+            smooth = (
+                portrait.fine
+                if blocky(portrait)
+                else resampled(portrait.fine, 2 * min(len(portrait.fine), TURNED))
+            )
             seen = picture(portrait.placed, smooth, portrait.edge, drawn, EYE, width)
             left.imshow(seen, interpolation="antialiased")
             left.set_axis_off()
-            left.set_title(f"{portrait.title}\nsurface at {', '.join(f'{level:.3g}' for level in drawn)}", fontsize=11)
+            left.set_title(
+                f"{portrait.title}\nsurface at {', '.join(f'{level:.3g}' for level in drawn)}",
+                fontsize=11,
+            )
             layers.append((_layer(figure, right, portrait), right))
         figure.suptitle(title, fontsize=13, x=0.01, ha="left")
         yield figure, layers
@@ -128,13 +155,17 @@ def _whole(path: Path) -> Iterator[Path]:
 def _scale(portrait: Portrait) -> tuple[float, bool]:
     """The value at which colours of layers end, and whether there are values of both signs."""
     signed = bool(portrait.voxels.min() < 0) and portrait.name.startswith(("esp", "wave", "cube"))
-    return float(np.quantile(np.abs(portrait.voxels), 0.998)) or float(np.abs(portrait.voxels).max()) or 1.0, signed
+    return float(np.quantile(np.abs(portrait.voxels), 0.998)) or float(
+        np.abs(portrait.voxels).max()
+    ) or 1.0, signed
 
 
 def _heading(portrait: Portrait, k: int) -> str:
     step = portrait.box / len(portrait.voxels)
-    return (f"{len(portrait.voxels)}³ voxels of {step:.2f} Å\nlayer z = {(k + 0.5) * step - portrait.box / 2:+.2f} Å, "
-            "atoms above and below too")
+    return (
+        f"{len(portrait.voxels)}³ voxels of {step:.2f} Å\nlayer z = {(k + 0.5) * step - portrait.box / 2:+.2f} Å, "
+        "atoms above and below too"
+    )
 
 
 def _layer(figure: Any, axis: Any, portrait: Portrait) -> Any:
@@ -142,17 +173,28 @@ def _layer(figure: Any, axis: Any, portrait: Portrait) -> Any:
     n, half = len(portrait.voxels), portrait.box / 2
     limit, signed = _scale(portrait)
     ends = {"vmin": -limit if signed else 0, "vmax": limit, "cmap": SIGNED if signed else PLAIN}
-    image = axis.imshow(portrait.voxels[:, :, n // 2].T, origin="lower", extent=(-half, half, -half, half), **ends)
+    image = axis.imshow(
+        portrait.voxels[:, :, n // 2].T, origin="lower", extent=(-half, half, -half, half), **ends
+    )
     r, numbers = portrait.placed.positions.numpy(), portrait.placed.numbers.numpy()
     inside = (np.abs(r[:, :2]) < half).all(1)
-    axis.scatter(r[inside, 0], r[inside, 1], s=34, c=colors_of(numbers)[inside], edgecolors="white", linewidths=1.2)
+    axis.scatter(
+        r[inside, 0],
+        r[inside, 1],
+        s=34,
+        c=colors_of(numbers)[inside],
+        edgecolors="white",
+        linewidths=1.2,
+    )
     axis.set(xlabel="x (Å)", ylabel="y (Å)")
     axis.set_title(_heading(portrait, n // 2), fontsize=11)
     figure.colorbar(image, ax=axis, shrink=0.85)
     return image
 
 
-def html(portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None) -> None:
+def html(
+    portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None
+) -> None:
     """The page in a file that needs no network."""
     _check(path, (".html", ".htm"))
     text = page(portraits, title, levels)
@@ -169,23 +211,50 @@ def page(portraits: Sequence[Portrait], title: str, levels: Sequence[float] | No
     from scipy.spatial.transform import Rotation
 
     placed = portraits[0].placed
-    data = {"molecules": embed.molecules(placed), "elements": embed.elements(), "zoom": ZOOM,
-            "reach": float(placed.positions.abs().max()) + 0.3,
-            "middle": placed.positions.numpy().mean(0).tolist(), "quaternion": Rotation.from_matrix(EYE).as_quat().tolist(),
-            "palettes": {key: [to_hex(colormaps[name](x)) for x in np.linspace(0, 1, 64)]
-                         for key, name in (("plain", PLAIN), ("signed", SIGNED))},
-            "fields": [{"title": one.title, "surfaces": _surfaces(one, tuple(levels or levels_of(one))), **_layers(one)}
-                       for one in portraits]}
-    text = Environment(autoescape=True, undefined=StrictUndefined).from_string(embed.part("field.html"))
-    return text.render(title=title, fields=[one.title for one in portraits], data=Markup(embed.as_json(data)),
-                       part=lambda name: Markup(embed.part(name)))
+    data = {
+        "molecules": embed.molecules(placed),
+        "elements": embed.elements(),
+        "zoom": ZOOM,
+        "reach": float(placed.positions.abs().max()) + 0.3,
+        "middle": placed.positions.numpy().mean(0).tolist(),
+        "quaternion": Rotation.from_matrix(EYE).as_quat().tolist(),
+        "palettes": {
+            key: [to_hex(colormaps[name](x)) for x in np.linspace(0, 1, 64)]
+            for key, name in (("plain", PLAIN), ("signed", SIGNED))
+        },
+        "fields": [
+            {
+                "title": one.title,
+                "surfaces": _surfaces(one, tuple(levels or levels_of(one))),
+                **_layers(one),
+            }
+            for one in portraits
+        ],
+    }
+    text = Environment(autoescape=True, undefined=StrictUndefined).from_string(
+        embed.part("field.html")
+    )
+    return text.render(
+        title=title,
+        fields=[one.title for one in portraits],
+        data=Markup(embed.as_json(data)),
+        part=lambda name: Markup(embed.part(name)),
+    )
 
 
 def _layers(portrait: Portrait) -> dict[str, Any]:
     """The voxels as they are stored, of large grids every few, and how they are coloured."""
     limit, signed = _scale(portrait)
-    values = portrait.voxels if len(portrait.voxels) <= TURNED else resampled(portrait.voxels, TURNED)
-    return {"n": len(values), "box": portrait.box, "voxels": embed.halved(values), "limit": limit, "signed": signed}
+    values = (
+        portrait.voxels if len(portrait.voxels) <= TURNED else resampled(portrait.voxels, TURNED)
+    )
+    return {
+        "n": len(values),
+        "box": portrait.box,
+        "voxels": embed.halved(values),
+        "limit": limit,
+        "signed": signed,
+    }
 
 
 def _surfaces(portrait: Portrait, levels: tuple[float, ...]) -> list[dict[str, Any]]:
@@ -196,13 +265,26 @@ def _surfaces(portrait: Portrait, levels: tuple[float, ...]) -> list[dict[str, A
     found = []
     for level in levels:
         vertices, triangles = isosurface(values, level)
-        normals = np.stack([map_coordinates(slope, vertices.T, order=1) for slope in slopes], 1) * (-1 if level >= 0 else 1)
+        normals = np.stack([map_coordinates(slope, vertices.T, order=1) for slope in slopes], 1) * (
+            -1 if level >= 0 else 1
+        )
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
         points = (vertices + 0.5) * (portrait.edge / len(values)) - portrait.edge / 2
         one = POSITIVE if level > 0 else NEGATIVE
-        tint = shades(points, portrait.placed) if len(levels) == 1 else np.broadcast_to(one, points.shape)
-        found.append({"level": level, "points": embed.halved(points - middle), "normals": embed.halved(normals),
-                      "triangles": embed.floats(triangles), "colors": embed.halved(tint)})
+        tint = (
+            shades(points, portrait.placed)
+            if len(levels) == 1
+            else np.broadcast_to(one, points.shape)
+        )
+        found.append(
+            {
+                "level": level,
+                "points": embed.halved(points - middle),
+                "normals": embed.halved(normals),
+                "triangles": embed.floats(triangles),
+                "colors": embed.halved(tint),
+            }
+        )
     return found
 
 

@@ -25,7 +25,10 @@ def isosurface(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray
     corners = [sum(strides[[a for a in range(3) if k >> a & 1]]) for k in range(8)]
     above = np.stack([flat[first + corner] > 0 for corner in corners])
     first = first[above.any(0) & ~above.all(0)]  # cells the surface passes through
-    parts = [_triangles(flat, first[:, None] + np.cumsum([0, *strides[list(order)]])) for order in permutations(range(3))]
+    parts = [
+        _triangles(flat, first[:, None] + np.cumsum([0, *strides[list(order)]]))
+        for order in permutations(range(3))
+    ]
     edges = np.concatenate(parts)  # (T, 3, 2) each vertex between two points of the grid
     ends, triangles = np.unique(np.sort(edges.reshape(-1, 2), axis=1), axis=0, return_inverse=True)
     low, high = flat[ends[:, 0]], flat[ends[:, 1]]
@@ -50,7 +53,9 @@ def _triangles(flat: np.ndarray, tetrahedra: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def _outward(shape: tuple[int, ...], edges: np.ndarray, vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+def _outward(
+    shape: tuple[int, ...], edges: np.ndarray, vertices: np.ndarray, triangles: np.ndarray
+) -> np.ndarray:
     """The same triangles, turned so that their normals lead from the inner to the outer ends of their edges."""
     places = np.stack(np.unravel_index(edges, shape), -1)  # (T, 3, 2, 3)
     out = (places[:, :, 1] - places[:, :, 0]).sum(1)

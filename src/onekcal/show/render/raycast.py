@@ -44,7 +44,12 @@ def view(azimuth: float, elevation: float) -> np.ndarray:
 
 
 def picture(
-    placed: Molecules, values: np.ndarray, box: float, levels: Sequence[float], axes: np.ndarray, width: int = 720
+    placed: Molecules,
+    values: np.ndarray,
+    box: float,
+    levels: Sequence[float],
+    axes: np.ndarray,
+    width: int = 720,
 ) -> np.ndarray:
     """(height, width, 3) in 0 … 1: surfaces of `values` (n, n, n) at `levels`, seen along the last of `axes`.
 
@@ -96,14 +101,29 @@ def _indices(places: np.ndarray, n: int, box: float) -> np.ndarray:
 
 
 def _sampled(
-    values: np.ndarray, box: float, axes: np.ndarray, x: np.ndarray, y: np.ndarray, depth: np.ndarray
+    values: np.ndarray,
+    box: float,
+    axes: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    depth: np.ndarray,
 ) -> np.ndarray:
     """(depth, y, x) the field along the rays, front first; 0 beyond the cube."""
-    steps = np.array([depth[1] - depth[0], -abs(x[1] - x[0]), x[1] - x[0]])  # Å from sample to sample
+    steps = np.array(
+        [depth[1] - depth[0], -abs(x[1] - x[0]), x[1] - x[0]]
+    )  # Å from sample to sample
     turn = np.stack([axes[2], axes[1], axes[0]], 1)  # (3, 3) columns: depth, y, x
     first = _indices(turn @ np.array([depth[0], y[0], x[0]]), len(values), box)
     shape = (len(depth), len(y), len(x))
-    return affine_transform(values, turn * steps * (len(values) / box), first, shape, np.float32, order=1, mode="constant")
+    return affine_transform(
+        values,
+        turn * steps * (len(values) / box),
+        first,
+        shape,
+        np.float32,
+        order=1,
+        mode="constant",
+    )
 
 
 def _hits(
@@ -149,7 +169,12 @@ class _Scene:
     """What colour and opacity surfaces have where they are met."""
 
     def __init__(
-        self, placed: Molecules, values: np.ndarray, box: float, levels: Sequence[float], axes: np.ndarray
+        self,
+        placed: Molecules,
+        values: np.ndarray,
+        box: float,
+        levels: Sequence[float],
+        axes: np.ndarray,
     ) -> None:
         self.placed, self.box, self.axes = placed, box, axes
         self.slopes = np.gradient(values, box / len(values))
@@ -158,16 +183,27 @@ class _Scene:
     def surface(self, points: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Colours (P, 3) and opacities (P,) at `points` (P, 3) Å of surfaces at `levels` (P,)."""
         at = _indices(points, len(self.slopes[0]), self.box)
-        normal = np.stack([map_coordinates(slope, at, order=1, mode="nearest") for slope in self.slopes], 1) @ self.axes.T
+        normal = (
+            np.stack(
+                [map_coordinates(slope, at, order=1, mode="nearest") for slope in self.slopes], 1
+            )
+            @ self.axes.T
+        )
         normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-        base = np.where(levels[:, None] > 0, POSITIVE, NEGATIVE) if self.signed else shades(points, self.placed)
+        base = (
+            np.where(levels[:, None] > 0, POSITIVE, NEGATIVE)
+            if self.signed
+            else shades(points, self.placed)
+        )
         return _shaded(base, normal)
 
 
 def shades(points: np.ndarray, placed: Molecules) -> np.ndarray:
     """(P, 3) the colours of the atoms nearest to `points` (P, 3) Å, mixed where two are about as near."""
     numbers = placed.numbers.numpy()
-    apart = np.linalg.norm(points[:, None] - placed.positions.numpy(), axis=2) / covalent_radii[numbers]
+    apart = (
+        np.linalg.norm(points[:, None] - placed.positions.numpy(), axis=2) / covalent_radii[numbers]
+    )
     share = np.exp((apart.min(1, keepdims=True) - apart) / BLUR)
     return (share @ colors_of(numbers)) / share.sum(1, keepdims=True)
 
@@ -175,8 +211,13 @@ def shades(points: np.ndarray, placed: Molecules) -> np.ndarray:
 def colors_of(numbers: np.ndarray) -> np.ndarray:
     """(A, 3) colours of atoms: jmol's, the commonest toned down so that they are seen on white and through each other."""
     found = jmol_colors[numbers].copy()
-    for z, color in {1: (0.80, 0.88, 0.94), 6: (0.58, 0.62, 0.66), 7: (0.36, 0.47, 0.86), 8: (0.88, 0.30, 0.24),
-                     9: (0.45, 0.76, 0.42)}.items():
+    for z, color in {
+        1: (0.80, 0.88, 0.94),
+        6: (0.58, 0.62, 0.66),
+        7: (0.36, 0.47, 0.86),
+        8: (0.88, 0.30, 0.24),
+        9: (0.45, 0.76, 0.42),
+    }.items():
         found[numbers == z] = color
     return found
 
@@ -214,4 +255,6 @@ class Opaque:
         shade, _ = _shaded(np.broadcast_to(color, normal.shape), normal)
         nearer = (height > 0) & (cz + height > self.depth[part])
         self.depth[part] = np.where(nearer, cz + height, self.depth[part])
-        self.color[part] = np.where(nearer[..., None], shade.reshape(*height.shape, 3), self.color[part])
+        self.color[part] = np.where(
+            nearer[..., None], shade.reshape(*height.shape, 3), self.color[part]
+        )

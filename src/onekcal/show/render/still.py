@@ -23,8 +23,12 @@ def pictures(some: Molecules, width: int, forces: np.ndarray | None = None) -> l
     centred = [one.positions.numpy() - one.positions.numpy().mean(0) for one in some]
     axes = _broadside(centred[0])
     arrows = _arrows(some, forces)
-    seen = np.concatenate([*(r @ axes.T for r in centred),
-                           *((r + arrow) @ axes.T for r, arrow in zip(centred, arrows) if len(arrow))])
+    seen = np.concatenate(
+        [
+            *(r @ axes.T for r in centred),
+            *((r + arrow) @ axes.T for r, arrow in zip(centred, arrows) if len(arrow)),
+        ]
+    )
     low, high = seen.min(0) - ROOM, seen.max(0) + ROOM
     pixel = (high[0] - low[0]) / width
     x = low[0] + pixel * (np.arange(width) + 0.5)
