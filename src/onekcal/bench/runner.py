@@ -19,6 +19,7 @@ from typing import Any
 from onekcal.bench.suite import Row, Suite, picked
 from onekcal.errors import ConfigError, OnekcalError
 from onekcal.runs.experiment import Experiment
+from onekcal.system.files import whole_file
 from onekcal.system.jobs import spread
 
 Found = dict[str, Any]
@@ -255,6 +256,5 @@ def _store(path: Path, suite: Suite, known: dict[str, Found]) -> Found:
 def write(path: Path, found: Found) -> None:
     """Whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".json.part")
-    part.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    with whole_file(path) as part:
+        part.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -16,6 +16,7 @@ from typing import Any
 
 from onekcal.datasets.card import Remote
 from onekcal.errors import DataError, DownloadError
+from onekcal.system.files import whole_file
 
 TRIES, PAUSE = 3, 1.0
 """Attempts on a connection that breaks, and seconds between them."""
@@ -159,9 +160,8 @@ class _Recorded:
         return self._all().get(name)
 
     def record(self, name: str, digest: str) -> None:
-        part = self.path.with_suffix(".part")
-        part.write_text(json.dumps({**self._all(), name: digest}, indent=1))
-        os.replace(part, self.path)
+        with whole_file(self.path) as part:
+            part.write_text(json.dumps({**self._all(), name: digest}, indent=1))
 
 
 class Resuming:

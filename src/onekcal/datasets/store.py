@@ -11,7 +11,6 @@ import errno
 import hashlib
 import io
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from onekcal.data.dataset import Column, Dataset
 from onekcal.datasets.card import Card, Stored
 from onekcal.errors import DataError
 from onekcal.molecules import Molecules
+from onekcal.system.files import whole_file
 
 FORMAT = 1
 MEANING = ("quantity", "level", "kind", "at", "unit", "note")
@@ -34,7 +34,6 @@ def save(path: Path, stored: Stored) -> str:
 
     arrays = _arrays(stored)
     digest = _digest(arrays, stored)
-    part = path.with_name(path.name + ".part")
     # HDF5 cannot recover from a disk that fills up under it, so the file is made in memory and written in one piece
     image = io.BytesIO()
     with h5py.File(image, "w") as file:
@@ -47,14 +46,12 @@ def save(path: Path, stored: Stored) -> str:
             )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(image.getbuffer())
-        os.replace(part, path)
+        with whole_file(path) as part:
+            part.write_bytes(image.getbuffer())
     except OSError as problem:
         full = "the disk is full: free space, or set ONEKCAL_HOME to another disk"
         why = full if problem.errno == errno.ENOSPC else problem.strerror
         raise DataError(f"{path} could not be written ({why}); nothing was left behind") from None
-    finally:
-        part.unlink(missing_ok=True)
     return digest
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from onekcal.molecules import Molecules
+from onekcal.system.files import whole_file
 from onekcal.units import BOHR
 
 
@@ -24,9 +24,5 @@ def write_cube(path: Path, placed: Molecules, values: np.ndarray, box: float, ti
         lines.append(f"{charge:5d}{charge:12.6f}" + "".join(f"{x:12.6f}" for x in place))
     for row in values.reshape(n * n, n):
         lines += ["".join(f"{value:13.5E}" for value in row[k : k + 6]) for k in range(0, n, 6)]
-    part = path.with_name(path.name + ".part")
-    try:
+    with whole_file(path) as part:
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -27,6 +27,7 @@ from onekcal.fields.grid import frames
 from onekcal.fields.voxel_file import ABSENT, FAILED, THERE, VoxelFile, create, open_file
 from onekcal.labels.labelling import Failed, progress
 from onekcal.molecules import Molecules, rows_of
+from onekcal.system.files import whole_file
 from onekcal.system.home import home
 from onekcal.system.jobs import processors, spread
 from onekcal.system.memory import free_memory
@@ -142,16 +143,12 @@ def fill(
 def keep(out: Path, molecules: Molecules, what: Ask, values: np.ndarray) -> None:
     """Write fields (M, C, n, n, n) that are there already to a file of their own."""
     _check_name(out)
-    part = out.with_name(out.name + ".part")
-    try:
+    with whole_file(out) as part:
         create(part, molecules, what)
         file = open_file(part, write=True)
         for row, channel in np.ndindex(values.shape[:2]):
             file.put(row, channel, values[row, channel])
         file.flush()
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _check_name(out: Path) -> None:

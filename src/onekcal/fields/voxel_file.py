@@ -28,6 +28,7 @@ from onekcal.fields.compute import Ask, keys_of
 from onekcal.fields.grid import frames
 from onekcal.fields.kinds import FIELDS_FORMAT
 from onekcal.molecules import Molecules
+from onekcal.system.files import whole_file
 
 ABSENT, THERE, FAILED = 0, 1, 2
 
@@ -83,37 +84,35 @@ def create(path: Path, molecules: Molecules, what: Ask) -> None:
     """An empty file with room for the fields of `molecules`, all of it reserved on the disk."""
     import h5py
 
-    count, part = len(molecules), path.with_name(path.name + ".new")
+    count = len(molecules)
     placed = frames(molecules, what.box, what.turn).placed(molecules)
     try:
-        with h5py.File(part, "w", libver="latest") as file:
-            file.attrs.update(
-                format=FIELDS_FORMAT,
-                kinds=json.dumps([kind.name for kind in what.kinds]),
-                n=what.n,
-                contents=json.dumps(what.contents),
-                box=what.box,
-                density=what.density,
-                turn=what.turn,
-                unit="fields in atomic units, lengths in Å",
-            )
-            file["keys"] = keys_of(molecules)
-            file["state"] = np.zeros((count, len(what.kinds)), np.uint8)
-            file["checks"] = np.zeros((count, len(what.kinds)), np.uint32)
-            file["molecules/numbers"] = placed.numbers.numpy().astype(np.uint8)
-            file["molecules/positions"] = placed.positions.numpy()
-            file["molecules/sizes"] = placed.sizes.numpy().astype(np.uint16)
-            file["molecules/name"] = np.char.encode(placed.names.astype(str), "utf-8")
-            _reserve(h5py, file, (count, *what.shape))
-        with part.open("r+b") as raw:
-            os.posix_fallocate(raw.fileno(), 0, os.fstat(raw.fileno()).st_size)
-        os.replace(part, path)
+        with whole_file(path) as part:
+            with h5py.File(part, "w", libver="latest") as file:
+                file.attrs.update(
+                    format=FIELDS_FORMAT,
+                    kinds=json.dumps([kind.name for kind in what.kinds]),
+                    n=what.n,
+                    contents=json.dumps(what.contents),
+                    box=what.box,
+                    density=what.density,
+                    turn=what.turn,
+                    unit="fields in atomic units, lengths in Å",
+                )
+                file["keys"] = keys_of(molecules)
+                file["state"] = np.zeros((count, len(what.kinds)), np.uint8)
+                file["checks"] = np.zeros((count, len(what.kinds)), np.uint32)
+                file["molecules/numbers"] = placed.numbers.numpy().astype(np.uint8)
+                file["molecules/positions"] = placed.positions.numpy()
+                file["molecules/sizes"] = placed.sizes.numpy().astype(np.uint16)
+                file["molecules/name"] = np.char.encode(placed.names.astype(str), "utf-8")
+                _reserve(h5py, file, (count, *what.shape))
+            with part.open("r+b") as raw:
+                os.posix_fallocate(raw.fileno(), 0, os.fstat(raw.fileno()).st_size)
     except OSError as problem:
         raise DataError(
             f"{path} could not be made ({problem.strerror or problem}); nothing was left behind"
         ) from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _reserve(h5py: Any, file: Any, shape: tuple[int, ...]) -> None:

@@ -16,6 +16,7 @@ from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import InputError, unknown
 from onekcal.io.npz import arrays_of
 from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.system.files import whole_file
 
 
 def write(
@@ -33,17 +34,13 @@ def write(
         unknown("format to write", ending, [*WRITERS, "npz"])
     if not path.parent.is_dir():
         raise InputError(f"no folder {path.parent} to write {path.name} in")
-    part = path.with_name(path.name + ".part")
-    try:
+    with whole_file(path) as part:
         if ending == "npz":
             with part.open("wb") as file:
                 np.savez_compressed(file, **arrays_of(dataset))  # type: ignore[arg-type]
         else:
             with part.open("w", encoding="utf-8", newline="\n") as lines:
                 lines.writelines(WRITERS[ending](dataset))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 class _Pieces:

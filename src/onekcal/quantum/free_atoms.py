@@ -7,8 +7,8 @@ Known are GFN2-xTB's for H C N O F S and the tables of `onekcal.energies`. What 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.quantum.dft import version
 from onekcal.quantum.gfn2 import GFN2_ATOMS
 from onekcal.quantum.method import Method
+from onekcal.system.files import whole_file
 from onekcal.system.home import home
 
 
@@ -82,10 +83,7 @@ def _read(path: Path) -> dict[str, float]:
 
 
 def _write(path: Path, kept: dict[str, float]) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
+    with suppress(OSError):  # a home that cannot be written costs time, not the answer
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(kept, indent=1, sort_keys=True))
-        partial.replace(path)
-    except OSError:  # a home that cannot be written costs time, not the answer
-        partial.unlink(missing_ok=True)
+        with whole_file(path, shared=True) as part:
+            part.write_text(json.dumps(kept, indent=1, sort_keys=True))

@@ -14,6 +14,7 @@ from plotly.subplots import make_subplots
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import InputError
 from onekcal.molecules import SYMBOLS
+from onekcal.system.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -313,13 +314,9 @@ def _styled(figure: go.Figure, title: str, height: int, width: int | None = None
 def save(figure: go.Figure, path: str | os.PathLike[str]) -> None:
     """One HTML file with everything inside; never half of it."""
     path = _writable(path, (".html", ".htm"))
-    part = path.with_name(path.name + ".part")
-    try:
+    with whole_file(path) as part:
         page = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
         part.write_text(page, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _writable(path: str | os.PathLike[str], endings: tuple[str, ...]) -> Path:
@@ -370,8 +367,7 @@ def png(figure: Figure, path: str | os.PathLike[str], dpi: int = 110) -> None:
     from PIL import Image
 
     path = _writable(path, (".png",))
-    part = path.with_name(path.name + ".part")
-    try:
+    with whole_file(path) as part:
         figure.savefig(part, dpi=dpi, format="png", facecolor="white")
         with Image.open(part) as drawn:
             flat = drawn.convert("RGB")
@@ -380,6 +376,3 @@ def png(figure: Figure, path: str | os.PathLike[str], dpi: int = 110) -> None:
             flat.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
                 part, format="png", optimize=True
             )
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from onekcal.errors import DataError
+from onekcal.system.files import whole_file
 
 
 def write(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
@@ -23,14 +23,11 @@ def write(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> Non
         else tensor.clone()
         for name, tensor in tensors.items()
     }
-    part = path.with_name(path.name + ".part")
-    part.touch()
-    mode = (
-        part.stat().st_mode
-    )  # that of any new file here; safetensors' own are for their owner alone
-    save_file(tensors, part, metadata={"onekcal": json.dumps(header)})
-    part.chmod(mode)
-    os.replace(part, path)
+    with whole_file(path) as part:
+        part.touch()
+        mode = part.stat().st_mode  # safetensors makes a file that only its owner can read
+        save_file(tensors, part, metadata={"onekcal": json.dumps(header)})
+        part.chmod(mode)
 
 
 def read(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from onekcal.molecules import SYMBOLS
 from onekcal.runs.card import tables
 from onekcal.show.pages import embed
 from onekcal.show.pages.finished import DOUBT, Finished, as_yaml, finished, refuse_unlike
+from onekcal.system.files import whole_file
 from onekcal.trust.metrics import KCAL
 
 MOST = 20_000
@@ -34,12 +34,8 @@ def report(folders: list[Path], out: Path) -> Report:
     runs = _read(folders)
     rows = _drawn(runs)
     text = render(runs, rows)
-    part = out.with_name(out.name + ".part")
-    try:
+    with whole_file(out) as part:
         part.write_text(text, encoding="utf-8")
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
     return Report(out, len(runs[0].names), len(rows))
 
 

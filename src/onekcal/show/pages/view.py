@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from onekcal.data.dataset import Dataset
 from onekcal.errors import InputError, unknown
 from onekcal.show.pages import embed
+from onekcal.system.files import whole_file
 
 FRAMES = 100
 """Molecules shown where nothing else is said."""
@@ -99,15 +99,11 @@ def save(dataset: Dataset, rows: Sequence[int], path: Path, title: str) -> None:
         raise InputError(f"a view is saved as .html, .png or .gif, got {path.name!r}")
     if not path.parent.is_dir():
         raise InputError(f"no folder {path.parent} to write {path.name} in")
-    part = path.with_name(path.name + ".part")
-    try:
+    with whole_file(path) as part:
         if kind in (".html", ".htm"):
             part.write_text(html(dataset, rows, title), encoding="utf-8")
         else:
             _pictures(_some(dataset, rows[:1] if kind == ".png" else rows), part, kind[1:])
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _pictures(some: Dataset, path: Path, kind: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from onekcal.fields.portrait import Portrait, resampled
 from onekcal.show.pages import embed
 from onekcal.show.render.isosurface import isosurface
 from onekcal.show.render.raycast import NEGATIVE, POSITIVE, colors_of, picture, shades, view
+from onekcal.system.files import whole_file
 
 LEVELS: dict[str, tuple[float, ...]] = {
     "lol": (0.6,),
@@ -79,7 +79,7 @@ def png(
 ) -> None:
     """A row for each field: its surface, and the layer of stored voxels that lies in the molecule's plane."""
     _check(path, (".png",))
-    with _figure(portraits, title, levels, PIXELS) as (figure, _), _whole(path) as part:
+    with _figure(portraits, title, levels, PIXELS) as (figure, _), whole_file(path) as part:
         figure.savefig(part, dpi=DPI, format="png", bbox_inches="tight")
 
 
@@ -101,7 +101,7 @@ def gif(
             figure.canvas.draw()
             frames.append(Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB"))
             figure.set_layout_engine("none")  # what was laid out for the first stays where it is
-    with _whole(path) as part:
+    with whole_file(path) as part:
         frames[0].save(
             part, format="GIF", save_all=True, append_images=frames[1:], duration=PAUSE, loop=0
         )
@@ -139,17 +139,6 @@ def _figure(
         yield figure, layers
     finally:
         plt.close(figure)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A file to write to, which takes its name when it is whole."""
-    part = path.with_name(path.name + ".part")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _scale(portrait: Portrait) -> tuple[float, bool]:
@@ -198,7 +187,7 @@ def html(
     """The page in a file that needs no network."""
     _check(path, (".html", ".htm"))
     text = page(portraits, title, levels)
-    with _whole(path) as part:
+    with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
