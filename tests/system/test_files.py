@@ -16,9 +16,14 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path, shared: b
     with whole_file(path, shared) as part:
         part.write_text("old")
         assert not path.exists()  # nobody sees the file before it is whole
-    with pytest.raises(ValueError, match="stop"), whole_file(path, shared) as part:
-        part.write_text("new")
-        raise ValueError("stop")
+
+    def fail() -> None:
+        with whole_file(path, shared) as part:
+            part.write_text("new")
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        fail()
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
 

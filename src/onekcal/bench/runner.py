@@ -20,7 +20,7 @@ from onekcal.bench.suite import Row, Suite, picked
 from onekcal.errors import ConfigError, OnekcalError
 from onekcal.runs.experiment import Experiment
 from onekcal.system.files import whole_file
-from onekcal.system.jobs import spread
+from onekcal.system.jobs import in_parallel
 
 Found = dict[str, Any]
 
@@ -53,7 +53,7 @@ def run(
             waiting.append(row)
     command = " ".join(sys.argv)
     queue = _Queue(watch, None if scheduler else workers)
-    for found in spread(
+    for found in in_parallel(
         _in_own_process, _jobs(waiting, runs, command, queue), len(waiting), scheduler, workers
     ):
         name = found.pop("key", None) or found["name"]

@@ -29,7 +29,7 @@ from onekcal.labels.labelling import Failed, progress
 from onekcal.molecules import Molecules, rows_of
 from onekcal.system.files import whole_file
 from onekcal.system.home import home
-from onekcal.system.jobs import processors, spread
+from onekcal.system.jobs import in_parallel, processors
 from onekcal.system.memory import free_memory
 
 SECONDS = {"": 3e-4, "gfn": 0.03, "one-shot": 0.3, "other": 5.0}
@@ -233,7 +233,7 @@ def _computed(
     while len(rows):
         lost: list[int] = []
         jobs = packages(molecules, rows, what, size)
-        for found in spread(compute, jobs, -(-len(rows) // size), scheduler, processes):
+        for found in in_parallel(compute, jobs, -(-len(rows) // size), scheduler, processes):
             if (
                 "error" in found and len(found["key"]) > 1
             ):  # something took the whole process down: which molecule was it?

@@ -25,7 +25,7 @@ from onekcal.labels.result import labelled
 from onekcal.molecules import Molecules
 from onekcal.quantum.method import LabelError, Method
 from onekcal.quantum.named import method
-from onekcal.system.jobs import spread
+from onekcal.system.jobs import in_parallel
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _finish(
         partial.open("a", encoding="utf-8") as file,
         progress(todo, len(keys) - todo, quiet) as advance,
     ):
-        for record in spread(compute, jobs, todo, scheduler, workers):
+        for record in in_parallel(compute, jobs, todo, scheduler, workers):
             file.write(json.dumps(record) + "\n")
             file.flush()
             known[record["key"]] = record

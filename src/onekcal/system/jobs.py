@@ -1,33 +1,66 @@
-"""A function over many jobs: here, in local processes, or on a Dask cluster. Results come as they finish."""
+"""Run one function on many jobs: here, in local processes, or on a Dask cluster.
+
+The local processes are those of the standard library. joblib (loky) was tried instead: when one
+worker is killed it ends the whole call and does not say which job was running. Here such a job
+costs only itself, and its result says what happened.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from importlib.util import find_spec
 from itertools import islice
-from typing import Any
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
 
 from onekcal.errors import InputError, MissingExtra
 
+if TYPE_CHECKING:
+    from distributed import Client, LocalCluster
+
+Job = dict[str, Any]
+"""What the function is given. It holds `format` and `key`, which a failed result repeats."""
+Result = dict[str, Any]
+"""What the function returns. A failed job has `format`, `key` and `error`."""
+
 AHEAD = 8
-"""Jobs in flight for every worker; enough to keep it busy, few enough to keep memory flat."""
+"""Jobs handed over for every worker: enough to keep it busy, few enough to keep memory small."""
 FEW = 4
-"""Jobs that are done here before processes would have started."""
+"""So few jobs are done in this process: starting other processes would take longer."""
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
-def spread(
-    work: Callable[[dict[str, Any]], dict[str, Any]],
-    jobs: Iterable[dict[str, Any]],
+def in_parallel(
+    work: Callable[[Job], Result],
+    jobs: Iterable[Job],
     count: int,
     scheduler: str | None = None,
     workers: int | None = None,
-) -> Iterator[dict[str, Any]]:
-    """`work` of each of `count` jobs, in the order of finishing; jobs may be made while others run.
+) -> Iterator[Result]:
+    """Run `work` on every job and give each result as soon as it is there.
 
-    With a `scheduler` address the jobs go to that Dask cluster. Otherwise to `workers` local processes (the processors
-    there are, by default), through Dask where it is installed; with one worker, or FEW jobs and no number of workers, here.
+    Parameters
+    ----------
+    work
+        The function. Other processes import it by its name.
+    jobs
+        The jobs. They are taken from the iterable while earlier ones run.
+    count
+        How many jobs there are.
+    scheduler
+        The address of a Dask scheduler. Its cluster then does the jobs.
+    workers
+        Local processes, each with one thread. Without a number, one for each processor, and FEW
+        jobs or fewer run in this process. Dask starts them where it is installed.
+
+    Yields
+    ------
+    dict
+        The results in the order in which the jobs finish.
     """
     if workers is not None and workers < 1:
         raise InputError(f"`workers` must be at least 1, got {workers}")
@@ -44,50 +77,47 @@ def spread(
 
 
 def processors() -> int:
-    """Processors this process may use."""
+    """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _has_dask() -> bool:
-    from importlib.util import find_spec
-
     return find_spec("distributed") is not None
 
 
+def _failed(job: Job, problem: BaseException) -> Result:
+    """The result of a job that raised an error or lost its process."""
+    lines = str(problem).splitlines() or ["no reason given"]
+    error = f"{type(problem).__name__}: {lines[0]}"
+    return {"format": job["format"], "key": job["key"], "error": error}
+
+
+# --- Dask --------------------------------------------------------------------------------------
+
+
 def _on_dask(
-    work: Callable[..., Any], jobs: Iterable[dict[str, Any]], address: str | None, count: int
-) -> Iterator[Any]:
+    work: Callable[[Job], Result], jobs: Iterable[Job], address: str | None, count: int
+) -> Iterator[Result]:
+    """On the cluster at `address`, or on a local one of `count` processes."""
     try:
-        import dask
-        from distributed import Client, LocalCluster, as_completed
+        from distributed import as_completed
     except ImportError:
         raise MissingExtra("dask", "scale", "a scheduler address") from None
-    cluster = None
-    with dask.config.set(
-        {"distributed.nanny.pre-spawn-environ": THREADS, "distributed.logging.distributed": "error"}
-    ):
-        if address is None:
-            cluster = LocalCluster(
-                count,
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address=":0",
-                memory_limit=0,
-                silence_logs=logging.ERROR,
-            )
+    cluster = _local_cluster(count) if address is None else None
     client = None
     try:
-        client = _connect(Client, cluster or address)
+        client = _connected(cluster or address)
         ahead = AHEAD * max(count or sum(client.nthreads().values()), 1)
         queue = iter(jobs)
         submitted = {client.submit(work, job, pure=False): job for job in islice(queue, ahead)}
-        flying = as_completed(list(submitted))
-        for future in flying:
-            yield _outcome(future, submitted.pop(future))
+        running = as_completed(list(submitted))
+        for future in running:
+            problem, job = future.exception(), submitted.pop(future)
+            yield future.result() if problem is None else _failed(job, problem)
             for job in islice(queue, 1):
                 more = client.submit(work, job, pure=False)
                 submitted[more] = job
-                flying.add(more)
+                running.add(more)
     finally:
         if client is not None:
             client.close()
@@ -95,44 +125,79 @@ def _on_dask(
             cluster.close()
 
 
-def _connect(client: Any, where: Any) -> Any:
+def _local_cluster(count: int) -> LocalCluster:
+    import dask
+    from distributed import LocalCluster
+
+    quiet = {
+        "distributed.nanny.pre-spawn-environ": THREADS,
+        "distributed.logging.distributed": "error",
+    }
+    with dask.config.set(quiet):
+        return LocalCluster(
+            count,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=":0",
+            memory_limit=0,
+            silence_logs=logging.ERROR,
+        )
+
+
+def _connected(where: LocalCluster | str | None) -> Client:
+    from distributed import Client
+
     try:
-        return client(where, timeout=20)
+        return Client(where, timeout=20)
     except (OSError, ValueError) as problem:
         raise InputError(
             f"no Dask scheduler answers at {where!r}: {str(problem).splitlines()[0]}"
         ) from None
 
 
-def _outcome(future: Any, job: dict[str, Any]) -> dict[str, Any]:
-    """The result, or a record of what killed it: a molecule that takes its process down costs only itself."""
-    problem = future.exception()
-    if problem is None:
-        return future.result()
-    lines = str(problem).splitlines() or ["no reason given"]
-    return {
-        "format": job["format"],
-        "key": job["key"],
-        "error": f"{type(problem).__name__}: {lines[0]}",
-    }
+# --- local processes ---------------------------------------------------------------------------
 
 
 def _in_processes(
-    work: Callable[..., Any], jobs: Iterable[dict[str, Any]], count: int
-) -> Iterator[Any]:
-    """Without Dask: the standard library's processes, started afresh so that no library's threads are inherited."""
-    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-    from multiprocessing import get_context
-
-    with ProcessPoolExecutor(count, get_context("spawn"), _pin) as pool:
-        queue = iter(jobs)
-        flying = {pool.submit(work, job) for job in islice(queue, AHEAD * count)}
-        while flying:
-            finished, flying = wait(flying, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield future.result()
-                flying |= {pool.submit(work, job) for job in islice(queue, 1)}
+    work: Callable[[Job], Result], jobs: Iterable[Job], count: int
+) -> Iterator[Result]:
+    """In `count` processes. After the death of one, the jobs it may have had run one by one."""
+    queue = iter(jobs)
+    while lost := (yield from _in_pool(work, queue, count)):
+        for job in lost:
+            if (yield from _in_pool(work, iter([job]), 1)):
+                yield _failed(job, BrokenProcessPool("its process was killed"))
 
 
-def _pin() -> None:
+def _in_pool(
+    work: Callable[[Job], Result], queue: Iterator[Job], count: int
+) -> Generator[Result, None, list[Job]]:
+    """Until the queue is empty or a process dies; returns the jobs that were lost with it."""
+    lost: list[Job] = []
+    running: dict[Future[Result], Job] = {}
+    # "spawn" starts the processes afresh, so that they inherit no library's threads
+    with ProcessPoolExecutor(count, get_context("spawn"), _use_one_thread) as pool:
+
+        def hand_over(most: int) -> None:
+            for job in islice(queue, most):
+                try:
+                    running[pool.submit(work, job)] = job
+                except BrokenProcessPool:
+                    lost.append(job)
+                    return
+
+        hand_over(AHEAD * count)
+        while running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                job, problem = running.pop(future), future.exception()
+                if isinstance(problem, BrokenProcessPool):
+                    lost.append(job)
+                    continue
+                yield future.result() if problem is None else _failed(job, problem)
+                if not lost:
+                    hand_over(1)
+    return lost
+
+
+def _use_one_thread() -> None:
     os.environ.update(THREADS)

@@ -1,0 +1,52 @@
+"""Jobs in local processes: each has its result, whatever happens to another."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from onekcal.system import jobs
+from onekcal.system.jobs import Job, Result, in_parallel
+
+
+def work(job: Job) -> Result:
+    if job["key"] == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if job["key"] == "wrong":
+        raise ValueError("no such thing\nand more")
+    return {"key": job["key"], "threads": os.environ["OMP_NUM_THREADS"]}
+
+
+def named(*keys: str) -> Iterator[Job]:
+    return ({"format": 1, "key": key} for key in keys)
+
+
+@pytest.fixture(autouse=True)
+def without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_has_dask", lambda: False)
+
+
+def test_a_job_that_kills_its_process_costs_only_itself() -> None:
+    keys = ["a", "killed", "b", "wrong", "c"]
+    results = {r["key"]: r for r in in_parallel(work, named(*keys), len(keys), workers=2)}
+    assert set(results) == set(keys)
+    assert all(results[key]["threads"] == "1" for key in "abc")
+    assert "killed" in results["killed"]["error"]
+    assert results["wrong"]["error"] == "ValueError: no such thing"
+
+
+def test_jobs_are_made_while_others_run() -> None:
+    made = []
+
+    def endless() -> Iterator[Job]:
+        for k in range(10_000):
+            made.append(k)
+            yield {"format": 1, "key": str(k)}
+
+    results = in_parallel(work, endless(), 10_000, workers=2)
+    next(results)
+    assert len(made) <= 2 * jobs.AHEAD
+    results.close()  # type: ignore[attr-defined]
