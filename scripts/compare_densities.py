@@ -1,4 +1,4 @@
-"""How far the LOL of other densities is from that of B3LYP/6-31G, and what each costs: the table of docs/densities.md.
+"""How far the LOL of other densities is from that of B3LYP/6-31G, and what each costs: the table of docs/guides/densities.md.
 
     python scripts/compare_densities.py [MOLECULES [DENSITY ...]]
 

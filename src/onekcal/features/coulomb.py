@@ -61,7 +61,7 @@ def sorted_columns_only(matrices: Tensor) -> Tensor:
     """(M, n, n) rows and columns in order of falling row sum, then the columns alone in order of falling norm.
 
     Not symmetric, and its rows and columns no longer belong to the same atoms: half of a sort, kept because a published
-    study computed with it (docs/qm7-classical.md).
+    study computed with it (docs/papers/qm7-classical.md).
     """
     matrices = _ordered(matrices, matrices.abs().sum(-1))
     columns = matrices.norm(dim=1).argsort(dim=-1, descending=True, stable=True)

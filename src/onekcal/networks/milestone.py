@@ -9,7 +9,7 @@ An atom's energy depends on where it is and not on what is around it, so this en
 invariant, and its forces do not sum to zero. It does not depend on the order of atoms.
 
 Not in the report, and chosen here: the sum over atoms, the width of the first layer (16, as the second), a ReLU behind
-each, Adam, its rate (see docs/schnet.md).
+each, Adam, its rate (see docs/papers/schnet.md).
 """
 
 from __future__ import annotations
