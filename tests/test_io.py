@@ -263,8 +263,8 @@ def test_padded_arrays_are_read_and_damaged_ones_refused(tmp_path: Path) -> None
         ("a.csv", "name,formula\na,b\n", r"expected a column named SMILES, got name, formula"),
         ("a.sdf", "nonsense\n", r"a\.sdf, molecule 1: not a mol block"),
         ("a.pdb", "ATOM", r"no format for '\.pdb'"),
-        ("a.smi", "C*\n", r"line 1: atom 2 is '\*'"),
-        ("a.smi", "C\n[U]\n", r"line 2: atom 1 is 'U'"),
+        ("a.smi", "C*\n", r"line 1: .* has an open place"),
+        ("a.smi", "C\n[U]\n", r"line 2: .*atom 1 is 'U'"),
         ("a.csv", "SMILES,energy\nC,-1\nO,x\n", r"line 3: 'energy' must be a number, got 'x'"),
     ],
 )
@@ -289,7 +289,7 @@ def test_the_others_in_a_broken_batch_are_delivered(tmp_path: Path) -> None:
     assert data is not None
     assert data.molecules.formulas == ["C2H6O", "CH4"]
     assert "line 2" in str(problems[0])
-    assert "2 disconnected fragments" in str(problems[1])
+    assert "2 disconnected molecules" in str(problems[1])
 
 
 def test_reading_goes_on_after_a_frame_whose_count_is_wrong(tmp_path: Path) -> None:

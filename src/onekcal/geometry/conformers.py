@@ -7,7 +7,7 @@ copies are dropped; GFN2-xTB relaxes the rest loosely, drops copies again, and t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,10 +15,14 @@ import torch
 from onekcal.errors import InputError
 from onekcal.geometry.bonds import fragments
 from onekcal.geometry.relax import FORCE, FallsApart, Relaxation, relax
+from onekcal.io.smiles import read_smiles
 from onekcal.molecules import Molecules
 from onekcal.quantum.method import LabelError, Method
 from onekcal.quantum.named import method
 from onekcal.units import HARTREE
+
+if TYPE_CHECKING:
+    from rdkit.Chem import Mol
 
 MMFF_WINDOW = 8.0
 """kcal/mol above the lowest, by MMFF; beyond, a conformer is not looked at. MMFF is off by a few kcal/mol."""
@@ -89,33 +93,30 @@ def conformers(
     )
 
 
-def parse(smiles: str) -> Any:
-    """An RDKit molecule with hydrogens, or what is wrong with the SMILES."""
-    from rdkit import Chem, RDLogger
+def parse(smiles: str) -> Mol:
+    """Return RDKit's molecule with hydrogens; refuse ions and open shells.
 
-    with _quiet(RDLogger):
-        mol = Chem.MolFromSmiles(smiles.strip()) if smiles.strip() else None
-    if mol is None or not mol.GetNumAtoms():
-        raise InputError(
-            f"{smiles!r} is not a SMILES that can be read (valences, ring closures, brackets?)"
-        )
-    pieces = len(Chem.GetMolFrags(mol))
-    if pieces > 1:
-        raise InputError(f"{smiles!r} is {pieces} disconnected molecules; give them one at a time")
+    Parameters
+    ----------
+    smiles
+        One whole molecule.
+    """
+    from rdkit import Chem
+
+    mol = read_smiles(smiles)
     charge = Chem.GetFormalCharge(mol)
     if charge:
         raise InputError(
-            f"{smiles!r} is an ion (charge {charge:+d}); only neutral molecules are done from SMILES"
+            f"{smiles!r} is an ion (charge {charge:+d}); "
+            "only neutral molecules are done from SMILES"
         )
     radicals = sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
     if radicals:
         electrons = "1 unpaired electron" if radicals == 1 else f"{radicals} unpaired electrons"
         raise InputError(
-            f"{smiles!r} is a radical ({electrons}); only closed shells are done from SMILES: give a geometry "
-            "and its spin"
+            f"{smiles!r} is a radical ({electrons}); only closed shells are done from SMILES: "
+            "give a geometry and its spin"
         )
-    if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
-        raise InputError(f"{smiles!r} has an open place (*); give a whole molecule")
     return Chem.AddHs(mol)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterable
+from io import StringIO
 from typing import Any
 
 import numpy as np
 
 from onekcal.errors import InputError
 from onekcal.io.records import Found, Problem, Record, Told, lost_label, meaning_of, whole
+from onekcal.io.smiles import SmilesLine, csv_lines, is_smiles, read_smiles, short, smi_lines
 from onekcal.molecules import SYMBOLS
 
 PROPERTY = re.compile(r"^>.*?<([^>\n]+)>[^\n]*\n([^\n]*)", re.MULTILINE)
@@ -36,6 +37,17 @@ def _atoms(mol: Any) -> np.ndarray:
     return numbers
 
 
+def _energy(word: str, key: str | None) -> float:
+    """The energy that stands under `key`, in the file's unit."""
+    try:
+        value = float(word)
+    except ValueError:
+        raise InputError(f"{key!r} must be a number, got {word!r}") from None
+    if not np.isfinite(value):
+        raise InputError(f"{key!r} is {word!r}, not a finite number")
+    return value
+
+
 def _unpaired(mol: Any) -> int:
     return sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
 
@@ -54,16 +66,7 @@ def read_sdf(text: str, told: Told, where: str) -> Found:
         record = _from_block(place, block, told)
         record.meaning = meaning_of(info)
         if told.energy_key is not None and told.energy_key in info:
-            try:
-                record.energy = float(info[told.energy_key])
-            except ValueError:
-                raise InputError(
-                    f"{told.energy_key!r} must be a number, got {info[told.energy_key]!r}"
-                ) from None
-            if not np.isfinite(record.energy):
-                raise InputError(
-                    f"{told.energy_key!r} is {info[told.energy_key]!r}, not a finite number"
-                )
+            record.energy = _energy(info[told.energy_key], told.energy_key)
         if "spin" in info:
             record.spin = whole(info, "spin")
         return record
@@ -112,76 +115,56 @@ def _from_block(place: str, block: str, told: Told) -> Record:
 
 
 def read_text(text: str, told: Told, where: str) -> Found:
-    """One SMILES, which is its own place."""
-    return _each([(_short(text)[1:-1], text.strip())], from_smiles)
+    """Read one SMILES. In messages it stands for its place."""
+    smiles = text.strip()
+    if not is_smiles(smiles):
+        raise InputError(
+            f"{short(smiles)} is neither a file that exists nor a SMILES that can be read"
+        )
+    return _each([(short(smiles)[1:-1], smiles)], from_smiles)
 
 
 def read_smi(text: str, told: Told, where: str) -> Found:
-    """`SMILES name` a line; a first line that says so is a heading."""
-    lines = [
-        (k, line.split())
-        for k, line in enumerate(text.split("\n"), 1)
-        if line.strip() and line[0] != "#"
-    ]
-    if lines and lines[0][1][0].lower() == "smiles":
-        del lines[0]
-    items = [(f"{where}, line {k}", words) for k, words in lines]
-    return _each(items, lambda place, words: from_smiles(place, words[0], " ".join(words[1:])))
+    """Read the lines of a .smi file."""
+    lines = smi_lines(StringIO(text), where)
+    return _each(
+        ((line.place, line) for line in lines),
+        lambda place, line: from_smiles(place, line.smiles, line.name),
+    )
 
 
 def read_csv(text: str, told: Told, where: str) -> Found:
-    """A table with a column SMILES; a column `name` names, a column called `energy_key` holds energies."""
-    heading = text.lstrip("\n").partition("\n")[0]
-    delimiter = max(",;\t", key=heading.count)
-    rows = csv.DictReader(text.split("\n"), delimiter=delimiter)
-    heads = {head.strip().lower(): head for head in rows.fieldnames or []}
-    if "smiles" not in heads:
-        raise InputError(
-            f"{where}: expected a column named SMILES, got {', '.join(rows.fieldnames or []) or 'none'}"
-        )
-    key = heads.get(told.energy_key.lower()) if told.energy_key else None
-    if key is None:
+    """Read a table of SMILES. A column called `energy_key` holds energies."""
+    lines = list(csv_lines(StringIO(text), where))
+    key = (told.energy_key or "").strip().lower()
+    if not any(key in line.cells for line in lines):
         lost_label(set(), told.energy_key, "energ", "energy_key", where)
 
-    def make(place: str, row: dict[str, str]) -> Record:
-        record = from_smiles(
-            place, row[heads["smiles"]] or "", row.get(heads.get("name", ""), "") or ""
-        )
-        if key and (row[key] or "").strip():
-            try:
-                record.energy = float(row[key])
-            except ValueError:
-                raise InputError(f"{key!r} must be a number, got {row[key]!r}") from None
-            if not np.isfinite(record.energy):
-                raise InputError(f"{key!r} is {row[key]!r}, not a finite number")
+    def make(place: str, line: SmilesLine) -> Record:
+        if not line.smiles:
+            raise InputError("no SMILES in this row")
+        record = from_smiles(place, line.smiles, line.name)
+        word = line.cells.get(key, "")
+        if word:
+            record.energy = _energy(word, told.energy_key)
         return record
 
-    return _each([(f"{where}, line {rows.line_num}", row) for row in rows], make)
+    return _each(((line.place, line) for line in lines), make)
 
 
 def from_smiles(place: str, smiles: str, name: str = "") -> Record:
-    """One RDKit conformer (ETKDG, seed 0), cleaned with MMFF94 where it has parameters, else UFF.
+    """Make one conformer of a SMILES (ETKDG, seed 0).
 
-    Charge and unpaired electrons are kept; fragments that no bond joins are refused.
+    MMFF94 relaxes it, or UFF where MMFF94 lacks parameters. Charge and unpaired electrons are
+    kept.
     """
     from rdkit import Chem, rdBase
 
+    mol = Chem.AddHs(read_smiles(smiles))
     with rdBase.BlockLogs():
-        mol = Chem.MolFromSmiles(smiles) if smiles.strip() and "\0" not in smiles else None
-        if mol is None or mol.GetNumAtoms() == 0:
-            raise InputError(
-                f"{_short(smiles)} is neither a file that exists nor a SMILES that can be read"
-            )
-        fragments = len(Chem.GetMolFrags(mol))
-        if fragments > 1:
-            raise InputError(
-                f"{_short(smiles)} has {fragments} disconnected fragments; give one molecule"
-            )
-        _atoms(mol)
-        mol = Chem.AddHs(mol)
         positions = _embedded(mol)
     if positions is None:
-        raise InputError(f"no geometry could be made for {_short(smiles)}; give one as xyz")
+        raise InputError(f"no geometry could be made for {short(smiles)}; give one as xyz")
     return Record(
         place, _atoms(mol), positions, name or smiles, Chem.GetFormalCharge(mol), _unpaired(mol)
     )
@@ -202,7 +185,3 @@ def _embedded(mol: Any) -> np.ndarray | None:
     elif rdForceFieldHelpers.UFFHasAllMoleculeParams(mol):
         rdForceFieldHelpers.UFFOptimizeMolecule(mol, maxIters=steps)
     return np.array(mol.GetConformer().GetPositions(), dtype=np.float64)
-
-
-def _short(smiles: str) -> str:
-    return repr(smiles) if len(smiles) <= 60 else f"{smiles[:57]!r}…"

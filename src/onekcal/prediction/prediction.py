@@ -304,14 +304,14 @@ def outside(artefact: Artefact, molecule: Molecules) -> list[str]:
 
 def _drawn(smiles: str) -> Molecules:
     """The nuclei of a SMILES, as yet without positions (all 0); an atom such as [O] has its own number of electrons."""
-    from rdkit import Chem, rdBase
+    from rdkit import Chem
 
     from onekcal.geometry.conformers import parse
+    from onekcal.io.smiles import read_smiles
 
-    with rdBase.BlockLogs():
-        mol = Chem.MolFromSmiles(smiles)
-    alone = mol is not None and mol.GetNumAtoms() == 1 and mol.GetAtomWithIdx(0).GetAtomicNum()
-    if not alone or mol.GetAtomWithIdx(0).GetTotalNumHs() or Chem.GetFormalCharge(mol):
+    mol = read_smiles(smiles)
+    alone = mol.GetNumAtoms() == 1 and not mol.GetAtomWithIdx(0).GetTotalNumHs()
+    if not alone or Chem.GetFormalCharge(mol):
         mol = parse(smiles)
     if any(atom.GetIsotope() for atom in mol.GetAtoms()):
         raise InputError(
@@ -319,8 +319,6 @@ def _drawn(smiles: str) -> Molecules:
             "leave the mass numbers out to be answered for those"
         )
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
-    if max(numbers) >= len(SYMBOLS):
-        raise InputError(f"{smiles!r} holds an element beyond Rn; H to Rn are known")
     return Molecules.one(numbers, [[0.0, 0.0, 0.0]] * len(numbers), name=smiles)
 
 

@@ -7,16 +7,16 @@ cannot be read becomes a question with a `problem`; the others go on.
 
 from __future__ import annotations
 
-import csv
 import itertools
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from onekcal.errors import InputError, OnekcalError, unknown
+from onekcal.io.smiles import SmilesLine, csv_lines, is_smiles, smi_lines
 from onekcal.molecules import Molecules
 
 STANDARD_INPUT = "-"
@@ -53,7 +53,7 @@ def questions(inputs: Iterable[str | Molecules], length: str | None = None) -> I
             )
         except OnekcalError as problem:
             yield Question(text, problem=str(problem))
-        except (OSError, csv.Error) as problem:
+        except OSError as problem:
             yield Question(text, problem=f"{text} cannot be read: {problem}")
 
 
@@ -92,7 +92,7 @@ def _of(text: str, length: str | None) -> Iterator[Question]:
     if ending not in FORMATS:
         unknown("format for", path.suffix or path.name, FORMATS)
     if ending in SMILES_FILES + TABLES:
-        return _lines(path, _smi if ending in SMILES_FILES else _csv)
+        return _lines(path)
     return _geometries(text, length=length)
 
 
@@ -110,7 +110,7 @@ def _smiles(text: str) -> Iterator[Question]:
 
     if not text.strip():
         raise InputError("an empty argument; expected a SMILES or the name of a file")
-    if not _readable(text):
+    if not is_smiles(text):
         if Path(text).suffix.lower() in FORMATS or ENDING.search(text):
             raise InputError(f"there is no file {text}")
         if len(text) < 256 and Path(text).is_dir():
@@ -119,66 +119,24 @@ def _smiles(text: str) -> Iterator[Question]:
     yield Question(text.strip(), smiles=text.strip())
 
 
-def _readable(text: str) -> bool:
-    """Is it a SMILES, whatever else may be wrong with it?"""
-    from rdkit import Chem, rdBase
-
-    with rdBase.BlockLogs():
-        return Chem.MolFromSmiles(text, sanitize=False) is not None
-
-
 # --- lines of SMILES -------------------------------------------------------------------------------------------------
 
 
-def _lines(
-    path: Path, read: Callable[[Iterable[str], str], Iterator[Question]]
-) -> Iterator[Question]:
+def _lines(path: Path) -> Iterator[Question]:
+    """The questions of a file of SMILES, one line at a time."""
+    read = smi_lines if path.suffix.lower() in SMILES_FILES else csv_lines
     with path.open(encoding="utf-8-sig", errors="replace", newline=None) as lines:
         yield from _some(read(lines, str(path)), str(path))
 
 
-def _some(found: Iterator[Question], where: str) -> Iterator[Question]:
-    """The same questions, or that there are none."""
-    first = next(found, None)
+def _some(lines: Iterator[SmilesLine], where: str) -> Iterator[Question]:
+    """A question for each line; a text without any is refused."""
+    first = next(lines, None)
     if first is None:
         raise InputError(f"{where} is empty; expected at least one molecule")
-    yield from itertools.chain([first], found)
-
-
-def _smi(lines: Iterable[str], where: str) -> Iterator[Question]:
-    """`SMILES name` a line; a first line that says so is a heading, # begins a comment."""
-    first = True
-    for k, line in enumerate(lines, 1):
-        words = line.split(maxsplit=1)
-        if not words or words[0].startswith("#"):
-            continue
-        if not (first and words[0].lower() == "smiles"):
-            yield Question(
-                f"{where}, line {k}", words[1].strip() if len(words) > 1 else "", words[0]
-            )
-        first = False
-
-
-def _csv(lines: Iterable[str], where: str) -> Iterator[Question]:
-    """A table with a column SMILES, and maybe one called name."""
-    lines = itertools.dropwhile(lambda line: not line.strip(), lines)
-    heading = next(iter(lines), "")
-    if not heading:
-        return
-    rows = csv.DictReader(
-        itertools.chain([heading], lines), delimiter=max(",;\t", key=heading.count)
-    )
-    heads = {head.strip().lower(): head for head in rows.fieldnames or []}
-    if "smiles" not in heads:
-        raise InputError(
-            f"{where}: expected a column named SMILES, got {', '.join(rows.fieldnames or []) or 'none'}"
-        )
-    for row in rows:
-        smiles, name = ((row.get(heads.get(key, "")) or "").strip() for key in ("smiles", "name"))
-        place = f"{where}, line {rows.line_num}"
-        yield Question(
-            place, name, smiles, problem="" if smiles else f"{place}: no SMILES in this row"
-        )
+    for line in itertools.chain([first], lines):
+        problem = "" if line.smiles else f"{line.place}: no SMILES in this row"
+        yield Question(line.place, line.name, line.smiles, problem=problem)
 
 
 def _standard_input(stream: TextIO, length: str | None) -> Iterator[Question]:
@@ -190,7 +148,7 @@ def _standard_input(stream: TextIO, length: str | None) -> Iterator[Question]:
     if first.strip().isdigit():
         yield from _geometries(first + stream.read(), where, "xyz", length)
     else:
-        yield from _some(_smi(itertools.chain([first], stream), where), where)
+        yield from _some(smi_lines(itertools.chain([first], stream), where), where)
 
 
 # --- geometries ------------------------------------------------------------------------------------------------------
