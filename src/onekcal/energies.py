@@ -7,7 +7,7 @@ import, with the free atoms of the same level of theory; a level without known f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -18,6 +18,8 @@ from onekcal.units import HARTREE
 
 Kind = Literal["total", "atomization", "formation"]
 At = Literal["electronic", "0 K", "298 K"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+TEMPERATURES: tuple[At, ...] = get_args(At)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import NoReturn, TypeVar
+
+Word = TypeVar("Word", bound=str)
 
 
 class OnekcalError(Exception):
@@ -64,3 +66,14 @@ def unknown(
 ) -> NoReturn:
     """Raise "no model 'schnett'; did you mean 'schnet'?"."""
     raise error(f"no {what} {word!r}{did_you_mean(word, known)}")
+
+
+def one_of(
+    word: str, known: Iterable[Word], what: str, error: type[OnekcalError] = InputError
+) -> Word:
+    """Return the one of `known` that is `word`, or raise as `unknown` does."""
+    known = list(known)
+    for each in known:
+        if each == word:
+            return each
+    unknown(what, word, known, error)

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
-from typing import get_args
 from zipfile import BadZipFile
 
 import numpy as np
 import torch
 
-from onekcal.data.dataset import Column, Dataset, Quantity
-from onekcal.energies import At, Kind
-from onekcal.errors import InputError, OnekcalError, unknown
+from onekcal.data.dataset import QUANTITIES, Column, Dataset
+from onekcal.energies import KINDS, TEMPERATURES
+from onekcal.errors import InputError, OnekcalError, one_of
 from onekcal.io.records import (
     NOTHING,
     Problem,
-    Told,
+    ReadOptions,
     check_lengths,
     columns_of,
     lost_label,
@@ -34,7 +33,7 @@ FORCES = ("f", "force")
 """Names others give these arrays, besides the keys asked for; upper case counts as lower."""
 
 
-def read_npz(path: Path, told: Told) -> tuple[Dataset | None, list[Problem]]:
+def read_npz(path: Path, options: ReadOptions) -> tuple[Dataset | None, list[Problem]]:
     """The sound molecules of an npz and a line for each that is not."""
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
@@ -51,7 +50,7 @@ def read_npz(path: Path, told: Told) -> tuple[Dataset | None, list[Problem]]:
         raise InputError(f"{path} is not an npz file or is damaged ({problem})") from None
     try:
         ours = {"numbers", "positions", "offsets"} <= found.keys()
-        dataset = _ours(found) if ours else _theirs(found, told, str(path))
+        dataset = _ours(found) if ours else _theirs(found, options, str(path))
     except OnekcalError as problem:
         text = str(problem)
         raise InputError(text if text.startswith(str(path)) else f"{path}: {text}") from None
@@ -64,11 +63,11 @@ def read_npz(path: Path, told: Told) -> tuple[Dataset | None, list[Problem]]:
     if bad:
         dataset = dataset[[m for m in range(len(dataset)) if m not in bad]]
     if not ours:
-        check_lengths(dataset.molecules, told, str(path))
+        check_lengths(dataset.molecules, options, str(path))
     return dataset, problems
 
 
-def _theirs(found: dict[str, np.ndarray], told: Told, where: str) -> Dataset:
+def _theirs(found: dict[str, np.ndarray], options: ReadOptions, where: str) -> Dataset:
     charges, places = _pick(found, CHARGES), _pick(found, PLACES)
     if charges is None or places is None:
         raise InputError(
@@ -86,29 +85,32 @@ def _theirs(found: dict[str, np.ndarray], told: Told, where: str) -> Dataset:
     charges = np.broadcast_to(charges, places.shape[:2]).astype(np.int64)
     if (charges == 0).all(1).any():
         raise InputError(f"row {int((charges == 0).all(1).argmax())} of the charges holds no atom")
-    molecules = Molecules.padded(charges, places * told.scale)
+    molecules = Molecules.padded(charges, places * options.scale)
     energies = forces = None
-    if told.energy_key:
+    if options.energy_key:
         energies = _pick(
             found,
-            (told.energy_key.lower(), *ENERGIES)[: None if told.energy_key == "energy" else 1],
+            (options.energy_key.lower(), *ENERGIES)[
+                : None if options.energy_key == "energy" else 1
+            ],
         )
         if energies is None:
-            lost_label(set(found), told.energy_key, "energ", "energy_key", where)
+            lost_label(set(found), options.energy_key, "energ", "energy_key", where)
         elif energies.size != len(molecules):
             raise InputError(f"expected {len(molecules)} energies, got an array {energies.shape}")
-    if told.forces_key:
+    if options.forces_key:
         forces = _pick(
-            found, (told.forces_key.lower(), *FORCES)[: None if told.forces_key == "forces" else 1]
+            found,
+            (options.forces_key.lower(), *FORCES)[: None if options.forces_key == "forces" else 1],
         )
         if forces is None:
-            lost_label(set(found), told.forces_key, "force", "forces_key", where)
+            lost_label(set(found), options.forces_key, "force", "forces_key", where)
         elif forces.reshape(-1, *places.shape[1:]).shape != places.shape:
             raise InputError(f"expected forces {places.shape}, got {forces.shape}")
     columns = columns_of(
         None if energies is None else energies.ravel(),
         None if forces is None else forces.reshape(places.shape)[charges > 0],
-        told,
+        options,
         NOTHING,
         where,
     )
@@ -139,16 +141,15 @@ def _ours(found: dict[str, np.ndarray]) -> Dataset:
         if key.startswith("column:"):
             name = key.removeprefix("column:")
             quantity, level, kind, at, unit, note = (str(word) for word in found[f"meaning:{name}"])
-            for what, word, known in (
-                ("quantity", quantity, Quantity),
-                ("kind", kind, Kind),
-                ("temperature", at, At),
-            ):
-                if word not in get_args(known):
-                    unknown(f"{what} of column {name!r}", word, get_args(known))
             columns[name] = Column(
-                torch.from_numpy(found[key]), quantity, level, kind, at, unit, note
-            )  # type: ignore[arg-type]
+                torch.from_numpy(found[key]),
+                one_of(quantity, QUANTITIES, f"quantity of column {name!r}"),
+                level,
+                one_of(kind, KINDS, f"kind of column {name!r}"),
+                one_of(at, TEMPERATURES, f"temperature of column {name!r}"),
+                unit,
+                note,
+            )
     target = str(found["target"]) if "target" in found else ""
     return Dataset(molecules, columns, target or None)
 

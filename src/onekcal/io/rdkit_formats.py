@@ -10,14 +10,22 @@ from typing import Any
 import numpy as np
 
 from onekcal.errors import InputError
-from onekcal.io.records import Found, Problem, Record, Told, lost_label, meaning_of, whole
+from onekcal.io.records import (
+    Parsed,
+    Problem,
+    ReadOptions,
+    Record,
+    lost_label,
+    meaning_of,
+    whole_number,
+)
 from onekcal.io.smiles import SmilesLine, csv_lines, is_smiles, read_smiles, short, smi_lines
 from onekcal.molecules import SYMBOLS
 
 PROPERTY = re.compile(r"^>.*?<([^>\n]+)>[^\n]*\n([^\n]*)", re.MULTILINE)
 
 
-def _each(items: Iterable[tuple[str, Any]], make: Callable[[str, Any], Record]) -> Found:
+def _each(items: Iterable[tuple[str, Any]], make: Callable[[str, Any], Record]) -> Parsed:
     records, problems = [], []
     for place, item in items:
         try:
@@ -55,7 +63,7 @@ def _unpaired(mol: Any) -> int:
 # --- sdf -------------------------------------------------------------------------------------------------------------
 
 
-def read_sdf(text: str, told: Told, where: str) -> Found:
+def read_sdf(text: str, options: ReadOptions, where: str) -> Parsed:
     """All mol blocks of a text, with the energy that stands under `energy_key` among the properties."""
     blocks = re.split(r"^\$\$\$\$[^\n]*\n?", text, flags=re.MULTILINE)
     seen: set[str] = set()
@@ -63,12 +71,12 @@ def read_sdf(text: str, told: Told, where: str) -> Found:
     def make(place: str, block: str) -> Record:
         info = {key: value.strip() for key, value in PROPERTY.findall(block)}
         seen.update(key for key in info if "energ" in key.lower() and key != "energy_unit")
-        record = _from_block(place, block, told)
+        record = _from_block(place, block, options)
         record.meaning = meaning_of(info)
-        if told.energy_key is not None and told.energy_key in info:
-            record.energy = _energy(info[told.energy_key], told.energy_key)
+        if options.energy_key is not None and options.energy_key in info:
+            record.energy = _energy(info[options.energy_key], options.energy_key)
         if "spin" in info:
-            record.spin = whole(info, "spin")
+            record.spin = whole_number(info, "spin")
         return record
 
     found = _each(
@@ -76,11 +84,11 @@ def read_sdf(text: str, told: Told, where: str) -> Found:
         make,
     )
     if found[0] and all(record.energy is None for record in found[0]):
-        lost_label(seen, told.energy_key, "energ", "energy_key", where)
+        lost_label(seen, options.energy_key, "energ", "energy_key", where)
     return found
 
 
-def _from_block(place: str, block: str, told: Told) -> Record:
+def _from_block(place: str, block: str, options: ReadOptions) -> Record:
     from rdkit import Chem, rdBase
 
     with rdBase.BlockLogs():
@@ -107,14 +115,14 @@ def _from_block(place: str, block: str, told: Told) -> Record:
         )
     name = mol.GetProp("_Name") if mol.HasProp("_Name") else ""
     return Record(
-        place, numbers, positions * told.scale, name, Chem.GetFormalCharge(mol), _unpaired(mol)
+        place, numbers, positions * options.scale, name, Chem.GetFormalCharge(mol), _unpaired(mol)
     )
 
 
 # --- SMILES ----------------------------------------------------------------------------------------------------------
 
 
-def read_text(text: str, told: Told, where: str) -> Found:
+def read_text(text: str, options: ReadOptions, where: str) -> Parsed:
     """Read one SMILES. In messages it stands for its place."""
     smiles = text.strip()
     if not is_smiles(smiles):
@@ -124,7 +132,7 @@ def read_text(text: str, told: Told, where: str) -> Found:
     return _each([(short(smiles)[1:-1], smiles)], from_smiles)
 
 
-def read_smi(text: str, told: Told, where: str) -> Found:
+def read_smi(text: str, options: ReadOptions, where: str) -> Parsed:
     """Read the lines of a .smi file."""
     lines = smi_lines(StringIO(text), where)
     return _each(
@@ -133,12 +141,12 @@ def read_smi(text: str, told: Told, where: str) -> Found:
     )
 
 
-def read_csv(text: str, told: Told, where: str) -> Found:
+def read_csv(text: str, options: ReadOptions, where: str) -> Parsed:
     """Read a table of SMILES. A column called `energy_key` holds energies."""
     lines = list(csv_lines(StringIO(text), where))
-    key = (told.energy_key or "").strip().lower()
+    key = (options.energy_key or "").strip().lower()
     if not any(key in line.cells for line in lines):
-        lost_label(set(), told.energy_key, "energ", "energy_key", where)
+        lost_label(set(), options.energy_key, "energ", "energy_key", where)
 
     def make(place: str, line: SmilesLine) -> Record:
         if not line.smiles:
@@ -146,7 +154,7 @@ def read_csv(text: str, told: Told, where: str) -> Found:
         record = from_smiles(place, line.smiles, line.name)
         word = line.cells.get(key, "")
         if word:
-            record.energy = _energy(word, told.energy_key)
+            record.energy = _energy(word, options.energy_key)
         return record
 
     return _each(((line.place, line) for line in lines), make)

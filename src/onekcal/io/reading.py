@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import InputError, unknown
-from onekcal.io.records import Found, Problem, Told, dataset_of
+from onekcal.io.records import Parsed, Problem, ReadOptions, dataset_of
 
 FORMATS = {
     ".xyz": "xyz",
@@ -32,7 +32,7 @@ def read(
     *,
     format: str | None = None,
     on_error: Literal["raise", "skip"] = "raise",
-    **told: Any,
+    **options: Any,
 ) -> Dataset:
     """Molecules and labels of a file, of a SMILES, or of the text of a file: kcal/mol, Å, kcal/mol/Å.
 
@@ -42,26 +42,26 @@ def read(
     """
     if on_error not in ("raise", "skip"):
         unknown("way to treat a problem (on_error)", str(on_error), ["raise", "skip"])
-    dataset, problems = read_all(source, format=format, **told)
+    dataset, problems = read_all(source, format=format, **options)
     if dataset is None or (problems and on_error == "raise"):
         raise InputError(str(problems[0]))
     return dataset
 
 
 def read_all(
-    source: str | os.PathLike[str], *, format: str | None = None, **told: Any
+    source: str | os.PathLike[str], *, format: str | None = None, **options: Any
 ) -> tuple[Dataset | None, list[Problem]]:
     """What is sound (None where nothing is), and one problem for each molecule that is not.
 
     What concerns a whole file (not there, empty, another unit, labels under another key) is raised.
     """
-    said = Told(**told)
+    chosen = ReadOptions(**options)
     kind = _format(format)
     path = _file(source, kind)
     if path is None:
         text = str(source)
         return dataset_of(
-            _parsed(_unified(text), kind or _kind_of(text), said, "text"), said, "text"
+            _parsed(_unified(text), kind or _kind_of(text), chosen, "text"), chosen, "text"
         )
     if kind is None and path.suffix.lower() not in FORMATS:
         unknown("format for", path.suffix or path.name, FORMATS)
@@ -71,23 +71,23 @@ def read_all(
     if kind == "npz":
         from onekcal.io.npz import read_npz
 
-        return read_npz(path, said)
+        return read_npz(path, chosen)
     text = _unified(path.read_bytes().decode("utf-8-sig", errors="replace"))
-    return dataset_of(_parsed(text, kind, said, str(path)), said, str(path))
+    return dataset_of(_parsed(text, kind, chosen, str(path)), chosen, str(path))
 
 
-def _parsed(text: str, kind: str, said: Told, where: str) -> Found:
+def _parsed(text: str, kind: str, chosen: ReadOptions, where: str) -> Parsed:
     if kind == "xyz":
         from onekcal.io.xyz import read_xyz
 
-        found = read_xyz(text, said, where)
+        found = read_xyz(text, chosen, where)
     else:
         from onekcal.io import rdkit_formats as rdkit
 
         if kind == "text":
-            return rdkit.read_text(text, said, where)
+            return rdkit.read_text(text, chosen, where)
         found = {"sdf": rdkit.read_sdf, "smi": rdkit.read_smi, "csv": rdkit.read_csv}[kind](
-            text, said, where
+            text, chosen, where
         )
     if not any(found):
         raise InputError(f"{where} holds no molecule")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 import torch
 
 from onekcal.data.dataset import Column, Dataset
-from onekcal.energies import At, Kind
-from onekcal.errors import InputError, unknown
+from onekcal.energies import KINDS, TEMPERATURES, At, Kind
+from onekcal.errors import InputError, one_of, unknown
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.units import ENERGY, LENGTH, energy_factor, force_factor, length_factor
 
@@ -20,7 +19,7 @@ BONDED = (0.7, 1.5)
 
 
 @dataclass(frozen=True)
-class Told:
+class ReadOptions:
     """What the caller says about a file. `None` leaves it to the file, and then to kcal/mol, Å and totals.
 
     `energy_key` and `forces_key` name the labels; `None` means that only geometries are wanted.
@@ -42,10 +41,10 @@ class Told:
             energy_factor(self.energy)
         if self.forces is not None:
             force_factor(self.forces)
-        if self.kind is not None and self.kind not in get_args(Kind):
-            unknown("kind of energy", self.kind, get_args(Kind))
-        if self.at is not None and self.at not in get_args(At):
-            unknown("temperature of an energy", self.at, get_args(At))
+        if self.kind is not None:
+            one_of(self.kind, KINDS, "kind of energy")
+        if self.at is not None:
+            one_of(self.at, TEMPERATURES, "temperature of an energy")
         length_factor(self.length_unit)
 
     @property
@@ -103,7 +102,7 @@ class Record:
     meaning: Meaning = NOTHING
 
 
-Found = tuple[list[Record], list[Problem]]
+Parsed = tuple[list[Record], list[Problem]]
 
 
 def meaning_of(info: dict[str, str]) -> Meaning:
@@ -115,7 +114,7 @@ def meaning_of(info: dict[str, str]) -> Meaning:
     )
 
 
-def whole(info: dict[str, str], key: str) -> int:
+def whole_number(info: dict[str, str], key: str) -> int:
     """A whole number that may be written 1, +1 or 1.0; 0 where it is absent."""
     try:
         value = float(info.get(key, 0))
@@ -137,14 +136,16 @@ def lost_label(keys: set[str], wanted: str | None, word: str, keyword: str, wher
             f"({keyword}={others[0]!r}; `onekcal data import --{keyword.replace('_', '-')} {others[0]}`), or "
             f"{keyword}=None for none"
         )
-    if wanted != Told.__dataclass_fields__[keyword].default:
+    if wanted != ReadOptions.__dataclass_fields__[keyword].default:
         raise InputError(f"{where} has no {wanted!r} ({keyword}); there is nothing like it")
 
 
-def dataset_of(found: Found, told: Told, where: str) -> tuple[Dataset | None, list[Problem]]:
+def dataset_of(
+    found: Parsed, options: ReadOptions, where: str
+) -> tuple[Dataset | None, list[Problem]]:
     """Sound molecules with complete labels; the others join the problems."""
     records, problems = found
-    for label, key in (("energy", told.energy_key), ("forces", told.forces_key)):
+    for label, key in (("energy", options.energy_key), ("forces", options.forces_key)):
         some = [record for record in records if getattr(record, label) is not None]
         if some and len(some) < len(records):
             problems = problems + [
@@ -169,14 +170,14 @@ def dataset_of(found: Found, told: Told, where: str) -> tuple[Dataset | None, li
     bad = unsound(molecules)
     if bad:
         if len(bad) == len(records) and all("apart" in what for what in bad.values()):
-            check_lengths(molecules, told, where, explained=True)  # too near one and all
+            check_lengths(molecules, options, where, explained=True)  # too near one and all
         problems = problems + [Problem(records[m].place, what) for m, what in bad.items()]
         records = [record for m, record in enumerate(records) if m not in bad]
         if not records:
             return None, problems
         molecules = _molecules(records)
-    check_lengths(molecules, told, where)
-    return Dataset(molecules, _columns(records, told, where)), problems
+    check_lengths(molecules, options, where)
+    return Dataset(molecules, _columns(records, options, where)), problems
 
 
 def _molecules(records: list[Record]) -> Molecules:
@@ -216,7 +217,11 @@ def unsound(molecules: Molecules, budget: int = 4_000_000) -> dict[int, str]:
 
 
 def check_lengths(
-    molecules: Molecules, told: Told, where: str, sample: int = 300, explained: bool = False
+    molecules: Molecules,
+    options: ReadOptions,
+    where: str,
+    sample: int = 300,
+    explained: bool = False,
 ) -> None:
     """Refuse a file whose neighbours are too near or too far for the unit said; diatomics may be stretched scans.
 
@@ -225,7 +230,7 @@ def check_lengths(
     from ase.data import covalent_radii
 
     rows = (molecules.sizes > 2).nonzero().flatten()[:sample]
-    if told.trust_lengths or not len(rows):
+    if options.trust_lengths or not len(rows):
         return
     nearest = []
     for molecule in molecules[rows]:
@@ -238,7 +243,7 @@ def check_lengths(
     fitting = [
         unit
         for unit, factor in LENGTH.items()
-        if BONDED[0] < typical / told.scale * factor < BONDED[1]
+        if BONDED[0] < typical / options.scale * factor < BONDED[1]
     ]
     if explained and not fitting:
         return
@@ -249,55 +254,63 @@ def check_lengths(
     )
     raise InputError(
         f"{where}: atoms are typically {typical:.2f} bond lengths from their nearest neighbour when lengths "
-        f"are read as {told.length_unit}, expected about 1; {hint}; trust_lengths=True reads it as it is"
+        f"are read as {options.length_unit}, expected about 1; {hint}; trust_lengths=True reads it as it is"
     )
 
 
 # --- labels ----------------------------------------------------------------------------------------------------------
 
 
-def _columns(records: list[Record], told: Told, where: str) -> dict[str, Column]:
+def _columns(records: list[Record], options: ReadOptions, where: str) -> dict[str, Column]:
     energies = forces = None
     if records[0].energy is not None:
         energies = np.array([record.energy for record in records], dtype=np.float64)
     if records[0].forces is not None:
         forces = np.concatenate([record.forces for record in records if record.forces is not None])
-    return columns_of(energies, forces, told, records[0].meaning, where)
+    return columns_of(energies, forces, options, records[0].meaning, where)
 
 
 def columns_of(
-    energies: np.ndarray | None, forces: np.ndarray | None, told: Told, meaning: Meaning, where: str
+    energies: np.ndarray | None,
+    forces: np.ndarray | None,
+    options: ReadOptions,
+    meaning: Meaning,
+    where: str,
 ) -> dict[str, Column]:
     """Energies (M,) and forces (A, 3) of a file as columns, in kcal/mol and kcal/mol/Å; notes say how the unit is known."""
     try:
         energy_factor(meaning.unit or "kcal/mol")
     except InputError:
         unknown(f"unit of energy in {where}:", meaning.unit, ENERGY)
-    if told.energy and meaning.unit and energy_factor(told.energy) != energy_factor(meaning.unit):
+    if (
+        options.energy
+        and meaning.unit
+        and energy_factor(options.energy) != energy_factor(meaning.unit)
+    ):
         raise InputError(
-            f"{where} says its energies are in {meaning.unit}, not in {told.energy}; leave `energy` out"
+            f"{where} says its energies are in {meaning.unit}, not in {options.energy}; leave `energy` out"
         )
-    if told.kind and meaning.kind and told.kind != meaning.kind:
+    if options.kind and meaning.kind and options.kind != meaning.kind:
         raise InputError(
-            f"{where} says its energies are of kind {meaning.kind!r}, not {told.kind!r}; leave `kind` out"
+            f"{where} says its energies are of kind {meaning.kind!r}, not {options.kind!r}; leave `kind` out"
         )
-    if told.at and meaning.at and told.at != meaning.at:
+    if options.at and meaning.at and options.at != meaning.at:
         raise InputError(
-            f"{where} says its energies are at {meaning.at!r}, not {told.at!r}; leave `at` out"
+            f"{where} says its energies are at {meaning.at!r}, not {options.at!r}; leave `at` out"
         )
-    if meaning.kind and meaning.kind not in get_args(Kind):
-        unknown(f"kind of energy in {where}:", meaning.kind, get_args(Kind))
-    if meaning.at and meaning.at not in get_args(At):
-        unknown(f"temperature of the energies in {where}:", meaning.at, get_args(At))
-    unit = meaning.unit or told.energy or "kcal/mol"
+    kind = options.kind or one_of(meaning.kind or "total", KINDS, f"kind of energy in {where}:")
+    at = options.at or one_of(
+        meaning.at or "electronic", TEMPERATURES, f"temperature of the energies in {where}:"
+    )
+    unit = meaning.unit or options.energy or "kcal/mol"
     known = (
         "stated by the file"
         if meaning.unit
         else "as told"
-        if told.energy
+        if options.energy
         else "assumed, nothing is said"
     )
-    level, kind = told.level or meaning.level, told.kind or meaning.kind or "total"
+    level = options.level or meaning.level
     columns: dict[str, Column] = {}
     if energies is not None:
         values = torch.from_numpy(np.ascontiguousarray(energies, dtype=np.float64)) * energy_factor(
@@ -307,15 +320,15 @@ def columns_of(
             values,
             level=level,
             kind=kind,
-            at=told.at or meaning.at or "electronic",  # type: ignore[arg-type]
+            at=at,
             note=f"in {unit}: {known}",
         )
     if forces is not None:
-        force_unit = told.forces or f"{unit}/{told.length_unit}"
+        force_unit = options.forces or f"{unit}/{options.length_unit}"
         pull = torch.from_numpy(np.ascontiguousarray(forces, dtype=np.float64)) * force_factor(
             force_unit
         )
-        known = "as told" if told.forces else "energy / length of the file"
+        known = "as told" if options.forces else "energy / length of the file"
         columns["energy_forces"] = Column(
             pull, "forces", level, unit="kcal/mol/Å", note=f"in {force_unit}: {known}"
         )

@@ -14,7 +14,15 @@ from functools import lru_cache
 import numpy as np
 
 from onekcal.errors import InputError
-from onekcal.io.records import Found, Problem, Record, Told, lost_label, meaning_of, whole
+from onekcal.io.records import (
+    Parsed,
+    Problem,
+    ReadOptions,
+    Record,
+    lost_label,
+    meaning_of,
+    whole_number,
+)
 from onekcal.molecules import charge_of
 
 PAIR = re.compile(
@@ -48,7 +56,7 @@ class _Seen:
     periodic: int = 0
 
 
-def read_xyz(text: str, told: Told, where: str) -> Found:
+def read_xyz(text: str, options: ReadOptions, where: str) -> Parsed:
     """All frames of a text."""
     seen = _Seen()
     records: list[Record] = []
@@ -59,13 +67,13 @@ def read_xyz(text: str, told: Told, where: str) -> Found:
         try:
             if broken:
                 raise InputError(broken)
-            records.append(_record(lines, at, count, told, place, seen))
+            records.append(_record(lines, at, count, options, place, seen))
         except InputError as problem:
             problems.append(Problem(place, str(problem)))
     if records and all(record.energy is None for record in records):
-        lost_label(seen.energies, told.energy_key, "energ", "energy_key", where)
+        lost_label(seen.energies, options.energy_key, "energ", "energy_key", where)
     if records and all(record.forces is None for record in records):
-        lost_label(seen.forces, told.forces_key, "force", "forces_key", where)
+        lost_label(seen.forces, options.forces_key, "force", "forces_key", where)
     if seen.periodic:
         warnings.warn(
             f"{where}: the Lattice of {seen.periodic:,} of {len(records):,} frames is ignored; every frame is "
@@ -133,28 +141,32 @@ def _is_atom(line: str) -> bool:
 # --- one frame -------------------------------------------------------------------------------------------------------
 
 
-def _record(lines: list[str], at: int, count: int, told: Told, place: str, seen: _Seen) -> Record:
+def _record(
+    lines: list[str], at: int, count: int, options: ReadOptions, place: str, seen: _Seen
+) -> Record:
     comment = lines[at + 1].strip()
-    info = comment_pairs(comment, told.energy_key) if "=" in comment else {}
-    layout = _layout(info.get("Properties", ""), told.forces_key)
+    info = comment_pairs(comment, options.energy_key) if "=" in comment else {}
+    layout = _layout(info.get("Properties", ""), options.forces_key)
     rows = [line.split() for line in lines[at + 2 : at + 2 + count]]
-    positions = _columns(rows, layout.pos, layout, at + 3) * told.scale
+    positions = _columns(rows, layout.pos, layout, at + 3) * options.scale
     numbers = np.array([element(row[layout.species]) for row in rows], dtype=np.int64)
     record = Record(place, numbers, positions, comment)
     if info:
         own = {key.lower(): value for key, value in info.items()}
-        record.name, record.charge = own.get("name", ""), whole(own, "charge")
+        record.name, record.charge = own.get("name", ""), whole_number(own, "charge")
         record.spin = (
-            whole(own, "multiplicity") - 1 if "multiplicity" in own else whole(own, "spin")
+            whole_number(own, "multiplicity") - 1
+            if "multiplicity" in own
+            else whole_number(own, "spin")
         )
         record.meaning = meaning_of(info)
-        record.energy = _energy(info, told.energy_key)
+        record.energy = _energy(info, options.energy_key)
         seen.energies.update(key for key in info if "energ" in key.lower() and key != "energy_unit")
         seen.periodic += "Lattice" in info and not _isolated(info.get("pbc", "T"))
     if layout.forces is not None:
         record.forces = _columns(rows, layout.forces, layout, at + 3)
         if not np.isfinite(record.forces).all():
-            raise InputError(f"a force under {told.forces_key!r} is not a finite number")
+            raise InputError(f"a force under {options.forces_key!r} is not a finite number")
     seen.forces.update(layout.others)
     return record
 
