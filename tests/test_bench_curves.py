@@ -51,6 +51,23 @@ def test_training_sets_of_a_seed_lie_in_one_another_and_are_tested_alike(valid: 
     assert not set(drawn(10, seed=4).train) < set(parts[1].train)
 
 
+def test_all_that_is_neither_trained_nor_validated_on_can_be_tested() -> None:
+    stored = data.load("mini")
+    count = len(stored.dataset)
+
+    def drawn(test: int) -> splits.Split:
+        return splits.choose(
+            stored, DataChoice(set="mini", target="b3lyp", train=count // 2, valid=20, test=test)
+        )
+
+    tenth, more, everything = drawn(count // 20), drawn(count // 5), drawn(count)
+    assert set(tenth.test) < set(more.test) < set(everything.test)
+    assert len(more.test) == count // 5
+    together = np.concatenate([everything.train, everything.valid, everything.test])
+    assert np.array_equal(np.sort(together), np.arange(count))
+    assert np.array_equal(tenth.train, everything.train)
+
+
 def test_the_power_law_is_found_and_of_one_size_there_is_none() -> None:
     sizes = [100, 300, 1000, 3000]
     assert curves.power_law({n: 50 * n**-0.4 for n in sizes}) == (

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import resource
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +19,8 @@ from onekcal.errors import ConfigError, OnekcalError
 from onekcal.runs.experiment import Experiment
 from onekcal.system.files import whole_file
 from onekcal.system.jobs import in_parallel
+from onekcal.system.locks import folder_lock
+from onekcal.system.processes import end_with_parent
 
 Found = dict[str, Any]
 
@@ -43,12 +43,12 @@ def run(
     A row that fails is reported in its place and does not stop the others.
     """
     path = results / f"{suite.name}.json"
-    known = {row["name"]: row for row in _stored(path).get("rows", [])}
+    known = {row["name"]: row for row in stored(path).get("rows", [])}
     waiting: list[Row] = []
     for row in picked([suite], only)[0].rows:
-        stored = known.get(row.name)
-        if not again and stored and stored.get("row") == digest(row) and "failed" not in stored:
-            watch(row.name, stored)
+        earlier = known.get(row.name)
+        if not again and earlier and earlier.get("row") == digest(row) and "failed" not in earlier:
+            watch(row.name, earlier)
         else:
             waiting.append(row)
     command = " ".join(sys.argv)
@@ -60,10 +60,16 @@ def run(
         queue.ended(name)
         if "error" in found:  # its worker died
             found = {"name": name, "failed": found["error"], "paper": {}, "row": ""}
-        known[name] = found
         watch(name, found)
-        _store(path, suite, known)
-    return _store(path, suite, known) if known else {}
+        keep(path, suite, found)
+    return keep(path, suite) if path.is_file() else {}
+
+
+def keep(path: Path, suite: Suite, found: Found | None = None) -> Found:
+    """Bring a row into the results as they are now; others may write there, too."""
+    with folder_lock(path.parent):
+        known = {row["name"]: row for row in stored(path).get("rows", [])}
+        return store(path, suite, known | ({found["name"]: found} if found else {}))
 
 
 class _Queue:
@@ -144,38 +150,43 @@ def measure_told() -> None:
     Path(sys.argv[1]).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
 
 
-def end_with_parent() -> None:
-    """A killed `bench` leaves no row behind that goes on computing for nobody."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:
     """Every split and seed of a row; the mean of each metric, and each run's own. Run folders go to `kept`."""
     from onekcal.runs.run import run as run_experiment
-    from onekcal.system.provenance import provenance
 
     started = time.perf_counter()
     runs: list[Found] = []
-    for experiment in row.experiments():
+    origin: Found = {}
+    for name, about, experiment in parts(row):
         with tempfile.TemporaryDirectory() as scratch:
-            network = [row.networks[len(runs) % len(row.networks)]] if row.networks else []
-            slug = experiment.name or _slug(
-                row.name, experiment.data.split, experiment.data.seed, *network
-            )
-            folder = Path(scratch) / "run" if kept is None else kept / slug
+            folder = Path(scratch) / "run" if kept is None else kept / name
             done = run_experiment(experiment, folder, command, overwrite=True)
             origin = json.loads((done.folder / "provenance.json").read_text())
+        runs.append(about | done.metrics)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return summary(row, runs, origin) | {
+        "seconds": round(time.perf_counter() - started, 1),
+        "peak_mib": peak,
+    }
+
+
+def parts(row: Row) -> Iterator[tuple[str, Found, Experiment]]:
+    """The experiments of a row, each with the name of its run folder and what tells it from the others."""
+    for k, experiment in enumerate(row.experiments()):
+        network = [row.networks[k % len(row.networks)]] if row.networks else []
+        name = experiment.name or slug(
+            row.name, experiment.data.split, experiment.data.seed, *network
+        )
         about = {"split": experiment.data.split, "seed": experiment.data.seed} | (
             {"network": network[0]} if network else {}
         )
-        runs.append(about | done.metrics)
+        yield name, about, experiment
+
+
+def summary(row: Row, runs: list[Found], origin: Found) -> Found:
+    """A row's result from what its runs found; `origin` is the provenance of one of them."""
+    from onekcal.system.provenance import provenance
+
     keys = [
         key
         for key, value in runs[0].items()
@@ -191,8 +202,8 @@ def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:
         "ours": {key: float(f"{value:.6g}") for key, value in ours.items()},
         "train": runs[0]["train"],
         "test": sum(r["count"] for r in runs),
-        "seconds": round(time.perf_counter() - started, 1),
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "seconds": 0.0,
+        "peak_mib": 0,
         "runs": [
             {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in r.items()}
             for r in runs
@@ -215,12 +226,12 @@ def _mark(row: Row) -> Found:
     )
 
 
-def _slug(*parts: object) -> str:
+def slug(*parts: object) -> str:
     """A folder's name: letters, digits and dashes."""
     return "-".join(re.sub(r"[^a-z0-9]+", "-", str(part).lower()).strip("-") for part in parts)
 
 
-def _stored(path: Path) -> Found:
+def stored(path: Path) -> Found:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -229,7 +240,7 @@ def _stored(path: Path) -> Found:
         raise ConfigError(f"{path} is damaged; remove it to run its rows again") from None
 
 
-def _store(path: Path, suite: Suite, known: dict[str, Found]) -> Found:
+def store(path: Path, suite: Suite, known: dict[str, Found]) -> Found:
     """Rows in the suite's order, with its notes and papers' numbers of today; rows the suite no longer has are dropped."""
     rows = [
         known[row.name]

@@ -9,14 +9,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from onekcal.cli.console import print_json
+from onekcal.cli.console import Json, examples, print_json
+from onekcal.cli.queue import queue_app
 from onekcal.errors import InputError, OnekcalError
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 class SuiteFirst(TyperGroup):
-    """`onekcal bench qm7-classical` runs a suite: a first word that is no verb is a suite's name."""
+    """Take a first word that is no verb for a suite's name: `onekcal bench qm7-classical`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         known = args[0] in self.commands or args[0].startswith("-")
@@ -24,15 +23,17 @@ class SuiteFirst(TyperGroup):
 
 
 bench_app = typer.Typer(
-    help="Published studies, ours beside theirs. `bench SUITE` runs one, as `bench run SUITE` does.",
+    help="Run published studies and compare with the papers' numbers. "
+    "`bench SUITE` is short for `bench run SUITE`.",
     no_args_is_help=True,
     cls=SuiteFirst,
 )
+bench_app.add_typer(queue_app, name="queue")
 
 
-@bench_app.command("list")
+@bench_app.command("list", epilog=examples("bench list", "bench list --json"))
 def bench_list(as_json: Json = False) -> None:
-    """The suites there are: rows, rows with a quick form, and what each is."""
+    """List the suites: their rows, how many have a quick form, and their titles."""
     from onekcal.bench import suite
     from onekcal.show import study
 
@@ -63,7 +64,9 @@ def bench_list(as_json: Json = False) -> None:
     print_json(rows) if as_json else study.rows_table("Suites", rows)
 
 
-@bench_app.command("run")
+@bench_app.command(
+    "run", epilog=examples("bench run qm7-classical", "bench run all --budget quick")
+)
 def bench_run(
     name: Annotated[
         str, typer.Argument(help="A suite's name or a group's (bench list), a YAML file, or all.")
@@ -72,10 +75,11 @@ def bench_run(
     results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
     again: Annotated[bool, typer.Option("--again", help="Run finished rows again.")] = False,
     runs: Annotated[
-        Path | None, typer.Option(help="Keep the run folders here; they are dropped otherwise.")
+        Path | None, typer.Option(help="Keep the run folders here; without it they are deleted.")
     ] = None,
     budget: Annotated[
-        str, typer.Option(help="full, or quick: a few minutes, small numbers, kept apart.")
+        str,
+        typer.Option(help="full, or quick: small numbers in a few minutes, kept in RESULTS/quick."),
     ] = "full",
     seeds: Annotated[
         str | None, typer.Option(help="Other seeds than the suite's, such as 0,1,2,3,4.")
@@ -89,7 +93,7 @@ def bench_run(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run a suite, row by row; finished rows are kept and not run again."""
+    """Run the rows of a suite; finished rows are kept and not run again."""
     from onekcal.bench import papers, runner, suite
     from onekcal.show import study
 
@@ -114,7 +118,7 @@ def bench_run(
 
 
 def _tell(found: dict[str, Any], suite: Any, where: Path, as_json: bool) -> None:
-    """The table of a suite that ran; of learning curves also NAME.md and NAME.png beside NAME.json."""
+    """Print the table of a suite that ran; learning curves also become NAME.md and NAME.png."""
     from onekcal.bench import curves, tables
     from onekcal.show import study
     from onekcal.show.curves import curves_png
@@ -128,7 +132,12 @@ def _tell(found: dict[str, Any], suite: Any, where: Path, as_json: bool) -> None
         study.rows_table(found["title"], lines)
 
 
-@bench_app.command("curves")
+@bench_app.command(
+    "curves",
+    epilog=examples(
+        "bench curves mine.yaml", "bench curves a.yaml b.yaml --sizes 100,1000 --seeds 5"
+    ),
+)
 def bench_curves(
     experiments: Annotated[
         list[Path], typer.Argument(help="Experiments, a curve each; all on the same data.")
@@ -141,11 +150,14 @@ def bench_curves(
     results: Annotated[Path, typer.Option(help="Where NAME.json, NAME.md and NAME.png go.")] = Path(
         "results"
     ),
-    name: Annotated[str, typer.Option(help="Of these curves.")] = "curves",
+    name: Annotated[str, typer.Option(help="Name of the files.")] = "curves",
     workers: Annotated[int, typer.Option(help="Rows at once.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Learning curves of any experiments, with spread over seeds and the slope of a log–log fit."""
+    """Draw learning curves of your experiments.
+
+    The standard deviation over seeds and the slope of a log–log fit stand beside them.
+    """
     from onekcal.bench import curves, runner, suite
     from onekcal.runs import experiment
     from onekcal.show import study
@@ -174,7 +186,9 @@ def _whole_numbers(text: str | None, option: str = "--seeds") -> list[int] | Non
         ) from None
 
 
-@bench_app.command("speed")
+@bench_app.command(
+    "speed", epilog=examples("bench speed", "bench speed --part features --rounds 3")
+)
 def bench_speed(
     size: Annotated[int, typer.Option(help="Molecules of the largest kernel.")] = 10_000,
     rounds: Annotated[int, typer.Option(help="Turns of every contestant.")] = 5,
@@ -185,7 +199,10 @@ def bench_speed(
     results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
     as_json: Json = False,
 ) -> None:
-    """Features, kernels, predictions and training steps beside the peers'; OMP_NUM_THREADS sets the threads of all."""
+    """Time features, kernels, predictions and training steps beside other programs.
+
+    OMP_NUM_THREADS sets the threads of all of them.
+    """
     from onekcal.bench import tables
     from onekcal.bench.speed import speed
     from onekcal.show import study
@@ -199,7 +216,9 @@ def bench_speed(
     print_json(found) if as_json else study.rows_table(found["title"], tables.rows(found))
 
 
-@bench_app.command("formation")
+@bench_app.command(
+    "formation", epilog=examples("bench formation", "bench formation --model runs/first")
+)
 def bench_formation(
     model: Annotated[
         str, typer.Option(help="A model that ships, a run folder, or a model file.")
@@ -207,7 +226,7 @@ def bench_formation(
     results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
     as_json: Json = False,
 ) -> None:
-    """Heats of formation of common molecules from their SMILES, beside experiment."""
+    """Compare heats of formation of common molecules, from their SMILES, with experiment."""
     from onekcal.bench import formation, tables
     from onekcal.show import study
 
@@ -215,14 +234,14 @@ def bench_formation(
     print_json(found) if as_json else study.rows_table(found["title"], tables.rows(found))
 
 
-@bench_app.command("check")
+@bench_app.command("check", epilog=examples("bench check", "bench check --write"))
 def bench_check(
     write: Annotated[
         bool, typer.Option("--write", help="Bring the tables up to date instead.")
     ] = False,
     root: Annotated[Path, typer.Option(help="The project's folder.")] = Path("."),
 ) -> None:
-    """Do the tables of README and docs equal results/*.json, and the rows there their suites?"""
+    """Check the tables of README and docs against results/, and results/ against the suites."""
     from onekcal.bench import pages
 
     stale, claims = pages.check(root, write), pages.unsupported(root / "results")
@@ -230,7 +249,7 @@ def bench_check(
         print(problem)
     if claims:
         raise OnekcalError(
-            "rows of results/ are not what their suites say; the lines above tell which and why"
+            "rows of results/ differ from their suites; the lines above say which and why"
         )
     if stale and not write:
         raise OnekcalError(

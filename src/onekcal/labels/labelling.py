@@ -25,6 +25,7 @@ from onekcal.labels.result import labelled
 from onekcal.molecules import Molecules
 from onekcal.quantum.method import LabelError, Method
 from onekcal.quantum.named import method
+from onekcal.system.files import write_text
 from onekcal.system.jobs import in_parallel
 
 
@@ -186,7 +187,7 @@ def _read(partial: Path) -> dict[str, dict[str, Any]]:
             continue
         records[record["key"]] = record
         whole.append(line)
-    partial.write_text("".join(line + "\n" for line in whole), encoding="utf-8")
+    write_text(partial, "".join(line + "\n" for line in whole))
     return records
 
 

@@ -19,12 +19,11 @@ from onekcal.data.dataset import Dataset
 from onekcal.datasets.card import Card
 from onekcal.energies import Kind
 from onekcal.geometry.bonds import perceived
-from onekcal.models.artefact import Artefact
+from onekcal.models.artefact import Artefact, calibrated
 from onekcal.models.baseline import Baseline
 from onekcal.molecules import SYMBOLS
 from onekcal.thermo.ledger import G4MP2_ERROR, G4MP2_SOURCE
 from onekcal.trust.conformal import WIDER, coverage
-from onekcal.models.artefact import calibrated
 from onekcal.trust.metrics import KCAL, metrics
 
 HAS = {
@@ -75,51 +74,83 @@ def errors_by(data: Dataset, predicted: Tensor, half: float) -> dict[str, Any]:
     element.
     """
     if data.aim.atomic:
-        return {"elements": {SYMBOLS[z]: _row(data, predicted, half, data.molecules.numbers == z)
-                             for z in data.molecules.elements}}
+        return {
+            "elements": {
+                SYMBOLS[z]: _row(data, predicted, half, data.molecules.numbers == z)
+                for z in data.molecules.elements
+            }
+        }
     molecules, heavy = data.molecules, (data.molecules.numbers > 1).to(torch.int64)
     sizes = molecules.sum_atoms(heavy).clamp_max(LARGEST)
-    by_size = {f"{size}{' or more' if size == LARGEST else ''}": _row(data, predicted, half, sizes == size)
-               for size in sizes.unique().tolist()}
+    by_size = {
+        f"{size}{' or more' if size == LARGEST else ''}": _row(data, predicted, half, sizes == size)
+        for size in sizes.unique().tolist()
+    }
     members: dict[str, list[int]] = {name: [] for name in (*LACKS, *HAS)}
     unclear = 0
     for m, molecule in enumerate(molecules[:MOST]):
-        mol = perceived(molecule.numbers.numpy(), molecule.positions.numpy(), int(molecule.charges[0]),
-                        int(molecule.spins[0]))
+        mol = perceived(
+            molecule.numbers.numpy(),
+            molecule.positions.numpy(),
+            int(molecule.charges[0]),
+            int(molecule.spins[0]),
+        )
         unclear += mol is None
         for name in () if mol is None else groups(mol):
             members[name].append(m)
     by_group = {name: _row(data, predicted, half, rows) for name, rows in members.items() if rows}
-    return {"heavy_atoms": by_size, "groups": by_group, "perceived": min(len(data), MOST) - unclear,
-            "not_perceived": unclear}
+    return {
+        "heavy_atoms": by_size,
+        "groups": by_group,
+        "perceived": min(len(data), MOST) - unclear,
+        "not_perceived": unclear,
+    }
 
 
 def groups(mol: Any) -> list[str]:
     """Names out of `LACKS` and `HAS` that an RDKit molecule (hydrogens implicit) answers to."""
-    return [name for name, pattern, wanted in _patterns() if mol.HasSubstructMatch(pattern) is wanted]
+    return [
+        name for name, pattern, wanted in _patterns() if mol.HasSubstructMatch(pattern) is wanted
+    ]
 
 
 @lru_cache(maxsize=1)
 def _patterns() -> list[tuple[str, Any, bool]]:
     from rdkit.Chem import MolFromSmarts
 
-    return [(name, MolFromSmarts(smarts), wanted) for table, wanted in ((LACKS, False), (HAS, True))
-            for name, smarts in table.items()]
+    return [
+        (name, MolFromSmarts(smarts), wanted)
+        for table, wanted in ((LACKS, False), (HAS, True))
+        for name, smarts in table.items()
+    ]
 
 
 def _row(data: Dataset, predicted: Tensor, half: float, which: Any) -> Row:
     reference, predicted = data.energies[which], predicted[which]
     found = metrics(reference, predicted, data.aim.unit)
-    inside = coverage(reference, predicted - half, predicted + half) if math.isfinite(half) else math.nan
-    row = {key: found.get(key, math.nan) for key in ("mae", "median", "above_1")} | {"coverage": inside}
+    inside = (
+        coverage(reference, predicted - half, predicted + half) if math.isfinite(half) else math.nan
+    )
+    row = {key: found.get(key, math.nan) for key in ("mae", "median", "above_1")} | {
+        "coverage": inside
+    }
     digits = 3 if data.aim.unit == KCAL else 6
-    return {"count": len(reference)} | {key: round(v, digits) if math.isfinite(v) else None for key, v in row.items()}
+    return {"count": len(reference)} | {
+        key: round(v, digits) if math.isfinite(v) else None for key, v in row.items()
+    }
 
 
 def about_data(card: Card) -> dict[str, str]:
     """Title, licence and citation of a data set, as a model card tells them."""
-    return {key: value for key, value in (("title", card.title), ("licence", card.licence), ("citation", card.citation))
-            if value}
+    return {
+        key: value
+        for key, value in (
+            ("title", card.title),
+            ("licence", card.licence),
+            ("citation", card.citation),
+        )
+        if value
+    }
 
 
 # --- what is shown -------------------------------------------------------------------------------------------------------
@@ -129,7 +160,9 @@ class Table(NamedTuple):
     """Errors under one heading."""
 
     title: str
-    rows: list[tuple[str, ...]]  # name, molecules, MAE, median, share above 1 kcal/mol, share within the interval
+    rows: list[
+        tuple[str, ...]
+    ]  # name, molecules, MAE, median, share above 1 kcal/mol, share within the interval
 
 
 HEADS = ("molecules", "MAE", "median", "above 1", "within")
@@ -139,8 +172,12 @@ HEADS = ("molecules", "MAE", "median", "above 1", "within")
 def tables(card: Mapping[str, Any]) -> Iterator[Table]:
     """Errors by kind of geometry, by heavy atoms and by functional group or by element, where a card has them."""
     by, digits = card.get("errors_by", {}), ".2f" if card.get("unit", KCAL) == KCAL else ".3g"
-    for title, found in (("geometry", card.get("errors")), ("heavy atoms", by.get("heavy_atoms")),
-                         ("functional group", by.get("groups")), ("element", by.get("elements"))):
+    for title, found in (
+        ("geometry", card.get("errors")),
+        ("heavy atoms", by.get("heavy_atoms")),
+        ("functional group", by.get("groups")),
+        ("element", by.get("elements")),
+    ):
         if found:
             yield Table(title, [(name, *_figures(row, digits)) for name, row in found.items()])
 
@@ -152,32 +189,56 @@ def heads(card: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _figures(row: Mapping[str, Any], digits: str) -> tuple[str, ...]:
     count = row.get("count")
-    lengths = ("–" if row.get(key) is None else format(row[key], digits) for key in ("mae", "median"))
-    shares = ("–" if row.get(key) is None else f"{100 * row[key]:.0f} %" for key in ("above_1", "coverage"))
+    lengths = (
+        "–" if row.get(key) is None else format(row[key], digits) for key in ("mae", "median")
+    )
+    shares = (
+        "–" if row.get(key) is None else f"{100 * row[key]:.0f} %"
+        for key in ("above_1", "coverage")
+    )
     return ("–" if count is None else f"{count:,}", *lengths, *shares)
 
 
 def recipe(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What a model was made of, line by line: stages, data, licence, citation, versions."""
-    experiment, about, made = card.get("experiment", {}), card.get("data_card", {}), card.get("made", {})
+    experiment, about, made = (
+        card.get("experiment", {}),
+        card.get("data_card", {}),
+        card.get("made", {}),
+    )
     if experiment:
         yield "stages", " + ".join(_stage(stage) for stage in experiment["stages"])
     if card.get("data"):
         chosen = experiment.get("data", {})
         told = ", ".join(f"{word} {chosen[word]}" for word in ("target", "split") if word in chosen)
-        yield "data", card["data"] + (f": {about['title']}" if "title" in about else "") + (f"; {told}" if told else "")
+        yield (
+            "data",
+            card["data"]
+            + (f": {about['title']}" if "title" in about else "")
+            + (f"; {told}" if told else ""),
+        )
     if card.get("digest"):
         yield "SHA-256", card["digest"]
     if "train" in card:
-        again, held = ", then fitted again to both" if card.get("refit") else "", card.get("valid", 0)
-        fitted = card["train"] - (held if again else 0)  # what a refitted model was fitted to in the end holds both
+        again, held = (
+            ", then fitted again to both" if card.get("refit") else "",
+            card.get("valid", 0),
+        )
+        fitted = card["train"] - (
+            held if again else 0
+        )  # what a refitted model was fitted to in the end holds both
         yield "molecules", f"{fitted:,} to fit, {held:,} to choose and calibrate{again}"
     for kind, name in experiment.get("also", {}).items():
         yield "tested also", f"{name}: the same molecules at other geometries ({kind})"
     yield from ((key, about[key]) for key in ("licence", "citation") if key in about)
     if made:
-        packages = ", ".join(f"{name} {version}" for name, version in made["packages"].items() if version)
-        yield "made", f"{made['time'][:10]} with Python {made['python']}, {packages}; {made['hardware']}"
+        packages = ", ".join(
+            f"{name} {version}" for name, version in made["packages"].items() if version
+        )
+        yield (
+            "made",
+            f"{made['time'][:10]} with Python {made['python']}, {packages}; {made['hardware']}",
+        )
         if made.get("commit"):
             yield "commit", made["commit"]
 
@@ -194,26 +255,42 @@ def limits(card: Mapping[str, Any], level: str = "") -> Iterator[str]:
     yield "Neutral molecules with closed shells, one at a time: no ions, radicals, complexes or broken bonds."
     if card.get("heavy_atoms"):
         yield f"Fitted to molecules of up to {card['heavy_atoms']} heavy atoms: larger ones are a guess."
-    yield ("The interval holds on average over molecules like those fitted to; groups below their promise are named here, "
-           "others may hide.")
+    yield (
+        "The interval holds on average over molecules like those fitted to; groups below their promise are named here, "
+        "others may hide."
+    )
     nominal = card.get("experiment", {}).get("coverage", 0.9)
     by = card.get("errors_by", {})
-    every = [(f"{name} heavy atoms", row) for name, row in by.get("heavy_atoms", {}).items()] + list(
-        by.get("groups", {}).items())
-    every = [(name, row) for name, row in every if row["count"] >= FEW and row["coverage"] is not None]
+    every = [
+        (f"{name} heavy atoms", row) for name, row in by.get("heavy_atoms", {}).items()
+    ] + list(by.get("groups", {}).items())
+    every = [
+        (name, row) for name, row in every if row["count"] >= FEW and row["coverage"] is not None
+    ]
     # within two standard deviations of a share it may be chance
-    short = [f"{name} ({100 * row['coverage']:.0f} % of {row['count']:,})" for name, row in every
-             if row["coverage"] < nominal - max(SHORT, 2 * math.sqrt(nominal * (1 - nominal) / row["count"]))]
+    short = [
+        f"{name} ({100 * row['coverage']:.0f} % of {row['count']:,})"
+        for name, row in every
+        if row["coverage"]
+        < nominal - max(SHORT, 2 * math.sqrt(nominal * (1 - nominal) / row["count"]))
+    ]
     if short:
         yield f"Within the {100 * nominal:.0f} % interval less often than promised: {', '.join(short)}."
-    worst = sorted((item for item in every if item[1]["mae"] is not None), key=lambda item: -item[1]["mae"])[:3]
+    worst = sorted(
+        (item for item in every if item[1]["mae"] is not None), key=lambda item: -item[1]["mae"]
+    )[:3]
     if worst:
         unit = card.get("unit", KCAL)
-        named = ", ".join(f"{name} ({format(row['mae'], '.2f' if unit == KCAL else '.3g')} {unit})" for name, row in worst)
+        named = ", ".join(
+            f"{name} ({format(row['mae'], '.2f' if unit == KCAL else '.3g')} {unit})"
+            for name, row in worst
+        )
         yield f"Largest mean errors, of {FEW} molecules or more: {named}."
     if unclear := by.get("not_perceived"):
-        yield (f"The bonds of {unclear} of {unclear + by['perceived']} test molecules could not be told from their "
-               "geometries; they are in no group.")
+        yield (
+            f"The bonds of {unclear} of {unclear + by['perceived']} test molecules could not be told from their "
+            "geometries; they are in no group."
+        )
     if level.lower() == "g4mp2":
         yield f"G4(MP2) itself is ± {G4MP2_ERROR} kcal/mol against experiment ({G4MP2_SOURCE})."
 
@@ -228,24 +305,51 @@ def markdown(artefact: Artefact, name: str) -> str:
     digits = ".2f" if unit == KCAL else ".3g"
     scope = [
         ("predicts", f"{what}, {unit}"),
-        ("geometries", {"": "as given", "gfn2": "minima of GFN2-xTB"}.get(artefact.geometry, artefact.geometry)),
+        (
+            "geometries",
+            {"": "as given", "gfn2": "minima of GFN2-xTB"}.get(
+                artefact.geometry, artefact.geometry
+            ),
+        ),
         ("elements", " ".join(SYMBOLS[z] for z in artefact.elements)),
-        ("size", f"up to {artefact.largest} atoms" + (f", {card['heavy_atoms']} of them heavy" if "heavy_atoms" in card
-                                                      else "")),
+        (
+            "size",
+            f"up to {artefact.largest} atoms"
+            + (f", {card['heavy_atoms']} of them heavy" if "heavy_atoms" in card else ""),
+        ),
         ("charge, spin", "0, 0"),
     ]
     nominal = card.get("experiment", {}).get("coverage", 0.9)
     for kind, conformal in calibrated(artefact).items():
         half, wider = conformal.radius(nominal), f" {WIDER}" if conformal.by_spread else ""
-        scope.append((f"{100 * nominal:.0f} % interval, {kind}", f"± {half:{digits}} {unit}{wider}" if math.isfinite(half)
-                      else "none: too few molecules to calibrate it"))
-    taken = [stage.about for stage in artefact.model.stages if isinstance(stage, Baseline) and stage.about]
-    within = [("carries", f"a model of {each['level'] or 'an unknown level'} fitted to {each['data']} "
-                          f"(SHA-256 {each['digest']})") for each in taken]
+        scope.append(
+            (
+                f"{100 * nominal:.0f} % interval, {kind}",
+                f"± {half:{digits}} {unit}{wider}"
+                if math.isfinite(half)
+                else "none: too few molecules to calibrate it",
+            )
+        )
+    taken = [
+        stage.about
+        for stage in artefact.model.stages
+        if isinstance(stage, Baseline) and stage.about
+    ]
+    within = [
+        (
+            "carries",
+            f"a model of {each['level'] or 'an unknown level'} fitted to {each['data']} "
+            f"(SHA-256 {each['digest']})",
+        )
+        for each in taken
+    ]
     parts = [f"# {name}", _two("Scope", scope), _two("Made of", [*recipe(card), *within])]
     if card.get("errors"):
-        parts += ["## Errors", f"Of molecules the model was not fitted to. MAE and median: {unit}; above 1: share of "
-                  "errors above 1 kcal/mol; within: share within the interval. A molecule counts in every group it has."]
+        parts += [
+            "## Errors",
+            f"Of molecules the model was not fitted to. MAE and median: {unit}; above 1: share of "
+            "errors above 1 kcal/mol; within: share within the interval. A molecule counts in every group it has.",
+        ]
     parts += [_wide(table, heads(card)) for table in tables(card)]
     parts.append("## Limits\n\n" + "\n".join(f"- {line}" for line in limits(card, artefact.level)))
     if card.get("experiment"):
@@ -255,7 +359,9 @@ def markdown(artefact: Artefact, name: str) -> str:
 
 
 def _two(title: str, rows: list[tuple[str, str]]) -> str:
-    return f"## {title}\n\n| | |\n|---|---|\n" + "\n".join(f"| {_cell(name)} | {_cell(text)} |" for name, text in rows)
+    return f"## {title}\n\n| | |\n|---|---|\n" + "\n".join(
+        f"| {_cell(name)} | {_cell(text)} |" for name, text in rows
+    )
 
 
 def _wide(table: Table, over: tuple[str, ...]) -> str:

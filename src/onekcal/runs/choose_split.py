@@ -26,7 +26,8 @@ class Split:
 def choose(stored: Stored, choice: DataChoice) -> Split:
     """Draw train, valid and test from the parts of the split named. Smaller training sets are nested in larger.
 
-    Of a random split, what neither valid nor test take may be trained on where `train` asks for more than the eight tenths.
+    Of a random split, what neither valid nor test take may be trained on where `train` asks for more than the eight tenths,
+    and what neither train nor valid take is tested where `test` asks for more than its tenth.
     """
     rng = np.random.default_rng(choice.seed)
     if choice.split.endswith(".npz"):
@@ -37,8 +38,15 @@ def choose(stored: Stored, choice: DataChoice) -> Split:
         labels = rng.permutation(np.arange(len(stored.dataset)) * 10 // max(len(stored.dataset), 1))
         labels = np.select([labels < 8, labels == 8], [TRAIN, VALID], TEST)
     else:
-        unknown(f"split of {choice.set}:", choice.split, dict.fromkeys([*stored.splits, "random"]), ConfigError)
-    train, valid, test = (rng.permutation(np.flatnonzero(labels == part)) for part in (TRAIN, VALID, TEST))
+        unknown(
+            f"split of {choice.set}:",
+            choice.split,
+            dict.fromkeys([*stored.splits, "random"]),
+            ConfigError,
+        )
+    train, valid, test = (
+        rng.permutation(np.flatnonzero(labels == part)) for part in (TRAIN, VALID, TEST)
+    )
     wanted = int(choice.valid * len(train)) if 0 < choice.valid < 1 else int(choice.valid)
     if len(valid) == 0:
         valid, train = train[:wanted], train[wanted:]
@@ -50,15 +58,26 @@ def choose(stored: Stored, choice: DataChoice) -> Split:
         valid = valid[:wanted]
     if choice.split == "random" and choice.train is not None and choice.train > len(train):
         taken = np.concatenate([train, valid, test[: choice.test]])
-        train = np.concatenate([train, rng.permutation(np.setdiff1d(np.arange(len(labels)), taken))])
+        train = np.concatenate(
+            [train, rng.permutation(np.setdiff1d(np.arange(len(labels)), taken))]
+        )
     if choice.train is not None:
         if choice.train > len(train):
-            raise ConfigError(f"data.train is {choice.train}, but split {choice.split!r} of {choice.set} leaves "
-                              f"{len(train)} training molecules")
+            raise ConfigError(
+                f"data.train is {choice.train}, but split {choice.split!r} of {choice.set} leaves "
+                f"{len(train)} training molecules"
+            )
         train = train[: choice.train]
+    if choice.split == "random" and choice.test is not None and choice.test > len(test):
+        order = np.random.default_rng([choice.seed, TEST]).permutation(
+            len(labels)
+        )  # whatever `train` is
+        test = np.concatenate([test, order[~np.isin(order, np.concatenate([train, valid, test]))]])
     if len(train) == 0 or len(test) == 0:
-        raise ConfigError(f"split {choice.split!r} of {choice.set} gives {len(train)} training and {len(test)} test "
-                          "molecules; at least one of each is needed")
+        raise ConfigError(
+            f"split {choice.split!r} of {choice.set} gives {len(train)} training and {len(test)} test "
+            "molecules; at least one of each is needed"
+        )
     return Split(train, valid, test[: choice.test])
 
 
@@ -66,15 +85,23 @@ def _split_file(path: Path, count: int) -> np.ndarray:
     """(count,) labels from a file of row numbers `train`, `test` and maybe `valid`, such as a run's split.npz."""
     try:
         with path.open("rb") as raw, np.load(raw) as file:
-            rows = {part: file[part].astype(np.int64).ravel() for part in ("train", "valid", "test") if part in file.files}
+            rows = {
+                part: file[part].astype(np.int64).ravel()
+                for part in ("train", "valid", "test")
+                if part in file.files
+            }
     except (OSError, ValueError, BadZipFile) as problem:
         raise ConfigError(f"the split file {path} cannot be read ({problem})") from None
     if not {"train", "test"} <= set(rows):
-        raise ConfigError(f"the split file {path} must hold row numbers `train` and `test`, got {', '.join(rows) or 'none'}")
+        raise ConfigError(
+            f"the split file {path} must hold row numbers `train` and `test`, got {', '.join(rows) or 'none'}"
+        )
     everything = np.concatenate(list(rows.values()))
     if everything.max() >= count or everything.min() < 0:
-        raise ConfigError(f"the split file {path} names row {everything.max()}, but there are {count} molecules: it belongs "
-                          "to other data")
+        raise ConfigError(
+            f"the split file {path} names row {everything.max()}, but there are {count} molecules: it belongs "
+            "to other data"
+        )
     if len(np.unique(everything)) < len(everything):
         raise ConfigError(f"the split file {path} names a molecule in two parts")
     labels = np.full(count, UNUSED, np.uint8)

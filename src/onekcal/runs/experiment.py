@@ -13,8 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from onekcal.errors import ConfigError, did_you_mean
-from onekcal.models.registry import build, model_class
 from onekcal.models.artefact import Stage
+from onekcal.models.registry import build, model_class
 
 
 class DataChoice(BaseModel):
@@ -24,14 +24,29 @@ class DataChoice(BaseModel):
 
     set: str = Field(description="a data set's name (`onekcal data list`) or a file")
     target: str = Field(description="the energy column to learn")
-    split: str = Field("random", description="a split the data set defines, a run's split.npz, or random")
-    train: int | None = Field(None, ge=1, description="training molecules; all of the training part when absent")
-    valid: int | float = Field(0.1, ge=0, description="to choose and calibrate on. Where the split has no validation part: "
-                               "a share of the training part (below 1), or so many of it. Where it has one (a tenth of a "
-                               "random split): all of it, or at most so many. 0: none; an official one is then trained on")
-    test: int | None = Field(None, ge=1, description="test molecules; the whole test part when absent")
+    split: str = Field(
+        "random", description="a split the data set defines, a run's split.npz, or random"
+    )
+    train: int | None = Field(
+        None, ge=1, description="training molecules; all of the training part when absent"
+    )
+    valid: int | float = Field(
+        0.1,
+        ge=0,
+        description="to choose and calibrate on. Where the split has no validation part: "
+        "a share of the training part (below 1), or so many of it. Where it has one (a tenth of a "
+        "random split): all of it, or at most so many. 0: none; an official one is then trained on",
+    )
+    test: int | None = Field(
+        None,
+        ge=1,
+        description="test molecules; the whole test part when absent. Of a random split, "
+        "more than its tenth come from what is neither trained nor validated on",
+    )
     seed: int = Field(0, description="draws train, valid and test out of their parts")
-    strict: bool = Field(False, description="drop molecules whose relaxation failed (qm9, qm9-g4mp2)")
+    strict: bool = Field(
+        False, description="drop molecules whose relaxation failed (qm9, qm9-g4mp2)"
+    )
 
 
 class Experiment(BaseModel):
@@ -39,15 +54,28 @@ class Experiment(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str | None = Field(None, description="the run folder's name; made from the content when absent")
+    name: str | None = Field(
+        None, description="the run folder's name; made from the content when absent"
+    )
     data: DataChoice
-    stages: list[str | dict[str, Any]] = Field(min_length=1, description="each fitted to what the earlier ones left")
-    fit: dict[str, Any] = Field(default_factory=dict, description="how networks are trained; a stage's own `fit` goes first")
+    stages: list[str | dict[str, Any]] = Field(
+        min_length=1, description="each fitted to what the earlier ones left"
+    )
+    fit: dict[str, Any] = Field(
+        default_factory=dict, description="how networks are trained; a stage's own `fit` goes first"
+    )
     coverage: float = Field(0.9, gt=0, lt=1, description="of the conformal interval")
-    geometry: str = Field("data", description="what geometries `data` holds: gfn2 (minima of GFN2-xTB), b3lyp, …")
-    also: dict[str, str] = Field(default_factory=dict, description="other geometries of the same molecules: kind → data "
-                                 "set with the same target and split; tested and calibrated on, never fitted to")
-    refit: bool = Field(False, description="at the end, fit again to train and valid together; calibration stays")
+    geometry: str = Field(
+        "data", description="what geometries `data` holds: gfn2 (minima of GFN2-xTB), b3lyp, …"
+    )
+    also: dict[str, str] = Field(
+        default_factory=dict,
+        description="other geometries of the same molecules: kind → data "
+        "set with the same target and split; tested and calibrated on, never fitted to",
+    )
+    refit: bool = Field(
+        False, description="at the end, fit again to train and valid together; calibration stays"
+    )
 
     @field_validator("name")
     @classmethod
@@ -79,7 +107,9 @@ class Experiment(BaseModel):
                 value, trains = {**value, "fit": {**self.fit, **(value.get("fit") or {})}}, True
             out.append((name, value))
         if self.fit and not trains:
-            raise ConfigError("`fit` says how networks are trained, but no stage is one; leave it out, or add a network")
+            raise ConfigError(
+                "`fit` says how networks are trained, but no stage is one; leave it out, or add a network"
+            )
         return out
 
     @property
@@ -94,14 +124,20 @@ def parse(content: Any, origin: str = "experiment") -> Experiment:
     if content is None:
         raise ConfigError(f"{origin} is empty; `onekcal init` writes an experiment to start from")
     if not isinstance(content, dict):
-        raise ConfigError(f"{origin}: expected keys such as `data` and `stages`, got {type(content).__name__}")
+        raise ConfigError(
+            f"{origin}: expected keys such as `data` and `stages`, got {type(content).__name__}"
+        )
     try:
         experiment = Experiment.model_validate(content)
     except ValidationError as problem:
-        raise ConfigError("\n".join(f"{origin}: {line}" for line in map(_explain, problem.errors()))) from None
+        raise ConfigError(
+            "\n".join(f"{origin}: {line}" for line in map(_explain, problem.errors()))
+        ) from None
     try:
         for name, settings in experiment.resolved_stages():
-            build(name, settings)  # unknown models and settings are refused before any data is touched
+            build(
+                name, settings
+            )  # unknown models and settings are refused before any data is touched
     except ConfigError as problem:
         raise ConfigError(f"{origin}: {problem}") from None
     return experiment
@@ -122,7 +158,9 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+0123456789."),
 )
 
 
@@ -138,11 +176,16 @@ def read(path: Path, changes: list[str] | None = None) -> Experiment:
     except FileNotFoundError:
         raise ConfigError(f"no experiment file {path}; `onekcal init` writes one") from None
     except OSError as problem:
-        raise ConfigError(f"{path} cannot be read: {problem.strerror}; expected a YAML file") from None
+        raise ConfigError(
+            f"{path} cannot be read: {problem.strerror}; expected a YAML file"
+        ) from None
     except yaml.MarkedYAMLError as problem:
         mark, what = problem.problem_mark, problem.problem or problem.context
-        raise ConfigError(f"{path} is not valid YAML" + (f", line {mark.line + 1}, column {mark.column + 1}" if mark else "")
-                          + f": {what}") from None
+        raise ConfigError(
+            f"{path} is not valid YAML"
+            + (f", line {mark.line + 1}, column {mark.column + 1}" if mark else "")
+            + f": {what}"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(problem).split())}") from None
     for change in changes or []:

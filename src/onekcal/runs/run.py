@@ -35,19 +35,20 @@ from onekcal.data.dataset import Dataset
 from onekcal.data.splits import TEST, VALID
 from onekcal.datasets.card import Stored
 from onekcal.errors import ConfigError, DataError, unknown
-from onekcal.runs.experiment import Experiment, read
+from onekcal.models.artefact import Artefact, Stage
+from onekcal.models.registry import build
+from onekcal.models.stack import Stack
+from onekcal.networks.model import NetworkModel
 from onekcal.networks.training import distributed
 from onekcal.networks.training.batches import check_elements
 from onekcal.networks.training.checkpoint import refuse_differences
 from onekcal.networks.training.session import Progress, session
-from onekcal.models.registry import build
-from onekcal.models.artefact import Artefact, Stage
-from onekcal.networks.model import NetworkModel
-from onekcal.models.stack import Stack
-from onekcal.system.provenance import provenance
-from onekcal.runs.folder import write_atoms, write_predictions
-from onekcal.runs.choose_split import Split, choose
 from onekcal.runs.card import about_data, errors_by, markdown
+from onekcal.runs.choose_split import Split, choose
+from onekcal.runs.experiment import Experiment, read
+from onekcal.runs.folder import write_atoms, write_predictions
+from onekcal.system.files import write_text
+from onekcal.system.provenance import provenance
 from onekcal.trust.conformal import Conformal, coverage, spread_of
 from onekcal.trust.metrics import metrics
 
@@ -60,11 +61,17 @@ class Run:
     experiment: Experiment
     metrics: dict[str, Any]
     test: Dataset
-    predicted: torch.Tensor  # (test,) kcal/mol, or the target's unit; (atoms of the test part,) of atoms
+    predicted: (
+        torch.Tensor
+    )  # (test,) kcal/mol, or the target's unit; (atoms of the test part,) of atoms
 
 
 def run(
-    experiment: Experiment, folder: Path, command: str = "", overwrite: bool = False, resume: bool = False,
+    experiment: Experiment,
+    folder: Path,
+    command: str = "",
+    overwrite: bool = False,
+    resume: bool = False,
     watch: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Fit and test an experiment; everything it found lands in `folder`, whole or not at all.
@@ -77,11 +84,13 @@ def run(
             done = _run(experiment, folder, part, command)
         distributed.wait()
         if distributed.first():
-            for checkpoint in part.glob(CHECKPOINTS):
-                checkpoint.unlink()
             if folder.exists():
                 shutil.rmtree(folder)
             os.replace(part, folder)
+            for checkpoint in folder.glob(
+                CHECKPOINTS
+            ):  # last: a kill before would lose the training
+                checkpoint.unlink()
     return done
 
 
@@ -89,25 +98,36 @@ CHECKPOINTS = "training-*.safetensors"
 
 
 @contextmanager
-def _workplace(experiment: Experiment, folder: Path, overwrite: bool, resume: bool) -> Iterator[Path]:
+def _workplace(
+    experiment: Experiment, folder: Path, overwrite: bool, resume: bool
+) -> Iterator[Path]:
     """The folder of an unfinished run; after a failure it stays where there is a checkpoint to go on from."""
     if folder.exists() and not overwrite:
-        raise DataError(f"{folder} exists; pass --overwrite, or name the run differently with --set name=…")
+        raise DataError(
+            f"{folder} exists; pass --overwrite, or name the run differently with --set name=…"
+        )
     part = folder.with_name(folder.name + ".part")
     for there in (folder, part):
         if there.exists() and not (there / "experiment.yaml").is_file() and any(there.iterdir()):
-            raise DataError(f"{there} is no run (it holds no experiment.yaml) and is left alone; name the run differently "
-                            "with --set name=…")
+            raise DataError(
+                f"{there} is no run (it holds no experiment.yaml) and is left alone; name the run differently "
+                "with --set name=…"
+            )
     if resume:
         _check_same(experiment, part)
     elif not overwrite and any(part.glob(CHECKPOINTS)):
-        raise DataError(f"{part} is a training that was interrupted; go on with --resume, or start again with --overwrite")
+        raise DataError(
+            f"{part} is a training that was interrupted; go on with --resume, or start again with --overwrite"
+        )
     distributed.wait()
     if distributed.first():
         if not resume:
             shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True, exist_ok=True)
-        (part / "experiment.yaml").write_text(yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False))
+        write_text(
+            part / "experiment.yaml",
+            yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False),
+        )
     distributed.wait()
     try:
         yield part
@@ -148,10 +168,19 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
     column = data.aim
     half = found.get("interval", math.nan)
     artefact = Artefact(
-        fitted.stages, fitted.model, column.level, column.sort, column.at, fitted.data.molecules.elements,
-        int(fitted.data.molecules.sizes.max()), {kind: some.scores for kind, some in fitted.calibration.items()},
-        "" if experiment.geometry == "data" else experiment.geometry, fitted.limit,
-        _card(experiment, stored, fitted.data, found) | {"errors_by": errors_by(test, predicted, half)}, column.unit,
+        fitted.stages,
+        fitted.model,
+        column.level,
+        column.sort,
+        column.at,
+        fitted.data.molecules.elements,
+        int(fitted.data.molecules.sizes.max()),
+        {kind: some.scores for kind, some in fitted.calibration.items()},
+        "" if experiment.geometry == "data" else experiment.geometry,
+        fitted.limit,
+        _card(experiment, stored, fitted.data, found)
+        | {"errors_by": errors_by(test, predicted, half)},
+        column.unit,
         [kind for kind, some in fitted.calibration.items() if some.by_spread],
     )
     if distributed.first():
@@ -160,8 +189,17 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
         (part / "card.md").write_text(markdown(artefact, folder.name), encoding="utf-8")
         np.savez(part / "split.npz", train=split.train, valid=split.valid, test=split.test)
         (part / "metrics.json").write_text(json.dumps(found, indent=1))
-        (part / "provenance.json").write_text(json.dumps(
-            {"experiment": experiment.digest, "data": stored.digest, "command": command, **provenance()}, indent=1))
+        (part / "provenance.json").write_text(
+            json.dumps(
+                {
+                    "experiment": experiment.digest,
+                    "data": stored.digest,
+                    "command": command,
+                    **provenance(),
+                },
+                indent=1,
+            )
+        )
         write_predictions(part / "predictions.csv", test, predicted, half, terms)
         write_atoms(part / "atoms.npz", atoms)
     return Run(folder, experiment, found, test, predicted)
@@ -179,7 +217,9 @@ class _Fitted:
     seconds: float
 
 
-def _fit(experiment: Experiment, data: Dataset, split: Split, others: dict[str, tuple[Dataset, Dataset]]) -> _Fitted:
+def _fit(
+    experiment: Experiment, data: Dataset, split: Split, others: dict[str, tuple[Dataset, Dataset]]
+) -> _Fitted:
     train, valid, stages = data[split.train], data[split.valid], experiment.resolved_stages()
     torch.manual_seed(experiment.data.seed)
     started = time.perf_counter()
@@ -190,38 +230,59 @@ def _fit(experiment: Experiment, data: Dataset, split: Split, others: dict[str, 
     judged = {experiment.geometry: valid} | {kind: some for kind, (some, _) in others.items()}
     calibration = {
         kind: Conformal.calibrated(
-            some.energies - model.energies(some.molecules, some.columns), _spread(experiment, kind, some))
-        for kind, some in judged.items() if len(some)
+            some.energies - model.energies(some.molecules, some.columns),
+            _spread(experiment, kind, some),
+        )
+        for kind, some in judged.items()
+        if len(some)
     }
     limit = _novelty_limit(model, valid) if len(valid) else math.inf
     if experiment.refit:
-        stages = [(name, settings | getattr(stage, "chosen", {})) for (name, settings), stage in zip(stages, model.stages)]
+        stages = [
+            (name, settings | getattr(stage, "chosen", {}))
+            for (name, settings), stage in zip(stages, model.stages)
+        ]
         train = data[np.concatenate([split.train, split.valid])]
         model = Stack([build(name, settings) for name, settings in stages]).fit(train, data[[]])
     return _Fitted(stages, model, train, calibration, limit, time.perf_counter() - started)
 
 
 def _measure(
-    experiment: Experiment, fitted: _Fitted, test: Dataset, others: dict[str, tuple[Dataset, Dataset]]
+    experiment: Experiment,
+    fitted: _Fitted,
+    test: Dataset,
+    others: dict[str, tuple[Dataset, Dataset]],
 ) -> tuple[torch.Tensor, dict[str, Any]]:
     """Predictions of the test part, and the metrics of it and of other geometries; kcal/mol, or the target's unit."""
     started, model, unit = time.perf_counter(), fitted.model, test.aim.unit
     predicted = model.energies(test.molecules, test.columns)
     found: dict[str, Any] = {
-        **metrics(test.energies, predicted, unit), "unit": unit, "of": "atoms" if test.aim.atomic else "molecules",
-        "train": len(fitted.data), "valid": 0,
-        "fit_seconds": fitted.seconds, "predict_seconds_per_molecule": (time.perf_counter() - started) / len(test),
+        **metrics(test.energies, predicted, unit),
+        "unit": unit,
+        "of": "atoms" if test.aim.atomic else "molecules",
+        "train": len(fitted.data),
+        "valid": 0,
+        "fit_seconds": fitted.seconds,
+        "predict_seconds_per_molecule": (time.perf_counter() - started) / len(test),
         "artefact_bytes": 0,
     }
     for stage in model.stages:
         found |= getattr(stage, "summary", {})
     if experiment.geometry in fitted.calibration:
-        found |= _interval(fitted.calibration[experiment.geometry], test, predicted, experiment.coverage)
+        found |= _interval(
+            fitted.calibration[experiment.geometry], test, predicted, experiment.coverage
+        )
     for kind, (_, asked) in others.items():
         guess = model.energies(asked.molecules, asked.columns)
         more = metrics(asked.energies, guess, unit)
         if kind in fitted.calibration:
-            more |= _interval(fitted.calibration[kind], asked, guess, experiment.coverage, _spread(experiment, kind, asked))
+            more |= _interval(
+                fitted.calibration[kind],
+                asked,
+                guess,
+                experiment.coverage,
+                _spread(experiment, kind, asked),
+            )
         found |= {f"{kind}: {key}": value for key, value in more.items()}
     return predicted, found
 
@@ -237,27 +298,43 @@ def _force_errors(atoms: dict[str, torch.Tensor], test: Dataset) -> dict[str, fl
     """MAE of the force components (kcal/mol/Å), where the data have forces."""
     if "forces" not in atoms or test.forces is None:
         return {}
-    wrong = (atoms["forces"] - test.forces)[torch.isfinite(test.forces)]  # some frames may have none
-    return {"force_mae": float(wrong.abs().mean()), "force_rmse": float(wrong.square().mean().sqrt())}
+    wrong = (atoms["forces"] - test.forces)[
+        torch.isfinite(test.forces)
+    ]  # some frames may have none
+    return {
+        "force_mae": float(wrong.abs().mean()),
+        "force_rmse": float(wrong.square().mean().sqrt()),
+    }
 
 
 def _order_errors(missing: torch.Tensor, terms: dict[str, torch.Tensor]) -> dict[str, float]:
     """MAE (kcal/mol) of energies up to each order, of orders (M, n); `missing` (M,) is reference − predicted."""
     if "orders" not in terms:
         return {}
-    beyond = terms["orders"].flip(1).cumsum(1).flip(1) - terms["orders"]  # (M, n) what follows order k
-    return {f"mae_order_{k}": float((missing + later).abs().mean()) for k, later in enumerate(beyond.T)}
+    beyond = (
+        terms["orders"].flip(1).cumsum(1).flip(1) - terms["orders"]
+    )  # (M, n) what follows order k
+    return {
+        f"mae_order_{k}": float((missing + later).abs().mean()) for k, later in enumerate(beyond.T)
+    }
 
 
 def _interval(
-    conformal: Conformal, test: Dataset, predicted: torch.Tensor, nominal: float, spread: torch.Tensor | None = None
+    conformal: Conformal,
+    test: Dataset,
+    predicted: torch.Tensor,
+    nominal: float,
+    spread: torch.Tensor | None = None,
 ) -> dict[str, float]:
     """Mean half width (kcal/mol), and the share of a test part it covers; nothing where too few molecules tell a width."""
     half = conformal.radius(nominal, 0.0 if spread is None else float(spread.mean()))
     if not math.isfinite(half):
         return {}
-    return {"interval": half, "nominal_coverage": nominal,
-            "coverage": coverage(test.energies, *conformal.interval(predicted, nominal, spread))}
+    return {
+        "interval": half,
+        "nominal_coverage": nominal,
+        "coverage": coverage(test.energies, *conformal.interval(predicted, nominal, spread)),
+    }
 
 
 def _spread(experiment: Experiment, kind: str, data: Dataset) -> torch.Tensor | None:
@@ -277,7 +354,10 @@ def _other_geometries(experiment: Experiment) -> dict[str, tuple[Dataset, Datase
         other = store.load(name, strict=experiment.data.strict)
         if experiment.data.split not in other.splits:
             unknown(f"split of {name}:", experiment.data.split, other.splits, ConfigError)
-        labels, data = other.splits[experiment.data.split], other.dataset.aimed(experiment.data.target)
+        labels, data = (
+            other.splits[experiment.data.split],
+            other.dataset.aimed(experiment.data.target),
+        )
         found[kind] = (data[(labels == VALID) & (experiment.data.valid > 0)], data[labels == TEST])
     return found
 
@@ -291,17 +371,30 @@ def _novelty_limit(model: Stack, valid: Dataset) -> float:
     return math.inf if novelty is None else float(novelty.quantile(NOVEL))
 
 
-def _card(experiment: Experiment, stored: Stored, train: Dataset, found: dict[str, Any]) -> dict[str, Any]:
+def _card(
+    experiment: Experiment, stored: Stored, train: Dataset, found: dict[str, Any]
+) -> dict[str, Any]:
     """What `predict --scope` tells of the model besides its scope."""
     heavy = train.molecules.sum_atoms((train.molecules.numbers > 1).to(torch.int64))
     kept = ("count", "mae", "rmse", "median", "max", "above_1", "bias", "coverage")
     return {
-        "unit": found["unit"], "data": stored.card.name, "digest": stored.digest,
-        "experiment": experiment.model_dump(mode="json"), "train": found["train"], "valid": found["valid"],
-        "refit": experiment.refit, "heavy_atoms": int(heavy.max()),
-        "data_card": about_data(stored.card), "made": provenance(),
-        "errors": {kind: {key: found[prefix + key] for key in kept if prefix + key in found}
-                   for kind, prefix in ((experiment.geometry, ""), *((k, f"{k}: ") for k in experiment.also))},
+        "unit": found["unit"],
+        "data": stored.card.name,
+        "digest": stored.digest,
+        "experiment": experiment.model_dump(mode="json"),
+        "train": found["train"],
+        "valid": found["valid"],
+        "refit": experiment.refit,
+        "heavy_atoms": int(heavy.max()),
+        "data_card": about_data(stored.card),
+        "made": provenance(),
+        "errors": {
+            kind: {key: found[prefix + key] for key in kept if prefix + key in found}
+            for kind, prefix in (
+                (experiment.geometry, ""),
+                *((k, f"{k}: ") for k in experiment.also),
+            )
+        },
     }
 
 
@@ -313,16 +406,22 @@ def _check_target(data: Dataset, stages: list[Stage]) -> None:
     column = data.aim
     target = f"data.target {data.target!r} is {column.meaning}"
     if column.quantity == "forces":
-        raise ConfigError(f"{target}; name the energy they belong to, and give networks fit: {{force_weight: 1.0}}")
+        raise ConfigError(
+            f"{target}; name the energy they belong to, and give networks fit: {{force_weight: 1.0}}"
+        )
     if any(getattr(build(*stage), "of_atoms", False) is not column.atomic for stage in stages):
         each = "an atom" if column.atomic else "a molecule"
-        raise ConfigError(f"{target}: one value {each}, but not every stage answers so; atomcloudnet does either, with "
-                          "readout: atoms or molecules")
+        raise ConfigError(
+            f"{target}: one value {each}, but not every stage answers so; atomcloudnet does either, with "
+            "readout: atoms or molecules"
+        )
     if column.quantity != "energy":
         if any(name == "baseline" for name, _ in stages):
             raise ConfigError(f"{target}: a baseline is an energy and cannot be taken off it")
         return
     first = next((stage for stage in stages if stage[0] != "baseline"), None)
     if column.kind == "total" and not (first and getattr(build(*first), "fits_atoms", False)):
-        raise ConfigError(f"{data.target!r} holds total energies at {column.level or 'an unknown level'}, whose free "
-                          "atoms are not known: put the stage `dressed_atoms`, which fits them, before the model")
+        raise ConfigError(
+            f"{data.target!r} holds total energies at {column.level or 'an unknown level'}, whose free "
+            "atoms are not known: put the stage `dressed_atoms`, which fits them, before the model"
+        )

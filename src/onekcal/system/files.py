@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from onekcal.errors import DataError
 
 
 @contextmanager
@@ -28,10 +33,48 @@ def whole_file(path: Path, shared: bool = False) -> Iterator[Path]:
     Path
         The file to write to, in the same folder as `path`.
     """
-    ending = f".{os.getpid()}.part" if shared else ".part"
+    ending = f".{os.getpid()}-{threading.get_ident()}.part" if shared else ".part"
     part = path.with_name(path.name + ending)
     try:
         yield part
         os.replace(part, path)
-    finally:
+    except BaseException:
         part.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all, also when several processes write it at once.
+
+    Parameters
+    ----------
+    path
+        The file. It is replaced in one step.
+    text
+        Its new content, written as UTF-8.
+    """
+    with whole_file(path, shared=True) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON as `write_text` writes text."""
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Returns
+    -------
+    Any
+        The content, or None where there is no such file.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except json.JSONDecodeError as problem:
+        raise DataError(
+            f"{path} should hold JSON but is damaged ({problem}); restore or remove it"
+        ) from None

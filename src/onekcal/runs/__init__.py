@@ -1,0 +1,1 @@
+"""An experiment, and the folder a run leaves."""

@@ -1,0 +1,267 @@
+"""The runner of a queue: starts jobs in processes of their own, and judges how they ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from onekcal.system import code
+from onekcal.system.files import write_json
+from onekcal.system.locks import is_locked, try_lock
+from onekcal.system.processes import ONE_THREAD
+from onekcal.system.queue import LOOK, REFUSED, Job, fail, forget, jobs, other_code, runners
+
+DEATHS = 5
+"""A job whose process dies so often in a row without getting further has failed."""
+GRACE = 10.0
+"""Seconds a job has to end after it was asked to."""
+
+
+@dataclass
+class Runner:
+    """Works through the jobs of a queue; `run` makes one."""
+
+    queue: Path
+    work: str
+    ended: Callable[[Job], None]
+    anew: Callable[[Job], None] | None
+    say: Callable[[str], None]
+    nice: int
+    running: dict[Job, tuple[subprocess.Popen[bytes], int]] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    deaths: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    stopping: bool = False
+
+    def loop(self, workers: int) -> None:
+        """Start and settle jobs until none is left or the runner is asked to end."""
+        while not self.stopping:
+            self.settle()
+            pending = self.fill(workers)
+            if not self.running and not pending:
+                return
+            time.sleep(LOOK)
+        self.end_all()
+
+    def fill(self, workers: int) -> bool:
+        """Start waiting jobs on free workers; whether some may become free later."""
+        pending, others = False, set(runners(self.queue)) - {os.getpid()}
+        for job in jobs(self.queue):
+            if job in self.running or job.key in self.refused:
+                continue
+            if job.result is not None or job.failure is not None:
+                continue
+            if len(self.running) >= workers:
+                return True
+            lock = try_lock(job.folder / "lock")
+            if lock is not None:
+                self.start(job, lock)
+            elif job.attempts() and job.attempts()[-1]["runner"] in others:
+                continue  # theirs
+            else:
+                pending = True  # its runner is dead, and its process will end in a moment
+                workers -= 1
+        return pending
+
+    def start(self, job: Job, lock: int) -> None:
+        """Start a job's process, which inherits the lock."""
+        if job.result is not None:  # finished by another runner since we looked
+            os.close(lock)
+            return
+        _clean(job.folder)
+        problem = other_code(job, code.identity())
+        if problem is not None and self.anew is None:
+            self.say(problem)
+            self.refused.add(job.key)
+            os.close(lock)
+            return
+        if problem is not None and self.anew is not None:
+            self.anew(job)
+            forget(job)
+        (job.folder / "attempts").mkdir(exist_ok=True)
+        number = len(job.attempts()) + 1
+        write_json(
+            job.folder / "attempts" / f"{number}.json",
+            {
+                "runner": os.getpid(),
+                "begun": time.time(),
+                "cpu_seconds": 0.0,
+                "seconds": 0.0,
+                "peak_mib": 0,
+            },
+        )
+        told = [str(job.folder.resolve()), str(number), str(os.getpid()), str(self.nice)]
+        with (job.folder / "log.txt").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", self.work, *told],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **ONE_THREAD},
+                pass_fds=(lock,),
+                start_new_session=True,
+            )
+        self.running[job] = process, lock
+        self.say(f"{job.name}: {'begun' if number == 1 else f'goes on (start {number})'}")
+
+    def settle(self) -> None:
+        """Take note of jobs whose process has ended."""
+        for job, (process, lock) in list(self.running.items()):
+            if process.poll() is None:
+                continue
+            del self.running[job]
+            try:
+                self.judge(job, process.returncode)
+            finally:
+                os.close(lock)
+
+    def judge(self, job: Job, status: int) -> None:
+        """Done, failed, refused, or to be started again."""
+        if job.result is not None:
+            self.say(f"{job.name}: done")
+            self.ended(job)
+        elif job.failure is not None:
+            self.say(f"{job.name}: failed: {job.failure}")
+        elif status == REFUSED:
+            self.say(other_code(job, code.identity()) or f"{job.name}: refused; see log.txt")
+            self.refused.add(job.key)
+        else:
+            reached = job.progress.get("reached")
+            count, before = self.deaths.get(job.key, (0, None))
+            count = count + 1 if reached == before else 1
+            self.deaths[job.key] = count, reached
+            why = f"its process ended with {status}"
+            if count >= DEATHS:
+                fail(
+                    job,
+                    f"{why}, {count} times in a row without getting further "
+                    f"({'out of memory?' if status == -9 else 'log.txt may say why'})",
+                )
+                self.say(f"{job.name}: failed: {job.failure}")
+            else:
+                self.say(f"{job.name}: {why}; it is started again")
+
+    def end_all(self) -> None:
+        """End the running jobs; each keeps its checkpoint."""
+        for process, _ in self.running.values():
+            process.terminate()
+        until = time.monotonic() + GRACE
+        for process, _ in self.running.values():
+            try:
+                process.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.settle_stopped()
+
+    def settle_stopped(self) -> None:
+        """Jobs that ended with the runner: done ones are told, the others wait."""
+        for job, (_, lock) in self.running.items():
+            if job.result is not None:
+                self.ended(job)
+            else:
+                self.say(f"{job.name}: stopped; it goes on when the queue runs again")
+            os.close(lock)
+        self.running.clear()
+
+
+def run(
+    queue: Path,
+    work: str,
+    ended: Callable[[Job], None] = lambda job: None,
+    workers: int = 1,
+    anew: Callable[[Job], None] | None = None,
+    say: Callable[[str], None] = print,
+    nice: int = 10,
+) -> bool:
+    """Work through a queue until no job waits, or `stop` asks to end.
+
+    Several runners may share a queue: a job belongs to the one that holds its lock.
+
+    Parameters
+    ----------
+    queue
+        The queue's folder.
+    work
+        Python code that a fresh interpreter runs for a job; it calls `working`.
+    ended
+        Hears of each job that is done; must allow to hear of one twice.
+    workers
+        Jobs at once, a process of one thread each.
+    anew
+        Given, jobs that were begun with other code begin again, and it hears of them first; without
+        it they are refused.
+    say
+        Hears one line for each thing that happens.
+    nice
+        By how much the priority of the jobs is lowered.
+
+    Returns
+    -------
+    bool
+        Whether every job of the queue is done or failed, or in another runner's hands.
+    """
+    with _registered(queue):
+        runner = Runner(queue, work, ended, anew, say, nice)
+        with _ended_by(runner):
+            runner.loop(workers)
+        return not runner.stopping and not runner.refused
+
+
+@contextmanager
+def _registered(queue: Path) -> Iterator[None]:
+    """Known to `runners` for as long as this process lives."""
+    folder = queue / "runners"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob("*.lock"):
+        if not is_locked(path) and not _lives(int(path.stem)):
+            path.unlink(missing_ok=True)
+    own = folder / f"{os.getpid()}.lock"
+    while (lock := try_lock(own)) is None:  # somebody looks at it at this moment
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        own.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+@contextmanager
+def _ended_by(runner: Runner) -> Iterator[None]:
+    """SIGTERM and SIGINT ask the runner to end."""
+
+    def asked(*_: object) -> None:
+        runner.stopping = True
+
+    main = threading.current_thread() is threading.main_thread()
+    kinds = (signal.SIGTERM, signal.SIGINT) if main else ()
+    before = {kind: signal.signal(kind, asked) for kind in kinds}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+
+
+def _clean(folder: Path) -> None:
+    """Files that a killed process left unfinished."""
+    for path in [*folder.glob(".*.part"), *folder.glob("attempts/.*.part")]:
+        path.unlink(missing_ok=True)
