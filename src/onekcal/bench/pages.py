@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from onekcal.bench import papers, suite, tables
+from onekcal.bench import papers, peers, suite, tables
 from onekcal.bench.runner import digest
 from onekcal.bench.tables import markdown
 from onekcal.errors import DataError
@@ -36,6 +36,9 @@ def _block(name: str, words: list[str], results: Path, page: Path | None) -> str
     """Caption and table of a suite; of one that has not run yet, how to run it."""
     if name == "papers":
         return markdown(papers.rows(results))
+    if name == "peers":
+        caption, rows = peers.block(results)
+        return f"{caption}\n\n{markdown(rows)}"
     path = results / f"{name}.json"
     if not path.is_file():
         if name in suite.names():

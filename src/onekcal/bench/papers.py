@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,6 +25,9 @@ class MainRow(BaseModel):
     called: str = Field("", description="what the table calls it; the row's own name when absent")
     where: str = Field(
         "", description="said of the paper's number where it is for other data than ours"
+    )
+    side: Literal["both", "paper", "ours"] = Field(
+        "both", description="whose number the row shows, where the paper's is of another method"
     )
 
 
@@ -68,7 +71,8 @@ def rows(results: Path) -> list[dict[str, Any]]:
 def _line(
     heading: str, main: MainRow, paper: dict[str, float], row: dict[str, Any] | None
 ) -> dict[str, Any]:
-    ours = (row or {}).get("ours", {})
+    ours = (row or {}).get("ours", {}) if main.side != "paper" else {}
+    paper = paper if main.side != "ours" else {}
     called = main.called or main.row
     if row is not None:
         called = marked({**row, "name": called})
