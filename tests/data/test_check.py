@@ -11,7 +11,8 @@ from conftest import wobbly
 from onekcal import datasets as data
 from onekcal.data.dataset import Column, Dataset
 from onekcal.datasets.card import Stored
-from onekcal.datasets.doctor.check import Report, check
+from onekcal.datasets.doctor.check import check
+from onekcal.datasets.doctor.diagnosis import Diagnosis
 from onekcal.datasets.doctor.twins import twins
 from onekcal.energies import free_atoms
 from onekcal.io import read
@@ -29,7 +30,7 @@ def scaled(dataset: Dataset, name: str, factor: float) -> Dataset:
     return dataset.with_column(name, replace(column, values=column.values * factor))
 
 
-def problems(report: Report) -> str:
+def problems(report: Diagnosis) -> str:
     return "\n".join(line for line in report.lines() if line.startswith(("error", "warning")))
 
 
@@ -233,8 +234,12 @@ def test_free_atoms_of_another_level_are_noticed() -> None:
     assert "H, C, N, O disagree with the table of b3lyp/6-31g(2df,p)" in problems(report)
 
 
-def test_labels_that_are_all_equal_were_lost() -> None:
+def test_energies_that_are_all_equal_were_lost_but_a_count_may_be_zero_everywhere() -> None:
     assert "all values are equal" in problems(check(scaled(wobbly(40), "pairs", 0.0)))
+    zeros = Column(torch.zeros(40, dtype=torch.float64), "property", "gfn2", unit="")
+    report = check(wobbly(40).with_column("gfn2_imaginary", zeros))
+    assert problems(report) == ""
+    assert any("all values are equal" in line for line in report.lines())
 
 
 def test_squeezed_atoms_are_noticed() -> None:

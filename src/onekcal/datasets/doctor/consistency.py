@@ -2,8 +2,9 @@
 
     E₂ − E₁ = −½ (F₁ + F₂) · (x₂ − x₁) + O(|x₂ − x₁|³)
 
-once the second is turned onto the first (Kabsch). The slope of the left side on the right is 1; it is −1 where gradients
-are stored as forces, and the ratio of two units where one was mistaken for another.
+once the second is turned onto the first (Kabsch). The slope of the left side on the right is 1.
+It is −1 where gradients are stored as forces, and the ratio of two units where one was mistaken
+for the other.
 """
 
 from __future__ import annotations
@@ -40,7 +41,24 @@ class Agreement:
 def agreement(
     molecules: Molecules, energies: Tensor, forces: Tensor, most: int = 400
 ) -> Agreement | None:
-    """Energies (M,) kcal/mol held against forces (A, 3) kcal/mol/Å; None where there are too few near frames."""
+    """Compare differences of energies with what the forces say.
+
+    Parameters
+    ----------
+    molecules
+        (M,) frames, of one molecule or of several.
+    energies
+        (M,) kcal/mol.
+    forces
+        (A, 3) kcal/mol/Å.
+    most
+        Pairs of frames that are looked at.
+
+    Returns
+    -------
+    Agreement or None
+        None where there are too few near frames.
+    """
     work, rise, steps = [], [], []
     for first, second in _near_frames(molecules, most):
         step, pull = _turned(molecules, forces, first, second)
@@ -68,7 +86,10 @@ def agreement(
 def _near_frames(
     molecules: Molecules, most: int, groups: int = 40, sample: int = 2000
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Rows of frames of one molecule and of the frame nearest to each in its distances; the largest groups first."""
+    """Rows of frames of one molecule, and of the frame whose distances are nearest to each.
+
+    The molecules with most frames come first.
+    """
     frames: dict[bytes, list[int]] = {}
     bounds, numbers = molecules.offsets.tolist(), molecules.numbers.numpy()
     for m, (a, b) in enumerate(zip(bounds[:-1], bounds[1:])):
@@ -94,7 +115,10 @@ def _near_frames(
 
 
 def _runs(rows: list[int], most: int, run: int = 10) -> list[int]:
-    """At most about `most` rows in evenly spaced runs: neighbours in time are near ones where the order is that of time."""
+    """About `most` rows in evenly spaced runs.
+
+    In a trajectory the next frames in time are near ones.
+    """
     stride = run * -(-len(rows) // most)
     return [row for start in range(0, len(rows), stride) for row in rows[start : start + run]]
 
@@ -102,47 +126,52 @@ def _runs(rows: list[int], most: int, run: int = 10) -> list[int]:
 def _turned(
     molecules: Molecules, forces: Tensor, first: Tensor, second: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """(P, n, 3) Å steps from `first` to `second` turned onto it, and (P, n, 3) sums of both forces in that frame."""
+    """(P, n, 3) Å steps from `first` to `second` turned onto it, and (P, n, 3) sums of forces."""
     size = int(molecules.sizes[first[0]])
     one, two = (molecules.atoms_of(rows) for rows in (first, second))
     a, b = (molecules.positions[atoms].reshape(-1, size, 3) for atoms in (one, two))
     a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
     u, _, vt = torch.linalg.svd(b.mT @ a)
-    turn = (
-        u @ vt
-    )  # may be a mirror, too: it leaves the energy as it is and the forces are mirrored with the atoms
+    turn = u @ vt  # it may be a mirror image, which has the same energy and mirrored forces
     pull = forces.to(torch.float64)
     return b @ turn - a, pull[one].reshape(-1, size, 3) + pull[two].reshape(-1, size, 3) @ turn
 
 
 def mistakes(slope: float, tolerance: float = 0.04) -> str:
-    """The unit mistakes whose factor lies within `tolerance` of |slope|, likeliest first; "" where there is none."""
+    """Name the mistakes of units that explain a slope, the likeliest first.
+
+    Parameters
+    ----------
+    slope
+        Of the energies on what the forces say; 1 is right.
+    tolerance
+        The largest difference of the logarithms.
+
+    Returns
+    -------
+    str
+        "" where no mistake explains the slope.
+    """
     size = abs(slope)
-    told: dict[str, float] = {}
+    factors: dict[str, float] = {}
     for name, factor in FORCE_UNITS.items():
-        told[f"the forces are in {name}, read as kcal/mol/Å"] = factor
+        factors[f"the forces are in {name}, read as kcal/mol/Å"] = factor
     for name, factor in ENERGY.items():
-        told[f"the energies are in {name}, read as kcal/mol"] = 1 / factor
-    told["the forces are in hartree/bohr, read as ev/Å"] = HARTREE / BOHR / EV
-    told["the forces are in ev/Å, read as hartree/bohr"] = EV * BOHR / HARTREE
-    told["the forces are per bohr, read as per Å"] = 1 / BOHR
-    told["the forces are per Å, read as per bohr"] = BOHR
+        factors[f"the energies are in {name}, read as kcal/mol"] = 1 / factor
+    factors["the forces are in hartree/bohr, read as ev/Å"] = HARTREE / BOHR / EV
+    factors["the forces are in ev/Å, read as hartree/bohr"] = EV * BOHR / HARTREE
+    factors["the forces are per bohr, read as per Å"] = 1 / BOHR
+    factors["the forces are per Å, read as per bohr"] = BOHR
     for name in ("ev", "hartree", "kj/mol"):
-        told[
-            f"the factor of {name} was applied the wrong way round, to the energies or to the forces"
-        ] = ENERGY[name] ** 2
-        told[f"the factor of {name} was applied the wrong way round, to one of them"] = (
-            1 / ENERGY[name] ** 2
-        )
-        told[f"the energies were multiplied by the factor from {name} once too often"] = ENERGY[
-            name
-        ]
-        told[f"the forces were multiplied by the factor from {name} once too often"] = (
-            1 / ENERGY[name]
-        )
+        wrong = f"the factor of {name} was applied the wrong way round"
+        factors[f"{wrong}, to the energies or to the forces"] = ENERGY[name] ** 2
+        factors[f"{wrong}, to one of them"] = 1 / ENERGY[name] ** 2
+        twice = f"were multiplied by the factor from {name} once too often"
+        factors[f"the energies {twice}"] = ENERGY[name]
+        factors[f"the forces {twice}"] = 1 / ENERGY[name]
     fits = sorted(
         (abs(np.log(size / factor)), k, name)
-        for k, (name, factor) in enumerate(told.items())
+        for k, (name, factor) in enumerate(factors.items())
         if factor != 1
     )
     fits = [fit for fit in fits if fit[0] < tolerance]

@@ -1,8 +1,9 @@
-"""Molecules that repeat another one: the same atoms at the same distances, however turned, shifted or reordered.
+"""Molecules that repeat another one, turned, shifted or reordered: same atoms, same distances.
 
-Two molecules of one composition are compared by their sorted distances, kind of pair by kind of pair. Sorting never
-makes two lists differ by more than their entries did, so equal geometries are found with certainty up to the tolerance;
-mirror images count as equal. A k-d tree over a few means of each list proposes the candidates.
+Two molecules of one composition are compared by their sorted distances, each kind of pair apart.
+Sorting never makes two lists differ by more than their entries did. So every pair of equal
+geometries is found, up to the tolerance. Mirror images count as equal. A k-d tree over a few
+means of each list proposes the candidates.
 """
 
 from __future__ import annotations
@@ -18,11 +19,17 @@ from onekcal.molecules import Molecules
 BUDGET = 4_000_000
 """Distances held at once."""
 MEANS = 8
-"""Means of a distance list in the tree. A mean of entries that differ by at most t differs by at most t."""
+"""Means of a distance list in the tree; they differ by no more than the distances do."""
 
 
 def blocks(molecules: Molecules) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Rows, charges (B, n) and distances (B, n, n) Å of molecules of like size."""
+    """Give the molecules in blocks of one size.
+
+    Yields
+    ------
+    tuple
+        Rows (B,), nuclear charges (B, n) and distances (B, n, n) in Å.
+    """
     for size in molecules.sizes.unique().tolist():
         for rows in (molecules.sizes == size).nonzero().flatten().split(max(1, BUDGET // size**2)):
             atoms = molecules.atoms_of(rows)
@@ -32,7 +39,20 @@ def blocks(molecules: Molecules) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
 
 
 def twins(molecules: Molecules, tolerance: float = 0.01, neighbours: int = 8) -> np.ndarray:
-    """(P, 2) rows a < b whose distances agree within `tolerance` (Å); of many copies, the `neighbours` nearest each."""
+    """Find pairs of molecules whose distances agree.
+
+    Parameters
+    ----------
+    tolerance
+        Å.
+    neighbours
+        Of a molecule with many copies, so many of the nearest are found.
+
+    Returns
+    -------
+    ndarray
+        (P, 2) rows a < b.
+    """
     means = np.empty((len(molecules), MEANS))
     for rows, charges, apart in blocks(molecules):
         means[rows.numpy()] = _means(_sorted_distances(charges, apart))

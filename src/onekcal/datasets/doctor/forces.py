@@ -1,0 +1,68 @@
+"""Forces: they add up to zero, and they are the slope of the energies."""
+
+from __future__ import annotations
+
+import torch
+
+from onekcal.data.dataset import Dataset
+from onekcal.datasets.doctor.consistency import agreement, mistakes
+from onekcal.datasets.doctor.diagnosis import Diagnosis, first_names
+
+
+def forces_against_energies(diagnosis: Diagnosis, dataset: Dataset, name: str) -> None:
+    """Report forces that do not add up to zero, or are not the slope of the energies `name`."""
+    key = f"{name}_forces"
+    if key not in dataset.columns or not dataset.columns[key].values.any():
+        return
+    energies, pull = (
+        dataset.columns[name].values.to(torch.float64),
+        dataset.columns[key].values.to(torch.float64),
+    )
+    keep = torch.isfinite(energies) & (
+        dataset.molecules.sum_atoms((~torch.isfinite(pull)).any(1).to(torch.int64)) == 0
+    )
+    molecules, energies, pull = (
+        dataset.molecules[keep],
+        energies[keep],
+        pull[keep[dataset.molecules.owner]],
+    )
+    net = molecules.sum_atoms(pull).abs().max(1).values
+    pushed = net > 0.05 * pull.abs().mean()
+    if pushed.any():
+        diagnosis.add(
+            "warning",
+            key,
+            f"on {int(pushed.sum()):,} of {len(molecules):,} molecules the forces do not add up to "
+            f"0, most: {float(net.max()):.3g} kcal/mol/Å on "
+            f"{first_names(molecules, net.argmax()[None])}",
+            "an external field, a fixed atom, or forces of another geometry?",
+        )
+    measured = agreement(molecules, energies, pull)
+    if measured is None:
+        diagnosis.add(
+            "note", key, "too few near frames of one molecule to hold forces against energies"
+        )
+        return
+    detail = (
+        f"energy differences of {measured.pairs} pairs of near frames "
+        f"({measured.step:.2f} Å apart) are {measured.slope:.4g} × what the forces say (r = {measured.correlation:.3f})"
+    )
+    if abs(measured.correlation) < 0.8:
+        diagnosis.add(
+            "warning",
+            key,
+            detail,
+            "energies and forces do not belong together, or frames are too far apart to tell",
+        )
+    elif abs(measured.slope - 1) < 0.1:
+        diagnosis.add("ok", key, detail + ": consistent")
+    else:
+        sign = "these are gradients, not forces: change their sign" if measured.slope < 0 else ""
+        unit = (
+            ""
+            if abs(abs(measured.slope) - 1) < 0.1
+            else mistakes(measured.slope, 0.1) or "a factor no unit explains"
+        )
+        diagnosis.add(
+            "error", key, detail, "; ".join(filter(None, (sign, unit and f"{unit}; import again")))
+        )
