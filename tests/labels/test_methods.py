@@ -1,7 +1,9 @@
-"""Quantum methods: names, energies against stored ones, forces against differences, impossible input."""
+"""Quantum methods: names, energies against stored ones, forces, impossible input."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,11 @@ import torch
 
 from onekcal.energies import FREE_ATOMS, SPINS
 from onekcal.errors import InputError, MissingExtra
+from onekcal.labels.labelling import label
 from onekcal.molecules import Molecules
 from onekcal.quantum.free_atoms import _computed, cache_path, free_atoms_of
 from onekcal.quantum.gfn2 import GFN2_ATOMS
-from onekcal.quantum.method import LabelError, Method
+from onekcal.quantum.method import LabelError
 from onekcal.quantum.named import method, single_point
 from onekcal.units import HARTREE
 
@@ -140,16 +143,28 @@ def test_colliding_nuclei_are_refused() -> None:
         single_point(Molecules.one([8, 1, 1], [[0, 0, 0], [0, 0, 0.05], [0, 1, 0]]), "gfn2")
 
 
-def test_without_pyscf_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    from onekcal.quantum.dft import check_names
-
-    check_names.cache_clear()
+def test_without_pyscf_a_method_is_named_but_not_computed(
+    water: Molecules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "pyscf", None)
+    how = method("b3lyp/6-31g")
+    assert how.level == "b3lyp/6-31g"
     with pytest.raises(MissingExtra, match=r"onekcal\[dft\]"):
-        method("b3lyp/6-31g")
-    check_names.cache_clear()
+        single_point(water, how)
+    with pytest.raises(MissingExtra, match=r"onekcal\[dft\]"):  # not a failure of every molecule
+        label(water, tmp_path / "out.h5", how)
+    with pytest.raises(InputError, match="no method"):
+        method("b3lyp")
+
+
+@pytest.mark.parametrize("command", ["list", "check"])
+def test_suites_are_read_without_pyscf(command: str) -> None:
+    code = (
+        "import sys; sys.modules['pyscf'] = None; sys.argv[1:] = ['bench', sys.argv[1]]; "
+        "from onekcal.cli.main import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 # --- density functionals ----------------------------------------------------------------------------------------
@@ -230,6 +245,4 @@ def test_an_scf_that_will_not_converge_says_so(
 
     monkeypatch.setattr(DensityFunctional, "_scf", impatient)
     with pytest.raises(LabelError, match="did not converge, neither by DIIS nor by second-order"):
-        DensityFunctional(Method("hf/sto-3g", "hf/sto-3g", "dft", "hf", "sto-3g"), water).at(
-            water.positions.numpy()
-        )
+        DensityFunctional(method("hf/sto-3g"), water).at(water.positions.numpy())

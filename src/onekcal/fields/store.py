@@ -27,6 +27,7 @@ from onekcal.fields.grid import frames
 from onekcal.fields.voxel_file import ABSENT, FAILED, THERE, VoxelFile, create, open_file
 from onekcal.labels.labelling import Failed, progress
 from onekcal.molecules import Molecules, rows_of
+from onekcal.quantum.orbitals.named import program_of
 from onekcal.system.files import whole_file
 from onekcal.system.home import home
 from onekcal.system.jobs import in_parallel, processors
@@ -206,6 +207,8 @@ def _complete(
     todo = np.flatnonzero(lacking.any(1) & (first == np.arange(len(first))))  # equal molecules once
     reasons: dict[int, str] = {}
     with progress(len(todo), int((~lacking.any(1)).sum()), quiet, "fields") as advance:
+        if len(todo) and what.density:
+            program_of(what.density).version()  # a missing package is no fault of the molecules
         for pattern in np.unique(lacking[todo], axis=0):
             rows = todo[(lacking[todo] == pattern).all(1)]
             which = np.flatnonzero(pattern).tolist()

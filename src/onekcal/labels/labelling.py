@@ -92,6 +92,7 @@ def label(
         if name not in data.columns:
             unknown("column to keep", name, data.columns, DataError)
     ask = Ask(method(how) if isinstance(how, str) else how, relax, forces, frequencies, charges)
+    ask.method.program.version()  # a missing package is no fault of the molecules
     start = time.monotonic()
     partial = out.with_name(out.name + ".partial")
     records, computed = _finish(data.molecules, ask, partial, scheduler, workers, quiet)

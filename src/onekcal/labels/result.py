@@ -82,7 +82,4 @@ def _columns(ask: Ask, found: list[dict[str, Any]]) -> dict[str, Column]:
 
 
 def _note(method: Method) -> str:
-    from importlib.metadata import version
-
-    package = "tblite" if method.family == "xtb" else "pyscf"
-    return f"{package} {version(package)}"
+    return f"{method.program.package} {method.program.version()}"

@@ -1,15 +1,18 @@
-r"""Hartree-Fock and density functionals through pyscf (extra `dft`): "hf/6-31g", "b3lyp/6-31g(2df,p)", "… df".
+r"""Hartree-Fock and density functionals through pyscf (extra `dft`).
 
-Restricted for closed shells, unrestricted otherwise; pyscf's standard grid (level 3), energies converged to 1e-9
-Hartree. An SCF that will not converge is tried again by second-order optimisation, then refused.
+Methods are "hf/6-31g", "b3lyp/6-31g(2df,p)" and the like, with " df" behind for density fitting.
+Closed shells are restricted, open shells unrestricted. The grid is pyscf's standard (level 3), and
+energies are converged to 1e-9 Hartree. An SCF that does not converge is tried again by second-order
+optimisation. If that fails, too, the molecule is refused.
 
-3-21G, 6-31G and their polarised forms have six Cartesian d functions (and pure f): see `pople`. Every other basis is
-spherical.
+3-21G, 6-31G and their polarised forms have six Cartesian d functions (and pure f): see `pople`.
+Every other basis is spherical.
 """
 
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -34,15 +37,19 @@ def _pyscf() -> Any:
     return pyscf
 
 
-def version() -> str:
-    """pyscf's version; energies of free atoms are kept by it."""
-    return _pyscf().__version__
+def check_names(functional: str, basis: str) -> None:
+    """Refuse functionals and basis sets that pyscf does not have.
+
+    Where pyscf is not installed, nothing can be checked, and nothing is refused: an experiment that
+    names a method can be read and compared without the extra. A computation then raises
+    `MissingExtra`.
+    """
+    with suppress(MissingExtra):
+        _check_names(_pyscf(), functional, basis)
 
 
 @cache
-def check_names(functional: str, basis: str) -> None:
-    """Refuse functionals and basis sets that pyscf does not have, before anything is computed."""
-    pyscf = _pyscf()
+def _check_names(pyscf: Any, functional: str, basis: str) -> None:
     if functional != "hf":
         libxc = pyscf.dft.libxc
         try:
@@ -69,10 +76,23 @@ def check_names(functional: str, basis: str) -> None:
 
 
 class DensityFunctional:
-    """One molecule under Hartree-Fock or a density functional: pyscf's `grid` level, energies to `convergence` Hartree.
+    """One molecule under Hartree-Fock or a density functional.
 
-    `auxiliary` names the basis of density fitting; without it pyscf chooses.
+    Parameters
+    ----------
+    method
+        Functional, basis, and whether integrals are fitted.
+    molecule
+        One molecule; its positions are not used.
+    grid
+        pyscf's level of the integration grid, 0 to 9.
+    convergence
+        Hartree; the change of energy at which the SCF ends.
+    auxiliary
+        The basis of density fitting; without it pyscf chooses.
     """
+
+    package = "pyscf"
 
     def __init__(
         self,
@@ -91,8 +111,13 @@ class DensityFunctional:
         self.auxiliary = auxiliary
         self.density: np.ndarray | None = None  # of the last geometry, the guess for the next
 
+    @staticmethod
+    def version() -> str:
+        """Return pyscf's version; raise `MissingExtra` where it is not installed."""
+        return _pyscf().__version__
+
     def at(self, positions: np.ndarray, gradient: bool = True) -> Point:
-        """Energy, Mulliken charges and (on request) gradient at `positions` (n, 3) Å."""
+        """Return energy, Mulliken charges and, on request, the gradient at `positions` (n, 3) Å."""
         scf = self.solved(positions)
         cartesian = scf.whole() if isinstance(scf, Mixed) else scf
         push = np.array(cartesian.nuc_grad_method().kernel()) if gradient else None
@@ -100,11 +125,14 @@ class DensityFunctional:
         return Point(float(scf.e_tot), push, charges)
 
     def solved(self, positions: np.ndarray) -> Any:
-        """pyscf's converged SCF object at `positions` (n, 3) Å; a `Mixed` one where d are Cartesian and f pure."""
+        """Return pyscf's converged SCF object at `positions` (n, 3) Å.
+
+        It is a `Mixed` one where d functions are Cartesian and f functions pure.
+        """
         return self._converged(self.mol(positions))
 
     def mol(self, positions: np.ndarray) -> Any:
-        """pyscf's molecule, nuclei at `positions` (n, 3) Å."""
+        """Return pyscf's molecule with its nuclei at `positions` (n, 3) Å."""
         atoms = [
             (SYMBOLS[z], tuple(r))
             for z, r in zip(self.molecule.numbers.tolist(), positions.tolist())
@@ -127,7 +155,10 @@ class DensityFunctional:
             ) from None
 
     def scf(self, mol: Any) -> Any:
-        """pyscf's SCF object of the method, nothing solved yet; a `Mixed` one where d are Cartesian and f pure."""
+        """Return pyscf's SCF object of the method; nothing is solved yet.
+
+        It is a `Mixed` one where d functions are Cartesian and f functions pure.
+        """
         has_f = bool(mol.cart) and any(mol.bas_angular(shell) > 2 for shell in range(mol.nbas))
         return mixed(self._scf(mol), mol) if has_f else self._scf(mol)
 
@@ -158,8 +189,9 @@ class DensityFunctional:
         if not scf.converged:
             self.density = None
             raise LabelError(
-                f"{self.method.name} of {formula_of(self.molecule)}: the SCF did not converge, neither by "
-                "DIIS nor by second-order optimisation; check the geometry, the charge and the spin"
+                f"{self.method.name} of {formula_of(self.molecule)}: the SCF did not converge, "
+                "neither by DIIS nor by second-order optimisation; check the geometry, the charge "
+                "and the spin"
             )
         self.density = scf.make_rdm1()
         return scf

@@ -1,7 +1,8 @@
 """Energies of free atoms of a method: known, or computed once in the ground-state spin and kept.
 
-Known are GFN2-xTB's for H C N O F S and the tables of `onekcal.energies`. What is computed goes to
-`free_atoms.json` in the data folder, so that a slow method computes an atom once a machine.
+GFN2-xTB's for H C N O F S and the tables of `onekcal.energies` are known. Other energies are
+computed and written to `free_atoms.json` in the data folder, so that a slow method computes an atom
+once on a machine.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import numpy as np
 from onekcal.energies import FREE_ATOMS, SPINS, FreeAtoms
 from onekcal.errors import InputError
 from onekcal.molecules import SYMBOLS, Molecules
-from onekcal.quantum.dft import version
 from onekcal.quantum.gfn2 import GFN2_ATOMS
 from onekcal.quantum.method import Method
 from onekcal.system.files import whole_file
@@ -25,7 +25,20 @@ from onekcal.system.home import home
 
 
 def free_atoms_of(method: Method, elements: Iterable[int]) -> FreeAtoms:
-    """Free-atom energies (Hartree) of `method` for nuclear charges `elements`."""
+    """Return the energies (Hartree) of free atoms under `method`.
+
+    Parameters
+    ----------
+    method
+        Atoms that are not known are computed with it.
+    elements
+        Nuclear charges.
+
+    Raises
+    ------
+    InputError
+        Where the ground-state spin of an element is not known.
+    """
     known, source = _known(method)
     table = {z: known[z] if z in known else _computed(method, z) for z in elements}
     return FreeAtoms(method.level, table, source)
@@ -42,18 +55,16 @@ def _known(method: Method) -> tuple[dict[int, float], str]:
 
 @cache
 def _computed(method: Method, element: int) -> float:
-    """Hartree; from the file when it is there, else computed and written down (only for the slow methods)."""
+    """Hartree; from the file where it is there, else computed; slow methods write it down."""
     if method.family == "xtb":
         return _atom(method, element)
-    key = f"{method.level} | {SYMBOLS[element]} | pyscf {version()}"
+    program = method.program
+    key = f"{method.level} | {SYMBOLS[element]} | {program.package} {program.version()}"
     path = cache_path()
     kept = _read(path)
     if key not in kept:
         energy = _atom(method, element)
-        kept = {
-            **_read(path),
-            key: energy,
-        }  # read again: another process may have added to it meanwhile
+        kept = _read(path) | {key: energy}  # read again: another process may have added to it
         _write(path, kept)
     return kept[key]
 
@@ -61,8 +72,8 @@ def _computed(method: Method, element: int) -> float:
 def _atom(method: Method, element: int) -> float:
     if element not in SPINS:
         raise InputError(
-            f"the ground-state spin of {SYMBOLS[element]} is not known here, so {method.level} has no "
-            f"free atom of it; known: {', '.join(SYMBOLS[z] for z in SPINS)}"
+            f"the ground-state spin of {SYMBOLS[element]} is not known here, so {method.level} "
+            f"has no free atom of it; known: {', '.join(SYMBOLS[z] for z in SPINS)}"
         )
     atom = Molecules.one(
         [element], np.zeros((1, 3)), spin=SPINS[element], name=f"free atom {SYMBOLS[element]}"
@@ -71,7 +82,7 @@ def _atom(method: Method, element: int) -> float:
 
 
 def cache_path() -> Path:
-    """Where computed free atoms are kept: `free_atoms.json` in the data folder (ONEKCAL_HOME)."""
+    """Return where computed free atoms are kept: in the data folder (ONEKCAL_HOME)."""
     return home() / "free_atoms.json"
 
 

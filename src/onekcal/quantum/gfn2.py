@@ -1,13 +1,15 @@
 r"""GFN2-xTB and GFN1-xTB through tblite.
 
-Bannwarth, Ehlert, Grimme, J. Chem. Theory Comput. 15, 1652 (2019); Grimme, Bannwarth, Shushkov, J. Chem. Theory
-Comput. 13, 1989 (2017). Parametrised to Z = 86. Open shells share one set of orbitals (no spin-polarisation term).
+Bannwarth, Ehlert, Grimme, J. Chem. Theory Comput. 15, 1652 (2019); Grimme, Bannwarth, Shushkov,
+J. Chem. Theory Comput. 13, 1989 (2017). Both have parameters to Z = 86. In open shells both spins
+share one set of orbitals (there is no spin-polarisation term).
 
 A calculation keeps its wavefunction: the next geometry of the same molecule starts from it.
 """
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -25,13 +27,17 @@ GFN2_ATOMS = {
     9: -4.619339964230912,
     16: -3.146456870402077,
 }
-"""GFN2-xTB energies of free atoms in their ground-state spin, Hartree (tblite 0.8.0, default accuracy)."""
+"""Hartree; GFN2-xTB energies of free atoms in their ground-state spin (tblite 0.8.0, default
+accuracy)."""
 
 HEAVIEST = 86
+"""The largest nuclear charge with parameters."""
 
 
 class TightBinding:
     """One molecule under GFN2-xTB or GFN1-xTB."""
+
+    package = "tblite"
 
     def __init__(self, method: Method, molecule: Molecules) -> None:
         self.method, self.molecule = method, molecule
@@ -39,11 +45,25 @@ class TightBinding:
         self.wavefunction: Any = None
         if max(molecule.elements) > HEAVIEST:
             raise InputError(
-                f"{method.functional} knows elements to Z = {HEAVIEST}, got Z = {max(molecule.elements)}"
+                f"{method.functional} knows elements to Z = {HEAVIEST}, "
+                f"got Z = {max(molecule.elements)}"
             )
 
+    @staticmethod
+    def version() -> str:
+        """Return tblite's version."""
+        return version("tblite")
+
     def at(self, positions: np.ndarray, gradient: bool = True) -> Point:
-        """Energy, gradient, Mulliken charges and bond orders at `positions` (n, 3) Å. The gradient costs little."""
+        """Return energy, gradient, Mulliken charges and bond orders.
+
+        Parameters
+        ----------
+        positions
+            (n, 3) Å.
+        gradient
+            Whether the gradient is returned; it is computed in any case and costs little.
+        """
         from tblite.exceptions import TBLiteRuntimeError
 
         bohr = np.ascontiguousarray(positions, dtype=float) / BOHR

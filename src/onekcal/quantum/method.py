@@ -1,15 +1,15 @@
-"""Quantum methods by name: `method("gfn2")`, `method("b3lyp/6-31g(2df,p)")`.
+"""The types of quantum methods: `Method`, the `Program` behind it, a `Calculation`, a `Point`.
 
-A `Method` makes a `Calculation` bound to one molecule; asked at several geometries it starts each from the density of
-the one before. Inside a calculation everything is in atomic units (Hartree, Bohr), which is what the programs behind
-speak; `single_point` is the door to kcal/mol and Å.
+A `Method` names a level of theory; `quantum.named` makes one from its name. Its `program` (tblite or
+pyscf) makes a `Calculation` of one molecule. A calculation that is asked at several geometries
+starts each from the density of the one before. Its results are in atomic units (Hartree, Bohr), as
+the programs give them; `quantum.named.single_point` converts to kcal/mol and Å.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class LabelError(OnekcalError):
 
 @dataclass(frozen=True)
 class Point:
-    """What a method says of one geometry, atomic units."""
+    """The result of a method at one geometry, in atomic units."""
 
     energy: float  # Hartree, total
     gradient: np.ndarray | None = None  # (n, 3) Hartree/Bohr
@@ -35,19 +35,59 @@ class Calculation(Protocol):
     """One molecule under one method."""
 
     def at(self, positions: np.ndarray, gradient: bool = True) -> Point:
-        """Energy (and gradient) at `positions` (n, 3) Å."""
+        """Return energy, and gradient where wanted, at one geometry.
+
+        Parameters
+        ----------
+        positions
+            (n, 3) Å.
+        gradient
+            Whether the gradient is needed; a program may leave it out otherwise.
+        """
+        ...
+
+
+class Program(Protocol):
+    """What makes the calculations of a method; the classes of `gfn2` and `dft` are programs."""
+
+    package: str  # the distribution on PyPI
+
+    def __call__(self, method: Method, molecule: Molecules) -> Calculation:
+        """Return a calculation of one molecule; nothing is computed yet."""
+        ...
+
+    def version(self) -> str:
+        """Return the installed version; raise `MissingExtra` where the package is missing."""
         ...
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to compute energies. `level` is how columns name it, `column` what its column is called."""
+    """A way to compute energies.
+
+    Attributes
+    ----------
+    name
+        Its one spelling: "gfn2", "b3lyp/6-31g df".
+    level
+        The level of theory that columns and cards carry: "gfn2-xtb", "b3lyp/6-31g df".
+    family
+        "xtb" (tight binding, milliseconds) or "dft" (Hartree-Fock and density functionals).
+    functional
+        The program's word for the Hamiltonian: "GFN2-xTB", "b3lyp", "hf".
+    program
+        What makes calculations; two methods that differ in nothing else are equal.
+    basis
+        The basis set; "" in tight binding, which has its own.
+    density_fitting
+        Whether integrals are approximated in an auxiliary basis.
+    """
 
     name: str
     level: str
-    family: str  # "xtb" or "dft"
-    functional: str  # the program's word for the Hamiltonian: "GFN2-xTB", "b3lyp", "hf"
-    program: Callable[[Method, Molecules], Calculation] = field(repr=False, compare=False)
+    family: Literal["xtb", "dft"]
+    functional: str
+    program: Program = field(repr=False, compare=False)
     basis: str = ""
     density_fitting: bool = False
 
@@ -57,13 +97,16 @@ class Method:
         return self.name.replace("/", "_").replace(" ", "_")
 
     def calculation(self, molecule: Molecules) -> Calculation:
-        """A calculation of one molecule; charge and unpaired electrons are the molecule's."""
+        """Return a calculation of one molecule with its own charge and unpaired electrons."""
         check_molecule(molecule)
         return self.program(self, molecule)
 
 
 def check_molecule(molecule: Molecules) -> None:
-    """Refuse what no method can compute: several molecules, colliding nuclei, an impossible number of electrons."""
+    """Refuse what no method can compute.
+
+    That is: a batch of several molecules, colliding nuclei, an impossible number of electrons.
+    """
     if len(molecule) != 1:
         raise InputError(f"one molecule at a time, got a batch of {len(molecule)}")
     problems = molecule.check()
@@ -73,12 +116,13 @@ def check_molecule(molecule: Molecules) -> None:
     unpaired = int(molecule.spins[0])
     if electrons < unpaired or (electrons - unpaired) % 2:
         raise InputError(
-            f"{molecule.formulas[0]} with charge {int(molecule.charges[0])} has {electrons} electrons: {unpaired} "
-            f"unpaired is impossible; say `spin` (unpaired electrons, {'odd' if electrons % 2 else 'even'}) or `charge`"
+            f"{molecule.formulas[0]} with charge {int(molecule.charges[0])} has {electrons} "
+            f"electrons: {unpaired} unpaired is impossible; say `spin` (unpaired electrons, "
+            f"{'odd' if electrons % 2 else 'even'}) or `charge`"
         )
 
 
 def formula_of(molecule: Molecules) -> str:
-    """How a message names a molecule: its name where it has one, and its formula."""
+    """Return what messages call a molecule: its name where it has one, and its formula."""
     name = str(molecule.names[0])
     return f"{name} ({molecule.formulas[0]})" if name else molecule.formulas[0]

@@ -1,4 +1,7 @@
-"""Quantum methods by name: `method("gfn2")`, `method("b3lyp/6-31g(2df,p)")`."""
+"""Quantum methods by name, `method("gfn2")`, `method("b3lyp/6-31g(2df,p)")`, and single points.
+
+Here a method gets its program: `TightBinding` (tblite) or `DensityFunctional` (pyscf).
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,19 @@ EXAMPLES = (
 
 
 def method(name: str) -> Method:
-    """A method by name: "gfn2", "gfn1", "FUNCTIONAL/BASIS" or "FUNCTIONAL/BASIS df" (density fitting)."""
+    """Return a method by its name.
+
+    Parameters
+    ----------
+    name
+        "gfn2", "gfn1", "FUNCTIONAL/BASIS" or "FUNCTIONAL/BASIS df" (density fitting), in any case.
+
+    Raises
+    ------
+    InputError
+        Where the name is none of these. An unknown functional or basis is refused where pyscf is
+        installed; without it, the first computation raises `MissingExtra`.
+    """
     word = " ".join(name.lower().split())
     word = _SPELLINGS.get(word, word)
     if word in XTB:
@@ -66,7 +81,17 @@ class SinglePoint:
 
 
 def single_point(molecule: Molecules, how: Method | str, forces: bool = False) -> SinglePoint:
-    """Energy (kcal/mol, free atoms removed), forces (kcal/mol/Å) on request, of one molecule as it stands."""
+    """Return the energy of one molecule as it stands, relative to free atoms.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    how
+        A method or its name.
+    forces
+        Whether forces are computed, too.
+    """
     how = method(how) if isinstance(how, str) else how
     point = how.calculation(molecule).at(molecule.positions.numpy(), gradient=forces)
     atoms = float(free_atoms_of(how, molecule.elements).energies(molecule)[0])

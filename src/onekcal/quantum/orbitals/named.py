@@ -6,43 +6,53 @@ from os import PathLike
 
 from onekcal.errors import InputError
 from onekcal.molecules import Molecules
+from onekcal.quantum.method import Program, check_molecule
+from onekcal.quantum.named import method
+from onekcal.quantum.orbitals.dft import one_shot, self_consistent
+from onekcal.quantum.orbitals.files import read_wavefunction
+from onekcal.quantum.orbitals.gfn2 import tight_binding_orbitals, with_cores
 from onekcal.quantum.orbitals.orbitals import Orbitals
 
 ONE_SHOT, CORE = "one-shot", "+core"
+"""Word and suffix of a density's name that a method's name does not have."""
 
 
-def orbitals(molecule: Molecules, method: str) -> Orbitals:
-    """Occupied orbitals of one molecule by a density's name; charge and unpaired electrons are the molecule's.
+def orbitals(molecule: Molecules, density: str) -> Orbitals:
+    """Return the occupied orbitals of one molecule.
 
-    "gfn2", "gfn1" (valence electrons alone), "gfn2+core" (with frozen 1s cores, to Ne); "hf/6-31g", "b3lyp/6-31g", any
-    FUNCTIONAL/BASIS, " df" behind it for density fitting; "one-shot" or "one-shot/BASIS": superposed atoms and one
-    diagonalisation. Raises `LabelError` where an SCF does not converge.
+    Parameters
+    ----------
+    molecule
+        One molecule with its charge and unpaired electrons.
+    density
+        "gfn2", "gfn1" (valence electrons alone); "gfn2+core" (with frozen 1s cores, to Ne);
+        "FUNCTIONAL/BASIS", with " df" behind for density fitting; "one-shot" or "one-shot/BASIS"
+        (superposed atoms and one diagonalisation).
+
+    Raises
+    ------
+    LabelError
+        Where an SCF does not converge.
+    MissingExtra
+        Where the density needs pyscf and it is not installed.
     """
-    from onekcal.quantum.method import check_molecule
-    from onekcal.quantum.named import method as named
-
-    name = density_name(method)
+    name = density_name(density)
     check_molecule(molecule)
     kind, _, basis = name.partition("/")
     if kind == ONE_SHOT:
-        from onekcal.quantum.orbitals.dft import one_shot
-
         return one_shot(molecule, basis)
-    how = named(name.removesuffix(CORE))
+    how = method(name.removesuffix(CORE))
     if how.family == "xtb":
-        from onekcal.quantum.orbitals.gfn2 import tight_binding_orbitals, with_cores
-
         found = tight_binding_orbitals(molecule, how)
         return with_cores(found) if name.endswith(CORE) else found
-    from onekcal.quantum.orbitals.dft import self_consistent
-
     return self_consistent(molecule, how)
 
 
 def density_name(density: str) -> str:
-    """The one spelling of a density's name: "GFN2-xTB" is "gfn2", "one-shot" is "one-shot/6-31g"; refuses unknown ones."""
-    from onekcal.quantum.named import method
+    """Return the one spelling of a density's name, or refuse it where there is no such density.
 
+    "GFN2-xTB" is "gfn2", and "one-shot" is "one-shot/6-31g".
+    """
     word = " ".join(density.lower().split())
     kind, _, basis = word.partition("/")
     if kind == ONE_SHOT:
@@ -53,8 +63,13 @@ def density_name(density: str) -> str:
     return how.name + CORE * word.endswith(CORE)
 
 
-def read_orbitals(path: str | PathLike[str]) -> tuple[Molecules, Orbitals]:
-    """The molecule and the occupied orbitals of a wavefunction file: .wfx, .molden or .fchk."""
-    from onekcal.quantum.orbitals.files import read_wavefunction
+def program_of(density: str) -> Program:
+    """Return the program that computes a density; its `version` says whether it is installed."""
+    kind, _, basis = density_name(density).partition("/")
+    name = f"hf/{basis}" if kind == ONE_SHOT else density_name(density).removesuffix(CORE)
+    return method(name).program
 
+
+def read_orbitals(path: str | PathLike[str]) -> tuple[Molecules, Orbitals]:
+    """Return the molecule and the occupied orbitals of a file: .wfx, .molden or .fchk."""
     return read_wavefunction(path)
