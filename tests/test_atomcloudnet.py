@@ -1,4 +1,4 @@
-"""AtomCloudNet: its equations word for word, its symmetries and the loss of them in the literal form, properties, atoms."""
+"""AtomCloudNet: its equations word for word, symmetries, the literal form, properties, atoms."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ from onekcal.networks.atomcloudnet import (
     MARGIN,
     AtomCloudNet,
     AtomCloudNetwork,
-    Pairs,
-    gather,
-    potentials,
 )
+from onekcal.networks.many_body import Pairs, potentials
 from onekcal.networks.network import Batch
+from onekcal.networks.point_convolution import gather
 
 ELEMENTS = (1, 6, 7, 8)
 RADIUS = 2.0  # Å
@@ -36,7 +35,7 @@ MOMENT = {"recipe": "fast", "epochs": 3, "batch": 8}
 def network(
     literal: bool = False, of_atoms: bool = False, power: float = 1.0, degrees: Any = DEGREES
 ) -> AtomCloudNetwork:
-    """In float64; its scales are those of some training data, so that no feature is out of range."""
+    """In float64, with the scales of some training data, so that no feature is out of range."""
     torch.manual_seed(0)
     made = AtomCloudNetwork(
         ELEMENTS, degrees, 6, RADIUS, 8, 5, 12, power, literal, of_atoms
@@ -55,7 +54,7 @@ def energies(model: AtomCloudNetwork, molecules: Molecules) -> Tensor:
     return model(batch(molecules)).energies
 
 
-# --- the equations ---------------------------------------------------------------------------------------------------
+# --- the equations --------------------------------------------------------------------------------
 
 
 def test_potentials_are_those_of_the_triple_loop() -> None:
@@ -91,7 +90,7 @@ def test_three_bodies_of_an_equilateral_triangle() -> None:
 
 
 def by_the_letter(net: AtomCloudNetwork, molecule: Molecules) -> float:
-    """The equations of the model's file for one molecule, atom by atom, with the literal form where the network has it."""
+    """The equations of the model's file for one molecule, atom by atom, in the network's form."""
     z, r = molecule.numbers.tolist(), molecule.positions
     kinds = [ELEMENTS.index(one) for one in z]
     raw = potentials(molecule.numbers[None].double(), Pairs.of(batch(molecule)))[0]
@@ -187,7 +186,7 @@ def test_power_average_pooling_goes_from_the_sum_to_the_largest() -> None:
     assert torch.allclose(net._pooled(x, mask), positive.amax(1), rtol=0.09)  # 5^(1/20) = 1.084
 
 
-# --- symmetries ------------------------------------------------------------------------------------------------------
+# --- symmetries -----------------------------------------------------------------------------------
 
 
 def turned(molecules: Molecules, seed: int = 0) -> Molecules:
@@ -207,7 +206,10 @@ def test_energy_neither_moves_nor_turns_with_the_molecule() -> None:
 
 
 def test_the_literal_form_changes_when_a_molecule_is_turned() -> None:
-    """The paper's text says it does not. Untrained, it changes by several hundredths of what molecules differ by."""
+    """The paper's text says it does not.
+
+    Untrained, it changes by several hundredths of what molecules differ by.
+    """
     net, still = network(literal=True), wobbly(8, seed=9).molecules
     with torch.no_grad():
         here = energies(net, still)
@@ -242,7 +244,7 @@ def test_one_molecule_does_not_see_the_others_of_its_batch() -> None:
 
 
 def test_an_element_s_own_degree_is_the_highest_its_atoms_are_told_of() -> None:
-    """With degree 0 at hydrogen, turning its neighbours about it changes nothing it is told by the convolution."""
+    """With degree 0 at hydrogen, its convolution does not change when its neighbours turn."""
     cloud = network(degrees=[[0, 2, 2, 2]]).clouds[0]
     assert cloud.allowed.tolist() == [[True] * 6 + [False] * 12] + [[True] * 18] * 3
     with pytest.raises(ConfigError, match="what `others` have"):
@@ -252,7 +254,7 @@ def test_an_element_s_own_degree_is_the_highest_its_atoms_are_told_of() -> None:
     assert [cloud.degree for cloud in made.member(0).clouds] == [2, 1]
 
 
-# --- smoothness and forces -------------------------------------------------------------------------------------------
+# --- smoothness and forces ------------------------------------------------------------------------
 
 
 def slope(net: AtomCloudNetwork, apart: float) -> tuple[float, float]:
@@ -321,7 +323,7 @@ def test_forces_can_be_trained_on() -> None:
     assert wrong < 0.8 * float(test.forces.abs().mean())
 
 
-# --- the output ------------------------------------------------------------------------------------------------------
+# --- the output -----------------------------------------------------------------------------------
 
 
 def test_answers_begin_at_the_mean_label_and_stay_within_reach_of_the_labels() -> None:

@@ -1,4 +1,7 @@
-"""The perceptron on Coulomb matrices: its equations word for word, its noise, and what it refuses."""
+"""The perceptron on Coulomb matrices.
+
+Its equations word for word, its noise, and what it refuses.
+"""
 
 from __future__ import annotations
 
@@ -37,13 +40,16 @@ def net(model: CoulombMLP) -> CoulombMLPNetwork:
     return model.networks[0].eval()
 
 
-# --- the equations ---------------------------------------------------------------------------------------------------
+# --- the equations --------------------------------------------------------------------------------
 
 
 def entries_by_the_letter(
     molecule: Molecules, features: str, room: int, noise: np.ndarray
 ) -> np.ndarray:
-    """Entry by entry from the definition of the matrix; `noise` belongs to places in the noiseless order."""
+    """Entry by entry from the definition of the matrix.
+
+    `noise` belongs to places in the noiseless order.
+    """
     count = len(molecule.numbers)
     matrix = np.zeros((room, room))
     for i in range(count):
@@ -98,7 +104,10 @@ def test_random_matrices_alone_are_binarised_where_nothing_is_said() -> None:
 
 
 def test_inputs_are_standardised_on_the_training_molecules() -> None:
-    """Sorted ones, which are the same at every look; those with the least deviation have less than 1."""
+    """Sorted ones, which are the same at every look.
+
+    Those with the least deviation have less than 1.
+    """
     model, data = fitted("sorted"), wobbly(24, seed=1)
     inputs = net(model)
     x = (packed(sorted_by_norm(coulomb_matrix(data.molecules))) - inputs.mean) / inputs.deviation
@@ -110,7 +119,10 @@ def test_inputs_are_standardised_on_the_training_molecules() -> None:
 
 
 def test_every_entry_has_steps_up_to_its_own_largest_value() -> None:
-    """Water alone: oxygen's ½ 8^2.4 = 73.5 has steps 0 … 73, hydrogen's ½ has one; a half step doubles them."""
+    """Water alone: oxygen's ½ 8^2.4 = 73.5 has steps 0 … 73, hydrogen's ½ has one.
+
+    A half step doubles them.
+    """
     data = wobbly(24, seed=1)[[0, 4, 8, 12, 16, 20]]
     steps = fitted("sorted", data, theta=1.0).steps
     assert (int(steps[0]), int(steps[2]), len(steps)) == (74, 1, 6)
@@ -138,7 +150,7 @@ def test_layers_have_400_and_100_units() -> None:
     assert weights == (1821 * 400 + 400) + (400 * 100 + 100) + (100 + 1)
 
 
-# --- the noise -------------------------------------------------------------------------------------------------------
+# --- the noise ------------------------------------------------------------------------------------
 
 
 def test_training_sees_another_ordering_every_time_and_asking_the_same() -> None:
@@ -213,12 +225,15 @@ def test_a_resumed_training_draws_the_noise_it_would_have_drawn(tmp_path: Path) 
     assert not torch.equal(straight.energies(data.molecules), other.energies(data.molecules))
 
 
-# --- training --------------------------------------------------------------------------------------------------------
+# --- training -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("features", FEATURES)
 def test_geometry_is_learned_not_only_what_a_molecule_is_made_of(features: str) -> None:
-    """Bent waters, 80 to learn from: an error of a fifth of the control, which answers with their mean energy."""
+    """Bent waters, 80 to learn from.
+
+    An error of a fifth of the control, which answers with their mean energy.
+    """
     data, unseen = (
         wobbly(320, seed=1)[list(range(0, 320, 4))],
         wobbly(64, seed=2)[list(range(0, 64, 4))],
@@ -254,7 +269,7 @@ def test_forces_of_eigenvalues_are_minus_the_gradient() -> None:
         )
 
 
-# --- what it is asked ------------------------------------------------------------------------------------------------
+# --- what it is asked -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("features", FEATURES)

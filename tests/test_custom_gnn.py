@@ -1,4 +1,7 @@
-"""The study's three graph networks: their equations word for word, the symmetries they have and lack, small molecules."""
+"""The study's three graph networks.
+
+Their equations word for word, the symmetries they have and lack, small molecules.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def fitted(**settings: Any) -> tuple[CustomGNN, Dataset]:
     return CustomGNN(**settings).fit(data, data[:0]), wobbly(12, seed=2)
 
 
-# --- the equations ---------------------------------------------------------------------------------------------------
+# --- the equations --------------------------------------------------------------------------------
 
 
 def neighbours(
@@ -106,7 +109,8 @@ def test_energies_are_those_of_the_equations(
 @pytest.mark.parametrize(
     ("version", "numbers"),
     [
-        # charge and one-hot of four elements: 5. Messages of 5 + 5 + 3 (of 64 + 64 + 3) → 64 → 64; the head
+        # charge and one-hot of four elements: 5. Messages of 5 + 5 + 3 (of 64 + 64 + 3) → 64 → 64;
+        # the head
         (1, 1 * (13 * 64 + 64) + 2 * (131 * 64 + 64) + 3 * (64 * 64 + 64) + (64 * 64 + 64) + 65),
         (2, 3 * (13 * 64 + 64) + 3 * (64 * 64 + 64) + (192 * 64 + 64) + 65),
         (3, 1 * (13 * 64 + 64) + 2 * (131 * 64 + 64) + 3 * (64 * 64 + 64) + (64 * 64 + 64) + 65),
@@ -117,7 +121,7 @@ def test_numbers_of_parameters(version: int, numbers: int) -> None:
     assert sum(p.numel() for p in net.parameters()) == numbers
 
 
-# --- symmetries ------------------------------------------------------------------------------------------------------
+# --- symmetries -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -169,7 +173,10 @@ def test_energy_depends_neither_on_the_place_nor_on_the_order_of_atoms(version: 
 
 
 def test_padding_is_no_neighbour() -> None:
-    """Alone or beside a larger molecule: the same energy; with padding left in the graph it is another."""
+    """Alone or beside a larger molecule.
+
+    The same energy; with padding left in the graph it is another.
+    """
     model, _ = fitted(graph="nearest", k=2)
     methanol, water = wobbly(4).molecules[3], wobbly(4).molecules[0]
     together = Molecules.concatenate([water, methanol])
@@ -182,7 +189,10 @@ def test_padding_is_no_neighbour() -> None:
 
 
 def test_forces_of_a_complete_graph_are_minus_the_gradient() -> None:
-    """1e-5: of central differences; a kink of relu within the step would show, and does not here."""
+    """1e-5: of central differences.
+
+    A kink of relu within the step would show, and does not here.
+    """
     model, asked = fitted(graph="complete", geometry="distance", forces=True)
     molecule, step = asked.molecules[3], 1e-5
     analytic = model.forces(molecule)
@@ -197,7 +207,7 @@ def test_forces_of_a_complete_graph_are_minus_the_gradient() -> None:
         )
 
 
-# --- learning --------------------------------------------------------------------------------------------------------
+# --- learning -------------------------------------------------------------------------------------
 
 
 def stretched(count: int, seed: int) -> Dataset:
@@ -228,7 +238,7 @@ def test_geometry_is_learned_not_only_what_a_molecule_is_made_of(
     assert wrong < 0.3 * (data.energies.mean() - unseen.energies).abs().mean()
 
 
-# --- what it is asked ------------------------------------------------------------------------------------------------
+# --- what it is asked -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("geometry", ["vector", "distance"])

@@ -1,4 +1,4 @@
-"""The 3-D DenseNet: parameters counted by hand, the same network out of torch's layers, symmetries, looks, training."""
+"""The 3-D DenseNet: parameters, the same network out of torch's layers, symmetries, training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from onekcal.bench.speed.densenet import PlainDenseNet, as_batch, copied, kept_b
 from onekcal.errors import ConfigError, InputError
 from onekcal.fields import fields
 from onekcal.molecules import Molecules
-from onekcal.networks.densenet import EPSILON, MOMENTUM, DenseNetwork, motions, orbits
+from onekcal.networks.cube_symmetry import motions, orbits
+from onekcal.networks.dense_block import EPSILON
+from onekcal.networks.densenet import MOMENTUM, DenseNetwork
 from onekcal.networks.training.optimizers import Average
 from onekcal.networks.training.session import session
 from onekcal.networks.voxels import Looks, VoxelDenseNet
@@ -62,14 +64,18 @@ def energies(net: DenseNetwork, x: Tensor) -> Tensor:
     return net(as_batch(x)).energies
 
 
-# --- the published network -------------------------------------------------------------------------------------------
+# --- the published network ------------------------------------------------------------------------
 
 
 def counted(d1: int, d2: int, channels: int = 1) -> int:
-    """Parameters in closed form: growth 12, 64 stem channels, bottleneck 48, half the channels pass."""
+    """Parameters in closed form.
+
+    Growth 12, 64 stem channels, bottleneck 48, half the channels pass.
+    """
 
     def block(width: int, depth: int) -> int:
-        # γ, β and the 1×1×1 kernel of width + 12 l channels, l = 0 … depth − 1; γ', β' and the 3×3×3 kernel
+        # γ, β and the 1×1×1 kernel of width + 12 l channels, l = 0 … depth − 1; γ', β' and the
+        # 3×3×3 kernel
         return (2 + 48) * (depth * width + 12 * depth * (depth - 1) // 2) + depth * (
             2 * 48 + 48 * 12 * 27
         )
@@ -183,7 +189,7 @@ def test_a_block_keeps_a_sixth_of_what_torchs_layers_keep_for_the_gradient() -> 
     assert kept_bytes(net, x) < kept_bytes(peer, x) / 6
 
 
-# --- symmetries of the cube ------------------------------------------------------------------------------------------
+# --- symmetries of the cube -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("symmetry", "count"), [("none", 1), ("signs", 8), ("cube", 48)])
@@ -219,7 +225,7 @@ def test_energy_has_the_symmetry_of_the_kernels_and_no_more(symmetry: str) -> No
     assert sum(same) == {"none": 1, "signs": 8, "cube": 48}[symmetry]
 
 
-# --- looks -----------------------------------------------------------------------------------------------------------
+# --- looks ----------------------------------------------------------------------------------------
 
 
 def numbered(turns: int = 1) -> list[Any]:
@@ -268,7 +274,7 @@ def test_looks_at_a_memory_map_read_the_rows_asked_for(tmp_path: Path) -> None:
     assert torch.equal(found, Looks(numbered(), motions("signs", 2), 8)(torch.tensor([4, 2])))
 
 
-# --- the model -------------------------------------------------------------------------------------------------------
+# --- the model ------------------------------------------------------------------------------------
 
 
 def fitted(
@@ -278,9 +284,7 @@ def fitted(
     return VoxelDenseNet(**{**SMALL, "fit": fit, **settings}).fit(data, data[:valid])
 
 
-def test_a_turned_moved_renumbered_molecule_has_its_energy_but_another_orientation_of_the_cube_has_not() -> (
-    None
-):
+def test_energy_follows_the_molecule_and_changes_with_the_orientation_of_the_cube() -> None:
     model, still = fitted(), wobbly(12, seed=9).molecules
     turn = torch.from_numpy(Rotation.from_euler("xyz", [0.3, 1.1, -0.8]).as_matrix())
     moved = still.moved(
@@ -411,7 +415,9 @@ def test_two_processes_train_as_one_that_normalises_in_their_parts(in_empty_fold
     (in_empty_folder / "voxels.yaml").write_text("""
 name: here
 data: {set: mini, target: b3lyp, train: 48, valid: 16, test: 8}
-stages: [dressed_atoms, densenet: {kinds: nep, grid: 4, blocks: [1, 1], growth: 3, stem: 4, together: 4, dtype: float64}]
+stages:
+- dressed_atoms
+- densenet: {kinds: nep, grid: 4, blocks: [1, 1], growth: 3, stem: 4, together: 4, dtype: float64}
 fit: {recipe: onecycle, epochs: 4, batch: 8, window: 1, device: cpu}
 """)
     train = ["train", "voxels.yaml", "--runs"]

@@ -1,4 +1,4 @@
-"""DimeNet++: its equations word for word, a peer's outputs with the same weights, its symmetries, smoothness and forces."""
+"""DimeNet++: its equations word for word, a peer's outputs, symmetries, smoothness, forces."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from conftest import wobbly
 from onekcal.bench.speed.dimenet import dimenet_peer, triplets_of
-from onekcal.bench.speed.networks import Step, graph_of
+from onekcal.bench.speed.steps import Step, paired
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.bessel import zeros
 from onekcal.molecules import Molecules
 from onekcal.networks import dimenet
-from onekcal.networks.dimenet import DimeNet, DimeNetNetwork, Directed, Messages, directed
+from onekcal.networks.bond_messages import Messages
+from onekcal.networks.dimenet import DimeNet, DimeNetNetwork
 from onekcal.networks.network import Batch
+from onekcal.networks.triplet_sum import Directed, directed
 
 ELEMENTS = (1, 6, 7, 8)
 CUTOFF = 3.0  # Å
@@ -61,7 +63,7 @@ def pull(net: DimeNetNetwork, molecules: Molecules) -> Tensor:
     return -torch.autograd.grad(energies(net, molecules.moved(positions)).sum(), positions)[0]
 
 
-# --- the equations ---------------------------------------------------------------------------------------------------
+# --- the equations --------------------------------------------------------------------------------
 
 
 def sigma(x: Tensor) -> Tensor:
@@ -121,7 +123,10 @@ def atoms_of(net: DimeNetNetwork, k: int, m: Pairs, e: Pairs, n: int) -> Tensor:
 
 
 def by_the_letter(net: DimeNetNetwork, molecule: Molecules) -> float:
-    """The equations of the model's file for one molecule, message by message and triplet by triplet; (i, j) is j → i."""
+    """The equations of the model's file for one molecule, by messages and triplets.
+
+    (i, j) is j → i.
+    """
     r, n = molecule.positions, len(molecule.numbers)
     h = [net.embedding.atoms[ELEMENTS.index(int(z))] for z in molecule.numbers]
     d = {(i, j): float((r[i] - r[j]).norm()) for i in range(n) for j in range(n) if i != j}
@@ -188,7 +193,7 @@ def test_energies_are_those_of_a_peer_with_the_same_weights() -> None:
     _, answer = found
     data = wobbly(12, seed=4)
     numbers, _ = data.molecules.pad()
-    graph = graph_of(Step(batch(data.molecules), numbers, data.energies), CUTOFF)
+    graph = paired(Step(batch(data.molecules), numbers, data.energies), CUTOFF)
     with torch.no_grad():
         ours, theirs = energies(net, data.molecules), answer((graph, *triplets_of(graph)))
         assert torch.allclose(ours, theirs, rtol=0, atol=1e-5 * float(theirs.std()))
@@ -199,7 +204,10 @@ def test_energies_are_those_of_a_peer_with_the_same_weights() -> None:
 
 
 def test_parameters_are_as_many_as_published() -> None:
-    """The published shape with its 95 elements: 1,885,830, as counted of PyG's DimeNetPlusPlus of that shape."""
+    """The published shape with its 95 elements.
+
+    1,885,830, as counted of PyG's DimeNetPlusPlus of that shape.
+    """
     net = DimeNetNetwork(tuple(range(1, 96)))
     f, p, b, o, waves, spherical = 128, 64, 8, 256, 6, 42
     square = f * f + f
@@ -215,7 +223,7 @@ def test_parameters_are_as_many_as_published() -> None:
     )
 
 
-# --- triplets --------------------------------------------------------------------------------------------------------
+# --- triplets -------------------------------------------------------------------------------------
 
 
 def test_every_message_knows_the_one_the_other_way() -> None:
@@ -273,7 +281,7 @@ def test_gradients_of_the_product_are_its_own(monkeypatch: pytest.MonkeyPatch) -
     assert gradgradcheck(Directed.apply, inputs())
 
 
-# --- symmetries ------------------------------------------------------------------------------------------------------
+# --- symmetries -----------------------------------------------------------------------------------
 
 SAME = 1e-9
 """Relative to the energies: float64 sums, in another order or at rounded positions."""
@@ -303,7 +311,10 @@ def test_energy_does_not_depend_on_the_order_of_atoms() -> None:
 
 
 def test_angles_matter_and_not_distances_alone() -> None:
-    """Around one atom, three neighbours beyond one another's reach: bending changes nothing but angles."""
+    """Around one atom, three neighbours beyond one another's reach.
+
+    Bending changes nothing but angles.
+    """
     net, far = network(), 0.65 * CUTOFF
 
     def star(bend: float) -> Molecules:
@@ -332,7 +343,7 @@ def test_one_molecule_does_not_see_the_others_of_its_batch() -> None:
     assert torch.allclose(energies(net, molecules), alone, rtol=SAME)
 
 
-# --- smoothness and forces -------------------------------------------------------------------------------------------
+# --- smoothness and forces ------------------------------------------------------------------------
 
 STRAIGHT = Molecules.one(
     ["O", "C", "O"], [[0.0, 0.0, -1.16], [0.0, 0.0, 0.0], [0.0, 0.0, 1.16]], name="carbon dioxide"
@@ -368,7 +379,10 @@ def test_lone_atoms_have_no_force_and_straight_ones_none_across() -> None:
 
 
 def test_forces_do_not_jump_where_a_molecule_becomes_straight() -> None:
-    """Bent by ε, they are off by no more than its order; an angle by arc cosine has a kink there."""
+    """Bent by ε, they are off by no more than its order.
+
+    An angle by arc cosine has a kink there.
+    """
     net = network()
     for bend in (1e-3, 1e-5, 1e-7):
         bent = STRAIGHT.moved(
@@ -378,7 +392,7 @@ def test_forces_do_not_jump_where_a_molecule_becomes_straight() -> None:
 
 
 def test_energy_and_force_go_smoothly_to_zero_at_the_cutoff() -> None:
-    """Within 1e-3 Å of it: the envelope falls as the cube of what is left, its slope as the square."""
+    """Within 1e-3 Å of it, the envelope falls as the cube of the rest, its slope as the square."""
     net = network()
 
     def dimer(apart: float) -> tuple[float, float]:
@@ -408,7 +422,7 @@ def test_forces_are_minus_the_gradient() -> None:
         assert float(analytic[atom, axis]) == pytest.approx(numeric, rel=1e-5, abs=1e-7)
 
 
-# --- training and mistakes -------------------------------------------------------------------------------------------
+# --- training and mistakes ------------------------------------------------------------------------
 
 
 def test_training_on_forces_learns_forces_and_energies() -> None:

@@ -40,7 +40,7 @@ ROUNDING = 1e-10
 
 
 def net(elements: tuple[int, ...] = (1, 6, 7, 8), seed: int = 0, **settings: Any) -> HipNNNetwork:
-    """A float64 network whose every parameter is away from its initial value, on the scale of the toy energies."""
+    """A float64 network at the scale of the toy energies, no parameter at its initial value."""
     torch.manual_seed(seed)
     made = HipNNNetwork(
         elements, **{"features": 6, "sensitivities": 5, "onsite": 1} | settings
@@ -64,7 +64,7 @@ def energies(network: HipNNNetwork, molecules: Molecules) -> Tensor:
     return network(batch_of(molecules, network.elements)).energies
 
 
-# --- to the letter -------------------------------------------------------------------------------------------------
+# --- to the letter --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:
         HipNN(**wrong)
 
 
-# --- derivatives ---------------------------------------------------------------------------------------------------
+# --- derivatives ----------------------------------------------------------------------------------
 
 
 def test_written_slopes_of_the_sensitivities_are_right() -> None:
@@ -320,7 +320,7 @@ def test_nothing_lonely_makes_anything_infinite(molecules: Molecules, dtype: tor
     assert float(pull[0].detach().abs().max()) < 1e-6  # nothing pulls on the first of them
 
 
-# --- symmetries ----------------------------------------------------------------------------------------------------
+# --- symmetries -----------------------------------------------------------------------------------
 
 TURN = torch.from_numpy(Rotation.from_euler("xyz", [0.3, 1.1, -0.8]).as_matrix())
 
@@ -395,13 +395,14 @@ def test_energy_and_force_fade_out_at_the_cut_off() -> None:
 
     inside, within, beyond = pull(edge - 0.3), pull(edge - 1e-5), pull(edge + 1e-5)
     assert beyond[1] == 0.0
-    # φ vanishes as the square of the distance to the cut-off: energies meet to ~1e-10, slopes to ~1e-5 of their size
+    # φ vanishes as the square of the distance to the cut-off: energies meet to ~1e-10, slopes to
+    # ~1e-5 of their size
     assert within[0] == pytest.approx(beyond[0], abs=1e-6)
     assert abs(within[1]) < 1e-3 * abs(inside[1])
     assert abs(inside[1]) > 1e-3
 
 
-# --- learning ------------------------------------------------------------------------------------------------------
+# --- learning -------------------------------------------------------------------------------------
 
 QUICK = {"recipe": "fast", "epochs": 25, "batch": 8, "rate": 5e-3}
 
@@ -439,7 +440,10 @@ def test_it_learns_forces() -> None:
 
 
 def test_total_energies_far_from_zero_are_learned_as_well() -> None:
-    """Trajectories come with totals of −100,000 kcal/mol: single precision must not eat the differences."""
+    """Trajectories come with totals of −100,000 kcal/mol.
+
+    Single precision must not eat the differences.
+    """
     data = wobbly(48, seed=1)
     data = data[[m for m in range(48) if m % 4 == 3]]
     shifted = Dataset(

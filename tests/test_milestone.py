@@ -1,4 +1,7 @@
-"""The milestone report's baseline: its architecture, its three losses, and the symmetries it lacks."""
+"""The milestone report's baseline.
+
+Its architecture, its three losses, and the symmetries it lacks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SchNet: its equations word for word, a peer's outputs with the same weights, its symmetries, smoothness and forces."""
+"""SchNet: its equations word for word, its peers' outputs, symmetries, smoothness, forces."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ CUTOFF = 3.0  # Å
 def network(
     knots: int = 5, seed: int = 0, interactions: int = 2, features: int = 12, gaussians: int = 20
 ) -> SchNetNetwork:
-    """Untrained, in float64, with random biases: xavier weights alone would hide a forgotten one."""
+    """Untrained, in float64, with random biases.
+
+    Xavier weights alone would hide a forgotten one.
+    """
     torch.manual_seed(seed)
     made = SchNetNetwork(ELEMENTS, features, interactions, CUTOFF, gaussians, knots)
     with torch.no_grad():
@@ -56,7 +59,7 @@ def energies(model: SchNetNetwork, molecules: Molecules) -> Tensor:
     return model(batch(molecules)).energies
 
 
-# --- the equations ---------------------------------------------------------------------------------------------------
+# --- the equations --------------------------------------------------------------------------------
 
 
 def by_the_letter(net: SchNetNetwork, molecule: Molecules) -> float:
@@ -95,7 +98,11 @@ def by_the_letter(net: SchNetNetwork, molecule: Molecules) -> float:
 
 @pytest.mark.parametrize("knots", [0, 5])
 def test_energies_are_those_of_the_equations(knots: int) -> None:
-    """1e-6: of the table; evaluated at every pair it is rounding alone, mostly of the centres, kept in float32 first."""
+    """1e-6 is the error of the table.
+
+    Evaluated at every pair, the error is rounding alone, mostly of the centres, which are first
+    kept in float32.
+    """
     net, data = network(knots), wobbly(4, seed=3)
     net.begin(data)
     with torch.no_grad():
@@ -163,7 +170,7 @@ def test_parameters_are_as_many_as_the_layers_have() -> None:
     assert sum(p.numel() for p in net.parameters()) == 5 * 128 + 6 * (filters + atomwise) + output
 
 
-# --- the table -------------------------------------------------------------------------------------------------------
+# --- the table ------------------------------------------------------------------------------------
 
 
 def tabulated(filters: Filters, r: Tensor, knots: int, gaussians: int) -> Tensor:
@@ -176,7 +183,10 @@ def tabulated(filters: Filters, r: Tensor, knots: int, gaussians: int) -> Tensor
 
 @pytest.mark.parametrize("steeper", [1.0, 3.0])
 def test_interpolated_filters_are_within_a_millionth_of_the_exact_ones(steeper: float) -> None:
-    """At the published size; a trained first layer is steeper than an untrained one. Two knots a Gaussian are too few."""
+    """At the published size; a trained first layer is steeper than an untrained one.
+
+    Two knots a Gaussian are too few.
+    """
     torch.manual_seed(0)
     filters = Filters(128, 2, 5.0, 50).double()
     r = torch.linspace(0.01, 5.4, 3001, dtype=torch.float64)
@@ -219,7 +229,7 @@ def test_gradients_of_the_interpolation_are_its_own() -> None:
         assert gradgradcheck(function, inputs)
 
 
-# --- the convolution -------------------------------------------------------------------------------------------------
+# --- the convolution ------------------------------------------------------------------------------
 
 
 def test_convolution_is_the_sum_over_the_other_atoms() -> None:
@@ -252,7 +262,7 @@ def test_distances_are_those_between_atoms_and_far_where_one_is_missing(water: M
     assert r[:, 1].tolist() == [99.0] * 3
 
 
-# --- symmetries ------------------------------------------------------------------------------------------------------
+# --- symmetries -----------------------------------------------------------------------------------
 
 SAME = 1e-9
 """Relative to the energies: float64 sums, in another order or at rounded positions."""
@@ -300,7 +310,7 @@ def test_one_molecule_does_not_see_the_others_of_its_batch() -> None:
     assert torch.allclose(energies(net, molecules), alone, rtol=SAME)
 
 
-# --- smoothness and forces -------------------------------------------------------------------------------------------
+# --- smoothness and forces ------------------------------------------------------------------------
 
 
 def slope(net: SchNetNetwork, apart: float) -> tuple[float, float]:
@@ -373,7 +383,7 @@ def test_single_and_distant_atoms_have_an_energy_and_no_force() -> None:
         assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
 
 
-# --- training --------------------------------------------------------------------------------------------------------
+# --- training -------------------------------------------------------------------------------------
 
 
 def test_training_on_forces_learns_forces_and_energies() -> None:

@@ -1,4 +1,4 @@
-"""The speed benchmark: what it compares is the same, medians are of the turns taken, tables show it."""
+"""The speed benchmark: contestants compute the same, medians are right, tables show them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onekcal.bench import tables
-from onekcal.bench.speed import speed
+from onekcal.bench import pages
+from onekcal.bench.speed import contest, suite
+from onekcal.bench.speed.contest import Contest, SpeedResults, difference, measure
 from onekcal.errors import ConfigError
 from onekcal.models.kernels.packed_cholesky import put_row
 
@@ -18,15 +19,15 @@ pytest.importorskip("kernelforge", reason="kernelforge has wheels for Linux only
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> speed.Found:
+def found(tmp_path_factory: pytest.TempPathFactory) -> SpeedResults:
     """On the mini set: the store is empty."""
     folder = tmp_path_factory.mktemp("speed")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ONEKCAL_HOME", str(folder))
-        patch.setattr(speed, "KERNELS", (20, 40))
-        patch.setattr(speed, "ASKED", 12)
+        patch.setattr(suite, "KERNELS", (20, 40))
+        patch.setattr(suite, "ASKED", 12)
         heard: list[str] = []
-        found = speed.run(
+        found = suite.run(
             folder / "results",
             size=40,
             rounds=2,
@@ -38,8 +39,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> speed.Found:
     return found
 
 
-def test_contestants_compute_the_same(found: speed.Found) -> None:
-    """Features to rounding, kernels to what projection leaves out; predictions to that times the weights."""
+def test_contestants_compute_the_same(found: SpeedResults) -> None:
+    """Features to rounding, kernels to what projection leaves out.
+
+    Predictions to that times the weights.
+    """
     differs = {row["name"]: row["differs"] for row in found["rows"]}
     assert differs["FCHL19 features"]["kernelforge"] < 1e-10
     assert differs["symmetric local kernel, N = 20"]["kernelforge"] < 1e-8
@@ -47,7 +51,7 @@ def test_contestants_compute_the_same(found: speed.Found) -> None:
     assert differs["prediction, sparse_kernel of 120 landmarks"] == {}
 
 
-def test_every_turn_is_kept_and_the_ratio_is_that_of_medians(found: speed.Found) -> None:
+def test_every_turn_is_kept_and_the_ratio_is_that_of_medians(found: SpeedResults) -> None:
     for row in found["rows"]:
         assert all(len(turns) == 2 for turns in row["turns"].values())
         ours = np.median(row["turns"]["onekcal"])
@@ -64,12 +68,12 @@ def test_contestants_take_turns_and_long_ones_fewer(monkeypatch: pytest.MonkeyPa
     contestants = {
         name: lambda name=name: order.append(name) or np.ones(1) for name in ("onekcal", "peer")
     }
-    contest = speed.Contest("order", "s", 1, contestants)
-    speed.measure(contest, 3)
+    race = Contest("order", "s", 1, contestants)
+    measure(race, 3)
     assert order == ["onekcal", "peer"] * 3
     order.clear()
-    monkeypatch.setattr(speed, "PATIENCE", 0.0)
-    speed.measure(contest, 5)
+    monkeypatch.setattr(contest, "PATIENCE", 0.0)
+    measure(race, 5)
     assert order == ["onekcal", "peer"]
 
 
@@ -77,9 +81,9 @@ def test_a_peer_that_is_not_installed_is_left_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("ONEKCAL_HOME", str(tmp_path))
-    monkeypatch.setattr(speed, "qmllib_version", lambda: None)
-    _, known, asked = speed._begun(20)
-    assert set(next(speed.features(known, asked)).contestants) == {"onekcal", "kernelforge"}
+    monkeypatch.setattr(suite, "qmllib_version", lambda: None)
+    _, known, asked = suite._begun(20)
+    assert set(next(suite.features(known, asked)).contestants) == {"onekcal", "kernelforge"}
 
 
 def test_packed_and_full_kernels_are_compared_element_by_element() -> None:
@@ -88,19 +92,19 @@ def test_packed_and_full_kernels_are_compared_element_by_element() -> None:
     packed = np.empty(15)
     for row in range(5):
         put_row(packed, row, full[row, row:], 5)
-    assert speed.difference(packed, full) == 0.0
+    assert difference(packed, full) == 0.0
     full[1, 3] += 0.1 * np.abs(full).max()
-    assert speed.difference(packed, full) > 0.05
+    assert difference(packed, full) > 0.05
 
 
-def test_a_page_shows_a_line_for_every_peer(found: speed.Found, tmp_path: Path) -> None:
+def test_a_page_shows_a_line_for_every_peer(found: SpeedResults, tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "docs").mkdir()
     (tmp_path / "results/speed.json").write_text(json.dumps(found))
     page = tmp_path / "README.md"
     page.write_text("<!-- results: speed -->\n<!-- end -->\n")
-    assert len(tables.check(tmp_path, write=True)) == 1
-    assert tables.check(tmp_path) == []
+    assert len(pages.check(tmp_path, write=True)) == 1
+    assert pages.check(tmp_path) == []
     assert re.search(
         r"\| FCHL19 features \| kernelforge \| [\d,.]+ /s \| [\d,.]+ /s \| \d+\.\d\d \|",
         page.read_text(),
@@ -112,20 +116,20 @@ def test_a_page_shows_a_line_for_every_peer(found: speed.Found, tmp_path: Path) 
 
 def test_nonsense_sizes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="`size` must be at least 10 molecules"):
-        speed.run(tmp_path, size=1)
+        suite.run(tmp_path, size=1)
 
 
 def test_one_part_is_measured_anew_and_the_others_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ONEKCAL_HOME", str(tmp_path))
-    monkeypatch.setattr(speed, "ASKED", 12)
+    monkeypatch.setattr(suite, "ASKED", 12)
     there = [
         {"name": "old features", "part": "features"},
         {"name": "old kernel", "part": "kernels"},
     ]
     (tmp_path / "speed.json").write_text(json.dumps({"rows": there}))
-    found = speed.run(tmp_path, size=40, rounds=1, parts=["features"])
+    found = suite.run(tmp_path, size=40, rounds=1, parts=["features"])
     assert [row["name"] for row in found["rows"]] == ["FCHL19 features", "old kernel"]
     with pytest.raises(ConfigError, match="no part of the speed benchmark 'nets'"):
-        speed.run(tmp_path, size=40, rounds=1, parts=["nets"])
+        suite.run(tmp_path, size=40, rounds=1, parts=["nets"])

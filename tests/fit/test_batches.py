@@ -1,4 +1,4 @@
-"""Batches: every molecule once an epoch, of nearly equal size, and no energy depends on the padding."""
+"""Batches: each molecule once an epoch, nearly equal sizes, no effect of padding on energies."""
 
 from __future__ import annotations
 

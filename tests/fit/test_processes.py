@@ -1,4 +1,7 @@
-"""The command line in processes of its own: killed and resumed, and two processes on one training."""
+"""The command line in processes of its own.
+
+Killed and resumed, and two processes on one training.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,7 @@ def test_a_killed_training_resumed_is_the_uninterrupted_one_bit_for_bit(file: Pa
 
 
 def test_two_processes_train_as_one_does(file: Path) -> None:
-    """Within 1e-9: sums of float64 in another order differ by 1e-16, which every step may enlarge."""
+    """Within 1e-9: sums in another order differ by 1e-16, and every step may enlarge that."""
     one = run(experiments.read(file), Path("straight"))
     torchrun = [
         sys.executable,

@@ -18,7 +18,10 @@ def schedule(**given: object) -> Schedule:
 
 
 def test_one_cycle_is_that_of_torch() -> None:
-    """torch counts steps, we count the share that is over: equal where both fall on the same point of the curve."""
+    """torch counts steps, we count the share that is over.
+
+    Equal where both fall on the same point of the curve.
+    """
     steps = 101
     weight = torch.nn.Parameter(torch.zeros(1))
     sgd = torch.optim.SGD([weight], lr=1.0)
@@ -56,9 +59,7 @@ def rates(scores: list[float], **given: object) -> list[float]:
     return out
 
 
-def test_plateau_lowers_the_rate_after_patience_and_ends_at_the_second_fall_without_a_better_score() -> (
-    None
-):
+def test_plateau_lowers_the_rate_after_patience_and_ends_at_the_second_fall_in_vain() -> None:
     assert rates([1.0] * 20, patience=3) == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
 
 

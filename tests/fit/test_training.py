@@ -186,7 +186,7 @@ def test_forces_keep_the_graph_out_and_energies_keep_it_in() -> None:
     assert not model.energies(valid.molecules).requires_grad
 
 
-# --- stopping ------------------------------------------------------------------------------------------------------
+# --- stopping -------------------------------------------------------------------------------------
 
 
 def test_a_diverging_training_stops_and_keeps_the_best_weights(tmp_path: Path) -> None:
@@ -205,7 +205,10 @@ def test_a_diverging_training_stops_and_keeps_the_best_weights(tmp_path: Path) -
             return out._replace(energies=out.energies * poison)
 
     model.network = lambda elements: Poisoned(elements, 16)  # type: ignore[method-assign]
-    expected = r"diverged in epoch 3: the loss is nan at rate 0.01; .* kept in .*Try fit: \{rate: 0.003, clip: 1.0\}"
+    expected = (
+        r"diverged in epoch 3: the loss is nan at rate 0.01; .* kept in "
+        r".*Try fit: \{rate: 0.003, clip: 1.0\}"
+    )
     with session(tmp_path), pytest.raises(TrainingError, match=expected):
         model.fit(train, valid)
     assert (tmp_path / "training-0.safetensors").is_file()
@@ -242,7 +245,7 @@ def test_a_gpu_out_of_memory_halves_the_batch_once(capsys: pytest.CaptureFixture
         greedy(4).fit(train, valid)
 
 
-# --- going on ------------------------------------------------------------------------------------------------------
+# --- going on -------------------------------------------------------------------------------------
 
 
 class StopError(Exception):
@@ -356,13 +359,14 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
         PairModel(fit=QUICK).fit(train, valid)
 
 
-# --- telling -------------------------------------------------------------------------------------------------------
+# --- telling --------------------------------------------------------------------------------------
 
 
 def test_the_line_of_progress_says_epoch_losses_rate_and_time_left() -> None:
     last = {"epoch": 12, "rate": 1e-3, "loss": 0.02134, "valid_mae": 1.3172, "valid_force_mae": 0.5}
     assert line(Progress(0, 12.4, 200, 190.0, last)) == (
-        "epoch 12/200 · loss 0.0213 · valid MAE 1.32 kcal/mol · forces 0.5 kcal/mol/Å · rate 1.0e-03 · 0:03:10 left"
+        "epoch 12/200 · loss 0.0213 · valid MAE 1.32 kcal/mol · forces 0.5 kcal/mol/Å "
+        "· rate 1.0e-03 · 0:03:10 left"
     )
     assert line(Progress(0, 0.2, 200, float("nan"))) == "epoch 0/200"
 

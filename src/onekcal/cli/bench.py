@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -204,16 +205,16 @@ def bench_speed(
     OMP_NUM_THREADS sets the threads of all of them.
     """
     from onekcal.bench import tables
-    from onekcal.bench.speed import speed
+    from onekcal.bench.speed.suite import PARTS, run
     from onekcal.show import study
 
-    def watch(row: dict[str, Any]) -> None:
+    def watch(row: Mapping[str, Any]) -> None:
         if not as_json:
             ratios = ", ".join(f"{ratio:.2f} × {peer}" for peer, ratio in row["ratio"].items())
             print(f"{row['name']}: {ratios}", file=sys.stderr)
 
-    found = speed.run(results, size, rounds, watch, part or speed.PARTS)
-    print_json(found) if as_json else study.rows_table(found["title"], tables.rows(found))
+    found = run(results, size, rounds, watch, part or PARTS)
+    print_json(found) if as_json else study.rows_table(found["title"], tables.rows(dict(found)))
 
 
 @bench_app.command(

@@ -1,61 +1,71 @@
 r"""AtomCloudNet: a point convolution with spherical harmonics, pooled over the atoms.
 
-    x_i = a_{Z_i}                                                                                  (embedding)
+    x_i = a_{Z_i}                                                                        (embedding)
     V_i = Z_i,   V'_i = Z_i Σ_j Z_j / R_ij⁶,
-    V''_i = Z_i Σ_jk Z_j Z_k (1 + cos α cos β cos γ) / (R_ij R_jk R_ki)³                           (potentials)
-    φ(R) = C(R) · softplus(A β(R) + a),   β_q(R) = cos²(½π(R/Δ − q)) where |R/Δ − q| < 1           (radial functions)
-    v_i,lm = Σ_k W_lk Σ_{j≠i, R_ij<r} φ_k(R_ij) Y_lm(R̂_ij) x_j   (+ S x_i where l = 0)             (convolution)
-    b_i = v_i,0 ⊕ ⟨v_i,1 , U₁ v_i,1⟩ ⊕ … ⊕ ⟨v_i,L , U_L v_i,L⟩,   ⟨v, w⟩ = Σ_m v_m w_m / (2l + 1)  (invariants)
-    h_i = b_i ⊕ V_i ⊕ V'_i ⊕ V''_i,   c_i = h_i ⊕ softplus(B₂ softplus(B₁ h_i))                    (residual block)
-    d = (Σ_i softplus(c_i)^p / n̄)^(1/p)                                                            (power-average pooling)
-    y = y₀ + (y₁ − y₀) · σ(o · softplus(D₂ softplus(D₁ d)))                                        (output)
+    V''_i = Z_i Σ_jk Z_j Z_k (1 + cos α cos β cos γ) / (R_ij R_jk R_ki)³                (potentials)
+    φ(R) = C(R) · softplus(A β(R) + a),                                           (radial functions)
+        β_q(R) = cos²(½π(R/Δ − q)) where |R/Δ − q| < 1
+    v_i,lm = Σ_k W_lk Σ_{j≠i, R_ij<r} φ_k(R_ij) Y_lm(R̂_ij) x_j                         (convolution)
+        (+ S x_i where l = 0)
+    b_i = v_i,0 ⊕ ⟨v_i,1 , U₁ v_i,1⟩ ⊕ … ⊕ ⟨v_i,L , U_L v_i,L⟩,                         (invariants)
+        ⟨v, w⟩ = Σ_m v_m w_m / (2l + 1)
+    h_i = b_i ⊕ V_i ⊕ V'_i ⊕ V''_i,
+    c_i = h_i ⊕ softplus(B₂ softplus(B₁ h_i))                                       (residual block)
+    d = (Σ_i softplus(c_i)^p / n̄)^(1/p)                                      (power-average pooling)
+    y = y₀ + (y₁ − y₀) · σ(o · softplus(D₂ softplus(D₁ d)))                                 (output)
 
-Hidber, Atz, "AtomCloudNet: Deep learning molecular and atomic properties using point convolution architecture" (2019).
+The potentials are in `onekcal.networks.many_body`, the radial functions, the convolution and the
+invariants in `onekcal.networks.point_convolution`.
+
+Hidber, Atz, "AtomCloudNet: Deep learning molecular and atomic properties using point convolution
+architecture" (2019).
 
 Deliberate deviations:
-- b_i are invariants. The original hands the components l > 0 to nonlinearities one by one, which changes when a molecule is
-  turned; that is `variant: literal`.
+- b_i are invariants. The original hands the components l > 0 to nonlinearities one by one, which
+  changes when a molecule is turned; that is `variant: literal`.
 - C(R) = ½(cos(πR/r) + 1) makes energies and forces go smoothly to zero at the radius.
-- lengths in V' and V'' are Å, which the paper leaves open; V'' runs over ordered pairs j, k, without Axilrod and Teller's
-  factor 3, as printed. Of each potential the network sees ln(1 + V), standardised over training atoms.
-- y₀ and y₁ lie `MARGIN` times the range of the training labels beyond it: a sigmoid scaled to the labels themselves could
-  never answer more than the largest of them.
-- n̄ is the mean number of atoms of the training molecules, so that d is of order 1 whatever their size; softplus gives powers
-  something positive to act on.
+- lengths in V' and V'' are Å, which the paper leaves open; V'' runs over ordered pairs j, k,
+  without Axilrod and Teller's factor 3, as printed. Of each potential the network sees ln(1 + V),
+  standardised over training atoms.
+- y₀ and y₁ lie `MARGIN` times the range of the training labels beyond it: a sigmoid scaled to the
+  labels themselves could never answer more than the largest of them.
+- n̄ is the mean number of atoms of the training molecules, so that d is of order 1 whatever their
+  size; softplus gives powers something positive to act on.
 - no filler atoms: batches are masked.
 
-Beyond the paper, of its outlook: several convolutions in a row (the next one's x_i is a linear map of c_i), degrees that
-differ by layer and by the element of atom i, molecular properties as targets, and `readout: atoms`, where the last layers
-act on every c_i instead of on d, so that properties of atoms are learned.
+Beyond the paper, of its outlook: several convolutions in a row (the next one's x_i is a linear map
+of c_i), degrees that differ by layer and by the element of atom i, molecular properties as targets,
+and `readout: atoms`, where the last layers act on every c_i instead of on d, so that properties of
+atoms are learned.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear, one_hot, softplus
+from torch.nn.functional import one_hot, softplus
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError, unknown
 from onekcal.features.harmonics import HIGHEST, real_harmonics
-from onekcal.molecules import CHARGES, CLOSEST, Molecules
-from onekcal.networks.model import NetworkModel, refuse_unsound
-from onekcal.networks.network import Batch, Network, Output, pair_mask
+from onekcal.molecules import CHARGES
+from onekcal.networks.many_body import Pairs, potentials
+from onekcal.networks.model import NetworkModel
+from onekcal.networks.network import Batch, Network, Output
+from onekcal.networks.point_convolution import Cloud, Surroundings
 
 MARGIN = 0.5
-"""Of the range of the training labels, at either end of what the sigmoid reaches."""
+"""The sigmoid reaches beyond the training labels, at both ends, by this share of their range."""
 LOOKED_AT = 1000
-"""Training molecules whose potentials are standardised by."""
+"""Potentials are standardised by those of the first so many training molecules."""
 SMALLEST = 1e-20
-"""Of what a root is taken from."""
-STEEP = 2.0
-"""Deviation of A's initial entries: functions φ that hardly change with R at first are slow to be told apart."""
+"""Least value that a root is taken of."""
 OTHERS = "others"
-"""In `degrees` by element: the degree of those that are not named."""
+"""The key of `degrees` that stands for all elements it does not name."""
 VARIANTS, READOUTS = ("invariant", "literal"), ("molecules", "atoms")
 
 Degrees = int | Mapping[str, int]
@@ -64,9 +74,10 @@ Degrees = int | Mapping[str, int]
 class AtomCloudNet(NetworkModel):
     """Properties in the unit of their column (energies kcal/mol, their forces kcal/mol/Å).
 
-    `radius` in Å; `degrees`: L, or a list with one for each convolution in a row, each an integer or such as
-    {H: 1, others: 3}, by the element at the centre; `spacing`: Δ in Å, `radial`: functions φ; `hidden`: units of D₁ and
-    D₂; `power`: p of the pooling, 1: a sum; `variant`: invariant or literal; `readout`: molecules or atoms.
+    `radius` in Å; `degrees`: L, or a list with one for each convolution in a row, each an integer
+    or such as {H: 1, others: 3}, by the element at the centre; `spacing`: Δ in Å, `radial`:
+    functions φ; `hidden`: units of D₁ and D₂; `power`: p of the pooling, 1: a sum; `variant`:
+    invariant or literal; `readout`: molecules or atoms.
     """
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
@@ -142,10 +153,6 @@ class AtomCloudNet(NetworkModel):
             self.of_atoms,
         )
 
-    def inputs(self, molecules: Molecules, learn: bool) -> None:
-        """Nothing besides nuclei, which must not lie on one point: potentials are infinite there."""
-        refuse_unsound(molecules)
-
     def network(self, elements: tuple[int, ...]) -> AtomCloudNetwork:
         degrees = [[each.get(z, each[0]) for z in elements] for each in self.layers]
         return AtomCloudNetwork(elements, degrees, *self.settings)
@@ -166,137 +173,6 @@ def _by_element(degrees: Any) -> dict[int, int]:
                 f"atomcloudnet: `degrees` must be whole numbers from 0 to {HIGHEST}, got {degree!r}"
             )
     return {CHARGES.get(name, 0): degree for name, degree in given.items()}
-
-
-# --- potentials ------------------------------------------------------------------------------------------------------
-
-
-class Pairs(NamedTuple):
-    """Of every two atoms of a batch. Where there is no pair, the distance is 1 Å and carries no gradient."""
-
-    exist: Tensor  # (B, n, n) bool
-    distances: Tensor  # (B, n, n) Å, never below `CLOSEST`
-    directions: Tensor  # (B, n, n, 3) from the first atom to the second
-
-    @classmethod
-    def of(cls, batch: Batch) -> Pairs:
-        exist = pair_mask(batch)
-        between = batch.positions[:, None] - batch.positions[:, :, None]  # (B, n, n, 3)
-        square = torch.where(exist, between.square().sum(-1), 1.0)
-        distances = square.clamp_min(
-            CLOSEST**2
-        ).sqrt()  # atoms on one point would have no direction
-        return cls(exist, distances, between / distances[..., None])
-
-
-def potentials(charges: Tensor, pairs: Pairs) -> Tensor:
-    """(B, n, 3) one-, two- and three-body terms of atoms with `charges` (B, n); e², Å.
-
-    With w_ij = √(Z_i Z_j)/R³ and S_ij = w_ij · R̂R̂ᵀ, a 3 × 3 block of a matrix of all atoms, the sums over j and k are
-    powers of matrices: Σ w w w = (w³)_ii, and cos α cos β cos γ = −(R̂_ij·R̂_ik)(R̂_ij·R̂_jk)(R̂_ik·R̂_jk) makes
-    Σ w w w cos cos cos = −tr (S³)_ii.
-    """
-    size = charges.shape[1]
-    products = charges[:, :, None] * charges[:, None]  # (B, n, n); 0 where an atom is missing
-    inverse = pairs.exist * pairs.distances**-3
-    two = (products * inverse.square()).sum(-1)
-    weights = products.sqrt() * inverse
-    plain = ((weights @ weights) * weights).sum(-1)
-    blocks = (
-        weights[..., None, None] * pairs.directions[..., :, None] * pairs.directions[..., None, :]
-    )  # (B, n, n, 3, 3)
-    whole = blocks.transpose(2, 3).reshape(-1, 3 * size, 3 * size)
-    angular = ((whole @ whole) * whole).sum(-1).unflatten(1, (size, 3)).sum(-1)
-    return torch.stack([charges, two, plain - angular], -1)
-
-
-# --- the convolution -------------------------------------------------------------------------------------------------
-
-
-class Surroundings(NamedTuple):
-    """What all convolutions of a batch share."""
-
-    basis: Tensor  # (B, n, n, bases)
-    fading: Tensor  # (B, n, n) C, 0 where there is no neighbour
-    harmonics: Tensor  # (B, n, (L + 1)², n) of the highest degree any layer has, times √4π
-
-
-class Cloud(torch.nn.Module):
-    """One convolution, from x (B, n, inputs) to what it tells of every atom, (B, n, width)."""
-
-    allowed: Tensor
-
-    def __init__(
-        self,
-        inputs: int,
-        features: int,
-        degrees: Sequence[int],
-        bases: int,
-        radial: int,
-        literal: bool,
-    ) -> None:
-        super().__init__()
-        self.degree, self.literal = max(degrees), literal
-        self.radial = torch.nn.Linear(bases, radial)
-        torch.nn.init.normal_(self.radial.weight, 0.0, STEEP)
-        self.mixing = torch.nn.Parameter(
-            torch.randn(self.degree + 1, features, radial, inputs) / math.sqrt(radial * inputs)
-        )
-        self.own = torch.nn.Linear(inputs, features)
-        self.partners = torch.nn.ModuleList(
-            [
-                torch.nn.Linear(features, features, bias=False)
-                for _ in range(0 if literal else self.degree)
-            ]
-        )
-        orders = [2 * degree + 1 if literal else 1 for degree in range(self.degree + 1)]
-        self.width = features * sum(orders)
-        of = torch.arange(self.degree + 1).repeat_interleave(
-            torch.tensor(orders) * features
-        )  # (width,)
-        self.register_buffer(
-            "allowed", of <= torch.tensor(degrees)[:, None], persistent=False
-        )  # (elements, width)
-
-    def forward(
-        self, x: Tensor, species: Tensor, around: Surroundings, table: Tensor | None = None
-    ) -> Tensor:
-        """Where x is rows of a `table` (rows, inputs), as at first, x says which ones, (B, n, rows) of 0 and 1.
-
-        Then sums over neighbours run over their elements, which are fewer than features, and weights take in the table.
-        """
-        functions = softplus(self.radial(around.basis)) * around.fading[..., None]  # (B, n, n, K)
-        harmonics = around.harmonics[:, :, : (self.degree + 1) ** 2]  # (B, n, M, n)
-        gathered = gather(harmonics, functions, x)
-        weights, own = (
-            (w if table is None else w @ table.T) for w in (self.mixing, self.own.weight)
-        )
-        parts = gathered.split([2 * degree + 1 for degree in range(self.degree + 1)], 2)
-        told = [
-            self._of_degree(degree, linear(part, w.flatten(1)))
-            for degree, (part, w) in enumerate(zip(parts, weights))
-        ]
-        told[0] = told[0] + linear(x, own, self.own.bias)
-        return torch.cat(told, -1) * self.allowed[species]
-
-    def _of_degree(self, degree: int, v: Tensor) -> Tensor:
-        """What is told of v (B, n, 2l + 1, f) of degree l."""
-        if degree == 0 or self.literal:
-            return v.flatten(2)
-        return (v * self.partners[degree - 1](v)).mean(2)
-
-
-def gather(harmonics: Tensor, functions: Tensor, x: Tensor) -> Tensor:
-    """Σ_j Y_lm(ij) φ_k(ij) x_j: (B, n, M, n), (B, n, n, K), (B, n, f) → (B, n, M, K · f).
-
-    Of the three factors, the two that are smaller together are multiplied first.
-    """
-    if x.shape[2] < functions.shape[3]:
-        spread = harmonics[:, :, :, None] * x.transpose(1, 2)[:, None, None]  # (B, n, M, f, n)
-        found = spread.flatten(2, 3) @ functions  # (B, n, M · f, K)
-        return found.unflatten(2, (-1, x.shape[2])).transpose(3, 4).flatten(3)
-    kernel = harmonics[:, :, :, None] * functions.transpose(2, 3)[:, :, None]  # (B, n, M, K, n)
-    return (kernel.flatten(1, 3) @ x).view(*kernel.shape[:3], -1)
 
 
 class ResidualBlock(torch.nn.Module):
@@ -362,7 +238,11 @@ class AtomCloudNetwork(Network):
         self.register_buffer("ends", torch.tensor([0.0, 1.0]))  # y₀, y₁
 
     def begin(self, train: Dataset) -> None:
-        """The potentials' mean and deviation, the ends of the sigmoid, and an output that begins at the mean label."""
+        """Set what comes from the data.
+
+        These are the mean and deviation of the potentials, the ends of the sigmoid, and a bias
+        with which the untrained output is near the mean label.
+        """
         numbers, positions = train.molecules[:LOOKED_AT].pad()
         batch = Batch(numbers, positions, numbers > 0)
         seen = torch.log1p(potentials(numbers.to(positions), Pairs.of(batch)))[
@@ -415,6 +295,7 @@ class AtomCloudNetwork(Network):
         """(B, width) one molecule each, from its atoms (B, n, width)."""
         if self.power == 1:
             return (softplus(x) * mask[..., None]).sum(1) / self.size
-        # a power has no curvature at 0, where padding would be, and a root no slope, where all features may underflow
+        # a power has no curvature at 0, where padding would be, and a root no slope, where all
+        # features may underflow
         powers = torch.where(mask[..., None], softplus(x), 1.0).pow(self.power) * mask[..., None]
         return (powers.sum(1) / self.size).clamp_min(SMALLEST).pow(1 / self.power)

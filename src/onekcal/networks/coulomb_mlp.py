@@ -2,20 +2,25 @@ r"""A multi-layer perceptron on the Coulomb matrix C.
 
     eigenvalues   x = |λ₁| ≥ |λ₂| ≥ … of C
     sorted        x = the lower triangle of C, rows and columns in order of falling ‖C_i‖
-    random        the same in order of falling ‖C_i‖ + ε_i,  ε ~ N(0, noise²), drawn afresh whenever a molecule is trained
-                  on; an answer is the mean over `orderings` draws
-    binarised     x → [tanh(x/θ), tanh((x − θ)/θ), tanh((x − 2θ)/θ), …], each entry up to its own largest training value
+    random        the same in order of falling ‖C_i‖ + ε_i,  ε ~ N(0, noise²); ε is drawn again
+                  whenever a molecule is trained on; an answer is the mean over `orderings` draws
+    binarised     x → [tanh(x/θ), tanh((x − θ)/θ), tanh((x − 2θ)/θ), …], each entry up to its own
+                  largest training value
     standardised  x → (x − mean) / deviation, of the training molecules
-    network       E = mean_E + std_E · (w₃ · σ(W₂ σ(W₁ x + b₁) + b₂) + b₃),   400 and 100 units, σ the logistic function
+    network       E = mean_E + std_E · (w₃ · σ(W₂ σ(W₁ x + b₁) + b₂) + b₃),
+                  400 and 100 units, σ the logistic function
 
-Montavon, Hansen, Fazli, Rupp, Biegler, Ziehe, Tkatchenko, von Lilienfeld, Müller, NeurIPS 25 (2012); the settings are those
-of a study of QM7 with Adam and an absolute loss.
+Montavon, Hansen, Fazli, Rupp, Biegler, Ziehe, Tkatchenko, von Lilienfeld, Müller, NeurIPS 25
+(2012); the settings are those of a study of QM7 with Adam and an absolute loss.
 
 Deliberate deviations:
-- the study's list of steps begins one below zero, tanh((x + θ)/θ); entries are not negative, so it is left out.
-- deviations have a least value: an input that a handful of training molecules switch on would else shout in a new one.
-- recipe `paper` is the study's where it says something (Adam, MAE, rate and end by the training loss: put `valid: 0`); rate,
-  batch and patience are ours. The default recipe is `onecycle`, its weights chosen on a validation part.
+- the study's list of steps begins one below zero, tanh((x + θ)/θ); entries are not negative, so it
+  is left out.
+- deviations have a least value. Otherwise an input that is not 0 in a few training molecules alone
+  would become very large in a new molecule.
+- recipe `paper` is the study's where it says something (Adam, MAE, rate and end by the training
+  loss: put `valid: 0`); rate, batch and patience are ours. The default recipe is `onecycle`, its
+  weights chosen on a validation part.
 """
 
 from __future__ import annotations
@@ -38,22 +43,23 @@ from onekcal.features.coulomb import (
 )
 from onekcal.models.model import State
 from onekcal.molecules import Molecules
-from onekcal.networks.model import NetworkModel, refuse_unsound
+from onekcal.networks.model import NetworkModel
 from onekcal.networks.network import Batch, Network, Output
 
 FEATURES = ("random", "sorted", "eigenvalues")
 LEAST, LEAST_BINARISED = 1e-3, 0.2
-"""Smallest deviation of an entry, Hartree, and of a binarised input, which is between −1 and 1."""
+"""Smallest deviation of an entry, Hartree, and of a binarised input (between −1 and 1)."""
 DRAWS = 10
-"""Orderings of every training molecule that the inputs' largest values, means and deviations are taken over."""
+"""Random orderings of each training molecule from which the inputs' statistics are taken."""
 AT_ONCE = 1024
-"""Molecules at a time where nothing is learned."""
+"""Molecules whose matrices are held at a time before training."""
 
 
 class CoulombMLP(NetworkModel):
-    """Energies in kcal/mol. `features`: random, sorted or eigenvalues; `size`: atoms the matrix holds, where nothing is said
-    the largest training molecule's; `theta`: θ in Hartree, 0 for none, where nothing is said 1 for random matrices; `noise`:
-    its standard deviation, Hartree; `orderings`: draws an answer is averaged over; `hidden`: units of the layers."""
+    """Energies in kcal/mol. `features`: random, sorted or eigenvalues; `size`: atoms the matrix
+    holds, where nothing is said the largest training molecule's; `theta`: θ in Hartree, 0 for none,
+    where nothing is said 1 for random matrices; `noise`: its standard deviation, Hartree;
+    `orderings`: draws an answer is averaged over; `hidden`: units of the layers."""
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
         "paper": {
@@ -113,7 +119,7 @@ class CoulombMLP(NetworkModel):
     def fit(self, train: Dataset, valid: Dataset) -> Self:
         self.room = self.size or int(train.molecules.sizes.max())
         for data in (train, valid):
-            self._check(data.molecules)
+            self.check(data.molecules)
         self.steps = self._steps(train.molecules)
         return super().fit(train, valid)
 
@@ -136,8 +142,8 @@ class CoulombMLP(NetworkModel):
             else torch.ones_like(largest, dtype=torch.int64)
         )
 
-    def _check(self, molecules: Molecules) -> None:
-        """Refuse molecules that the matrix has no room for, and those with two nuclei on one point."""
+    def check(self, molecules: Molecules) -> None:
+        """Refuse molecules too large for the matrix, and those with two nuclei on one point."""
         if len(molecules) and int(molecules.sizes.max()) > self.room:
             worst = int(molecules.sizes.argmax())
             atoms, why = (
@@ -145,14 +151,11 @@ class CoulombMLP(NetworkModel):
                 "`size`" if self.size else "the largest it was trained on",
             )
             raise InputError(
-                f"molecule {worst} ({str(molecules.names[worst])!r}) has {atoms} atoms, but the matrix of this "
-                f"network holds {self.room} ({why}); train with size: {atoms} or leave the molecule out"
+                f"molecule {worst} ({str(molecules.names[worst])!r}) has {atoms} atoms, but the "
+                f"matrix of this network holds {self.room} ({why}); train with size: {atoms} or "
+                "leave the molecule out"
             )
-        refuse_unsound(molecules)
-
-    def _batches(self, molecules: Molecules) -> Iterator[Batch]:
-        self._check(molecules)
-        yield from super()._batches(molecules)
+        super().check(molecules)
 
     def load_state(self, state: State) -> Self:
         self.steps, self.room = state["0.steps"], int(state["0.room"])
@@ -160,7 +163,22 @@ class CoulombMLP(NetworkModel):
 
 
 def arranged(matrices: Tensor, features: str, noise: Tensor | None) -> Tensor:
-    """(M, d) the entries of Coulomb matrices (M, n, n) in the order of `features`; `noise` (M, n) for random ones."""
+    """The entries of Coulomb matrices as one row a molecule.
+
+    Parameters
+    ----------
+    matrices
+        (M, n, n) Hartree.
+    features
+        random, sorted or eigenvalues.
+    noise
+        (M, n) Hartree, added to the norms that random matrices are sorted by.
+
+    Returns
+    -------
+    Tensor
+        (M, d) Hartree.
+    """
     if features == "eigenvalues":
         return sorted_eigenvalues(matrices)
     return packed(sorted_by_norm(matrices, noise if features == "random" else None))
@@ -250,11 +268,15 @@ class CoulombMLPNetwork(Network):
         return Output(self.output(x).reshape(-1, len(batch.mask)).mean(0))
 
     def entries(self, batch: Batch) -> Tensor:
-        """(B, d) while training; (orderings · B, d) otherwise, all molecules in the first ordering, in the second …"""
+        """Entries of the matrices: (B, d) in training, else (orderings · B, d).
+
+        Rows are all molecules in the first ordering, then all in the second, and so on.
+        """
         beyond = self.atoms - batch.mask.shape[1]
         if beyond < 0:
             raise InputError(
-                f"a molecule has {batch.mask.shape[1]} atoms, but this network's matrix holds {self.atoms}"
+                f"a molecule has {batch.mask.shape[1]} atoms, but this network's matrix holds "
+                f"{self.atoms}"
             )
         charges = self.charges[batch.species] * batch.mask
         matrices = pad(
@@ -264,7 +286,8 @@ class CoulombMLPNetwork(Network):
             return arranged(matrices, self.features, None)
         if self.training:
             return arranged(matrices, self.features, self.noise * torch.randn_like(matrices[:, 0]))
-        # sorted without noise first, so that a draw meets the same atoms however the input lists them
+        # sorted without noise first, so that a draw meets the same atoms however the input lists
+        # them
         matrices = sorted_by_norm(matrices)
         return torch.cat(
             [arranged(matrices, self.features, self.noise * draw) for draw in self.draws]

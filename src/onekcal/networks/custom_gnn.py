@@ -1,30 +1,31 @@
 r"""The three graph networks of the QM7 study: one simple message, put together in three ways.
 
-    x_i⁰ = Z_i ⊕ one-hot(Z_i)                                                                     (atoms)
-    m_ij = MLP_t(x_i ⊕ x_j ⊕ g_ij ⊕ a_ij),   MLP(u) = B relu(A u + a) + b                           (message)
-    g_ij = r_j − r_i  or  |r_j − r_i|;   a_ij: none, or the Coulomb force Z_i Z_j/r_ij²               (edges)
-    conv_t(x)_i = Σ_{j ∈ N(i)} m_ij                                                               (convolution)
+    x_i⁰ = Z_i ⊕ one-hot(Z_i)                                                                (atoms)
+    m_ij = MLP_t(x_i ⊕ x_j ⊕ g_ij ⊕ a_ij),   MLP(u) = B relu(A u + a) + b                  (message)
+    g_ij = r_j − r_i  or  |r_j − r_i|;   a_ij: none, or the Coulomb force Z_i Z_j/r_ij²      (edges)
+    conv_t(x)_i = Σ_{j ∈ N(i)} m_ij                                                    (convolution)
 
-    version 1    h_i = x_iᵀ,   xᵗ⁺¹ = conv_t(xᵗ)                                                   (in sequence)
-    version 2    h_i = conv_1(x⁰)_i ⊕ … ⊕ conv_T(x⁰)_i                                            (in parallel)
-    version 3    h_i = (x_i¹ + … + x_iᵀ)/T of version 1                                           (in sequence, averaged)
+    version 1    h_i = x_iᵀ,   xᵗ⁺¹ = conv_t(xᵗ)                                       (in sequence)
+    version 2    h_i = conv_1(x⁰)_i ⊕ … ⊕ conv_T(x⁰)_i                                 (in parallel)
+    version 3    h_i = (x_i¹ + … + x_iᵀ)/T of version 1                      (in sequence, averaged)
 
-    E = mean_E + std_E · MLP(Σ_i h_i)                                                             (energy)
+    E = mean_E + std_E · MLP(Σ_i h_i)                                                       (energy)
 
-With `geometry: vector`, the study's default, the energy depends on how the molecule is turned, and `turning_spread` says how
-much; with `distance` it does not.
-Neighbours come and go at once, so energies jump where atoms change places among the k nearest.
+With `geometry: vector`, the study's default, the energy depends on how the molecule is turned, and
+`turning_spread` says how much; with `distance` it does not. Neighbours come and go at once, so
+energies jump where atoms change places among the k nearest.
 
-Not said in the study, and chosen here: T, the hidden width, k, the recipe; which of the edges a published number had.
+Not said in the study, and chosen here: T, the hidden width, k, the recipe; which of the edges a
+published number had.
 
 Deliberate deviations:
-- B is applied to Σ_j relu(…) instead of to every message: the same sum, one matrix product an atom instead of one an edge.
+- B is applied to Σ_j relu(…) instead of to every message: the same sum, one matrix product an atom
+  instead of one an edge.
 - equally near neighbours are all kept (`onekcal.features.graphs`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 import torch
@@ -46,20 +47,21 @@ from onekcal.features.graphs import (
     within,
 )
 from onekcal.molecules import Molecules
-from onekcal.networks.model import NetworkModel, refuse_unsound
+from onekcal.networks.model import NetworkModel
 from onekcal.networks.network import Batch, Network, Output
 
 VERSIONS = (1, 2, 3)
 GEOMETRY = {"vector": 3, "distance": 1}
-"""What a message knows of where its atoms are → numbers."""
+"""What a message knows of the places of its atoms, and how many numbers that is."""
 GRAPHS = ("complete", "nearest", "strongest", "within")
 TURNS, TURNED = 8, 256
-"""Orientations, and molecules, that `turning_spread` is told of after training."""
+"""Orientations and molecules of the `turning_spread` that is measured after training."""
 
 
 class CustomGNN(NetworkModel):
-    """Energies in kcal/mol. `version`: 1, 2 or 3; `geometry`: vector or distance; `graph`: complete, nearest (`k` atoms),
-    strongest (the `k` largest Coulomb forces) or within (`radius`, Å); `forces`: Coulomb forces as edge attributes."""
+    """Energies in kcal/mol. `version`: 1, 2 or 3; `geometry`: vector or distance; `graph`:
+    complete, nearest (`k` atoms), strongest (the `k` largest Coulomb forces) or within (`radius`,
+    Å); `forces`: Coulomb forces as edge attributes."""
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
         "paper": {
@@ -108,8 +110,6 @@ class CustomGNN(NetworkModel):
         return CustomGNNNetwork(elements, *self.settings, self.builder, self.attributes)
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
-        for data in (train, valid):
-            refuse_unsound(data.molecules)
         super().fit(train, valid)
         if self.geometry == "vector":
             some = (valid if len(valid) else train).molecules[:TURNED]
@@ -117,7 +117,14 @@ class CustomGNN(NetworkModel):
         return self
 
     def turning_spread(self, molecules: Molecules) -> Tensor:
-        """(M,) kcal/mol: standard deviation of each molecule's energy over `TURNS` orientations; rounding with distances."""
+        """How much each energy changes when its molecule is turned.
+
+        Returns
+        -------
+        Tensor
+            (M,) kcal/mol, the standard deviation over `TURNS` orientations. With distances it is
+            rounding error.
+        """
         axes = torch.randn(
             TURNS, 3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64
         )
@@ -134,13 +141,23 @@ class CustomGNN(NetworkModel):
             {"turning_spread": self.turning_spread(molecules)} if self.geometry == "vector" else {}
         )
 
-    def _batches(self, molecules: Molecules) -> Iterator[Batch]:
-        refuse_unsound(molecules)
-        yield from super()._batches(molecules)
-
 
 def builder(graph: str, k: int, radius: float, forces: bool) -> Builder:
-    """A graph of the molecule alone: padding depends on the batch, so it never takes part."""
+    """The builder of a graph.
+
+    Padding takes no part, because it depends on the batch.
+
+    Parameters
+    ----------
+    graph
+        complete, nearest, strongest or within.
+    k
+        Neighbours of each atom (nearest, strongest).
+    radius
+        Å (within).
+    forces
+        Whether edges carry Coulomb forces.
+    """
     chosen = {
         "complete": [],
         "nearest": [nearest(k)],
@@ -160,7 +177,7 @@ class Convolution(torch.nn.Module):
         self.second = torch.nn.Linear(out, out)
 
     def forward(self, x: Tensor, edge: Tensor, edges: Tensor) -> Tensor:
-        """`edge` (B, n, n, e) what is known of an edge, `edges` (B, n, n) 1 where there is one, else 0."""
+        """(B, n, out) of edge features `edge` (B, n, n, e) and `edges` (B, n, n), 0 or 1."""
         here, there, along = self.first.weight.split(self.parts, 1)
         heard = linear(edge, along)  # (B, n, n, out), by far the largest: changed in place
         heard.add_(linear(x, here, self.first.bias)[:, :, None]).add_(

@@ -1,53 +1,60 @@
-r"""A 3-D DenseNet on fields sampled in a cube: the network. `onekcal.networks.voxels` makes a model of it.
+r"""The network of a 3-D DenseNet on fields in a cube; `networks.voxels` makes a model of it.
 
-    x̂ = (x − mean x)/√(var x + 10⁻⁵)     over the molecules and voxels of a batch, one channel at a time     (normalisation)
-    x⁰ = S * field                                              3×3×3, 64 channels                           (stem)
-    b_l = relu(γ' ∘ ĥ + β'),   h = W relu(γ ∘ x̂ + β)            1×1×1, 4 · 12 channels                       (bottleneck)
-    x ← x ⊕ (K * b_l)                                           3×3×3, 12 channels, l = 1 … d                (dense layer)
-    x ← pool(V relu(γ ∘ x̂ + β))                                 1×1×1, half the channels; mean of 2×2×2      (transition)
-    E = w · ⟨relu(γ ∘ x̂ + β)⟩ + c                               ⟨ ⟩: mean over voxels                        (head)
+    x̂ = (x − mean x)/√(var x + 10⁻⁵)                                                 (normalisation)
+        over the molecules and voxels of a batch, one channel at a time
+    x⁰ = S * field                                                                            (stem)
+        3×3×3, 64 channels
+    b_l = relu(γ' ∘ ĥ + β'),   h = W relu(γ ∘ x̂ + β)                                    (bottleneck)
+        1×1×1, 4 · 12 channels
+    x ← x ⊕ (K * b_l)                                                                  (dense layer)
+        3×3×3, 12 channels, l = 1 … d
+    x ← pool(V relu(γ ∘ x̂ + β))                                                         (transition)
+        1×1×1, half the channels; mean of 2×2×2
+    E = w · ⟨relu(γ ∘ x̂ + β)⟩ + c                                                             (head)
+        ⟨ ⟩: mean over voxels
 
-⊕ lays channels end to end, * is a convolution with zeros beyond the cube. Two dense blocks of d₁ and d₂ layers with a
-transition between them.
+⊕ lays channels end to end, * is a convolution with zeros beyond the cube. Two dense blocks of d₁
+and d₂ layers with a transition between them.
 
-Gupta, Raghavachari, J. Chem. Theory Comput. 18, 2132 (2022); Huang, Liu, van der Maaten, Weinberger, CVPR (2017).
+The gradient of a block is in `onekcal.networks.dense_block`, `orbits` in
+`onekcal.networks.cube_symmetry`.
+
+Gupta, Raghavachari, J. Chem. Theory Comput. 18, 2132 (2022); Huang, Liu, van der Maaten,
+Weinberger, CVPR (2017).
 
 Done otherwise, with the same result:
-- every layer of a block normalises the same channels, and the mean and variance of a channel do not depend on who asks. So x̂
-  is computed once, when a channel is made, and only x̂ is kept; γ and β are each layer's own.
+- every layer of a block normalises the same channels, and the mean and variance of a channel do not
+  depend on who asks. So x̂ is computed once, when a channel is made, and only x̂ is kept; γ and β
+  are each layer's own.
 - channels lie one behind the other in memory, all voxels of a batch each, so that ⊕ costs nothing.
 - the gradient of a block computes relu(γ ∘ x̂ + β), h and b_l again instead of keeping them.
 - the transition pools before it multiplies, an eighth of the work.
 
 Deliberate deviations:
-- `symmetry` ties the weights of S and K together (`orbits`): with "signs" the energy does not change when an axis of the
-  cube is reversed, with "cube" under any of its 48 rotations and reflections. The published network has neither.
-- while training, a batch is normalised in parts of `together` molecules, as it was on each of the paper's four GPUs. Running
-  means and variances take in the mean over the parts, with the usual momentum of 0.1.
+- `symmetry` ties the weights of S and K together (`orbits`): with "signs" the energy does not
+  change when an axis of the cube is reversed, with "cube" under any of its 48 rotations and
+  reflections. The published network has neither.
+- while training, a batch is normalised in parts of `together` molecules, as it was on each of the
+  paper's four GPUs. Running means and variances take in the mean over the parts, with the usual
+  momentum of 0.1.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import permutations, product
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import avg_pool3d, batch_norm
 
+from onekcal.networks.cube_symmetry import orbits
+from onekcal.networks.dense_block import EPSILON, LAST, DenseBlock
 from onekcal.networks.network import Batch, Network, Output
 
-EPSILON, MOMENTUM = 1e-5, 0.1
-"""Added to variances; share of the newest batch in running means and variances."""
-LAST = torch.channels_last_3d
-SYMMETRIES = ("none", "signs", "cube")
-
-_norm = torch.ops.aten.native_batch_norm
-_norm_backward = torch.ops.aten.native_batch_norm_backward
-_relu_backward = torch.ops.aten.threshold_backward
+MOMENTUM = 0.1
+"""Weight of the newest batch in running means and variances."""
 
 
 class DenseNetwork(Network):
@@ -99,7 +106,7 @@ class DenseNetwork(Network):
             )
 
     def forward(self, batch: Batch) -> Output:
-        """Energies from `batch.inputs` (B, views, channels, x, y, z); with several views, the mean over them."""
+        """Energies, the mean over the views of `batch.inputs` (B, views, channels, x, y, z)."""
         assert batch.inputs is not None
         count, views = batch.inputs.shape[:2]
         fields = batch.inputs.flatten(0, 1)  # (B · views, channels, x, y, z)
@@ -107,7 +114,8 @@ class DenseNetwork(Network):
         kind = fields.device.type
         low = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else fields.dtype
         with torch.autocast(kind, enabled=False):
-            # every so-many-th molecule: the parts that processes make of a batch, whose share is made in the same way
+            # every so-many-th molecule: the parts that processes make of a batch, whose share is
+            # made in the same way
             found = [self.energies(fields[k::parts], low, momentum(k, parts)) for k in range(parts)]
         energies = torch.cat(found)[_places(len(fields), parts)].view(count, views)
         if views == 1:
@@ -115,7 +123,22 @@ class DenseNetwork(Network):
         return Output(energies.mean(1), terms={"spread": energies.std(1)})
 
     def energies(self, fields: Tensor, low: torch.dtype, share: float) -> Tensor:
-        """(B,) of fields (B, channels, x, y, z); products in the precision `low`; `share` for running means."""
+        """Standardised energies of fields.
+
+        Parameters
+        ----------
+        fields
+            (B, channels, x, y, z).
+        low
+            Precision of products.
+        share
+            Weight of this batch in the running means and variances.
+
+        Returns
+        -------
+        Tensor
+            (B,).
+        """
         x = torch.conv3d(fields.contiguous(memory_format=LAST), self.stem.weight(), padding=1)
         shape = (x.shape[0], *x.shape[2:])
         x = x.transpose(0, 1).flatten(1)  # (channels, B · x · y · z)
@@ -143,12 +166,12 @@ class DenseNetwork(Network):
 
 
 def momentum(k: int, parts: int) -> float:
-    """Of the k-th part of a batch, so that all parts count alike and their mean counts MOMENTUM."""
+    """Momentum of the k-th part: all parts count alike, and their mean counts MOMENTUM."""
     return MOMENTUM / (parts - (parts - 1 - k) * MOMENTUM)
 
 
 def _places(count: int, parts: int) -> Tensor:
-    """Where each of `count` molecules stands when every `parts`-th, from the first, the second … on, is laid end to end."""
+    """(count,) place of each molecule after `forward` has dealt them out to its parts in turn."""
     return torch.cat([torch.arange(k, count, parts) for k in range(parts)]).argsort()
 
 
@@ -158,7 +181,7 @@ def _activated(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
 
 
 class Normalisation(torch.nn.Module):
-    """x̂ of channels (C, R), by running means and variances when asked rather than trained."""
+    """x̂ of channels (C, R); a trained network uses its running means and variances."""
 
     mean: Tensor
     variance: Tensor
@@ -175,7 +198,7 @@ class Normalisation(torch.nn.Module):
 
 
 class Kernel(torch.nn.Module):
-    """The weights of a 3×3×3 convolution, equal where a symmetry of the cube takes one into another."""
+    """Weights of a 3×3×3 convolution; a symmetry of the cube makes some of them equal."""
 
     orbit: Tensor
 
@@ -194,21 +217,11 @@ class Kernel(torch.nn.Module):
         return self.values[:, :, self.orbit].contiguous(memory_format=LAST)
 
 
-def orbits(symmetry: str) -> Tensor:
-    """(3, 3, 3) int64: voxels with the same number are taken into each other.
-
-    none: 27 of their own; signs: 8, by the distances from the centre along x, y and z; cube: 4, by how many of them are 0.
-    """
-    far = torch.tensor([1, 0, 1])
-    if symmetry == "signs":
-        return 4 * far[:, None, None] + 2 * far[:, None] + far
-    if symmetry == "cube":
-        return far[:, None, None] + far[:, None] + far
-    return torch.arange(27).view(3, 3, 3)
-
-
 class DenseLayer(torch.nn.Module):
-    """What one dense layer learns, and the running means and variances of its bottleneck and of the channels it makes."""
+    """What one dense layer learns, with its running means and variances.
+
+    There are those of its bottleneck and those of the channels it makes.
+    """
 
     hidden_mean: Tensor
     hidden_variance: Tensor
@@ -261,141 +274,3 @@ class Transition(torch.nn.Module):
     def forward(self, x: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, tuple[int, ...]]:
         pooled = avg_pool3d(_activated(x, self.gamma, self.beta).view(len(x), *shape), 2)
         return self.reduce @ pooled.flatten(1), pooled.shape[1:]
-
-
-class DenseBlock(torch.autograd.Function):
-    """x̂ (C, R) → x̂ with the channels of all layers of a block (C + growth · layers, R), R = B · x · y · z.
-
-    Its own gradient keeps the result and nothing else, and computes each layer again. It has no second derivative.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        start: Tensor,
-        shape: tuple[int, ...],
-        low: torch.dtype,
-        share: float,
-        training: bool,
-        running: Sequence[tuple[Tensor, ...]],
-        *weights: Tensor,
-    ) -> Tensor:
-        layers = _layers(weights)
-        made, growth = len(start), weights[-1].shape[0]
-        x = start.new_empty(made + growth * len(layers), start.shape[1])
-        x[:made] = start
-        room, spreads = torch.empty_like(x[:-growth]), []
-        for (gamma, beta, reduce, *hidden, kernel), (mean, variance, *own) in zip(layers, running):
-            a = _activated_in(x[:made], gamma, beta, room).to(low)
-            b = _norm(
-                _reduced(a, reduce, shape), *hidden, mean, variance, training, share, EPSILON
-            )[0].relu_()
-            new = torch.conv3d(b, kernel.to(low, memory_format=LAST), padding=1).to(x.dtype)
-            new, _, spread = _norm(new, None, None, *own, training, share, EPSILON)
-            x[made : made + growth] = new.movedim(1, -1).reshape(-1, growth).T
-            spreads.append(spread)
-            made += growth
-        ctx.save_for_backward(x, *spreads, *weights)
-        ctx.setting = len(start), shape, low, training
-        return x
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Any, ...]:
-        """Layer by layer from the last: `gradient` is that of all x̂ made so far."""
-        start, shape, low, training = ctx.setting
-        assert training, "running means have no gradient here"
-        x, *rest = ctx.saved_tensors
-        spreads, layers = rest[: len(rest) // 7], _layers(rest[len(rest) // 7 :])
-        growth = rest[-1].shape[0]
-        gradient, made = upstream.clone(), len(x)
-        out: list[Tensor] = []
-        room, slopes = torch.empty_like(x[:-growth]), torch.empty_like(x[:-growth])
-        for (gamma, beta, reduce, *hidden, kernel), spread in zip(
-            reversed(layers), reversed(spreads)
-        ):
-            made -= growth
-            new = _unnormalised(gradient[made : made + growth], x[made : made + growth], spread)
-            new = new.to(low).T.reshape(*shape, growth).movedim(-1, 1)  # (B, growth, x, y, z)
-            full = _activated_in(x[:made], gamma, beta, room)
-            a = full.to(low)
-            h = _reduced(a, reduce, shape)
-            b, *found = _norm(h, *hidden, None, None, True, 0.0, EPSILON)
-            db, dkernel, _ = torch.ops.aten.convolution_backward(
-                new,
-                b.relu_(),
-                kernel.to(low, memory_format=LAST),
-                None,
-                [1] * 3,
-                [1] * 3,
-                [1] * 3,
-                False,
-                [0] * 3,
-                1,
-                [True, True, False],
-            )
-            db = _relu_backward(db, b, 0)
-            dh, *dhidden = _norm_backward(
-                db, h, hidden[0], None, None, *found, True, EPSILON, [True] * 3
-            )
-            dh = dh.movedim(1, -1).reshape(-1, len(reduce))  # (R, hidden)
-            dreduce = torch.mm(a, dh).T
-            da = _product(reduce.to(low).T, dh.T, slopes[:made])
-            _relu_backward.grad_input(da, full, 0, grad_input=da)
-            dbeta = da.sum(1)
-            dgamma = torch.mul(da, x[:made], out=full).sum(1)
-            gradient[:made] += da.mul_(gamma[:, None])
-            out = [dgamma, dbeta, dreduce.to(x.dtype), *dhidden, dkernel.to(x.dtype), *out]
-        return gradient[:start], None, None, None, None, None, *out
-
-
-def _layers(weights: Sequence[Tensor]) -> list[Sequence[Tensor]]:
-    return [weights[first : first + 6] for first in range(0, len(weights), 6)]
-
-
-def _activated_in(x: Tensor, gamma: Tensor, beta: Tensor, room: Tensor) -> Tensor:
-    """relu(γ ∘ x + β) in the first rows of `room`: memory asked for anew would cost as much as the arithmetic."""
-    return torch.mul(x, gamma[:, None], out=room[: len(x)]).add_(beta[:, None]).relu_()
-
-
-def _reduced(a: Tensor, reduce: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """(B, hidden, x, y, z), channels last in memory: W a."""
-    return torch.mm(a.T, reduce.to(a.dtype).T).view(*shape, -1).movedim(-1, 1)
-
-
-def _product(one: Tensor, two: Tensor, room: Tensor) -> Tensor:
-    """one @ two in `room`, whose precision may be higher."""
-    return (
-        torch.mm(one, two, out=room) if one.dtype == room.dtype else room.copy_(torch.mm(one, two))
-    )
-
-
-def _unnormalised(gradient: Tensor, x: Tensor, spread: Tensor) -> Tensor:
-    """The gradient of channels (C, R) from that of their x̂; `spread` (C,): 1/√(var + ε)."""
-    slope = (gradient * x).mean(1, keepdim=True)
-    return (
-        (gradient - gradient.mean(1, keepdim=True))
-        .addcmul_(x, slope, value=-1)
-        .mul_(spread[:, None])
-    )
-
-
-# --- the cube's own symmetries -----------------------------------------------------------------------------------------
-
-
-def motions(symmetry: str, n: int) -> Tensor:
-    """(G, n³) int64: the voxel each voxel's value comes from, for the G motions of a symmetry; the first is none at all.
-
-    signs: the 8 reversals of axes; cube: all 48 rotations and reflections. A mirror image has the same energy.
-    """
-    if symmetry == "none":
-        return torch.arange(n**3)[None]
-    voxels = torch.arange(n**3).view(n, n, n)
-    orders = list(permutations(range(3))) if symmetry == "cube" else [(0, 1, 2)]
-    return torch.stack(
-        [
-            voxels.permute(order).flip([axis for axis in range(3) if reverse[axis]]).flatten()
-            for order in orders
-            for reverse in product((0, 1), repeat=3)
-        ]
-    )

@@ -1,13 +1,16 @@
-r"""Continuous filters: functions of the distance alone, tabulated, and the convolution that uses them.
+r"""Continuous filters: functions of the distance alone, tabulated, and the convolution that uses
+them.
 
-A filter W(r) of f features is known at evenly spaced distances, the knots; a quintic spline gives it in between. As the
-filters of a whole batch lie on one curve, a few hundred evaluations serve tens of thousands of pairs. The spline has four
-continuous derivatives, and gradients with respect to r and to the knots, and theirs in turn, are its own: forces are the
-exact derivative of the energies.
+A filter W(r) of f features is known at evenly spaced distances, the knots; a quintic spline gives
+it in between. As the filters of a whole batch lie on one curve, a few hundred evaluations serve
+tens of thousands of pairs. The spline has four continuous derivatives, and gradients with respect
+to r and to the knots, and theirs in turn, are its own: forces are the exact derivative of the
+energies.
 
-Pairs i < j are laid out by their separation s = j − i: (0,1) (1,2) …, (0,2) (1,3) …, so that all pairs of one separation are
-two contiguous blocks of atoms. With atoms first and molecules second, (n, B, f), a sum over neighbours is then a few fused
-multiply-adds of contiguous memory, a pair is held once, and nothing is gathered or scattered.
+Pairs i < j are laid out by their separation s = j − i: (0,1) (1,2) …, (0,2) (1,3) …, so that all
+pairs of one separation are two contiguous blocks of atoms. With atoms first and molecules second,
+(n, B, f), a sum over neighbours is then a few fused multiply-adds of contiguous memory, a pair is
+held once, and nothing is gathered or scattered.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ SPLINE = (
     (1, 5, 10, 10, 5, -5),
     (0, 0, 0, 0, 0, 1),
 )
-"""120 × the coefficients of 1, t … t⁵ of the six quintic B-splines that are not 0 between two knots, t ∈ [0, 1]."""
+"""120 × the coefficients of 1, t … t⁵, t ∈ [0, 1], of the quintic B-splines between two knots."""
 TAPS, DEGREE = 6, 5
 MARGIN = 12
 """Knots beyond either end of the range: what is assumed at the very ends fades by 0.43 a knot."""
@@ -36,7 +39,7 @@ MARGIN = 12
 
 @lru_cache(maxsize=256)
 def separations(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """(P,), (P,) first and second atom of the n(n − 1)/2 pairs of n atoms, in the order of this file."""
+    """First and second atoms, (P,) each, of the n(n − 1)/2 pairs, in the order of this file."""
     first = [i for s in range(1, n) for i in range(n - s)]
     second = [i + s for s in range(1, n) for i in range(n - s)]
     return torch.tensor(first, dtype=torch.int64, device=device), torch.tensor(
@@ -45,18 +48,33 @@ def separations(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def distances(positions: Tensor, mask: Tensor, absent: float) -> Tensor:
-    """(P, B) Å between the atoms of every pair of `positions` (n, B, 3); `absent` with no gradient where one is missing."""
+    """Distances of all pairs.
+
+    Parameters
+    ----------
+    positions
+        (n, B, 3) Å.
+    mask
+        (n, B) bool, whether the atom exists.
+    absent
+        Å, the distance where one of the two does not exist; it has no gradient.
+
+    Returns
+    -------
+    Tensor
+        (P, B) Å.
+    """
     first, second = separations(len(positions), positions.device)
     square = (positions.index_select(0, first) - positions.index_select(0, second)).square().sum(-1)
     there = mask.index_select(0, first) & mask.index_select(0, second)  # (P, B)
     return torch.where(there, square, absent**2).sqrt()
 
 
-# --- the table -------------------------------------------------------------------------------------------------------
+# --- the table ------------------------------------------------------------------------------------
 
 
 def knots(step: float, last: int, like: Tensor) -> Tensor:
-    """(last + 1 + 2 · MARGIN,) Å: where a filter must be known that is to be read between 0 and `last` · `step`."""
+    """(last + 1 + 2 · MARGIN,) Å where a filter is evaluated to be read from 0 to last · step."""
     return step * torch.arange(-MARGIN, last + MARGIN + 1, dtype=like.dtype, device=like.device)
 
 
@@ -64,7 +82,8 @@ def knots(step: float, last: int, like: Tensor) -> Tensor:
 def _spline(last: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """(last + 5, knots) values at the knots → spline coefficients from 0 to knot `last`.
 
-    The spline passes through every value, and its coefficients go on as polynomials of degree 5 at both ends.
+    The spline passes through every value, and its coefficients go on as polynomials of degree 5 at
+    both ends.
     """
     values = last + 1 + 2 * MARGIN
     system = torch.zeros(values + 4, values + 4, dtype=torch.float64)
@@ -83,7 +102,7 @@ def coefficients(values: Tensor, last: int) -> Tensor:
 
 
 class Places:
-    """Where distances stand among knots that are `step` apart: what every filter of a batch shares."""
+    """Places of distances among knots that are `step` apart; all filters of a batch share them."""
 
     def __init__(self, r: Tensor, step: float, last: int) -> None:
         """Of distances (P,); from knot `last` on, filters are 0."""
@@ -120,7 +139,7 @@ class Places:
 
 
 class Interpolate(torch.autograd.Function):
-    """W (P, f): a derivative of the spline at distances r (P,) of a table of coefficients (last + 5, f)."""
+    """A derivative (P, f) of splines at r (P,); their coefficients are a table (last + 5, f)."""
 
     @staticmethod
     def forward(ctx: Any, r: Tensor, table: Tensor, places: Places, derivative: int) -> Tensor:
@@ -142,7 +161,7 @@ class Interpolate(torch.autograd.Function):
 
 
 class Spread(torch.autograd.Function):
-    """The transpose of `Interpolate`: what pairs (P, f) add to each coefficient of a table (last + 5, f)."""
+    """The transpose of `Interpolate`: what pairs (P, f) add to a table (last + 5, f)."""
 
     @staticmethod
     def forward(ctx: Any, r: Tensor, pairs: Tensor, places: Places, derivative: int) -> Tensor:
@@ -168,7 +187,7 @@ class Spread(torch.autograd.Function):
         return by_r, by_pairs, None, None
 
 
-# --- the convolution -------------------------------------------------------------------------------------------------
+# --- the convolution ------------------------------------------------------------------------------
 
 
 def _blocks(n: int) -> list[tuple[int, slice]]:
@@ -181,7 +200,7 @@ def _blocks(n: int) -> list[tuple[int, slice]]:
 
 
 class Convolve(torch.autograd.Function):
-    """Σ_j W_ij ∘ x_j (n, B, f) of filters (P, B, f), the same for (i, j) and (j, i), and features x (n, B, f)."""
+    """Σ_j W_ij ∘ x_j (n, B, f) of features x (n, B, f) and filters (P, B, f), with W_ij = W_ji."""
 
     @staticmethod
     def forward(ctx: Any, filters: Tensor, x: Tensor) -> Tensor:

@@ -1,33 +1,41 @@
 r"""HIP-NN: energies as a sum over hierarchical orders, E = Σ_i Σ_n E_i^n (eqs. 1–2).
 
-Lubbers, Smith, Barros, J. Chem. Phys. 148, 241715 (2018). Equation numbers are the paper's. Lengths inside are Bohr, as
-there: distances are converted on entry, and `r_low`, `r_high`, `r_cut`, μ and σ are Bohr. Energies are kcal/mol.
+Lubbers, Smith, Barros, J. Chem. Phys. 148, 241715 (2018). Equation numbers are the paper's. Lengths
+inside are Bohr, as there: distances are converted on entry, and `r_low`, `r_high`, `r_cut`, μ and σ
+are Bohr. Energies are kcal/mol.
 
-    z_i⁰    one-hot species                                                                            (3)
-    E_iⁿ  = Σ_a w_aⁿ z_{i,a}^{ℓ_n} + bⁿ,   n = 0 on the species, n ≥ 1 after the n-th block of layers   (4)
-    z̃     = f(W z + B)                                                          on-site layer           (5)
-    f(x)  = log(1 + eˣ)                                                                                (6)
-    z'    = W̃ z̃ + M̃ z + B̃,   M̃ = 1 and fixed where the number of features stays        ResNet          (7)
-    z̃_i   = f(Σ_j v(r_ij) z_j + W z_i + B)                                      interaction layer       (8)
-    v(r)  = Σ_ν V_ν s_ν(r)                                                                             (9)
-    s_ν(r) = exp[−(1/r − 1/μ_ν)² / 2σ_ν⁻²] φ(r)                                                        (10)
-    φ(r)  = cos²(π r / 2 r_cut) up to r_cut, 0 beyond                                                  (11)
-    L     = (MAE + RMSE) / σ_E + λ_L2 (|w|²/σ_E² + |W|² + |V|² + |W̃|² + |M̃|²) + λ_R ⟨R⟩             (14–17)
-    R     = Σ_{n≥1} Σ_i (E_iⁿ)² / ((E_iⁿ)² + (E_iⁿ⁻¹)²)                                                (18)
+    z_i⁰   = one-hot species                                                                     (3)
+    E_iⁿ   = Σ_a w_aⁿ z_{i,a}^{ℓ_n} + bⁿ                                                         (4)
+             n = 0 on the species, n ≥ 1 after the n-th block of layers
+    z̃      = f(W z + B)                                                  on-site layer           (5)
+    f(x)   = log(1 + eˣ)                                                                         (6)
+    z'     = W̃ z̃ + M̃ z + B̃                                               ResNet                  (7)
+             M̃ = 1 and fixed where the number of features stays
+    z̃_i    = f(Σ_j v(r_ij) z_j + W z_i + B)                              interaction layer       (8)
+    v(r)   = Σ_ν V_ν s_ν(r)                                                                      (9)
+    s_ν(r) = exp[−(1/r − 1/μ_ν)² / 2σ_ν⁻²] φ(r)                                                 (10)
+    φ(r)   = cos²(π r / 2 r_cut) up to r_cut, 0 beyond                                          (11)
+    L      = (MAE + RMSE) / σ_E + λ_L2 (|w|²/σ_E² + |W|² + |V|² + |W̃|² + |M̃|²)
+             + λ_R ⟨R⟩                                                                       (14–17)
+    R      = Σ_{n≥1} Σ_i (E_iⁿ)² / ((E_iⁿ)² + (E_iⁿ⁻¹)²)                                        (18)
 
-σ_E, the standard deviation of the training energies (15), w⁰ and b⁰, a least-squares fit of composition, are set before
-training and stay. Learned are wⁿ/σ_E, bⁿ for n ≥ 1, W, B, V, μ, σ, W̃, B̃, M̃.
+σ_E, the standard deviation of the training energies (15), w⁰ and b⁰, a least-squares fit of
+composition, are set before training and stay. Learned are wⁿ/σ_E, bⁿ for n ≥ 1, W, B, V, μ, σ, W̃,
+B̃, M̃.
 
-Initial values (II.F): matrices after Glorot, biases 0, 1/μ_ν evenly from 1/r_low to 1/r_high, σ_ν = 2 N_sensitivity r_low,
-wⁿ of order σ_E 10⁻²ⁿ (the printed σ_E/10⁻²ⁿ grows with n and is a misprint).
+Initial values (II.F): matrices after Glorot, biases 0, 1/μ_ν evenly from 1/r_low to 1/r_high, σ_ν =
+2 N_sensitivity r_low, wⁿ of order σ_E 10⁻²ⁿ (the printed σ_E/10⁻²ⁿ grows with n and is a misprint).
 
 Deliberate deviations:
-- w⁰ and b⁰ cannot be told apart (every atom has one species); the one number an element that they make is kept.
-- Glorot counts the ν sensitivities of V as a receptive field, as for a convolution; the paper does not say.
+- w⁰ and b⁰ cannot be told apart (every atom has one species); the one number an element that they
+  make is kept.
+- Glorot counts the ν sensitivities of V as a receptive field, as for a convolution; the paper does
+  not say.
 - a term of (18) whose two energies both vanish counts 0; FLOOR keeps it from being 0/0.
-- without hierarchy (table II, last rows) the only order left starts at the scale σ_E, not at σ_E 10⁻⁴, because it has no
-  E⁰ to stand on; the paper does not say.
-- forces, the paper's outlook, are the gradient of the energy; with `fit: {force_weight: …}` they are learned as well.
+- without hierarchy (table II, last rows) the only order left starts at the scale σ_E, not at σ_E
+  10⁻⁴, because it has no E⁰ to stand on; the paper does not say.
+- forces, the paper's outlook, are the gradient of the energy; with `fit: {force_weight: …}` they
+  are learned as well.
 """
 
 from __future__ import annotations
@@ -49,15 +57,17 @@ FLOOR = 1e-12
 """(kcal/mol)², added to the denominators of R."""
 
 FAR = -80.0
-"""Exponents below, e⁻⁸⁰ = 2e-35, are kept there: single precision becomes slow where numbers are denormal."""
+"""Least exponent; e⁻⁸⁰ = 2e-35. Below it numbers become denormal, and arithmetic slow."""
 
 
 class HipNN(NetworkModel):
-    """HIP-NN; energies in kcal/mol. It brings its own E⁰, so that it needs no dressed-atom stage before it.
+    """HIP-NN; energies in kcal/mol. It brings its own E⁰, so that it needs no dressed-atom stage
+    before it.
 
-    `features` N_feature, `onsite` N_on-site layers after each of `interactions` interaction layers, `sensitivities` s_ν
-    with initial distances from `r_low` to `r_high`, cut off at `r_cut` (all three Bohr). `hierarchy=False` drops E⁰, E¹
-    and R. `hierarchy_weight` is λ_R. `terms(molecules)`: "R" (M,) and "orders" (M, n + 1), kcal/mol.
+    `features` N_feature, `onsite` N_on-site layers after each of `interactions` interaction layers,
+    `sensitivities` s_ν with initial distances from `r_low` to `r_high`, cut off at `r_cut` (all
+    three Bohr). `hierarchy=False` drops E⁰, E¹ and R. `hierarchy_weight` is λ_R.
+    `terms(molecules)`: "R" (M,) and "orders" (M, n + 1), kcal/mol.
     """
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
@@ -142,7 +152,7 @@ class HipNN(NetworkModel):
 
 
 class HipNNNetwork(Network):
-    """Blocks of one interaction layer and the on-site layers after it, each with its energy head."""
+    """Blocks of one interaction layer and its on-site layers, each with its energy head."""
 
     absolute = True
     sigma_E: Tensor
@@ -261,7 +271,7 @@ class Residual(torch.nn.Module):
 
 
 class OnSite(torch.nn.Module):
-    """Eqs. (5) and (7)."""
+    """An on-site layer, eqs. (5) to (7)."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -273,7 +283,7 @@ class OnSite(torch.nn.Module):
 
 
 class Interaction(torch.nn.Module):
-    """Eqs. (8) and (7): what neighbours send is Σ_j Σ_ν s_ν(r_ij) V_ν z_j."""
+    """Eqs. (8), (9) and (7): neighbours send Σ_j v(r_ij) z_j = Σ_j Σ_ν s_ν(r_ij) V_ν z_j."""
 
     def __init__(
         self, before: int, after: int, sensitivities: int, r_low: float, r_high: float
@@ -296,11 +306,15 @@ class Interaction(torch.nn.Module):
         return self.residual(functional.softplus(self._inside(z, s)), z)
 
     def _inside(self, z: Tensor, s: Tensor) -> Tensor:
-        """(B, n, features) what f is applied to in eq. (8); the sum over neighbours comes first where features are few."""
+        """(B, n, features) the argument of f in eq. (8), with eq. (9).
+
+        The sum over neighbours comes first where there are few features.
+        """
         molecules, atoms, before = z.shape
         _, count, after = self.V.shape
         if before < after:
-            # s_ν(r_ij) = s_ν(r_ji): neighbours may be read from the first index, which leaves one product a molecule
+            # s_ν(r_ij) = s_ν(r_ji): neighbours may be read from the first index, which leaves one
+            # product a molecule
             around = z.transpose(1, 2) @ s.reshape(
                 molecules, atoms, atoms * count
             )  # (B, before, n·ν)
@@ -321,7 +335,7 @@ def sensitivities(inverse: Tensor, phi: Tensor, mu: Tensor, sigma: Tensor) -> Te
 
 
 class Sensitivities(torch.autograd.Function):
-    """`sensitivities` at fixed distances: every intermediate in place, slopes from three moments. `peaks` are 1/μ."""
+    """`sensitivities` at fixed distances, in place; slopes from three moments. `peaks`: 1/μ."""
 
     @staticmethod
     def forward(ctx: Any, inverse: Tensor, phi: Tensor, peaks: Tensor, sigma: Tensor) -> Tensor:

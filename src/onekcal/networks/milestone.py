@@ -2,14 +2,16 @@ r"""The fully connected baseline of the SchNet milestone report: a toy to be rep
 
     E = Σ_i [w · (a_{Z_i} ⊕ relu(B relu(A r_i + a) + b)) + c]
 
-a_Z has 8 dimensions, the map of the raw coordinates r_i (Å) 16. Oesch, Loan, Ha, "Project Machine Learning: SchNet,
-Milestone 1" (2023), section 2; their table 5 is one epoch over 10,000 molecules in batches of 32, on energies as they come.
+a_Z has 8 dimensions, the map of the raw coordinates r_i (Å) 16. Oesch, Loan, Ha, "Project Machine
+Learning: SchNet, Milestone 1" (2023), section 2; their table 5 is one epoch over 10,000 molecules
+in batches of 32, on energies as they come.
 
-An atom's energy depends on where it is and not on what is around it, so this energy is neither translation nor rotation
-invariant, and its forces do not sum to zero. It does not depend on the order of atoms.
+An atom's energy depends on where it is and not on what is around it, so this energy is neither
+translation nor rotation invariant, and its forces do not sum to zero. It does not depend on the
+order of atoms.
 
-Not in the report, and chosen here: the sum over atoms, the width of the first layer (16, as the second), a ReLU behind
-each, Adam, its rate (see docs/papers/schnet.md).
+Not in the report, and chosen here: the sum over atoms, the width of the first layer (16, as the
+second), a ReLU behind each, Adam, its rate (see docs/papers/schnet.md).
 """
 
 from __future__ import annotations
@@ -37,8 +39,9 @@ _TOY: dict[str, Any] = {
 
 
 class Milestone(NetworkModel):
-    """Energies in kcal/mol, forces in kcal/mol/Å. Recipes are the report's losses: `paper` (energies), `force`,
-    `energy+force`; with `standardize: true` beside them, energies are centred and normalised (its section 3.1.1)."""
+    """Energies in kcal/mol, forces in kcal/mol/Å. Recipes are the report's losses: `paper`
+    (energies), `force`, `energy+force`; with `standardize: true` beside them, energies are centred
+    and normalised (its section 3.1.1)."""
 
     fits_atoms = True
     """It takes energies as they come."""

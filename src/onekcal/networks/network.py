@@ -1,9 +1,12 @@
-"""What every neural network here is made of: a `Batch` in, an `Output` out; `NetworkModel` makes a model of it.
+"""What every neural network here is made of: a `Batch` in, an `Output` out; `NetworkModel` makes a
+model of it.
 
-A published network is one file with two classes: its `Network`, and a `NetworkModel` whose keyword arguments are the
-network's settings, together with `fit` (how it is trained, see `onekcal.networks.training.settings`), `seed` and `dtype`.
+A published network is one file with two classes: its `Network`, and a `NetworkModel` whose keyword
+arguments are the network's settings, together with `fit` (how it is trained, see
+`onekcal.networks.training.settings`), `seed` and `dtype`.
 
-Molecules of a batch have nearly equal sizes, so they are padded and sums over neighbours are batched matrix products.
+Molecules of a batch have nearly equal sizes, so they are padded and sums over neighbours are
+batched matrix products.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from onekcal.data.dataset import Dataset
 
 
 class Batch(NamedTuple):
-    """Padded molecules. Where there is no atom, species are 0 and positions finite; `mask` tells."""
+    """Padded molecules. In padding, `mask` is False, species are 0 and positions are finite."""
 
     species: Tensor  # (B, n) int64, index into the network's `elements`
     positions: Tensor  # (B, n, 3) Å
@@ -39,36 +42,44 @@ class Output(NamedTuple):
 
 
 class Network(torch.nn.Module):
-    """A sum over atoms or anything else that gives one energy a molecule."""
+    """Gives one energy for every molecule of a batch, or one value for every atom."""
 
     elements: tuple[int, ...]
     """Nuclear charges it was built for, ascending."""
     absolute: bool = False
-    """Are its energies kcal/mol? Otherwise they are standardised: E = mean + std × output, of the training energies."""
+    """Whether its energies are kcal/mol. Otherwise E = mean + std × output, with the mean and the
+    standard deviation of the training energies."""
 
     def forward(self, batch: Batch) -> Output:
         raise NotImplementedError
 
     def begin(self, train: Dataset) -> None:
-        """Called once before training: whatever is set from the data rather than learned."""
+        """Set, once before training, what comes from the data and is not learned."""
 
     def decayed(self) -> list[torch.nn.Parameter]:
-        """Parameters under L2 and weight decay; the matrices, unless a network says otherwise."""
+        """Parameters under L2 and weight decay: all matrices, unless a network changes this."""
         return [parameter for parameter in self.parameters() if parameter.ndim >= 2]
 
     def statistics(self) -> list[Tensor]:
-        """Buffers that follow the batches, such as running means: averaged over processes, and in a moving average as
-        weights are. None, unless a network says otherwise."""
+        """Buffers that follow the batches, such as running means: averaged over processes, and in a
+        moving average as weights are. None, unless a network says otherwise."""
         return []
 
 
 def pair_mask(batch: Batch) -> Tensor:
-    """(B, n, n) bool: two different atoms that exist."""
+    """(B, n, n) bool, whether these are two different atoms and both exist."""
     apart = ~torch.eye(batch.mask.shape[1], dtype=torch.bool, device=batch.mask.device)
     return batch.mask[:, :, None] & batch.mask[:, None, :] & apart
 
 
 def pair_distances(batch: Batch) -> Tensor:
-    """(B, n, n) Å; 1 with no gradient where `pair_mask` is False, so that forces are finite for one atom too."""
+    """Distances of all pairs of atoms.
+
+    Returns
+    -------
+    Tensor
+        (B, n, n) Å; where `pair_mask` is False it is 1 without a gradient, so that all forces are
+        finite.
+    """
     between = batch.positions[:, :, None] - batch.positions[:, None]  # (B, n, n, 3)
     return torch.where(pair_mask(batch), between.square().sum(-1), 1.0).sqrt()

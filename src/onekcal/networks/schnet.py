@@ -1,25 +1,29 @@
 r"""SchNet: continuous-filter convolutions, a sum of atomic energies.
 
-    x_i⁰ = a_{Z_i}                                                                                 (embedding)
-    g_k(r) = exp(−(r − μ_k)² / 2Δ²),   μ_k = kΔ,   k = 0 … K − 1,   Δ = r_c/(K − 1)                (radial basis)
-    W(r) = C(r) · [V₂ ssp(V₁ g(r) + c₁) + c₂],   C(r) = ½(cos(πr/r_c) + 1) below r_c, else 0       (filter)
-    v_i = Σ_{j≠i} W(r_ij) ∘ (U₁ x_j)                                                               (convolution)
-    x_i ← x_i + U₃ ssp(U₂ v_i + b₂) + b₃                                                           (interaction, T times)
-    E = Σ_i [e₀ + s · (o₂ · ssp(O₁ x_i + p₁) + p₂)],   ssp(x) = ln(½eˣ + ½)                        (energy)
+    x_i⁰ = a_{Z_i}                                                                       (embedding)
+    g_k(r) = exp(−(r − μ_k)² / 2Δ²),                                                  (radial basis)
+        μ_k = kΔ,   k = 0 … K − 1,   Δ = r_c/(K − 1)
+    W(r) = C(r) · [V₂ ssp(V₁ g(r) + c₁) + c₂],                                              (filter)
+        C(r) = ½(cos(πr/r_c) + 1) below r_c, else 0
+    v_i = Σ_{j≠i} W(r_ij) ∘ (U₁ x_j)                                                   (convolution)
+    x_i ← x_i + U₃ ssp(U₂ v_i + b₂) + b₃                                      (interaction, T times)
+    E = Σ_i [e₀ + s · (o₂ · ssp(O₁ x_i + p₁) + p₂)],   ssp(x) = ln(½eˣ + ½)                 (energy)
 
     loss with forces:  ρ (E − Ê)² + 1/n Σ_i |F_i + ∂Ê/∂r_i|²,   ρ = 0.01
 
-Schütt, Kindermans, Sauceda, Chmiela, Tkatchenko, Müller, NIPS 30, 991 (2017); Schütt, Sauceda, Kindermans, Tkatchenko,
-Müller, J. Chem. Phys. 148, 241722 (2018).
+Schütt, Kindermans, Sauceda, Chmiela, Tkatchenko, Müller, NIPS 30, 991 (2017); Schütt, Sauceda,
+Kindermans, Tkatchenko, Müller, J. Chem. Phys. 148, 241722 (2018).
 
 Deliberate deviations:
-- where there are more pairs than that would take, filters are read off a table (`onekcal.networks.filters`) with `knots` to
-  every Δ; `knots: 0` evaluates the filter network for every pair, as the papers do. Filters differ by about 1e-7.
-- the cosine cut-off C is not in the papers, whose basis reaches to 30 Å with μ_k every 0.1 Å and a factor of 10 Å⁻² in the
-  exponent: it makes energies and forces go smoothly to zero at r_c.
+- where there are more pairs than that would take, filters are read off a table
+  (`onekcal.networks.filters`) with `knots` to every Δ; `knots: 0` evaluates the filter network for
+  every pair, as the papers do. Filters differ by about 1e-7.
+- the cosine cut-off C is not in the papers, whose basis reaches to 30 Å with μ_k every 0.1 Å and a
+  factor of 10 Å⁻² in the exponent: it makes energies and forces go smoothly to zero at r_c.
 - V₂'s result is the filter; the first paper draws another ssp after it.
-- e₀ and s are set from the training energies: e₀ is the energy an atom that fits them best, s the spread of what is left.
-  Both are per-atom, so that the energy of two distant molecules is the sum of theirs.
+- e₀ and s are set from the training energies: e₀ is the energy an atom that fits them best, s the
+  spread of what is left. Both are per-atom, so that the energy of two distant molecules is the sum
+  of theirs.
 - the learning rate does not decay (0.96 every 100,000 steps in the papers).
 """
 
@@ -47,7 +51,23 @@ def ssp(x: Tensor) -> Tensor:
 
 
 class SchNet(NetworkModel):
-    """Energies in kcal/mol, forces in kcal/mol/Å; `cutoff` in Å, `gaussians`: K, `knots` of the filter table to every Δ."""
+    """SchNet; energies in kcal/mol, forces in kcal/mol/Å.
+
+    Parameters
+    ----------
+    features
+        Length of x_i.
+    interactions
+        T.
+    cutoff
+        r_c, Å.
+    gaussians
+        K.
+    knots
+        Knots of the filter table for every Δ; 0 evaluates the filter network for every pair.
+    fit, seed, dtype
+        See `NetworkModel`.
+    """
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {
         "paper": {

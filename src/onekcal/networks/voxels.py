@@ -1,17 +1,22 @@
 r"""The 3-D DenseNet as a model: fields of a molecule in a cube, a convolutional network, an energy.
 
-The network, its equations and its citation are in `onekcal.networks.densenet`; the fields and the orientation of the cube in
-`onekcal.fields`. The published way is one orientation for each molecule and one look at it. Beyond it:
+The network, its equations and its citation are in `onekcal.networks.densenet`; the fields and the
+orientation of the cube in `onekcal.fields`. The published way is one orientation for each molecule
+and one look at it. Beyond it:
 
-- `augment`: while training, every look is at another of the cube's mirror images: "signs" reverses axes (8), "cube" turns
-  and reflects in every way (48). Voxels fall on voxels, so a stored field serves for all of them; a mirror image of a
-  molecule has its energy.
-- `turns`: fields in so many random orientations are stored beside the principal one, and each look takes one of them.
-- `views`: an answer is the mean over so many looks, and their standard deviation is told as `spread`.
-- `symmetry`: kernels that do not change under "signs" or "cube", so that the network need not learn it.
+- `augment`: while training, every look is at another of the cube's mirror images: "signs" reverses
+  axes (8), "cube" turns and reflects in every way (48). Voxels fall on voxels, so a stored field
+  serves for all of them; a mirror image of a molecule has its energy.
+- `turns`: fields in so many random orientations are stored beside the principal one, and each look
+  takes one of them.
+- `views`: an answer is the mean over so many looks, and their standard deviation is told as
+  `spread`.
+- `symmetry`: kernels that do not change under "signs" or "cube", so that the network need not learn
+  it.
 
-Energies depend on the orientation of the cube, and are therefore invariant only as far as that is: a molecule that is moved,
-turned or renumbered has the same cube but for rounding. There is no gradient through it; forces are finite differences.
+Energies depend on the orientation of the cube, and are therefore invariant only as far as that is:
+a molecule that is moved, turned or renumbered has the same cube but for rounding. There is no
+gradient through it; forces are finite differences.
 """
 
 from __future__ import annotations
@@ -29,22 +34,24 @@ from onekcal.data.dataset import Columns
 from onekcal.errors import ConfigError, InputError, unknown
 from onekcal.fields import BOX, fields, stored_fields
 from onekcal.fields.compute import ask
-from onekcal.fields.store import seconds_of
+from onekcal.fields.cost import seconds_of
 from onekcal.models.model import central_differences
 from onekcal.molecules import Molecules
-from onekcal.networks.densenet import SYMMETRIES, DenseNetwork, motions
+from onekcal.networks.cube_symmetry import SYMMETRIES, motions
+from onekcal.networks.densenet import DenseNetwork
 from onekcal.networks.model import NetworkModel
 from onekcal.networks.training import distributed
 
 KEPT = 1.5
-"""Seconds of work from which on the fields of an answer are stored, about: they may be asked for again."""
+"""Fields of an answer are stored if they cost about so many seconds: they may be needed again."""
 
 
 class VoxelDenseNet(NetworkModel):
-    """Energies in kcal/mol. `kinds`: fields, one channel each ("nep", "lol", "elf", "atoms", …); `density`: where electronic
-    ones come from; `grid`: voxels along the edge of a cube of `box` Å; `blocks`: layers of each dense block, of `growth`
-    channels behind `bottleneck` times as many, after `stem` channels, `compression` of which pass a transition; `together`:
-    molecules normalised together in training."""
+    """Energies in kcal/mol. `kinds`: fields, one channel each ("nep", "lol", "elf", "atoms", …);
+    `density`: where electronic ones come from; `grid`: voxels along the edge of a cube of `box` Å;
+    `blocks`: layers of each dense block, of `growth` channels behind `bottleneck` times as many,
+    after `stem` channels, `compression` of which pass a transition; `together`: molecules
+    normalised together in training."""
 
     differentiable = False
     kept = KEPT
@@ -121,14 +128,14 @@ class VoxelDenseNet(NetworkModel):
             )
         if symmetry != "none" and grid % 2 ** (len(blocks) - 1):
             raise ConfigError(
-                f"densenet: a symmetric network halves its grid {len(blocks) - 1} times, and {grid} is not "
-                "even each time; choose another `grid`"
+                f"densenet: a symmetric network halves its grid {len(blocks) - 1} times, and "
+                f"{grid} is not even each time; choose another `grid`"
             )
         super().__init__(fit, seed, dtype)
         if self.training.force_weight:
             raise ConfigError(
-                "densenet has no gradient with respect to nuclei: it cannot be trained on forces; leave out "
-                "fit.force_weight"
+                "densenet has no gradient with respect to nuclei: it cannot be trained on forces; "
+                "leave out fit.force_weight"
             )
         self.asked = ask([kinds] if isinstance(kinds, str) else list(kinds), density, grid, box)
         self.shape: dict[str, Any] = {
@@ -144,8 +151,8 @@ class VoxelDenseNet(NetworkModel):
         looks = (1 + turns) * len(self.motions)
         if not 1 <= views <= looks:
             raise ConfigError(
-                f"densenet: `views` must be between 1 and {looks} with augment: {augment} and turns: {turns}, "
-                f"got {views}"
+                f"densenet: `views` must be between 1 and {looks} with augment: {augment} and "
+                f"turns: {turns}, got {views}"
             )
         self.views = views
 
@@ -188,8 +195,8 @@ class VoxelDenseNet(NetworkModel):
         """(M,) kcal²/mol²: the spread between views, and between the members of an ensemble."""
         if self.views < 2 and len(self.networks) < 2:
             raise InputError(
-                "the variance is the spread between views or networks, and this is one view by one network; "
-                "train with `views: 8` (and augment: signs), or with fit: {ensemble: 4}"
+                "the variance is the spread between views or networks, and this is one view by one "
+                "network; train with `views: 8` (and augment: signs), or with fit: {ensemble: 4}"
             )
         out = torch.zeros(len(molecules), dtype=torch.float64)
         if len(self.networks) > 1:
@@ -202,9 +209,11 @@ class VoxelDenseNet(NetworkModel):
 
 
 class Looks:
-    """Fields (B, views, channels, n, n, n) of molecules by their rows: `views` fixed ones, or a random one where it is None.
+    """Fields (B, views, channels, n, n, n) of molecules by their rows: `views` fixed ones, or a
+    random one where it is None.
 
-    `fields`: one array (M, channels, n, n, n) for each orientation; `motions`: (G, n³), see `densenet.motions`.
+    `fields`: one array (M, channels, n, n, n) for each orientation; `motions`: (G, n³), see
+    `densenet.motions`.
     """
 
     def __init__(self, fields: list[Any], motions: Tensor, views: int | None) -> None:
@@ -215,7 +224,8 @@ class Looks:
 
     def __call__(self, rows: Tensor) -> Tensor:
         if self.views is None:
-            # one number from torch's generator whatever the batch, so that processes with other shares of it agree
+            # one number from torch's generator whatever the batch, so that processes with other
+            # shares of it agree
             draw = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
             look = torch.randint(
                 len(self.fields) * len(self.motions), (len(rows), 1), generator=draw

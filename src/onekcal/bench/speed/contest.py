@@ -6,32 +6,73 @@ import resource
 import time
 from collections.abc import Callable
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from onekcal.models.kernels.packed_cholesky import place
 
 PATIENCE = 300.0
-"""Seconds: who has taken that long gets no further turn."""
+"""Seconds after which a contestant gets no further turn."""
 
-Found = dict[str, Any]
-Contestant = Callable[[], Any]  # what returns something to compare
+Contestant = Callable[[], ArrayLike]
+"""Does its work once, and returns something that can be compared."""
+
+
+class SpeedRow(TypedDict):
+    """What one contest came to; a row of results/speed.json."""
+
+    name: str
+    unit: str
+    medians: dict[str, float]  # in `unit`, of each contestant
+    ratio: dict[str, float]  # seconds of each peer over ours
+    differs: dict[str, float]  # of each peer's result from ours, relative
+    turns: dict[str, list[float]]  # seconds
+    peak_mib: int
+    note: str
+    part: NotRequired[str]
+    time: NotRequired[str]
+    commit: NotRequired[str | None]
+
+
+class SpeedResults(TypedDict):
+    """results/speed.json."""
+
+    suite: str
+    title: str
+    cite: str
+    unit: str
+    threads: int
+    data: str
+    rows: list[SpeedRow]
+    commit: str | None
+    hardware: str
+    time: str
+    packages: dict[str, str | None]
 
 
 class Contest(NamedTuple):
-    """A row: we first, then the peers."""
+    """Contestants that do the same work; `onekcal` is one of them."""
 
     name: str
     unit: str  # "s", or "molecules/s" where a turn does `work` molecules
     work: int
     contestants: dict[str, Contestant]
     note: str = ""
-    same: bool = True  # does everyone compute the same?
+    same: bool = True  # whether all compute the same
 
 
-def measure(contest: Contest, rounds: int) -> Found:
-    """Every contestant in turn, `rounds` times or until it has used up PATIENCE."""
+def measure(contest: Contest, rounds: int) -> SpeedRow:
+    """Let every contestant work in turn, and take medians.
+
+    Parameters
+    ----------
+    contest
+        Who takes part.
+    rounds
+        Turns of each. A contestant that has used up PATIENCE gets no further turn.
+    """
     turns: dict[str, list[float]] = {name: [] for name in contest.contestants}
     results: dict[str, np.ndarray] = {}
     for _ in range(rounds):

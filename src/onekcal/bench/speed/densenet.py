@@ -1,7 +1,8 @@
-"""Training steps of our 3-D DenseNet beside the same network out of torch's own layers: a part of `onekcal bench speed`.
+"""Training steps of our 3-D DenseNet beside the same network out of torch's own layers: a part of
+`onekcal bench speed`.
 
-Both sides get the same fields, initial weights, optimiser, loss and precision. What is compared is the energies of the batch
-at the initial weights, normalised over that batch.
+Both sides get the same fields, initial weights, optimiser, loss and precision. What is compared is
+the energies of the batch at the initial weights, normalised over that batch.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import relu
@@ -17,7 +19,8 @@ from torch.nn.functional import relu
 from onekcal.bench.speed.contest import Contest, Contestant
 from onekcal.data.dataset import Dataset
 from onekcal.fields import fields
-from onekcal.networks.densenet import EPSILON, DenseNetwork
+from onekcal.networks.dense_block import EPSILON
+from onekcal.networks.densenet import DenseNetwork
 from onekcal.networks.network import Batch
 
 BLOCKS, GRID, MOLECULES = (16, 16), 14, 16
@@ -25,7 +28,10 @@ BLOCKS, GRID, MOLECULES = (16, 16), 14, 16
 
 
 def densenet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
-    """The paper's (16,16) on 14³ voxels of the nuclear potential, with products in float32 and in bfloat16."""
+    """Contests of the paper's (16,16) on 14³ voxels of the nuclear potential.
+
+    Products are in float32 in the first and in bfloat16 in the second.
+    """
     some = known[:MOLECULES]
     given, energies = fields(some.molecules, ["nep"], n=GRID), some.energies.float()
     unit = float(energies.std())
@@ -46,7 +52,8 @@ def densenet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
             "molecules/s",
             len(some),
             contestants,
-            note=f"kept between forward and backward in float32: {kept[0]:.0f} MiB, torch {kept[1]:.0f} MiB",
+            note=f"kept between forward and backward in float32: {kept[0]:.0f} MiB, "
+            f"torch {kept[1]:.0f} MiB",
         )
 
 
@@ -67,7 +74,7 @@ def _turn(
         network.parameters(), lr=1e-3, momentum=0.9, nesterov=True, weight_decay=1e-4
     )
 
-    def turn() -> Any:
+    def turn() -> np.ndarray:
         with cast:
             found = energies(network, given)
         loss = (found.float() - aims).abs().mean()
@@ -80,7 +87,7 @@ def _turn(
 
 
 def kept_bytes(network: DenseNetwork | PlainDenseNet, given: Tensor) -> int:
-    """Memory of all tensors but the weights that wait for the gradient, each counted once."""
+    """Bytes of all tensors that wait for the gradient, without the weights; each counts once."""
     weights = {parameter.data_ptr() for parameter in network.parameters()}
     waiting: dict[int, int] = {}
 
@@ -161,7 +168,7 @@ class PlainDenseNet(torch.nn.Module):
 
 
 def pairs(theirs: Any, ours: Any) -> Iterator[tuple[torch.nn.Parameter, torch.nn.Parameter]]:
-    """Weights of the plain network (`PlainDenseNet`) beside ours (`DenseNetwork`), which may have another shape."""
+    """Each weight of the plain network with ours, which may have another shape."""
 
     def norm(layer: Any, gamma: Any, beta: Any) -> Iterator[tuple[Any, Any]]:
         yield from ((layer.weight, gamma), (layer.bias, beta))
@@ -181,6 +188,6 @@ def pairs(theirs: Any, ours: Any) -> Iterator[tuple[torch.nn.Parameter, torch.nn
 
 @torch.no_grad()
 def copied(theirs: PlainDenseNet, ours: DenseNetwork) -> None:
-    """Our weights into the plain network."""
+    """Copy our weights into the plain network."""
     for there, here in pairs(theirs, ours):
         there.copy_(here.view_as(there))

@@ -1,7 +1,7 @@
 """Training steps of our DimeNet++ beside PyG's: a part of `onekcal bench speed`.
 
-Both sides get the same batches, initial weights, optimiser and loss. What is compared is the energies of the first batch at
-the initial weights.
+Both sides get the same batches, initial weights, optimiser and loss. What is compared is the
+energies of the first batch at the initial weights.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from onekcal.bench.speed.contest import Contest
-from onekcal.bench.speed.networks import Graph, graph_of, squared_turn, steps_of
+from onekcal.bench.speed.steps import PairedAtoms, paired, squared_turn, steps_of
 from onekcal.data.dataset import Dataset
 from onekcal.networks.dimenet import DimeNetNetwork
 
@@ -38,7 +38,7 @@ def dimenet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
         )
     }
     if peer is not None:
-        graphs = [graph_of(step, ours.cutoff) for step in steps]
+        graphs = [paired(step, ours.cutoff) for step in steps]
         contestants["PyG"] = squared_turn(
             *peer, [(graph, *triplets_of(graph)) for graph in graphs], steps, unit
         )
@@ -47,12 +47,13 @@ def dimenet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
         "molecules/s",
         sum(len(s.energies) for s in steps),
         contestants,
-        note="PyG's layers, which are given pairs and triplets: its own search for them is not in its wheel",
+        note="PyG's layers, which are given pairs and triplets: its own search for them is not in "
+        "its wheel",
     )
 
 
-def triplets_of(graph: Graph) -> tuple[Tensor, Tensor]:
-    """(T,), (T,) the messages k → j and j → i of every triplet; the message of a pair runs from its j to its i."""
+def triplets_of(graph: PairedAtoms) -> tuple[Tensor, Tensor]:
+    """Messages k → j and j → i of every triplet, (T,) each; the message of a pair is j → i."""
     order = graph.i.argsort(stable=True)
     count = torch.bincount(graph.i, minlength=len(graph.numbers))
     heard = count[graph.j]  # (pairs,) messages to the sender of each
@@ -65,8 +66,14 @@ def triplets_of(graph: Graph) -> tuple[Tensor, Tensor]:
 
 def dimenet_peer(
     ours: DimeNetNetwork,
-) -> tuple[torch.nn.Module, Callable[[tuple[Graph, Tensor, Tensor]], Tensor]] | None:
-    """PyG's DimeNet++ with our weights, and how it answers energies of a graph and its triplets; None where it is absent."""
+) -> tuple[torch.nn.Module, Callable[[tuple[PairedAtoms, Tensor, Tensor]], Tensor]] | None:
+    """PyG's DimeNet++ with our weights; None where it is not installed.
+
+    Returns
+    -------
+    tuple
+        The module, and a function from a graph and its triplets to energies (B,) kcal/mol.
+    """
     try:
         import sympy  # noqa: F401 - PyG makes its bases with it
         from torch_geometric.nn.models import DimeNetPlusPlus
@@ -89,7 +96,7 @@ def dimenet_peer(
     _dimenet_copy(ours, peer)
     shift, scale = ours.per_atom.tolist()
 
-    def answer(asked: tuple[Graph, Tensor, Tensor]) -> Tensor:
+    def answer(asked: tuple[PairedAtoms, Tensor, Tensor]) -> Tensor:
         graph, kj, ji = asked
         way, atoms = graph.between, len(graph.numbers)
         cosine, sine = (

@@ -1,1 +1,1 @@
-"""Training of networks: data in memory, losses, schedules, the loop, checkpoints, several processes."""
+"""Training of networks: batches, losses, schedules, the loop, checkpoints, several processes."""

@@ -1,7 +1,8 @@
 """A data set as padded tensors on the training device, and which molecules make a batch.
 
-Batches are made of molecules of nearly equal size: molecules are shuffled, sorted by size within windows of many batches,
-cut, and the batches are shuffled. Gathering one is a few indexings, whatever its size.
+Batches are made of molecules of nearly equal size: molecules are shuffled, sorted by size within
+windows of many batches, cut, and the batches are shuffled. Gathering one is a few indexings,
+whatever its size.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.networks.network import Batch
 
 ASKED, ASKED_PAIRS = 256, 2**17
-"""Molecules, and pairs of atoms, that are answered at a time."""
+"""Most molecules, and most pairs of atoms, of a batch that is asked rather than trained on."""
 
 
 def species_of(numbers: Tensor, elements: Sequence[int]) -> Tensor:
@@ -30,7 +31,8 @@ def species_of(numbers: Tensor, elements: Sequence[int]) -> Tensor:
         strange = ", ".join(SYMBOLS[int(z)] for z in numbers[found < 0].unique())
         raise InputError(
             f"the network knows no {strange}: its training molecules had "
-            f"{', '.join(SYMBOLS[z] for z in elements)}; leave these molecules out, or train with some"
+            f"{', '.join(SYMBOLS[z] for z in elements)}; leave these molecules out, or train with "
+            "some"
         )
     return found
 
@@ -41,9 +43,9 @@ def check_elements(molecules: Molecules, elements: Sequence[int], part: str) -> 
     if strange:
         count = int((molecules.composition(strange).sum(1) > 0).sum())
         raise ConfigError(
-            f"{count} molecules of the {part} part have {', '.join(SYMBOLS[z] for z in strange)}, which no "
-            f"training molecule has ({', '.join(SYMBOLS[z] for z in elements)}); train on more molecules, "
-            "choose another split, or leave these out"
+            f"{count} molecules of the {part} part have {', '.join(SYMBOLS[z] for z in strange)}, "
+            f"which no training molecule has ({', '.join(SYMBOLS[z] for z in elements)}); train on "
+            "more molecules, choose another split, or leave these out"
         )
 
 
@@ -55,7 +57,8 @@ class Held:
     positions: Tensor  # (N, n, 3) Å
     sizes: Tensor  # (N,) on the CPU
     atoms: Tensor  # (N,) the same, on the device
-    energies: Tensor  # (N,) float64 kcal/mol, or the property's unit; (N, n) of atoms, 0 where there is none
+    # (N,) float64 kcal/mol, or the property's unit; (N, n) of atoms, 0 where there is none
+    energies: Tensor
     forces: Tensor | None  # (N, n, 3) kcal/mol/Å, 0 where unknown
     known: Tensor | None  # (N,) bool, where forces are known
     inputs: Callable[[Tensor], Tensor] | None = (
@@ -112,7 +115,7 @@ class Held:
         return len(self.sizes)
 
     def batch(self, rows: Tensor) -> tuple[Batch, Tensor]:
-        """The molecules `rows` (on the CPU), padded to the largest of them, and `rows` on the device."""
+        """The molecules `rows` (B,), padded to the largest of them, and `rows` on the device."""
         size = int(self.sizes[rows].max())
         there = rows.to(self.atoms.device, non_blocking=True)
         mask = torch.arange(size, device=there.device) < self.atoms[there][:, None]  # (B, n)
@@ -144,7 +147,7 @@ def shuffled(
 
 
 def _cut(rows: Tensor, sizes: Tensor, molecules: int, pairs: int | None) -> list[Tensor]:
-    """Rows sorted from the largest, cut after `molecules` or where n² · molecules exceeds `pairs`."""
+    """Sorted rows, cut after `molecules` or where n² · molecules would exceed `pairs`."""
     if pairs is None:
         return list(rows.split(molecules)) if len(rows) else []
     out, first = [], 0

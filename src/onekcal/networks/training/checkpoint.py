@@ -1,4 +1,8 @@
-"""A training as one file: safetensors with a JSON header. What is read back goes on to the same loss curve, bit for bit."""
+"""A training as one file: safetensors with a JSON header.
+
+A training that goes on from a checkpoint has the same loss curve, bit for bit, as one that was
+never stopped.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +17,30 @@ from onekcal.errors import ConfigError
 from onekcal.system import tensor_file
 
 FORMAT = 1
-"""Raised when an older onekcal could not read what is written."""
+"""Number of the file format; increased when an older onekcal could not read a new file."""
 MOST = 12
-"""Differences listed."""
+"""Most differences that a message lists."""
 
 
 def save(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-    """Write to `path`; never half."""
+    """Write a checkpoint to `path`, whole or not at all."""
     kept = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     tensor_file.write(path, kept, {"format": FORMAT, **header})
 
 
 def load(path: Path, config: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and header of a checkpoint that was made with the same `config`, or a refusal with the differences."""
+    """Read a checkpoint.
+
+    Returns
+    -------
+    tuple
+        Its tensors and its header.
+
+    Raises
+    ------
+    ConfigError
+        If it was made with another `config`; the message lists the differences.
+    """
     tensors, header = tensor_file.read(
         path, FORMAT, "a checkpoint of onekcal", "start again with --overwrite"
     )
@@ -71,11 +86,11 @@ def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
     }
 
 
-# --- an optimiser as tensors and JSON ------------------------------------------------------------------------------
+# --- an optimiser as tensors and JSON -------------------------------------------------------------
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """What the optimiser remembers of each parameter; its settings are made again from the configuration."""
+    """What the optimiser remembers of each parameter, without its settings."""
     return {
         f"{k}.{name}": value
         for k, slots in optimizer.state_dict()["state"].items()

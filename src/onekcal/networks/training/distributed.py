@@ -1,7 +1,7 @@
 """Several processes on one training, started by torchrun: each takes its share of every batch.
 
-Sums are added up over processes before a loss is made of them, and gradients after; so the loss, square roots included, is
-that of the whole batch, and all processes keep the same weights.
+Sums are added up over processes before a loss is made of them, and gradients after; so the loss,
+square roots included, is that of the whole batch, and all processes keep the same weights.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ PATIENCE = timedelta(days=7)
 
 @contextmanager
 def joined() -> Iterator[None]:
-    """Inside, the processes that torchrun started know each other; nothing happens where it started one or none."""
+    """Inside, the processes that torchrun started are connected; nothing happens with one."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
         yield
         return
     if local_rank() < torch.cuda.device_count():
         torch.cuda.set_device(local_rank())
-    # tensors go where they are; the first may fetch data or compute fields for hours while the others wait
+    # tensors go where they are; the first may fetch data or compute fields for hours while the
+    # others wait
     dist.init_process_group(
         "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE
     )

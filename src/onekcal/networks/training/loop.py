@@ -30,7 +30,7 @@ TOLD = 0.2
 
 
 class Standard(NamedTuple):
-    """How a network's output becomes an energy: shift + scale × output; errors are measured in `unit`. kcal/mol."""
+    """How an output becomes an energy, shift + scale × output, and the unit of errors; kcal/mol."""
 
     shift: float
     scale: float
@@ -75,7 +75,7 @@ class Training:
         """The network whose weights count: the moving average where there is one."""
         return self.average.network if self.average else self.network
 
-    # --- the run ----------------------------------------------------------------------------------------------
+    # --- the run ----------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Train to the end; the network is left with its best weights."""
@@ -113,7 +113,8 @@ class Training:
                 self.halved = True
                 torch.cuda.empty_cache()
                 self.session.say(
-                    f"the GPU ran out of memory; going on with batches half as large ({self._limit()})"
+                    "the GPU ran out of memory; going on with batches half as large "
+                    f"({self._limit()})"
                 )
 
     def _batch(self) -> tuple[int, int | None]:
@@ -128,7 +129,8 @@ class Training:
         return f"{molecules} molecules" if pairs is None else f"{pairs} pairs"
 
     def _pass(self) -> float:
-        # the order depends on the seed and the number of the epoch alone, so that it is the same after a resume
+        # the order depends on the seed and the number of the epoch alone, so that it is the same
+        # after a resume
         order = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epochs_done)
         plan = shuffled(self.train.sizes, *self._batch(), self.settings.window, order)
         total = torch.zeros((), dtype=torch.float64, device=self.train.energies.device)
@@ -147,7 +149,7 @@ class Training:
         return float(total) / len(self.train)
 
     def _step(self, rows: Tensor) -> Tensor:
-        """One step on the molecules `rows`, of which this process takes its share; () the loss of all of them."""
+        """One step on the molecules `rows`, shared by all processes; () the loss of all of them."""
         own = distributed.share(rows)
         part = self._measure(self.call, self.train, own, True)
         if len(own):
@@ -178,7 +180,7 @@ class Training:
         return torch.compile(self.network, dynamic=True)
 
     def _compiled(self, batch: Batch) -> Output:
-        """The network compiled, or as it is where torch cannot compile it: then its own mistakes show themselves again."""
+        """The compiled network, or the network itself where torch cannot compile it."""
         try:
             return self._machine_code(batch)
         except torch.cuda.OutOfMemoryError:
@@ -224,7 +226,7 @@ class Training:
             ]
             return losses.sums(wrong, off / self.standard.unit, known.sum(), penalty)
 
-    # --- judging ----------------------------------------------------------------------------------------------
+    # --- judging ----------------------------------------------------------------------------------
 
     def _judge(self, value: float) -> dict[str, float]:
         """The row of this epoch; the weights are kept where their score is the best so far."""
@@ -279,7 +281,7 @@ class Training:
             "look at the data with `onekcal data check`"
         )
 
-    # --- telling and keeping ----------------------------------------------------------------------------------
+    # --- telling and keeping ----------------------------------------------------------------------
 
     def summary(self) -> dict[str, Any]:
         """What the training came to."""

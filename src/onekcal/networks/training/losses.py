@@ -1,13 +1,14 @@
-r"""Losses out of sums, so that parts of one batch may be added up over processes before a square root is taken.
+r"""Losses out of sums, so that parts of one batch may be added up over processes before a square
+root is taken.
 
     energies   MAE = Σ|ΔE| / M        RMSE = √(Σ ΔE² / M)         MSE = Σ ΔE² / M
     forces     MAE = Σ|ΔF| / 3A       RMSE = √(Σ|ΔF|² / 3A)       MSE = Σ|ΔF|² / A
 
     L = w_E · L_E + w_F · L_F + penalty + λ Σ w²
 
-ΔE and ΔF are divided by σ_E, the standard deviation of the training energies. With `mse`, w_E = ρ and w_F = 1 this is the
-loss of SchNet (whose forces are averaged over each molecule's atoms first: the same where all have one size);
-`mae+rmse` is that of HIP-NN.
+ΔE and ΔF are divided by σ_E, the standard deviation of the training energies. With `mse`, w_E = ρ
+and w_F = 1 this is the loss of SchNet (whose forces are averaged over each molecule's atoms first:
+the same where all have one size); `mae+rmse` is that of HIP-NN.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ SMALLEST = 1e-30
 
 
 class Sums(NamedTuple):
-    """Over some molecules; `extra` is the share of the batch's regularisers that these molecules bring."""
+    """Sums over some molecules; `extra` is their part of the batch's regularisers."""
 
     molecules: Tensor
     energy_abs: Tensor
@@ -86,7 +87,20 @@ def _term(kind: Loss, absolute: Tensor, square: Tensor, count: Tensor, component
 
 
 def errors(total: Tensor, unit: float) -> dict[str, float]:
-    """MAE and RMSE of energies (kcal/mol) and of force components (kcal/mol/Å) from `Sums` in units of `unit`."""
+    """MAE and RMSE of energies and of force components.
+
+    Parameters
+    ----------
+    total
+        (7,) `Sums` of errors divided by `unit`.
+    unit
+        kcal/mol.
+
+    Returns
+    -------
+    dict
+        mae, rmse (kcal/mol) and, with forces, force_mae, force_rmse (kcal/mol/Å).
+    """
     molecules, absolute, square, atoms, force_absolute, force_square, _ = total.tolist()
     found = {"mae": unit * absolute / molecules, "rmse": unit * (square / molecules) ** 0.5}
     if atoms:

@@ -45,8 +45,8 @@ def fit_members(model: Trained, train: Dataset, valid: Dataset) -> None:
     settings, device = model.training, model.training.where()
     if settings.force_weight and train.forces is None:
         raise ConfigError(
-            f"fit.force_weight is {settings.force_weight}, but {train.target!r} has no forces (a column "
-            f"'{train.target}_forces'); set it to 0 or choose data with forces"
+            f"fit.force_weight is {settings.force_weight}, but {train.target!r} has no forces (a "
+            f"column '{train.target}_forces'); set it to 0 or choose data with forces"
         )
     if not len(train):
         raise ConfigError("a network needs at least one training molecule, got none")

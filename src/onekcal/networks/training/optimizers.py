@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:
-    """Adam, AdamW or SGD with Nesterov momentum; decoupled weight decay acts on the decayed parameters alone."""
+    """Adam, AdamW or SGD with Nesterov momentum.
+
+    Decoupled weight decay acts on `network.decayed()` alone.
+    """
     decayed = {id(parameter) for parameter in network.decayed()}
     wanted = [parameter for parameter in network.parameters() if parameter.requires_grad]
     groups: list[dict[str, Any]] = [

@@ -1,4 +1,4 @@
-"""Learning rates. `share` is how much of the training is over, from 0 to 1, so that no schedule counts steps."""
+"""Learning rates as functions of `share`, the part of the training that is over, from 0 to 1."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def cosine(share: float, settings: Settings) -> float:
 
 
 def onecycle(share: float, settings: Settings) -> float:
-    """Up from START in the first `warmup` of the training, then down to END, both along half a cosine."""
+    """Up from START in the share `warmup`, then down to END, both along half a cosine."""
     if share < settings.warmup:
         return settings.rate * _between(START, 1.0, share / settings.warmup)
     return settings.rate * _between(
@@ -57,10 +57,12 @@ class Schedule:
         return self.factor * self.curve(share, self.settings)
 
     def judged(self, epoch: int, score: float, loss: float = math.inf) -> bool:
-        """Take note of the score and the training loss after `epoch` (from 1); True where the score is the best so far.
+        """Take note of the score and the training loss after `epoch` (from 1); True where the score
+        is the best so far.
 
-        Plateau: after `hold` epochs, `patience` epochs in which what is watched has not fallen by more than `threshold`
-        lower the rate. Where that is the score, a second time without a better one in between ends the training.
+        Plateau: after `hold` epochs, `patience` epochs in which what is watched has not fallen by
+        more than `threshold` lower the rate. Where that is the score, a second time without a
+        better one in between ends the training.
         """
         better = score < self.best
         self.best, self.since_best = (score, 0) if better else (self.best, self.since_best + 1)
@@ -87,7 +89,7 @@ class Schedule:
         return stalled or (self.settings.watch == "score" and self.falls >= FALLS)
 
     def state(self) -> dict[str, Any]:
-        """Everything it remembers, as JSON."""
+        """Everything it remembers, as values that JSON can hold."""
         state = {
             name: getattr(self, name)
             for name in ("factor", "falls", "best", "since_best", "lowest", "waited")

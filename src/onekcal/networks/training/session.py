@@ -1,10 +1,11 @@
-"""Where a training writes, whether it goes on from a checkpoint, and who watches: what the model protocol has no room for.
+"""Where a training writes, whether it goes on from a checkpoint, and who watches: what the model
+protocol has no room for.
 
     with session(folder, resume=True, watch=show):
         model.fit(train, valid)
 
-Every training inside, a member of an ensemble or a refit, is numbered: `training-0.safetensors`, `training-1.safetensors`.
-Outside a session nothing is written.
+Every training inside, a member of an ensemble or a refit, is numbered: `training-0.safetensors`,
+`training-1.safetensors`. Outside a session nothing is written.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 
 class Settings(BaseModel):
-    """The keys of `fit`. Errors in a loss are divided by the standard deviation of the training energies."""
+    """The keys of `fit`. Losses divide errors by the deviation of the training energies."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

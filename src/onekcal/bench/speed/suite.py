@@ -1,8 +1,10 @@
-"""Our features, kernel and prediction rates beside kernelforge and qmllib called directly, in one process.
+"""Our features, kernel and prediction rates beside kernelforge and qmllib called directly, in one
+process.
 
-Contestants take turns (A B A B …) on the same molecules with the same number of threads, and what they return is compared:
-a row says by how much it differs. On a busy machine seconds mean little; the ratio of the medians is the result. The
-environment variable OMP_NUM_THREADS sets the threads of all of them.
+Contestants take turns (A B A B …) on the same molecules with the same number of threads, and what
+they return is compared: a row says by how much it differs. On a busy machine seconds mean little;
+the ratio of the medians is the result. The environment variable OMP_NUM_THREADS sets the threads of
+all of them.
 """
 
 from __future__ import annotations
@@ -18,7 +20,11 @@ import torch
 
 from onekcal import datasets as data
 from onekcal.bench.runner import write
-from onekcal.bench.speed.contest import Contest, Contestant, Found, measure
+from onekcal.bench.speed.contest import Contest, Contestant, SpeedResults, SpeedRow, measure
+from onekcal.bench.speed.densenet import densenet_training
+from onekcal.bench.speed.dimenet import dimenet_training
+from onekcal.bench.speed.hipnn import hipnn_training
+from onekcal.bench.speed.schnet import schnet_training
 from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError, DataError, unknown
 from onekcal.features.fchl import environments
@@ -53,18 +59,15 @@ def run(
     results: Path,
     size: int = KERNELS[-1],
     rounds: int = 5,
-    watch: Callable[[Found], None] = lambda row: None,
+    watch: Callable[[SpeedRow], None] = lambda row: None,
     parts: Sequence[str] = PARTS,
-) -> Found:
-    """Measure and write `results`/speed.json; `size` is the largest kernel, `watch` hears of each row when it is done.
+) -> SpeedResults:
+    """Measure and write `results`/speed.json; `size` is the largest kernel, `watch` hears of each
+    row when it is done.
 
-    On QM9 from the store; on the shipped mini set, and no more than it has, where that is absent. Rows of other `parts`
-    than those asked for stay as they are.
+    On QM9 from the store; on the shipped mini set, and no more than it has, where that is absent.
+    Rows of other `parts` than those asked for stay as they are.
     """
-    from onekcal.bench.speed.densenet import densenet_training
-    from onekcal.bench.speed.dimenet import dimenet_training
-    from onekcal.bench.speed.networks import hipnn_training, schnet_training
-
     for part in parts:
         if part not in PARTS:
             unknown("part of the speed benchmark", part, PARTS, ConfigError)
@@ -103,16 +106,16 @@ def run(
                 }
             )
             found["rows"] = [row for part in PARTS for row in rows[part]]
-            write(results / "speed.json", found)
+            write(results / "speed.json", dict(found))
             watch(rows[part][-1])
     return found
 
 
-def _rows(path: Path) -> list[Found]:
+def _rows(path: Path) -> list[SpeedRow]:
     return json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
 
 
-def _begun(size: int) -> tuple[Found, Dataset, Dataset]:
+def _begun(size: int) -> tuple[SpeedResults, Dataset, Dataset]:
     """Head of the results; `size` molecules to learn and some to ask for, drawn at random."""
     try:
         name, stored = "qm9", data.load("qm9")
@@ -127,10 +130,10 @@ def _begun(size: int) -> tuple[Found, Dataset, Dataset]:
     there = set(known.molecules.elements)
     asked = drawn[[m for m in range(first) if there.issuperset(drawn.molecules[m].elements)]]
     made, threads = provenance(), torch.get_num_threads()
-    found = {
+    found: SpeedResults = {
         "suite": "speed",
-        "title": f"Seconds and molecules per second on {name}, threads: {threads}, contestants taking turns; a ratio above "
-        "1 means onekcal is faster",
+        "title": f"Seconds and molecules per second on {name}, threads: {threads}, contestants "
+        "taking turns; a ratio above 1 means onekcal is faster",
         "cite": "",
         "unit": "medians",
         "threads": threads,
@@ -152,7 +155,7 @@ def qmllib_version() -> str | None:
         return None
 
 
-# --- what is compared ----------------------------------------------------------------------------------------------
+# --- what is compared -----------------------------------------------------------------------------
 
 
 def features(known: Dataset, asked: Dataset) -> Iterator[Contest]:
@@ -215,7 +218,7 @@ def _kernel(molecules: Molecules) -> Contest:
 
 
 def predictions(known: Dataset, asked: Dataset) -> Iterator[Contest]:
-    """Energies from geometries; kernelforge's features and exact kernel with the weights of our fit."""
+    """Energies from geometries; kernelforge's exact kernel has the weights of our fit."""
     from kernelforge import local_kernels
 
     train, molecules = known[:LEARNED], asked.molecules
@@ -255,8 +258,8 @@ def predictions(known: Dataset, asked: Dataset) -> Iterator[Contest]:
         len(molecules),
         {"onekcal": lambda: sparse.energies(molecules), **peers},
         same=False,
-        note=f"kernelforge: the exact kernel of the same {len(train):,} training molecules; its rate falls with "
-        "their number, that of a sparse kernel does not",
+        note=f"kernelforge: the exact kernel of the same {len(train):,} training molecules; its "
+        "rate falls with their number, that of a sparse kernel does not",
     )
 
 
@@ -269,6 +272,3 @@ def _qmllib_features(molecules: Molecules, elements: list[int], size: int) -> li
         )
         for one in molecules
     ]
-
-
-# --- how it is measured --------------------------------------------------------------------------------------------

@@ -1,0 +1,82 @@
+"""DimeNet++'s sum over triplets as a matrix product (equations in `onekcal.networks.dimenet`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+PART = 2**18
+"""Numbers of the widest intermediate that a CPU holds at a time, so that they stay in its cache.
+
+That intermediate is `degrees` times as wide as a message.
+"""
+
+
+def directed(angular: Tensor, spherical: Tensor, sent: Tensor, weights: Tensor) -> Tensor:
+    """(N, D, t) Σ_l Σ_k Y_l0(α_kji) [a_kj ∘ S_l(d_kj)].
+
+    Of Y_l0 (N, D, degrees · D), s (N, D, degrees · waves), a (N, D, t); S_l = s_l · weights
+    (degrees, waves, t).
+    """
+    return (
+        Directed.apply(angular, spherical, sent, weights)
+        if sent.device.type == "cpu"
+        else _around(angular, spherical, sent, weights)
+    )
+
+
+def _around(angular: Tensor, spherical: Tensor, sent: Tensor, weights: Tensor) -> Tensor:
+    by_degree = (
+        spherical.flatten(0, 1).unflatten(1, (len(weights), -1)).transpose(0, 1) @ weights
+    )  # (degrees, N · D, t)
+    parts = (
+        by_degree.unflatten(1, sent.shape[:2]).transpose(0, 1) * sent[:, None]
+    )  # (N, degrees, D, t)
+    return angular @ parts.flatten(1, 2)
+
+
+class Directed(torch.autograd.Function):
+    """`directed` for a few atoms at a time, there and back; nothing in between is kept."""
+
+    @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu")
+    def forward(ctx: Any, *inputs: Tensor) -> Tensor:
+        ctx.save_for_backward(*inputs)
+        return torch.cat([_around(*part, inputs[3]) for part in _parts(*inputs)])
+
+    @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        inputs, wanted = ctx.saved_tensors, ctx.needs_input_grad
+        if (
+            torch.is_grad_enabled()
+        ):  # forces are being learned: what is returned must itself have a gradient
+            return _slopes(inputs, wanted, slope, True)
+        found: list[tuple[Any, ...]] = []
+        with torch.enable_grad():
+            for rows, part in zip(slope.split(_atoms(*inputs)), _parts(*inputs)):
+                leaves = [
+                    x.detach().requires_grad_(want) for x, want in zip((*part, inputs[3]), wanted)
+                ]
+                found.append(_slopes(leaves, wanted, rows, False))
+        first = [torch.cat([one[k] for one in found]) if wanted[k] else None for k in range(3)]
+        return (*first, torch.stack([one[3] for one in found]).sum(0) if wanted[3] else None)
+
+
+def _slopes(
+    inputs: Sequence[Tensor], wanted: Sequence[bool], slope: Tensor, again: bool
+) -> tuple[Tensor | None, ...]:
+    chosen = [x for x, want in zip(inputs, wanted) if want]
+    slopes = iter(torch.autograd.grad(_around(*inputs), chosen, slope, create_graph=again))
+    return tuple(next(slopes) if want else None for want in wanted)
+
+
+def _atoms(angular: Tensor, spherical: Tensor, sent: Tensor, weights: Tensor) -> int:
+    return max(1, PART // max(1, sent.shape[1] * sent.shape[2] * len(weights)))
+
+
+def _parts(*inputs: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    return zip(*(x.split(_atoms(*inputs)) for x in inputs[:3]))
