@@ -16,6 +16,7 @@ from onekcal.data.dataset import Column, Dataset
 from onekcal.datasets import store
 from onekcal.datasets.card import Card, Stored
 from onekcal.errors import DataError
+from onekcal.io import write
 from onekcal.molecules import Molecules
 
 
@@ -188,3 +189,19 @@ def test_every_catalogue_entry_has_a_whole_card_and_a_way_to_get_it() -> None:
             assert remote.sha256 is not None, (
                 f"{name}: {remote.file} would be taken from a mirror unverified"
             )
+
+
+def test_imported_sets_are_found_by_name_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that begins like the embedded set's is a name like any other."""
+    monkeypatch.setenv("ONEKCAL_HOME", str(tmp_path))
+    assert not data.is_here("minima")
+    with pytest.raises(DataError, match="no data set and no file 'minima'"):
+        data.load("minima")
+    write(tmp_path / "two.xyz", wobbly(2).molecules)
+    data.import_file(tmp_path / "two.xyz", "minima")
+    assert data.is_here("minima")
+    assert data.imported() == ["minima"]
+    assert len(data.load("minima").dataset) == 2
+    assert data.card("minima").molecules == 2

@@ -11,7 +11,7 @@ import errno
 import hashlib
 import io
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,11 +96,12 @@ def read(path: Path) -> Stored:
 
 
 def card(path: Path) -> Card:
-    """The card of what `save` wrote, nothing else read."""
+    """Read the card of a stored file, with the number of molecules that the file holds."""
     import h5py
 
     with h5py.File(path, "r") as file:
-        return Card(**json.loads(file.attrs["card"]))
+        stored = Card(**json.loads(file.attrs["card"]))
+        return replace(stored, molecules=len(file["molecules/sizes"]))
 
 
 def _arrays(stored: Stored) -> dict[str, np.ndarray]:

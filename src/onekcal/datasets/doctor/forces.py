@@ -44,8 +44,8 @@ def forces_against_energies(diagnosis: Diagnosis, dataset: Dataset, name: str) -
         )
         return
     detail = (
-        f"energy differences of {measured.pairs} pairs of near frames "
-        f"({measured.step:.2f} Å apart) are {measured.slope:.4g} × what the forces say (r = {measured.correlation:.3f})"
+        f"energy differences of {measured.pairs} pairs of near frames ({measured.step:.2f} Å "
+        f"apart) are {measured.slope:.4g} × what the forces say (r = {measured.correlation:.3f})"
     )
     if abs(measured.correlation) < 0.8:
         diagnosis.add(
