@@ -52,6 +52,7 @@ def test_help_names_every_verb() -> None:
         "bench",
         "init",
         "rerun",
+        "models",
         "doctor",
     ):
         assert verb in done.stdout
@@ -101,6 +102,9 @@ def test_evaluate_measures_on_other_data(trained: Path) -> None:
         (["bench", "absent.yaml"], 2, "there is no file absent.yaml"),
         (["show", "runs/fir"], 2, "did you mean runs/first?"),
         (["show", "runs/first", "--field", "lol"], 2, "leave --field out"),
+        (["show", "runs/first", "--save", "a.png"], 2, "saved as .html, got 'a.png'"),
+        (["show", "mini", "O"], 2, "one source at a time"),
+        (["models", "schnett"], 2, "did you mean 'schnet'"),
         (["train", "mine.yaml", "--set", "fitt.epochs=2"], 2, "there is no 'fitt.epochs'"),
         (["train", "mine.yaml", "--set", "fit.epochs=2"], 2, "no stage is one"),
     ],
@@ -120,7 +124,7 @@ def test_doctor_says_what_is_missing_and_how_to_get_it() -> None:
     rows = {row["part"]: row for row in json.loads(done.stdout)}
     assert rows["torch"]["state"] == "ok"
     for row in rows.values():
-        if row["state"] == "absent" and row["part"] not in ("GPU", "mirror"):
+        if row["state"] == "absent" and row["part"] not in ("GPU", "mirror", "chromium"):
             assert "pip install" in row["detail"]
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onekcal.cli.console import print_json
+from onekcal.cli.console import Json, print_json
 from onekcal.errors import InputError
 
 if TYPE_CHECKING:
     from onekcal.fields.compute import Ask
-    from onekcal.fields.store import Filling
+    from onekcal.fields.fill import Filling
     from onekcal.molecules import Molecules
 
 
@@ -23,19 +23,21 @@ def field(
         str,
         typer.Argument(
             metavar="IN",
-            help="A SMILES, a file of molecules, a data set's name, or a wavefunction (wfx, molden, fchk).",
+            help="A SMILES, a file of molecules, a data set's name, or a wavefunction "
+            "(wfx, molden, fchk).",
         ),
     ],
     kind: Annotated[
         str,
         typer.Option(
-            help="Fields, by comma: rho, tau, lol, elf (-alpha, -beta), nep, esp, atom:C, gauss:O@0.8, wave:Z, atoms, …"
+            help="Fields, by comma: rho, tau, lol, elf (-alpha, -beta), nep, esp, atom:C, "
+            "gauss:O@0.8, wave:Z, atoms, …"
         ),
     ],
     density: Annotated[
         str | None,
         typer.Option(
-            help="Where electrons come from: gfn2 (when nothing is said), one-shot, hf/6-31g, b3lyp/6-31g, …"
+            help="Where electrons come from: gfn2 (the default), one-shot, hf/6-31g, b3lyp/6-31g, …"
         ),
     ] = None,
     grid: Annotated[int, typer.Option(help="Voxels along an edge of the cube.")] = 14,
@@ -50,7 +52,8 @@ def field(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Where the fields go (.h5). Without it, and with nothing to look at: the store that training reads."
+            help="Where the fields go (.h5). Default: the store that training reads, unless a "
+            "picture is asked for."
         ),
     ] = None,
     png: Annotated[Path | None, typer.Option(help="A picture of one molecule.")] = None,
@@ -62,18 +65,20 @@ def field(
     ] = None,
     molecule: Annotated[int, typer.Option(help="Which row is looked at, from 0.")] = 0,
     level: Annotated[
-        list[float] | None, typer.Option(help="Where surfaces are drawn (repeatable).")
+        list[float] | None, typer.Option(help="Values at which surfaces are drawn (repeatable).")
     ] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Local processes; as many as pay when absent.")
+        int | None, typer.Option(help="Local processes; default: as many as are useful.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Fields in a cube around each molecule; run again, it goes on."""
-    os.environ.setdefault(
-        "OMP_NUM_THREADS", "1"
-    )  # molecules are small: threads wait for each other longer than they work
+    """Compute fields in a cube around each molecule.
+
+    An interrupted job goes on where it stopped when it is run again.
+    """
+    # Molecules are small: threads would wait for each other longer than they work.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from onekcal.fields.compute import ask
     from onekcal.fields.grid import size_needed
     from onekcal.show.sources import WAVEFUNCTIONS, of_wavefunction, wavefunction_of
@@ -104,7 +109,10 @@ def field(
 
 
 def _molecules(source: str) -> Molecules:
-    """A data set's, a file's, or the lowest conformer of each SMILES; what cannot be read is said, the others go on."""
+    """Molecules of a data set or a file, or the lowest conformer of each SMILES.
+
+    A molecule that cannot be read is reported; the others go on.
+    """
     from onekcal import datasets as data
     from onekcal.errors import OnekcalError
     from onekcal.geometry.conformers import conformers
@@ -138,20 +146,22 @@ def _fill(
     workers: int | None,
     quiet: bool,
 ) -> Filling:
-    from onekcal.fields import store
+    from onekcal.fields.fill import fill
+    from onekcal.fields.store import folder, stored
 
     if out is None:
-        return store.stored(molecules, what, scheduler, workers, quiet)[1]
-    sources = sorted(store.folder().glob("*.h5"))
-    return store.fill(out, molecules, what, scheduler, workers, quiet, sources)
+        return stored(molecules, what, scheduler, workers, quiet)[1]
+    sources = sorted(folder().glob("*.h5"))
+    return fill(out, molecules, what, scheduler, workers, quiet, sources)
 
 
 def _keep(out: Path, molecules: Molecules, what: Ask, source: Any) -> None:
-    from onekcal.fields import store
     from onekcal.fields.compute import sampled
+    from onekcal.fields.cost import check_room
+    from onekcal.fields.fill import keep
 
-    store.check_room(len(molecules), what, out.resolve().parent)
-    store.keep(out, molecules, what, sampled(molecules, what, source=source).numpy())
+    check_room(len(molecules), what, out.resolve().parent)
+    keep(out, molecules, what, sampled(molecules, what, source=source).numpy())
 
 
 def _look(
@@ -209,8 +219,8 @@ def _said(done: Filling | None, what: Ask, written: list[Path], as_json: bool) -
     else:
         if done is not None:
             print(
-                f"{done.out}: {done.done} molecules, {', '.join(names)} on {what.n}³ voxels of {what.box:g} Å; "
-                f"{done.computed} computed now in {done.seconds:.1f} s"
+                f"{done.out}: {done.done} molecules, {', '.join(names)} on {what.n}³ voxels of "
+                f"{what.box:g} Å; {done.computed} computed now in {done.seconds:.1f} s"
             )
         for path in written:
             print(f"wrote {path}")

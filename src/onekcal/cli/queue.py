@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from onekcal.cli.console import print_json
+from onekcal.cli.console import Json, examples, print_json
 from onekcal.cli.label import label as label_verb
 from onekcal.errors import InputError, OnekcalError
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Queue = Annotated[Path, typer.Option("--queue", help="The queue's folder.")]
 Results = Annotated[Path, typer.Option(help="Where the numbers are kept.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 UsageError = typer.BadParameter.__mro__[1]  # typer carries a click of its own, under private names
 QUEUE, RESULTS = Path("queue"), Path("results")
 
@@ -31,7 +30,12 @@ queue_app = typer.Typer(
 )
 
 
-@queue_app.command("add")
+@queue_app.command(
+    "add",
+    epilog=examples(
+        "bench queue add hipnn-qm9", "bench queue add --label 'onekcal label qm7 qm7.h5'"
+    ),
+)
 def add(
     name: Annotated[str | None, typer.Argument(help="A suite's name, or a YAML file.")] = None,
     rows: Annotated[str | None, typer.Option(help="Only rows whose name contains this.")] = None,
@@ -57,7 +61,7 @@ def add(
         print(f"{one}: {'waits' if fresh else 'is in the queue already'}")
 
 
-@queue_app.command("run")
+@queue_app.command("run", epilog=examples("bench queue run", "bench queue run --queue queue"))
 def run(
     queue: Queue = QUEUE,
     results: Results = RESULTS,
@@ -81,7 +85,9 @@ def run(
         )
 
 
-@queue_app.command("status")
+@queue_app.command(
+    "status", epilog=examples("bench queue status", "bench queue status --queue queue")
+)
 def status(queue: Queue = QUEUE, as_json: Json = False) -> None:
     """Show the jobs: their state, how far they are, what they cost, and when they will end."""
     from onekcal.bench import queue as bench
@@ -108,7 +114,7 @@ def _line(one: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@queue_app.command("stop")
+@queue_app.command("stop", epilog=examples("bench queue stop", "bench queue stop --queue queue"))
 def stop(queue: Queue = QUEUE) -> None:
     """Ask the runners to end; their jobs go on from the last checkpoint when run again."""
     from onekcal.system import queue as jobs
@@ -118,7 +124,9 @@ def stop(queue: Queue = QUEUE) -> None:
     print(f"{len(ended)} stopped" if ended else "nothing runs")
 
 
-@queue_app.command("collect")
+@queue_app.command(
+    "collect", epilog=examples("bench queue collect", "bench queue collect --queue queue")
+)
 def collect(queue: Queue = QUEUE, results: Results = RESULTS) -> None:
     """Bring the results of finished rows into other results; run does so by itself."""
     from onekcal.bench import queue as bench
@@ -133,7 +141,7 @@ def _there(queue: Path) -> None:
 
 
 def _label_command(command: str) -> tuple[list[str], Path]:
-    """The words of a `label` command, checked, and where it writes; one worker unless it says so."""
+    """The words of a `label` command, checked, and its output; one worker is the default."""
     words = shlex.split(command)
     words = words[1:] if words[:1] == ["onekcal"] else words
     if words[:1] != ["label"]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onekcal.errors import InputError
+if TYPE_CHECKING:
+    from onekcal.show.subject import Fields, Runs, View
 
 
 def show(
@@ -28,85 +29,64 @@ def show(
     ] = None,
     density: Annotated[
         str | None,
-        typer.Option(help="Where their electrons come from (gfn2 when nothing is said)."),
+        typer.Option(help="Where their electrons come from (default: gfn2)."),
     ] = None,
     grid: Annotated[int, typer.Option(help="Voxels along an edge of their cube.")] = 14,
     level: Annotated[
-        list[float] | None, typer.Option(help="Where surfaces are drawn (repeatable).")
+        list[float] | None, typer.Option(help="Values at which surfaces are drawn (repeatable).")
     ] = None,
     save: Annotated[
         Path | None,
-        typer.Option("--save", "--out", help="File to write: .html, or .png, .gif without runs."),
+        typer.Option(
+            "--save",
+            "--out",
+            help="File to write: .html; for molecules and fields also .png or .gif.",
+        ),
     ] = None,
 ) -> None:
-    """A page of finished runs, molecules in 3-D, or a field.
+    """Write a page of finished runs, of molecules in 3-D, or of a field.
 
     Several runs on the same molecules are compared; molecules come with their forces.
-    Everything is in the one HTML file that is written; it needs no network.
+    The HTML file holds everything; it needs no network.
     """
-    from onekcal.show.sources import is_field, is_run
+    from onekcal.show.subject import Fields, Runs, Wish, subject
 
-    if is_run(sources[0]):
-        if field is not None:
-            raise InputError(
-                f"--field shows a field around a molecule, and {sources[0]} is a run; leave --field out"
-            )
-        return _runs([Path(source) for source in sources], save)
-    if len(sources) > 1:
-        raise InputError(
-            f"molecules are shown one source at a time, got {len(sources)}: {', '.join(sources)}"
-        )
-    if field is not None or is_field(sources[0]):
-        return _field(sources[0], molecule or 0, field, density, grid, level, save)
-    _molecules(sources[0], molecule, frames, energy, save)
+    shown = subject(sources, Wish(molecule, frames, energy, field, density, grid))
+    if isinstance(shown, Runs):
+        _runs(shown, save)
+    elif isinstance(shown, Fields):
+        _fields(shown, sources[0], level, save)
+    else:
+        _molecules(shown, save)
 
 
-def _runs(folders: list[Path], save: Path | None) -> None:
+def _runs(shown: Runs, save: Path | None) -> None:
     from onekcal.show.pages.report import report
     from onekcal.show.study import waiting
 
+    folders = shown.folders
     out = save or (folders[0] / "report.html" if len(folders) == 1 else Path("comparison.html"))
     with waiting(f"{len(folders)} run{'s' * (len(folders) > 1)}: reading"):
         done = report(folders, out)
     print(f"wrote {done.path} ({done.drawn:,} of {done.molecules:,} molecules drawn)")
 
 
-def _field(
-    source: str,
-    molecule: int,
-    kinds: str | None,
-    density: str | None,
-    grid: int,
-    level: list[float] | None,
-    save: Path | None,
-) -> None:
+def _fields(shown: Fields, source: str, level: list[float] | None, save: Path | None) -> None:
     from onekcal.show.pages import voxels
-    from onekcal.show.sources import portraits_of
 
-    found, title = portraits_of(source, molecule, kinds, density, grid)
-    out = save or Path(
-        f"{_file_name(Path(source).stem if Path(source).exists() else source)}-field.html"
-    )
-    voxels.save(found, out, title, level)
-    print(f"wrote {out} ({', '.join(one.title for one in found)})")
+    name = Path(source).stem if Path(source).exists() else source
+    out = save or Path(f"{_file_name(name)}-field.html")
+    voxels.save(shown.portraits, out, shown.title, level)
+    print(f"wrote {out} ({', '.join(one.title for one in shown.portraits)})")
+
+
+def _molecules(shown: View, save: Path | None) -> None:
+    from onekcal.show.pages import view
+
+    out = save or Path(f"{_file_name(shown.title)}-3d.html")
+    view.save(shown.dataset, shown.rows, out, shown.title)
+    print(f"wrote {out} ({len(shown.rows)} of {len(shown.dataset)} molecules)")
 
 
 def _file_name(title: str) -> str:
     return "".join(c if c.isalnum() else "_" for c in title)
-
-
-def _molecules(
-    source: str, molecule: int | None, frames: int, energy: str | None, save: Path | None
-) -> None:
-    from onekcal.show.pages import view
-    from onekcal.show.sources import dataset_of
-
-    dataset, title = dataset_of(source, energy)
-    if molecule is not None and not 0 <= molecule < len(dataset):
-        raise InputError(
-            f"--molecule must be from 0 to {len(dataset) - 1} in {source}, got {molecule}"
-        )
-    rows = view.frames_of(dataset, frames) if molecule is None else [molecule]
-    out = save or Path(f"{_file_name(title)}-3d.html")
-    view.save(dataset, rows, out, title)
-    print(f"wrote {out} ({len(rows)} of {len(dataset)} molecules)")

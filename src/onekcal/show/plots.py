@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from plotly.subplots import make_subplots
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import InputError
 from onekcal.molecules import SYMBOLS
+from onekcal.show.endings import HTML, writable
 from onekcal.system.files import whole_file
 
 if TYPE_CHECKING:
@@ -313,20 +313,10 @@ def _styled(figure: go.Figure, title: str, height: int, width: int | None = None
 
 def save(figure: go.Figure, path: str | os.PathLike[str]) -> None:
     """One HTML file with everything inside; never half of it."""
-    path = _writable(path, (".html", ".htm"))
+    path = writable(path, "a figure", HTML)
     with whole_file(path) as part:
         page = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
         part.write_text(page, encoding="utf-8")
-
-
-def _writable(path: str | os.PathLike[str], endings: tuple[str, ...]) -> Path:
-    """The path, if it ends as it should and its folder is there."""
-    path = Path(path)
-    if path.suffix.lower() not in endings:
-        raise InputError(f"a figure is saved as {endings[0]}, got {path.name!r}")
-    if not path.parent.is_dir():
-        raise InputError(f"no folder {path.parent} to write {path.name} in")
-    return path
 
 
 def canvas(width: float, height: float) -> Figure:
@@ -366,7 +356,7 @@ def png(figure: Figure, path: str | os.PathLike[str], dpi: int = 110) -> None:
     """A matplotlib figure, in 256 colours where it would be large otherwise; never half of it."""
     from PIL import Image
 
-    path = _writable(path, (".png",))
+    path = writable(path, "a figure", (".png",))
     with whole_file(path) as part:
         figure.savefig(part, dpi=dpi, format="png", facecolor="white")
         with Image.open(part) as drawn:

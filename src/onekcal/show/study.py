@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from onekcal.datasets.card import Stored
     from onekcal.runs.run import Run
+    from onekcal.show.stages import Stage
 
 # a pipe or a file has no width of its own: 80 columns would fold every table
 console = Console(width=None if sys.stdout.isatty() else 140)
@@ -41,7 +42,7 @@ def waiting(text: str, quiet: bool = False) -> Iterator[None]:
         yield
 
 
-def rows_table(title: str, rows: Sequence[dict[str, Any]]) -> None:
+def rows_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
     """Any list of dicts with the same keys; numbers to the right."""
     if not rows:
         console.print(f"{title}: nothing")
@@ -57,12 +58,12 @@ def rows_table(title: str, rows: Sequence[dict[str, Any]]) -> None:
     console.print(table)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     text = _text(value).replace("%", "").replace(",", "").strip()
     return not text or text == "–" or text.replace(".", "", 1).replace("-", "", 1).isdigit()
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
@@ -145,6 +146,17 @@ def card(stored: Stored) -> None:
         if key != "name"
     ]
     rows_table("", rows)
+
+
+def stage(described: Stage) -> None:
+    """Print the name, the meaning and the settings of a stage of an experiment."""
+    _line(console, f"{described.name}: {described.meaning}")
+    grid = Table.grid(padding=(0, 2))
+    for one in described.settings:
+        cells = (f"  {one.name}", one.default, one.type, one.meaning)
+        grid.add_row(*(escape(cell) for cell in cells))
+    console.print(grid, highlight=False)
+    console.print()
 
 
 @contextmanager

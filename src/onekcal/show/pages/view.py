@@ -10,6 +10,7 @@ import numpy as np
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import InputError, unknown
+from onekcal.show.endings import HTML, writable
 from onekcal.show.pages import embed
 from onekcal.system.files import whole_file
 
@@ -95,12 +96,9 @@ def _some(dataset: Dataset, rows: Sequence[int]) -> Dataset:
 def save(dataset: Dataset, rows: Sequence[int], path: Path, title: str) -> None:
     """.html, .png (the first of `rows`) or .gif (all of them); never half a file."""
     kind = path.suffix.lower()
-    if kind not in (".html", ".htm", ".png", ".gif"):
-        raise InputError(f"a view is saved as .html, .png or .gif, got {path.name!r}")
-    if not path.parent.is_dir():
-        raise InputError(f"no folder {path.parent} to write {path.name} in")
+    writable(path, "a view", (*HTML, ".png", ".gif"))
     with whole_file(path) as part:
-        if kind in (".html", ".htm"):
+        if kind in HTML:
             part.write_text(html(dataset, rows, title), encoding="utf-8")
         else:
             _pictures(_some(dataset, rows[:1] if kind == ".png" else rows), part, kind[1:])

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from onekcal.errors import InputError
 from onekcal.fields.portrait import Portrait, resampled
+from onekcal.show.endings import HTML, writable
 from onekcal.show.pages import embed
 from onekcal.show.render.isosurface import isosurface
 from onekcal.show.render.raycast import NEGATIVE, POSITIVE, colors_of, picture, shades, view
@@ -69,7 +69,7 @@ def save(
     portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None
 ) -> None:
     """.html to turn and go through, .png of one layer, .gif of all; never half a file."""
-    _check(path, (".html", ".htm", ".png", ".gif"))
+    writable(path, "a field", (*HTML, ".png", ".gif"))
     kind = path.suffix.lower()
     (png if kind == ".png" else gif if kind == ".gif" else html)(portraits, path, title, levels)
 
@@ -78,7 +78,7 @@ def png(
     portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None
 ) -> None:
     """A row for each field: its surface, and the layer of stored voxels that lies in the molecule's plane."""
-    _check(path, (".png",))
+    writable(path, "a picture of a field", (".png",))
     with _figure(portraits, title, levels, PIXELS) as (figure, _), whole_file(path) as part:
         figure.savefig(part, dpi=DPI, format="png", bbox_inches="tight")
 
@@ -89,7 +89,7 @@ def gif(
     """The same, going through all layers from below; where fields have several grids, in step."""
     from PIL import Image
 
-    _check(path, (".gif",))
+    writable(path, "a picture of a field", (".gif",))
     frames = []
     with _figure(portraits, title, levels, GIF_PIXELS) as (figure, layers):
         figure.set_dpi(GIF_DPI)
@@ -185,7 +185,7 @@ def html(
     portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None
 ) -> None:
     """The page in a file that needs no network."""
-    _check(path, (".html", ".htm"))
+    writable(path, "a field that turns", HTML)
     text = page(portraits, title, levels)
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")
@@ -275,10 +275,3 @@ def _surfaces(portrait: Portrait, levels: tuple[float, ...]) -> list[dict[str, A
             }
         )
     return found
-
-
-def _check(path: Path, endings: tuple[str, ...]) -> None:
-    if path.suffix.lower() not in endings:
-        raise InputError(f"expected a file that ends in {' or '.join(endings)}, got {path.name!r}")
-    if not path.parent.is_dir():
-        raise InputError(f"no folder {path.parent} to write {path.name} in")
