@@ -137,7 +137,9 @@ def _type(annotation: object) -> str:
         if inspect.isclass(annotation) and not hasattr(annotation, "__args__")
         else str(annotation)
     )
-    return re.sub(r"\b(typing|collections\.abc|pathlib|onekcal(\.\w+)+)\.", "", text)
+    return re.sub(r"\b(typing|collections\.abc|pathlib|onekcal(\.\w+)+)\.", "", text).replace(
+        " | ", " or "
+    )
 
 
 def stages() -> str:

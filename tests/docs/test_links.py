@@ -16,7 +16,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 def _docs_site() -> ModuleType:
     """scripts/docs_site.py, which is no module of the package."""
     spec = importlib.util.spec_from_file_location("docs_site", ROOT / "scripts" / "docs_site.py")
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -59,7 +60,7 @@ def test_a_link_to_nothing_is_noticed(tmp_path: Path) -> None:
 
 SOUGHT = {
     "where a SMILES becomes a geometry": ("geometry/conformers.py", "def conformers"),
-    "where an interval is made": ("trust/conformal.py", "quantile"),
+    "where an interval is made": ("trust/conformal.py", "def interval"),
     "where HIP-NN's equation 9 is": ("networks/hipnn.py", "(9)"),
     "what sparse_kernel accepts": ("reference/stages.md", "`landmarks`"),
     "how to add a verb": ("howto/new-verb.md", "app.command"),
@@ -92,4 +93,5 @@ def test_the_readme_has_two_commands_in_at_most_150_lines() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 150
     block = re.search(r"```sh\n(.*?)```", text, re.S)
-    assert block and len(block[1].strip().splitlines()) == 2
+    assert block
+    assert len(block[1].strip().splitlines()) == 2
