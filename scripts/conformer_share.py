@@ -27,7 +27,6 @@ from onekcal.bench.runner import write
 from onekcal.data.dataset import Dataset
 from onekcal.data.splits import TEST
 from onekcal.labels.labelling import label
-from onekcal.models.artefact import calibrated
 from onekcal.models.shipped import load_model
 from onekcal.system.provenance import provenance
 from onekcal.trust.conformal import Conformal, coverage
@@ -77,7 +76,7 @@ def main() -> None:
     lower = made.columns["gfn2"].values - relaxed.columns["gfn2"].values  # kcal/mol, GFN2-xTB
     about: dict[str, Any] = {
         "paper": {},
-        "train": artefact.card.get("train", 0),
+        "train": artefact.card.train or 0,
         "test": len(made),
         "note": "",
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
@@ -96,7 +95,7 @@ def main() -> None:
     lines[f"error from SMILES, the {int(same.sum())} molecules whose conformers agree"] = metrics(
         made.energies[same], from_smiles[same]
     )
-    lines |= by_spread(made, from_smiles, calibrated(artefact)["smiles"])
+    lines |= by_spread(made, from_smiles, artefact.calibration["smiles"])
     write(
         asked.results / "conformers.json",
         {

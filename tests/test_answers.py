@@ -21,23 +21,21 @@ from onekcal.errors import DataError, InputError, OnekcalError
 from onekcal.geometry.conformers import conformers
 from onekcal.models import shipped
 from onekcal.models.artefact import Artefact
+from onekcal.models.model_card import ModelCard
 from onekcal.models.registry import build
+from onekcal.models.shipped import load_model
 from onekcal.models.stack import Stack
 from onekcal.molecules import Molecules
 from onekcal.prediction import prediction as predictor
 from onekcal.prediction.answers import Answer
-from onekcal.prediction.prediction import (
-    Settings,
-    evaluate,
-    half_width,
-    load_model,
-    outside,
-    predict,
-    scope,
-)
+from onekcal.prediction.options import Options
+from onekcal.prediction.prediction import predict
 from onekcal.prediction.questions import Question
+from onekcal.prediction.scope import half_width, outside, scope
+from onekcal.runs.evaluate import evaluate
 from onekcal.runs.experiment import parse
 from onekcal.runs.run import run
+from onekcal.trust.conformal import Conformal
 
 WATER = "3\nwater\nO 0 0 0.117\nH 0 0.757 -0.469\nH 0 -0.757 -0.469\n"
 NANOMETRES = "3\nwater\nO 0 0 0.0117\nH 0 0.0757 -0.0469\nH 0 -0.0757 -0.0469\n"
@@ -71,15 +69,18 @@ def artefact() -> Artefact:
         "0 K",
         data.molecules.elements,
         int(data.molecules.sizes.max()),
-        {"gfn2": scores, "b3lyp": scores * 1.5, "smiles": scores},
+        {
+            "gfn2": Conformal(scores),
+            "b3lyp": Conformal(scores * 1.5),
+            "smiles": Conformal(scores, by_spread=True),
+        },
         "gfn2",
-        by_spread=["smiles"],
-        card={"data": "mini", "heavy_atoms": 7, "test": {"mae": 4.2}},
+        card=ModelCard(data="mini", heavy_atoms=7, more={"test": {"mae": 4.2}}),
     )
 
 
 def answers(artefact: Artefact, *inputs: str, **settings: object) -> list[Answer]:
-    return list(predict(inputs, artefact, Settings(**settings)))  # type: ignore[arg-type]
+    return list(predict(inputs, artefact, Options(**settings)))  # type: ignore[arg-type]
 
 
 # --- models ----------------------------------------------------------------------------------------------------------
@@ -160,7 +161,7 @@ def test_python_may_ask_with_a_string_or_molecules_and_for_a_model_by_name(
     water = replace(alone.molecule, name=None) if alone.molecule else None
     assert water is not None
     both = list(
-        predict(Molecules.concatenate([water, water]), artefact, Settings(keep_geometry=True))
+        predict(Molecules.concatenate([water, water]), artefact, Options(keep_geometry=True))
     )
     assert [one.energy for one in both] == pytest.approx([alone.energy] * 2, abs=1e-6)
     assert [one.source for one in both] == ["molecule 0", "molecule 1"]
@@ -406,7 +407,7 @@ def test_a_run_keeps_how_novel_its_validation_molecules_were(tmp_path: Path) -> 
 
 
 def test_the_shipped_model_refuses_what_it_has_never_seen() -> None:
-    known, strange = predict(["CCO", "C=C=C=C=C"], settings=Settings(conformers=1))
+    known, strange = predict(["CCO", "C=C=C=C=C"], options=Options(conformers=1))
     assert known.problem == ""
     assert "never seen" in strange.problem
 
@@ -479,7 +480,7 @@ def test_a_calculation_that_fails_is_a_problem_and_not_a_crash(
         (LabelError("the SCF did not converge"), "SCF did not converge"),
         (np.linalg.LinAlgError("singular"), "LinAlgError: singular"),
     ):
-        monkeypatch.setattr("onekcal.geometry.minimum.minimum", failing(error))
+        monkeypatch.setattr("onekcal.prediction.geometry.minimum", failing(error))
         found = predictor.answer(question, artefact)
         assert words in found.problem
         assert found.problem.startswith("w.xyz: ")
@@ -497,7 +498,7 @@ def test_where_the_heat_of_formation_fails_the_energy_stays(
     def failing(*_: object, **__: object) -> None:
         raise OnekcalError("no frequencies today")
 
-    monkeypatch.setattr("onekcal.thermo.ledger.ledger", failing)
+    monkeypatch.setattr("onekcal.prediction.prediction.ledger", failing)
     (found,) = answers(artefact, "O", conformers=1)
     assert (found.ledger, found.problem) == (None, "")
     assert "no frequencies today" in found.remarks[-1]

@@ -14,9 +14,10 @@ from conftest import wobbly
 from onekcal import datasets as store
 from onekcal.datasets.card import Card
 from onekcal.models.artefact import Artefact
+from onekcal.models.model_card import ModelCard
 from onekcal.models.shipped import load_model
 from onekcal.molecules import Molecules
-from onekcal.prediction.prediction import half_width, scope
+from onekcal.prediction.scope import half_width, scope
 from onekcal.runs.card import (
     HAS,
     HEADS,
@@ -130,7 +131,7 @@ def test_molecules_without_sense_are_counted_not_grouped() -> None:
     found = errors_by(type(data)(heap, data.columns, "pairs"), data.energies, 1.0)
     assert found["not_perceived"] + found["perceived"] == 4
     assert found["not_perceived"] >= 3
-    assert any("could not be told" in line for line in limits({"errors_by": found}))
+    assert any("could not be told" in line for line in limits(ModelCard(errors_by=found)))
 
 
 def test_limits_name_what_is_covered_too_rarely_and_not_what_may_be_chance() -> None:
@@ -146,7 +147,7 @@ def test_limits_name_what_is_covered_too_rarely_and_not_what_may_be_chance() -> 
             }
         },
     }
-    (line,) = [line for line in limits(card) if "less often than promised" in line]
+    (line,) = [line for line in limits(ModelCard.of(card)) if "less often than promised" in line]
     assert "bad (70 % of 200)" in line
     assert not any(name in line for name in ("chance", "few", "trifle"))
 
@@ -166,17 +167,17 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
     )
     finished = run(experiment, folder / "run")
     found = load_model(folder / "run")
-    found.card |= {
-        "errors_by": errors_by(finished.test, finished.predicted, finished.metrics["interval"]),
-        "data_card": about_data(store.load("mini").card),
-        "made": provenance(),
-    }
+    found.card.errors_by = errors_by(
+        finished.test, finished.predicted, finished.metrics["interval"]
+    )
+    found.card.data_card = about_data(store.load("mini").card)
+    found.card.made = provenance()
     return found
 
 
 def test_the_page_says_what_the_model_is_made_of_and_what_it_is_worth(artefact: Artefact) -> None:
     page = markdown(artefact, "small")
-    card: dict[str, Any] = artefact.card
+    card: dict[str, Any] = artefact.card.to_dict()
     for words in (
         "# small",
         "atomization energy, b3lyp/6-31g df, electronic",

@@ -19,7 +19,7 @@ from onekcal.errors import ConfigError, InputError
 from onekcal.labels.labelling import label
 from onekcal.molecules import Molecules
 from onekcal.networks.atomcloudnet import AtomCloudNet
-from onekcal.prediction.prediction import evaluate
+from onekcal.runs.evaluate import evaluate
 from onekcal.runs.experiment import parse
 from onekcal.runs.run import run
 

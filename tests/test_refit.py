@@ -14,7 +14,7 @@ from onekcal.data.dataset import Column, Dataset
 from onekcal.datasets import store
 from onekcal.datasets.card import Card, Stored
 from onekcal.errors import ConfigError
-from onekcal.models.artefact import Artefact, calibrated
+from onekcal.models.artefact import Artefact
 from onekcal.models.dressed_atoms import DressedAtoms
 from onekcal.runs.experiment import Experiment, parse
 from onekcal.runs.run import run
@@ -66,7 +66,7 @@ def test_each_kind_of_geometry_gets_its_own_interval(
         done.metrics["loud: coverage"] > 0.75
     )  # the quiet interval would cover about 13 % of ten times its noise
     scores = Artefact.load(tmp_path / "run" / "model.safetensors").calibration
-    assert {kind: len(some) for kind, some in scores.items()} == {"quiet": 30, "loud": 30}
+    assert {kind: len(some.scores) for kind, some in scores.items()} == {"quiet": 30, "loud": 30}
 
 
 @pytest.mark.parametrize(("kind", "follows"), [("smiles", True), ("loud", False)])
@@ -81,7 +81,7 @@ def test_intervals_of_smiles_follow_the_spread_that_the_data_tell(
         Path(loud), Stored(Dataset(other.dataset.molecules, columns), other.splits, other.card)
     )
     done = run(experiment(quiet, also={kind: loud}), tmp_path / "run")
-    found = calibrated(Artefact.load(tmp_path / "run" / "model.safetensors"))
+    found = Artefact.load(tmp_path / "run" / "model.safetensors").calibration
     assert {name: some.by_spread for name, some in found.items()} == {"quiet": False, kind: follows}
     mean = float(spread[LABELS == 2].mean())
     assert done.metrics[f"{kind}: interval"] == pytest.approx(
@@ -161,7 +161,7 @@ def test_a_refit_learns_from_train_and_valid_and_keeps_the_calibration(
         once.predicted - again.predicted
     ).abs().max() > 0.01  # …which is not what the training part alone gives
     scores = [
-        Artefact.load(tmp_path / str(refit) / "model.safetensors").calibration["quiet"]
+        Artefact.load(tmp_path / str(refit) / "model.safetensors").calibration["quiet"].scores
         for refit in (False, True)
     ]
     assert torch.equal(*scores)  # residuals of molecules the judged model had not seen

@@ -17,11 +17,11 @@ from onekcal import datasets as store
 from onekcal.cli.main import main
 from onekcal.io import read
 from onekcal.models.artefact import Artefact
+from onekcal.models.model_card import ModelCard
 from onekcal.models.registry import build
-from onekcal.models.shipped import SHIPPED
+from onekcal.models.shipped import SHIPPED, load_model
 from onekcal.models.stack import Stack
-from onekcal.prediction.prediction import load_model
-from onekcal.trust.conformal import WIDER
+from onekcal.trust.conformal import WIDER, Conformal
 
 THREE = "CCO ethanol\nC1CC broken\nO water\n"
 
@@ -69,12 +69,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "g4mp2",
         at="0 K",
         geometry="gfn2",
-        calibration={"gfn2": scores, "smiles": scores},
-        by_spread=["smiles"],
-        card={"data": "mini", "mae": {"gfn2": 4.25}},
+        calibration={
+            "gfn2": Conformal(scores),
+            "smiles": Conformal(scores, by_spread=True),
+        },
+        card=ModelCard(data="mini", more={"mae": {"gfn2": 4.25}}),
         **about,
     ).save(folder / "ledger.safetensors")
-    Artefact(stages, model, "b3lyp/6-31g", calibration={"data": scores}, **about).save(
+    Artefact(stages, model, "b3lyp/6-31g", calibration={"data": Conformal(scores)}, **about).save(
         folder / "run" / "model.safetensors"
     )
     (folder / "three.smi").write_text(THREE)

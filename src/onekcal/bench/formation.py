@@ -18,7 +18,8 @@ import torch
 
 from onekcal.bench.runner import write
 from onekcal.models.shipped import DEFAULT, load_model
-from onekcal.prediction.prediction import Settings, answer
+from onekcal.prediction.options import Options
+from onekcal.prediction.prediction import answer
 from onekcal.prediction.questions import Question
 from onekcal.system.provenance import provenance
 from onekcal.trust.conformal import coverage
@@ -40,7 +41,7 @@ def run(results: Path, model: str = DEFAULT) -> Found:
     each = []
     for row in experiment():
         question = Question(source=row["smiles"], smiles=row["smiles"], name=row["name"])
-        given = answer(question, artefact, Settings(force=True))
+        given = answer(question, artefact, Options(force=True))
         formation = given.ledger.formation_298 if given.ledger else float("nan")
         each.append(
             {
@@ -57,7 +58,7 @@ def run(results: Path, model: str = DEFAULT) -> Found:
     made = provenance()
     shared = {
         "paper": {},
-        "train": artefact.card.get("train", 0),
+        "train": artefact.card.train or 0,
         "seconds": round(time.perf_counter() - started, 1),
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "note": "",

@@ -1,13 +1,13 @@
 """A fitted model as one file: safetensors weights with a JSON header. Nothing is pickled.
 
-The header holds the format version, the stages with their settings, what the energies mean, the elements seen, and
-the calibration; the tensors are the stages' `state()` and the calibration scores.
+The header holds the format version, the stages with their settings, what the energies mean, the
+elements seen, and the model card. The tensors are the stages' `state()` and the calibration scores.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from onekcal.errors import DataError
+from onekcal.models.model_card import ModelCard
 from onekcal.models.registry import build
 from onekcal.models.stack import Stack
 from onekcal.system import tensor_file
@@ -35,26 +36,32 @@ class Artefact:
     model: Stack
     level: str = ""
     kind: str = "atomization"
-    """Of the energies it gives; "property" or "charges" where it gives those."""
+    """Kind of the energies it gives; "property" or "charges" where it gives those."""
     at: str = "electronic"
     elements: list[int] = field(default_factory=list)
     largest: int = 0
     """Atoms in the largest training molecule."""
-    calibration: dict[str, torch.Tensor] = field(default_factory=dict)
-    """Sorted scores (kcal/mol) of molecules the model was not fitted to, by kind of geometry: `trust.conformal`."""
+    calibration: dict[str, Conformal] = field(default_factory=dict)
+    """By kind of geometry: errors on molecules that the model was not fitted to."""
     geometry: str = ""
-    """The kind of geometry the model was fitted to and expects ("gfn2": minima of GFN2-xTB); empty: whatever is given."""
+    """The kind of geometry that the model was fitted to and expects, such as "gfn2" for minima of
+    GFN2-xTB; empty where it takes any geometry."""
     novelty_limit: float = math.inf
-    """`Stack.novelty` beyond which a molecule lies outside what the model has seen."""
-    card: dict[str, Any] = field(default_factory=dict)
+    """A molecule of higher novelty lies outside what the model has seen."""
+    card: ModelCard = field(default_factory=ModelCard)
     unit: str = "kcal/mol"
-    by_spread: list[str] = field(default_factory=list)
-    """Kinds of geometry whose scores are per 1 + spread of the conformers in kcal/mol."""
+
+    def __repr__(self) -> str:
+        stages = " + ".join(name for name, _ in self.stages)
+        return f"Artefact({self.kind}, {self.level or 'level unknown'}, {self.unit}: {stages})"
 
     def save(self, path: Path) -> None:
-        """Write to `path`; never half."""
+        """Write the model to `path`, whole or not at all."""
         tensors = {STAGES + name: t.contiguous() for name, t in self.model.state().items()}
-        tensors |= {CALIBRATION + name: t.contiguous() for name, t in self.calibration.items()}
+        tensors |= {
+            CALIBRATION + kind: conformal.scores.contiguous()
+            for kind, conformal in self.calibration.items()
+        }
         header = {
             "format": FORMAT,
             "stages": list(self.stages),
@@ -65,16 +72,22 @@ class Artefact:
             "largest": self.largest,
             "geometry": self.geometry,
             "novelty_limit": self.novelty_limit if math.isfinite(self.novelty_limit) else None,
-            "card": self.card,
+            "card": self.card.to_dict(),
             "unit": self.unit,
-            "by_spread": self.by_spread,
+            "by_spread": [kind for kind, one in self.calibration.items() if one.by_spread],
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         tensor_file.write(path, tensors, header)
 
     @classmethod
     def load(cls, path: Path) -> Artefact:
-        """Read `path`, or say why it cannot be read."""
+        """Read a model file.
+
+        Raises
+        ------
+        DataError
+            Where there is no such file, or it is no model that this version can read.
+        """
         if not path.is_file():
             raise DataError(f"no model at {path}")
         tensors, header = tensor_file.read(
@@ -82,27 +95,25 @@ class Artefact:
         )
         stages = [(name, settings) for name, settings in header["stages"]]
         model = Stack([build(name, settings) for name, settings in stages])
-        model.load_state({n[len(STAGES) :]: t for n, t in tensors.items() if n.startswith(STAGES)})
-        calibration = {
-            n[len(CALIBRATION) :]: t for n, t in tensors.items() if n.startswith(CALIBRATION)
-        }
+        model.load_state(_under(STAGES, tensors))
+        by_spread = header.get("by_spread", [])
         limit = header.get("novelty_limit")
-        keys = ("level", "kind", "at", "elements", "largest", "card")
+        keys = ("level", "kind", "at", "elements", "largest")
         return cls(
             stages,
             model,
-            calibration=calibration,
+            calibration={
+                kind: Conformal(scores, kind in by_spread)
+                for kind, scores in _under(CALIBRATION, tensors).items()
+            },
             geometry=header.get("geometry", ""),
             unit=header.get("unit", "kcal/mol"),
-            by_spread=header.get("by_spread", []),
+            card=ModelCard.of(header["card"]),
             novelty_limit=math.inf if limit is None else limit,
             **{key: header[key] for key in keys},
         )
 
 
-def calibrated(artefact: Artefact) -> dict[str, Conformal]:
-    """By kind of geometry, what a model was calibrated on."""
-    return {
-        kind: Conformal(scores, kind in artefact.by_spread)
-        for kind, scores in artefact.calibration.items()
-    }
+def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Tensors whose names begin with `prefix`, by the rest of their names."""
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import DataError, InputError
-from onekcal.models.model import State
+from onekcal.models.model import Model, State
 from onekcal.models.registry import build
 from onekcal.models.shipped import load_model
 from onekcal.models.stack import Stack
@@ -32,7 +32,7 @@ ABOUT = "about"
 """The tensor that holds what is known about that model."""
 
 
-class Baseline:
+class Baseline(Model):
     """The energy of `method`, kcal/mol relative to free atoms, taken as it is."""
 
     def __init__(self, method: str, live: bool = False) -> None:
@@ -82,8 +82,8 @@ class Baseline:
             "level": found.level,
             "kind": found.kind,
             "at": found.at,
-            "data": found.card.get("data"),
-            "digest": found.card.get("digest"),
+            "data": found.card.data,
+            "digest": found.card.digest,
         }
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import InputError
-from onekcal.models.model import State
+from onekcal.models.model import Model, State
 from onekcal.molecules import SYMBOLS, Molecules
 
 
-class DressedAtoms:
+class DressedAtoms(Model):
     """Per-element energies ε_Z, kcal/mol."""
 
     fits_atoms = True

@@ -1,84 +1,187 @@
-"""The one model protocol: `fit(train, valid) -> self` and `energies(molecules, columns) -> (M,)` kcal/mol.
+"""The one model protocol, and everything that a model may offer besides, with defaults.
 
-Energies are relative to free atoms, negative when bound. A model that needs a column (a tabulated baseline, say)
-raises when it is absent. Forces are derived in one place, `forces`, for every model.
+Every model has four methods: `fit(train, valid)`, `energies(molecules, columns)`, `state()` and
+`load_state(state)`. Energies are kcal/mol relative to free atoms, negative when bound. A model that
+needs a column (a tabulated baseline, say) raises an error when the column is absent.
 
-A model stores itself as tensors and plain settings: `state()` returns `{name: Tensor}`, `load_state` takes it back;
-the keyword arguments of its class are its settings and must be JSON. Nothing is pickled.
+All the rest is optional. `Model` holds a default for each capability, so that callers use it without
+asking whether it is there:
+
+    forces            −dE/dx, by autograd where `differentiable`, else by central differences
+    variance          how sure the model is of each energy; the default refuses
+    novelty           how unlike the training data a molecule is; None where the model cannot tell
+    terms             further values of each molecule; none
+    atomic_energies   how the energy is shared among atoms; None where the model does not tell
+    check             refuses molecules that no model can answer
+    chosen            settings that the fit chose among several; none
+    summary           figures of the last fit, for the metrics of a run; none
+    differentiable    whether `energies` keeps the graph of the positions; no
+    of_atoms          whether answers are one value an atom; no
+    fits_atoms        whether total energies whose free atoms are unknown can be learned; no
+
+A model is a class that inherits from `Model`. A class of somebody else needs the four methods only:
+the registry completes it with these defaults (`completed`).
+
+A model stores itself as tensors and plain settings: the keyword arguments of its class are its
+settings and must be JSON. Nothing is pickled.
 """
 
 from __future__ import annotations
 
-from typing import Protocol, Self, runtime_checkable
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from onekcal.data.dataset import Columns, Dataset
+from onekcal.errors import InputError
 from onekcal.molecules import Molecules
 
 State = dict[str, Tensor]
 
+NEEDED = ("fit", "energies", "state", "load_state")
+"""What every model must have itself."""
+DIFFERENTIATED = 16
+"""Molecules at a time whose forces are derived: the graph of a kernel takes 5 to 10 MB a molecule."""
+STEP = 5e-3
+"""Å; step of central differences. Energies in float64 are smooth to about 1e-9 kcal/mol."""
 
-@runtime_checkable
-class Model(Protocol):
+
+class Model:
     """What can be fitted to energies and asked for them."""
 
+    differentiable: bool = False
+    """Does `energies` keep the graph of the positions?"""
+    of_atoms: bool = False
+    """Does it answer for every atom (A,) instead of for every molecule (M,)?"""
+    fits_atoms: bool = False
+    """Can it learn total energies whose free atoms are not known?"""
+    chosen: Mapping[str, Any] = MappingProxyType({})
+    """The settings that `fit` chose among several, for a fit to more data."""
+    summary: Mapping[str, Any] = MappingProxyType({})
+    """Figures of the last fit, which a run keeps among its metrics."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    # --- what every model has ---------------------------------------------------------------------
+
     def fit(self, train: Dataset, valid: Dataset) -> Self:
-        """Learn `train.energies`; `valid` may be looked at to stop or to choose, never to fit."""
-        ...
+        """Learn the energies of `train`.
+
+        Parameters
+        ----------
+        train
+            Molecules and the target column, in kcal/mol (or the target's own unit).
+        valid
+            The model may use it to stop or to choose settings, and never fits to it. May be empty.
+        """
+        raise NotImplementedError
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
-        """(M,) float64 kcal/mol relative to free atoms."""
-        ...
+        """Energies of molecules.
+
+        Parameters
+        ----------
+        molecules
+            M molecules.
+        columns
+            Columns of the data set that the molecules come from, for models that read some.
+
+        Returns
+        -------
+        Tensor
+            (M,) float64 kcal/mol relative to free atoms; (A,) where `of_atoms`.
+        """
+        raise NotImplementedError
 
     def state(self) -> State:
-        """Everything fitted, as tensors."""
-        ...
+        """Everything fitted, as tensors by name."""
+        raise NotImplementedError
 
     def load_state(self, state: State) -> Self:
-        """The inverse of `state`."""
-        ...
+        """Take back what `state` returned."""
+        raise NotImplementedError
+
+    # --- what a model may have --------------------------------------------------------------------
+
+    def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
+        """Forces −dE/dx, (A, 3) kcal/mol/Å."""
+        if not self.differentiable:
+            return central_differences(self, molecules)
+        whole = Dataset(molecules, dict(columns or {}))
+        out = torch.zeros_like(molecules.positions, dtype=torch.float64)
+        for rows in self.portions(molecules):
+            out[molecules.atoms_of(rows)] = _slope(self, whole[rows]).to(out)
+        return out
+
+    def portions(self, molecules: Molecules) -> Iterator[Tensor]:
+        """Row numbers of the molecules whose forces are derived together."""
+        yield from torch.arange(len(molecules)).split(DIFFERENTIATED) if len(molecules) else ()
+
+    def variance(self, molecules: Molecules) -> Tensor:
+        """(M,) kcal²/mol²; an `InputError` where the model has none."""
+        raise InputError(f"{type(self).__name__} gives no variance of its energies")
+
+    def novelty(self, molecules: Molecules) -> Tensor | None:
+        """(M,) how unlike the training data each molecule is; None where the model cannot tell."""
+        return None
+
+    def terms(self, molecules: Molecules) -> dict[str, Tensor]:
+        """Further values of each molecule by name, (M,) or (M, k)."""
+        return {}
+
+    def atomic_energies(self, molecules: Molecules) -> Tensor | None:
+        """(A,) kcal/mol that each atom brings; None where the model does not tell."""
+        return None
+
+    def check(self, molecules: Molecules) -> None:
+        """Refuse molecules that the model cannot answer, with an `InputError` that names them."""
+        refuse_unsound(molecules)
 
 
-DIFFERENTIATED = 16
-"""Molecules at a time whose forces are derived: the graph of a kernel takes some 5 to 10 MB a molecule."""
-STEP = 5e-3
-"""Å; central differences of a model without derivatives. Energies in float64 are smooth to ~1e-9 kcal/mol."""
+@cache
+def completed(cls: type) -> type[Model]:
+    """The class itself where it is a `Model`; else the class with the defaults of `Model`."""
+    if issubclass(cls, Model):
+        return cls
+    return type(cls.__name__, (cls, Model), {"__module__": cls.__module__, "__doc__": cls.__doc__})
+
+
+def refuse_unsound(molecules: Molecules) -> None:
+    """Raise an `InputError` for coordinates that are not finite and for nuclei on one point."""
+    with torch.no_grad():
+        problems = molecules.check() if len(molecules) else []
+    if problems:
+        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+        raise InputError("; ".join(problems[:3]) + more)
 
 
 def forces(model: Model, molecules: Molecules, columns: Columns | None = None) -> Tensor:
-    """(A, 3) kcal/mol/Å: −dE/dx by the model's own `forces`, else autograd, else central differences.
-
-    A model offers `forces(molecules, columns)` where it has a cheaper way; one whose `energies` keeps the graph says
-    so with `differentiable = True`.
-    """
-    own = getattr(model, "forces", None)
-    if own is not None:
-        return own(molecules, columns)
-    if getattr(model, "differentiable", False):
-        whole = Dataset(molecules, dict(columns or {}))
-        parts = (
-            whole[first : first + DIFFERENTIATED]
-            for first in range(0, len(molecules), DIFFERENTIATED)
-        )
-        return torch.cat(
-            [torch.zeros(0, 3, dtype=torch.float64), *(_slope(model, part) for part in parts)]
-        )
-    return central_differences(model, molecules)
+    """(A, 3) kcal/mol/Å: the forces of a model."""
+    return model.forces(molecules, columns)
 
 
 def _slope(model: Model, data: Dataset) -> Tensor:
-    positions = data.molecules.positions.clone().requires_grad_(True)
+    positions = data.molecules.positions.detach().clone().requires_grad_(True)
     with torch.enable_grad():
         total = model.energies(data.molecules.moved(positions), data.columns).sum()
         return -torch.autograd.grad(total, positions)[0]
 
 
 def central_differences(model: Model, molecules: Molecules) -> Tensor:
-    """Every coordinate of one molecule a step forth and back, all in one batch.
+    """Forces from steps of every coordinate, one batch a molecule.
 
-    Columns belong to the geometry they were computed at, so none are passed: a model that needs one raises.
+    Columns belong to the geometry they were computed at. None are passed, and a model that needs one
+    raises an error.
+
+    Returns
+    -------
+    Tensor
+        (A, 3) kcal/mol/Å.
     """
     out = [torch.zeros(0, 3, dtype=torch.float64)]
     for molecule in molecules:

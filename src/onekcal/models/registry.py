@@ -5,10 +5,12 @@ A model of somebody's own needs no line: its name is `module:Class`, of a module
 
 from __future__ import annotations
 
+import inspect
 from importlib import import_module
 from typing import Any
 
 from onekcal.errors import ConfigError, did_you_mean, unknown
+from onekcal.models.model import NEEDED, Model, completed
 
 MODELS = {
     "dressed_atoms": "onekcal.models.dressed_atoms:DressedAtoms",
@@ -29,8 +31,8 @@ MODELS = {
 """name → module:class. The keys of a stage in an experiment are the keyword arguments of its class."""
 
 
-def model_class(name: str) -> type:
-    """The class behind a name, or behind `module:Class`."""
+def model_class(name: str) -> type[Model]:
+    """The class behind a name, or behind `module:Class`; completed with the protocol's defaults."""
     module, colon, attribute = MODELS.get(name, name).partition(":")
     if not colon:
         unknown("model", name, MODELS, ConfigError)
@@ -42,20 +44,24 @@ def model_class(name: str) -> type:
         raise ConfigError(
             f"model {name!r}: there is no module {module!r}; put its folder on PYTHONPATH"
         ) from None
-    needed = [
-        what for what in ("fit", "energies", "state", "load_state") if not hasattr(found, what)
-    ]
-    if not isinstance(found, type) or needed:
+    if not isinstance(found, type) or not set(NEEDED) <= set(dir(found)):
         raise ConfigError(
-            f"model {name!r}: {module} has no class {attribute} with fit, energies, state and load_state"
+            f"model {name!r}: {module} has no class {attribute} with fit, energies, state "
+            "and load_state"
         )
-    return found
+    return completed(found)
 
 
-def build(name: str, settings: dict[str, Any]) -> Any:
-    """An unfitted model; unknown settings are met with the nearest known one."""
-    import inspect
+def build(name: str, settings: dict[str, Any]) -> Model:
+    """An unfitted model.
 
+    Parameters
+    ----------
+    name
+        A key of `MODELS`, or `module:Class`.
+    settings
+        Keyword arguments of the class. An unknown one raises a `ConfigError` that names the nearest.
+    """
     cls = model_class(name)
     known = inspect.signature(cls).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())

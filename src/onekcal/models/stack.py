@@ -9,15 +9,18 @@ import torch
 from torch import Tensor
 
 from onekcal.data.dataset import Columns, Dataset
-from onekcal.models.model import Model, State, forces
+from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
 
 
-class Stack:
+class Stack(Model):
     """E = Σ stages. Obeys the model protocol itself."""
 
     def __init__(self, stages: Sequence[Model]) -> None:
         self.stages = list(stages)
+
+    def __repr__(self) -> str:
+        return f"Stack({' + '.join(type(stage).__name__ for stage in self.stages)})"
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
         for stage in self.stages:
@@ -32,28 +35,32 @@ class Stack:
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(A, 3) kcal/mol/Å."""
-        return torch.stack([forces(stage, molecules, columns) for stage in self.stages]).sum(0)
+        return torch.stack([stage.forces(molecules, columns) for stage in self.stages]).sum(0)
 
     def novelty(self, molecules: Molecules) -> Tensor | None:
-        """(M,) how unlike the training data each molecule is, by the stage that can tell; None where none can."""
+        """(M,) how unlike the training data each molecule is; None where no stage can tell.
+
+        The last stage that can tell answers.
+        """
         for stage in reversed(self.stages):
-            if hasattr(stage, "novelty"):
-                return stage.novelty(molecules)
+            if (novelty := stage.novelty(molecules)) is not None:
+                return novelty
         return None
 
     def terms(self, molecules: Molecules) -> dict[str, Tensor]:
-        """What stages tell of each molecule besides its energy, such as HIP-NN's R (M,) and orders (M, k)."""
+        """Further values of each molecule from all stages, such as HIP-NN's R (M,)."""
         return {
-            name: values
-            for stage in self.stages
-            if hasattr(stage, "terms")
-            for name, values in stage.terms(molecules).items()
+            name: values for stage in self.stages for name, values in stage.terms(molecules).items()
         }
 
     def atomic_energies(self, molecules: Molecules) -> Tensor | None:
-        """(A,) kcal/mol: how the last stage shares its energy among atoms; None where it does not say."""
-        last = self.stages[-1]
-        return last.atomic_energies(molecules) if hasattr(last, "atomic_energies") else None
+        """(A,) kcal/mol: the last stage's energy shared among atoms; None where it does not tell."""
+        return self.stages[-1].atomic_energies(molecules)
+
+    def check(self, molecules: Molecules) -> None:
+        """Refuse what a stage cannot answer."""
+        for stage in self.stages:
+            stage.check(molecules)
 
     def state(self) -> State:
         return {
@@ -73,5 +80,5 @@ class Stack:
 
 def _left(data: Dataset, stage: Model) -> Dataset:
     energies = stage.energies(data.molecules, data.columns)
-    pull = forces(stage, data.molecules, data.columns) if data.forces is not None else None
+    pull = stage.forces(data.molecules, data.columns) if data.forces is not None else None
     return data.minus(energies, pull)

@@ -53,10 +53,12 @@ from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError, unknown
 from onekcal.features.harmonics import HIGHEST, real_harmonics
 from onekcal.molecules import CHARGES
+from onekcal.networks.limits import at_least
 from onekcal.networks.many_body import Pairs, potentials
 from onekcal.networks.model import NetworkModel
 from onekcal.networks.network import Batch, Network, Output
 from onekcal.networks.point_convolution import Cloud, Surroundings
+from onekcal.networks.training.settings import Recipes
 
 MARGIN = 0.5
 """The sigmoid reaches beyond the training labels, at both ends, by this share of their range."""
@@ -80,7 +82,7 @@ class AtomCloudNet(NetworkModel):
     invariant or literal; `readout`: molecules or atoms.
     """
 
-    recipes: ClassVar[dict[str, dict[str, Any]]] = {
+    recipes: ClassVar[Recipes] = {
         "paper": {
             "optimizer": "adam",
             "schedule": "plateau",
@@ -113,18 +115,17 @@ class AtomCloudNet(NetworkModel):
         power: float = 1.0,
         variant: str = "invariant",
         readout: str = "molecules",
-        fit: dict[str, Any] | None = None,
+        fit: dict[str, object] | None = None,
         seed: int = 0,
         dtype: str = "float32",
     ) -> None:
-        for name, value, least in (
+        at_least(
+            "atomcloudnet",
             ("features", features, 1),
             ("radial", radial, 1),
             ("hidden", hidden, 1),
             ("power", power, 1),
-        ):
-            if value < least:
-                raise ConfigError(f"atomcloudnet: `{name}` must be at least {least}, got {value}")
+        )
         for name, length in (("radius", radius), ("spacing", spacing)):
             if not length > 0:
                 raise ConfigError(f"atomcloudnet: `{name}` must be positive (Å), got {length}")

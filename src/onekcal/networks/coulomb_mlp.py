@@ -43,8 +43,10 @@ from onekcal.features.coulomb import (
 )
 from onekcal.models.model import State
 from onekcal.molecules import Molecules
+from onekcal.networks.limits import at_least
 from onekcal.networks.model import NetworkModel
 from onekcal.networks.network import Batch, Network, Output
+from onekcal.networks.training.settings import Recipes
 
 FEATURES = ("random", "sorted", "eigenvalues")
 LEAST, LEAST_BINARISED = 1e-3, 0.2
@@ -61,7 +63,7 @@ class CoulombMLP(NetworkModel):
     where nothing is said 1 for random matrices; `noise`: its standard deviation, Hartree;
     `orderings`: draws an answer is averaged over; `hidden`: units of the layers."""
 
-    recipes: ClassVar[dict[str, dict[str, Any]]] = {
+    recipes: ClassVar[Recipes] = {
         "paper": {
             "optimizer": "adam",
             "schedule": "plateau",
@@ -82,21 +84,20 @@ class CoulombMLP(NetworkModel):
         noise: float = 1.0,
         orderings: int = 10,
         hidden: tuple[int, ...] | list[int] = (400, 100),
-        fit: dict[str, Any] | None = None,
+        fit: dict[str, object] | None = None,
         seed: int = 0,
         dtype: str = "float32",
     ) -> None:
         if features not in FEATURES:
             unknown("features", features, FEATURES, ConfigError)
-        for name, number, least in (
+        at_least(
+            "coulomb_mlp",
             ("size", 1 if size is None else size, 1),
             ("theta", theta or 0.0, 0),
             ("noise", noise, 0),
             ("orderings", orderings, 1),
             ("hidden", min(hidden, default=0), 1),
-        ):
-            if number < least:
-                raise ConfigError(f"coulomb_mlp: `{name}` must be at least {least}, got {number}")
+        )
         super().__init__({"recipe": "onecycle", **(fit or {})}, seed, dtype)
         self.features, self.size, self.noise, self.hidden = features, size, noise, tuple(hidden)
         self.theta = float(features == "random") if theta is None else theta

@@ -47,8 +47,10 @@ from onekcal.features.graphs import (
     within,
 )
 from onekcal.molecules import Molecules
+from onekcal.networks.limits import at_least
 from onekcal.networks.model import NetworkModel
 from onekcal.networks.network import Batch, Network, Output
+from onekcal.networks.training.settings import Recipes
 
 VERSIONS = (1, 2, 3)
 GEOMETRY = {"vector": 3, "distance": 1}
@@ -63,7 +65,7 @@ class CustomGNN(NetworkModel):
     complete, nearest (`k` atoms), strongest (the `k` largest Coulomb forces) or within (`radius`,
     Å); `forces`: Coulomb forces as edge attributes."""
 
-    recipes: ClassVar[dict[str, dict[str, Any]]] = {
+    recipes: ClassVar[Recipes] = {
         "paper": {
             "optimizer": "adam",
             "schedule": "plateau",
@@ -86,7 +88,7 @@ class CustomGNN(NetworkModel):
         k: int = 4,
         radius: float = 5.0,
         forces: bool = False,
-        fit: dict[str, Any] | None = None,
+        fit: dict[str, object] | None = None,
         seed: int = 0,
         dtype: str = "float32",
     ) -> None:
@@ -98,9 +100,7 @@ class CustomGNN(NetworkModel):
         for name, value, known in choices:
             if value not in known:
                 unknown(f"custom_gnn: {name}", str(value), [str(one) for one in known], ConfigError)
-        for name, value in (("hidden", hidden), ("layers", layers), ("k", k)):
-            if value < 1:
-                raise ConfigError(f"custom_gnn: `{name}` must be at least 1, got {value}")
+        at_least("custom_gnn", ("hidden", hidden, 1), ("layers", layers, 1), ("k", k, 1))
         super().__init__({"recipe": "onecycle", **(fit or {})}, seed, dtype)
         self.settings, self.geometry = (version, hidden, layers, geometry), geometry
         self.builder = builder(graph, k, radius, forces)

@@ -49,9 +49,11 @@ from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError
 from onekcal.features.bessel import angular_basis, radial_basis, spherical_basis
 from onekcal.networks.bond_messages import Messages
+from onekcal.networks.limits import at_least
 from onekcal.networks.model import NetworkModel
-from onekcal.networks.network import Batch, Network, Output
+from onekcal.networks.network import Batch, Network, Output, energy_per_atom
 from onekcal.networks.triplet_sum import directed
+from onekcal.networks.training.settings import Recipes
 
 
 class DimeNet(NetworkModel):
@@ -62,7 +64,7 @@ class DimeNet(NetworkModel):
     published shape.
     """
 
-    recipes: ClassVar[dict[str, dict[str, Any]]] = {
+    recipes: ClassVar[Recipes] = {
         "paper": {
             "optimizer": "adam",
             "schedule": "onecycle",
@@ -97,11 +99,11 @@ class DimeNet(NetworkModel):
         degrees: int = 7,
         waves: int = 6,
         cutoff: float = 5.0,
-        fit: dict[str, Any] | None = None,
+        fit: dict[str, object] | None = None,
         seed: int = 0,
         dtype: str = "float32",
     ) -> None:
-        sizes: dict[str, Any] = {
+        sizes = {
             "features": features,
             "blocks": blocks,
             "triplet": triplet,
@@ -110,13 +112,11 @@ class DimeNet(NetworkModel):
             "degrees": degrees,
             "waves": waves,
         }
-        for name, value in sizes.items():
-            if value < 1:
-                raise ConfigError(f"dimenet: `{name}` must be at least 1, got {value}")
+        at_least("dimenet", *((name, value, 1) for name, value in sizes.items()))
         if not cutoff > 0:
             raise ConfigError(f"dimenet: `cutoff` must be positive (Å), got {cutoff}")
         super().__init__(fit, seed, dtype)
-        self.settings = {**sizes, "cutoff": cutoff}
+        self.settings: dict[str, Any] = {**sizes, "cutoff": cutoff}
 
     def network(self, elements: tuple[int, ...]) -> DimeNetNetwork:
         return DimeNetNetwork(elements, **self.settings)
@@ -276,11 +276,8 @@ class DimeNetNetwork(Network):
         self.register_buffer("per_atom", torch.tensor([0.0, 1.0]))  # e₀, s in kcal/mol
 
     def begin(self, train: Dataset) -> None:
-        """e₀ by least squares, s the standard deviation of what is left."""
-        sizes, energies = train.molecules.sizes.double(), train.energies.double()
-        shift = (sizes @ energies) / (sizes @ sizes)
-        spread = (energies - shift * sizes).std(correction=0)
-        self.per_atom.copy_(torch.stack([shift, spread if spread > 0 else torch.ones_like(spread)]))
+        """Set e₀ and s."""
+        self.per_atom.copy_(energy_per_atom(train))
 
     def forward(self, batch: Batch) -> Output:
         messages = Messages.within(batch, self.cutoff)

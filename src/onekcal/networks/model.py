@@ -10,7 +10,7 @@ from torch import Tensor
 
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, InputError, unknown
-from onekcal.models.model import State
+from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
 from onekcal.networks.network import Batch, Network
 from onekcal.networks.training.batches import in_order, species_of
@@ -21,14 +21,7 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 STANDARD = "standard"
 
 
-def refuse_unsound(molecules: Molecules) -> None:
-    """An error that names the molecules with a coordinate that is no number, or with nuclei on one point."""
-    if problems := molecules.check() if len(molecules) else []:
-        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
-        raise InputError("; ".join(problems[:3]) + more)
-
-
-class NetworkModel:
+class NetworkModel(Model):
     """The model protocol around a `Network`; energies in kcal/mol, forces in kcal/mol/Å.
 
     `fit`: how it is trained. `seed`: of initial weights and of the order of molecules. `dtype`: of the weights.
@@ -36,8 +29,6 @@ class NetworkModel:
     """
 
     differentiable = True
-    of_atoms = False
-    """Does it answer for every atom (A,) instead of for every molecule (M,)?"""
     recipes: ClassVar[dict[str, dict[str, Any]]] = {}
     """Ways to train beside those every network has (`onekcal.networks.training.settings.RECIPES`)."""
 
@@ -55,7 +46,7 @@ class NetworkModel:
         self.networks: list[Network] = []
         self.shift, self.scale = 0.0, 1.0  # kcal/mol
         self.summary: dict[str, Any] = {}
-        """What the last training came to: epochs, seconds, device, parameters."""
+        """Figures of the last training: epochs, seconds, device, parameters."""
 
     def network(self, elements: tuple[int, ...]) -> Network:
         """An untrained network for these nuclear charges."""
@@ -63,6 +54,8 @@ class NetworkModel:
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
         """Train on `train`; the weights kept are those of the best score on `valid` (on `train` where that is empty)."""
+        for data in (train, valid):
+            self.check(data.molecules)
         self.elements = tuple(train.molecules.elements)
         self.networks = []
         fit_members(self, train, valid)
@@ -94,16 +87,9 @@ class NetworkModel:
             )
         return self._each(molecules).var(0)
 
-    def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
-        """(A, 3) float64 kcal/mol/Å by autograd, a few molecules at a time."""
-        out = torch.zeros_like(molecules.positions, dtype=torch.float64)
-        for rows in self._parts(molecules):
-            some = molecules[rows]
-            positions = some.positions.detach().clone().requires_grad_(True)
-            with torch.enable_grad():
-                total = self.energies(some.moved(positions)).sum()
-            out[molecules.atoms_of(rows)] = -torch.autograd.grad(total, positions)[0].to(out)
-        return out
+    def portions(self, molecules: Molecules) -> Iterator[Tensor]:
+        """Rows of molecules of nearly equal size, as many as are asked at a time."""
+        yield from self._parts(molecules)
 
     def terms(self, molecules: Molecules) -> dict[str, Tensor]:
         """What the network tells of each molecule besides its energy; the mean over an ensemble."""
@@ -173,6 +159,7 @@ class NetworkModel:
         return torch.cat([torch.zeros(0, dtype=torch.int64), *self._parts(molecules)]).argsort()
 
     def _batches(self, molecules: Molecules) -> Iterator[Batch]:
+        self.check(molecules)
         species = species_of(molecules.numbers, self.elements)
         device, inputs = self.training.answering(), self.inputs(molecules, False)
         for rows in self._parts(molecules):

@@ -19,8 +19,9 @@ from onekcal.data.dataset import Dataset
 from onekcal.datasets.card import Card
 from onekcal.energies import Kind
 from onekcal.geometry.bonds import perceived
-from onekcal.models.artefact import Artefact, calibrated
+from onekcal.models.artefact import Artefact
 from onekcal.models.baseline import Baseline
+from onekcal.models.model_card import ErrorsBy, ModelCard, Row
 from onekcal.molecules import SYMBOLS
 from onekcal.thermo.ledger import G4MP2_ERROR, G4MP2_SOURCE
 from onekcal.trust.conformal import WIDER, coverage
@@ -64,10 +65,8 @@ FEW = 30
 SHORT = 0.03
 """A coverage below the nominal by less than this is not worth a word."""
 
-Row = dict[str, float | int | None]
 
-
-def errors_by(data: Dataset, predicted: Tensor, half: float) -> dict[str, Any]:
+def errors_by(data: Dataset, predicted: Tensor, half: float) -> ErrorsBy:
     """Errors by heavy atoms and by functional group: count, mae, median, above_1, coverage of ± `half`.
 
     A few kB of JSON: what is not finite is None. `not_perceived` counts molecules whose bonds make no sense. Of atoms: by
@@ -131,12 +130,17 @@ def _row(data: Dataset, predicted: Tensor, half: float, which: Any) -> Row:
     inside = (
         coverage(reference, predicted - half, predicted + half) if math.isfinite(half) else math.nan
     )
-    row = {key: found.get(key, math.nan) for key in ("mae", "median", "above_1")} | {
-        "coverage": inside
-    }
     digits = 3 if data.aim.unit == KCAL else 6
-    return {"count": len(reference)} | {
-        key: round(v, digits) if math.isfinite(v) else None for key, v in row.items()
+
+    def rounded(value: float) -> float | None:
+        return round(value, digits) if math.isfinite(value) else None
+
+    return {
+        "count": len(reference),
+        "mae": rounded(found["mae"]),
+        "median": rounded(found["median"]),
+        "above_1": rounded(found.get("above_1", math.nan)),
+        "coverage": rounded(inside),
     }
 
 
@@ -169,11 +173,11 @@ HEADS = ("molecules", "MAE", "median", "above 1", "within")
 """What stands over a table's figures; kcal/mol or the target's unit, shares in per cent."""
 
 
-def tables(card: Mapping[str, Any]) -> Iterator[Table]:
+def tables(card: ModelCard) -> Iterator[Table]:
     """Errors by kind of geometry, by heavy atoms and by functional group or by element, where a card has them."""
-    by, digits = card.get("errors_by", {}), ".2f" if card.get("unit", KCAL) == KCAL else ".3g"
+    by, digits = card.errors_by, ".2f" if (card.unit or KCAL) == KCAL else ".3g"
     for title, found in (
-        ("geometry", card.get("errors")),
+        ("geometry", card.errors),
         ("heavy atoms", by.get("heavy_atoms")),
         ("functional group", by.get("groups")),
         ("element", by.get("elements")),
@@ -182,9 +186,9 @@ def tables(card: Mapping[str, Any]) -> Iterator[Table]:
             yield Table(title, [(name, *_figures(row, digits)) for name, row in found.items()])
 
 
-def heads(card: Mapping[str, Any]) -> tuple[str, ...]:
+def heads(card: ModelCard) -> tuple[str, ...]:
     """`HEADS`, where a model of atoms counts these."""
-    return ("atoms", *HEADS[1:]) if "elements" in card.get("errors_by", {}) else HEADS
+    return ("atoms", *HEADS[1:]) if "elements" in card.errors_by else HEADS
 
 
 def _figures(row: Mapping[str, Any], digits: str) -> tuple[str, ...]:
@@ -199,32 +203,28 @@ def _figures(row: Mapping[str, Any], digits: str) -> tuple[str, ...]:
     return ("–" if count is None else f"{count:,}", *lengths, *shares)
 
 
-def recipe(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def recipe(card: ModelCard) -> Iterator[tuple[str, str]]:
     """What a model was made of, line by line: stages, data, licence, citation, versions."""
-    experiment, about, made = (
-        card.get("experiment", {}),
-        card.get("data_card", {}),
-        card.get("made", {}),
-    )
+    experiment, about, made = card.experiment, card.data_card, card.made
     if experiment:
         yield "stages", " + ".join(_stage(stage) for stage in experiment["stages"])
-    if card.get("data"):
+    if card.data:
         chosen = experiment.get("data", {})
         told = ", ".join(f"{word} {chosen[word]}" for word in ("target", "split") if word in chosen)
         yield (
             "data",
-            card["data"]
+            card.data
             + (f": {about['title']}" if "title" in about else "")
             + (f"; {told}" if told else ""),
         )
-    if card.get("digest"):
-        yield "SHA-256", card["digest"]
-    if "train" in card:
+    if card.digest:
+        yield "SHA-256", card.digest
+    if card.train is not None:
         again, held = (
-            ", then fitted again to both" if card.get("refit") else "",
-            card.get("valid", 0),
+            ", then fitted again to both" if card.refit else "",
+            card.valid or 0,
         )
-        fitted = card["train"] - (
+        fitted = card.train - (
             held if again else 0
         )  # what a refitted model was fitted to in the end holds both
         yield "molecules", f"{fitted:,} to fit, {held:,} to choose and calibrate{again}"
@@ -250,42 +250,22 @@ def _stage(stage: Any) -> str:
     return f"{name} {method}" if method else name
 
 
-def limits(card: Mapping[str, Any], level: str = "") -> Iterator[str]:
+def limits(card: ModelCard, level: str = "") -> Iterator[str]:
     """What is known to be weak, a sentence each."""
     yield "Neutral molecules with closed shells, one at a time: no ions, radicals, complexes or broken bonds."
-    if card.get("heavy_atoms"):
-        yield f"Fitted to molecules of up to {card['heavy_atoms']} heavy atoms: larger ones are a guess."
+    if card.heavy_atoms:
+        yield f"Fitted to molecules of up to {card.heavy_atoms} heavy atoms: larger ones are a guess."
     yield (
         "The interval holds on average over molecules like those fitted to; groups below their promise are named here, "
         "others may hide."
     )
-    nominal = card.get("experiment", {}).get("coverage", 0.9)
-    by = card.get("errors_by", {})
-    every = [
-        (f"{name} heavy atoms", row) for name, row in by.get("heavy_atoms", {}).items()
-    ] + list(by.get("groups", {}).items())
-    every = [
-        (name, row) for name, row in every if row["count"] >= FEW and row["coverage"] is not None
-    ]
-    # within two standard deviations of a share it may be chance
-    short = [
-        f"{name} ({100 * row['coverage']:.0f} % of {row['count']:,})"
-        for name, row in every
-        if row["coverage"]
-        < nominal - max(SHORT, 2 * math.sqrt(nominal * (1 - nominal) / row["count"]))
-    ]
-    if short:
-        yield f"Within the {100 * nominal:.0f} % interval less often than promised: {', '.join(short)}."
-    worst = sorted(
-        (item for item in every if item[1]["mae"] is not None), key=lambda item: -item[1]["mae"]
-    )[:3]
-    if worst:
-        unit = card.get("unit", KCAL)
-        named = ", ".join(
-            f"{name} ({format(row['mae'], '.2f' if unit == KCAL else '.3g')} {unit})"
-            for name, row in worst
-        )
-        yield f"Largest mean errors, of {FEW} molecules or more: {named}."
+    nominal = card.experiment.get("coverage", 0.9)
+    by = card.errors_by
+    every = [(f"{name} heavy atoms", row) for name, row in by.get("heavy_atoms", {}).items()]
+    every += by.get("groups", {}).items()
+    every = [(name, row) for name, row in every if row["count"] >= FEW]
+    yield from _too_short(every, nominal)
+    yield from _largest_errors(every, card.unit or KCAL)
     if unclear := by.get("not_perceived"):
         yield (
             f"The bonds of {unclear} of {unclear + by['perceived']} test molecules could not be told from their "
@@ -295,13 +275,43 @@ def limits(card: Mapping[str, Any], level: str = "") -> Iterator[str]:
         yield f"G4(MP2) itself is ± {G4MP2_ERROR} kcal/mol against experiment ({G4MP2_SOURCE})."
 
 
+def _too_short(every: list[tuple[str, Row]], nominal: float) -> Iterator[str]:
+    """Molecules that their interval covers less often than promised, beyond what may be chance."""
+    short = []
+    for name, row in every:
+        share, count = row["coverage"], row["count"]
+        chance = 2 * math.sqrt(nominal * (1 - nominal) / count)  # two standard deviations
+        # a group without an interval has no coverage
+        if share is not None and share < nominal - max(SHORT, chance):
+            short.append(f"{name} ({100 * share:.0f} % of {count:,})")
+    if short:
+        yield (
+            f"Within the {100 * nominal:.0f} % interval less often than promised: "
+            f"{', '.join(short)}."
+        )
+
+
+def _largest_errors(every: list[tuple[str, Row]], unit: str) -> Iterator[str]:
+    """The three groups of the largest mean errors, of those with an interval."""
+    errors = [
+        (name, row["mae"])
+        for name, row in every
+        if row["mae"] is not None and row["coverage"] is not None
+    ]
+    if errors:
+        digits = ".2f" if unit == KCAL else ".3g"
+        worst = sorted(errors, key=lambda item: -item[1])[:3]
+        named = ", ".join(f"{name} ({mae:{digits}} {unit})" for name, mae in worst)
+        yield f"Largest mean errors, of {FEW} molecules or more: {named}."
+
+
 def markdown(artefact: Artefact, name: str) -> str:
     """The model card as a page of Markdown."""
     card, unit = artefact.card, artefact.unit
     level = artefact.level or "level unknown"
     what = f"{artefact.kind} energy, {level}, {artefact.at}"
     if artefact.kind not in get_args(Kind):
-        what = f"{card.get('experiment', {}).get('data', {}).get('target', '')} ({artefact.kind}), {level}"
+        what = f"{card.experiment.get('data', {}).get('target', '')} ({artefact.kind}), {level}"
     digits = ".2f" if unit == KCAL else ".3g"
     scope = [
         ("predicts", f"{what}, {unit}"),
@@ -315,12 +325,12 @@ def markdown(artefact: Artefact, name: str) -> str:
         (
             "size",
             f"up to {artefact.largest} atoms"
-            + (f", {card['heavy_atoms']} of them heavy" if "heavy_atoms" in card else ""),
+            + (f", {card.heavy_atoms} of them heavy" if card.heavy_atoms else ""),
         ),
         ("charge, spin", "0, 0"),
     ]
-    nominal = card.get("experiment", {}).get("coverage", 0.9)
-    for kind, conformal in calibrated(artefact).items():
+    nominal = card.experiment.get("coverage", 0.9)
+    for kind, conformal in artefact.calibration.items():
         half, wider = conformal.radius(nominal), f" {WIDER}" if conformal.by_spread else ""
         scope.append(
             (
@@ -344,7 +354,7 @@ def markdown(artefact: Artefact, name: str) -> str:
         for each in taken
     ]
     parts = [f"# {name}", _two("Scope", scope), _two("Made of", [*recipe(card), *within])]
-    if card.get("errors"):
+    if card.errors:
         parts += [
             "## Errors",
             f"Of molecules the model was not fitted to. MAE and median: {unit}; above 1: share of "
@@ -352,8 +362,8 @@ def markdown(artefact: Artefact, name: str) -> str:
         ]
     parts += [_wide(table, heads(card)) for table in tables(card)]
     parts.append("## Limits\n\n" + "\n".join(f"- {line}" for line in limits(card, artefact.level)))
-    if card.get("experiment"):
-        text = yaml.safe_dump(card["experiment"], sort_keys=False, allow_unicode=True)
+    if card.experiment:
+        text = yaml.safe_dump(card.experiment, sort_keys=False, allow_unicode=True)
         parts.append(f"## Recipe\n\n```yaml\n{text}```")
     return "\n\n".join(parts) + "\n"
 

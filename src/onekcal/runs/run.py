@@ -36,6 +36,7 @@ from onekcal.data.splits import TEST, VALID
 from onekcal.datasets.card import Stored
 from onekcal.errors import ConfigError, DataError, unknown
 from onekcal.models.artefact import Artefact, Stage
+from onekcal.models.model_card import ModelCard
 from onekcal.models.registry import build
 from onekcal.models.stack import Stack
 from onekcal.networks.model import NetworkModel
@@ -45,12 +46,12 @@ from onekcal.networks.training.checkpoint import refuse_differences
 from onekcal.networks.training.session import Progress, session
 from onekcal.runs.card import about_data, errors_by, markdown
 from onekcal.runs.choose_split import Split, choose
+from onekcal.runs.evaluate import atoms_of, force_errors, measure, order_errors, spread_between
 from onekcal.runs.experiment import Experiment, read
 from onekcal.runs.folder import write_atoms, write_predictions
 from onekcal.system.files import write_text
 from onekcal.system.provenance import provenance
-from onekcal.trust.conformal import Conformal, coverage, spread_of
-from onekcal.trust.metrics import metrics
+from onekcal.trust.conformal import Conformal
 
 
 @dataclass(frozen=True)
@@ -161,27 +162,34 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
     test, others = data[split.test], _other_geometries(experiment)
 
     fitted = _fit(experiment, data, split, others)
-    predicted, found = _measure(experiment, fitted, test, others)
-    terms, atoms = fitted.model.terms(test.molecules), _of_atoms(fitted.model, test)
-    found |= _order_errors(test.energies - predicted, terms) | _force_errors(atoms, test)
+    predicted, found = measure(
+        experiment,
+        fitted.model,
+        fitted.calibration,
+        test,
+        {k: some for k, (_, some) in others.items()},
+    )
+    found |= {"train": len(fitted.data), "fit_seconds": fitted.seconds}
+    terms, atoms = fitted.model.terms(test.molecules), atoms_of(fitted.model, test)
+    found |= order_errors(test.energies - predicted, terms) | force_errors(atoms, test)
     found["valid"] = len(split.valid)
     column = data.aim
     half = found.get("interval", math.nan)
+    card = _card(experiment, stored, fitted.data, found)
+    card.errors_by = errors_by(test, predicted, half)
     artefact = Artefact(
         fitted.stages,
         fitted.model,
-        column.level,
-        column.sort,
-        column.at,
-        fitted.data.molecules.elements,
-        int(fitted.data.molecules.sizes.max()),
-        {kind: some.scores for kind, some in fitted.calibration.items()},
-        "" if experiment.geometry == "data" else experiment.geometry,
-        fitted.limit,
-        _card(experiment, stored, fitted.data, found)
-        | {"errors_by": errors_by(test, predicted, half)},
-        column.unit,
-        [kind for kind, some in fitted.calibration.items() if some.by_spread],
+        level=column.level,
+        kind=column.sort,
+        at=column.at,
+        elements=fitted.data.molecules.elements,
+        largest=int(fitted.data.molecules.sizes.max()),
+        calibration=fitted.calibration,
+        geometry="" if experiment.geometry == "data" else experiment.geometry,
+        novelty_limit=fitted.limit,
+        card=card,
+        unit=column.unit,
     )
     if distributed.first():
         artefact.save(part / "model.safetensors")
@@ -231,7 +239,7 @@ def _fit(
     calibration = {
         kind: Conformal.calibrated(
             some.energies - model.energies(some.molecules, some.columns),
-            _spread(experiment, kind, some),
+            spread_between(experiment, kind, some),
         )
         for kind, some in judged.items()
         if len(some)
@@ -239,107 +247,12 @@ def _fit(
     limit = _novelty_limit(model, valid) if len(valid) else math.inf
     if experiment.refit:
         stages = [
-            (name, settings | getattr(stage, "chosen", {}))
+            (name, settings | dict(stage.chosen))
             for (name, settings), stage in zip(stages, model.stages)
         ]
         train = data[np.concatenate([split.train, split.valid])]
         model = Stack([build(name, settings) for name, settings in stages]).fit(train, data[[]])
     return _Fitted(stages, model, train, calibration, limit, time.perf_counter() - started)
-
-
-def _measure(
-    experiment: Experiment,
-    fitted: _Fitted,
-    test: Dataset,
-    others: dict[str, tuple[Dataset, Dataset]],
-) -> tuple[torch.Tensor, dict[str, Any]]:
-    """Predictions of the test part, and the metrics of it and of other geometries; kcal/mol, or the target's unit."""
-    started, model, unit = time.perf_counter(), fitted.model, test.aim.unit
-    predicted = model.energies(test.molecules, test.columns)
-    found: dict[str, Any] = {
-        **metrics(test.energies, predicted, unit),
-        "unit": unit,
-        "of": "atoms" if test.aim.atomic else "molecules",
-        "train": len(fitted.data),
-        "valid": 0,
-        "fit_seconds": fitted.seconds,
-        "predict_seconds_per_molecule": (time.perf_counter() - started) / len(test),
-        "artefact_bytes": 0,
-    }
-    for stage in model.stages:
-        found |= getattr(stage, "summary", {})
-    if experiment.geometry in fitted.calibration:
-        found |= _interval(
-            fitted.calibration[experiment.geometry], test, predicted, experiment.coverage
-        )
-    for kind, (_, asked) in others.items():
-        guess = model.energies(asked.molecules, asked.columns)
-        more = metrics(asked.energies, guess, unit)
-        if kind in fitted.calibration:
-            more |= _interval(
-                fitted.calibration[kind],
-                asked,
-                guess,
-                experiment.coverage,
-                _spread(experiment, kind, asked),
-            )
-        found |= {f"{kind}: {key}": value for key, value in more.items()}
-    return predicted, found
-
-
-def _of_atoms(model: Stack, test: Dataset) -> dict[str, torch.Tensor]:
-    """Forces (A, 3) kcal/mol/Å, where the data have any, and energies (A,) kcal/mol, where the model tells them apart."""
-    forces = {} if test.forces is None else {"forces": model.forces(test.molecules, test.columns)}
-    energies = None if test.aim.atomic else model.atomic_energies(test.molecules)
-    return forces | ({} if energies is None else {"energies": energies})
-
-
-def _force_errors(atoms: dict[str, torch.Tensor], test: Dataset) -> dict[str, float]:
-    """MAE of the force components (kcal/mol/Å), where the data have forces."""
-    if "forces" not in atoms or test.forces is None:
-        return {}
-    wrong = (atoms["forces"] - test.forces)[
-        torch.isfinite(test.forces)
-    ]  # some frames may have none
-    return {
-        "force_mae": float(wrong.abs().mean()),
-        "force_rmse": float(wrong.square().mean().sqrt()),
-    }
-
-
-def _order_errors(missing: torch.Tensor, terms: dict[str, torch.Tensor]) -> dict[str, float]:
-    """MAE (kcal/mol) of energies up to each order, of orders (M, n); `missing` (M,) is reference − predicted."""
-    if "orders" not in terms:
-        return {}
-    beyond = (
-        terms["orders"].flip(1).cumsum(1).flip(1) - terms["orders"]
-    )  # (M, n) what follows order k
-    return {
-        f"mae_order_{k}": float((missing + later).abs().mean()) for k, later in enumerate(beyond.T)
-    }
-
-
-def _interval(
-    conformal: Conformal,
-    test: Dataset,
-    predicted: torch.Tensor,
-    nominal: float,
-    spread: torch.Tensor | None = None,
-) -> dict[str, float]:
-    """Mean half width (kcal/mol), and the share of a test part it covers; nothing where too few molecules tell a width."""
-    half = conformal.radius(nominal, 0.0 if spread is None else float(spread.mean()))
-    if not math.isfinite(half):
-        return {}
-    return {
-        "interval": half,
-        "nominal_coverage": nominal,
-        "coverage": coverage(test.energies, *conformal.interval(predicted, nominal, spread)),
-    }
-
-
-def _spread(experiment: Experiment, kind: str, data: Dataset) -> torch.Tensor | None:
-    """(M,) kcal/mol between the conformers of each molecule, where others were made from SMILES and the data tell it."""
-    return spread_of(data) if kind == "smiles" != experiment.geometry else None
 
 
 def _other_geometries(experiment: Experiment) -> dict[str, tuple[Dataset, Dataset]]:
@@ -373,29 +286,29 @@ def _novelty_limit(model: Stack, valid: Dataset) -> float:
 
 def _card(
     experiment: Experiment, stored: Stored, train: Dataset, found: dict[str, Any]
-) -> dict[str, Any]:
+) -> ModelCard:
     """What `predict --scope` tells of the model besides its scope."""
     heavy = train.molecules.sum_atoms((train.molecules.numbers > 1).to(torch.int64))
     kept = ("count", "mae", "rmse", "median", "max", "above_1", "bias", "coverage")
-    return {
-        "unit": found["unit"],
-        "data": stored.card.name,
-        "digest": stored.digest,
-        "experiment": experiment.model_dump(mode="json"),
-        "train": found["train"],
-        "valid": found["valid"],
-        "refit": experiment.refit,
-        "heavy_atoms": int(heavy.max()),
-        "data_card": about_data(stored.card),
-        "made": provenance(),
-        "errors": {
+    return ModelCard(
+        unit=found["unit"],
+        data=stored.card.name,
+        digest=stored.digest,
+        experiment=experiment.model_dump(mode="json"),
+        train=found["train"],
+        valid=found["valid"],
+        refit=experiment.refit,
+        heavy_atoms=int(heavy.max()),
+        data_card=about_data(stored.card),
+        made=provenance(),
+        errors={
             kind: {key: found[prefix + key] for key in kept if prefix + key in found}
             for kind, prefix in (
                 (experiment.geometry, ""),
                 *((k, f"{k}: ") for k in experiment.also),
             )
         },
-    }
+    )
 
 
 def _check_target(data: Dataset, stages: list[Stage]) -> None:
@@ -409,7 +322,7 @@ def _check_target(data: Dataset, stages: list[Stage]) -> None:
         raise ConfigError(
             f"{target}; name the energy they belong to, and give networks fit: {{force_weight: 1.0}}"
         )
-    if any(getattr(build(*stage), "of_atoms", False) is not column.atomic for stage in stages):
+    if any(build(*stage).of_atoms is not column.atomic for stage in stages):
         each = "an atom" if column.atomic else "a molecule"
         raise ConfigError(
             f"{target}: one value {each}, but not every stage answers so; atomcloudnet does either, with "
@@ -420,7 +333,7 @@ def _check_target(data: Dataset, stages: list[Stage]) -> None:
             raise ConfigError(f"{target}: a baseline is an energy and cannot be taken off it")
         return
     first = next((stage for stage in stages if stage[0] != "baseline"), None)
-    if column.kind == "total" and not (first and getattr(build(*first), "fits_atoms", False)):
+    if column.kind == "total" and not (first and build(*first).fits_atoms):
         raise ConfigError(
             f"{data.target!r} holds total energies at {column.level or 'an unknown level'}, whose free "
             "atoms are not known: put the stage `dressed_atoms`, which fits them, before the model"

@@ -22,8 +22,9 @@ from rich.text import Text
 
 from onekcal.energies import Kind
 from onekcal.errors import InputError, unknown
+from onekcal.models.model_card import ModelCard
 from onekcal.prediction.answers import Answer, Spread
-from onekcal.prediction.prediction import KINDS
+from onekcal.prediction.geometry import KINDS
 from onekcal.show.study import console, progress
 from onekcal.thermo.ledger import G4MP2_ERROR
 from onekcal.units import KJ
@@ -398,10 +399,10 @@ def scope(model: str, found: dict[str, Any]) -> None:
     console.print(f"[bold]{escape(model)}[/]\n", highlight=False)
     _grid(rows)
     console.print()
-    _card(found["card"], found["level"])
+    _card(ModelCard.of(found["card"]), found["level"])
 
 
-def _card(card: dict[str, Any], level: str) -> None:
+def _card(card: ModelCard, level: str) -> None:
     """What a model was made of and where it errs; what the card holds besides, a line each."""
     from onekcal.runs.card import heads, limits, recipe, tables
 
@@ -409,13 +410,13 @@ def _card(card: dict[str, Any], level: str) -> None:
         return
     _print("model card", "bold")
     _grid(recipe(card))
-    _grid(_flat({key: value for key, value in card.items() if key not in TOLD}))
+    _grid(_flat({key: value for key, value in card.to_dict().items() if key not in TOLD}))
     for table in tables(card):
         _print(f"\n{table.title:28s}" + "".join(f"{head:>11s}" for head in heads(card)), "bold")
         for name, *figures in table.rows:
             _print(f"{_cut(name, 28):28s}" + "".join(f"{figure:>11s}" for figure in figures))
-    if "errors" in card:
-        unit = card.get("unit", "kcal/mol")
+    if card.errors:
+        unit = card.unit or "kcal/mol"
         _print(
             f"{unit}; above 1: share of errors above 1 kcal/mol; within: share within the interval\n",
             "dim",

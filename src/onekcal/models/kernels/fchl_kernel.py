@@ -40,7 +40,7 @@ from onekcal.models.kernels.local_kernel import (
     symmetric,
 )
 from onekcal.models.kernels.packed_cholesky import check_rows, explained, left_out, solve
-from onekcal.models.model import State
+from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
 from onekcal.system.memory import check_free
 
@@ -53,7 +53,7 @@ GRADIENT_BYTES = 256 * 2**20
 """Of feature gradients held at a time, where not all are needed at once."""
 
 
-class FchlKernel:
+class FchlKernel(Model):
     """Local Gaussian kernel on FCHL19 features; energies in kcal/mol, forces in kcal/mol/Å.
 
     `forces`: fit the forces too (None: where the data have them). `regularization` λ is added to the diagonal of the
@@ -139,7 +139,7 @@ class FchlKernel:
         return self
 
     @property
-    def chosen(self) -> dict[str, float]:
+    def chosen(self) -> dict[str, float]:  # type: ignore[override]
         """The settings that `fit` took, for a fit to more data."""
         return {"sigma": self.sigma, "regularization": self.regularization}
 

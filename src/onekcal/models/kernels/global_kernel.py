@@ -26,7 +26,7 @@ from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, InputError, unknown
 from onekcal.features.coulomb import coulomb_matrix, packed, sorted_by_norm
 from onekcal.features.slatm import blocks, slatm
-from onekcal.models.model import State
+from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
 from onekcal.system.memory import check_free
 
@@ -38,7 +38,7 @@ BLOCK = 512
 """Molecules predicted at a time."""
 
 
-class GlobalKernel:
+class GlobalKernel(Model):
     """Gaussian or Laplacian kernel on SLATM or Coulomb features; energies in kcal/mol.
 
     σ has the unit of the features' distance (Hartree for the Coulomb matrix), λ none. `size` is the room of the Coulomb

@@ -31,7 +31,7 @@ from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, DataError, InputError, unknown
 from onekcal.features.fchl_torch import Fchl19
 from onekcal.models.kernels.landmarks import choose, gaussian
-from onekcal.models.model import State
+from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
 
 BLOCK = 1024
@@ -50,7 +50,7 @@ TRIAL = 4
 """σ is chosen with this many times fewer molecules and landmarks."""
 
 
-class SparseKernel:
+class SparseKernel(Model):
     """Local Gaussian kernel on FCHL19 with landmarks; energies in kcal/mol, forces in kcal/mol/Å."""
 
     differentiable = True
@@ -104,7 +104,7 @@ class SparseKernel:
         )
 
     @property
-    def chosen(self) -> dict[str, Any]:
+    def chosen(self) -> dict[str, Any]:  # type: ignore[override]
         """The settings a fit chose out of lists."""
         return {"sigma": self.sigma, "regularization": self.regularization}
 

@@ -41,7 +41,7 @@ from onekcal.features.coulomb import (
     sorted_columns_only,
     sorted_eigenvalues,
 )
-from onekcal.models.model import State
+from onekcal.models.model import Model, State
 from onekcal.models.regression.estimator_state import load_estimator, save_estimator
 from onekcal.molecules import Molecules
 
@@ -103,7 +103,7 @@ def _check_parameters(
             raise ConfigError(f"search: {key} takes a list of values to try, got {values!r}")
 
 
-class Regression:
+class Regression(Model):
     """Features, standardisation and an estimator; kcal/mol in and out."""
 
     def __init__(

@@ -15,7 +15,8 @@ import yaml
 from onekcal import datasets as store
 from onekcal.data.dataset import Dataset
 from onekcal.errors import DataError, InputError, OnekcalError
-from onekcal.models.artefact import Artefact, calibrated
+from onekcal.models.artefact import Artefact
+from onekcal.models.model_card import ModelCard
 from onekcal.runs.experiment import Experiment
 from onekcal.runs.folder import load
 from onekcal.trust.conformal import coverage
@@ -42,7 +43,7 @@ class Finished:
     missing: str  # and why
     atoms: dict[str, np.ndarray]  # "forces" (A, 3) kcal/mol/Å predicted, "energies" (A,) kcal/mol
     epochs: list[dict[str, list[float]]]  # a training each: column → values
-    card: dict[str, Any]
+    card: ModelCard
     calibration: list[tuple[float, float]]  # nominal and found coverage of the intervals
 
     @property
@@ -81,7 +82,7 @@ def finished(folder: Path) -> Finished:
         missing=missing or why,
         atoms=_arrays(folder / "atoms.npz"),
         epochs=[_epochs(path) for path in sorted(folder.glob("epochs*.csv"))],
-        card=artefact.card if artefact else {},
+        card=artefact.card if artefact else ModelCard(),
         calibration=_calibration(artefact, experiment, columns),
     )
 
@@ -152,7 +153,7 @@ def _test(experiment: Experiment, folder: Path, count: int) -> tuple[Dataset | N
 def _calibration(
     artefact: Artefact | None, experiment: Experiment, columns: dict[str, np.ndarray]
 ) -> list[tuple[float, float]]:
-    conformal = calibrated(artefact).get(experiment.geometry) if artefact else None
+    conformal = artefact.calibration.get(experiment.geometry) if artefact else None
     if conformal is None or not len(conformal.scores):
         return []
     kept = np.isfinite(columns["error"])

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 
 from onekcal.data.dataset import Dataset
+from onekcal.models.model_card import ModelCard
 from onekcal.molecules import SYMBOLS
 from onekcal.runs.card import tables
+from onekcal.show.endings import HTML, writable
 from onekcal.show.pages import embed
 from onekcal.show.pages.finished import DOUBT, Finished, as_yaml, finished, refuse_unlike
 from onekcal.system.files import whole_file
@@ -30,7 +32,8 @@ class Report(NamedTuple):
 
 
 def report(folders: list[Path], out: Path) -> Report:
-    """Read finished runs and write their report."""
+    """Read finished runs and write their report, an HTML file."""
+    writable(out, "the report of a run", HTML)
     runs = _read(folders)
     rows = _drawn(runs)
     text = render(runs, rows)
@@ -251,7 +254,7 @@ def _tables(run: Finished) -> list[dict[str, Any]]:
     heads = ("name", "count", "mae", "median", "above")
     found: list[dict[str, Any]] = [
         {"title": table.title, "rows": [dict(zip(heads, row)) for row in table.rows]}
-        for table in tables({"errors_by": run.card.get("errors_by", {})})
+        for table in tables(ModelCard(errors_by=run.card.errors_by))
     ]
     found += [{"title": "element in the molecule", "rows": by_element}] if by_element else []
     for table in found:

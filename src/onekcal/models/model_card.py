@@ -1,0 +1,73 @@
+"""What is known about a fitted model besides its scope: data, recipe, errors. Stored as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypedDict
+
+
+class Row(TypedDict):
+    """Errors of some molecules; None where not finite."""
+
+    count: int
+    mae: float | None
+    median: float | None
+    above_1: float | None
+    coverage: float | None
+
+
+class ErrorsBy(TypedDict, total=False):
+    """Errors of the test molecules by size, by functional group, or, of atoms, by element."""
+
+    heavy_atoms: dict[str, Row]
+    groups: dict[str, Row]
+    elements: dict[str, Row]
+    perceived: int
+    not_perceived: int
+
+
+@dataclass
+class ModelCard:
+    """The card of a model. What is not known is None or empty; an old model may know little."""
+
+    unit: str | None = None
+    data: str | None = None
+    """Name of the data set that the model was fitted to."""
+    digest: str | None = None
+    """SHA-256 of the data set."""
+    experiment: dict[str, Any] = field(default_factory=dict)
+    """The resolved experiment, as its YAML file says it."""
+    train: int | None = None
+    valid: int | None = None
+    refit: bool | None = None
+    heavy_atoms: int | None = None
+    """Heavy atoms in the largest training molecule."""
+    data_card: dict[str, str] = field(default_factory=dict)
+    """Title, licence and citation of the data set."""
+    made: dict[str, Any] = field(default_factory=dict)
+    """Versions, hardware, commit and time."""
+    errors: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Metrics by kind of geometry."""
+    errors_by: ErrorsBy = field(default_factory=lambda: ErrorsBy())
+    more: dict[str, Any] = field(default_factory=dict)
+    """Keys that this version does not know."""
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> ModelCard:
+        """The card out of what a model file holds."""
+        known = {each.name for each in fields(cls)} - {"more"}
+        more = {key: value for key, value in content.items() if key not in known}
+        return cls(**{key: content[key] for key in known if key in content}, more=more)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is known, for JSON."""
+        own = {key: value for key, value in vars(self).items() if value not in (None, {})}
+        own.pop("more", None)
+        return own | self.more
+
+    def __bool__(self) -> bool:
+        return bool(self.to_dict())
+
+    def __repr__(self) -> str:
+        return f"ModelCard({', '.join(self.to_dict()) or 'empty'})"

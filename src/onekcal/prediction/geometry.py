@@ -1,0 +1,82 @@
+"""The geometry that a molecule is answered at, and the kind of geometry this is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rdkit import Chem
+
+from onekcal.errors import InputError
+from onekcal.geometry.conformers import conformers, parse
+from onekcal.geometry.minimum import minimum
+from onekcal.io.smiles import read_smiles
+from onekcal.models.artefact import Artefact
+from onekcal.molecules import Molecules
+from onekcal.prediction.answers import Answer, Spread
+from onekcal.prediction.options import Options
+from onekcal.prediction.questions import Question
+
+KINDS = {
+    "smiles": "made from SMILES: the lowest conformer, relaxed with GFN2-xTB",
+    "gfn2": "of a file, relaxed to the nearest GFN2-xTB minimum",
+    "b3lyp": "of a file, kept as given; the interval is for geometries like B3LYP's",
+    "data": "as given, like those of the training data",
+}
+"""What geometry an interval can be calibrated for."""
+
+
+def drawn(smiles: str) -> Molecules:
+    """The nuclei of a SMILES, as yet without positions (all 0); an atom such as [O] has its own number of electrons."""
+    mol = read_smiles(smiles)
+    alone = mol.GetNumAtoms() == 1 and not mol.GetAtomWithIdx(0).GetTotalNumHs()
+    if not alone or Chem.GetFormalCharge(mol):
+        mol = parse(smiles)
+    if any(atom.GetIsotope() for atom in mol.GetAtoms()):
+        raise InputError(
+            f"{smiles!r} names isotopes, but energies hold the zero-point energy of the most abundant ones; "
+            "leave the mass numbers out to be answered for those"
+        )
+    numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
+    return Molecules.one(numbers, [[0.0, 0.0, 0.0]] * len(numbers), name=smiles)
+
+
+def placed(question: Question, bare: Answer, artefact: Artefact, options: Options) -> Answer:
+    """The molecule at the geometry it is answered at, what kind that is, and how it came about."""
+    if question.molecule is None:
+        found = conformers(question.smiles, options.conformers)
+        kind = "smiles" if artefact.geometry else "data"
+        remarks = (
+            []
+            if artefact.geometry
+            else [
+                "the interval was calibrated on geometries of the training data, not on "
+                "conformers made from SMILES"
+            ]
+        )
+        if found.undecided:
+            remarks.append(
+                f"the SMILES leaves {found.undecided} of its stereocentres and double bonds open: the lowest "
+                "stereoisomer found is answered (@ and / name one)"
+            )
+        return replace(
+            bare,
+            molecule=found.lowest,
+            geometry=kind,
+            remarks=tuple(remarks),
+            made=KINDS["smiles"],
+            conformers=Spread(found.embedded, found.relative),
+        )
+    if artefact.geometry == "gfn2" and not options.keep_geometry:
+        relaxed, saddles = minimum(question.molecule)
+        said = (
+            ("the geometry given relaxes to a saddle point, and was followed downhill from there",)
+            if saddles
+            else ()
+        )
+        return replace(
+            bare, molecule=relaxed.molecule, geometry="gfn2", made=KINDS["gfn2"], remarks=said
+        )
+    kind = "b3lyp" if artefact.geometry == "gfn2" else artefact.geometry or "data"
+    return replace(
+        bare, molecule=question.molecule, geometry=kind, made=KINDS.get(kind, "as given")
+    )

@@ -1,0 +1,101 @@
+"""What a model may be asked, and how wide its intervals are."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from onekcal.geometry.bonds import fragments
+from onekcal.models.artefact import Artefact
+from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.prediction.answers import Answer
+from onekcal.prediction.geometry import KINDS
+from onekcal.prediction.options import DEFAULTS, Options
+
+
+def half_width(
+    artefact: Artefact, geometry: str, nominal: float = 0.9, spread: float = 0.0
+) -> float:
+    """Half width of the interval (kcal/mol) for a kind of geometry and, made from SMILES, the spread of the conformers
+    (kcal/mol); infinite where it was not calibrated."""
+    conformal = artefact.calibration.get(geometry)
+    return math.inf if conformal is None else conformal.radius(nominal, spread)
+
+
+def scope(artefact: Artefact, nominal: float = 0.9) -> dict[str, Any]:
+    """What a model may be asked: elements, size, charge, spin, and how wide its intervals are (kcal/mol).
+
+    Those of the kinds in `by_spread` are (1 + spread of the conformers in kcal/mol) times as wide.
+    """
+    halves = {kind: half_width(artefact, kind, nominal) for kind in artefact.calibration}
+    limit = artefact.novelty_limit
+    return {
+        "level": artefact.level,
+        "kind": artefact.kind,
+        "at": artefact.at,
+        "unit": artefact.unit,
+        "elements": [SYMBOLS[z] for z in artefact.elements],
+        "largest": artefact.largest,
+        "heavy": artefact.card.heavy_atoms,
+        "charge": 0,
+        "spin": 0,
+        "geometry": artefact.geometry or "data",
+        "novelty_limit": limit if math.isfinite(limit) else None,
+        "coverage": nominal,
+        "intervals": {kind: half if math.isfinite(half) else None for kind, half in halves.items()},
+        "by_spread": [kind for kind, one in artefact.calibration.items() if one.by_spread],
+        "card": artefact.card.to_dict(),
+    }
+
+
+def half_of(artefact: Artefact, found: Answer, options: Options) -> tuple[float, str]:
+    """Half width of the interval (kcal/mol) at the geometry found; infinite, and why, where there is none."""
+    if found.geometry == "smiles" and options.conformers < DEFAULTS.conformers:
+        return math.inf, (
+            f"no interval: it was calibrated with {DEFAULTS.conformers} conformers; with fewer the lowest "
+            "may be missed, and how far they lie apart"
+        )
+    half = half_width(
+        artefact,
+        found.geometry,
+        options.coverage,
+        found.conformers.largest if found.conformers else 0.0,
+    )
+    if not math.isfinite(half):
+        return (
+            half,
+            f"no interval: the model was not calibrated for geometries {KINDS.get(found.geometry, found.made)}",
+        )
+    return half, ""
+
+
+def outside(artefact: Artefact, molecule: Molecules) -> list[str]:
+    """Why one molecule lies outside what a model was fitted to; empty where it does not."""
+    reasons = []
+    strange = [SYMBOLS[z] for z in molecule.elements if z not in artefact.elements]
+    if strange:
+        known = ", ".join(SYMBOLS[z] for z in artefact.elements)
+        reasons.append(f"the model has never seen {', '.join(strange)}; it knows {known}")
+    size = len(molecule.numbers)
+    if artefact.largest and size > artefact.largest:
+        reasons.append(
+            f"{size} atoms; the largest molecule the model has seen has {artefact.largest}"
+        )
+    heavy, most = int((molecule.numbers > 1).sum()), artefact.card.heavy_atoms
+    if most and heavy > most:
+        reasons.append(f"{heavy} atoms heavier than hydrogen; the model has seen up to {most}")
+    charge, spin = int(molecule.charges[0]), int(molecule.spins[0])
+    odd = (int(molecule.numbers.sum()) - charge) % 2
+    if charge:
+        reasons.append(f"an ion (charge {charge:+d}); the model knows neutral molecules")
+    if spin or odd:
+        said = f"unpaired electrons: {spin}" if spin else "an odd number of electrons"
+        reasons.append(f"a radical ({said}); the model knows closed shells")
+    pieces = (
+        fragments(molecule.numbers.numpy(), molecule.positions.numpy())
+        if molecule.positions.any()
+        else 1
+    )
+    if pieces > 1:
+        reasons.append(f"{pieces} pieces that no bond connects; the model knows single molecules")
+    return reasons

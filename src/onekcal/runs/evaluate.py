@@ -1,0 +1,215 @@
+"""Errors of a fitted model: of a run on its test part, and of any model on other data."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+
+from onekcal.data.dataset import Dataset
+from onekcal.energies import Kind
+from onekcal.errors import InputError
+from onekcal.models.artefact import Artefact
+from onekcal.models.shipped import load_model
+from onekcal.models.stack import Stack
+from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.runs.experiment import Experiment, read
+from onekcal.trust.conformal import Conformal, coverage, spread_of
+from onekcal.trust.metrics import metrics
+
+
+def measure(
+    experiment: Experiment,
+    model: Stack,
+    calibration: dict[str, Conformal],
+    test: Dataset,
+    others: dict[str, Dataset],
+) -> tuple[torch.Tensor, dict[str, Any]]:
+    """Test a fitted model.
+
+    Parameters
+    ----------
+    experiment
+        Says the nominal coverage and the kind of geometry of `test`.
+    model, calibration
+        The fitted model and, by kind of geometry, the intervals it has.
+    test
+        The test part.
+    others
+        By kind of geometry: test molecules at other geometries.
+
+    Returns
+    -------
+    tuple
+        Predictions of `test` (M,) in kcal/mol or the target's unit, and all metrics by name.
+    """
+    started, unit = time.perf_counter(), test.aim.unit
+    predicted = model.energies(test.molecules, test.columns)
+    found: dict[str, Any] = {
+        **metrics(test.energies, predicted, unit),
+        "unit": unit,
+        "of": "atoms" if test.aim.atomic else "molecules",
+        "train": 0,
+        "valid": 0,
+        "fit_seconds": 0.0,
+        "predict_seconds_per_molecule": (time.perf_counter() - started) / len(test),
+        "artefact_bytes": 0,
+    }
+    for stage in model.stages:
+        found |= stage.summary
+    if experiment.geometry in calibration:
+        found |= _interval(calibration[experiment.geometry], test, predicted, experiment.coverage)
+    for kind, asked in others.items():
+        guess = model.energies(asked.molecules, asked.columns)
+        more = metrics(asked.energies, guess, unit)
+        if kind in calibration:
+            more |= _interval(
+                calibration[kind],
+                asked,
+                guess,
+                experiment.coverage,
+                spread_between(experiment, kind, asked),
+            )
+        found |= {f"{kind}: {key}": value for key, value in more.items()}
+    return predicted, found
+
+
+def atoms_of(model: Stack, test: Dataset) -> dict[str, torch.Tensor]:
+    """What the model predicts of each atom.
+
+    "forces" (A, 3) kcal/mol/Å where the data have forces, and "energies" (A,) kcal/mol where the model
+    tells them apart.
+    """
+    forces = {} if test.forces is None else {"forces": model.forces(test.molecules, test.columns)}
+    energies = None if test.aim.atomic else model.atomic_energies(test.molecules)
+    return forces | ({} if energies is None else {"energies": energies})
+
+
+def force_errors(atoms: dict[str, torch.Tensor], test: Dataset) -> dict[str, float]:
+    """MAE of the force components (kcal/mol/Å), where the data have forces."""
+    if "forces" not in atoms or test.forces is None:
+        return {}
+    wrong = (atoms["forces"] - test.forces)[
+        torch.isfinite(test.forces)
+    ]  # some frames may have none
+    return {
+        "force_mae": float(wrong.abs().mean()),
+        "force_rmse": float(wrong.square().mean().sqrt()),
+    }
+
+
+def order_errors(missing: torch.Tensor, terms: dict[str, torch.Tensor]) -> dict[str, float]:
+    """MAE (kcal/mol) of energies up to each order.
+
+    `missing` (M,) is reference − predicted; the term "orders" is (M, n).
+    """
+    if "orders" not in terms:
+        return {}
+    beyond = (
+        terms["orders"].flip(1).cumsum(1).flip(1) - terms["orders"]
+    )  # (M, n) what follows order k
+    return {
+        f"mae_order_{k}": float((missing + later).abs().mean()) for k, later in enumerate(beyond.T)
+    }
+
+
+def _interval(
+    conformal: Conformal,
+    test: Dataset,
+    predicted: torch.Tensor,
+    nominal: float,
+    spread: torch.Tensor | None = None,
+) -> dict[str, float]:
+    """Mean half width (kcal/mol) and the share of a test part it covers.
+
+    Empty where too few molecules calibrate it.
+    """
+    half = conformal.radius(nominal, 0.0 if spread is None else float(spread.mean()))
+    if not math.isfinite(half):
+        return {}
+    return {
+        "interval": half,
+        "nominal_coverage": nominal,
+        "coverage": coverage(test.energies, *conformal.interval(predicted, nominal, spread)),
+    }
+
+
+def spread_between(experiment: Experiment, kind: str, data: Dataset) -> torch.Tensor | None:
+    """(M,) kcal/mol between the conformers of each molecule.
+
+    Only of geometries made from SMILES beside those fitted to, where the data tell it.
+    """
+    return spread_of(data) if kind == "smiles" != experiment.geometry else None
+
+
+def evaluate(model: str | Path | Artefact, data: Dataset) -> dict[str, Any]:
+    """Errors of a fitted model on data.
+
+    Parameters
+    ----------
+    model
+        A run folder, a model file, or the name of a model that ships; or what `load_model` returned.
+    data
+        Molecules with a target column.
+
+    Returns
+    -------
+    dict
+        Metrics in the target's unit, and the coverage of the intervals that the model has.
+    """
+    artefact = model if isinstance(model, Artefact) else load_model(model)
+    column = data.aim
+    if column.unit != artefact.unit or column.sort != artefact.kind:
+        both = column.quantity == "energy" and artefact.kind in get_args(Kind)
+        hint = (
+            f"; if that is not what they are: onekcal data import FILE --kind {artefact.kind}"
+            if both
+            else ""
+        )
+        raise InputError(
+            f"the model gives {artefact.kind} in {artefact.unit}, but {data.target!r} is {column.meaning}"
+            f"{hint}"
+        )
+    _refuse_strange(artefact, data.molecules)
+    predicted = artefact.model.energies(data.molecules, data.columns)
+    found: dict[str, Any] = {
+        **metrics(data.energies, predicted, column.unit),
+        "unit": column.unit,
+        "of": "atoms" if column.atomic else "molecules",
+    }
+    spread = spread_of(data)
+    for kind, conformal in artefact.calibration.items():
+        name = "coverage of 0.9" + (
+            "" if kind == "data" else f" by the interval of {kind!r} geometries"
+        )
+        if math.isfinite(conformal.radius()) and not (conformal.by_spread and spread is None):
+            found[name] = coverage(data.energies, *conformal.interval(predicted, spread=spread))
+    ours, theirs = (f"{one.level or 'an unknown level'} ({one.at})" for one in (artefact, column))
+    if column.quantity == "energy" and ours != theirs:
+        found["note"] = f"the model was fitted to {ours}, {data.target!r} is {theirs}"
+    return found
+
+
+def _refuse_strange(artefact: Artefact, molecules: Molecules) -> None:
+    """Elements the model has never seen, with the first molecule that holds one."""
+    strange = ~torch.isin(molecules.numbers, torch.tensor(artefact.elements))
+    if artefact.elements and strange.any():
+        rows = molecules.owner[strange].unique().tolist()
+        known = ", ".join(SYMBOLS[z] for z in artefact.elements)
+        raise InputError(
+            f"{len(rows)} of {len(molecules)} molecules hold elements that the model has never seen, "
+            f"first: molecule {rows[0]} ({molecules.formulas[rows[0]]}); it knows {known}: leave the others out"
+        )
+
+
+def fitted_to(path: str | Path, data: str) -> int:
+    """How many molecules of the data set `data` the run in folder `path` was fitted to."""
+    split, experiment = Path(path, "split.npz"), Path(path, "experiment.yaml")
+    if not (split.is_file() and experiment.is_file()) or read(experiment).data.set != data:
+        return 0
+    with np.load(split) as parts:
+        return len(parts["train"]) + (len(parts["valid"]) if read(experiment).refit else 0)
