@@ -32,7 +32,7 @@ def put(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-# --- what is sound ---------------------------------------------------------------------------------------------------
+# --- what is sound --------------------------------------------------------------------------------
 
 
 def test_many_molecules_and_mixed_line_endings_are_read(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_table_of_smiles_is_read(tmp_path: Path) -> None:
     ]
 
 
-# --- round trips -----------------------------------------------------------------------------------------------------
+# --- round trips ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ending", ["xyz", "extxyz", "npz"])
@@ -212,7 +212,7 @@ def test_padded_arrays_are_read_and_damaged_ones_refused(tmp_path: Path) -> None
         read(tmp_path / "b.npz")
 
 
-# --- what is not ---------------------------------------------------------------------------------------------------
+# --- what is not ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

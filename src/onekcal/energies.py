@@ -1,7 +1,8 @@
 """What an energy means: its level of theory, its kind, the temperature it belongs to, and its zero.
 
-Inside onekcal energies are kcal/mol relative to free atoms, negative when bound. Totals become that here, once, at
-import, with the free atoms of the same level of theory; a level without known free atoms stays `total` and says so.
+Inside onekcal energies are kcal/mol relative to free atoms, negative when bound. Totals become that
+here, once, at import, with the free atoms of the same level of theory; a level without known free
+atoms stays `total` and says so.
 """
 
 from __future__ import annotations
@@ -93,8 +94,8 @@ def free_atoms(level: str) -> FreeAtoms:
 def atomization(totals: Tensor, molecules: Molecules, atoms: FreeAtoms) -> Tensor:
     """Totals (M,) kcal/mol → energies relative to free atoms (M,) kcal/mol, negative when bound.
 
-    Refuses what cannot be: a molecule above its free atoms by more than 100 kcal/mol, or bound by more than
-    400 kcal/mol an atom, means other atoms, another level or another unit.
+    Refuses what cannot be: a molecule above its free atoms by more than 100 kcal/mol, or bound by
+    more than 400 kcal/mol an atom, means other atoms, another level or another unit.
     """
     bound = totals.to(torch.float64) - atoms.energies(molecules)
     per_atom = bound / molecules.sizes
@@ -102,7 +103,9 @@ def atomization(totals: Tensor, molecules: Molecules, atoms: FreeAtoms) -> Tenso
     if wrong.any():
         m = int(wrong.nonzero()[0])
         raise DataError(
-            f"molecule {m} ({molecules.formulas[m]}) would have an atomization energy of {float(bound[m]):.1f} "
-            f"kcal/mol against the free atoms of {atoms.level}; check the unit and the level of the totals"
+            f"molecule {m} ({molecules.formulas[m]}) would have an atomization energy of "
+            f"{float(bound[m]):.1f} "
+            f"kcal/mol against the free atoms of {atoms.level}; check the unit and the level of "
+            "the totals"
         )
     return bound

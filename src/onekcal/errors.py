@@ -1,4 +1,7 @@
-"""One family of errors. Each says what is wrong, what was expected, what was got, and what to do."""
+"""One family of errors.
+
+Each says what is wrong, what was expected, what was got, and what to do.
+"""
 
 from __future__ import annotations
 

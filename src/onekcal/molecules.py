@@ -16,8 +16,10 @@ from torch import Tensor
 from onekcal.errors import InputError, unknown
 
 SYMBOLS = (
-    "X H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr "
-    "Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu "
+    "X H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
+    "Br Kr "
+    "Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er "
+    "Tm Yb Lu "
     "Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn"
 ).split()
 """Element symbols; the index is the nuclear charge, 0 is no element."""
@@ -38,7 +40,10 @@ def charge_of(symbol: str) -> int:
 
 @dataclass(frozen=True)
 class Molecules:
-    """A ragged batch. `charge` and `spin` (unpaired electrons) are 0 and `name` is "" where nothing is said."""
+    """A ragged batch.
+
+    `charge` and `spin` (unpaired electrons) are 0 and `name` is "" where nothing is said.
+    """
 
     numbers: Tensor  # (A,)   nuclear charges
     positions: Tensor  # (A, 3) Å
@@ -51,7 +56,8 @@ class Molecules:
         atoms = len(self.numbers)
         if self.numbers.shape != (atoms,) or self.positions.shape != (atoms, 3):
             raise InputError(
-                f"`numbers` (A,) and `positions` (A, 3) must agree, got {tuple(self.numbers.shape)} "
+                "`numbers` (A,) and `positions` (A, 3) must agree, got "
+                f"{tuple(self.numbers.shape)} "
                 f"and {tuple(self.positions.shape)}"
             )
         if (
@@ -61,7 +67,8 @@ class Molecules:
             or (self.sizes < 1).any()
         ):
             raise InputError(
-                f"`offsets` must rise from 0 to the number of atoms ({atoms}); a molecule has ≥ 1 atom"
+                f"`offsets` must rise from 0 to the number of atoms ({atoms}); a molecule has ≥ 1 "
+                "atom"
             )
         for field in ("charge", "spin", "name"):
             value = getattr(self, field)
@@ -70,7 +77,7 @@ class Molecules:
                     f"`{field}` must have one entry a molecule ({len(self)}), got {len(value)}"
                 )
 
-    # --- making -----------------------------------------------------------------------------------------------
+    # --- making -----------------------------------------------------------------------------------
 
     @classmethod
     def one(
@@ -119,7 +126,7 @@ class Molecules:
             np.concatenate([part.names for part in parts]),
         )
 
-    # --- asking -----------------------------------------------------------------------------------------------
+    # --- asking -----------------------------------------------------------------------------------
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -179,7 +186,7 @@ class Molecules:
         out = values.new_zeros((len(self), *values.shape[1:]))
         return out.index_add(0, self.owner, values)
 
-    # --- selecting --------------------------------------------------------------------------------------------
+    # --- selecting --------------------------------------------------------------------------------
 
     def __getitem__(self, which: Any) -> Molecules:
         """A batch of the molecules `which` selects: an integer, a slice, a mask or a list of rows."""
@@ -229,7 +236,8 @@ class Molecules:
         if largest > size:
             worst = int(self.sizes.argmax())
             raise InputError(
-                f"molecule {worst} ({str(self.names[worst])!r}) has {largest} atoms; at most {size} fit here "
+                f"molecule {worst} ({str(self.names[worst])!r}) has {largest} atoms; at most "
+                f"{size} fit here "
                 "(the size is fixed by the molecules a model was fitted to)"
             )
         slot = torch.arange(len(self.numbers)) - torch.repeat_interleave(
@@ -263,7 +271,8 @@ class Molecules:
             for m, i, j in torch.nonzero(pairs & (apart < CLOSEST)).tolist():
                 if i < j:
                     problems.append(
-                        f"molecule {first + m} ({str(self.names[first + m])!r}): atoms {i + 1} and {j + 1} are "
+                        f"molecule {first + m} ({str(self.names[first + m])!r}): atoms {i + 1} and "
+                        f"{j + 1} are "
                         f"{float(apart[m, i, j]):.3f} Å apart (at least {CLOSEST} expected)"
                     )
         return problems

@@ -147,8 +147,8 @@ def test_copies_with_other_labels_are_a_conflict() -> None:
     assert "of duplicates" not in problems(check(dataset))
     dataset.columns["pairs"].values[40] += 5.0
     assert (
-        "1 pairs of equal geometries differ by more than 1 kcal/mol, most (5.0): wobbly 3 (row 3) and"
-        in problems(check(dataset))
+        "1 pairs of equal geometries differ by more than 1 kcal/mol, most (5.0): wobbly 3 (row 3) "
+        "and" in problems(check(dataset))
     )
 
 

@@ -19,7 +19,10 @@ QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
 @dataclass(frozen=True)
 class Column:
-    """Values with their meaning. Energies are kcal/mol, forces −dE/dx in kcal/mol/Å, whatever the source had."""
+    """Values with their meaning.
+
+    Energies are kcal/mol, forces −dE/dx in kcal/mol/Å, whatever the source had.
+    """
 
     values: Tensor  # (M,) a molecule; (A,) or (A, 3) an atom
     quantity: Quantity = "energy"
@@ -89,7 +92,8 @@ class Dataset:
             m = int(bad.nonzero()[0][0])
             m = int(self.molecules.owner[m]) if data.aim.atomic else m
             raise DataError(
-                f"{int(bad.sum())} of {len(self)} labels in {target!r} are missing or not finite, first: "
+                f"{int(bad.sum())} of {len(self)} labels in {target!r} are missing or not finite, "
+                "first: "
                 f"molecule {m} ({str(self.molecules.names[m])!r}); drop them or complete them"
             )
         return data

@@ -69,7 +69,10 @@ def load(name: str, strict: bool = False) -> Stored:
 
 
 def get(name: str) -> Path:
-    """Bring a data set into the store; done once. From ONEKCAL_MIRROR when set, else from its official source."""
+    """Bring a data set into the store; done once.
+
+    From ONEKCAL_MIRROR when set, else from its official source.
+    """
     entry = source(name)
     path = _place(name)
     if is_here(name):
@@ -92,8 +95,9 @@ def get(name: str) -> Path:
 def import_file(path: Path, name: str, force: bool = False, **told: Any) -> Path:
     """Bring a file on disk into the store under `name`; with `force` in the place of another.
 
-    Named like a data set and given that set's official file (or the folder that holds them), it is read in the official
-    format; any other file through `onekcal.read`, with what is told of units, level and kind.
+    Named like a data set and given that set's official file (or the folder that holds them), it is
+    read in the official format; any other file through `onekcal.read`, with what is told of units,
+    level and kind.
     """
     if not path.exists():
         raise InputError(f"no file {path}")

@@ -16,7 +16,10 @@ from onekcal.molecules import rows_of
 
 @dataclass(frozen=True)
 class Remote:
-    """A file to fetch. `sha256` is None where nobody has verified one; it is then recorded at the first download."""
+    """A file to fetch.
+
+    `sha256` is None where nobody has verified one; it is then recorded at the first download.
+    """
 
     file: str
     url: str = ""
@@ -43,7 +46,10 @@ class Card:
 
 @dataclass(frozen=True)
 class Stored:
-    """Molecules, columns, splits and card, as the store keeps them. A split is one label a molecule."""
+    """Molecules, columns, splits and card, as the store keeps them.
+
+    A split is one label a molecule.
+    """
 
     dataset: Dataset
     splits: dict[str, Tensor] = field(

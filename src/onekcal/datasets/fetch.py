@@ -1,7 +1,8 @@
 """Get a file whole and verified, or leave the cache as it was and say why.
 
-pooch checks and places the file; what it lacks, resuming a broken download, is the `Resuming` downloader: the bytes
-that arrived stay in FILE.part and the next try asks for the rest (HTTP Range).
+pooch checks and places the file; what it lacks, resuming a broken download, is the `Resuming`
+downloader: the bytes that arrived stay in FILE.part and the next try asks for the rest (HTTP
+Range).
 """
 
 from __future__ import annotations
@@ -79,7 +80,10 @@ def sha256(path: Path) -> str:
 
 
 def download(url: str, remote: Remote, cache: Path) -> Path:
-    """Fetch `url` into the cache, resumed and verified. A digest nobody knew is recorded, and holds from then on."""
+    """Fetch `url` into the cache, resumed and verified.
+
+    A digest nobody knew is recorded, and holds from then on.
+    """
     import pooch
     from requests import RequestException
 
@@ -106,14 +110,17 @@ def download(url: str, remote: Remote, cache: Path) -> Path:
             _Absent if getattr(problem.response, "status_code", 0) in (404, 410) else DownloadError
         )
         raise error(
-            f"{remote.file} could not be fetched from {url}: {_reason(problem)}. {downloader.kept()}"
+            f"{remote.file} could not be fetched from {url}: {_reason(problem)}. "
+            f"{downloader.kept()}"
             "Check the connection and run the same command again, or set ONEKCAL_MIRROR"
         ) from None
     except ValueError:
         # pooch raises this for a digest that does not match, and has removed the file
         raise DownloadError(
-            f"{remote.file} from {url} is not the file it should be (SHA-256 differs from {expected}); "
-            "it was removed. The source has changed or the transfer was damaged: try again, or use a "
+            f"{remote.file} from {url} is not the file it should be (SHA-256 differs from "
+            f"{expected}); "
+            "it was removed. The source has changed or the transfer was damaged: try again, or use "
+            "a "
             "mirror"
         ) from None
     except OSError as problem:

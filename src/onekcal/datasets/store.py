@@ -74,7 +74,8 @@ def read(path: Path) -> Stored:
                 raise DataError(f"{path} is an HDF5 file, but not one of onekcal's store")
             if file.attrs["format"] > FORMAT:
                 raise DataError(
-                    f"{path} was written by a newer onekcal (format {file.attrs['format']}, this one reads "
+                    f"{path} was written by a newer onekcal (format {file.attrs['format']}, this "
+                    "one reads "
                     f"up to {FORMAT}); upgrade onekcal"
                 )
             columns = {_name(key): _column(file["columns"][key]) for key in file.get("columns", {})}

@@ -1,6 +1,7 @@
 """npz: ours (numbers, positions, offsets and columns with their meaning), or arrays as others keep them.
 
-Theirs are padded charges (M, n) or one line of charges for all, and positions (M, n, 3); nothing pickled is loaded.
+Theirs are padded charges (M, n) or one line of charges for all, and positions (M, n, 3); nothing
+pickled is loaded.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ def _theirs(found: dict[str, np.ndarray], options: ReadOptions, where: str) -> D
         or charges.shape not in (places.shape[:2], places.shape[1:2])
     ):
         raise InputError(
-            f"expected positions (M, n, 3) and charges (M, n) or (n,), got {places.shape} and {charges.shape}"
+            f"expected positions (M, n, 3) and charges (M, n) or (n,), got {places.shape} and "
+            f"{charges.shape}"
         )
     charges = np.broadcast_to(charges, places.shape[:2]).astype(np.int64)
     if (charges == 0).all(1).any():

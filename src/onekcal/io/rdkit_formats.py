@@ -40,7 +40,8 @@ def _atoms(mol: Any) -> np.ndarray:
     numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=np.int64)
     for k in np.flatnonzero((numbers < 1) | (numbers >= len(SYMBOLS))):
         raise InputError(
-            f"atom {k + 1} is {mol.GetAtomWithIdx(int(k)).GetSymbol()!r}; elements from H to Rn are known"
+            f"atom {k + 1} is {mol.GetAtomWithIdx(int(k)).GetSymbol()!r}; elements from H to Rn "
+            "are known"
         )
     return numbers
 
@@ -60,7 +61,7 @@ def _unpaired(mol: Any) -> int:
     return sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
 
 
-# --- sdf -------------------------------------------------------------------------------------------------------------
+# --- sdf ------------------------------------------------------------------------------------------
 
 
 def read_sdf(text: str, options: ReadOptions, where: str) -> Parsed:
@@ -110,7 +111,8 @@ def _from_block(place: str, block: str, options: ReadOptions) -> Record:
             missing = 0
     if missing:
         raise InputError(
-            f"its bonds ask for {missing} more hydrogens than it has; add them with their positions (or mark "
+            f"its bonds ask for {missing} more hydrogens than it has; add them with their "
+            "positions (or mark "
             "radicals with M  RAD)"
         )
     name = mol.GetProp("_Name") if mol.HasProp("_Name") else ""
@@ -119,7 +121,7 @@ def _from_block(place: str, block: str, options: ReadOptions) -> Record:
     )
 
 
-# --- SMILES ----------------------------------------------------------------------------------------------------------
+# --- SMILES ---------------------------------------------------------------------------------------
 
 
 def read_text(text: str, options: ReadOptions, where: str) -> Parsed:

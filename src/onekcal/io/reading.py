@@ -1,7 +1,7 @@
 """Molecules in: xyz, extxyz, sdf / mol, SMILES (text, .smi, .csv), npz.
 
-`read` stops at the first problem; `read_all` delivers every sound molecule beside the list of problems. A problem names
-the file, the line or molecule, what was expected and what was got.
+`read` stops at the first problem; `read_all` delivers every sound molecule beside the list of
+problems. A problem names the file, the line or molecule, what was expected and what was got.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ def read(
 ) -> Dataset:
     """Molecules and labels of a file, of a SMILES, or of the text of a file: kcal/mol, Å, kcal/mol/Å.
 
-    The first problem is raised; `on_error="skip"` leaves bad molecules out (`read_all` says which and why).
-    Keywords: energy, length, forces (units of the file: "hartree", "bohr", "eV/angstrom"), level, kind, at, energy_key and
-    forces_key (names of the labels; None: geometries alone), trust_lengths (no check that distances are bond lengths).
+    The first problem is raised; `on_error="skip"` leaves bad molecules out (`read_all` says which
+    and why). Keywords: energy, length, forces (units of the file: "hartree", "bohr",
+    "eV/angstrom"), level, kind, at, energy_key and forces_key (names of the labels; None:
+    geometries alone), trust_lengths (no check that distances are bond lengths).
     """
     if on_error not in ("raise", "skip"):
         unknown("way to treat a problem (on_error)", str(on_error), ["raise", "skip"])
@@ -109,7 +110,10 @@ def _format(name: str | None) -> str | None:
 
 
 def _file(source: str | os.PathLike[str], kind: str | None) -> Path | None:
-    """The file meant, or None where `source` is itself the text. A name that ends like a file must be one."""
+    """The file meant, or None where `source` is itself the text.
+
+    A name that ends like a file must be one.
+    """
     if isinstance(source, str) and ("\n" in source or "\r" in source):
         return None
     path = Path(source)

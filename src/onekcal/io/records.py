@@ -1,4 +1,7 @@
-"""What a reader found, and how it becomes a `Dataset`: checked, converted, labels complete. Units are converted here."""
+"""What a reader found, and how it becomes a `Dataset`: checked, converted, labels complete.
+
+Units are converted here.
+"""
 
 from __future__ import annotations
 
@@ -133,7 +136,8 @@ def lost_label(keys: set[str], wanted: str | None, word: str, keyword: str, wher
     if others:
         raise InputError(
             f"{where} has no {wanted!r} but announces {', '.join(others)}; say which is meant "
-            f"({keyword}={others[0]!r}; `onekcal data import --{keyword.replace('_', '-')} {others[0]}`), or "
+            f"({keyword}={others[0]!r}; `onekcal data import --{keyword.replace('_', '-')} "
+            f"{others[0]}`), or "
             f"{keyword}=None for none"
         )
     if wanted != ReadOptions.__dataclass_fields__[keyword].default:
@@ -194,7 +198,10 @@ def _molecules(records: list[Record]) -> Molecules:
 
 
 def unsound(molecules: Molecules, budget: int = 4_000_000) -> dict[int, str]:
-    """What is wrong with which molecule: no element, not finite, two atoms on one point. `budget` distances at once."""
+    """What is wrong with which molecule: no element, not finite, two atoms on one point.
+
+    `budget` distances at once.
+    """
     out: dict[int, str] = {}
     strange = (molecules.numbers < 1) | (molecules.numbers >= len(SYMBOLS))
     for atom in strange.nonzero().flatten().tolist():
@@ -253,12 +260,14 @@ def check_lengths(
         else ("no unit explains it")
     )
     raise InputError(
-        f"{where}: atoms are typically {typical:.2f} bond lengths from their nearest neighbour when lengths "
-        f"are read as {options.length_unit}, expected about 1; {hint}; trust_lengths=True reads it as it is"
+        f"{where}: atoms are typically {typical:.2f} bond lengths from their nearest neighbour "
+        "when lengths "
+        f"are read as {options.length_unit}, expected about 1; {hint}; trust_lengths=True reads it "
+        "as it is"
     )
 
 
-# --- labels ----------------------------------------------------------------------------------------------------------
+# --- labels ---------------------------------------------------------------------------------------
 
 
 def _columns(records: list[Record], options: ReadOptions, where: str) -> dict[str, Column]:
@@ -288,11 +297,13 @@ def columns_of(
         and energy_factor(options.energy) != energy_factor(meaning.unit)
     ):
         raise InputError(
-            f"{where} says its energies are in {meaning.unit}, not in {options.energy}; leave `energy` out"
+            f"{where} says its energies are in {meaning.unit}, not in {options.energy}; leave "
+            "`energy` out"
         )
     if options.kind and meaning.kind and options.kind != meaning.kind:
         raise InputError(
-            f"{where} says its energies are of kind {meaning.kind!r}, not {options.kind!r}; leave `kind` out"
+            f"{where} says its energies are of kind {meaning.kind!r}, not {options.kind!r}; leave "
+            "`kind` out"
         )
     if options.at and meaning.at and options.at != meaning.at:
         raise InputError(

@@ -105,7 +105,8 @@ def read_smiles(smiles: str) -> Mol:
             raise InputError(f"{short(smiles)} has an open place (*); give a whole molecule")
         if atom.GetAtomicNum() >= len(SYMBOLS):
             raise InputError(
-                f"{short(smiles)}: atom {k} is {atom.GetSymbol()!r}; elements from H to Rn are known"
+                f"{short(smiles)}: atom {k} is {atom.GetSymbol()!r}; elements from H to Rn are "
+                "known"
             )
     return mol
 

@@ -1,7 +1,8 @@
 """Molecules out: xyz, extxyz, sdf, npz. Energies are kcal/mol, lengths Å; a file is whole or not there.
 
-npz keeps everything. extxyz and sdf keep the target energy, or the first one, with its unit, kind and level in words
-that `read` understands; extxyz its forces too. xyz keeps the geometry and the name.
+npz keeps everything. extxyz and sdf keep the target energy, or the first one, with its unit, kind
+and level in words that `read` understands; extxyz its forces too. xyz keeps the geometry and the
+name.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from onekcal.system.files import whole_file
 def write(
     path: str | os.PathLike[str], data: Dataset | Molecules, format: str | None = None
 ) -> None:
-    """Write xyz, extxyz, sdf or npz, by `format` or the name's ending; energies kcal/mol, Å. Never half a file."""
+    """Write xyz, extxyz, sdf or npz, by `format` or the name's ending; energies kcal/mol, Å.
+
+    Never half a file.
+    """
     path = Path(path)
     dataset = data if isinstance(data, Dataset) else Dataset(data)
     ending = (
@@ -143,7 +147,8 @@ def _mol_block(pieces: _Pieces, m: int) -> str:
         except (ValueError, RuntimeError) as problem:
             why = str(problem).strip().partition("\n")[0]
             raise InputError(
-                f"molecule {m + 1} ({pieces.names[m]!r}): bonds cannot be told from the geometry ({why}); "
+                f"molecule {m + 1} ({pieces.names[m]!r}): bonds cannot be told from the geometry "
+                f"({why}); "
                 "write xyz instead"
             ) from None
     mol.SetProp("_Name", pieces.names[m])

@@ -1,6 +1,7 @@
 """xyz and extended xyz: many frames, mixed line endings, `1.2*^-6` numbers, extra columns, labels under any key.
 
-A broken frame costs itself: reading goes on at the next line that is a count followed by that many atoms.
+A broken frame costs itself: reading goes on at the next line that is a count followed by that many
+atoms.
 """
 
 from __future__ import annotations
@@ -76,14 +77,15 @@ def read_xyz(text: str, options: ReadOptions, where: str) -> Parsed:
         lost_label(seen.forces, options.forces_key, "force", "forces_key", where)
     if seen.periodic:
         warnings.warn(
-            f"{where}: the Lattice of {seen.periodic:,} of {len(records):,} frames is ignored; every frame is "
+            f"{where}: the Lattice of {seen.periodic:,} of {len(records):,} frames is ignored; "
+            "every frame is "
             "read as an isolated molecule",
             stacklevel=4,
         )
     return records, problems
 
 
-# --- where frames are ------------------------------------------------------------------------------------------------
+# --- where frames are -----------------------------------------------------------------------------
 
 
 def _frames(lines: list[str]) -> Iterator[tuple[int, int, str]]:
@@ -138,7 +140,7 @@ def _is_atom(line: str) -> bool:
         return False
 
 
-# --- one frame -------------------------------------------------------------------------------------------------------
+# --- one frame ------------------------------------------------------------------------------------
 
 
 def _record(

@@ -1,4 +1,7 @@
-"""Tensors with a JSON header in one safetensors file: how models and checkpoints are kept. Nothing is pickled."""
+"""Tensors with a JSON header in one safetensors file: how models and checkpoints are kept.
+
+Nothing is pickled.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ def write(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> Non
 def read(
     path: Path, newest: int, what: str, remedy: str
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and header; an error says that it is not `what`, and the `remedy`. Formats to `newest` can be read."""
+    """Tensors and header; an error says that it is not `what`, and the `remedy`.
+
+    Formats to `newest` can be read.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -44,7 +50,8 @@ def read(
         raise DataError(f"{path} is not {what} or is damaged ({problem}); {remedy}") from None
     if header["format"] > newest:
         raise DataError(
-            f"{path} was written by a newer onekcal (format {header['format']}, this one reads up to {newest}); "
+            f"{path} was written by a newer onekcal (format {header['format']}, this one reads up "
+            f"to {newest}); "
             "upgrade onekcal"
         )
     return tensors, header

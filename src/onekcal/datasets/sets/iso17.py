@@ -1,10 +1,12 @@
 """ISO17: molecular dynamics of 129 isomers of C7O2H10, PBE+TS energies and forces.
 
-Official file iso17.tar.gz: ASE databases reference.db (with train_ids.txt and validation_ids.txt), reference_eq.db,
-test_within.db, test_other.db and test_eq.db; `total_energy` in eV as a key, `atomic_forces` in eV/Å as data.
+Official file iso17.tar.gz: ASE databases reference.db (with train_ids.txt and validation_ids.txt),
+reference_eq.db, test_within.db, test_other.db and test_eq.db; `total_energy` in eV as a key,
+`atomic_forces` in eV/Å as data.
 
-The five partitions become four splits. `within` and `other` train on reference and test on unseen steps of known
-isomers or on unknown isomers; `reference_eq` and `test_eq` test on the equilibrium geometries of either.
+The five partitions become four splits. `within` and `other` train on reference and test on unseen
+steps of known isomers or on unknown isomers; `reference_eq` and `test_eq` test on the equilibrium
+geometries of either.
 """
 
 from __future__ import annotations

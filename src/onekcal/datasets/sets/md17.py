@@ -1,11 +1,13 @@
 """MD17 and revised MD17: molecular-dynamics trajectories of ten molecules with energies and forces.
 
-rMD17 (`rmd17-NAME`) is PBE/def2-SVP, five official splits of 1,000 + 1,000 frames; MD17 (`md17-NAME`) is PBE+TS. Both
-are total energies: the free atoms of these levels are not published with them, so their kind stays `total` and an
-experiment begins with `dressed_atoms`. Train on at most 1,000 frames: neighbours in time are alike.
+rMD17 (`rmd17-NAME`) is PBE/def2-SVP, five official splits of 1,000 + 1,000 frames; MD17
+(`md17-NAME`) is PBE+TS. Both are total energies: the free atoms of these levels are not published
+with them, so their kind stays `total` and an experiment begins with `dressed_atoms`. Train on at
+most 1,000 frames: neighbours in time are alike.
 
-Official files: md17_NAME.npz (E kcal/mol, F kcal/mol/Å, R Å, z) and rmd17.tar.bz2 (rmd17/npz_data/rmd17_NAME.npz with
-nuclear_charges, coords, energies, forces; rmd17/splits/index_train_01.csv …).
+Official files: md17_NAME.npz (E kcal/mol, F kcal/mol/Å, R Å, z) and rmd17.tar.bz2
+(rmd17/npz_data/rmd17_NAME.npz with nuclear_charges, coords, energies, forces;
+rmd17/splits/index_train_01.csv …).
 """
 
 from __future__ import annotations
@@ -178,7 +180,8 @@ def read_archive(folder: Path, molecule: str, card: Card) -> Stored:
         )
         if max(train.max(), test.max()) >= len(stored.dataset):
             raise DataError(
-                f"{ARCHIVE}: split {k} names frame {max(train.max(), test.max())}, but {molecule} has "
+                f"{ARCHIVE}: split {k} names frame {max(train.max(), test.max())}, but {molecule} "
+                "has "
                 f"{len(stored.dataset)} frames"
             )
         stored.splits[f"split{k}"] = label_split(len(stored.dataset), test, train)

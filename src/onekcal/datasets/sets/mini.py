@@ -1,8 +1,8 @@
 """`mini`: small molecules of H C N O F S that ship inside the package; `mini-frames`: displaced geometries with forces.
 
-Made by `scripts/make_mini.py`: molecules of up to six heavy atoms (and a few well-known larger ones), one conformer
-each relaxed with GFN2-xTB, energies with GFN2-xTB and B3LYP/6-31G (density fitting), both electronic, relative to free
-atoms.
+Made by `scripts/make_mini.py`: molecules of up to six heavy atoms (and a few well-known larger
+ones), one conformer each relaxed with GFN2-xTB, energies with GFN2-xTB and B3LYP/6-31G (density
+fitting), both electronic, relative to free atoms.
 """
 
 from __future__ import annotations

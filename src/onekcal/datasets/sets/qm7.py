@@ -1,7 +1,7 @@
 """QM7: 7,165 molecules of up to 7 heavy atoms (C N O S), PBE0 atomization energies, five predefined folds.
 
-Official file qm7.mat: X Coulomb matrices, R positions in Bohr, Z charges, T energies in kcal/mol (negative = bound),
-P (5, 1433) the test rows of each fold.
+Official file qm7.mat: X Coulomb matrices, R positions in Bohr, Z charges, T energies in kcal/mol
+(negative = bound), P (5, 1433) the test rows of each fold.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def _stored(
         )
     if sorted(folds.ravel().tolist()) != list(range(count)):
         raise DataError(
-            f"qm7: the folds P must hold each row from 0 to {count - 1} once; these belong to other data"
+            f"qm7: the folds P must hold each row from 0 to {count - 1} once; these belong to "
+            "other data"
         )
     molecules = Molecules.padded(
         charges.astype(np.int64), positions, [f"qm7 {m}" for m in range(count)]

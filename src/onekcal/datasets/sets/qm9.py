@@ -1,7 +1,8 @@
 """QM9: 130,831 molecules of up to 9 heavy atoms (C N O F), B3LYP/6-31G(2df,p), 15 properties each.
 
-Official files: dsgdb9nsd.xyz.tar.bz2 (one xyz a molecule; its second line holds the properties; numbers may be written
-1.2*^-6) and uncharacterized.txt (3,054 molecules whose relaxed bonds differ from their SMILES; left out here).
+Official files: dsgdb9nsd.xyz.tar.bz2 (one xyz a molecule; its second line holds the properties;
+numbers may be written 1.2*^-6) and uncharacterized.txt (3,054 molecules whose relaxed bonds differ
+from their SMILES; left out here).
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """QM9-G4MP2: G4(MP2) energies of 130,258 QM9 molecules at their B3LYP geometry, and Ward's hold-out of 13,026.
 
-Official file g4mp2_data.json.gz: one JSON record a line, with `xyz` (Å), `smiles_0`, `u0` and `g4mp2_0k` (Hartree at
-0 K, zero-point energy included), `in_holdout` and QM9's `index`. The validation part of the split `ward` is a seeded
-draw of 10 % of what is not held out; it is drawn here the same way.
+Official file g4mp2_data.json.gz: one JSON record a line, with `xyz` (Å), `smiles_0`, `u0` and
+`g4mp2_0k` (Hartree at 0 K, zero-point energy included), `in_holdout` and QM9's `index`. The
+validation part of the split `ward` is a seeded draw of 10 % of what is not held out; it is drawn
+here the same way.
 
-`qm9-g4mp2-relaxed` holds the same labels at geometries a user can have: 25,000 molecules relaxed with GFN2-xTB.
+`qm9-g4mp2-relaxed` holds the same labels at geometries a user can have: 25,000 molecules relaxed
+with GFN2-xTB.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ from onekcal.molecules import Molecules, charge_of
 from onekcal.units import HARTREE
 
 CITATION = (
-    "Narayanan, Redfern, Assary, Curtiss, Chem. Sci. 10, 7449 (2019); Ward, Blaiszik, Foster, Assary, "
+    "Narayanan, Redfern, Assary, Curtiss, Chem. Sci. 10, 7449 (2019); Ward, Blaiszik, Foster, "
+    "Assary, "
     "Narayanan, Curtiss, MRS Commun. 9, 891 (2019); and QM9's"
 )
 CARD = Card(
