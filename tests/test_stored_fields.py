@@ -11,9 +11,9 @@ from PIL import Image
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import DataError, InputError
-from onekcal.fields import store
 from onekcal.fields.compute import ask
 from onekcal.fields.cube_file import write_cube
+from onekcal.fields.fill import fill
 from onekcal.fields.portrait import portraits
 from onekcal.molecules import Molecules
 from onekcal.show.notebook import show
@@ -103,7 +103,7 @@ def test_a_cut_off_cube_is_refused(tmp_path: Path) -> None:
 def test_a_store_shows_the_fields_of_its_row(tmp_path: Path, water: Molecules) -> None:
     two = Molecules.concatenate([water.moved(1.1 * water.positions), water])
     what = ask(["nep", "atom:O"], n=8)
-    store.fill(tmp_path / "f.h5", two, what, quiet=True)
+    fill(tmp_path / "f.h5", two, what, quiet=True)
     assert is_field(str(tmp_path / "f.h5"))
     found, title = portraits_in(tmp_path / "f.h5", 1)
     expected = portraits(water, what, fine=False)

@@ -16,9 +16,11 @@ import pytest
 import torch
 
 from onekcal.errors import DataError, InputError
-from onekcal.fields import fields, store, stored_fields
+from onekcal.fields import cost, fields, store, stored_fields
+from onekcal.fields import fill as filling
 from onekcal.fields.compute import ask, compute
-from onekcal.fields.store import fill, stored
+from onekcal.fields.fill import fill
+from onekcal.fields.store import stored
 from onekcal.fields.voxel_file import ABSENT, FAILED, THERE, create, open_file
 from onekcal.molecules import Molecules
 
@@ -50,7 +52,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
         seen.append((*job["name"].tolist(), *(kind.name for kind in job["ask"].kinds)))
         return compute(job)
 
-    monkeypatch.setattr(store, "compute", noted)
+    monkeypatch.setattr(filling, "compute", noted)
     return seen
 
 
@@ -107,14 +109,14 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 import time
 from test_field_store import SMALL, waters
-from onekcal.features.fields import store
-plain = store.compute
+from onekcal.fields import fill
+plain = fill.compute
 def slow(job):
     time.sleep(0.15)
     return plain(job)
-store.compute = slow
-store._job_size = lambda what: 1
-store.fill(Path({out!r}), waters(12), SMALL, quiet=True)
+fill.compute = slow
+fill.job_size = lambda what: 1
+fill.fill(Path({out!r}), waters(12), SMALL, quiet=True)
 """
 
 
@@ -185,7 +187,7 @@ def test_a_run_for_other_fields_of_the_same_file_waits(
     """It would take the other's half-written file for one that a kill has left."""
     from threading import Thread
 
-    out, plain, others = tmp_path / "f.h5", store.spread, []
+    out, plain, others = tmp_path / "f.h5", filling.in_parallel, []
 
     def slowly(*given: object, **more: object) -> object:
         if not others:
@@ -198,7 +200,7 @@ def test_a_run_for_other_fields_of_the_same_file_waits(
             time.sleep(0.5)
         return plain(*given, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(store, "spread", slowly)
+    monkeypatch.setattr(filling, "in_parallel", slowly)
     assert fill(out, waters(3), SMALL, quiet=True).done == 3
     others[0].join()
     assert open_file(out, whole=True).kinds == ("nep",)
@@ -249,7 +251,7 @@ def test_a_process_that_dies_costs_only_its_molecule(
             return {"format": job["format"], "key": job["key"], "error": "KilledWorker: it died"}
         return compute(job)
 
-    monkeypatch.setattr(store, "compute", dies)
+    monkeypatch.setattr(filling, "compute", dies)
     done = fill(tmp_path / "f.h5", waters(4), SMALL, quiet=True)
     assert (done.done, done.computed) == (3, 4)
     assert [(one.row, one.reason) for one in done.failed] == [(2, "KilledWorker: it died")]
@@ -344,7 +346,7 @@ def test_what_fits_neither_disk_nor_memory_is_refused_with_its_size(
     ):
         fields(waters(1), ["nep"], n=20000)
     usage = type("Usage", (), {"free": 1000.0})
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda where: usage)
+    monkeypatch.setattr(cost.shutil, "disk_usage", lambda where: usage)
     with pytest.raises(
         InputError,
         match=r"2 molecules × 2 channels × 5³ voxels take 0\.00 GiB on disk, of which 0\.00 are",
@@ -356,7 +358,7 @@ def test_what_fits_neither_disk_nor_memory_is_refused_with_its_size(
 def test_the_size_is_said_before_it_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "spread", lambda *given: iter([1 / 0]))
+    monkeypatch.setattr(filling, "in_parallel", lambda *given: iter([1 / 0]))
     with pytest.raises(ZeroDivisionError):
         fill(tmp_path / "f.h5", waters(2), ask(["nep"], n=32))
     assert "2 × 1 × 32³, 0.2 MiB on disk" in capsys.readouterr().err

@@ -32,7 +32,7 @@ def fields(
     of that. Fields of electrons come from `density` ("gfn2", "b3lyp/6-31g", …) and are in atomic units.
     """
     from onekcal.fields.compute import ask, sampled
-    from onekcal.fields.store import check_room
+    from onekcal.fields.cost import check_room
 
     what = ask(kinds, density, n, box, turn)
     check_room(len(molecules), what, None)

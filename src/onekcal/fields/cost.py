@@ -1,0 +1,82 @@
+"""What fields cost: bytes and seconds, so that too much is refused and work is shared well."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from onekcal.errors import InputError
+from onekcal.fields.compute import Ask
+from onekcal.system.jobs import processors
+from onekcal.system.memory import free_memory
+
+SECONDS = {"": 3e-4, "gfn": 0.03, "one-shot": 0.3, "other": 5.0}
+"""About what a molecule costs with no density, a tight-binding, a one-shot and any other one."""
+WORTHWHILE = 10.0
+"""Seconds of work below which it is not worth starting processes."""
+JOB = 1.0
+"""Seconds of work in a job, at most: what a kill may lose a worker."""
+
+
+def size_of(count: int, what: Ask) -> float:
+    """Return the bytes that the fields of `count` molecules take."""
+    return 4.0 * count * len(what.kinds) * what.n**3
+
+
+def check_room(count: int, what: Ask, folder: Path | None, workers: int = 1) -> None:
+    """Refuse fields that do not fit, before anything is computed.
+
+    Parameters
+    ----------
+    count
+        Molecules.
+    what
+        Channels and grid.
+    folder
+        Where the fields are written; None where they stay in memory.
+    workers
+        Processes that compute at the same time.
+    """
+    size = (
+        f"{count:,} molecules × {len(what.kinds)} channels × {what.n}³ voxels take "
+        f"{size_of(count, what) / 2**30:.2f} GiB"
+    )
+    # points, density, its gradient and τ of two spins, intermediate results: doubles; and the fields themselves
+    needed = workers * what.n**3 * (8.0 * 24 * bool(what.density) + 4.0 * (2 + len(what.kinds)))
+    if folder is None:
+        needed += size_of(count, what)
+    free = free_memory()
+    if needed > free:
+        raise InputError(
+            f"{size}, and computing them {needed / 2**30:.1f} GiB of memory, of which "
+            f"{free / 2**30:.1f} are free: take a coarser grid, fewer molecules or fewer workers"
+        )
+    if folder is None:
+        return
+    free = shutil.disk_usage(folder).free
+    if size_of(count, what) > free:
+        raise InputError(
+            f"{size} on disk, of which {free / 2**30:.2f} are free at {folder}: free space, take "
+            "a coarser grid, or write to another disk"
+        )
+
+
+def seconds_of(what: Ask) -> float:
+    """About what the fields of one molecule cost, in seconds."""
+    if not what.density:
+        return SECONDS[""] * max(1.0, what.n**3 / 14**3)
+    return SECONDS[
+        next((name for name in ("gfn", "one-shot") if what.density.startswith(name)), "other")
+    ]
+
+
+def job_size(what: Ask) -> int:
+    """Molecules a job: about a second of work, no more than 64 MiB of fields."""
+    return max(1, min(round(JOB / seconds_of(what)), int(2**26 // size_of(1, what)), 512))
+
+
+def processes(what: Ask, count: int, scheduler: str | None, workers: int | None) -> int:
+    """Return how many processes compute: `workers`, or all processors where that is worthwhile."""
+    if workers is not None or scheduler is not None:
+        return workers or 1
+    return processors() if what.density and count * seconds_of(what) > WORTHWHILE else 1

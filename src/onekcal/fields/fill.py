@@ -1,0 +1,282 @@
+"""One file of fields: filled once, resumable, in many processes or on a cluster.
+
+A field is known by a hash of its molecule (nuclei, positions, charge, unpaired electrons) and by
+everything else its values depend on (kind, density, grid). Fields that are in OUT already, in what
+a killed run left, or in another file that the caller names are copied instead of computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from onekcal.errors import DataError, InputError
+from onekcal.fields.compute import Ask, compute, keys_of, packages
+from onekcal.fields.cost import check_room, job_size, processes, size_of
+from onekcal.fields.grid import frames
+from onekcal.fields.voxel_file import ABSENT, FAILED, THERE, VoxelFile, create, open_file
+from onekcal.labels.labelling import Failed, progress
+from onekcal.molecules import Molecules
+from onekcal.quantum.orbitals.named import program_of
+from onekcal.system.files import whole_file
+from onekcal.system.jobs import in_parallel
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What was done for a file of fields."""
+
+    out: Path
+    done: int  # molecules with all their fields
+    computed: int  # molecules for which something was computed now
+    failed: list[Failed] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def fill(
+    out: Path,
+    molecules: Molecules,
+    what: Ask,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    quiet: bool = False,
+    sources: Sequence[Path] = (),
+) -> Filling:
+    """Make `out` hold the fields of `molecules`, whatever it held before.
+
+    Until it is whole the file is called OUT.….partial; the same call goes on where a killed one
+    stopped. Molecules that fail are listed in OUT.failed and are NaN in `out`; every run tries them
+    again.
+
+    Parameters
+    ----------
+    out
+        The file (.h5).
+    molecules, what
+        A row of the file for each molecule, with the channels asked for.
+    scheduler
+        Address of a Dask cluster that computes; local processes where it is None.
+    workers
+        Local processes; by default as many as the work is worth.
+    quiet
+        Whether nothing is printed.
+    sources
+        Other files that may hold fields that are needed here.
+    """
+    _check_name(out)
+    start = time.monotonic()
+    frames(
+        molecules, what.box, what.turn
+    )  # a molecule that is too long is met before anything is computed
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f"{out.name}.{digest_of(molecules, what)[:8]}.partial")
+    with _alone(out, quiet):
+        if not partial.exists():
+            if _same(out, molecules, what):
+                if not (open_file(out).state == FAILED).any():
+                    return Filling(out, len(molecules), 0)
+                os.replace(out, partial)  # to try the failed ones again
+            else:
+                check_room(
+                    len(molecules),
+                    what,
+                    out.parent,
+                    processes(what, len(molecules), scheduler, workers),
+                )
+                _say(
+                    f"{out}: {len(molecules):,} × {len(what.kinds)} × {what.n}³, "
+                    f"{size_of(len(molecules), what) / 2**20:,.1f} MiB on disk",
+                    quiet,
+                )
+                create(partial, molecules, what)
+        file = open_file(partial, write=True)
+        file.forget_damaged()
+        leftovers = [path for path in out.parent.glob(f"{out.name}.*.partial") if path != partial]
+        for source in [out, *leftovers, *sources]:
+            _copy(source, file)
+        computed, reasons = _complete(file, molecules, what, scheduler, workers, quiet)
+        file.flush()
+        failed = [
+            Failed(m, str(molecules.names[m]) or f"#{m + 1} {molecules[m].formulas[0]}", reasons[m])
+            for m in sorted(reasons)
+        ]
+        _report(out.with_name(out.name + ".failed"), failed)
+        os.replace(partial, out)
+        for path in leftovers:
+            path.unlink(missing_ok=True)
+    return Filling(out, len(molecules) - len(failed), computed, failed, time.monotonic() - start)
+
+
+def keep(out: Path, molecules: Molecules, what: Ask, values: np.ndarray) -> None:
+    """Write fields (M, C, n, n, n) that are there already to a file of their own."""
+    _check_name(out)
+    with whole_file(out) as part:
+        create(part, molecules, what)
+        file = open_file(part, write=True)
+        for row, channel in np.ndindex(values.shape[:2]):
+            file.put(row, channel, values[row, channel])
+        file.flush()
+
+
+def _check_name(out: Path) -> None:
+    if out.suffix != ".h5":
+        raise InputError(
+            f"fields are written to an HDF5 file: it must end in .h5, got {str(out)!r}"
+        )
+
+
+def digest_of(molecules: Molecules, what: Ask) -> str:
+    """A hash of all that is asked for, molecules in order."""
+    return hashlib.sha256(
+        keys_of(molecules).tobytes() + "\n".join(what.contents).encode()
+    ).hexdigest()
+
+
+def _same(path: Path, molecules: Molecules, what: Ask) -> bool:
+    """Is `path` a whole file of just these fields?"""
+    try:
+        file = open_file(path, whole=True)
+    except DataError:
+        return False
+    return file.contents == what.contents and file.keys == [
+        key.tobytes() for key in keys_of(molecules)
+    ]
+
+
+def _copy(source: Path, file: VoxelFile) -> None:
+    """Fields that another file has and this one lacks; a file that is damaged, or not one of fields, has none."""
+    try:
+        other = open_file(source)
+    except DataError:
+        return
+    for channel, content in enumerate(file.contents):
+        if content not in other.contents:
+            continue
+        place = other.contents.index(content)
+        for row in np.flatnonzero(file.state[:, channel] == ABSENT):
+            there = other.row_of.get(file.keys[row])
+            if there is not None and other.sound(there, place):
+                file.put(int(row), channel, other.fields[there, place])
+
+
+def _complete(
+    file: VoxelFile,
+    molecules: Molecules,
+    what: Ask,
+    scheduler: str | None,
+    workers: int | None,
+    quiet: bool,
+) -> tuple[int, dict[int, str]]:
+    """Compute what is absent; how many molecules that were, and why which failed."""
+    first = np.array([file.row_of[key] for key in file.keys])
+    lacking = file.state == ABSENT  # (M, C)
+    todo = np.flatnonzero(lacking.any(1) & (first == np.arange(len(first))))  # equal molecules once
+    reasons: dict[int, str] = {}
+    with progress(len(todo), int((~lacking.any(1)).sum()), quiet, "fields") as advance:
+        if len(todo) and what.density:
+            program_of(what.density).version()  # a missing package is no fault of the molecules
+        for pattern in np.unique(lacking[todo], axis=0):
+            rows = todo[(lacking[todo] == pattern).all(1)]
+            which = np.flatnonzero(pattern).tolist()
+            part = what.only(which)
+            for m, reason in _computed(file, which, molecules, rows, part, scheduler, workers):
+                advance({} if reason is None else {"error": reason})
+                if reason is not None:
+                    reasons[m] = reason
+    _copies(file, first, reasons)
+    return len(todo), reasons
+
+
+def _computed(
+    file: VoxelFile,
+    which: list[int],
+    molecules: Molecules,
+    rows: np.ndarray,
+    what: Ask,
+    scheduler: str | None,
+    workers: int | None,
+) -> Iterator[tuple[int, str | None]]:
+    """Fill channels `which` of `rows`; each row with its failure, or None, as it is done."""
+    count = processes(what, len(rows), scheduler, workers)
+    size = job_size(what)
+    while len(rows):
+        lost: list[int] = []
+        jobs = packages(molecules, rows, what, size)
+        for found in in_parallel(compute, jobs, -(-len(rows) // size), scheduler, count):
+            if (
+                "error" in found and len(found["key"]) > 1
+            ):  # something took the whole process down: which molecule was it?
+                lost += found["key"].tolist()
+                continue
+            for place, row in enumerate(found["key"].tolist()):
+                reason = found.get("error") or found["errors"].get(place)
+                for k, channel in enumerate(which):
+                    if reason is None or (not what.kinds[k].electronic and "values" in found):
+                        file.put(row, channel, found["values"][place, k])
+                    else:
+                        file.fields[row, channel] = np.nan
+                        file.state[row, channel] = FAILED
+                yield row, reason
+        rows, size = np.array(lost, dtype=np.int64), 1
+
+
+def _copies(file: VoxelFile, first: np.ndarray, reasons: dict[int, str]) -> None:
+    """Molecules that are in the batch several times."""
+    for row in np.flatnonzero(first != np.arange(len(first))).tolist():
+        for channel in range(len(file.kinds)):
+            if file.state[first[row], channel] == THERE:
+                file.put(row, channel, file.fields[first[row], channel])
+            else:
+                file.fields[row, channel], file.state[row, channel] = np.nan, FAILED
+        if first[row] in reasons:
+            reasons[row] = reasons[first[row]]
+
+
+def _say(text: str, quiet: bool) -> None:
+    if not quiet:
+        print(text, file=sys.stderr)
+
+
+def _report(path: Path, failed: list[Failed]) -> None:
+    path.unlink(missing_ok=True)
+    if failed:
+        path.write_text(
+            "".join(json.dumps(vars(one), ensure_ascii=False) + "\n" for one in failed),
+            encoding="utf-8",
+        )
+
+
+@contextmanager
+def _alone(out: Path, quiet: bool) -> Iterator[None]:
+    """One process at a time for the same file; others wait, and find its fields done. A kill lets go of it."""
+    import fcntl
+
+    path = out.with_name(f"{out.name}.lock")
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say(f"waiting for another process that computes {out.name}", quiet)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            current = path.stat().st_ino
+        except FileNotFoundError:
+            current = -1
+        if current == os.fstat(handle).st_ino:
+            break
+        os.close(handle)  # who held it has removed it
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
