@@ -17,7 +17,7 @@ from onekcal.bench.speed.steps import Step, paired
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.bessel import zeros
 from onekcal.molecules import Molecules
-from onekcal.networks import dimenet
+from onekcal.networks import dimenet, triplet_sum
 from onekcal.networks.bond_messages import Messages
 from onekcal.networks.dimenet import DimeNet, DimeNetNetwork
 from onekcal.networks.network import Batch
@@ -260,7 +260,7 @@ def inputs() -> list[Tensor]:
 
 @pytest.mark.parametrize("part", [1, 2**18])
 def test_the_product_is_the_sum_over_triplets(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dimenet, "PART", part)  # atom by atom, and all at once
+    monkeypatch.setattr(triplet_sum, "PART", part)  # atom by atom, and all at once
     angular, spherical, sent, weights = inputs()
     waves = torch.einsum("nkls,lst->nklt", spherical.view(5, 3, 2, 4), weights)
     expected = torch.einsum("nilk,nkt,nklt->nit", angular.view(5, 3, 2, 3), sent, waves)
@@ -276,7 +276,7 @@ def test_the_product_is_the_sum_over_triplets(part: int, monkeypatch: pytest.Mon
 
 
 def test_gradients_of_the_product_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dimenet, "PART", 50)
+    monkeypatch.setattr(triplet_sum, "PART", 50)
     assert gradcheck(Directed.apply, inputs())
     assert gradgradcheck(Directed.apply, inputs())
 

@@ -52,8 +52,8 @@ from onekcal.networks.bond_messages import Messages
 from onekcal.networks.limits import at_least
 from onekcal.networks.model import NetworkModel
 from onekcal.networks.network import Batch, Network, Output, energy_per_atom
-from onekcal.networks.triplet_sum import directed
 from onekcal.networks.training.settings import Recipes
+from onekcal.networks.triplet_sum import directed
 
 
 class DimeNet(NetworkModel):

@@ -49,8 +49,10 @@ from torch.nn import functional
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError
+from onekcal.networks.limits import at_least
 from onekcal.networks.model import NetworkModel
 from onekcal.networks.network import Batch, Network, Output, pair_distances, pair_mask
+from onekcal.networks.training.settings import Recipes
 from onekcal.units import BOHR
 
 FLOOR = 1e-12
@@ -70,7 +72,7 @@ class HipNN(NetworkModel):
     `terms(molecules)`: "R" (M,) and "orders" (M, n + 1), kcal/mol.
     """
 
-    recipes: ClassVar[dict[str, dict[str, Any]]] = {
+    recipes: ClassVar[Recipes] = {
         "paper": {
             "optimizer": "adam",
             "betas": (0.9, 0.999),
@@ -112,18 +114,17 @@ class HipNN(NetworkModel):
         r_cut: float = 15.0,
         hierarchy: bool = True,
         hierarchy_weight: float = 1e-2,
-        fit: dict[str, Any] | None = None,
+        fit: dict[str, object] | None = None,
         seed: int = 0,
         dtype: str = "float32",
     ) -> None:
-        for name, count, least in (
+        at_least(
+            "hipnn",
             ("features", features, 1),
             ("interactions", interactions, 1),
             ("sensitivities", sensitivities, 2),
             ("onsite", onsite, 0),
-        ):
-            if count < least:
-                raise ConfigError(f"hipnn: `{name}` must be at least {least}, got {count}")
+        )
         if not 0 < r_low < r_high <= r_cut:
             raise ConfigError(
                 "hipnn: 0 < `r_low` < `r_high` ≤ `r_cut` (Bohr; 1 Å is 1.89) must hold, "

@@ -16,18 +16,19 @@ second), a ReLU behind each, Adam, its rate (see docs/papers/schnet.md).
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch.nn.functional import relu
 
 from onekcal.networks.model import NetworkModel
 from onekcal.networks.network import Batch, Network, Output
+from onekcal.networks.training.settings import Recipes
 
 CHARGE, SPACE = 8, 16
 """Dimensions of the two embeddings."""
 
-_TOY: dict[str, Any] = {
+_TOY: dict[str, object] = {
     "optimizer": "adam",
     "schedule": "constant",
     "rate": 7e-3,
@@ -45,7 +46,7 @@ class Milestone(NetworkModel):
 
     fits_atoms = True
     """It takes energies as they come."""
-    recipes: ClassVar[dict[str, dict[str, Any]]] = {
+    recipes: ClassVar[Recipes] = {
         "paper": {**_TOY, "loss": "mae"},
         "force": {**_TOY, "loss": "mae", "energy_weight": 0.0, "force_weight": 1.0},
         "energy+force": {**_TOY, "loss": "mse", "energy_weight": 0.01, "force_weight": 1.0},

@@ -83,3 +83,18 @@ def pair_distances(batch: Batch) -> Tensor:
     """
     between = batch.positions[:, :, None] - batch.positions[:, None]  # (B, n, n, 3)
     return torch.where(pair_mask(batch), between.square().sum(-1), 1.0).sqrt()
+
+
+def energy_per_atom(train: Dataset) -> Tensor:
+    """The scale of atomic energies.
+
+    Returns
+    -------
+    Tensor
+        (2,) float64 kcal/mol: e₀, the energy an atom that fits the training energies best by least
+        squares, and s, the standard deviation of what is left (1 where that is 0).
+    """
+    sizes, energies = train.molecules.sizes.double(), train.energies.double()
+    shift = (sizes @ energies) / (sizes @ sizes)
+    deviation = (energies - shift * sizes).std(correction=0)
+    return torch.stack([shift, deviation if deviation > 0 else torch.ones_like(deviation)])

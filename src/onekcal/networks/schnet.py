@@ -30,7 +30,7 @@ Deliberate deviations:
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -39,8 +39,10 @@ from torch.nn.functional import linear, softplus
 from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError
 from onekcal.networks.filters import Convolve, Interpolate, Places, coefficients, distances, knots
+from onekcal.networks.limits import at_least
 from onekcal.networks.model import NetworkModel
-from onekcal.networks.network import Batch, Network, Output
+from onekcal.networks.network import Batch, Network, Output, energy_per_atom
+from onekcal.networks.training.settings import Recipes
 
 LN2 = math.log(2.0)
 
@@ -69,7 +71,7 @@ class SchNet(NetworkModel):
         See `NetworkModel`.
     """
 
-    recipes: ClassVar[dict[str, dict[str, Any]]] = {
+    recipes: ClassVar[Recipes] = {
         "paper": {
             "optimizer": "adam",
             "schedule": "constant",
@@ -101,18 +103,17 @@ class SchNet(NetworkModel):
         cutoff: float = 5.0,
         gaussians: int = 50,
         knots: int = 5,
-        fit: dict[str, Any] | None = None,
+        fit: dict[str, object] | None = None,
         seed: int = 0,
         dtype: str = "float32",
     ) -> None:
-        for name, value, least in (
+        at_least(
+            "schnet",
             ("features", features, 2),
             ("interactions", interactions, 1),
             ("gaussians", gaussians, 2),
             ("knots", knots, 0),
-        ):
-            if value < least:
-                raise ConfigError(f"schnet: `{name}` must be at least {least}, got {value}")
+        )
         if not cutoff > 0:
             raise ConfigError(f"schnet: `cutoff` must be positive (Å), got {cutoff}")
         super().__init__(fit, seed, dtype)
@@ -201,11 +202,8 @@ class SchNetNetwork(Network):
         self.register_buffer("per_atom", torch.tensor([0.0, 1.0]))  # e₀, s in kcal/mol
 
     def begin(self, train: Dataset) -> None:
-        """e₀ by least squares, s the standard deviation of what is left."""
-        sizes, energies = train.molecules.sizes.double(), train.energies.double()
-        shift = (sizes @ energies) / (sizes @ sizes)
-        spread = (energies - shift * sizes).std(correction=0)
-        self.per_atom.copy_(torch.stack([shift, spread if spread > 0 else torch.ones_like(spread)]))
+        """Set e₀ and s."""
+        self.per_atom.copy_(energy_per_atom(train))
 
     def forward(self, batch: Batch) -> Output:
         mask = batch.mask.T  # (n, B)

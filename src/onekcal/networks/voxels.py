@@ -39,8 +39,10 @@ from onekcal.models.model import central_differences
 from onekcal.molecules import Molecules
 from onekcal.networks.cube_symmetry import SYMMETRIES, motions
 from onekcal.networks.densenet import DenseNetwork
+from onekcal.networks.limits import at_least
 from onekcal.networks.model import NetworkModel
 from onekcal.networks.training import distributed
+from onekcal.networks.training.settings import Recipes
 
 KEPT = 1.5
 """Fields of an answer are stored if they cost about so many seconds: they may be needed again."""
@@ -55,7 +57,7 @@ class VoxelDenseNet(NetworkModel):
 
     differentiable = False
     kept = KEPT
-    recipes: ClassVar[dict[str, dict[str, Any]]] = {
+    recipes: ClassVar[Recipes] = {
         "paper": {
             "optimizer": "sgd",
             "momentum": 0.9,
@@ -103,14 +105,15 @@ class VoxelDenseNet(NetworkModel):
         augment: str = "none",
         turns: int = 0,
         views: int = 1,
-        fit: dict[str, Any] | None = None,
+        fit: dict[str, object] | None = None,
         seed: int = 0,
         dtype: str = "float32",
     ) -> None:
         for name, word in (("symmetry", symmetry), ("augment", augment)):
             if word not in SYMMETRIES:
                 unknown(name, word, SYMMETRIES, ConfigError)
-        for name, value, least in (
+        at_least(
+            "densenet",
             ("grid", grid, 2 ** len(blocks)),
             ("blocks", len(blocks), 1),
             ("growth", growth, 1),
@@ -119,9 +122,7 @@ class VoxelDenseNet(NetworkModel):
             ("together", together, 1),
             ("turns", turns, 0),
             ("blocks", min(blocks, default=1), 1),
-        ):
-            if value < least:
-                raise ConfigError(f"densenet: `{name}` must be at least {least}, got {value}")
+        )
         if not 0 < compression <= 1:
             raise ConfigError(
                 f"densenet: `compression` must be above 0 and at most 1, got {compression}"

@@ -4,37 +4,27 @@ from __future__ import annotations
 
 import functools
 import time
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from onekcal.errors import ConfigError, OnekcalError
+from onekcal.networks.network import Batch, Network, Output
 from onekcal.networks.training import checkpoint, distributed, losses
 from onekcal.networks.training.batches import Held, in_order, shuffled
+from onekcal.networks.training.measure import Answer, Standard, measure
 from onekcal.networks.training.optimizers import Average, optimizer
 from onekcal.networks.training.schedules import Schedule
 from onekcal.networks.training.session import Progress, Session, current
 from onekcal.networks.training.settings import Settings
 
-if TYPE_CHECKING:
-    from onekcal.networks.network import Batch, Network, Output
-
 LOOK = 64
-"""Steps between two looks at whether the loss is still finite: each look makes a GPU wait."""
+"""Steps between two checks that the loss is finite; each check makes a GPU wait."""
 WORSE = 100.0
-"""Times the loss of the first epoch: beyond, the training counts as diverged."""
+"""A training has diverged when its loss is so many times that of the first epoch."""
 TOLD = 0.2
-"""Seconds between two signs of life."""
-
-
-class Standard(NamedTuple):
-    """How an output becomes an energy, shift + scale × output, and the unit of errors; kcal/mol."""
-
-    shift: float
-    scale: float
-    unit: float
+"""Least seconds between two reports of progress."""
 
 
 class TrainingError(OnekcalError):
@@ -42,7 +32,23 @@ class TrainingError(OnekcalError):
 
 
 class Training:
-    """One network on its way; everything it needs to go on is in `state`."""
+    """The training of one network. `state` holds everything that it needs to go on.
+
+    Parameters
+    ----------
+    network
+        Is changed in place.
+    train, valid
+        What is learned, and what the best weights are chosen by.
+    standard
+        How outputs become energies.
+    settings
+        The keys of `fit`.
+    seed
+        Of the order of molecules.
+    config
+        What decides the loss curve; a checkpoint with another one is refused.
+    """
 
     def __init__(
         self,
@@ -62,7 +68,7 @@ class Training:
         self.optimizer = optimizer(network, settings)
         self.schedule = Schedule(settings)
         self.average = Average(network, settings.ema) if settings.ema else None
-        self.call = self._compiled if settings.compile else network
+        self.call: Answer = self._compiled if settings.compile else network
         self.weights = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self.decayed = network.decayed() if settings.l2 else []
         self.epochs_done, self.steps, self.halved, self.seconds = 0, 0, False, 0.0
@@ -151,7 +157,7 @@ class Training:
     def _step(self, rows: Tensor) -> Tensor:
         """One step on the molecules `rows`, shared by all processes; () the loss of all of them."""
         own = distributed.share(rows)
-        part = self._measure(self.call, self.train, own, True)
+        part = self._measured(self.call, self.train, own, True)
         if len(own):
             extra = part[
                 -1
@@ -176,7 +182,7 @@ class Training:
         return loss.detach()
 
     @functools.cached_property
-    def _machine_code(self) -> Any:
+    def _machine_code(self) -> Answer:
         return torch.compile(self.network, dynamic=True)
 
     def _compiled(self, batch: Batch) -> Output:
@@ -193,38 +199,10 @@ class Training:
             self.call = self.network
             return self.network(batch)
 
-    def _measure(self, network: Any, held: Held, rows: Tensor, learn: bool) -> Tensor:
-        """(7,) `losses.Sums` of the molecules `rows`; `extra` is the network's penalty."""
-        if not len(rows):
-            return torch.zeros(7, dtype=torch.float64, device=held.energies.device)
-        batch, there = held.batch(rows)
-        if held.forces is not None:
-            batch = batch._replace(positions=batch.positions.requires_grad_(True))
+    def _measured(self, answer: Answer, held: Held, rows: Tensor, learn: bool) -> Tensor:
+        """(7,) `losses.Sums` of the molecules `rows`."""
         bf16 = self.settings.precision == "bf16"
-        with torch.set_grad_enabled(learn or held.forces is not None):
-            with torch.autocast(there.device.type, torch.bfloat16) if bf16 else nullcontext():
-                out = network(batch)
-            energies = out.energies.double()
-            labels = held.energies[there]
-            if labels.ndim == 2:  # of atoms: each counts as much as any other
-                energies, labels = (
-                    energies[batch.mask],
-                    labels[:, : batch.mask.shape[1]][batch.mask],
-                )
-            wrong = (
-                self.standard.shift + self.standard.scale * energies - labels
-            ) / self.standard.unit
-            penalty = 0.0 if out.penalty is None else out.penalty
-            if held.forces is None or held.known is None:
-                return losses.sums(wrong, extra=penalty)
-            slopes = torch.autograd.grad(
-                energies.sum(), batch.positions, create_graph=learn, materialize_grads=True
-            )[0]
-            known = batch.mask & held.known[there][:, None]  # (B, n)
-            off = (-self.standard.scale * slopes - held.forces[there, : known.shape[1]]) * known[
-                :, :, None
-            ]
-            return losses.sums(wrong, off / self.standard.unit, known.sum(), penalty)
+        return measure(answer, held, rows, self.standard, bf16, learn)
 
     # --- judging ----------------------------------------------------------------------------------
 
@@ -252,7 +230,7 @@ class Training:
         total = torch.zeros(7, dtype=torch.float64, device=held.energies.device)
         for rows in in_order(held.sizes):
             own = distributed.share(rows)
-            part = self._measure(network, held, own, False).detach()
+            part = self._measured(network, held, own, False).detach()
             total += torch.cat([part[:-1], part[-1:] * (len(own) / len(held))])
         total = distributed.total(total)
         return {

@@ -15,12 +15,17 @@ from onekcal.molecules import Molecules
 from onekcal.networks.network import Network
 from onekcal.networks.training import distributed
 from onekcal.networks.training.batches import Held, check_elements
-from onekcal.networks.training.loop import Standard, Training
+from onekcal.networks.training.loop import Training
+from onekcal.networks.training.measure import Standard
 from onekcal.networks.training.settings import Settings
 
 
 class Trained(Protocol):
-    """What is trained: the settings and the networks of a model."""
+    """What `fit_members` reads and sets of a model.
+
+    `onekcal.networks.model.NetworkModel` is such a model. It imports this file, so that this file
+    cannot import it.
+    """
 
     training: Settings
     seed: int
@@ -36,12 +41,28 @@ class Trained(Protocol):
         ...
 
     def inputs(self, molecules: Molecules, learn: bool) -> Callable[[Tensor], Tensor] | None:
-        """What its networks are given besides nuclei."""
+        """What its networks get besides nuclei: from rows (B,) to a tensor (B, …), or None."""
         ...
 
 
 def fit_members(model: Trained, train: Dataset, valid: Dataset) -> None:
-    """Train every network of the model's ensemble, one after the other."""
+    """Train every network of the model's ensemble, one after the other.
+
+    Parameters
+    ----------
+    model
+        Gets its `networks`, `shift`, `scale` and `summary`.
+    train
+        What is learned.
+    valid
+        What the best weights are chosen by; where it is empty, the training loss chooses them.
+
+    Raises
+    ------
+    ConfigError
+        If there are no training molecules, if forces are wanted and absent, or if `valid` has an
+        element that `train` has not.
+    """
     settings, device = model.training, model.training.where()
     if settings.force_weight and train.forces is None:
         raise ConfigError(
@@ -73,7 +94,7 @@ def fit_members(model: Trained, train: Dataset, valid: Dataset) -> None:
             network.begin(train)
             network.to(device)
             distributed.same_weights(network)
-            standard = _standard(train, settings, network.absolute)
+            standard = Standard.of(train, settings, network.absolute)
             config = _config(model, network, train, valid)
             training = Training(
                 network, learned, judged, standard, settings, model.seed + k, config
@@ -84,16 +105,6 @@ def fit_members(model: Trained, train: Dataset, valid: Dataset) -> None:
             )  # before it is trained: what a failure leaves are its last good weights
             training.run()
         model.summary = training.summary()
-
-
-def _standard(train: Dataset, settings: Settings, absolute: bool) -> Standard:
-    if not settings.standardize:
-        return Standard(0.0, 1.0, 1.0)
-    unit = float(train.energies.std(correction=0))
-    unit = unit if unit > 0 else 1.0
-    return (
-        Standard(0.0, 1.0, unit) if absolute else Standard(float(train.energies.mean()), unit, unit)
-    )
 
 
 def _config(model: Trained, network: Network, train: Dataset, valid: Dataset) -> dict[str, Any]:

@@ -7,16 +7,21 @@ A recipe is a set of values; keys beside it change them.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from onekcal.errors import ConfigError, did_you_mean, unknown
 
 Loss = Literal["mae", "rmse", "mae+rmse", "mse"]
 
-RECIPES: dict[str, dict[str, Any]] = {
+Recipes = dict[str, dict[str, object]]
+"""Names of recipes, and the values of each."""
+
+RECIPES: Recipes = {
     "onecycle": {
         "optimizer": "adamw",
         "schedule": "onecycle",
@@ -119,8 +124,21 @@ class Settings(BaseModel):
         return ("loss" if self.force_weight else "mae") if self.score == "auto" else self.score
 
     @classmethod
-    def of(cls, given: dict[str, Any], more: dict[str, dict[str, Any]] | None = None) -> Settings:
-        """Settings from a recipe (of `RECIPES` or of `more`) and the keys beside it."""
+    def of(cls, given: Mapping[str, object], more: Recipes | None = None) -> Settings:
+        """Settings from a recipe and the keys beside it.
+
+        Parameters
+        ----------
+        given
+            The keys of `fit` in an experiment; `recipe` names the recipe.
+        more
+            A network's own recipes, beside `RECIPES`.
+
+        Raises
+        ------
+        ConfigError
+            If a key is unknown or a value is not allowed.
+        """
         recipes = RECIPES | (more or {})
         name = given.get("recipe", "paper" if "paper" in recipes else "onecycle")
         if not isinstance(name, str) or name not in recipes:
@@ -155,7 +173,7 @@ class Settings(BaseModel):
         return device
 
 
-def _explain(error: Any) -> str:
+def _explain(error: ErrorDetails) -> str:
     where = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
         return f"fit takes no {where!r}{did_you_mean(where, Settings.model_fields)}"
