@@ -117,7 +117,7 @@ def test_pictures_are_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Mon
     page = (tmp_path / "p.html").read_text(encoding="utf-8")
     assert "another" in page
     assert 'src="http' not in page
-    for name, what in (("p.jpg", r"ends in \.png"), ("no/p.png", "no folder")):
+    for name, what in (("p.jpg", r"saved as \.png"), ("no/p.png", "no folder")):
         with pytest.raises(InputError, match=what):
             voxels.png([portrait()], tmp_path / name, "x")
     monkeypatch.setattr(voxels.os, "replace", lambda *paths: 1 / 0)  # the last that can go wrong

@@ -15,8 +15,6 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from onekcal.errors import ConfigError
-
 POWERS = 8
 """Terms of the power series beyond the first; the next is below 1e-13 of it where the series is used."""
 
@@ -85,10 +83,3 @@ def angular_basis(cosine: Tensor, degrees: int) -> Tensor:
     return torch.stack(
         [math.sqrt((2 * k + 1) / (4 * math.pi)) * p for k, p in enumerate(legendre[:degrees])], -1
     )
-
-
-def check_basis(degrees: int, count: int, exponent: int) -> None:
-    """Refuse sizes of the bases that do not make sense."""
-    for name, value in (("degrees", degrees), ("waves", count), ("exponent", exponent)):
-        if value < 1:
-            raise ConfigError(f"dimenet: `{name}` must be at least 1, got {value}")

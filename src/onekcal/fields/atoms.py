@@ -14,16 +14,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from onekcal.errors import unknown
+from onekcal.geometry.bonds import bonded
 from onekcal.molecules import CHARGES, Molecules
 
 SIGMA = 1.0
 """Å; σ where none is said."""
-BONDED = 1.25
-"""Atoms nearer than so many times the sum of their covalent radii are neighbours."""
 TOGETHER = 50_000
 """Voxels at a time, of whole molecules: few enough for a processor's cache."""
 
@@ -100,16 +100,9 @@ def _radii(molecules: Molecules) -> Tensor:
 
 
 def _neighbours(molecules: Molecules) -> Tensor:
-    """(A,) how many atoms are bonded to each, by distance."""
-    numbers, positions = molecules.pad()
-    present = numbers > 0
-    radii = torch.zeros(numbers.shape, dtype=torch.float64)
-    radii[present] = _radii(molecules)
-    near = torch.cdist(positions, positions) < BONDED * (radii[:, :, None] + radii[:, None, :])
-    near &= (
-        present[:, :, None] & present[:, None, :] & ~torch.eye(numbers.shape[1], dtype=torch.bool)
-    )
-    return near.sum(2)[present]
+    """(A,) how many atoms are bonded to each, by the rule of `geometry.bonds`."""
+    each = (bonded(one.numbers.numpy(), one.positions.numpy()).sum(1) for one in molecules)
+    return torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *each]))
 
 
 PROPERTIES = {

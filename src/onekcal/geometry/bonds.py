@@ -1,46 +1,69 @@
-"""Which atoms are bonded and how, from distances alone, and whether that changed."""
+"""The rule for a bond, the bonds of a geometry, their orders, and what changed between two.
+
+Two atoms are bonded where their distance is below `BONDED` times the sum of their covalent radii
+(Cordero et al., Dalton Trans. 2832, 2008, as ASE tabulates them).
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from ase.data import covalent_radii
 
 from onekcal.molecules import SYMBOLS
 
-RADII = {
-    1: 0.31, 2: 0.28, 3: 1.28, 4: 0.96, 5: 0.84, 6: 0.76, 7: 0.71, 8: 0.66, 9: 0.57, 10: 0.58,
-    11: 1.66, 12: 1.41, 13: 1.21, 14: 1.11, 15: 1.07, 16: 1.05, 17: 1.02, 18: 1.06, 34: 1.20, 35: 1.20, 53: 1.39,
-}  # fmt: skip
-"""Å; covalent radii (Cordero et al., Dalton Trans. 2832, 2008)."""
-OTHER_RADIUS = 1.5
-"""Å, for an element not in the table."""
 BONDED, LONG, APART = 1.25, 1.375, 1.5
-"""A pair is bonded below 1.25 times the sum of its radii, certainly apart above 1.5 times; a long bond lies between."""
+"""In sums of covalent radii: a pair is bonded below the first and certainly apart above the last.
+A long bond lies between them."""
 TIGHTER = (1.2, 1.15)
-"""In cages atoms come as near as that without a bond: tried where the bonds found make no sense."""
+"""Lower limits for a bond, tried where the first one gives impossible valences: in cages, atoms come
+so near without a bond."""
 ATTEMPTS = 10_000
 """Assignments of bond orders that are tried on one molecule; small molecules take a handful."""
 
 
 def stretch(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """(n, n) distances over sums of covalent radii, infinite on the diagonal; `positions` in Å."""
-    radii = np.array([RADII.get(int(z), OTHER_RADIUS) for z in numbers])
+    """Return each distance over the sum of the two covalent radii.
+
+    Parameters
+    ----------
+    numbers
+        (n,) nuclear charges.
+    positions
+        (n, 3) Å.
+
+    Returns
+    -------
+    (n, n), infinite on the diagonal.
+    """
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
     np.fill_diagonal(distances, np.inf)
+    radii = covalent_radii[numbers]
     return distances / (radii[:, None] + radii[None])
 
 
 def bonded(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """(n, n) bool: bonded pairs; `positions` in Å."""
+    """Return (n, n) bool, which pairs are bonded, of nuclei (n,) at `positions` (n, 3) Å."""
     return stretch(numbers, positions) < BONDED
 
 
 def bond_changes(numbers: np.ndarray, before: np.ndarray, after: np.ndarray) -> list[str]:
-    """Bonds broken or formed between two geometries (Å), as "C2–O5 broken"; empty when the molecule is the same.
+    """Return the bonds that were broken or formed between two geometries.
 
-    Broken: bonded before and beyond 1.5 radii after; formed: beyond 1.5 before and bonded after. What lies between is
-    a long bond, not another molecule.
+    A bond is broken where a pair was bonded and now is certainly apart, and formed where it was
+    certainly apart and now is bonded. A long bond is no other molecule.
+
+    Parameters
+    ----------
+    numbers
+        (n,) nuclear charges.
+    before, after
+        (n, 3) Å.
+
+    Returns
+    -------
+    Lines such as "C2–O5 broken"; none where the molecule is the same.
     """
     was, now = stretch(numbers, before), stretch(numbers, after)
     changes = []
@@ -54,12 +77,23 @@ def bond_changes(numbers: np.ndarray, before: np.ndarray, after: np.ndarray) -> 
 
 
 def fragments(numbers: np.ndarray, positions: np.ndarray) -> int:
-    """How many pieces that not even a long bond (midway between bonded and apart) connects; `positions` in Å."""
+    """Count the pieces that not even a long bond connects (its limit is midway to apart).
+
+    Parameters
+    ----------
+    numbers
+        (n,) nuclear charges.
+    positions
+        (n, 3) Å.
+    """
     return pieces(stretch(numbers, positions) < LONG)
 
 
 def pieces(joined: np.ndarray) -> int:
-    """How many connected pieces a symmetric (n, n) table of neighbours has; a lone atom is one, no atoms are none."""
+    """Count the connected pieces of a symmetric (n, n) table of neighbours.
+
+    A lone atom is one piece; no atoms are none.
+    """
     unseen, count = np.ones(len(joined), dtype=bool), 0
     while unseen.any():
         count += 1
@@ -74,7 +108,21 @@ def pieces(joined: np.ndarray) -> int:
 def perceived(
     numbers: np.ndarray, positions: np.ndarray, charge: int = 0, spin: int = 0
 ) -> Any | None:
-    """An RDKit molecule (bond orders, hydrogens implicit) told from a geometry (Å); None where no valences fit it."""
+    """Return RDKit's molecule of a geometry, with bond orders and implicit hydrogens.
+
+    Parameters
+    ----------
+    numbers
+        (n,) nuclear charges.
+    positions
+        (n, 3) Å.
+    charge, spin
+        Of the molecule; `spin` is the number of unpaired electrons.
+
+    Returns
+    -------
+    None where no assignment of bond orders gives possible valences.
+    """
     from rdkit import Chem, rdBase
     from rdkit.Chem import rdDetermineBonds
     from rdkit.Chem.MolStandardize import rdMolStandardize

@@ -13,6 +13,7 @@ from ase.data import covalent_radii
 from ase.data.colors import jmol_colors
 from scipy.ndimage import affine_transform, map_coordinates
 
+from onekcal.geometry.bonds import bonded
 from onekcal.molecules import Molecules
 
 LIGHT = np.array([-0.35, 0.5, 0.8])
@@ -23,7 +24,6 @@ OPAQUE = 0.62
 """Of a surface seen face on."""
 ATOM, STICK = 0.32, 0.11
 """Radius of an atom over its covalent radius, and that of a bond in Å."""
-BONDED = 1.25
 BLUR = 0.12
 """Covalent radii over which the colour of a surface goes from one atom's to the next one's."""
 POSITIVE, NEGATIVE = np.array([0.25, 0.45, 0.8]), np.array([0.85, 0.3, 0.25])
@@ -233,12 +233,11 @@ class Opaque:
     def molecule(self, placed: Molecules, least: float = 0.0) -> None:
         """Balls, `least` Å larger than a share of the covalent radius, and sticks as rows of small balls."""
         numbers, r = placed.numbers.numpy(), placed.positions.numpy()
-        radii = covalent_radii[numbers]
         for z, place in zip(numbers, r):
             self.sphere(place, least + ATOM * covalent_radii[z], colors_of(np.array([z]))[0])
-        apart = np.linalg.norm(r[:, None] - r, axis=2)
-        for i, j in np.argwhere(np.triu(apart < BONDED * (radii[:, None] + radii), 1)):
-            for share in np.linspace(0, 1, max(2, int(apart[i, j] / (0.5 * self.pixel)))):
+        for i, j in np.argwhere(np.triu(bonded(numbers, r), 1)):
+            apart = float(np.linalg.norm(r[i] - r[j]))
+            for share in np.linspace(0, 1, max(2, int(apart / (0.5 * self.pixel)))):
                 self.sphere(r[i] + share * (r[j] - r[i]), STICK, BOND_COLOR)
 
     def sphere(self, place: np.ndarray, radius: float, color: np.ndarray) -> None:
