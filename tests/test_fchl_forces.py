@@ -11,7 +11,8 @@ import torch
 from conftest import wobbly
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import ConfigError, DataError, InputError
-from onekcal.models.kernels.fchl_kernel import FchlKernel, check_memory, memory_needed
+from onekcal.models.kernels.fchl_fit import check_memory, memory_needed
+from onekcal.models.kernels.fchl_kernel import FchlKernel
 from onekcal.models.kernels.packed_cholesky import check_rows, place
 from onekcal.molecules import Molecules
 from test_kernels import brute_force

@@ -9,34 +9,55 @@ if TYPE_CHECKING:
     from onekcal.data.dataset import Column, Dataset
     from onekcal.datasets import load
     from onekcal.errors import OnekcalError
+    from onekcal.geometry.conformers import conformers
     from onekcal.io import read, write
+    from onekcal.labels.labelling import label
     from onekcal.models.shipped import load_model
     from onekcal.molecules import Molecules
+    from onekcal.prediction.options import Options
     from onekcal.prediction.prediction import predict
+    from onekcal.runs.evaluate import evaluate
+    from onekcal.runs.experiment import Experiment
+    from onekcal.runs.run import run as train
+    from onekcal.thermo.ledger import ledger
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "Column": "onekcal.data.dataset",
     "Dataset": "onekcal.data.dataset",
+    "Experiment": "onekcal.runs.experiment",
     "Molecules": "onekcal.molecules",
     "OnekcalError": "onekcal.errors",
+    "Options": "onekcal.prediction.options",
+    "conformers": "onekcal.geometry.conformers",
+    "evaluate": "onekcal.runs.evaluate",
+    "label": "onekcal.labels.labelling",
+    "ledger": "onekcal.thermo.ledger",
     "load": "onekcal.datasets",
     "load_model": "onekcal.models.shipped",
     "predict": "onekcal.prediction.prediction",
     "read": "onekcal.io",
+    "train": "onekcal.runs.run:run",
     "write": "onekcal.io",
 }
 __all__ = [
     "Column",
     "Dataset",
+    "Experiment",
     "Molecules",
     "OnekcalError",
+    "Options",
     "__version__",
+    "conformers",
+    "evaluate",
+    "label",
+    "ledger",
     "load",
     "load_model",
     "predict",
     "read",
+    "train",
     "write",
 ]
 
@@ -49,4 +70,5 @@ def __getattr__(name: str) -> Any:
     """Imported on first use, so that `onekcal --help` does not wait for torch."""
     if name not in _PUBLIC:
         raise AttributeError(f"module 'onekcal' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
+    module, _, own = _PUBLIC[name].partition(":")
+    return getattr(import_module(module), own or name)

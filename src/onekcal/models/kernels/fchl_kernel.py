@@ -29,8 +29,15 @@ import torch
 from torch import Tensor
 
 from onekcal.data.dataset import Columns, Dataset
-from onekcal.errors import ConfigError, DataError, InputError, unknown
-from onekcal.features.fchl import Environments, environments, environments_and_gradients, width
+from onekcal.errors import ConfigError, InputError, unknown
+from onekcal.features.fchl import Environments, environments, environments_and_gradients
+from onekcal.models.kernels.fchl_fit import (
+    check_memory,
+    gradient_elements,
+    has_forces,
+    observed_in,
+    relative_error,
+)
 from onekcal.models.kernels.local_kernel import (
     Atoms,
     Axes,
@@ -42,7 +49,6 @@ from onekcal.models.kernels.local_kernel import (
 from onekcal.models.kernels.packed_cholesky import check_rows, explained, left_out, solve
 from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
-from onekcal.system.memory import check_free
 
 BLOCK = 512
 """Molecules predicted at a time."""
@@ -119,7 +125,7 @@ class FchlKernel(Model):
         """Exact solve; where several σ or λ are given, with the pair of the lowest error (`choose`)."""
         self.padded_to = int(train.molecules.sizes.max())
         self.elements = train.molecules.elements
-        forces = _has_forces(train, self.wants_forces)
+        forces = has_forces(train, self.wants_forces)
         check_memory(
             len(train),
             self.padded_to,
@@ -128,7 +134,7 @@ class FchlKernel(Model):
         )
         if len(self.sigmas) * len(self.regularizations) > 1:
             self.sigma, self.regularization = self._chosen(train, valid, forces)
-        observed = _observed(train, forces)
+        observed = observed_in(train, forces)
         if self.keep_factor:
             check_rows(len(observed))
         packed = self._packed_kernel(train.molecules, forces)
@@ -159,7 +165,7 @@ class FchlKernel(Model):
             copies=1 + (len(self.regularizations) > 1),
             atoms=len(part.molecules.numbers) * forces,
         )
-        observed = _observed(part, forces)
+        observed = observed_in(part, forces)
         best, why = (np.inf, 0.0, 0.0), ""
         for sigma in self.sigmas:
             self.sigma = sigma
@@ -191,14 +197,14 @@ class FchlKernel(Model):
             first = (count + 3 * part.molecules.offsets).tolist()
             alone = [np.r_[m, first[m] : first[m + 1]] for m in range(count)]
         residuals = left_out(factor, self.weights, alone)
-        return _relative_error(part, residuals[:count], residuals[count:])
+        return relative_error(part, residuals[:count], residuals[count:])
 
     def _error_on(self, valid: Dataset, part: Dataset) -> float:
         self.trained, self._known = part.molecules, None
         pull = np.zeros(0)
         if self.fits_forces and valid.forces is not None:
             pull = (self.forces(valid.molecules) - valid.forces).numpy()
-        return _relative_error(
+        return relative_error(
             valid, (self.energies(valid.molecules) - valid.energies).numpy(), pull
         )
 
@@ -411,73 +417,3 @@ def atoms(found: Environments, elements: list[int], first: int = 0) -> Atoms:
     molecule, place = found.charges.nonzero()
     kinds = np.searchsorted(elements, found.charges[molecule, place])
     return Atoms(*map(torch.from_numpy, (found.features[molecule, place], kinds, first + molecule)))
-
-
-def _has_forces(train: Dataset, wanted: bool | None) -> bool:
-    if wanted is False or (wanted is None and train.forces is None):
-        return False
-    if train.forces is None:
-        raise DataError(
-            f"`forces: true` needs the column '{train.target}_forces', there is: {', '.join(train.columns)}"
-        )
-    missing = int((~torch.isfinite(train.forces)).any(1).sum())
-    if missing:
-        raise DataError(
-            f"the forces on {missing} of {len(train.forces)} atoms in '{train.target}_forces' are not finite; "
-            "drop these molecules or say `forces: false`"
-        )
-    return True
-
-
-def _observed(train: Dataset, forces: bool) -> np.ndarray:
-    """[E] or [E, −F] in one row: the kernel's derivatives are gradients, not forces."""
-    if not forces:
-        return train.energies.numpy()
-    assert train.forces is not None
-    return np.concatenate([train.energies.numpy(), -train.forces.numpy().ravel()])
-
-
-def _relative_error(data: Dataset, energies: np.ndarray, forces: np.ndarray) -> float:
-    """Mean absolute residual of the energies over their spread, plus that of the forces over their size."""
-    spread = float((data.energies - data.energies.mean()).abs().mean()) or 1.0
-    error = float(np.abs(energies).mean()) / spread
-    if len(forces):
-        assert data.forces is not None
-        error += float(np.abs(forces).mean()) / (float(data.forces.abs().mean()) or 1.0)
-    return error
-
-
-def gradient_elements(count: int, size: int, elements: int) -> int:
-    """Numbers in the padded feature gradients of `count` molecules."""
-    return count * size * width(elements) * 3 * size
-
-
-def memory_needed(count: int, size: int, elements: int, copies: int = 1, atoms: int = 0) -> float:
-    """Bytes an exact fit takes at most, float64: features, their projections, then `copies` of the packed kernel in the
-    features' place; where the forces on `atoms` atoms are fitted too, the gradients of the features beside a kernel of
-    count + 3·atoms rows."""
-    rows = count + 3 * atoms
-    features, kernel = count * size * width(elements), copies * rows * (rows + 1) / 2
-    if atoms:
-        return 8.0 * (features + gradient_elements(count, size, elements) + kernel)
-    return 8.0 * (features + max(features, kernel))
-
-
-def check_memory(
-    count: int,
-    size: int,
-    elements: int,
-    copies: int = 1,
-    available: float | None = None,
-    atoms: int = 0,
-) -> None:
-    """Refuse a fit that will not fit, before it begins."""
-    what = f" and the forces on their {atoms:,} atoms" if atoms else ""
-    advice = "lower data.train" + (", or say `forces: false`" if atoms else "")
-    advice += ", or give one value of `regularization` or a lower `choose_on`" if copies > 1 else ""
-    check_free(
-        memory_needed(count, size, elements, copies, atoms),
-        f"{count:,} molecules of up to {size} atoms{what}",
-        advice,
-        available,
-    )

@@ -1,0 +1,95 @@
+"""What an FCHL19 kernel is fitted to, how a fit is judged, and the memory that it takes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from onekcal.data.dataset import Dataset
+from onekcal.errors import DataError
+from onekcal.features.fchl import width
+from onekcal.system.memory import check_free
+
+
+def has_forces(train: Dataset, wanted: bool | None) -> bool:
+    """Are forces fitted? `wanted`: None where the data decide."""
+    if wanted is False or (wanted is None and train.forces is None):
+        return False
+    if train.forces is None:
+        raise DataError(
+            f"`forces: true` needs the column '{train.target}_forces', there is: "
+            f"{', '.join(train.columns)}"
+        )
+    missing = int((~torch.isfinite(train.forces)).any(1).sum())
+    if missing:
+        raise DataError(
+            f"the forces on {missing} of {len(train.forces)} atoms in '{train.target}_forces' "
+            "are not finite; drop these molecules or say `forces: false`"
+        )
+    return True
+
+
+def observed_in(train: Dataset, forces: bool) -> np.ndarray:
+    """[E] or [E, −F] in one row: the kernel's derivatives are gradients, not forces."""
+    if not forces:
+        return train.energies.numpy()
+    assert train.forces is not None
+    return np.concatenate([train.energies.numpy(), -train.forces.numpy().ravel()])
+
+
+def relative_error(data: Dataset, energies: np.ndarray, forces: np.ndarray) -> float:
+    """Mean absolute residual of the energies over their spread, plus that of the forces over their size."""
+    spread = float((data.energies - data.energies.mean()).abs().mean()) or 1.0
+    error = float(np.abs(energies).mean()) / spread
+    if len(forces):
+        assert data.forces is not None
+        error += float(np.abs(forces).mean()) / (float(data.forces.abs().mean()) or 1.0)
+    return error
+
+
+def gradient_elements(count: int, size: int, elements: int) -> int:
+    """Numbers in the padded feature gradients of `count` molecules."""
+    return count * size * width(elements) * 3 * size
+
+
+def memory_needed(count: int, size: int, elements: int, copies: int = 1, atoms: int = 0) -> float:
+    """Bytes an exact fit takes at most, float64.
+
+    Features and their projections; then `copies` of the packed kernel in the place of the features.
+    Where the forces on `atoms` atoms are fitted too, the kernel has count + 3·atoms rows and stands
+    beside the gradients of the features.
+
+    Parameters
+    ----------
+    count, size, elements
+        Training molecules, atoms in the largest, different elements.
+    copies
+        Kernels held at the same time.
+    atoms
+        Atoms whose forces are fitted.
+    """
+    rows = count + 3 * atoms
+    features, kernel = count * size * width(elements), copies * rows * (rows + 1) / 2
+    if atoms:
+        return 8.0 * (features + gradient_elements(count, size, elements) + kernel)
+    return 8.0 * (features + max(features, kernel))
+
+
+def check_memory(
+    count: int,
+    size: int,
+    elements: int,
+    copies: int = 1,
+    available: float | None = None,
+    atoms: int = 0,
+) -> None:
+    """Refuse a fit that will not fit, before it begins."""
+    what = f" and the forces on their {atoms:,} atoms" if atoms else ""
+    advice = "lower data.train" + (", or say `forces: false`" if atoms else "")
+    advice += ", or give one value of `regularization` or a lower `choose_on`" if copies > 1 else ""
+    check_free(
+        memory_needed(count, size, elements, copies, atoms),
+        f"{count:,} molecules of up to {size} atoms{what}",
+        advice,
+        available,
+    )
