@@ -151,10 +151,10 @@ def principal(molecules: Molecules) -> Frames:
         molecules.sum_atoms(positions * weights[:, None]) / molecules.sum_atoms(weights)[:, None]
     )
     r = positions - centroid[molecules.owner]  # (A, 3)
-    spread = molecules.sum_atoms(
+    covariance = molecules.sum_atoms(
         weights[:, None, None] * r[:, :, None] * r[:, None, :]
     )  # (M, 3, 3)
-    variances, vectors = torch.linalg.eigh(spread)  # ascending
+    variances, vectors = torch.linalg.eigh(covariance)  # ascending
     axes = vectors.flip(2).transpose(1, 2).contiguous()  # rows, largest first
     undecided = variances.diff(dim=1).amin(1) <= EQUAL * variances.sum(1)
     axes = _pointed(molecules, r, axes)
@@ -192,19 +192,19 @@ def _symmetric(numbers: Tensor, r: Tensor, weights: Tensor) -> Tensor:
         torch.eye(3, dtype=torch.float64)
     ]  # bases (k, 3) of what is still open, largest variance first
     for w in (weights, torch.ones_like(weights)):
-        spread = (w[:, None] * r).T @ r
-        blocks = [part for block in blocks for part in _split(block, spread)]
+        covariance = (w[:, None] * r).T @ r
+        blocks = [part for block in blocks for part in _split(block, covariance)]
     candidates = torch.stack(list(_candidates(blocks, r, weights > 0)))  # (K, 3, 3)
     scores = _score(numbers, torch.einsum("kij,aj->kai", candidates, r)).sum(1)
     return candidates[int((scores >= scores.max() * (1 - 1e-9)).nonzero()[0])]
 
 
-def _split(block: Tensor, spread: Tensor) -> list[Tensor]:
-    """The subspace `block` (k, 3) parted where the variances of `spread` (3, 3) along it differ."""
+def _split(block: Tensor, covariance: Tensor) -> list[Tensor]:
+    """The subspace `block` (k, 3) parted where the variances of `covariance` (3, 3) along it differ."""
     if len(block) == 1:
         return [block]
-    variances, vectors = torch.linalg.eigh(block @ spread @ block.T)
-    limit = EQUAL * float(spread.diagonal().sum())
+    variances, vectors = torch.linalg.eigh(block @ covariance @ block.T)
+    limit = EQUAL * float(covariance.diagonal().sum())
     rows = vectors.flip(1).T @ block  # (k, 3) largest variance first
     steps = (variances.diff().flip(0) > limit).nonzero().flatten() + 1
     return list(torch.tensor_split(rows, steps.tolist()))

@@ -1,4 +1,4 @@
-"""`label`: one method over many molecules – resumable, spread over processes or a cluster, failures reported.
+"""`label`: one method over many molecules – resumable, in many processes or on a cluster.
 
 Every finished molecule is one line of OUT.partial, keyed by a hash of its nuclei, the method and what was asked; run
 again after a kill, what is there is not computed again. At the end the columns are written to OUT whole and the
