@@ -120,7 +120,9 @@ def test_pictures_are_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Mon
     for name, what in (("p.jpg", r"saved as \.png"), ("no/p.png", "no folder")):
         with pytest.raises(InputError, match=what):
             voxels.png([portrait()], tmp_path / name, "x")
-    monkeypatch.setattr(voxels.os, "replace", lambda *paths: 1 / 0)  # the last that can go wrong
+    monkeypatch.setattr(
+        "onekcal.system.files.os.replace", lambda *paths: 1 / 0
+    )  # the last that can go wrong
     with pytest.raises(ZeroDivisionError):
         voxels.png([portrait()], tmp_path / "q.png", "x")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.html", "p.png"]
