@@ -95,3 +95,11 @@ def test_the_readme_has_two_commands_in_at_most_150_lines() -> None:
     block = re.search(r"```sh\n(.*?)```", text, re.S)
     assert block
     assert len(block[1].strip().splitlines()) == 2
+
+
+def test_every_public_name_is_in_the_reference_of_python() -> None:
+    import onekcal
+
+    text = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"^::: onekcal\.(\w+)$", text, re.M))
+    assert shown == set(onekcal.__all__) - {"__version__"}
