@@ -11,11 +11,17 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from figures import bases as figures_bases
+from figures import catalogue as figures
+from figures import data as figures_data
+from figures import fields as figures_fields
+from figures import results as figures_results
+from figures import voxels as figures_voxels
+from figures.rows import Suite
 from matplotlib.colors import to_rgb
 from mpl_toolkits.mplot3d import Axes3D
 
 import onekcal.bench.suite
-from conftest import wobbly
 from onekcal.datasets import load
 from onekcal.errors import DataError, InputError
 from onekcal.features.bessel import radial_basis
@@ -25,6 +31,9 @@ from onekcal.molecules import Molecules
 from onekcal.networks.hipnn import HipNNNetwork, sensitivities
 from onekcal.runs.experiment import Experiment
 from onekcal.runs.run import run
+<<<<<<< ours
+from onekcal.show import plots
+=======
 from onekcal.show import (
     figures,
     figures_bases,
@@ -34,7 +43,8 @@ from onekcal.show import (
     figures_voxels,
     plots,
 )
-from onekcal.show.figures_rows import Suite
+from support.molecules import wobbly
+>>>>>>> theirs
 
 ROOT = Path(__file__).parents[1]
 SUITES = Path(onekcal.bench.__file__).parent / "suites"

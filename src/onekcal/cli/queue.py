@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 Queue = Annotated[Path, typer.Option("--queue", help="The queue's folder.")]
 Results = Annotated[Path, typer.Option(help="Where the numbers are kept.")]
-UsageError = typer.BadParameter.__mro__[1]  # typer carries a click of its own, under private names
+# typer carries a click of its own, under private names
+UsageError: Any = typer.BadParameter.__mro__[1]
 QUEUE, RESULTS = Path("queue"), Path("results")
 
 queue_app = typer.Typer(

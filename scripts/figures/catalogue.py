@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from figures import bases as bases
+from figures import data as spreads
+from figures import fields as space
+from figures import results as charts
+from figures import voxels as voxels
 from onekcal.errors import DataError, OnekcalError
-from onekcal.show import figures_bases as bases
-from onekcal.show import figures_data as spreads
-from onekcal.show import figures_fields as space
-from onekcal.show import figures_results as charts
-from onekcal.show import figures_voxels as voxels
 from onekcal.show.plots import png
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from figures.rows import MAE, QUIET, Row, Suite, bars, curve
 from onekcal.bench.curves import power_law
-from onekcal.show.figures_rows import MAE, QUIET, Row, Suite, bars, curve
 from onekcal.show.plots import ACCENT, CURVES, FAINT, INK, SECOND, canvas, decades, dressed
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onekcal.show.figures_rows import MAE, Row, Suite, bars, curve
+from figures.rows import MAE, Row, Suite, bars, curve
 from onekcal.show.plots import ACCENT, canvas, decades, dressed
 
 if TYPE_CHECKING:
