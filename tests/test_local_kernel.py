@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import wobbly
 from onekcal.features.fchl import Environments, environments
 from onekcal.models.kernels import local_kernel
-from onekcal.models.kernels.fchl_kernel import FchlKernel, atoms
+from onekcal.models.kernels.fchl_fit import atoms
+from onekcal.models.kernels.fchl_kernel import FchlKernel
 from onekcal.models.kernels.local_kernel import Axes, Projected, matvec, rectangular, symmetric
 from onekcal.models.kernels.packed_cholesky import place, put_row
 from onekcal.molecules import Molecules
+from support.molecules import wobbly
 
 kernelforge = pytest.importorskip("kernelforge", reason="kernelforge has wheels for Linux only")
 

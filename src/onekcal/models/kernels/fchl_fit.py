@@ -7,7 +7,9 @@ import torch
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import DataError
-from onekcal.features.fchl import width
+from onekcal.features.fchl import Environments, width
+from onekcal.models.kernels.local_kernel import Atoms
+from onekcal.models.kernels.packed_cholesky import left_out
 from onekcal.system.memory import check_free
 
 
@@ -45,6 +47,17 @@ def relative_error(data: Dataset, energies: np.ndarray, forces: np.ndarray) -> f
         assert data.forces is not None
         error += float(np.abs(forces).mean()) / (float(data.forces.abs().mean()) or 1.0)
     return error
+
+
+def error_left_out(factor: np.ndarray, weights: np.ndarray, part: Dataset) -> float:
+    """The relative error of each molecule, predicted from all the others."""
+    count = len(part)
+    alone = [np.array([m]) for m in range(count)]
+    if len(weights) > count:
+        first = (count + 3 * part.molecules.offsets).tolist()
+        alone = [np.r_[m, first[m] : first[m + 1]] for m in range(count)]
+    residuals = left_out(factor, weights, alone)
+    return relative_error(part, residuals[:count], residuals[count:])
 
 
 def gradient_elements(count: int, size: int, elements: int) -> int:
@@ -93,3 +106,10 @@ def check_memory(
         advice,
         available,
     )
+
+
+def atoms(found: Environments, elements: list[int], first: int = 0) -> Atoms:
+    """Environments without padding, of molecules `first`, `first` + 1 …"""
+    molecule, place = found.charges.nonzero()
+    kinds = np.searchsorted(elements, found.charges[molecule, place])
+    return Atoms(*map(torch.from_numpy, (found.features[molecule, place], kinds, first + molecule)))

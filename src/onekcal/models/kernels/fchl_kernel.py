@@ -32,7 +32,9 @@ from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, InputError, unknown
 from onekcal.features.fchl import Environments, environments, environments_and_gradients
 from onekcal.models.kernels.fchl_fit import (
+    atoms,
     check_memory,
+    error_left_out,
     gradient_elements,
     has_forces,
     observed_in,
@@ -46,7 +48,7 @@ from onekcal.models.kernels.local_kernel import (
     rectangular,
     symmetric,
 )
-from onekcal.models.kernels.packed_cholesky import check_rows, explained, left_out, solve
+from onekcal.models.kernels.packed_cholesky import check_rows, explained, solve
 from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
 
@@ -103,11 +105,8 @@ class FchlKernel(Model):
                 unknown("parameter of the FCHL19 basis", name, BASIS, ConfigError)
         self.basis = {"rcut": rcut, "acut": acut, **(basis or {})}
         self.wants_forces = forces
-        self.force_regularization, self.choose, self.choose_on = (
-            force_regularization,
-            choose,
-            choose_on,
-        )
+        self.force_regularization = force_regularization
+        self.choose, self.choose_on = choose, choose_on
         self.keep_factor = keep_factor
         self.sigma, self.regularization = self.sigmas[0], self.regularizations[0]
         self.padded_to = 0
@@ -116,10 +115,9 @@ class FchlKernel(Model):
         self.factor: np.ndarray | None = None  # packed
         self.amplitude = 0.0  # yᵀα/rows
         self.trained: Molecules | None = None
-        self._near: tuple[Axes, Projected] | None = (
-            None  # training environments, for the kernel of energies
-        )
-        self._known: tuple[Environments, np.ndarray] | None = None  # … and for its derivatives
+        # training environments, for the kernel of energies and for its derivatives
+        self._near: tuple[Axes, Projected] | None = None
+        self._known: tuple[Environments, np.ndarray] | None = None
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
         """Exact solve; where several σ or λ are given, with the pair of the lowest error (`choose`)."""
@@ -179,7 +177,7 @@ class FchlKernel(Model):
                     why = str(problem)
                     continue
                 error = (
-                    self._error_left_out(packed, part)
+                    error_left_out(packed, self.weights, part)
                     if self.choose == "loo"
                     else self._error_on(valid, part)
                 )
@@ -189,15 +187,6 @@ class FchlKernel(Model):
                 f"fchl_kernel: none of the pairs of sigma and regularization can be solved: {why}"
             )
         return best[1:]
-
-    def _error_left_out(self, factor: np.ndarray, part: Dataset) -> float:
-        count = len(part)
-        alone = [np.array([m]) for m in range(count)]
-        if len(self.weights) > count:
-            first = (count + 3 * part.molecules.offsets).tolist()
-            alone = [np.r_[m, first[m] : first[m + 1]] for m in range(count)]
-        residuals = left_out(factor, self.weights, alone)
-        return relative_error(part, residuals[:count], residuals[count:])
 
     def _error_on(self, valid: Dataset, part: Dataset) -> float:
         self.trained, self._known = part.molecules, None
@@ -210,7 +199,6 @@ class FchlKernel(Model):
 
     @property
     def fits_forces(self) -> bool:
-        """Was it fitted to forces too?"""
         return self.trained is not None and len(self.weights) > len(self.trained)
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
@@ -410,10 +398,3 @@ class FchlKernel(Model):
             self.factor, self.amplitude = state["factor"].numpy(), float(state["amplitude"])
         self._near = self._known = None
         return self
-
-
-def atoms(found: Environments, elements: list[int], first: int = 0) -> Atoms:
-    """Environments without padding, of molecules `first`, `first` + 1 …"""
-    molecule, place = found.charges.nonzero()
-    kinds = np.searchsorted(elements, found.charges[molecule, place])
-    return Atoms(*map(torch.from_numpy, (found.features[molecule, place], kinds, first + molecule)))

@@ -40,7 +40,7 @@ def choose(points: list[Tensor], count: int, generator: torch.Generator) -> list
     chosen = [torch.zeros(0, dtype=torch.int64) for _ in points]
     starts = torch.tensor([0] + [len(x) for x in points]).cumsum(0)
     while (missing := count - sum(map(len, chosen))) > 0:
-        weights = torch.cat(left)  # (points,)
+        weights = torch.cat(left)  # (points,) never negative
         if not weights.any():
             break
         drawn = torch.multinomial(
@@ -55,7 +55,11 @@ def choose(points: list[Tensor], count: int, generator: torch.Generator) -> list
                 ).T
                 factors[kind].append(columns)
                 left[kind] -= columns.square().sum(1)
-                left[kind][left[kind] < ROUNDING] = 0  # the landmarks themselves among them
+                left[kind][own] = (
+                    0  # where points are far from the origin, rounding would leave more
+                )
+                # also what a division by a pivot near zero blew up to below zero, or to what is no number
+                left[kind][~(left[kind] >= ROUNDING)] = 0
                 chosen[kind] = torch.cat([chosen[kind], own])
     return chosen
 
@@ -65,16 +69,20 @@ def _accepted(
 ) -> tuple[Tensor, Tensor]:
     """The proposals that are accepted, at least the first, and the Cholesky factor of what is left of their kernel."""
     rest = _rest(x[proposed], torch.arange(len(proposed)), [block[proposed] for block in factor])
+    # the first is drawn because something is left of it; what the difference above says of it is rounded otherwise
+    rest.diagonal().copy_(left[proposed])
     limits = torch.rand(len(proposed), generator=generator, dtype=torch.float64) * left[proposed]
     lower = torch.zeros_like(rest)
     kept: list[int] = []
-    for i, limit in enumerate(limits.tolist()):
+    taken: set[int] = set()
+    for i, (point, limit) in enumerate(zip(proposed.tolist(), limits.tolist())):
         pivot = float(rest[i, i])
-        if not kept or pivot > max(limit, ROUNDING):
+        if not kept or (pivot > max(limit, ROUNDING) and point not in taken):
             column = rest[:, i] / max(pivot, ROUNDING) ** 0.5
             lower[:, len(kept)] = column
             rest.addr_(column, column, alpha=-1)
             kept.append(i)
+            taken.add(point)
     return proposed[kept], lower[kept, : len(kept)].tril()
 
 

@@ -239,7 +239,7 @@ class SparseKernel(Model):
         for span in self._spans():
             z = self.known[span].double()
             factor = _cholesky(gaussian(z, z).fill_diagonal_(1), JITTER)
-            if factor is None:
+            if factor is None:  # also where a landmark is beyond what float16 holds
                 raise ConfigError(
                     "sparse_kernel: the kernel of the landmarks is not positive definite at sigma "
                     f"{self.sigma:g}; take one nearer to 4"
@@ -452,7 +452,9 @@ def _cholesky(matrix: Tensor, added: float) -> Tensor | None:
     raised = matrix.clone()
     raised.diagonal().add_(added)
     factor, failed = torch.linalg.cholesky_ex(raised)
-    return None if int(failed) else factor
+    return (
+        None if int(failed) or not factor.isfinite().all() else factor
+    )  # not every LAPACK minds what is no number
 
 
 def _turn(labels: Tensor) -> Tensor:
