@@ -13,7 +13,7 @@ Word = TypeVar("Word", bound=str)
 
 
 class OnekcalError(Exception):
-    """Everything onekcal raises on purpose; the command line prints it in one line and exits with `exit_code`."""
+    """Every error onekcal raises on purpose; the command line exits with its `exit_code`."""
 
     exit_code = 1
 

@@ -189,7 +189,7 @@ class Molecules:
     # --- selecting --------------------------------------------------------------------------------
 
     def __getitem__(self, which: Any) -> Molecules:
-        """A batch of the molecules `which` selects: an integer, a slice, a mask or a list of rows."""
+        """The molecules that an integer, a slice, a mask or a list of rows selects."""
         if isinstance(which, (int, np.integer)):
             return self._one(int(rows_of(which, len(self))))
         rows = rows_of(which, len(self))
@@ -207,7 +207,7 @@ class Molecules:
         )
 
     def _one(self, row: int) -> Molecules:
-        """One molecule, at a cost that does not grow with the batch: hundreds of thousands are taken one by one."""
+        """One molecule, at a cost that does not grow with the batch."""
         first, last = int(self.offsets[row]), int(self.offsets[row + 1])
         pick = slice(row, row + 1)
         return Molecules(
@@ -230,7 +230,7 @@ class Molecules:
         return (self[m] for m in range(len(self)))
 
     def pad(self, size: int | None = None) -> tuple[Tensor, Tensor]:
-        """Charges (M, size) and positions (M, size, 3) Å padded with 0; `size` defaults to the largest molecule."""
+        """Return charges (M, size) and positions (M, size, 3) Å padded with 0."""
         largest = int(self.sizes.max())
         size = largest if size is None else size
         if largest > size:
@@ -254,7 +254,7 @@ class Molecules:
         return replace(self, positions=positions)
 
     def check(self) -> list[str]:
-        """Problems, one line each and empty when sound: positions that are not finite, nuclei on one point."""
+        """Return a line for each position that is not finite and each pair of nuclei too near."""
         problems = []
         finite = torch.isfinite(self.positions).all(1)
         for m in self.owner[~finite].unique().tolist():

@@ -61,7 +61,7 @@ def length_factor(unit: str) -> float:
 
 
 def force_factor(unit: str) -> float:
-    """kcal/mol/Å in one `unit`, written energy/length: "eV/angstrom", "hartree/bohr", "kcal/mol/angstrom"."""
+    """Return kcal/mol/Å in one `unit`, written energy/length: "eV/angstrom", "hartree/bohr"."""
     energy, _, length = unit.rpartition("/")
     return energy_factor(energy) / length_factor(length)
 

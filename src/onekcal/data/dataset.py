@@ -58,7 +58,7 @@ Columns = Mapping[str, Column]
 
 @dataclass(frozen=True)
 class Dataset:
-    """Molecules and their columns. `target` names the column that is to be learned: energies, or any property.
+    """Molecules and their columns. `target` names the column to learn: energies or any property.
 
     The forces that belong to an energy column `x` are the column `x_forces`.
     """
@@ -85,7 +85,7 @@ class Dataset:
         return f"Dataset({len(self):,} molecules, columns {', '.join(self.columns) or 'none'}{aim})"
 
     def aimed(self, target: str) -> Dataset:
-        """The same data with `target` as the column to learn; missing and non-finite labels are refused."""
+        """Return the same data with `target` to learn; refuse labels that are not finite."""
         data = replace(self, target=target)
         bad = ~torch.isfinite(data.energies)
         if bad.any():
@@ -107,7 +107,7 @@ class Dataset:
 
     @property
     def energies(self) -> Tensor:
-        """(M,) the target's values: kcal/mol, relative to free atoms where its kind is `atomization`.
+        """(M,) values of the target: kcal/mol, relative to free atoms for the kind `atomization`.
 
         Of another property: in its column's unit, (A,) where it is one of atoms.
         """
@@ -120,7 +120,7 @@ class Dataset:
         return None if column is None else column.values
 
     def __getitem__(self, which: Any) -> Dataset:
-        """The molecules `which` selects (integer, slice, mask, list of rows), with their columns."""
+        """The molecules that an integer, a slice, a mask or a list of rows selects."""
         rows = rows_of(which, len(self))
         atoms = self.molecules.atoms_of(rows)
         columns = {
@@ -134,7 +134,7 @@ class Dataset:
         return replace(self, columns={**self.columns, name: column})
 
     def minus(self, energies: Tensor, forces: Tensor | None = None) -> Dataset:
-        """What is left of the target (and of its forces) after `energies` (M,) and `forces` (A, 3) are taken off."""
+        """Return the data with `energies` (M,) and `forces` (A, 3) taken off the target."""
         assert self.target is not None
         left = replace(self.columns[self.target], values=self.energies - energies)
         data = self.with_column(self.target, left)

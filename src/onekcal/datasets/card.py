@@ -76,7 +76,7 @@ Reader = Callable[[Path], Stored]
 
 @dataclass(frozen=True)
 class Source:
-    """How a data set is obtained: files of a mirror and of the official source, and the reader of each."""
+    """The files of a data set, in a mirror and at the official source, and their readers."""
 
     card: Card
     mirror: tuple[Remote, ...] = ()

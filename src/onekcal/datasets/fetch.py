@@ -31,7 +31,7 @@ def mirror() -> str | None:
 
 
 def from_mirror(origin: str, remotes: tuple[Remote, ...], cache: Path) -> Path:
-    """The folder that holds `remotes`, each verified: a mirror folder itself, or the cache filled from a mirror URL."""
+    """Return the folder that holds the verified files: the mirror, or the cache for a URL."""
     if "://" in origin:
         for remote in remotes:
             try:
@@ -57,7 +57,7 @@ def from_official(remotes: tuple[Remote, ...], cache: Path) -> Path:
 
 
 class _Absent(DownloadError):
-    """The server says that it has no such file; an optional one may then be left out, a damaged one may not."""
+    """The server says that it has no such file; an optional one is then left out."""
 
 
 def _verified(path: Path, remote: Remote) -> None:

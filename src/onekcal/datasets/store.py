@@ -34,7 +34,7 @@ def save(path: Path, stored: Stored) -> str:
 
     arrays = _arrays(stored)
     digest = _digest(arrays, stored)
-    # HDF5 cannot recover from a disk that fills up under it, so the file is made in memory and written in one piece
+    # HDF5 cannot recover from a full disk, so the file is made in memory and written at once
     image = io.BytesIO()
     with h5py.File(image, "w") as file:
         file.attrs.update(format=FORMAT, card=json.dumps(asdict(stored.card)), digest=digest)
@@ -126,7 +126,7 @@ def _arrays(stored: Stored) -> dict[str, np.ndarray]:
 
 
 def _digest(arrays: dict[str, np.ndarray], stored: Stored) -> str:
-    """Of the numbers and of what they mean: the same values as another kind or unit are other data."""
+    """SHA-256 of the numbers and of their meaning (kind, unit and so on)."""
     total = hashlib.sha256()
     for name, column in sorted(stored.dataset.columns.items()):
         total.update(json.dumps([name, *(getattr(column, key) for key in MEANING)]).encode())

@@ -1,4 +1,4 @@
-"""npz: ours (numbers, positions, offsets and columns with their meaning), or arrays as others keep them.
+"""npz: ours (numbers, positions, offsets, columns with their meaning), or the arrays of others.
 
 Theirs are padded charges (M, n) or one line of charges for all, and positions (M, n, 3); nothing
 pickled is loaded.

@@ -1,4 +1,4 @@
-"""What RDKit reads: sdf / mol blocks with a geometry, and SMILES (a text, .smi, a .csv column), which get one made."""
+"""What RDKit reads: mol blocks (sdf) with a geometry, and SMILES, for which it makes one."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _unpaired(mol: Any) -> int:
 
 
 def read_sdf(text: str, options: ReadOptions, where: str) -> Parsed:
-    """All mol blocks of a text, with the energy that stands under `energy_key` among the properties."""
+    """Read all mol blocks of a text; the property `energy_key` is the energy."""
     blocks = re.split(r"^\$\$\$\$[^\n]*\n?", text, flags=re.MULTILINE)
     seen: set[str] = set()
 

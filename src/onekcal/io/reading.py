@@ -34,7 +34,7 @@ def read(
     on_error: Literal["raise", "skip"] = "raise",
     **options: Any,
 ) -> Dataset:
-    """Molecules and labels of a file, of a SMILES, or of the text of a file: kcal/mol, Å, kcal/mol/Å.
+    """Read molecules and labels from a file, a SMILES or the text of a file (kcal/mol, Å).
 
     The first problem is raised; `on_error="skip"` leaves bad molecules out (`read_all` says which
     and why). Keywords: energy, length, forces (units of the file: "hartree", "bohr",

@@ -18,12 +18,12 @@ from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.units import ENERGY, LENGTH, energy_factor, force_factor, length_factor
 
 BONDED = (0.7, 1.5)
-"""Where the distance to the nearest neighbour, over the sum of the covalent radii, has its median in molecules."""
+"""Limits of the median distance to the nearest neighbour, in sums of two covalent radii."""
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What the caller says about a file. `None` leaves it to the file, and then to kcal/mol, Å and totals.
+    """What the caller says about a file. None: what the file says, or kcal/mol, Å and totals.
 
     `energy_key` and `forces_key` name the labels; `None` means that only geometries are wanted.
     """
@@ -62,7 +62,7 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that cannot be used, in one line that begins with the file and the line or molecule."""
+    """Something that cannot be used, and the file and line or molecule where it is."""
 
     place: str
     what: str
@@ -129,7 +129,7 @@ def whole_number(info: dict[str, str], key: str) -> int:
 
 
 def lost_label(keys: set[str], wanted: str | None, word: str, keyword: str, where: str) -> None:
-    """Refuse a file whose labels stand under another key than the one asked for, instead of losing them silently."""
+    """Refuse a file whose labels stand under another key than the one asked for."""
     if wanted is None:
         return
     others = sorted(key for key in keys if word in key.lower())
@@ -230,7 +230,7 @@ def check_lengths(
     sample: int = 300,
     explained: bool = False,
 ) -> None:
-    """Refuse a file whose neighbours are too near or too far for the unit said; diatomics may be stretched scans.
+    """Refuse a file whose atoms are too near or too far for its unit; diatomics are left out.
 
     `explained`: only where another unit explains it.
     """
@@ -286,7 +286,7 @@ def columns_of(
     meaning: Meaning,
     where: str,
 ) -> dict[str, Column]:
-    """Energies (M,) and forces (A, 3) of a file as columns, in kcal/mol and kcal/mol/Å; notes say how the unit is known."""
+    """Make columns (kcal/mol, kcal/mol/Å) of a file's energies (M,) and forces (A, 3)."""
     try:
         energy_factor(meaning.unit or "kcal/mol")
     except InputError:

@@ -1,4 +1,4 @@
-"""Molecules out: xyz, extxyz, sdf, npz. Energies are kcal/mol, lengths Å; a file is whole or not there.
+"""Molecules out: xyz, extxyz, sdf, npz, in kcal/mol and Å. A file is whole or not there.
 
 npz keeps everything. extxyz and sdf keep the target energy, or the first one, with its unit, kind
 and level in words that `read` understands; extxyz its forces too. xyz keeps the geometry and the
@@ -120,7 +120,7 @@ def _quoted(text: str) -> str:
 
 
 def _sdf(dataset: Dataset) -> Iterator[str]:
-    """Bonds are perceived from the geometry (RDKit); a molecule whose bonds cannot be is refused by name."""
+    """RDKit finds the bonds from the geometry; a molecule where it cannot is refused by name."""
     pieces = _Pieces(dataset.molecules)
     _, column = _chosen(dataset)
     for m in range(len(dataset)):

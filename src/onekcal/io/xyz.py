@@ -1,4 +1,4 @@
-"""xyz and extended xyz: many frames, mixed line endings, `1.2*^-6` numbers, extra columns, labels under any key.
+"""xyz and extended xyz: many frames, `1.2*^-6` numbers, extra columns, labels under any key.
 
 A broken frame costs itself: reading goes on at the next line that is a count followed by that many
 atoms.
@@ -112,7 +112,7 @@ def _frames(lines: list[str]) -> Iterator[tuple[int, int, str]]:
 
 
 def _next_frame(lines: list[str], at: int) -> int:
-    """The next line that is a count, then a comment, then that many atoms; the end where there is none."""
+    """The next line that begins a whole frame; the end where there is none."""
     for k in range(at, len(lines)):
         word = lines[k].strip()
         if word.isdigit() and int(word) > 0 and k + 1 < len(lines) and not _is_atom(lines[k + 1]):
@@ -174,7 +174,7 @@ def _record(
 
 
 def comment_pairs(text: str, energy_key: str | None) -> dict[str, str]:
-    """The key=value pairs of an extended comment; none where the text is a plain one (a SMILES has = in it, too)."""
+    """Return the key=value pairs of an extended comment; a plain one (a SMILES) has none."""
     if re.sub(r"\\.", "", text).count('"') % 2 and re.search(r'=\s*"', text):
         raise InputError(f"the comment line has an open quote: {text!r}")
     pairs = {key: _unquoted(value) for key, value in PAIR.findall(text)}
@@ -233,7 +233,7 @@ def _layout(properties: str, forces_key: str | None) -> Layout:
 
 
 def _columns(rows: list[list[str]], start: int, layout: Layout, line: int) -> np.ndarray:
-    """(n, 3) numbers of the three columns from `start`; every atom line must be as wide as announced."""
+    """(n, 3) numbers of three columns from `start`; every line must be as wide as announced."""
     a, b, c = start, start + 1, start + 2
     try:
         out = np.array([[float(row[a]), float(row[b]), float(row[c])] for row in rows])

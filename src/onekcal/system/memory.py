@@ -9,7 +9,7 @@ from onekcal.errors import ConfigError
 
 
 def free_memory() -> float:
-    """Bytes a process may still take: what the system would give up of its caches counts as free."""
+    """Return the bytes a process may still take; caches that the system would give up count."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next(
@@ -20,7 +20,7 @@ def free_memory() -> float:
 
 
 def check_free(needed: float, what: str, advice: str, available: float | None = None) -> None:
-    """Refuse `what` where the bytes `needed` are more than the machine has free (or `available`)."""
+    """Refuse `what` where the bytes `needed` exceed those free (or `available`)."""
     if available is None:
         available = free_memory()
     if needed > available:

@@ -14,7 +14,7 @@ PACKAGES = ("onekcal", "torch", "numpy", "scipy", "scikit-learn", "kernelforge",
 
 
 def provenance() -> dict[str, Any]:
-    """Versions of what computes, the processor and its cores, the commit of a source checkout, the time (UTC)."""
+    """Return the versions of what computes, the hardware, the commit and the time (UTC)."""
     return {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
@@ -38,7 +38,7 @@ def hardware() -> str:
 
 
 def commit() -> str | None:
-    """The commit this package runs from, "+" appended when tracked files differ; None outside a checkout."""
+    """Return the commit of the checkout, with "+" if files differ; None outside a checkout."""
     here = Path(__file__).parent
     try:
         ask = ["git", "-C", str(here)]

@@ -1,4 +1,4 @@
-"""GFN2-xTB energies that lie beside a data set's file: totals in Hartree with their own free atoms."""
+"""GFN2-xTB energies beside a data set's file: totals in Hartree with their own free atoms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from onekcal.units import HARTREE
 
 
 def gfn2_column(stored: Stored, path: Path, rows: np.ndarray | None = None) -> Stored:
-    """`stored` with a column `gfn2` from `path` (of its `rows`, in order), unchanged where the file is absent."""
+    """Add a column `gfn2` from the `rows` of `path`; nothing is added where the file is absent."""
     if not path.is_file():
         return stored
     with np.load(path) as file:

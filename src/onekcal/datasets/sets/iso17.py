@@ -39,7 +39,8 @@ CARD = Card(
     "iso17",
     "ISO17: dynamics of isomers of C7O2H10",
     licence="none stated by its authors; cite the papers",
-    citation="Schütt et al., NeurIPS 30 (2017), arXiv:1706.08566; Schütt et al., Nat. Commun. 8, 13890 (2017)",
+    citation="Schütt et al., NeurIPS 30 (2017), arXiv:1706.08566; "
+    "Schütt et al., Nat. Commun. 8, 13890 (2017)",
     level="pbe+ts",
     kind="total, electronic",
     molecules=645000,
@@ -72,7 +73,7 @@ def read_official(folder: Path) -> Stored:
 
 
 def _unpacked(archive: Path, folder: Path) -> dict[str, Path]:
-    """The files wanted, by name, whatever folder of the archive they are in; nothing else of it is written."""
+    """Write only the files wanted, by their names, from any folder of the archive."""
     wanted, found = {*(f"{part}.db" for part in PARTITIONS), *IDS}, {}
     with tarfile.open(archive) as tar:
         for member in tar:

@@ -74,7 +74,8 @@ def revised(name: str) -> Source:
         molecules=9633 if molecule in SHA256 else 100000,
         elements=FORMULAS[molecule],
         splits="split1 … split5 (official, 1,000 train and 1,000 test frames each)",
-        notes="the mirror holds the 9,633 frames of the official splits, the official archive all 100,000",
+        notes="the mirror holds the 9,633 frames of the official splits, "
+        "the official archive all 100,000",
     )
     return Source(
         card,
@@ -92,13 +93,15 @@ def original(name: str) -> Source:
         name,
         f"MD17: {molecule}",
         licence="none stated by its authors; cite the paper",
-        citation="Chmiela et al., Sci. Adv. 3, e1603015 (2017); Schütt et al., Nat. Commun. 8, 13890 (2017)",
+        citation="Chmiela et al., Sci. Adv. 3, e1603015 (2017); "
+        "Schütt et al., Nat. Commun. 8, 13890 (2017)",
         level="pbe+ts",
         kind="total, electronic",
         molecules=FRAMES.get(molecule, 9633),
         elements=FORMULAS[molecule],
         splits="split1 … split5 of rMD17 (mirror); random",
-        notes="the mirror holds the 9,633 frames of rMD17's splits, the official file the whole trajectory",
+        notes="the mirror holds the 9,633 frames of rMD17's splits, "
+        "the official file the whole trajectory",
     )
     file = OFFICIAL_NAMES.get(molecule, f"md17_{molecule}") + ".npz"
     return Source(
@@ -111,7 +114,7 @@ def original(name: str) -> Source:
 
 
 def _mirror(molecule: str) -> tuple[Remote, ...]:
-    """Its file in a mirror; azobenzene and paracetamol have none and come from the official source."""
+    """Its file in a mirror; azobenzene and paracetamol have none there."""
     return (Remote(f"rmd17_{molecule}.npz", sha256=SHA256[molecule]),) if molecule in SHA256 else ()
 
 

@@ -1,4 +1,4 @@
-"""`mini`: small molecules of H C N O F S that ship inside the package; `mini-frames`: displaced geometries with forces.
+"""`mini`: small molecules that ship with the package; `mini-frames`: displaced, with forces.
 
 Made by `scripts/make_mini.py`: molecules of up to six heavy atoms (and a few well-known larger
 ones), one conformer each relaxed with GFN2-xTB, energies with GFN2-xTB and B3LYP/6-31G (density
@@ -50,7 +50,8 @@ def _card(name: str, title: str, splits: str) -> Card:
         molecules=360 if "frames" in name else COUNT,
         elements="H C N O F S",
         splits=splits,
-        notes="B3LYP/6-31G has no polarisation functions: a teaching level, not a reference for chemistry.",
+        notes="B3LYP/6-31G has no polarisation functions: a teaching level, "
+        "not a reference for chemistry.",
     )
 
 

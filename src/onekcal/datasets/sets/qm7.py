@@ -1,4 +1,4 @@
-"""QM7: 7,165 molecules of up to 7 heavy atoms (C N O S), PBE0 atomization energies, five predefined folds.
+"""QM7: 7,165 molecules of up to 7 heavy atoms (C N O S), PBE0 atomization energies, five folds.
 
 Official file qm7.mat: X Coulomb matrices, R positions in Bohr, Z charges, T energies in kcal/mol
 (negative = bound), P (5, 1433) the test rows of each fold.
@@ -23,7 +23,8 @@ CARD = Card(
     "qm7",
     "QM7: small organic molecules of GDB-13",
     licence="none stated by its authors; cite both papers",
-    citation="Blum & Reymond, J. Am. Chem. Soc. 131, 8732 (2009); Rupp et al., Phys. Rev. Lett. 108, 058301 (2012)",
+    citation="Blum & Reymond, J. Am. Chem. Soc. 131, 8732 (2009); "
+    "Rupp et al., Phys. Rev. Lett. 108, 058301 (2012)",
     level="pbe0",
     kind="atomization, electronic",
     molecules=7165,
@@ -72,7 +73,7 @@ def read_official(folder: Path) -> Stored:
         ) from None
     if missing := [key for key in "ZRTP" if key not in file]:
         raise DataError(f"{path} must hold Z, R, T and P; {', '.join(missing)} missing")
-    # T was published to 0.01 kcal/mol and is stored in single precision: rounding restores the published number
+    # T was published to 0.01 kcal/mol and is stored in single precision: round it back
     energies = np.round(file["T"].ravel().astype(np.float64), 2)
     return _stored(file["Z"], file["R"].astype(np.float64) * BOHR, energies, file["P"])
 

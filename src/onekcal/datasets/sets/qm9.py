@@ -26,7 +26,7 @@ LEVEL = "b3lyp/6-31g(2df,p)"
 RELAXATION_FAILED = frozenset(
     f"gdb {n}" for n in (6620, 59818, 59827, 128113, 129053, 129152, 129158, 130535)
 )
-"""Of the eleven further molecules whose relaxation failed, those in the consistent set; `strict` drops them."""
+"""Further molecules of the set whose relaxation failed; `strict` drops them."""
 
 PROPERTIES = {
     "A": "GHz",
@@ -51,7 +51,8 @@ CARD = Card(
     "qm9",
     "QM9: 131 thousand small organic molecules",
     licence="CC0",
-    citation="Ramakrishnan, Dral, Rupp, von Lilienfeld, Sci. Data 1, 140022 (2014); Ruddigkeit et al., J. Chem. Inf. "
+    citation="Ramakrishnan, Dral, Rupp, von Lilienfeld, Sci. Data 1, 140022 (2014); "
+    "Ruddigkeit et al., J. Chem. Inf. "
     "Model. 52, 2864 (2012)",
     level=LEVEL,
     kind="atomization at 0 K (U0, zero-point energy included)",
@@ -156,7 +157,7 @@ def _columns(values: dict[str, np.ndarray], molecules: Molecules) -> dict[str, C
 def read_official(folder: Path) -> Stored:
     """From the official archive, read as a stream: it is never unpacked on disk."""
     text = (folder / UNCHARACTERIZED).read_text(encoding="utf-8")
-    # a row is an index, three SMILES and a distance; the last line, "3054 compounds", begins with a number as well
+    # a row is an index, three SMILES and a distance; the last line is "3054 compounds"
     left_out = {
         int(w[0]) for line in text.splitlines() if len(w := line.split()) > 2 and w[0].isdigit()
     }

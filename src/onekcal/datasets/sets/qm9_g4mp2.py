@@ -1,4 +1,4 @@
-"""QM9-G4MP2: G4(MP2) energies of 130,258 QM9 molecules at their B3LYP geometry, and Ward's hold-out of 13,026.
+"""QM9-G4MP2: G4(MP2) energies of 130,258 QM9 molecules, and Ward's hold-out of 13,026.
 
 Official file g4mp2_data.json.gz: one JSON record a line, with `xyz` (Å), `smiles_0`, `u0` and
 `g4mp2_0k` (Hartree at 0 K, zero-point energy included), `in_holdout` and QM9's `index`. The
@@ -55,7 +55,8 @@ RELAXED = Card(
     molecules=24949,
     elements="H C N O F",
     splits="ward: random parts of its train, valid and hold-out",
-    notes="gfn2 is the energy at the relaxed geometry; b3lyp and g4mp2 belong to the B3LYP geometry",
+    notes="gfn2 is the energy at the relaxed geometry; "
+    "b3lyp and g4mp2 belong to the B3LYP geometry",
 )
 LABELS = Remote(
     "qm9_g4mp2_labels.npz",
@@ -97,7 +98,7 @@ def relaxed(name: str) -> Source:
 
 
 def read_mirror(folder: Path) -> Stored:
-    """From qm9.npz (geometry) and qm9_g4mp2_labels.npz, with GFN2-xTB energies where they are there."""
+    """From qm9.npz (geometry) and qm9_g4mp2_labels.npz, and GFN2-xTB energies if present."""
     everything = qm9.read_mirror(folder)
     with np.load(folder / LABELS.file) as file:
         rows = file["qm9_row"]
@@ -172,7 +173,7 @@ def read_official(folder: Path) -> Stored:
 
 
 def ward(holdout: np.ndarray, seed: int = 1) -> torch.Tensor:
-    """(M,) labels: `holdout` (M,) is tested on, a tenth of the rest, in order of QM9's index, validates."""
+    """(M,) labels: `holdout` (M,) is the test part, a tenth of the rest the validation part."""
     from sklearn.model_selection import train_test_split
 
     rest = np.flatnonzero(~holdout)
