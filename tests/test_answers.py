@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import wobbly
 from onekcal import datasets as store
 from onekcal.data.dataset import Column, Dataset
 from onekcal.datasets.card import Stored
@@ -36,6 +35,7 @@ from onekcal.runs.evaluate import evaluate
 from onekcal.runs.experiment import parse
 from onekcal.runs.run import run
 from onekcal.trust.conformal import Conformal
+from support.molecules import wobbly
 
 WATER = "3\nwater\nO 0 0 0.117\nH 0 0.757 -0.469\nH 0 -0.757 -0.469\n"
 NANOMETRES = "3\nwater\nO 0 0 0.0117\nH 0 0.0757 -0.0469\nH 0 -0.0757 -0.0469\n"

@@ -11,7 +11,6 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from conftest import wobbly
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.harmonics import real_harmonics
 from onekcal.molecules import Molecules
@@ -23,6 +22,7 @@ from onekcal.networks.atomcloudnet import (
 from onekcal.networks.many_body import Pairs, potentials
 from onekcal.networks.network import Batch
 from onekcal.networks.point_convolution import gather
+from support.molecules import wobbly
 
 ELEMENTS = (1, 6, 7, 8)
 RADIUS = 2.0  # Å

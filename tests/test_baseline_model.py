@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import torch
 
-from conftest import wobbly
 from onekcal import datasets as store
 from onekcal.errors import DataError, OnekcalError
 from onekcal.models.artefact import Artefact
@@ -21,6 +20,7 @@ from onekcal.models.shipped import load_model
 from onekcal.models.stack import Stack
 from onekcal.runs.experiment import parse
 from onekcal.runs.run import Run, run
+from support.molecules import wobbly
 
 KERNEL = {"fchl_kernel": {}}
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 
-from conftest import wobbly
 from onekcal import datasets as store
 from onekcal.datasets.card import Card
 from onekcal.models.artefact import Artefact
@@ -33,6 +32,7 @@ from onekcal.runs.card import (
 from onekcal.runs.experiment import parse
 from onekcal.runs.run import run
 from onekcal.system.provenance import provenance
+from support.molecules import wobbly
 
 EXAMPLES = {
     "CCC": ["alkane", "no ring"],

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import wobbly
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.coulomb import coulomb_matrix, packed, sorted_by_norm
@@ -21,6 +20,7 @@ from onekcal.networks.coulomb_mlp import FEATURES, CoulombMLP, CoulombMLPNetwork
 from onekcal.networks.network import Batch
 from onekcal.networks.training.session import Progress, session
 from onekcal.units import BOHR
+from support.molecules import wobbly
 
 SHORT = {"recipe": "constant", "epochs": 2, "batch": 8, "rate": 1e-2}
 

@@ -12,7 +12,6 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from conftest import pair_energy, wobbly
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.graphs import chain, every_slot, nearest
@@ -20,6 +19,7 @@ from onekcal.molecules import Molecules
 from onekcal.networks.custom_gnn import VERSIONS, CustomGNN, CustomGNNNetwork, builder
 from onekcal.networks.network import Batch
 from onekcal.units import BOHR
+from support.molecules import pair_energy, wobbly
 
 ELEMENTS = (1, 6, 7, 8)
 SHORT = {"epochs": 3, "batch": 8, "rate": 5e-3}

@@ -14,7 +14,6 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from conftest import wobbly
 from onekcal.bench.speed.densenet import PlainDenseNet, as_batch, copied, kept_bytes, pairs
 from onekcal.errors import ConfigError, InputError
 from onekcal.fields import fields
@@ -25,6 +24,7 @@ from onekcal.networks.densenet import MOMENTUM, DenseNetwork
 from onekcal.networks.training.optimizers import Average
 from onekcal.networks.training.session import session
 from onekcal.networks.voxels import Looks, VoxelDenseNet
+from support.molecules import wobbly
 
 SMALL: dict[str, Any] = {
     "kinds": "nep",
@@ -410,6 +410,7 @@ def test_training_stopped_and_resumed_is_the_uninterrupted_one_bit_for_bit(tmp_p
         assert torch.equal(resumed.state()[name], tensor), name
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_that_normalises_in_their_parts(in_empty_folder: Path) -> None:
     """Δ-targets of a stack under torchrun. float64, so that what differs is the order of sums."""
     (in_empty_folder / "voxels.yaml").write_text("""

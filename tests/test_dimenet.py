@@ -11,7 +11,6 @@ from scipy.special import eval_legendre, spherical_jn
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
-from conftest import wobbly
 from onekcal.bench.speed.dimenet import dimenet_peer, triplets_of
 from onekcal.bench.speed.steps import Step, paired
 from onekcal.errors import ConfigError, InputError
@@ -22,6 +21,7 @@ from onekcal.networks.bond_messages import Messages
 from onekcal.networks.dimenet import DimeNet, DimeNetNetwork
 from onekcal.networks.network import Batch
 from onekcal.networks.triplet_sum import Directed, directed
+from support.molecules import wobbly
 
 ELEMENTS = (1, 6, 7, 8)
 CUTOFF = 3.0  # Å

@@ -14,7 +14,6 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from conftest import wobbly
 from onekcal.errors import DataError
 from onekcal.features.coulomb import (
     RandomlySortedCoulomb,
@@ -26,6 +25,7 @@ from onekcal.features.coulomb import (
     sorted_eigenvalues,
 )
 from onekcal.models.regression.regression import ESTIMATORS, Regression
+from support.molecules import wobbly
 
 CHECKS = """
 import warnings

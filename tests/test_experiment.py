@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import wobbly
 from onekcal.datasets.card import Card, Stored
 from onekcal.errors import ConfigError, DataError
 from onekcal.models.shipped import load_model
@@ -18,6 +17,7 @@ from onekcal.runs.choose_split import choose
 from onekcal.runs.experiment import DataChoice, parse, read
 from onekcal.runs.folder import compare, load
 from onekcal.runs.run import run
+from support.molecules import wobbly
 
 GOOD = {
     "data": {"set": "mini", "target": "b3lyp", "train": 60, "valid": 20, "test": 40},

@@ -8,11 +8,11 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from conftest import wobbly
 from onekcal.errors import ConfigError, InputError
 from onekcal.features import fchl_torch
 from onekcal.features.fchl_torch import Fchl19, neighbours
 from onekcal.molecules import Molecules
+from support.molecules import wobbly
 
 ROUNDING = 1e-10
 """Features are of order 1 to 10; acos in kernelforge loses half the digits only where three atoms are in line."""

@@ -31,20 +31,8 @@ from onekcal.molecules import Molecules
 from onekcal.networks.hipnn import HipNNNetwork, sensitivities
 from onekcal.runs.experiment import Experiment
 from onekcal.runs.run import run
-<<<<<<< ours
 from onekcal.show import plots
-=======
-from onekcal.show import (
-    figures,
-    figures_bases,
-    figures_data,
-    figures_fields,
-    figures_results,
-    figures_voxels,
-    plots,
-)
 from support.molecules import wobbly
->>>>>>> theirs
 
 ROOT = Path(__file__).parents[1]
 SUITES = Path(onekcal.bench.__file__).parent / "suites"

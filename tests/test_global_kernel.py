@@ -9,7 +9,6 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from conftest import wobbly
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.slatm import MARGIN, NEAREST, blocks, slatm
 from onekcal.models.kernels.global_kernel import (
@@ -22,6 +21,7 @@ from onekcal.models.kernels.global_kernel import (
 )
 from onekcal.models.model import forces
 from onekcal.molecules import Molecules
+from support.molecules import wobbly
 
 FORMAMIDE = Molecules.one(
     ["C", "O", "N", "H", "H", "H"],

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from conftest import wobbly
 from onekcal.errors import ConfigError
 from onekcal.features.graphs import (
     Graph,
@@ -20,6 +19,7 @@ from onekcal.features.graphs import (
     within,
 )
 from onekcal.units import BOHR
+from support.molecules import wobbly
 
 
 def row(*places: float, charges: tuple[int, ...] | None = None) -> Graph:

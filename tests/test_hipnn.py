@@ -13,7 +13,6 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from conftest import wobbly
 from onekcal.data.dataset import Dataset
 from onekcal.datasets import store
 from onekcal.datasets.card import Stored
@@ -33,6 +32,7 @@ from onekcal.prediction.questions import Question
 from onekcal.runs.experiment import parse
 from onekcal.runs.run import run
 from onekcal.units import BOHR, angstrom_to_bohr, bohr_to_angstrom
+from support.molecules import wobbly
 
 ORGANIC = (1, 6, 7, 8, 9)
 ROUNDING = 1e-10

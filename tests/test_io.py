@@ -15,13 +15,13 @@ from rdkit import Chem
 from rdkit.Chem import rdDepictor, rdDistGeom
 
 import onekcal
-from conftest import wobbly
 from onekcal.data.dataset import Column, Dataset
 from onekcal.energies import At, Kind
 from onekcal.errors import InputError
 from onekcal.io import read, read_all, write
 from onekcal.molecules import Molecules
 from onekcal.units import BOHR, EV, HARTREE
+from support.molecules import wobbly
 
 WATER = "3\nwater\nO 0.0 0.0 0.1173\nH 0.0 0.7572 -0.4692\nH 0.0 -0.7572 -0.4692\n"
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import wobbly
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.fchl import environments
 from onekcal.models.kernels.fchl_fit import check_memory, memory_needed
 from onekcal.models.kernels.fchl_kernel import FchlKernel
 from onekcal.molecules import Molecules
+from support.molecules import wobbly
 
 pytest.importorskip("kernelforge", reason="kernelforge has wheels for Linux only")
 

@@ -103,6 +103,18 @@ def test_more_landmarks_than_points_are_all_the_points_that_differ() -> None:
     assert sorted(rows.tolist()) == list(range(12))
 
 
+@pytest.mark.parametrize("scale", [1e3, 1e5, 1e8, 1e160])
+def test_points_too_far_for_exact_distances_are_taken_once_or_not_at_all(
+    cloud: Tensor, scale: float
+) -> None:
+    """Distances are differences of squares: from 1e3 on a point's distance to itself is not zero, at last no number."""
+    for seed in range(5):
+        [rows] = choose([scale * (cloud + 1)], 400, seeded(seed))
+        assert len(rows.unique()) == len(rows) > 0
+        if scale <= 1e5:
+            assert len(rows) == 300  # the nearest are hundreds of widths apart
+
+
 def test_the_seed_decides(cloud: Tensor) -> None:
     [first], [again], [other] = (choose([cloud], 30, seeded(k)) for k in (0, 0, 1))
     assert torch.equal(first, again)

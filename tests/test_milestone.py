@@ -9,10 +9,10 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from conftest import wobbly
 from onekcal.data.dataset import Dataset
 from onekcal.molecules import Molecules
 from onekcal.networks.milestone import Milestone, MilestoneNetwork
+from support.molecules import wobbly
 
 LONG = {"epochs": 30, "rate": 1e-2, "batch": 8}
 

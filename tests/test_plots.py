@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import wobbly
 from onekcal.errors import InputError
 from onekcal.show import plots
 from onekcal.show.parity import parity_png
+from support.molecules import wobbly
 
 
 def test_distributions_show_every_energy_and_force_column() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import torch
 
-from conftest import wobbly
 from onekcal.data.dataset import Column, Dataset
 from onekcal.datasets import store
 from onekcal.datasets.card import Stored
@@ -22,6 +21,7 @@ from onekcal.networks.atomcloudnet import AtomCloudNet
 from onekcal.runs.evaluate import evaluate
 from onekcal.runs.experiment import parse
 from onekcal.runs.run import run
+from support.molecules import wobbly
 
 MOMENT = {"recipe": "fast", "epochs": 3, "batch": 8}
 SAME = 1e-9

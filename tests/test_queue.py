@@ -17,9 +17,9 @@ import yaml
 from typer.testing import CliRunner
 
 from onekcal.bench import queue as bench
-from onekcal.cli.queue import add
 from onekcal.bench import runner
 from onekcal.cli.main import app
+from onekcal.cli.queue import add
 from onekcal.errors import DataError, InputError
 from onekcal.runs.experiment import parse
 from onekcal.system import code, processes, queue_runner

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import wobbly
 from onekcal.data.dataset import Column, Dataset
 from onekcal.datasets import store
 from onekcal.datasets.card import Card, Stored
@@ -18,6 +17,7 @@ from onekcal.models.artefact import Artefact
 from onekcal.models.dressed_atoms import DressedAtoms
 from onekcal.runs.experiment import Experiment, parse
 from onekcal.runs.run import run
+from support.molecules import wobbly
 
 LABELS = torch.tensor([0, 0, 1, 2], dtype=torch.uint8).repeat_interleave(
     30

@@ -12,11 +12,11 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from conftest import wobbly
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.coulomb import coulomb_matrix, sorted_eigenvalues
 from onekcal.models.regression import regression
 from onekcal.models.regression.regression import Regression
+from support.molecules import wobbly
 
 
 def test_the_adapter_is_scikit_learn_s_own_pipeline() -> None:

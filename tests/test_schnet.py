@@ -10,7 +10,6 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
-from conftest import wobbly
 from onekcal.errors import ConfigError, InputError
 from onekcal.molecules import Molecules
 from onekcal.networks.filters import (
@@ -26,6 +25,7 @@ from onekcal.networks.filters import (
 from onekcal.networks.filters import knots as positions_of_knots
 from onekcal.networks.network import Batch
 from onekcal.networks.schnet import Filters, SchNet, SchNetNetwork
+from support.molecules import wobbly
 
 ELEMENTS = (1, 6, 7, 8)
 CUTOFF = 3.0  # Å

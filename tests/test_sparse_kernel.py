@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from conftest import wobbly
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import ConfigError, DataError, InputError
 from onekcal.models.kernels import sparse_kernel
 from onekcal.models.kernels.sparse_kernel import SparseKernel
 from onekcal.models.model import forces
 from onekcal.molecules import Molecules
+from support.molecules import wobbly
 
 ALL = {"landmarks": 100_000, "dims": 100_000}
 """Every environment and every axis: nothing is left out but what rounding to float16 takes."""
@@ -147,7 +147,8 @@ def test_a_rare_element_has_axes_and_landmarks_however_small_the_sample(
 
 def test_the_energies_of_two_far_molecules_add_up_but_for_what_the_cutoff_sees() -> None:
     data = wobbly(24, seed=1)
-    model, one, other = fitted(data), data.molecules[2], data.molecules[3]
+    # every axis: of fewer, those along which the training data do not spread are any the processor's rounding picks
+    model, one, other = fitted(data, sigma=4.0, **ALL), data.molecules[2], data.molecules[3]
 
     def both(apart: float) -> float:
         joined = torch.cat([one.positions, other.positions + torch.tensor([apart, 0.0, 0.0])])
@@ -159,7 +160,7 @@ def test_the_energies_of_two_far_molecules_add_up_but_for_what_the_cutoff_sees()
 
     alone = float(model.energies(one)[0] + model.energies(other)[0])
     assert both(50.0) == pytest.approx(alone, abs=1e-8)
-    assert abs(both(2.5) - alone) > 0.1
+    assert abs(both(2.5) - alone) > 2  # kcal/mol; it is 23
 
 
 # --- forces ---------------------------------------------------------------------------------------------------------
@@ -339,6 +340,14 @@ def test_sigma_is_tried_on_a_sample_not_on_what_stands_first() -> None:
     )  # kcal/mol; tens where features are not those of their molecules
 
 
+@pytest.mark.parametrize("sigma", [1e-3, 0.01, 0.1])
+def test_a_small_sigma_makes_every_environment_a_landmark_once(sigma: float) -> None:
+    data = wobbly(24, seed=1)
+    model = fitted(data, sigma=sigma, landmarks=1000)
+    assert len(model.weights) == len(data.molecules.numbers)
+    assert len(model.known.unique(dim=0)) == len(model.known)
+
+
 # --- keeping and refusing -------------------------------------------------------------------------------------------
 
 
@@ -391,8 +400,11 @@ def test_what_it_cannot_do_it_says() -> None:
         ConfigError, match="not positive definite at regularization 1e-300; raise it"
     ):
         fitted(data, regularization=1e-300)
-    with pytest.raises(ConfigError, match="not positive definite at sigma 1e-05"):
-        fitted(data, sigma=1e-5)
+    for sigma in (1e-7, 1e-20, 1e-300):  # below 1e-5 float16 holds no landmark
+        with pytest.raises(
+            ConfigError, match=f"not positive definite at sigma {sigma:g}; take one nearer to 4"
+        ):
+            fitted(data, sigma=sigma)
     assert data.forces is not None
     data.forces[3, 0] = torch.nan
     fitted(data)

@@ -12,12 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import wobbly
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import InputError
 from onekcal.molecules import Molecules
 from onekcal.show.pages import view
 from onekcal.show.render.still import pictures
+from support.molecules import wobbly
 
 
 def data_of(page: str) -> dict:

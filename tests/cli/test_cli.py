@@ -1,4 +1,4 @@
-"""The command line as a user meets it: a process, its output, its exit code."""
+"""The command line as a user meets it: its output, its exit code; of a process where that is what matters."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from support.command import onekcal
 
-def onekcal(
+
+def process(
     *words: str, cwd: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -29,8 +31,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an experiment and its finished run."""
     folder = tmp_path_factory.mktemp("study with a space")
     home = {"ONEKCAL_HOME": str(folder / "home")}
-    assert onekcal("init", "mine.yaml", cwd=folder, **home).returncode == 0
-    done = onekcal(
+    assert process("init", "mine.yaml", cwd=folder, **home).returncode == 0
+    done = process(
         "train", "mine.yaml", "--set", "data.train=200", "--set", "name=first", cwd=folder, **home
     )
     assert done.returncode == 0, done.stderr
@@ -39,7 +41,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_help_names_every_verb() -> None:
-    done = onekcal("--help")
+    done = process("--help")
     assert done.returncode == 0
     for verb in (
         "train",
@@ -63,7 +65,7 @@ def test_a_run_ends_in_a_table_and_a_picture(trained: Path) -> None:
 
 
 def test_rerun_check_proves_the_run_and_fails_on_a_changed_prediction(trained: Path) -> None:
-    done = onekcal("rerun", "runs/first", "--check", cwd=trained)
+    done = process("rerun", "runs/first", "--check", cwd=trained)
     assert done.returncode == 0, done.stderr
     assert "largest difference 0.00e+00" in done.stdout
     path = trained / "runs/first/predictions.csv"
@@ -72,7 +74,7 @@ def test_rerun_check_proves_the_run_and_fails_on_a_changed_prediction(trained: P
     fields = lines[1].split(",")
     fields[4] = str(float(fields[4]) + 1)
     path.write_text("\n".join([lines[0], ",".join(fields), *lines[2:]]))
-    done = onekcal("rerun", "runs/first", "--check", cwd=trained)
+    done = process("rerun", "runs/first", "--check", cwd=trained)
     path.write_text(text)
     assert done.returncode == 1
     assert "is not reproduced" in done.stderr
@@ -119,8 +121,16 @@ def test_a_mistake_is_one_line_and_an_exit_code(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_a_process_ends_with_the_code_and_nothing_but_the_line(trained: Path) -> None:
+    done = process("predict", "CCO", "--model", "nowhere", cwd=trained)
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert done.stderr.startswith("onekcal: no model at nowhere")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_doctor_says_what_is_missing_and_how_to_get_it() -> None:
-    done = onekcal("doctor", "--json")
+    done = process("doctor", "--json")
     rows = {row["part"]: row for row in json.loads(done.stdout)}
     assert rows["torch"]["state"] == "ok"
     for row in rows.values():
@@ -199,7 +209,7 @@ def test_what_a_command_says_and_writes(
 
 def test_label_delivers_what_it_can_and_the_doctor_reads_it(tmp_path: Path) -> None:
     (tmp_path / "a.smi").write_text("O water\n[Na+].[Cl-] salt\nCC#N acetonitrile\n")
-    done = onekcal("label", "a.smi", "a.h5", "--forces", "--workers", "1", cwd=tmp_path)
+    done = process("label", "a.smi", "a.h5", "--forces", "--workers", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "2 molecules with gfn2" in done.stdout
     assert "a.smi, line 2" in done.stderr
@@ -252,7 +262,7 @@ def test_an_imported_file_without_energies_is_said_to_be_so(tmp_path: Path) -> N
 
 def test_square_brackets_are_printed_as_they_are() -> None:
     """The tables' markup must not swallow [dft]."""
-    told = onekcal("doctor").stdout
+    told = process("doctor").stdout
     assert "onekcal[peers]" in told or "qmllib        ok" in told
 
 

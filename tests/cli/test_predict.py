@@ -7,14 +7,12 @@ import io
 import json
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from onekcal import datasets as store
-from onekcal.cli.main import main
 from onekcal.io import read
 from onekcal.models.artefact import Artefact
 from onekcal.models.model_card import ModelCard
@@ -22,26 +20,9 @@ from onekcal.models.registry import build
 from onekcal.models.shipped import SHIPPED, load_model
 from onekcal.models.stack import Stack
 from onekcal.trust.conformal import WIDER, Conformal
+from support.command import onekcal
 
 THREE = "CCO ethanol\nC1CC broken\nO water\n"
-
-
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def onekcal(*words: str, cwd: Path, stdin: str = "") -> Done:
-    """The command as `main` runs it, in this process: a new one imports torch for seconds."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.chdir(cwd)
-        patch.setattr("sys.argv", ["onekcal", *words])
-        patch.setattr("sys.stdin", io.StringIO(stdin))
-        with pytest.raises(SystemExit) as end:
-            main()
-    return Done(int(end.value.code or 0), out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,8 @@ from typing import Any, Self
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
-from support.molecules import wobbly
 
-<<<<<<< ours
-from conftest import wobbly
 from onekcal.data.dataset import Columns, Dataset
-=======
-from onekcal.data.dataset import Dataset
->>>>>>> theirs
 from onekcal.datasets import store
 from onekcal.datasets.card import Stored
 from onekcal.errors import InputError
@@ -31,6 +25,7 @@ from onekcal.models.stack import Stack
 from onekcal.molecules import Molecules
 from onekcal.runs.experiment import parse
 from onekcal.runs.run import run
+from support.molecules import wobbly
 
 EXACT = 1e-6
 """kcal/mol; float64 sums of ~100 kcal/mol carry ~1e-13 relative, solvers lose up to seven digits of it."""

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from conftest import wobbly
 from onekcal import datasets as data
 from onekcal.data.dataset import Column, Dataset
 from onekcal.datasets.card import Stored
@@ -18,6 +17,7 @@ from onekcal.energies import free_atoms
 from onekcal.io import read
 from onekcal.molecules import Molecules
 from onekcal.units import BOHR, EV, HARTREE
+from support.molecules import wobbly
 
 
 def frames(count: int = 120) -> Dataset:

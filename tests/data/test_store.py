@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import wobbly
 from onekcal import datasets as data
 from onekcal.data.dataset import Column, Dataset
 from onekcal.datasets import store
@@ -18,6 +17,7 @@ from onekcal.datasets.card import Card, Stored
 from onekcal.errors import DataError
 from onekcal.io import write
 from onekcal.molecules import Molecules
+from support.molecules import wobbly
 
 
 def sample() -> Stored:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-from densities import homogeneous_gas, hydrogen, nothing
 
 from onekcal.errors import InputError, OnekcalError
 from onekcal.fields import fields
@@ -22,6 +18,7 @@ from onekcal.fields.kinds import channels
 from onekcal.molecules import Molecules
 from onekcal.quantum.orbitals.named import orbitals
 from onekcal.units import BOHR
+from support.densities import homogeneous_gas, hydrogen, nothing
 
 
 def along_a_ray(*distances: float) -> torch.Tensor:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from scipy.special import erf, gamma, gammainc
-
-sys.path.insert(0, str(Path(__file__).parent))
-from densities import gaussian_atom
 
 from onekcal.fields import fields
 from onekcal.fields.electrostatic import NEAREST, total_potential
@@ -20,6 +14,7 @@ from onekcal.fields.repulsion import boys, electron_potential
 from onekcal.molecules import Molecules
 from onekcal.quantum.orbitals.named import orbitals
 from onekcal.units import BOHR
+from support.densities import gaussian_atom
 
 
 def test_the_potential_of_nuclei_is_the_sum_over_them() -> None:

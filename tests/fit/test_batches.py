@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from pair_network import PairModel
 
-from conftest import wobbly
 from onekcal.errors import ConfigError, InputError
 from onekcal.molecules import Molecules
 from onekcal.networks.network import Batch, pair_distances, pair_mask
 from onekcal.networks.training.batches import Held, in_order, shuffled
+from support.molecules import wobbly
+from support.pair_network import PairModel
 
 SIZES = torch.randint(1, 30, (1000,), generator=torch.Generator().manual_seed(3))
 

@@ -20,8 +20,8 @@ from onekcal.models.registry import MODELS
 from onekcal.runs import experiment as experiments
 from onekcal.runs.run import run
 
-HERE = Path(__file__).parent
-TRAIN = [str(HERE / "pair_network.py"), "train", "pairs.yaml", "--runs"]
+TESTS = Path(__file__).parents[1]
+TRAIN = ["-m", "support.pair_network", "train", "pairs.yaml", "--runs"]
 EXPERIMENT = """
 name: here
 data: {set: mini, target: b3lyp, train: 120, valid: 40, test: 20}
@@ -32,7 +32,9 @@ fit: {recipe: onecycle, epochs: 30, batch: 15, loss: mae+rmse, l2: 1e-6, checkpo
 
 @pytest.fixture
 def file(in_empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setitem(MODELS, "pairs", "pair_network:PairModel")
+    monkeypatch.setitem(MODELS, "pairs", "support.pair_network:PairModel")
+    path = os.environ.get("PYTHONPATH")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), *([path] if path else [])]))
     (in_empty_folder / "pairs.yaml").write_text(EXPERIMENT)
     return in_empty_folder / "pairs.yaml"
 

@@ -6,11 +6,11 @@ import math
 
 import pytest
 import torch
-from pair_network import PairNetwork
 
 from onekcal.networks.training.optimizers import Average, optimizer
 from onekcal.networks.training.schedules import Schedule
 from onekcal.networks.training.settings import Settings
+from support.pair_network import PairNetwork
 
 
 def schedule(**given: object) -> Schedule:

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 import torch
-from pair_network import PairModel, PairNetwork
 
-from conftest import wobbly
 from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError, DataError, InputError
 from onekcal.networks.network import Batch, Output
 from onekcal.networks.training.loop import TrainingError
 from onekcal.networks.training.session import Progress, session
 from onekcal.show.training import line
+from support.molecules import wobbly
+from support.pair_network import PairModel, PairNetwork
 
 QUICK = {"recipe": "constant", "epochs": 4, "batch": 8, "rate": 1e-2, "checkpoint": 0.0}
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import wobbly
 from onekcal.features.coulomb import (
     RandomlySortedCoulomb,
     SortedCoulomb,
@@ -20,6 +19,7 @@ from onekcal.features.coulomb import (
 )
 from onekcal.molecules import Molecules
 from onekcal.units import BOHR
+from support.molecules import wobbly
 
 
 def reversed_atoms(molecule: Molecules) -> Molecules:

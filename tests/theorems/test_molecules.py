@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from conftest import wobbly
 from onekcal.energies import FREE_ATOMS, atomization
 from onekcal.errors import DataError, InputError
 from onekcal.molecules import Molecules, charge_of, formula
 from onekcal.units import HARTREE, energy_factor, force_factor
+from support.molecules import wobbly
 
 
 @pytest.mark.parametrize("number", [0, -3, 87, 200])

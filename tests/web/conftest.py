@@ -7,18 +7,27 @@ from pathlib import Path
 
 import pytest
 
-browser = pytest.importorskip("browser", reason="needs websockets: pip install onekcal[test]")
+browser = pytest.importorskip(
+    "support.browser", reason="needs websockets: pip install onekcal[test]"
+)
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Chromium]:
+    if browser.CHROMIUM is None:
+        pytest.skip("no chromium")
+    one = browser.Chromium(tmp_path_factory.mktemp("profile"))
+    yield one
+    one.close()
 
 
 @pytest.fixture
-def open_page(tmp_path: Path) -> Iterator[Callable[..., browser.Browser]]:
+def open_page(chromium: browser.Chromium) -> Iterator[Callable[..., browser.Browser]]:
     """Open a page in a tab of its own; afterwards nothing may have been asked of the network."""
-    if browser.CHROMIUM is None:
-        pytest.skip("no chromium")
     tabs: list[browser.Browser] = []
 
     def opened(page: Path, **window: object) -> browser.Browser:
-        tab = browser.Browser(tmp_path / f"profile{len(tabs)}", **window)
+        tab = browser.Browser(chromium, **window)
         tabs.append(tab)
         tab.open(page)
         return tab

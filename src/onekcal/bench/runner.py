@@ -141,13 +141,16 @@ def _in_own_process(job: Found) -> Found:
 def measure_told() -> None:
     """What the fresh interpreter does: a job on standard input, what was found in the file named."""
     end_with_parent()
-    job = json.load(sys.stdin)
+    found = _measured(json.load(sys.stdin))
+    Path(sys.argv[1]).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+
+
+def _measured(job: Found) -> Found:
     row, runs = Row.model_validate(job["row"]), job["runs"]
     try:
-        found = measure(row, None if runs is None else Path(runs), job["command"])
+        return measure(row, None if runs is None else Path(runs), job["command"])
     except (OnekcalError, RuntimeError, ValueError, MemoryError) as problem:
-        found = {"name": row.name, "paper": row.paper, "row": digest(row), "failed": str(problem)}
-    Path(sys.argv[1]).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+        return {"name": row.name, "paper": row.paper, "row": digest(row), "failed": str(problem)}
 
 
 def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:

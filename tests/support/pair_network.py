@@ -65,5 +65,5 @@ class PairModel(NetworkModel):
 if __name__ == "__main__":
     from onekcal.cli.main import main
 
-    MODELS["pairs"] = "pair_network:PairModel"
+    MODELS["pairs"] = "support.pair_network:PairModel"
     main()

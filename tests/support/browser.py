@@ -9,6 +9,7 @@ import subprocess
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from websockets.sync.client import connect
@@ -25,12 +26,10 @@ PATIENCE = 60.0
 """Seconds until a page that does not answer has failed."""
 
 
-class Browser:
-    """One tab. Everything it asks of the network is in `requests`, every uncaught error in `errors`."""
+class Chromium:
+    """One process for all tabs: each start takes seconds."""
 
-    def __init__(
-        self, profile: Path, width: int = 1280, height: int = 1000, dark: bool = False
-    ) -> None:
+    def __init__(self, profile: Path) -> None:
         assert CHROMIUM is not None
         self.process = subprocess.Popen(
             [
@@ -43,7 +42,6 @@ class Browser:
                 "--disable-features=IsolateSandboxedIframes",
                 "--remote-debugging-port=0",
                 f"--user-data-dir={profile}",
-                f"--window-size={width},{height}",
                 "about:blank",
             ],
             stderr=subprocess.PIPE,
@@ -51,13 +49,56 @@ class Browser:
             text=True,
         )
         assert self.process.stderr is not None
-        port = next(
-            found[1]
+        found = next(
+            found
             for line in self.process.stderr
-            if (found := re.search(r"ws://127.0.0.1:(\d+)/", line))
+            if (found := re.search(r"ws://(127.0.0.1:\d+)/\S+", line))
         )
+        self.address = found[1]
+        # unread, what it says would fill the pipe, and it would wait for room
+        self.listener = Thread(target=self.process.stderr.read)
+        self.listener.start()
         self.open_things = ExitStack()
-        self.socket = self.open_things.enter_context(connect(self._page(port), max_size=None))
+        self.socket = self.open_things.enter_context(connect(found[0], max_size=None))
+        self.count = 0
+
+    def ask(self, method: str, **params: Any) -> Any:
+        """Of the browser, not of a tab."""
+        self.count += 1
+        self.socket.send(json.dumps({"id": self.count, "method": method, "params": params}))
+        while True:
+            told = json.loads(self.socket.recv(timeout=PATIENCE))
+            if told.get("id") == self.count:
+                assert "error" not in told, told["error"]
+                return told["result"]
+
+    def close(self) -> None:
+        self.open_things.close()
+        self.process.kill()
+        self.process.wait()
+        self.listener.join()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+
+class Browser:
+    """One tab with a profile of its own. What it asks of the network is in `requests`, every uncaught error in `errors`."""
+
+    def __init__(
+        self, chromium: Chromium, width: int = 1280, height: int = 1000, dark: bool = False
+    ) -> None:
+        self.chromium = chromium
+        self.profile = chromium.ask("Target.createBrowserContext")["browserContextId"]
+        target = chromium.ask(
+            "Target.createTarget",
+            url="about:blank",
+            browserContextId=self.profile,
+            width=width,
+            height=height,
+        )["targetId"]
+        self.open_things = ExitStack()
+        address = f"ws://{chromium.address}/devtools/page/{target}"
+        self.socket = self.open_things.enter_context(connect(address, max_size=None))
         self.count, self.requests, self.errors = 0, [], []
         self.contexts: list[
             int
@@ -74,18 +115,6 @@ class Browser:
         )
         self._call("Performance.enable", timeDomain="threadTicks")
         self.dark(dark)
-
-    @staticmethod
-    def _page(port: str) -> str:
-        from urllib.request import urlopen
-
-        for _ in range(100):
-            with urlopen(f"http://127.0.0.1:{port}/json") as answer:
-                pages = [one for one in json.load(answer) if one["type"] == "page"]
-            if pages:
-                return pages[0]["webSocketDebuggerUrl"]
-            time.sleep(0.1)
-        raise TimeoutError("no page opened")
 
     def open(self, page: Path) -> float:
         """Seconds until the page says that it is ready."""
@@ -152,8 +181,9 @@ class Browser:
 
     def close(self) -> None:
         self.open_things.close()
-        self.process.kill()
-        self.process.communicate()
+        self.chromium.ask(
+            "Target.disposeBrowserContext", browserContextId=self.profile
+        )  # closes the tab, too
 
     def _call(self, method: str, **params: Any) -> Any:
         self.count += 1
