@@ -39,7 +39,7 @@ def test_the_verbs_do_not_need_pyscf_to_be_listed() -> None:
     """A finder that refuses pyscf stands for a machine without it."""
     code = (
         "import sys\nsys.modules['pyscf'] = None\nfrom onekcal.cli.main import app\n"
-        "for words in (['models', '--json'],):\n"
+        "for words in (['bench', 'list', '--json'], ['models', '--json']):\n"
         "    try:\n        app(words)\n    except SystemExit as end:\n"
         "        assert not end.code, words\n"
     )
