@@ -1,10 +1,12 @@
-"""How far the LOL of other densities is from that of B3LYP/6-31G, and what each costs: the table of docs/guides/densities.md.
+"""How far the LOL of other densities is from that of B3LYP/6-31G, and what each costs: the table
+of docs/guides/densities.md.
 
     python scripts/compare_densities.py [MOLECULES [DENSITY ...]]
 
-Takes the training molecules of the voxel suite's rows of 100 molecules, and prints a line for each density: seconds of
-processor time a molecule (orbitals and LOL), mean and largest difference of LOL on 14³ voxels, correlation with the
-reference. Fields that are in the store are read, and their time is not told; an empty ONEKCAL_HOME tells all.
+Takes the training molecules of the voxel suite's rows of 100 molecules, and prints a line for each
+density: seconds of processor time a molecule (orbitals and LOL), mean and largest difference of LOL
+on 14³ voxels, correlation with the reference. Fields that are in the store are read, and their time
+is not told; an empty ONEKCAL_HOME tells all.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ def main(count: int, densities: tuple[str, ...]) -> None:
             (time.process_time() - start) / filling.computed if filling.computed else math.nan
         )
     print(
-        f"{len(molecules)} molecules\n\n| density | s a molecule | mean difference | largest | correlation |\n"
+        f"{len(molecules)} molecules\n\n| density | s a molecule | mean difference | largest | "
+        "correlation |\n"
         "|---|---:|---:|---:|---:|"
     )
     for name, values in found.items():

@@ -2,10 +2,12 @@
 
     python scripts/conformer_share.py g4mp2-smiles.h5 [--model g4mp2] [--results results]
 
-For the hold-out molecules of SMILES.h5 (scripts/smiles_geometries.py), QM9's own conformers are relaxed with GFN2-xTB too
-(kept in SMILES.relaxed.h5), and the model is asked at both. The label is the G4(MP2) energy of QM9's conformer, so
+For the hold-out molecules of SMILES.h5 (scripts/smiles_geometries.py), QM9's own conformers are
+relaxed with GFN2-xTB too (kept in SMILES.relaxed.h5), and the model is asked at both. The label is
+the G4(MP2) energy of QM9's conformer, so
 
-    error from SMILES = error at QM9's relaxed conformer + (prediction from SMILES − prediction there)
+    error from SMILES = error at QM9's relaxed conformer + (prediction from SMILES − prediction
+    there)
 """
 
 from __future__ import annotations
@@ -118,7 +120,9 @@ def main() -> None:
 def by_spread(
     made: Dataset, predicted: Tensor, conformal: Conformal
 ) -> dict[str, dict[str, float]]:
-    """Errors from SMILES, and how often the interval holds, by how far a molecule's conformers lie apart (kcal/mol)."""
+    """Errors from SMILES, and how often the interval holds, by how far a molecule's conformers lie
+    apart (kcal/mol).
+    """
     spread, found = made.columns["spread"].values, {}
     lower, upper = conformal.interval(predicted, spread=spread)
     for low, high in pairwise((-1, 0, 1, 2, 4, 8, math.inf)):

@@ -1,9 +1,11 @@
-"""Fit H(298 K) − H(0) to counts of groups on QM9's own U0 and H, and measure the error on a hold-out.
+"""Fit H(298 K) − H(0) to counts of groups on QM9's own U0 and H, and measure the error on a
+hold-out.
 
     python scripts/fit_thermal.py FOLDER
 
-FOLDER holds qm9.npz (geometries), qm9_props_subset.npz (U0 and H, Hartree) and qm9_g4mp2_labels.npz (the split; its
-hold-out is measured on and never fitted). Prints the constants of `onekcal.thermo.groups`.
+FOLDER holds qm9.npz (geometries), qm9_props_subset.npz (U0 and H, Hartree) and qm9_g4mp2_labels.npz
+(the split; its hold-out is measured on and never fitted). Prints the constants of
+`onekcal.thermo.groups`.
 """
 
 from __future__ import annotations
@@ -44,8 +46,10 @@ def main(folder: Path) -> None:
         print(f'    "{name}": {weight:.4f},')
     print("}")
     print(
-        f"train {int((train & known).sum())}, hold-out {len(error)}: mean absolute error {np.abs(error).mean():.4f}, "
-        f"root mean square {np.sqrt((error**2).mean()):.4f}, largest {np.abs(error).max():.3f} kcal/mol"
+        f"train {int((train & known).sum())}, hold-out {len(error)}: mean absolute error "
+        f"{np.abs(error).mean():.4f}, "
+        f"root mean square {np.sqrt((error**2).mean()):.4f}, largest {np.abs(error).max():.3f} "
+        "kcal/mol"
     )
 
 

@@ -2,12 +2,15 @@
 
     python scripts/make_mini.py --work build/mini --workers 2
 
-Four steps, each resumable (finished molecules are kept in WORK/*.jsonl, one line each, and never done twice):
+Four steps, each resumable (finished molecules are kept in WORK/*.jsonl, one line each, and never
+done twice):
 
 1. enumerate small molecules of H C N O F S by growing bond graphs atom by atom, and draw a sample;
-2. one RDKit conformer each, relaxed with GFN2-xTB (tblite) to 0.01 eV/Å; a molecule whose bonds change is dropped;
+2. one RDKit conformer each, relaxed with GFN2-xTB (tblite) to 0.01 eV/Å; a molecule whose bonds
+change is dropped;
 3. B3LYP/6-31G with density fitting (pyscf) on the relaxed geometry;
-4. thermal-like displaced frames of a few molecules, with GFN2-xTB and B3LYP/6-31G energies and forces.
+4. thermal-like displaced frames of a few molecules, with GFN2-xTB and B3LYP/6-31G energies and
+forces.
 
 Free atoms at both levels come last; everything is written to `src/onekcal/data/mini.npz`.
 Needs: rdkit, ase, tblite, pyscf.
@@ -69,7 +72,8 @@ BOHR = 0.529177210903  # Å
 FRAME_SOURCES, FRAMES_EACH = 24, 15
 
 
-# --- 1. enumeration -----------------------------------------------------------------------------------------
+# --- 1. enumeration
+# -----------------------------------------------------------------------------------------
 
 
 def neighbours(smiles: str) -> Iterable[str]:
@@ -106,7 +110,9 @@ def canonical(mol) -> Iterable[str]:
 
 
 def plausible(mol) -> bool:
-    """Keep what could stand in a bottle: few bonds between hetero atoms, no strained multiple bonds."""
+    """Keep what could stand in a bottle: few bonds between hetero atoms, no strained multiple
+    bonds.
+    """
     hetero = 0
     for bond in mol.GetBonds():
         pair = {bond.GetBeginAtom().GetSymbol(), bond.GetEndAtom().GetSymbol()}
@@ -165,7 +171,8 @@ def enumerate_smiles() -> list[str]:
     return list(dict.fromkeys(chosen))
 
 
-# --- 2.-4. labels --------------------------------------------------------------------------------------------
+# --- 2.-4. labels
+# --------------------------------------------------------------------------------------------
 
 
 def gfn2(numbers: list[int], positions: np.ndarray, unpaired: int = 0) -> tuple[float, np.ndarray]:
@@ -181,7 +188,9 @@ def gfn2(numbers: list[int], positions: np.ndarray, unpaired: int = 0) -> tuple[
 
 
 def b3lyp(numbers: list[int], positions: np.ndarray, unpaired: int = 0, forces: bool = False):
-    """B3LYP/6-31G energy (Hartree) and forces (Hartree/Bohr), density fitting with def2-universal-jkfit."""
+    """B3LYP/6-31G energy (Hartree) and forces (Hartree/Bohr), density fitting with
+    def2-universal-jkfit.
+    """
     from pyscf import dft, gto, lib
 
     lib.num_threads(1)
@@ -251,7 +260,9 @@ def label(record: dict) -> dict:
 
 
 def frames(record: dict) -> dict:
-    """Correlated displacements: Gaussian noise smoothed along the bonds, 0.05 to 0.12 Å per coordinate."""
+    """Correlated displacements: Gaussian noise smoothed along the bonds, 0.05 to 0.12 Å per
+    coordinate.
+    """
     digest = hashlib.sha256(record["smiles"].encode()).digest()
     rng = np.random.default_rng([SEED, int.from_bytes(digest[:8], "big")])
     numbers, start = record["numbers"], np.array(record["positions"])
@@ -273,7 +284,9 @@ def frames(record: dict) -> dict:
 def resumable(
     title: str, file: Path, work: Callable[[object], dict], jobs: dict[str, object], workers: int
 ) -> dict:
-    """Map `work` over `jobs`, one JSON line per finished key; what stands in the file is not done again."""
+    """Map `work` over `jobs`, one JSON line per finished key; what stands in the file is not done
+    again.
+    """
     done: dict[str, dict] = {}
     if file.exists():
         for line in file.read_text().splitlines():
@@ -300,7 +313,8 @@ def resumable(
     return {key: done[key] for key in jobs if "failed" not in done[key]}
 
 
-# --- the file -------------------------------------------------------------------------------------------------
+# --- the file
+# -------------------------------------------------------------------------------------------------
 
 
 def pack(records: list[dict], moving: dict[str, dict]) -> dict[str, np.ndarray]:
@@ -341,7 +355,8 @@ def pack(records: list[dict], moving: dict[str, dict]) -> dict[str, np.ndarray]:
         "atom_gfn2": np.array([gfn2([z], np.zeros((1, 3)), SPINS[z])[0] for z in atoms]),
         "atom_b3lyp": np.array([b3lyp([z], np.zeros((1, 3)), SPINS[z])[0] for z in atoms]),
         "doc": np.array(
-            "R in Å; E in Hartree (total, no zero-point energy); F in Hartree/Bohr, frames only, in row "
+            "R in Å; E in Hartree (total, no zero-point energy); F in Hartree/Bohr, frames only, "
+            "in row "
             "order; gfn2 = GFN2-xTB (tblite), b3lyp = B3LYP/6-31G with density fitting (pyscf)"
         ),
     }

@@ -2,10 +2,11 @@
 
     ONEKCAL_MIRROR=… python scripts/smiles_geometries.py OUT.h5 [--count 1000] [--seed 0]
 
-Draws `count` molecules of the validation part and `count` of Ward's hold-out, makes conformers of each SMILES, keeps
-the lowest that GFN2-xTB finds, and writes geometry, GFN2 energy (relative to free atoms, kcal/mol), the spread of the
-conformers (kcal/mol) and the G4(MP2) label. Finished molecules are lines of OUT.partial: run again, it goes on.
-Those that fail are left out and listed in OUT.failed.
+Draws `count` molecules of the validation part and `count` of Ward's hold-out, makes conformers of
+each SMILES, keeps the lowest that GFN2-xTB finds, and writes geometry, GFN2 energy (relative to
+free atoms, kcal/mol), the spread of the conformers (kcal/mol) and the G4(MP2) label. Finished
+molecules are lines of OUT.partial: run again, it goes on. Those that fail are left out and listed
+in OUT.failed.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# small molecules: threads cost more than they bring, and their order of summation is not reproducible
+# small molecules: threads cost more than they bring, and their order of summation is not
+# reproducible
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest

@@ -1,4 +1,6 @@
-"""A fitted model as the baseline of another: it corrects, it stands alone, and what cannot be is refused in one line."""
+"""A fitted model as the baseline of another: it corrects, it stands alone, and what cannot be is
+refused in one line.
+"""
 
 from __future__ import annotations
 
@@ -132,7 +134,8 @@ def test_the_other_models_own_baseline_reads_a_column_only_if_its_zero_is_the_fr
     [
         (
             {"kind": "formation", "level": "g3", "at": "298 K"},
-            "gives formation energies .g3, 298 K., which cannot be taken off the target .atomization energy",
+            "gives formation energies .g3, 298 K., which cannot be taken off the target "
+            ".atomization energy",
         ),
         ({"kind": "total"}, "it takes a model fitted to atomization energies"),
         ({"elements": [1, 6, 7]}, "has never seen O; it knows H, C, N"),

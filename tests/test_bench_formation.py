@@ -1,4 +1,6 @@
-"""The heats of formation beside experiment, of three molecules: two in the shipped model's scope, one outside it."""
+"""The heats of formation beside experiment, of three molecules: two in the shipped model's scope,
+one outside it.
+"""
 
 from __future__ import annotations
 

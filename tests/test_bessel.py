@@ -1,4 +1,6 @@
-"""Waves in a ball: spherical Bessel functions against SciPy and their recurrence, their zeros, the bases made of them."""
+"""Waves in a ball: spherical Bessel functions against SciPy and their recurrence, their zeros, the
+bases made of them.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ def test_spherical_bessel_functions_are_smooth_at_0_and_where_the_series_ends(or
 
 
 def test_zeros_are_zeros_and_none_is_left_out() -> None:
-    """j_l has one sign between two neighbours of the list; rounding of z is 1e-15 z, and slopes are below 1."""
+    """j_l has one sign between two neighbours of the list; rounding of z is 1e-15 z, and slopes
+    are below 1.
+    """
     found = zeros(DEGREES - 1, WAVES)
     assert found.shape == (DEGREES, WAVES)
     assert found[0].tolist() == pytest.approx([n * math.pi for n in range(1, WAVES + 1)], rel=1e-15)

@@ -1,4 +1,6 @@
-"""The FCHL19 kernel with derivatives: analytic forces, fits to forces, leave-one-out and variance in closed form."""
+"""The FCHL19 kernel with derivatives: analytic forces, fits to forces, leave-one-out and variance
+in closed form.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,9 @@ from test_kernels import brute_force
 kernelforge = pytest.importorskip("kernelforge", reason="kernelforge has wheels for Linux only")
 
 FIVE_POINTS = 1e-4
-"""kcal/mol/Å; differences over four points miss h⁴/30 of the fifth derivative: central ones at h (error e) and 2h (4e)
-cancel the h² term, which is ~5e-3 here and falls by 4 with the step."""
+"""kcal/mol/Å; differences over four points miss h⁴/30 of the fifth derivative: central ones at h
+(error e) and 2h (4e) cancel the h² term, which is ~5e-3 here and falls by 4 with the step.
+"""
 both = pytest.mark.parametrize("forces", [False, True], ids=["energies", "energies and forces"])
 
 
@@ -44,7 +47,9 @@ def slopes(model: FchlKernel, molecules: Molecules, step: float = 2e-3) -> torch
 
 
 def dense(model: FchlKernel, data: Dataset) -> np.ndarray:
-    """K + λ in full, from the kernel itself; its blocks are checked against differences of energies below."""
+    """K + λ in full, from the kernel itself; its blocks are checked against differences of
+    energies below.
+    """
     from scipy.linalg import lapack
 
     rows = len(model.weights)
@@ -262,7 +267,9 @@ def test_what_cannot_be_solved_says_what_to_change() -> None:
 
 
 def test_memory_of_a_fit_to_forces_is_predicted() -> None:
-    """Ethanol, 1,000 frames: 28,000 rows, 3.1 GB packed, and 0.6 GB of gradients. Aspirin, 1,000 frames: 64,000 rows."""
+    """Ethanol, 1,000 frames: 28,000 rows, 3.1 GB packed, and 0.6 GB of gradients. Aspirin, 1,000
+    frames: 64,000 rows.
+    """
     assert memory_needed(1000, 9, 3, atoms=9000) == pytest.approx(
         8 * (28_000 * 28_001 / 2 + 1000 * 9 * 312 * 28)
     )

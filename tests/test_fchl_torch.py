@@ -1,4 +1,6 @@
-"""FCHL19 in torch: kernelforge's values, the paper's formulas with a pocket calculator, symmetries, slopes."""
+"""FCHL19 in torch: kernelforge's values, the paper's formulas with a pocket calculator,
+symmetries, slopes.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from onekcal.molecules import Molecules
 from support.molecules import wobbly
 
 ROUNDING = 1e-10
-"""Features are of order 1 to 10; acos in kernelforge loses half the digits only where three atoms are in line."""
+"""Features are of order 1 to 10; acos in kernelforge loses half the digits only where three atoms
+are in line.
+"""
 CO2 = Molecules.one(["O", "C", "O"], [[0, 0, -1.16], [0, 0, 0], [0, 0, 1.16]])
 
 
@@ -152,7 +156,9 @@ def test_features_follow_the_order_of_atoms_and_depend_on_nothing_else_of_it() -
     "settings", [{"rcut": 3.0, "acut": 2.0}, {"rcut": 2.0, "acut": 3.0}], ids=str
 )
 def test_features_vanish_smoothly_at_the_cutoff(settings: dict[str, float]) -> None:
-    """Quadratically: from 2h inside to h inside the largest entry falls by 4; outside nothing is left."""
+    """Quadratically: from 2h inside to h inside the largest entry falls by 4; outside nothing is
+    left.
+    """
     features = Fchl19((1, 8), **settings)  # type: ignore[arg-type]
 
     def left(apart: float) -> torch.Tensor:

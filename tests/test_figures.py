@@ -1,4 +1,6 @@
-"""The papers' figures: they show the numbers they are given, say what is absent, and are the pictures of the docs."""
+"""The papers' figures: they show the numbers they are given, say what is absent, and are the
+pictures of the docs.
+"""
 
 from __future__ import annotations
 

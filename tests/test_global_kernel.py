@@ -1,4 +1,6 @@
-"""SLATM against its formula and another implementation's numbers; the global kernel against brute force."""
+"""SLATM against its formula and another implementation's numbers; the global kernel against brute
+force.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,9 @@ FORMAMIDE = Molecules.one(
     ],
 )
 ELEMENTS = [1, 6, 7, 8]
-# qmllib 1.2.0, generate_slatm(local=False, sigmas=[0.05, 0.05], dgrids=[0.03, 0.03], rcut=4.8, rpower=6, alchemy=False) of
-# the molecule above: elements of the part (centre in the middle), place of its largest entry, that entry, the part's sum
+# qmllib 1.2.0, generate_slatm(local=False, sigmas=[0.05, 0.05], dgrids=[0.03, 0.03], rcut=4.8,
+# rpower=6, alchemy=False) of the molecule above: elements of the part (centre in the middle), place
+# of its largest entry, that entry, the part's sum
 QMLLIB = [
     ((1, 1), 55, 0.008133450311, 0.0427069016),
     ((1, 6), 33, 0.8340127872, 3.71713326),
@@ -123,7 +126,8 @@ def test_an_equilateral_triangle_has_the_axilrod_teller_energy_at_sixty_degrees(
     angular = slatm(Molecules.one(["H"] * 3, corners), [1])[0, 1 + 157 :]
     grid = torch.linspace(-MARGIN, math.pi + MARGIN, 128, dtype=torch.float64)
     assert float(grid[angular.argmax()]) == pytest.approx(math.pi / 3, abs=0.02)
-    # three corners, each ⅓ · (1 + cos θ · ¼) averaged over a Gaussian; the weight Δθ is 0.03 on a grid of 0.0302
+    # three corners, each ⅓ · (1 + cos θ · ¼) averaged over a Gaussian; the weight Δθ is 0.03 on a
+    # grid of 0.0302
     integral = 1 + math.cos(math.pi / 3) * math.exp(-(0.05**2) / 2) / 4
     assert float(angular.sum()) == pytest.approx(
         integral * 0.03 / float(grid[1] - grid[0]), rel=1e-6
@@ -171,8 +175,10 @@ def test_forces_at_a_straight_angle_are_finite() -> None:
 @pytest.mark.parametrize("kernel", ["gaussian", "laplacian"])
 @pytest.mark.parametrize("features", ["slatm", "coulomb"])
 def test_forces_by_autograd_are_central_differences(features: str, kernel: str) -> None:
-    """Steps of 1e-5 Å: narrow against SLATM's Gaussians of 0.05 Å, and seldom across a kink of the Laplacian or a change in
-    the order of a sorted matrix. Energies of 1e-10 kcal/mol leave 1e-5 kcal/mol/Å."""
+    """Steps of 1e-5 Å: narrow against SLATM's Gaussians of 0.05 Å, and seldom across a kink of the
+    Laplacian or a change in the order of a sorted matrix. Energies of 1e-10 kcal/mol leave 1e-5
+    kcal/mol/Å.
+    """
     train = wobbly(24, seed=1)
     model = GlobalKernel(features, kernel, regularization=1e-6).fit(train, train[:0])
     asked = wobbly(4, seed=9).molecules

@@ -50,7 +50,9 @@ def test_without_padding_atoms_alone_are_left() -> None:
 
 
 def test_nearest_on_a_line_by_hand() -> None:
-    """The atom at 3.5 is heard by its neighbour's neighbour only when two are kept: edges need not be mutual."""
+    """The atom at 3.5 is heard by its neighbour's neighbour only when two are kept: edges need not
+    be mutual.
+    """
     graph = row(0.0, 1.0, 2.1, 3.5)
     assert heard(nearest(1)(graph)) == [[1], [0], [1], [2]]
     assert heard(nearest(2)(graph)) == [[1, 2], [0, 2], [1, 3], [1, 2]]
@@ -111,7 +113,9 @@ def test_order_says_what_is_counted() -> None:
 
 
 def test_equally_near_neighbours_are_all_kept_however_rounding_falls() -> None:
-    """Two are asked for, the four of a tetrahedron kept, in any orientation and in single precision."""
+    """Two are asked for, the four of a tetrahedron kept, in any orientation and in single
+    precision.
+    """
     corners = torch.tensor(
         [[0, 0, 0], [1, 1, 1], [-1, -1, 1], [-1, 1, -1], [1, -1, -1]], dtype=torch.float64
     )

@@ -65,7 +65,9 @@ def test_parity_is_that_of_the_degree() -> None:
 
 
 def test_recurrence_z_times_a_harmonic_is_of_the_degrees_beside_it() -> None:
-    """z Y_lm = a_l+1,m Y_l+1,m + a_lm Y_l−1,m with a_lm = √((l² − m²)/(4l² − 1)): one degree from those before."""
+    """z Y_lm = a_l+1,m Y_l+1,m + a_lm Y_l−1,m with a_lm = √((l² − m²)/(4l² − 1)): one degree from
+    those before.
+    """
 
     def factor(degree: int, order: int) -> float:
         return math.sqrt((degree**2 - order**2) / (4 * degree**2 - 1))

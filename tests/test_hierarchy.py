@@ -65,6 +65,7 @@ def test_quantiles_of_a_known_distribution_come_out() -> None:
         R * random.uniform(-1, 1, 20_000), R, [1.0]
     ).quantiles()  # |error| is uniform on 0 … R
     assert len(R_middle) == 20
-    # a quantile of 1,000 uniform numbers has a standard error below 0.016; R varies by 5 % within a bin
+    # a quantile of 1,000 uniform numbers has a standard error below 0.016; R varies by 5 % within a
+    # bin
     assert found == pytest.approx(R_middle[:, None] * np.array(QUANTILES), rel=0.2)
     assert len(Hierarchy(R[:FEWEST], R[:FEWEST], [1.0]).quantiles()[0]) == 1

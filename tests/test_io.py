@@ -342,7 +342,8 @@ def test_a_label_under_another_key_is_never_lost_silently(
 
 def test_what_a_file_says_of_its_energies_is_believed_and_not_overruled(tmp_path: Path) -> None:
     more = (
-        'energy_unit=eV kind=atomization at="0 K" level="pbe/def2-svp" charge=1.0 multiplicity=2 pbc="F F F" '
+        'energy_unit=eV kind=atomization at="0 K" level="pbe/def2-svp" charge=1.0 multiplicity=2 '
+        'pbc="F F F" '
         'Lattice="9 0 0 0 9 0 0 0 9"'
     )
     path = put(tmp_path, "a.extxyz", FORCED.format(energy="energy", forces="forces", more=more))

@@ -1,4 +1,6 @@
-"""The exact FCHL19 kernel: the formula in the file's head, by brute force; what it refuses; what it chooses."""
+"""The exact FCHL19 kernel: the formula in the file's head, by brute force; what it refuses; what
+it chooses.
+"""
 
 from __future__ import annotations
 

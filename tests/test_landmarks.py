@@ -1,4 +1,6 @@
-"""Landmarks by randomly pivoted Cholesky: what they leave unexplained, against the best there can be and against chance."""
+"""Landmarks by randomly pivoted Cholesky: what they leave unexplained, against the best there can
+be and against chance.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ def test_landmarks_leave_less_than_the_best_of_half_their_rank_and_random_ones_d
 def test_proposing_in_blocks_draws_as_one_by_one(
     cloud: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Mean of what is left over 40 seeds; its standard error is 1 to 2 %. Without rejection it is half as much again."""
+    """Mean of what is left over 40 seeds; its standard error is 1 to 2 %. Without rejection it is
+    half as much again.
+    """
     together = sum(unexplained(cloud, choose([cloud], 20, seeded(k))[0]) for k in range(40))
     blind = 0.0
     for k in range(40):  # the first block of 20, all drawn from the untouched diagonal
@@ -107,7 +111,9 @@ def test_more_landmarks_than_points_are_all_the_points_that_differ() -> None:
 def test_points_too_far_for_exact_distances_are_taken_once_or_not_at_all(
     cloud: Tensor, scale: float
 ) -> None:
-    """Distances are differences of squares: from 1e3 on a point's distance to itself is not zero, at last no number."""
+    """Distances are differences of squares: from 1e3 on a point's distance to itself is not zero,
+    at last no number.
+    """
     for seed in range(5):
         [rows] = choose([scale * (cloud + 1)], 400, seeded(seed))
         assert len(rows.unique()) == len(rows) > 0

@@ -1,4 +1,6 @@
-"""The local kernel on projected features against kernelforge's own, known molecules and strange ones; packed rows."""
+"""The local kernel on projected features against kernelforge's own, known molecules and strange
+ones; packed rows.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,13 @@ kernelforge = pytest.importorskip("kernelforge", reason="kernelforge has wheels 
 
 SIGMA = 2.0
 EXACT = 1e-10
-"""Of K, relative, among known molecules: exponents are wrong by 1e-12 on average, some ten times that at worst."""
+"""Of K, relative, among known molecules: exponents are wrong by 1e-12 on average, some ten times
+that at worst.
+"""
 STRANGE = 3e-6
-"""Of K against molecules unlike the known ones: |r_a||r_b|/σ², where |r_b|/σ is √1e-12 on average and |r_a|/σ about 1."""
+"""Of K against molecules unlike the known ones: |r_a||r_b|/σ², where |r_b|/σ is √1e-12 on average
+and |r_a|/σ about 1.
+"""
 
 
 def found(molecules: Molecules, elements: list[int]) -> Environments:
@@ -54,7 +60,9 @@ def known() -> Molecules:
 
 @pytest.fixture(scope="module")
 def strange() -> Molecules:
-    """Molecules torn to twice their size and pressed to two thirds: far off the axes of the known ones."""
+    """Molecules torn to twice their size and pressed to two thirds: far off the axes of the known
+    ones.
+    """
     some = wobbly(10, seed=5).molecules
     return Molecules.concatenate(
         [some.moved(some.positions * 2), some.moved(some.positions * 0.66)]
@@ -100,7 +108,9 @@ def test_the_kernel_with_strange_molecules_is_right_too(
 def test_it_is_wrong_where_axes_are_missing_and_where_lengths_are_those_of_projections(
     known: Molecules, strange: Molecules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control: the tests above see what TOLERANCE leaves out, and that strange molecules need their full lengths."""
+    """The control: the tests above see what TOLERANCE leaves out, and that strange molecules need
+    their full lengths.
+    """
     monkeypatch.setattr(local_kernel, "TOLERANCE", 1e-6)
     near, far = projected(known, strange)
     expected = theirs(strange, known)
@@ -136,7 +146,9 @@ def test_an_element_the_asked_molecules_lack_adds_nothing(known: Molecules) -> N
 
 
 def test_predictions_do_not_depend_on_what_is_asked_beside(known: Molecules) -> None:
-    """Whole strips and single molecules: products of matrices of other shapes round differently, by some 1e-16 a term."""
+    """Whole strips and single molecules: products of matrices of other shapes round differently,
+    by some 1e-16 a term.
+    """
     train = wobbly(60, seed=1)
     model = FchlKernel(sigma=SIGMA, regularization=1e-6, forces=False).fit(train, train[:0])
     together, alone = (

@@ -1,4 +1,6 @@
-"""Properties other than energies, of molecules and of atoms: trained, told in their own unit, or refused."""
+"""Properties other than energies, of molecules and of atoms: trained, told in their own unit, or
+refused.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ SAME = 1e-9
 
 
 def with_properties(count: int = 24) -> Dataset:
-    """`wobbly` with a property of molecules, its radius of gyration, and one of atoms, the distance from the middle."""
+    """`wobbly` with a property of molecules, its radius of gyration, and one of atoms, the
+    distance from the middle.
+    """
     data = wobbly(count)
     middle = data.molecules.sum_atoms(data.molecules.positions) / data.molecules.sizes[:, None]
     apart = (data.molecules.positions - middle[data.molecules.owner]).norm(dim=1)  # (A,)

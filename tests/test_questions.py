@@ -1,4 +1,6 @@
-"""What may be asked: SMILES, files and standard input become questions, and what cannot be read one clear line."""
+"""What may be asked: SMILES, files and standard input become questions, and what cannot be read
+one clear line.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Runs that calibrate on several kinds of geometry, and that fit again to everything but the test part."""
+"""Runs that calibrate on several kinds of geometry, and that fit again to everything but the test
+part.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The report of finished runs: what it says is what the runs found, and what cannot be compared is refused."""
+"""The report of finished runs: what it says is what the runs found, and what cannot be compared is
+refused.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The low-rank kernel: against the exact one, against dense algebra, forces, variance, what it chooses and refuses."""
+"""The low-rank kernel: against the exact one, against dense algebra, forces, variance, what it
+chooses and refuses.
+"""
 
 from __future__ import annotations
 
@@ -65,11 +67,14 @@ def landmark_kernel(model: SparseKernel) -> Tensor:
     return torch.exp(-0.5 * torch.cdist(z, z).square()) * (kind_of[:, None] == kind_of)
 
 
-# --- the solution ---------------------------------------------------------------------------------------------------
+# --- the solution
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_with_every_environment_a_landmark_it_is_the_exact_kernel() -> None:
-    """But for landmarks and axes in float16, which here move energies by 1e-3 kcal/mol and variances by 0.03 %."""
+    """But for landmarks and axes in float16, which here move energies by 1e-3 kcal/mol and
+    variances by 0.03 %.
+    """
     pytest.importorskip("kernelforge", reason="kernelforge has wheels for Linux only")
     from onekcal.models.kernels.fchl_kernel import FchlKernel
 
@@ -147,7 +152,8 @@ def test_a_rare_element_has_axes_and_landmarks_however_small_the_sample(
 
 def test_the_energies_of_two_far_molecules_add_up_but_for_what_the_cutoff_sees() -> None:
     data = wobbly(24, seed=1)
-    # every axis: of fewer, those along which the training data do not spread are any the processor's rounding picks
+    # every axis: of fewer, those along which the training data do not spread are any the
+    # processor's rounding picks
     model, one, other = fitted(data, sigma=4.0, **ALL), data.molecules[2], data.molecules[3]
 
     def both(apart: float) -> float:
@@ -163,7 +169,8 @@ def test_the_energies_of_two_far_molecules_add_up_but_for_what_the_cutoff_sees()
     assert abs(both(2.5) - alone) > 2  # kcal/mol; it is 23
 
 
-# --- forces ---------------------------------------------------------------------------------------------------------
+# --- forces
+# ---------------------------------------------------------------------------------------------------------
 
 
 def differences(model: SparseKernel, molecule: Molecules, step: float = 1e-3) -> Tensor:
@@ -230,7 +237,8 @@ def test_ethanol_is_learned_from_the_forces_of_thirty_frames(real_data: Path) ->
     assert float((forces(model, test.molecules) - test.forces).abs().mean()) < 2.5
 
 
-# --- how sure it is -------------------------------------------------------------------------------------------------
+# --- how sure it is
+# -------------------------------------------------------------------------------------------------
 
 
 def test_the_variance_is_the_projected_process_in_dense_algebra() -> None:
@@ -282,7 +290,8 @@ def test_a_variance_needs_the_fit_in_this_process() -> None:
         SparseKernel().load_state(model.state()).variance(data.molecules)
 
 
-# --- choosing -------------------------------------------------------------------------------------------------------
+# --- choosing
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_lambda_is_the_best_on_the_validation_part_which_is_never_fitted() -> None:
@@ -348,7 +357,8 @@ def test_a_small_sigma_makes_every_environment_a_landmark_once(sigma: float) -> 
     assert len(model.known.unique(dim=0)) == len(model.known)
 
 
-# --- keeping and refusing -------------------------------------------------------------------------------------------
+# --- keeping and refusing
+# -------------------------------------------------------------------------------------------
 
 
 def test_what_is_stored_answers_bit_for_bit() -> None:

@@ -26,7 +26,9 @@ from onekcal.units import BOHR
 def a_cube(
     path: Path, counts: tuple[int, int, int], steps: np.ndarray, first: np.ndarray, count: int = 1
 ) -> np.ndarray:
-    """A helium atom at (1, 2, 3) Å and a field that grows by 1 an Å along x, 10 along y and 100 along z."""
+    """A helium atom at (1, 2, 3) Å and a field that grows by 1 an Å along x, 10 along y and 100
+    along z.
+    """
     at = first + np.stack(np.meshgrid(*map(np.arange, counts), indexing="ij"), -1) @ steps
     values = at @ np.array([1.0, 10.0, 100.0])
     lines = ["slope", "", f"{count} " + " ".join(f"{x / BOHR:.6f}" for x in first)]

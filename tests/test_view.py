@@ -1,4 +1,6 @@
-"""Molecules to look at: the page and the pictures hold the atoms, forces and energies they are given."""
+"""Molecules to look at: the page and the pictures hold the atoms, forces and energies they are
+given.
+"""
 
 from __future__ import annotations
 

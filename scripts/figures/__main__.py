@@ -2,8 +2,8 @@
 
     python scripts/figures [--only WORD] [hipnn=RUN] [atomcloudnet=RUN] [milestone=RUN]
 
-Writes docs/figures/*.png from results/*.json, data sets that are here, and the folders of runs that are named. What is
-absent is reported and skipped; its old picture stays.
+Writes docs/figures/*.png from results/*.json, data sets that are here, and the folders of runs that
+are named. What is absent is reported and skipped; its old picture stays.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The papers' figures of functions and features: sensitivities, spherical harmonics, Bessel waves, Coulomb matrices."""
+"""The papers' figures of functions and features: sensitivities, spherical harmonics, Bessel waves,
+Coulomb matrices.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ POINTS = 400
 
 
 def hipnn_sensitivities(run: Path | None = None) -> Figure:
-    """HIP-NN, figure 2: the initial s_ν(r) under the cut-off φ(r); of a run beside them, after training, layer by layer."""
+    """HIP-NN, figure 2: the initial s_ν(r) under the cut-off φ(r); of a run beside them, after
+    training, layer by layer.
+    """
     from onekcal.networks.hipnn import HipNNNetwork
 
     layers = [("Initial", HipNNNetwork((1, 6)).interactions[0])]
@@ -66,13 +70,16 @@ def _hipnn_of(run: Path) -> Any:
     found = [stage for stage in model.stages if isinstance(stage, HipNN)]
     if not found:
         raise InputError(
-            f"{run} holds no HIP-NN, but {', '.join(type(one).__name__ for one in model.stages)}; train one"
+            f"{run} holds no HIP-NN, but {', '.join(type(one).__name__ for one in model.stages)}; "
+            "train one"
         )
     return found[0].networks[0]
 
 
 def real_spherical_harmonics(degree: int = 4) -> Figure:
-    """AtomCloudNet, figure 2: |Y_lm| as the distance from the middle, its sign as the colour; a row for each degree l."""
+    """AtomCloudNet, figure 2: |Y_lm| as the distance from the middle, its sign as the colour; a
+    row for each degree l.
+    """
     from onekcal.features.harmonics import real_harmonics
 
     polar, around = np.meshgrid(
@@ -116,7 +123,9 @@ def _lobes(axes: Any, unit: np.ndarray, values: np.ndarray) -> None:
 
 
 def dimenet_bases(degrees: int = 7, waves: int = 6, exponent: int = 5) -> Figure:
-    """The QM7 study's DimeNet++: radial waves under their envelope, and below them the spherical ones in the plane."""
+    """The QM7 study's DimeNet++: radial waves under their envelope, and below them the spherical
+    ones in the plane.
+    """
     from onekcal.features.bessel import envelope, radial_basis
 
     figure = canvas(9.4, 7.2)
@@ -159,7 +168,9 @@ def _wave(axes: Axes, order: int, n: int, exponent: int) -> None:
 
 
 def coulomb_features(molecule: Molecules, noise_seed: int = 0) -> Figure:
-    """The QM7 study's features of one molecule: Coulomb matrix as listed, sorted, sorted with noise; eigenvalues; steps."""
+    """The QM7 study's features of one molecule: Coulomb matrix as listed, sorted, sorted with
+    noise; eigenvalues; steps.
+    """
     from onekcal.features.coulomb import coulomb_matrix, sorted_by_norm, sorted_eigenvalues
     from onekcal.molecules import SYMBOLS
 

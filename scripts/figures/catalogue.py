@@ -1,7 +1,8 @@
 """Every figure of the five papers that data here allow, by name; `draw` writes them for the docs.
 
-The functions stand in the modules beside this one and return a matplotlib figure of what they are given: results, a
-molecule, a data set or a run. What a paper shows as a sketch of an architecture has no figure here.
+The functions stand in the modules beside this one and return a matplotlib figure of what they are
+given: results, a molecule, a data set or a run. What a paper shows as a sketch of an architecture
+has no figure here.
 """
 
 from __future__ import annotations
@@ -26,12 +27,15 @@ if TYPE_CHECKING:
     from onekcal.molecules import Molecules
 
 CROWDED, FLAT, LINEAR, SMALL = "CC(C)(C)O", "C=CC=C", "N#CC#N", "CCO"
-"""Molecules of the embedded set `mini` that are drawn; the linear one is the 3D-DenseNet paper's."""
+"""Molecules of the embedded set `mini` that are drawn; the linear one is the 3D-DenseNet paper's.
+"""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The folder of results, and folders of runs by the model they trained: "hipnn", "atomcloudnet", "milestone"."""
+    """The folder of results, and folders of runs by the model they trained: "hipnn",
+    "atomcloudnet", "milestone".
+    """
 
     results: Path
     runs: Mapping[str, Path] = field(default_factory=dict)
@@ -113,7 +117,9 @@ FIGURES: dict[str, Callable[[Path, Sources], None]] = {
 
 
 def draw(folder: Path, sources: Sources, only: str = "") -> Iterator[tuple[str, str]]:
-    """Write every figure whose name has `only` in it; each name with "" or, where it could not be drawn, the reason."""
+    """Write every figure whose name has `only` in it; each name with "" or, where it could not be
+    drawn, the reason.
+    """
     for name, write in FIGURES.items():
         if only in name:
             try:

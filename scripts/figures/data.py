@@ -1,4 +1,6 @@
-"""The SchNet milestone's figures of data: energies and forces and how they are spread, a molecule, data beside answers."""
+"""The SchNet milestone's figures of data: energies and forces and how they are spread, a molecule,
+data beside answers.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ BINS = 80
 
 
 def energy_distribution(dataset: Dataset, name: str = "") -> Figure:
-    """Milestone, figures 1 and 2: energies about their mean, with the Gaussian of the same mean and deviation."""
+    """Milestone, figures 1 and 2: energies about their mean, with the Gaussian of the same mean
+    and deviation.
+    """
     energies = dataset.energies.numpy()
     mean, deviation = float(energies.mean()), float(energies.std())
     figure = canvas(6.2, 3.8)
@@ -74,7 +78,8 @@ def molecule_with_forces(dataset: Dataset, row: int = 0, name: str = "") -> Figu
     axes.set_axis_off()
     largest = float(one.forces.norm(dim=1).max())
     axes.set_title(
-        f"{name}: {_signed(float(one.energies[0]))} kcal/mol, largest force {largest:.0f} kcal/mol/Å",
+        f"{name}: {_signed(float(one.energies[0]))} kcal/mol, largest force {largest:.0f} "
+        "kcal/mol/Å",
         loc="left",
         fontsize=11,
         color=INK,
@@ -83,7 +88,9 @@ def molecule_with_forces(dataset: Dataset, row: int = 0, name: str = "") -> Figu
 
 
 def predicted_distribution(run: Path, name: str = "") -> Figure:
-    """Milestone, figure 5: reference energies of a run's test molecules, and what its model answers."""
+    """Milestone, figure 5: reference energies of a run's test molecules, and what its model
+    answers.
+    """
     reference, predicted = answers(run)
     low, high = (
         np.quantile(np.concatenate([reference, predicted]), [0.001, 0.999]) - reference.mean()

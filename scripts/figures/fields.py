@@ -1,4 +1,6 @@
-"""The papers' figures of molecules in space: voxels, fields, and what one atom sees of its surroundings."""
+"""The papers' figures of molecules in space: voxels, fields, and what one atom sees of its
+surroundings.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,9 @@ def _cube(portrait: Portrait, filled: np.ndarray, colors: np.ndarray, title: str
 
 
 def field_surfaces(molecule: Molecules, n: int = 14) -> Figure:
-    """3D-DenseNet's three inputs: surfaces of LOL, ELF and NEP, and below them the stored voxels in the molecule's plane."""
+    """3D-DenseNet's three inputs: surfaces of LOL, ELF and NEP, and below them the stored voxels
+    in the molecule's plane.
+    """
     from onekcal.fields.portrait import resampled
     from onekcal.show.pages.voxels import EYE, levels_of
     from onekcal.show.render.raycast import picture
@@ -117,7 +121,9 @@ def _portraits(molecule: Molecules, kinds: list[str], n: int, fine: bool = False
 
 
 def atom_neighbourhood(molecule: Molecules, centre: int = 0, radius: float = 3.0) -> Figure:
-    """AtomCloudNet, figure 1: the atoms within `radius` Å of the one a convolution is centred on, seen along an axis."""
+    """AtomCloudNet, figure 1: the atoms within `radius` Å of the one a convolution is centred on,
+    seen along an axis.
+    """
     from matplotlib.patches import Circle
 
     from onekcal.molecules import SYMBOLS

@@ -1,5 +1,7 @@
-"""The papers' charts, ours beside theirs. Ours come from results/*.json; a paper's from the same rows or, where none of ours
-answers them, from the constants below, each with the table it stands in."""
+"""The papers' charts, ours beside theirs. Ours come from results/*.json; a paper's from the same
+rows or, where none of ours answers them, from the constants below, each with the table it stands
+in.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ QM7_NETWORKS = (
 
 
 def hipnn_widths(results: Path) -> Figure:
-    """HIP-NN, tables I and II: the error against the number of features, and against that of molecules."""
+    """HIP-NN, tables I and II: the error against the number of features, and against that of
+    molecules.
+    """
     suite, figure = Suite(results, "hipnn-tables"), canvas(9.6, 4.1)
     left, right = figure.subplots(1, 2)
     for axes in (left, right):
@@ -131,7 +135,9 @@ def hipnn_trajectories(results: Path) -> Figure:
 
 
 def atomcloud_learning_curves(results: Path) -> Figure:
-    """AtomCloudNet, figure 4 and table 1: the error against the number of molecules, and against the radius."""
+    """AtomCloudNet, figure 4 and table 1: the error against the number of molecules, and against
+    the radius.
+    """
     suite, figure = Suite(results, "atomcloud"), canvas(9.6, 4.3)
     left, right = figure.subplots(1, 2)
     for axes in (left, right):
@@ -176,7 +182,9 @@ def atomcloud_learning_curves(results: Path) -> Figure:
 
 
 def kernel_learning_curves(results: Path) -> Figure:
-    """AtomCloudNet's kernels (table 1) and ours on QM9, with the slopes b of MAE = a/N^b that fit them."""
+    """AtomCloudNet's kernels (table 1) and ours on QM9, with the slopes b of MAE = a/N^b that fit
+    them.
+    """
     suite, figure = Suite(results, "qm9-kernels"), canvas(8.4, 4.8)
     axes = figure.subplots()
     axes.set(xscale="log", yscale="log")
@@ -209,7 +217,8 @@ def _slope(points: dict[int, float]) -> str:
 
 
 def qm7_methods(results: Path) -> Figure:
-    """The QM7 study's tables: the error of every method, the study's beside ours; the networks' where they are measured.
+    """The QM7 study's tables: the error of every method, the study's beside ours; the networks'
+    where they are measured.
 
     The networks' bars are ours by one recipe; by the study's own protocol they stand apart.
     """

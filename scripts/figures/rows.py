@@ -59,12 +59,14 @@ class Suite:
         """The figure, with a note of the rows that are absent; an error where all are."""
         if not self.used:
             raise DataError(
-                f"results of {self.name} hold no row of this figure, which needs {'; '.join(self.missing)}; "
+                f"results of {self.name} hold no row of this figure, which needs "
+                f"{'; '.join(self.missing)}; "
                 f"run `onekcal bench run {self.name}`"
             )
         if self.missing:
             figure.supxlabel(
-                f"not measured yet: {len(self.missing)} of onekcal's {len(self.missing + self.used)} rows",
+                f"not measured yet: {len(self.missing)} of onekcal's "
+                f"{len(self.missing + self.used)} rows",
                 fontsize=8,
                 color=QUIET,
                 x=0.99,
@@ -92,7 +94,9 @@ def curve(
     paper: bool = False,
     spreads: Sequence[float] | None = None,
 ) -> None:
-    """One curve, in the `k`-th colour and marker: ours is solid and filled, a paper's dashed and hollow."""
+    """One curve, in the `k`-th colour and marker: ours is solid and filled, a paper's dashed and
+    hollow.
+    """
     if not points:
         return
     color, marker = CURVES[k % len(CURVES)], SHAPES[MARKERS[k % len(MARKERS)]]
@@ -121,7 +125,9 @@ def bars(
     color: str,
     spreads: Sequence[float] | None = None,
 ) -> None:
-    """Bars with their values; `place` of this series beside the others, in widths of a bar. None leaves a gap."""
+    """Bars with their values; `place` of this series beside the others, in widths of a bar. None
+    leaves a gap.
+    """
     at = np.arange(len(names)) + place * width
     heights = [np.nan if value is None else value for value in values]
     axes.bar(

@@ -1,4 +1,6 @@
-"""Figures 4 to 8 of the 3D-DenseNet paper from results/voxels.json; its own points where its text has the number."""
+"""Figures 4 to 8 of the 3D-DenseNet paper from results/voxels.json; its own points where its text
+has the number.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ GRIDS, KINDS = (12, 14, 16), ("LOL", "ELF", "NEP")
 COUNTS, COMMON = (500, 1_000, 2_000, 4_000), 1_000
 """Training molecules of figure 5, and those of figure 4, whose row stands in both."""
 SIZES = {25_000: 0.287}
-"""The paper, section 3.2: training molecules → MAE, kcal/mol, of LOL and NEP alike, dense blocks (16, 16)."""
+"""The paper, section 3.2: training molecules → MAE, kcal/mol, of LOL and NEP alike, dense blocks
+(16, 16).
+"""
 FIRST_BLOCK, SECOND_BLOCK, DOUBLED = (
     ((1, 5), (3, 3), (5, 1)),
     ((1, 2), (2, 2), (4, 2)),
@@ -83,7 +87,9 @@ def voxel_sizes(results: Path) -> Figure:
 
 
 def voxel_depths(results: Path) -> Figure:
-    """Figure 6: dense blocks (d₁, d₂) with (a) d₁ + d₂ fixed, (b, c) d₂ fixed, (d, e) both doubled; (c) and (e): time."""
+    """Figure 6: dense blocks (d₁, d₂) with (a) d₁ + d₂ fixed, (b, c) d₂ fixed, (d, e) both
+    doubled; (c) and (e): time.
+    """
     suite, figure = Suite(results, SUITE), canvas(9.6, 6.2)
     a, b, d = (
         suite.some(
@@ -115,7 +121,9 @@ def voxel_densities(results: Path) -> Figure:
 
 
 def voxel_inputs(results: Path) -> Figure:
-    """Figure 8: one field, several as channels, the sparse inputs they are compared with, and what needs no fields."""
+    """Figure 8: one field, several as channels, the sparse inputs they are compared with, and what
+    needs no fields.
+    """
     return _bars(results, INPUTS, "What a network is shown", 10.6)
 
 

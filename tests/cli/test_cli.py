@@ -1,4 +1,6 @@
-"""The command line as a user meets it: its output, its exit code; of a process where that is what matters."""
+"""The command line as a user meets it: its output, its exit code; of a process where that is what
+matters.
+"""
 
 from __future__ import annotations
 

@@ -27,7 +27,9 @@ THREE = "CCO ethanol\nC1CC broken\nO water\n"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model like the one that ships, a run-like folder with an electronic one, and files to ask about."""
+    """A model like the one that ships, a run-like folder with an electronic one, and files to ask
+    about.
+    """
     folder = tmp_path_factory.mktemp("a folder")
     data = store.load("mini").dataset.aimed("b3lyp")
     stages = [("baseline", {"method": "gfn2"}), ("dressed_atoms", {})]
@@ -148,7 +150,8 @@ def test_json_is_strict_and_complete(folder: Path) -> None:
     )
     good, bad = strict(done.stdout)
     expected = (
-        "source name formula smiles level geometry atomization formation_0 formation_298 terms conformers novelty "
+        "source name formula smiles level geometry atomization formation_0 formation_298 terms "
+        "conformers novelty "
         "remarks problem forces positions"
     )
     assert set(expected.split()) <= good.keys() == bad.keys()

@@ -17,7 +17,9 @@ NUMBER = re.compile(r"[−-]?\d+\.\d+")
 def test_the_ledger_in_the_readme_is_the_one_predict_prints(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Words exactly; numbers to 0.1 kJ/mol: GFN2-xTB relaxations end within a force threshold, not at a point."""
+    """Words exactly; numbers to 0.1 kJ/mol: GFN2-xTB relaxations end within a force threshold, not
+    at a point.
+    """
     block = re.search(r"```text\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
     assert block, "the README shows no output"
     monkeypatch.setenv("COLUMNS", "100")

@@ -1,6 +1,8 @@
-"""One contract over every registered model. A model joins by one line in CASES; a test refuses to let it be absent.
+"""One contract over every registered model. A model joins by one line in CASES; a test refuses to
+let it be absent.
 
-A stage that is not invariant by nature says so in `broken`, and the violation is measured, not assumed.
+A stage that is not invariant by nature says so in `broken`, and the violation is measured, not
+assumed.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from onekcal.runs.run import run
 from support.molecules import wobbly
 
 EXACT = 1e-6
-"""kcal/mol; float64 sums of ~100 kcal/mol carry ~1e-13 relative, solvers lose up to seven digits of it."""
+"""kcal/mol; float64 sums of ~100 kcal/mol carry ~1e-13 relative, solvers lose up to seven digits
+of it.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,16 +40,20 @@ class Case:
     model: str
     settings: dict[str, Any] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
-    """Symmetries this model does not have: translation, rotation, permutation; "smooth" where its energy jumps, as
-    neighbours or sorted rows change places, or has kinks, as |x − x'| has."""
+    """Symmetries this model does not have: translation, rotation, permutation; "smooth" where its
+    energy jumps, as neighbours or sorted rows change places, or has kinks, as |x − x'| has.
+    """
     overfit: float = 1.0
     """kcal/mol reached on eight molecules it was fitted to."""
     reads_columns: bool = False
     exact: float = EXACT
-    """kcal/mol; larger where a model declares that it approximates, and differently in batches of different size."""
+    """kcal/mol; larger where a model declares that it approximates, and differently in batches of
+    different size.
+    """
     moved: float = EXACT
-    """kcal/mol between a molecule and itself turned or with its atoms in another order; larger where these change the
-    order of sums in float32."""
+    """kcal/mol between a molecule and itself turned or with its atoms in another order; larger
+    where these change the order of sums in float32.
+    """
     longer: dict[str, Any] = field(default_factory=dict)
     """Settings for learning by heart, where those of the other tests train for a moment only."""
 
@@ -426,7 +434,9 @@ def test_energy_does_not_depend_on_the_order_of_atoms_or_says_so(case: Case) -> 
 
 
 def slopes(case: Case) -> tuple[torch.Tensor, torch.Tensor]:
-    """Forces (3A,) of one unseen molecule of each kind, and central differences of another step than `forces` has."""
+    """Forces (3A,) of one unseen molecule of each kind, and central differences of another step
+    than `forces` has.
+    """
     model, _ = fitted(case)
     molecules = unseen()[:4]
     step = 1e-3  # Å; the curvature of these models leaves an error of ~1e-4 kcal/mol/Å
@@ -516,7 +526,9 @@ def test_input_is_left_untouched(case: Case) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_an_experiment_can_be_run_with_it(case: Case, tmp_path: Path) -> None:
-    """What a run asks of a stage beside the protocol (settings chosen, training told, forces) must not trip over it."""
+    """What a run asks of a stage beside the protocol (settings chosen, training told, forces) must
+    not trip over it.
+    """
     store.save(tmp_path / "wobbly.h5", Stored(wobbly(24)))
     done = run(
         parse(

@@ -22,7 +22,9 @@ NAME = "data.bin"
 
 
 class Server:
-    """Serves CONTENT; can break off after some bytes, `breaks` times (each time), or answer with a status."""
+    """Serves CONTENT; can break off after some bytes, `breaks` times (each time), or answer with a
+    status.
+    """
 
     def __init__(self) -> None:
         self.content, self.breaks, self.keep, self.status = CONTENT, 0, 300_000, 200

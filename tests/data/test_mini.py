@@ -33,7 +33,8 @@ def test_mini_energies_are_bound_and_the_two_levels_agree_on_what_is_stable() ->
     for column in (gfn2, b3lyp):
         assert (column.kind, column.at) == ("atomization", "electronic")
         assert (column.values < 0).all()
-    # GFN2-xTB's free atoms are far from the DFT's, by a constant an element: the levels agree once that is taken off
+    # GFN2-xTB's free atoms are far from the DFT's, by a constant an element: the levels agree once
+    # that is taken off
     counts = stored.dataset.molecules.composition(stored.dataset.molecules.elements)
     apart = (b3lyp.values - gfn2.values)[:, None]
     shift = (counts @ torch.linalg.lstsq(counts, apart).solution).flatten()
@@ -46,13 +47,16 @@ def test_mini_energies_are_bound_and_the_two_levels_agree_on_what_is_stable() ->
 def test_hydrogen_has_the_bond_it_should() -> None:
     stored = data.load("mini")
     row = stored.dataset.molecules.formulas.index("H2")
-    # D_e of H2 is 109.5 kcal/mol; B3LYP in a double-zeta basis without polarisation is within a few of it
+    # D_e of H2 is 109.5 kcal/mol; B3LYP in a double-zeta basis without polarisation is within a few
+    # of it
     assert float(stored.dataset.columns["b3lyp"].values[row]) == pytest.approx(-109.5, abs=5.0)
 
 
 @pytest.mark.parametrize("column", ["gfn2", "b3lyp"])
 def test_frame_forces_are_the_slope_of_the_energy(column: str) -> None:
-    """Between two frames of a molecule, the energy changes as the mean force along the way says (trapezoid rule)."""
+    """Between two frames of a molecule, the energy changes as the mean force along the way says
+    (trapezoid rule).
+    """
     stored = data.load("mini-frames")
     molecules = stored.dataset.molecules
     energies = stored.dataset.columns[column].values
@@ -71,7 +75,8 @@ def test_frame_forces_are_the_slope_of_the_energy(column: str) -> None:
         name: np.abs(factor * np.array(predicted) - np.array(found)).mean() / np.abs(found).mean()
         for name, factor in (("as read", 1.0), ("other sign", -1.0), ("Bohr for Å", BOHR))
     }
-    # frames lie 0.2 Å an atom apart, so the rule itself errs by a fifth of the change; a wrong unit by half of it
+    # frames lie 0.2 Å an atom apart, so the rule itself errs by a fifth of the change; a wrong unit
+    # by half of it
     assert len(found) > 300
     assert wrong["as read"] < 0.3
     assert wrong["Bohr for Å"] > 0.3

@@ -108,7 +108,8 @@ def test_strict_drops_the_eight_relaxations_that_failed(g4mp2: Stored) -> None:
 
 
 def test_the_official_validation_draw_is_ward_s(g4mp2: Stored) -> None:
-    # the official file says which molecules are held out; the validation part is a seeded draw from the others
+    # the official file says which molecules are held out; the validation part is a seeded draw from
+    # the others
     labels = g4mp2.splits["ward"].numpy()
     drawn = qm9_g4mp2.ward(labels == 2)
     assert int((drawn.numpy() != labels).sum()) == 0
@@ -162,7 +163,8 @@ def test_trajectories_have_five_disjoint_official_splits(
         assert (counts[0], counts[2], counts[1]) == (1000, 1000, 0)
     pull = stored.dataset.columns[f"{column}_forces"].values
     net = stored.dataset.molecules.sum_atoms(pull).abs().max()
-    # forces on the centre of mass: none but rounding (single precision) in the revised set, a little in the original
+    # forces on the centre of mass: none but rounding (single precision) in the revised set, a
+    # little in the original
     assert float(net) < (1e-3 if name == "rmd17-ethanol" else 1.0)
 
 

@@ -67,7 +67,8 @@ def test_qm7_is_read_from_bohr_with_its_folds(tmp_path: Path) -> None:
         "electronic",
         "kcal/mol",
     )
-    # published to 0.01 and stored in single precision (3e-5 at 418): the published number comes back
+    # published to 0.01 and stored in single precision (3e-5 at 418): the published number comes
+    # back
     assert float(column.values[0]) == -417.96
     assert stored.dataset.molecules.formulas == ["CH4"] * 10
     # single precision of the file: 1e-7 of 1 Å

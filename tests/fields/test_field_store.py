@@ -1,4 +1,6 @@
-"""Fields on disk: nothing computed twice, nothing lost by a kill, nothing half written taken for whole."""
+"""Fields on disk: nothing computed twice, nothing lost by a kill, nothing half written taken for
+whole.
+"""
 
 from __future__ import annotations
 
@@ -121,7 +123,9 @@ fill.fill(Path({out!r}), waters(12), SMALL, quiet=True)
 
 
 def test_a_job_killed_without_warning_loses_nothing(tmp_path: Path, jobs: list) -> None:
-    """SIGKILL in the middle: what was done is kept, the rest is computed, and the file is that of an undisturbed run."""
+    """SIGKILL in the middle: what was done is kept, the rest is computed, and the file is that of
+    an undisturbed run.
+    """
     out = tmp_path / "f.h5"
     code = KILLED.format(tests=str(Path(__file__).parent), out=str(out))
     process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
@@ -165,7 +169,9 @@ def test_bytes_that_did_not_reach_the_disk_are_found_by_their_sum(tmp_path: Path
 
 
 def test_damaged_fields_of_a_killed_run_are_not_carried_on(tmp_path: Path, jobs: list) -> None:
-    """Asked for one channel more, the partial of another call is a source; copying would give zeros a sound sum."""
+    """Asked for one channel more, the partial of another call is a source; copying would give
+    zeros a sound sum.
+    """
     out, molecules = tmp_path / "f.h5", waters(3)
     fill(out, molecules, SMALL, quiet=True)
     os.replace(out, out.with_name("f.h5.01234567.partial"))
@@ -257,7 +263,8 @@ def test_a_process_that_dies_costs_only_its_molecule(
     assert [(one.row, one.reason) for one in done.failed] == [(2, "KilledWorker: it died")]
 
 
-# --- the store -------------------------------------------------------------------------------------------------------
+# --- the store
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_stored_fields_are_read_by_row_slice_and_mask_and_computed_once(jobs: list) -> None:
@@ -334,7 +341,8 @@ def test_training_is_refused_fields_that_failed_and_told_which() -> None:
         stored_fields(Molecules.concatenate([waters(1), radical]), ("lol",), n=4)
 
 
-# --- before it starts ------------------------------------------------------------------------------------------------
+# --- before it starts
+# ------------------------------------------------------------------------------------------------
 
 
 def test_what_fits_neither_disk_nor_memory_is_refused_with_its_size(

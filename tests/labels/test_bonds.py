@@ -77,7 +77,9 @@ def canonical(text: str) -> str:
 
 
 def test_bonds_told_from_geometries_draw_the_molecule_they_were_made_from() -> None:
-    """`mini` names its molecules by SMILES: 1,037 of 1,042 come back; sulfur of higher valence and H₂ do not."""
+    """`mini` names its molecules by SMILES: 1,037 of 1,042 come back; sulfur of higher valence and
+    H₂ do not.
+    """
     molecules = store.load("mini").dataset.molecules
     found = [smiles(molecule) for molecule in molecules]
     right = [one == canonical(str(name)) for one, name in zip(found, molecules.names)]
@@ -119,7 +121,9 @@ def test_unpaired_electrons_are_counted_in_grammar(text: str, says: str) -> None
     "smiles", ["CC(=O)S", "CS(=O)(=O)C", "C1CSC(=O)C1", "OC1=CSN=C1", "C#CC#CC"]
 )
 def test_what_is_perceived_can_be_asked_for_its_groups(smiles: str) -> None:
-    """Charges given to sulfur are taken back, diynes are not protons beside carbanions, and rings stay known."""
+    """Charges given to sulfur are taken back, diynes are not protons beside carbanions, and rings
+    stay known.
+    """
     from rdkit import Chem
     from rdkit.Chem import AllChem
 

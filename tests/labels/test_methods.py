@@ -167,7 +167,8 @@ def test_suites_are_read_without_pyscf(command: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-# --- density functionals ----------------------------------------------------------------------------------------
+# --- density functionals
+# ----------------------------------------------------------------------------------------
 
 
 def test_b3lyp_atoms_and_molecules_are_those_of_qm9() -> None:
@@ -200,7 +201,8 @@ def test_the_program_s_own_basis_of_that_name_is_another() -> None:
 )
 def test_dft_forces_are_the_slope_of_the_energy(water: Molecules, how: str) -> None:
     pytest.importorskip("pyscf")
-    # the grid moves with the nuclei, which the gradient leaves out: 0.05 kcal/mol/Å at the standard grid
+    # the grid moves with the nuclei, which the gradient leaves out: 0.05 kcal/mol/Å at the standard
+    # grid
     assert force_error(water, how, 1, 2) < 0.15
 
 

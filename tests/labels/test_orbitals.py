@@ -1,4 +1,6 @@
-"""Orbitals of a molecule and their densities: the basis proved by overlaps, the densities by other programs and algebra."""
+"""Orbitals of a molecule and their densities: the basis proved by overlaps, the densities by other
+programs and algebra.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,8 @@ def norm_error(found: Orbitals) -> float:
     )
 
 
-# --- Gaussians -----------------------------------------------------------------------------------------------------
+# --- Gaussians
+# -----------------------------------------------------------------------------------------------------
 
 
 def test_one_gaussian_has_the_density_of_the_textbook() -> None:
@@ -133,7 +136,8 @@ def test_what_is_left_out_is_negligible_and_something_is_left_out() -> None:
     assert all(not part.any() for part in far)
 
 
-# --- GFN2-xTB and GFN1-xTB -----------------------------------------------------------------------------------------
+# --- GFN2-xTB and GFN1-xTB
+# -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["gfn2", "gfn1"])
@@ -189,12 +193,15 @@ def test_both_spins_of_tight_binding_are_the_occupations_tblite_tells() -> None:
 
 
 def test_the_small_expansions_of_slater_functions_are_least_squares_fits() -> None:
-    """A mistyped digit would move an expansion off the maximum of its overlap with the Slater function."""
+    """A mistyped digit would move an expansion off the maximum of its overlap with the Slater
+    function.
+    """
     from onekcal.quantum.orbitals.slater import EXPANSIONS
 
     shared = {("4s", 6), ("4p", 6), ("5s", 6), ("5p", 6)}
     for (shell, count), (exponents, coefficients) in EXPANSIONS.items():
-        # STO-6G fits s and p together: each alone is a little off its own maximum; 6s and 6p are good to six digits
+        # STO-6G fits s and p together: each alone is a little off its own maximum; 6s and 6p are
+        # good to six digits
         slope = 1e-6 if (shell, count) in shared else 1e-5 if shell[0] == "6" else 1e-9
         assert np.abs(_slopes(shell, np.log(exponents), np.array(coefficients))).max() < slope, (
             shell,
@@ -206,7 +213,9 @@ def test_the_small_expansions_of_slater_functions_are_least_squares_fits() -> No
 
 
 def _slopes(shell: str, logs: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    """(2K,) of the squared, normalised overlap with the Slater function, by ln α and by the coefficients."""
+    """(2K,) of the squared, normalised overlap with the Slater function, by ln α and by the
+    coefficients.
+    """
     from math import factorial
 
     n, angular = int(shell[0]), "spdfg".index(shell[1])
@@ -265,7 +274,8 @@ def test_a_density_has_one_name() -> None:
     ]
 
 
-# --- pyscf ---------------------------------------------------------------------------------------------------------
+# --- pyscf
+# ---------------------------------------------------------------------------------------------------------
 
 
 def pyscf_density(molecule: Molecules, how: str, points: torch.Tensor) -> list[Density]:
@@ -303,7 +313,8 @@ def test_densities_are_those_of_pyscf(
         orbitals(molecule, how).density(points), pyscf_density(molecule, how, points), strict=True
     ):
         for a, b in zip(ours, theirs):
-            # the same SCF run twice; bitwise the same here, and 1e-8 of a density of 1 e/Bohr³ anywhere
+            # the same SCF run twice; bitwise the same here, and 1e-8 of a density of 1 e/Bohr³
+            # anywhere
             torch.testing.assert_close(a, b, rtol=0, atol=1e-8)
 
 
@@ -356,7 +367,8 @@ def test_one_shot_is_near_the_self_consistent_density_but_not_it(
     )  # open shells, too
 
 
-# --- symmetry ------------------------------------------------------------------------------------------------------
+# --- symmetry
+# ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["gfn2", "hf/6-31g(2df,p)"])
@@ -377,7 +389,8 @@ def test_densities_turn_with_the_molecule(water: Molecules, points: torch.Tensor
     assert float((unturned.rho - here.rho).abs().max()) > 1e-2
 
 
-# --- what cannot be computed ---------------------------------------------------------------------------------------
+# --- what cannot be computed
+# ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["gfn2", "one-shot", "hf/6-31g"])

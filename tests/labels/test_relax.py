@@ -68,7 +68,8 @@ def test_relaxation_finds_the_stored_minima_in_about_half_of_the_steps(real_data
         span = slice(offsets[row], offsets[row + 1])
         found = relax(Molecules.one(numbers[span], positions[span]))
         mine.append(found.steps)
-        # never above the stored energy by more than what 0.02 eV/Å leaves undone; below it is a deeper minimum
+        # never above the stored energy by more than what 0.02 eV/Å leaves undone; below it is a
+        # deeper minimum
         assert (found.point.energy - energy) * HARTREE < 0.05
     assert np.mean(mine) < 0.55 * np.mean(steps)
 
@@ -171,7 +172,8 @@ def test_one_atom_is_relaxed_already() -> None:
     assert relax(Molecules.one([10], [[0, 0, 0]])).steps == 1
 
 
-# --- frequencies ------------------------------------------------------------------------------------------------
+# --- frequencies
+# ------------------------------------------------------------------------------------------------
 
 
 def test_water_vibrates_as_it_should(water: Molecules) -> None:

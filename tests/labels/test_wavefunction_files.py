@@ -1,4 +1,6 @@
-"""Wavefunction files: what is written is read back, conventions are checked, what is damaged or unknown is refused."""
+"""Wavefunction files: what is written is read back, conventions are checked, what is damaged or
+unknown is refused.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ Occup= 2.0
 1 0.548934
 2 0.548934
 """
-"""H₂ in STO-3G at 1.4 Bohr: the coefficients are 1/√(2(1 + S)) with S = 0.6593 (Szabo and Ostlund, section 3.5)."""
+"""H₂ in STO-3G at 1.4 Bohr: the coefficients are 1/√(2(1 + S)) with S = 0.6593 (Szabo and Ostlund,
+section 3.5).
+"""
 
 FCHK_LIH = """\
 LiH
@@ -157,7 +161,9 @@ def test_wfx_files_are_read_as_they_are_defined(
 
 
 def written_wfx(scf: Any) -> str:
-    """A .wfx file: primitives of the Cartesian shells of a pyscf calculation, numbered by pyscf's table of types."""
+    """A .wfx file: primitives of the Cartesian shells of a pyscf calculation, numbered by pyscf's
+    table of types.
+    """
     from pyscf.tools.wfn_format import TYPE_MAP
 
     mol = scf.mol
@@ -189,11 +195,15 @@ def written_wfx(scf: Any) -> str:
         "Nuclear Charges": _lines(mol.atom_charges()), "Atomic Numbers": _lines(mol.atom_charges()),
         "Number of Electrons": f" {mol.nelectron}",
         "Nuclear Cartesian Coordinates": _lines(mol.atom_coords().flatten()),
-        "Primitive Centers": _lines(centres), "Primitive Types": _lines(types), "Primitive Exponents": _lines(exponents),
+        "Primitive "
+        "Centers": _lines(centres), "Primitive "
+                                    "Types": _lines(types), "Primitive "
+                                                            "Exponents": _lines(exponents),
         "Molecular Orbital Occupation Numbers": _lines([n for _, _, n in filled]),
         "Molecular Orbital Spin Types": "\n".join(f" {name}" for name, _, _ in filled),
         "Molecular Orbital Primitive Coefficients": "\n".join(
-            f"<MO Number>\n {number}\n</MO Number>\n{_lines(c)}" for number, (_, c, _) in enumerate(filled, 1)),
+            f"<MO Number>\n {number}\n</MO "
+            f"Number>\n{_lines(c)}" for number, (_, c, _) in enumerate(filled, 1)),
     }  # fmt: skip
     return "".join(f"<{name}>\n{body}\n</{name}>\n" for name, body in parts.items())
 
@@ -239,7 +249,8 @@ def test_formatted_checkpoints_of_another_program_are_read(
     )  # nine digits, of exponents to 1e5, too
 
 
-# --- what the file says of electrons -------------------------------------------------------------------------------
+# --- what the file says of electrons
+# -------------------------------------------------------------------------------
 
 
 def test_hydrogen_by_hand(tmp_path: Path) -> None:
@@ -267,7 +278,8 @@ def test_singly_occupied_orbitals_are_alpha(tmp_path: Path) -> None:
     assert float(beta.rho) == 0
 
 
-# --- refusals ------------------------------------------------------------------------------------------------------
+# --- refusals
+# ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Files that an earlier version wrote are read, and answer as they did then.
 
-`run/` is the folder of `examples/mini.yaml` with 60 training, 40 validation and 10 test molecules. The
-numbers below were printed by the version that wrote it.
+`run/` is the folder of `examples/mini.yaml` with 60 training, 40 validation and 10 test molecules.
+The numbers below were printed by the version that wrote it.
 """
 
 from __future__ import annotations

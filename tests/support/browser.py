@@ -1,4 +1,6 @@
-"""A headless Chromium, driven over its debugging protocol: what a reader's browser does with our pages."""
+"""A headless Chromium, driven over its debugging protocol: what a reader's browser does with our
+pages.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +84,9 @@ class Chromium:
 
 
 class Browser:
-    """One tab with a profile of its own. What it asks of the network is in `requests`, every uncaught error in `errors`."""
+    """One tab with a profile of its own. What it asks of the network is in `requests`, every
+    uncaught error in `errors`.
+    """
 
     def __init__(
         self, chromium: Chromium, width: int = 1280, height: int = 1000, dark: bool = False

@@ -32,7 +32,9 @@ def nothing(points: Tensor) -> Density:
 
 
 def gaussian_atom(alpha: float, charge: int = 2) -> Orbitals:
-    """Two electrons in one Gaussian (2α/π)^¾ exp(−α r²) at the origin: ρ = 2 (2α/π)^(3/2) exp(−2α r²)."""
+    """Two electrons in one Gaussian (2α/π)^¾ exp(−α r²) at the origin: ρ = 2 (2α/π)^(3/2) exp(−2α
+    r²).
+    """
     weight = (2 * alpha / math.pi) ** 0.75
     shell = Shell(np.zeros(3), 0, np.array([alpha]), np.array([weight]), np.ones((1, 1)))
     one = torch.ones(1, 1, dtype=torch.float64)

@@ -10,7 +10,8 @@ from onekcal.molecules import Molecules
 
 
 def wobbly(count: int, seed: int = 0) -> Dataset:
-    """Distorted water, ammonia, methane and methanol with an energy that any sound model can learn: a smooth pair sum.
+    """Distorted water, ammonia, methane and methanol with an energy that any sound model can
+    learn: a smooth pair sum.
 
     E = Σ_{i<j} Z_i Z_j · exp(−r_ij / 1 Å) · (−5 kcal/mol), so forces are known in closed form.
     """

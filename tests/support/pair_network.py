@@ -1,4 +1,5 @@
-"""A small real network for the tests of the engine, and the command line with it as the model `pairs`.
+"""A small real network for the tests of the engine, and the command line with it as the model
+`pairs`.
 
 E = Σ_{i≠j} f(r_ij, Z_i, Z_j) with f a perceptron of one hidden layer, cut off smoothly at 4 Å.
 """

@@ -142,7 +142,9 @@ def test_random_sorting_loses_no_entry_of_a_row_whose_length_is_not_triangular()
 
 
 def test_sorting_columns_alone_mixes_atoms_while_sorting_both_does_not() -> None:
-    """Row sums and row norms order hydroxyl-like hydrogens differently, so half a sort breaks the symmetry."""
+    """Row sums and row norms order hydroxyl-like hydrogens differently, so half a sort breaks the
+    symmetry.
+    """
     matrix = torch.tensor(
         [[[4.0, 1.0, 1.2], [1.0, 3.0, 2.9], [1.2, 2.9, 2.0]]], dtype=torch.float64
     )

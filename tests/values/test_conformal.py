@@ -45,7 +45,9 @@ def test_a_coverage_outside_0_and_1_is_refused() -> None:
 
 
 def test_intervals_cover_what_they_promise_and_too_short_ones_do_not() -> None:
-    """Mean coverage over 400 draws of 200 calibration points is 181/201 = 0.9005, standard error 0.001."""
+    """Mean coverage over 400 draws of 200 calibration points is 181/201 = 0.9005, standard error
+    0.001.
+    """
     draw = torch.Generator().manual_seed(0)
     inside, short = [], []
     for _ in range(400):
@@ -62,7 +64,9 @@ def test_intervals_cover_what_they_promise_and_too_short_ones_do_not() -> None:
 def test_where_errors_grow_with_the_spread_every_spread_is_covered_and_by_one_width_it_is_not() -> (
     None
 ):
-    """20,000 errors of 1 + d kcal/mol, d = 0 and 4: the share covered has a standard error of 0.003 in each half."""
+    """20,000 errors of 1 + d kcal/mol, d = 0 and 4: the share covered has a standard error of
+    0.003 in each half.
+    """
     draw = torch.Generator().manual_seed(0)
     spread = torch.tensor([0.0, 4.0]).repeat(20_000)
     residuals = (1 + spread) * torch.randn(len(spread), generator=draw)

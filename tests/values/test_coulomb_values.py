@@ -1,4 +1,6 @@
-"""Coulomb-matrix numbers from elsewhere: closed forms, another program's documentation, the QM7 study's own log."""
+"""Coulomb-matrix numbers from elsewhere: closed forms, another program's documentation, the QM7
+study's own log.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from onekcal.models.regression.regression import Regression
 from onekcal.molecules import Molecules
 from onekcal.units import BOHR
 
-METHANOL = [  # DScribe's documentation, methanol of the G2 set, order C O H H H H; its distances stay in Å
+# DScribe's documentation, methanol of the G2 set, order C O H H H H; its distances stay in Å
+METHANOL = [
     [36.8581052, 33.73297539, 5.50690929, 3.08170819, 5.47078813, 5.47078813],
     [33.73297539, 73.51669472, 3.96011613, 8.24741496, 3.808905, 3.808905],
 ]
@@ -33,7 +36,9 @@ def test_methanol_has_the_entries_another_program_prints() -> None:
 
 
 def test_the_norm_sorted_methanol_lists_oxygen_carbon_and_the_hydroxyl_hydrogen_first() -> None:
-    """The order DScribe documents for its `sorted_l2`: O, C, the hydrogen on O, then the three on C."""
+    """The order DScribe documents for its `sorted_l2`: O, C, the hydrogen on O, then the three on
+    C.
+    """
     atoms = g2("CH3OH")
     matrix = sorted_by_norm(coulomb_matrix(Molecules.one(atoms.numbers.tolist(), atoms.positions)))[
         0
@@ -50,7 +55,9 @@ def test_the_norm_sorted_methanol_lists_oxygen_carbon_and_the_hydroxyl_hydrogen_
 
 
 def test_methane_has_the_eigenvalues_of_its_symmetry() -> None:
-    """T_d splits five atoms into a 2 × 2 block (carbon with the symmetric hydrogens) and a threefold ½ − h."""
+    """T_d splits five atoms into a 2 × 2 block (carbon with the symmetric hydrogens) and a
+    threefold ½ − h.
+    """
     r = 1.087 / BOHR
     corners = np.array([[1, 1, 1], [-1, -1, 1], [-1, 1, -1], [1, -1, -1]]) * 1.087 / np.sqrt(3)
     ours = sorted_eigenvalues(
@@ -86,14 +93,17 @@ def error(qm7: tuple[Dataset, np.ndarray], **settings: object) -> float:
 def test_linear_regression_on_eigenvalues_gives_the_study_s_number(
     qm7: tuple[Dataset, np.ndarray],
 ) -> None:
-    """Its log has 29.08744 (its table cuts to 29.08); positions rounded to single precision move ours by 1e-4."""
+    """Its log has 29.08744 (its table cuts to 29.08); positions rounded to single precision move
+    ours by 1e-4.
+    """
     assert error(qm7, features="sorted_eigenvalues", estimator="linear") == pytest.approx(
         29.0874, abs=1e-3
     )
 
 
 def test_the_study_s_ridge_row_is_half_a_sort(qm7: tuple[Dataset, np.ndarray]) -> None:
-    """Its log has 32.5431: columns alone sorted. Near-ties of single-precision norms move it by some hundredths.
+    """Its log has 32.5431: columns alone sorted. Near-ties of single-precision norms move it by
+    some hundredths.
 
     The matrix sorted as its text says is the control: it is eleven kcal/mol better.
     """

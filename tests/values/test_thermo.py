@@ -108,7 +108,8 @@ def test_ions_and_unknown_elements_are_refused() -> None:
         ledger(Molecules.one(["Si", "H"], [[0, 0, 0], [0, 0, 1.5]]), -70.0, "g4mp2")
 
 
-# --- H(298) − H(0) by regression --------------------------------------------------------------------------------
+# --- H(298) − H(0) by regression
+# --------------------------------------------------------------------------------
 
 
 def test_groups_are_counted() -> None:
@@ -159,7 +160,8 @@ def test_small_molecules_are_left_to_frequencies() -> None:
     assert "regression" in molecule_heat(conformers("CCCCCO", count=1).lowest).source
 
 
-# --- experiment -------------------------------------------------------------------------------------------------
+# --- experiment
+# -------------------------------------------------------------------------------------------------
 
 
 def test_the_experimental_set_is_large_and_every_value_has_a_source() -> None:
@@ -170,9 +172,11 @@ def test_the_experimental_set_is_large_and_every_value_has_a_source() -> None:
 
 
 def test_g4mp2_with_the_ledger_gives_experimental_heats_of_formation(real_data: Path) -> None:
-    """Ward's G4(MP2) energies at QM9's geometries, with nothing learned in between: 0.42 over 39 molecules.
+    """Ward's G4(MP2) energies at QM9's geometries, with nothing learned in between: 0.42 over 39
+    molecules.
 
-    Methyl formate is left out: QM9 holds its E conformer, 5 kcal/mol above the Z that experiment sees.
+    Methyl formate is left out: QM9 holds its E conformer, 5 kcal/mol above the Z that experiment
+    sees.
     """
     from rdkit import Chem
 

@@ -31,7 +31,9 @@ PIXEL = """(() => {{
 
 
 def a_portrait() -> Portrait:
-    """A hydrogen molecule far from the voxels that are looked at; every voxel has a value of its own."""
+    """A hydrogen molecule far from the voxels that are looked at; every voxel has a value of its
+    own.
+    """
     x, y, z = np.indices((N, N, N)) / (N - 1)
     values = 0.2 * x + 0.3 * y + 0.5 * z
     molecule = Molecules(

@@ -20,7 +20,9 @@ from onekcal.show.pages.report import render, report
 
 MANY = 13_000
 LIMIT = 2.0
-"""Seconds of one processor until the first plot of MANY points stands (0.9 measured where this was written)."""
+"""Seconds of one processor until the first plot of MANY points stands (0.9 measured where this was
+written).
+"""
 DRAWN = "performance.getEntriesByName('parity').length === 1"
 CONTRASTS = """(() => {
   const light = text => {
@@ -173,7 +175,9 @@ def test_text_can_be_read_and_what_is_no_text_has_words(
         assert len(found) > 10
         assert not [one for one in found if one[0] < 4.5], f"dark: {dark}"
     silent = (
-        "[...document.querySelectorAll('[role=img], canvas.slice, button, select, input')].filter(box => "
-        "!(box.getAttribute('aria-label') || box.textContent.trim() || box.labels?.length)).map(box => box.outerHTML)"
+        "[...document.querySelectorAll('[role=img], canvas.slice, button, select, "
+        "input')].filter(box => "
+        "!(box.getAttribute('aria-label') || box.textContent.trim() || "
+        "box.labels?.length)).map(box => box.outerHTML)"
     )
     assert tab.run(silent) == []

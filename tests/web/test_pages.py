@@ -1,4 +1,6 @@
-"""The report and the views in a real browser: the right molecule appears, and nothing is asked of the network."""
+"""The report and the views in a real browser: the right molecule appears, and nothing is asked of
+the network.
+"""
 
 from __future__ import annotations
 

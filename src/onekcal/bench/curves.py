@@ -1,10 +1,11 @@
-"""Learning curves: the mean error of several seeds against the number of training molecules, and the power law through it.
+"""Learning curves: the mean error of several seeds against the number of training molecules, and
+the power law through it.
 
     ε(N) = a · N^−b,    log ε = log a − b log N,    least squares over the sizes measured
 
-b = 0.5 is what independent noise would give; a curve that ends flat has a smaller b at its end than over its length.
-What the law says beyond the sizes measured is an extrapolation and is called one wherever it is shown.
-Errors are in the unit of what is learned, kcal/mol for energies.
+b = 0.5 is what independent noise would give; a curve that ends flat has a smaller b at its end than
+over its length. What the law says beyond the sizes measured is an extrapolation and is called one
+wherever it is shown. Errors are in the unit of what is learned, kcal/mol for energies.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class Learned:
     """Training molecules → the paper's error."""
 
     def beyond(self) -> tuple[int, float] | None:
-        """The paper's largest number of training molecules if it is beyond ours, and a · N^−b there."""
+        """The paper's largest number of training molecules if it is beyond ours, and a · N^−b
+        there.
+        """
         largest = max(self.paper, default=0)
         if self.a is None or self.b is None or largest <= max(self.sizes):
             return None
@@ -103,7 +106,8 @@ def _rounded(value: Any) -> Any:
 
 
 def table(found: Found) -> list[Found]:
-    """A line a curve: mean ± spread at each size, b, and where a paper went further, the law's value there.
+    """A line a curve: mean ± spread at each size, b, and where a paper went further, the law's
+    value there.
 
     The paper's points stand under it: those at our sizes, and its last beyond them.
     """
@@ -163,7 +167,9 @@ def _cell(mae: float, spread: float | None) -> str:
 def suite_of(
     experiments: dict[str, Experiment], sizes: list[int], seeds: list[int], name: str = "curves"
 ) -> Suite:
-    """A suite out of anyone's experiments, by name: what is compared must be measured on the same molecules."""
+    """A suite out of anyone's experiments, by name: what is compared must be measured on the same
+    molecules.
+    """
     asked = [(e.data.set, e.data.target, e.data.split, e.data.test) for e in experiments.values()]
     if len(set(asked)) > 1:
         shown = "; ".join(
@@ -171,7 +177,8 @@ def suite_of(
             for one, a in zip(experiments, asked)
         )
         raise ConfigError(
-            f"curves are drawn together for the same data, got {shown}. Give them the same set, target, split "
+            f"curves are drawn together for the same data, got {shown}. Give them the same set, "
+            "target, split "
             "and number of test molecules, or draw them apart"
         )
     curves = [

@@ -1,8 +1,9 @@
-"""Heats of formation from SMILES beside experiment: the whole way a user goes, conformers, GFN2-xTB, model and ledger.
+"""Heats of formation from SMILES beside experiment: the whole way a user goes, conformers,
+GFN2-xTB, model and ledger.
 
-`experiment.csv` beside this file holds ΔfH(298.15 K) of common molecules with uncertainty and source: Active
-Thermochemical Tables 1.112 (Ruscic & Bross, Argonne 2019) and the G2/97 set (Curtiss et al., J. Chem. Phys. 106,
-1063, 1997). Errors and energies are kcal/mol.
+`experiment.csv` beside this file holds ΔfH(298.15 K) of common molecules with uncertainty and
+source: Active Thermochemical Tables 1.112 (Ruscic & Bross, Argonne 2019) and the G2/97 set (Curtiss
+et al., J. Chem. Phys. 106, 1063, 1997). Errors and energies are kcal/mol.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ def experiment() -> list[dict[str, str]]:
 
 
 def run(results: Path, model: str = DEFAULT) -> Found:
-    """Predict every molecule of the set and write `results`/formation.json; two rows: in the model's scope, and all."""
+    """Predict every molecule of the set and write `results`/formation.json; two rows: in the
+    model's scope, and all.
+    """
     artefact, started = load_model(model), time.perf_counter()
     torch.set_num_threads(1)
     each = []
@@ -76,7 +79,8 @@ def run(results: Path, model: str = DEFAULT) -> Found:
     found: Found = {
         "suite": "formation",
         "title": "ΔfH(298 K) from SMILES with the shipped model against experiment",
-        "cite": "Ruscic, Bross, Active Thermochemical Tables 1.112 (2019); Curtiss et al., J. Chem. Phys. 106, 1063 (1997)",
+        "cite": "Ruscic, Bross, Active Thermochemical Tables 1.112 (2019); Curtiss et al., J. "
+        "Chem. Phys. 106, 1063 (1997)",
         "unit": "kcal/mol",
         "rows": rows,
         "molecules": each,

@@ -72,7 +72,9 @@ def check(root: Path, write: bool = False) -> list[str]:
 
 
 def unsupported(results: Path) -> list[str]:
-    """Rows of results/ that are not what their suite says: another experiment, a quick run, another paper's number."""
+    """Rows of results/ that are not what their suite says: another experiment, a quick run,
+    another paper's number.
+    """
     out = []
     for path in sorted(results.glob("*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))

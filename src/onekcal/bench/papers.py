@@ -1,4 +1,6 @@
-"""The main rows of the papers in one table: what each paper has, and what was measured here. The list is papers.yaml."""
+"""The main rows of the papers in one table: what each paper has, and what was measured here. The
+list is papers.yaml.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Run a suite: every row in a process of its own, so that its peak memory is its own; finished rows are kept."""
+"""Run a suite: every row in a process of its own, so that its peak memory is its own; finished
+rows are kept.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,11 @@ def run(
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Found:
-    """Run the rows not yet in `results`/SUITE.json (all of them with `again`); `watch` hears of each row twice.
+    """Run the rows not yet in `results`/SUITE.json (all of them with `again`); `watch` hears of
+    each row twice.
 
-    Run folders are kept in `runs` where that is given. `workers` rows run at once here, or as many as a Dask `scheduler`
-    has room for.
+    Run folders are kept in `runs` where that is given. `workers` rows run at once here, or as many
+    as a Dask `scheduler` has room for.
 
     A row that fails is reported in its place and does not stop the others.
     """
@@ -154,7 +157,9 @@ def _measured(job: Found) -> Found:
 
 
 def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:
-    """Every split and seed of a row; the mean of each metric, and each run's own. Run folders go to `kept`."""
+    """Every split and seed of a row; the mean of each metric, and each run's own. Run folders go
+    to `kept`.
+    """
     from onekcal.runs.run import run as run_experiment
 
     started = time.perf_counter()
@@ -174,7 +179,9 @@ def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:
 
 
 def parts(row: Row) -> Iterator[tuple[str, Found, Experiment]]:
-    """The experiments of a row, each with the name of its run folder and what tells it from the others."""
+    """The experiments of a row, each with the name of its run folder and what tells it from the
+    others.
+    """
     for k, experiment in enumerate(row.experiments()):
         network = [row.networks[k % len(row.networks)]] if row.networks else []
         name = experiment.name or slug(
@@ -244,7 +251,9 @@ def stored(path: Path) -> Found:
 
 
 def store(path: Path, suite: Suite, known: dict[str, Found]) -> Found:
-    """Rows in the suite's order, with its notes and papers' numbers of today; rows the suite no longer has are dropped."""
+    """Rows in the suite's order, with its notes and papers' numbers of today; rows the suite no
+    longer has are dropped.
+    """
     rows = [
         known[row.name]
         | {"paper": row.paper}

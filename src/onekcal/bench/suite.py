@@ -1,6 +1,8 @@
-"""A suite is a YAML of rows; a row is an experiment, the splits it is averaged over, and the paper's number.
+"""A suite is a YAML of rows; a row is an experiment, the splits it is averaged over, and the
+paper's number.
 
-A curve of a suite is one experiment at several numbers of training molecules: a row for each of them.
+A curve of a suite is one experiment at several numbers of training molecules: a row for each of
+them.
 """
 
 from __future__ import annotations
@@ -82,7 +84,9 @@ def _settings(name: str) -> Any:
 
 
 class Curve(BaseModel):
-    """A model's error against the number of training molecules; each smaller training set of a seed lies in the larger."""
+    """A model's error against the number of training molecules; each smaller training set of a
+    seed lies in the larger.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -163,7 +167,9 @@ def names() -> list[str]:
 
 
 def chosen(name: str) -> list[Suite]:
-    """The suites a name stands for: all of them, those of a group, or the one of this name or YAML file."""
+    """The suites a name stands for: all of them, those of a group, or the one of this name or YAML
+    file.
+    """
     if name == "all":
         return [read(one) for one in names()]
     return [read(one) for one in GROUPS.get(name, (name,))]
@@ -181,7 +187,8 @@ def picked(suites: list[Suite], words: str | None) -> list[Suite]:
     if not found:
         there = ", ".join(row.name for one in suites for row in one.rows)
         raise ConfigError(
-            f"no row of {', '.join(one.name for one in suites)} contains {words!r}; there is: {there}"
+            f"no row of {', '.join(one.name for one in suites)} contains {words!r}; there is: "
+            f"{there}"
         )
     return found
 
@@ -191,13 +198,16 @@ def with_quick(suites: list[Suite]) -> list[Suite]:
     found = [quick(one) for one in suites if any(row.quick is not None for row in one.rows)]
     if not found:
         raise ConfigError(
-            f"no row of {', '.join(one.name for one in suites)} has a quick form; run it with --budget full"
+            f"no row of {', '.join(one.name for one in suites)} has a quick form; run it with "
+            "--budget full"
         )
     return found
 
 
 def quick(suite: Suite) -> Suite:
-    """The rows that have a quick form, in it: one seed, one split, other numbers – a look at the machine, not a result."""
+    """The rows that have a quick form, in it: one seed, one split, other numbers – a look at the
+    machine, not a result.
+    """
     rows = []
     for row in suite.rows:
         if row.quick is not None:

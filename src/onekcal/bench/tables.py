@@ -70,7 +70,9 @@ def marked(row: dict[str, Any]) -> str:
 
 
 OPTIONAL = ("paper MAE", "forces", "paper forces", "paper RMSE", "90 % holds")
-"""Columns left out where no row has them. Forces: mean absolute error of a component, the unit an Å."""
+"""Columns left out where no row has them. Forces: mean absolute error of a component, the unit an
+Å.
+"""
 
 
 def _line(

@@ -1,10 +1,12 @@
-r"""Waves in a ball of radius c, the bases of DimeNet: radial sin(nπd/c)/d and spherical j_l(z_ln d/c) · P_l(cos α).
+r"""Waves in a ball of radius c, the bases of DimeNet: radial sin(nπd/c)/d and spherical j_l(z_ln
+d/c) · P_l(cos α).
 
     j_{−1}(x) = cos x / x,   j_0(x) = sin x / x,   j_{l+1}(x) = (2l + 1)/x · j_l(x) − j_{l−1}(x)
     z_ln: the n-th zero of j_l;   between two neighbouring zeros of j_{l−1} lies exactly one
     ∫₀¹ x² j_l(z_ln x) j_l(z_lm x) dx = δ_nm/2 · j_{l+1}(z_ln)²
 
-Inside a sphere that a wave may not leave, these are the stationary ones: solutions of Helmholtz's equation.
+Inside a sphere that a wave may not leave, these are the stationary ones: solutions of Helmholtz's
+equation.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ import torch
 from torch import Tensor
 
 POWERS = 8
-"""Terms of the power series beyond the first; the next is below 1e-13 of it where the series is used."""
+"""Terms of the power series beyond the first; the next is below 1e-13 of it where the series is
+used.
+"""
 
 
 def spherical_bessel(x: Tensor, order: int) -> Tensor:
@@ -50,21 +54,27 @@ def zeros(degree: int, count: int) -> Tensor:
 
 
 def envelope(x: Tensor, exponent: int) -> Tensor:
-    """1/x + a x^e + b x^(e+1) + c x^(e+2) below 1, else 0: value and two derivatives vanish at 1. `exponent`: e ≥ 1."""
+    """1/x + a x^e + b x^(e+1) + c x^(e+2) below 1, else 0: value and two derivatives vanish at 1.
+    `exponent`: e ≥ 1.
+    """
     p = exponent + 1
     a, b, c = -(p + 1) * (p + 2) / 2, p * (p + 2), -p * (p + 1) / 2
     return torch.where(x < 1, 1 / x + x**exponent * (a + x * (b + x * c)), 0.0)
 
 
 def radial_basis(x: Tensor, frequencies: Tensor, exponent: int) -> Tensor:
-    """(E, N) sin(f_n x) under the envelope, of distances x (E,) in units of the cut-off; f_n starts as nπ."""
+    """(E, N) sin(f_n x) under the envelope, of distances x (E,) in units of the cut-off; f_n
+    starts as nπ.
+    """
     return envelope(x, exponent)[:, None] * (x[:, None] * frequencies).sin()
 
 
 def spherical_basis(x: Tensor, degrees: int, count: int, exponent: int) -> Tensor:
-    """(E, degrees, count) of distances x (E,) in units of the cut-off: the radial part of the spherical basis.
+    """(E, degrees, count) of distances x (E,) in units of the cut-off: the radial part of the
+    spherical basis.
 
-    √2 / |j_{l+1}(z_ln)| · j_l(z_ln x) under the envelope, normalised in the ball. In float64, returned as `x` came.
+    √2 / |j_{l+1}(z_ln)| · j_l(z_ln x) under the envelope, normalised in the ball. In float64,
+    returned as `x` came.
     """
     at, out = zeros(degrees - 1, count).to(x.device), []
     for order in range(degrees):
@@ -74,7 +84,9 @@ def spherical_basis(x: Tensor, degrees: int, count: int, exponent: int) -> Tenso
 
 
 def angular_basis(cosine: Tensor, degrees: int) -> Tensor:
-    """(…, degrees) of cos α (…): Y_l0(α) = √((2l + 1)/4π) P_l(cos α), polynomials, smooth for straight angles too."""
+    """(…, degrees) of cos α (…): Y_l0(α) = √((2l + 1)/4π) P_l(cos α), polynomials, smooth for
+    straight angles too.
+    """
     legendre = [torch.ones_like(cosine), cosine]
     for order in range(1, degrees - 1):
         legendre.append(

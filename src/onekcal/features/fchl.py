@@ -1,8 +1,9 @@
 """FCHL19 features of atomic environments (kernelforge), padded to one array.
 
-Christensen, Bratholm, Faber, von Lilienfeld, J. Chem. Phys. 152, 044107 (2020). Per atom: two-body radial functions by
-neighbour element and three-body radial-angular functions by pair of neighbour elements, each damped by distance. Inside,
-kernelforge takes positions in Å; the features have no unit of their own, their gradients are per Å.
+Christensen, Bratholm, Faber, von Lilienfeld, J. Chem. Phys. 152, 044107 (2020). Per atom: two-body
+radial functions by neighbour element and three-body radial-angular functions by pair of neighbour
+elements, each damped by distance. Inside, kernelforge takes positions in Å; the features have no
+unit of their own, their gradients are per Å.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ class Environments(NamedTuple):
 def environments(
     molecules: Molecules, elements: list[int], size: int, **settings: Any
 ) -> Environments:
-    """FCHL19 features for `elements`, room for `size` atoms; rcut and acut (Å) and other settings go to kernelforge."""
+    """FCHL19 features for `elements`, room for `size` atoms; rcut and acut (Å) and other settings
+    go to kernelforge.
+    """
     generate = _kernelforge().generate_fchl_acsf
     charges, positions, sizes = _padded(molecules, elements, size)
     out = np.zeros((len(sizes), size, width(len(elements))))
@@ -40,7 +43,9 @@ def environments(
 def environments_and_gradients(
     molecules: Molecules, elements: list[int], size: int, **settings: Any
 ) -> tuple[Environments, np.ndarray]:
-    """The same features, and their derivatives by every coordinate of the molecule, (M, size, d, 3·size) Å⁻¹."""
+    """The same features, and their derivatives by every coordinate of the molecule, (M, size, d,
+    3·size) Å⁻¹.
+    """
     generate = _kernelforge().generate_fchl_acsf_and_gradients
     charges, positions, sizes = _padded(molecules, elements, size)
     out = np.zeros((len(sizes), size, width(len(elements))))
@@ -76,6 +81,7 @@ def _kernelforge() -> Any:
         from kernelforge import fchl19_repr
     except ImportError as problem:
         raise OnekcalError(
-            "the FCHL19 kernel needs kernelforge, which has wheels for Linux only: pip install kernelforge"
+            "the FCHL19 kernel needs kernelforge, which has wheels for Linux only: pip install "
+            "kernelforge"
         ) from problem
     return fchl19_repr

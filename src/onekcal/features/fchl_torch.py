@@ -1,16 +1,19 @@
-r"""FCHL19 features of atomic environments in plain torch: differentiable, and there where kernelforge is not.
+r"""FCHL19 features of atomic environments in plain torch: differentiable, and there where
+kernelforge is not.
 
 Around atom i, by element of the neighbour j (r = r_ij, s² = ln(1 + η₂/r²), μ = ln(r/√(1 + η₂/r²))):
 
-    x₂(R) = Σ_j  r^−1.8 · f(r) · exp(−(ln R − μ)²/2s²) / (R s √2π)                          24 radii R
+    x₂(R) = Σ_j  r^−1.8 · f(r) · exp(−(ln R − μ)²/2s²) / (R s √2π)                          24 radii
+    R
 
 and by pair of elements of the neighbours j < k, with the angles θ of the triangle:
 
     x₃(R) = Σ_jk  w · (1 + 3 cos θ_i cos θ_j cos θ_k) / (r_ij r_jk r_ik)^0.57 · f(r_ij) f(r_ik)
                   · √(η₃/π) exp(−η₃ (R − (r_ij + r_ik)/2)²) · 2 exp(−ζ²/2) (cos θ_i, sin θ_i)  20 radii R
 
-with f(r) = (1 + cos(πr/r_cut))/2. Distances in Å. Christensen, Bratholm, Faber, von Lilienfeld, J. Chem. Phys. 152, 044107
-(2020). The order of the entries is that of kernelforge's `generate_fchl_acsf`, which the tests compare with.
+with f(r) = (1 + cos(πr/r_cut))/2. Distances in Å. Christensen, Bratholm, Faber, von Lilienfeld, J.
+Chem. Phys. 152, 044107 (2020). The order of the entries is that of kernelforge's
+`generate_fchl_acsf`, which the tests compare with.
 """
 
 from __future__ import annotations
@@ -31,9 +34,11 @@ TRIPLES = 25_000
 
 @dataclass(frozen=True)
 class Fchl19:
-    """The features for a list of elements; `rcut` and `acut` are the two- and three-body cut-offs in Å.
+    """The features for a list of elements; `rcut` and `acut` are the two- and three-body cut-offs
+    in Å.
 
-    The other settings bear kernelforge's names and the paper's values: radii, their widths (Å²; Å⁻²), decays, weight.
+    The other settings bear kernelforge's names and the paper's values: radii, their widths (Å²;
+    Å⁻²), decays, weight.
     """
 
     elements: tuple[int, ...]
@@ -74,7 +79,8 @@ class Fchl19:
         strange = [SYMBOLS[z] for z in molecules.elements if z not in self.elements]
         if strange:
             raise InputError(
-                f"FCHL19 features for {', '.join(SYMBOLS[z] for z in self.elements)} cannot describe "
+                f"FCHL19 features for {', '.join(SYMBOLS[z] for z in self.elements)} cannot "
+                "describe "
                 f"{', '.join(strange)}: not in the training data"
             )
         table = torch.full((len(SYMBOLS),), -1)
@@ -111,12 +117,15 @@ class Fchl19:
         return out.reshape(len(kind), -1)
 
     def _bumps(self, positions: Tensor, j: Tensor, k: Tensor, near: Tensor, far: Tensor) -> Tensor:
-        """(triples, 2 · radii) what each pair of neighbours adds; `near` and `far` are r_ij and r_ik."""
+        """(triples, 2 · radii) what each pair of neighbours adds; `near` and `far` are r_ij and
+        r_ik.
+        """
         across = (positions[j] - positions[k]).norm(dim=1)
         a, b, c = near**2, far**2, across**2
         cos_i = ((a + b - c) / (2 * near * far)).clamp(-1, 1)
         cos_j, cos_k = (a + c - b) / (2 * near * across), (b + c - a) / (2 * far * across)
-        # sin θ from the triangle's area: finite slope where three atoms lie on a line, which acos has not
+        # sin θ from the triangle's area: finite slope where three atoms lie on a line, which acos
+        # has not
         sin_i = _sine(a, b, c) / (2 * near * far)
         factor = (
             self.three_body_weight
@@ -132,7 +141,9 @@ class Fchl19:
 
 
 def _sine(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """2 r_ij r_ik sin θ_i from squared sides (Heron); its slope is set to 0 where the atoms are in line."""
+    """2 r_ij r_ik sin θ_i from squared sides (Heron); its slope is set to 0 where the atoms are in
+    line.
+    """
     area = 4 * a * b - (a + b - c) ** 2
     flat = area <= 1e-12 * a * b
     return torch.where(flat, torch.zeros_like(area), area.masked_fill(flat, 1.0).sqrt())

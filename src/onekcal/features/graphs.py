@@ -3,10 +3,11 @@ r"""Molecular graphs from functions that can be put one after another.
     build = chain(drop_padding, nearest(6), coulomb_forces)
     graph = build(every_slot(charges, positions))
 
-A graph is held densely: `edges[m, i, j]` says that atom i of molecule m hears atom j. A builder takes edges away or tells
-more of them, so their order says what is counted: `within(4.0)` before `nearest(6)` are the six nearest of those within 4 Å.
-An atom that has fewer neighbours than asked for keeps them all; where others are just as far as the last of them, it keeps
-these too, so that neither the order of atoms nor rounding decides.
+A graph is held densely: `edges[m, i, j]` says that atom i of molecule m hears atom j. A builder
+takes edges away or tells more of them, so their order says what is counted: `within(4.0)` before
+`nearest(6)` are the six nearest of those within 4 Å. An atom that has fewer neighbours than asked
+for keeps them all; where others are just as far as the last of them, it keeps these too, so that
+neither the order of atoms nor rounding decides.
 
 Positions and distances in Å, charges in e, Coulomb forces |F_ij| = Z_i Z_j / r_ij² in Hartree/Bohr.
 """
@@ -23,7 +24,9 @@ from onekcal.errors import ConfigError
 from onekcal.units import BOHR
 
 TIE = 1e-4
-"""Distances, or forces, are equal where they differ by less than this share; single precision leaves them off by 1e-6."""
+"""Distances, or forces, are equal where they differ by less than this share; single precision
+leaves them off by 1e-6.
+"""
 
 
 class Graph(NamedTuple):
@@ -89,7 +92,9 @@ def coulomb_forces(graph: Graph) -> Graph:
 
 
 def distances(graph: Graph) -> Tensor:
-    """(M, n, n) Å along edges; 1 without a gradient where there is none, or where two nuclei are on one point."""
+    """(M, n, n) Å along edges; 1 without a gradient where there is none, or where two nuclei are
+    on one point.
+    """
     between = graph.positions[:, :, None] - graph.positions[:, None]
     square = between.square().sum(-1)
     return torch.where(graph.edges & (square > 0), square, 1.0).sqrt()

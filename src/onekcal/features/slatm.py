@@ -3,14 +3,17 @@ r"""SLATM, the spectrum of London and Axilrod-Teller-Muto potentials: one vector
     one body     Z · n(Z)                                                                     for each element
     two body     Σ_{i<j}  Z_i Z_j · g(r − r_ij; σ₂) · Δr / r^p                                 for each pair of elements
     three body   Σ_{i-j-k}  ⅓ Z_i Z_j Z_k · (1 + cos θ · cos φ_i · cos φ_k) / (r_ij r_ik r_jk)³ · g(θ − φ_j; σ₃) · Δθ
-                                                      for each central element j with each pair of elements i, k
+                                                      for each central element j with each pair of
+                                                      elements i, k
 
-g is the normalised Gaussian, φ the angles of the triangle of three atoms, all within `cutoff` of each other; r runs over
-a grid from 0.1 Å to the cut-off, θ over one from −20° to 200°. Huang, von Lilienfeld, Nature Chem. 12, 945 (2020).
+g is the normalised Gaussian, φ the angles of the triangle of three atoms, all within `cutoff` of
+each other; r runs over a grid from 0.1 Å to the cut-off, θ over one from −20° to 200°. Huang, von
+Lilienfeld, Nature Chem. 12, 945 (2020).
 
-Elements are fixed by the caller (those of the training set), so that every vector has the same entries; every triple of
-elements has its place, whether or not the training set holds it. Lengths are Å; the entries are used without a unit.
-Everything is torch, float64 and differentiable. At a straight angle, where φ has a cusp, its derivative is taken as 0.
+Elements are fixed by the caller (those of the training set), so that every vector has the same
+entries; every triple of elements has its place, whether or not the training set holds it. Lengths
+are Å; the entries are used without a unit. Everything is torch, float64 and differentiable. At a
+straight angle, where φ has a cusp, its derivative is taken as 0.
 """
 
 from __future__ import annotations
@@ -28,12 +31,15 @@ CUTOFF = 4.8
 NEAREST = 0.1
 """Å; where the radial grid begins."""
 MARGIN = math.radians(20.0)
-"""The angular grid reaches this far (rad) beyond 0 and π, so that Gaussians at its ends are whole."""
+"""The angular grid reaches this far (rad) beyond 0 and π, so that Gaussians at its ends are whole.
+"""
 SIGMAS = (0.05, 0.05)
 """Widths of the Gaussians: Å, rad."""
 STEPS = (0.03, 0.03)
-"""Grid spacings: Å, rad. The grids are stretched by up to a percent until they end on the cut-off and beyond π; the weights
-Δr and Δθ stay as they are here, as in the implementations the published numbers come from."""
+"""Grid spacings: Å, rad. The grids are stretched by up to a percent until they end on the cut-off
+and beyond π; the weights Δr and Δθ stay as they are here, as in the implementations the published
+numbers come from.
+"""
 POWER = 6
 BLOCK = 4
 """Molecules at a time: the Gaussians of all their triples stay in the processor's cache."""
@@ -59,9 +65,11 @@ def slatm(molecules: Molecules, elements: list[int], cutoff: float = CUTOFF) -> 
 
 
 def blocks(elements: list[int], cutoff: float = CUTOFF) -> list[int]:
-    """Lengths of the parts of a vector, in order: all one-body terms, each pair of elements, each triple of elements.
+    """Lengths of the parts of a vector, in order: all one-body terms, each pair of elements, each
+    triple of elements.
 
-    Pairs are (a ≤ b) in the order of `elements`; triples are central element by central element, each with every pair.
+    Pairs are (a ≤ b) in the order of `elements`; triples are central element by central element,
+    each with every pair.
     """
     radial, angular = _grids(cutoff)
     pairs = len(elements) * (len(elements) + 1) // 2
@@ -87,7 +95,8 @@ def _spectrum(molecules: Molecules, elements: list[int], cutoff: float) -> Tenso
     separation = positions[:, None] - positions[:, :, None]  # (M, n, n, 3) from i to j
     real = numbers > 0
     near = real[:, :, None] & real[:, None, :] & ~torch.eye(numbers.shape[1], dtype=torch.bool)
-    # padding and i = j sit on one point: replaced before the square root, whose gradient would be infinite there
+    # padding and i = j sit on one point: replaced before the square root, whose gradient would be
+    # infinite there
     distance = torch.where(near, separation.square().sum(-1), 1.0).sqrt()  # (M, n, n) Å
     near = near & (distance <= cutoff)
     one = molecules.composition(elements) * torch.tensor(elements)  # (M, elements)
@@ -105,9 +114,11 @@ def _pair_table(count: int) -> Tensor:
 
 
 def _gaussian(grid: Tensor, centre: Tensor, sigma: float) -> Tensor:
-    """(terms, grid) Gaussians of height 1; their norm is left to the end, where there are fewer numbers.
+    """(terms, grid) Gaussians of height 1; their norm is left to the end, where there are fewer
+    numbers.
 
-    −(x − c)² is multiplied out into a product of two thin matrices: one pass over the large array instead of three.
+    −(x − c)² is multiplied out into a product of two thin matrices: one pass over the large array
+    instead of three.
     """
     x, c = grid / (math.sqrt(2.0) * sigma), centre / (math.sqrt(2.0) * sigma)
     left = torch.stack([-c.square(), 2 * c, -torch.ones_like(c)], dim=1)  # (terms, 3)

@@ -1,12 +1,13 @@
 r"""Atoms on the voxels of a cube: where they are, or a smooth function around each.
 
-    atom(r)  = Σ_a v_a [a lies in the voxel of r]
-    gauss(r) = Σ_a v_a exp(−d_a²/2σ²)                     d_a = |r − R_a|, r a voxel's centre
-    wave(r)  = Σ_a v_a exp(−d_a²/2σ²) cos(2π d_a/σ)       Kuzminykh et al., Mol. Pharm. 15, 4378 (2018)
+    atom(r)  = Σ_a v_a [a lies in the voxel of r] gauss(r) = Σ_a v_a exp(−d_a²/2σ²)
+    d_a = |r − R_a|, r a voxel's centre wave(r)  = Σ_a v_a exp(−d_a²/2σ²) cos(2π d_a/σ)
+    Kuzminykh et al., Mol. Pharm. 15, 4378 (2018)
 
-v_a is 1 for the atoms of one element and 0 for the others, or a property of the atom. σ is 1 Å unless it is said. The
-smooth ones are evaluated at the voxels' centres, from the atoms where they are: nothing is rounded to a voxel first.
-Atoms outside the cube are in no voxel; their smooth functions still reach in.
+v_a is 1 for the atoms of one element and 0 for the others, or a property of the atom. σ is 1 Å
+unless it is said. The smooth ones are evaluated at the voxels' centres, from the atoms where they
+are: nothing is rounded to a voxel first. Atoms outside the cube are in no voxel; their smooth
+functions still reach in.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def wave(sigma: float) -> Kernel:
 
 
 def summed(placed: Molecules, along: Tensor, values: Tensor, kernel: Kernel) -> Tensor:
-    """(M, n, n, n) float32: Σ_a `values`_a kernel(|r − R_a|²) at the voxels `along` (n,) Å; `values` (A,)."""
+    """(M, n, n, n) float32: Σ_a `values`_a kernel(|r − R_a|²) at the voxels `along` (n,) Å;
+    `values` (A,).
+    """
     n = len(along)
     out = torch.zeros(len(placed), n, n, n)
     order = placed.sizes.argsort()  # like sizes together: little padding
@@ -51,7 +54,8 @@ def summed(placed: Molecules, along: Tensor, values: Tensor, kernel: Kernel) -> 
         numbers, positions = placed[rows].pad()
         weights = torch.zeros(numbers.shape)
         weights[numbers > 0] = values[placed.atoms_of(rows)].to(torch.float32)
-        # squared distances along each edge; a cube's are their sums, so nothing of size atoms × points × 3 is made
+        # squared distances along each edge; a cube's are their sums, so nothing of size atoms ×
+        # points × 3 is made
         apart = (
             (along - positions.to(torch.float64)[:, :, :, None]).square().to(torch.float32)
         )  # (m, a, 3, n)
@@ -66,7 +70,9 @@ def summed(placed: Molecules, along: Tensor, values: Tensor, kernel: Kernel) -> 
 
 
 def counted(placed: Molecules, n: int, box: float, values: Tensor) -> Tensor:
-    """(M, n, n, n) float32: `values` (A,) summed in the voxels of the atoms; atoms outside the cube are left out."""
+    """(M, n, n, n) float32: `values` (A,) summed in the voxels of the atoms; atoms outside the
+    cube are left out.
+    """
     voxel = ((placed.positions + box / 2) * (n / box)).floor().to(torch.int64)  # (A, 3)
     inside = ((voxel >= 0) & (voxel < n)).all(1)
     out = torch.zeros(len(placed), n, n, n)
@@ -76,7 +82,8 @@ def counted(placed: Molecules, n: int, box: float, values: Tensor) -> Tensor:
     )
 
 
-# --- values ----------------------------------------------------------------------------------------------------------
+# --- values
+# ----------------------------------------------------------------------------------------------------------
 
 
 def _ones(molecules: Molecules) -> Tensor:
@@ -112,7 +119,9 @@ PROPERTIES = {
     "radius": _radii,
     "neighbours": _neighbours,
 }
-"""Values an atom may have besides 1 for an element: 1, nuclear charge, mass (u), covalent radius (Å), bonded atoms."""
+"""Values an atom may have besides 1 for an element: 1, nuclear charge, mass (u), covalent radius
+(Å), bonded atoms.
+"""
 
 
 def check_value(word: str) -> None:

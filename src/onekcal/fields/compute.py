@@ -25,7 +25,9 @@ from onekcal.units import BOHR
 
 @dataclass(frozen=True)
 class Ask:
-    """Channels and where they are sampled: n³ voxels of a cube of `box` Å, in the `turn`-th orientation."""
+    """Channels and where they are sampled: n³ voxels of a cube of `box` Å, in the `turn`-th
+    orientation.
+    """
 
     kinds: tuple[Kind, ...]
     density: str  # "" where no channel needs one
@@ -51,7 +53,9 @@ class Ask:
 def ask(
     kinds: Sequence[str], density: str = "gfn2", n: int = 14, box: float = BOX, turn: int = 0
 ) -> Ask:
-    """What is asked for by names; unknown ones, an unknown density and impossible grids are refused here."""
+    """What is asked for by names; unknown ones, an unknown density and impossible grids are
+    refused here.
+    """
     found = channels(kinds)
     centres(n, box)
     return Ask(found, density_name(density) if any_electronic(found) else "", n, float(box), turn)
@@ -84,7 +88,8 @@ def sampled(
     source: Source = orbitals,
     cubes: Frames | None = None,
 ) -> Tensor:
-    """(M, C, n, n, n) float32, the orbitals from `source`, in the cubes as they are oriented, or in those given.
+    """(M, C, n, n, n) float32, the orbitals from `source`, in the cubes as they are oriented, or
+    in those given.
 
     A density that cannot be computed is an error, or, with `failed`, noted there and NaN.
     """
@@ -119,7 +124,9 @@ def sampled(
 
 
 def of_orbitals(source: Orbitals, points: Tensor, kinds: Sequence[Kind]) -> Tensor:
-    """(C, P) float32: electronic fields at `points` (P, 3) Bohr, in the coordinates of the orbitals."""
+    """(C, P) float32: electronic fields at `points` (P, 3) Bohr, in the coordinates of the
+    orbitals.
+    """
     found = source.density(points) if any(kind.field in FUNCTIONS for kind in kinds) else []
     spins = by_spin(found) if found else ()
     rows = []
@@ -141,7 +148,8 @@ def _of_nuclei(kind: Kind, placed: Molecules, along: Tensor, what: Ask) -> Tenso
     return summed(placed, along, values, (gaussian if kind.field == "gauss" else wave)(kind.sigma))
 
 
-# --- jobs ------------------------------------------------------------------------------------------------------------
+# --- jobs
+# ------------------------------------------------------------------------------------------------------------
 
 
 def packages(

@@ -41,7 +41,8 @@ def check_room(count: int, what: Ask, folder: Path | None, workers: int = 1) -> 
         f"{count:,} molecules × {len(what.kinds)} channels × {what.n}³ voxels take "
         f"{size_of(count, what) / 2**30:.2f} GiB"
     )
-    # points, density, its gradient and τ of two spins, intermediate results: doubles; and the fields themselves
+    # points, density, its gradient and τ of two spins, intermediate results: doubles; and the
+    # fields themselves
     needed = workers * what.n**3 * (8.0 * 24 * bool(what.density) + 4.0 * (2 + len(what.kinds)))
     if folder is None:
         needed += size_of(count, what)

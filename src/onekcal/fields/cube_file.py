@@ -12,7 +12,9 @@ from onekcal.units import BOHR
 
 
 def write_cube(path: Path, placed: Molecules, values: np.ndarray, box: float, title: str) -> None:
-    """One field (n, n, n) on the voxels of a cube of `box` Å, and the molecule in that cube; lengths in Bohr."""
+    """One field (n, n, n) on the voxels of a cube of `box` Å, and the molecule in that cube;
+    lengths in Bohr.
+    """
     n = len(values)
     step = box / n / BOHR
     corner = -box / 2 / BOHR + step / 2  # a value belongs to the centre of its voxel

@@ -1,18 +1,21 @@
-r"""Fields of the electron density, from ρ_σ, ∇ρ_σ and τ_σ = ½ Σ_i n_i |∇φ_i|² of each spin σ; atomic units.
+r"""Fields of the electron density, from ρ_σ, ∇ρ_σ and τ_σ = ½ Σ_i n_i |∇φ_i|² of each spin σ;
+atomic units.
 
-    D⁰_σ = 3/10 (6π²)^⅔ ρ_σ^(5/3)            kinetic energy density of the homogeneous gas
-    LOL  = 1 / (1 + Σ τ_σ / Σ D⁰_σ)          Schmider & Becke, J. Mol. Struct. THEOCHEM 527, 51 (2000)
-    D_σ  = τ_σ − |∇ρ_σ|² / 8ρ_σ              what Pauli's principle adds to it (≥ 0)
-    ELF  = 1 / (1 + ((Σ D_σ + ε) / Σ D⁰_σ)²) Becke & Edgecombe, J. Chem. Phys. 92, 5397 (1990)
+    D⁰_σ = 3/10 (6π²)^⅔ ρ_σ^(5/3)            kinetic energy density of the homogeneous gas LOL  = 1
+    / (1 + Σ τ_σ / Σ D⁰_σ)          Schmider & Becke, J. Mol. Struct. THEOCHEM 527, 51 (2000) D_σ  =
+    τ_σ − |∇ρ_σ|² / 8ρ_σ              what Pauli's principle adds to it (≥ 0) ELF  = 1 / (1 + ((Σ
+    D_σ + ε) / Σ D⁰_σ)²) Becke & Edgecombe, J. Chem. Phys. 92, 5397 (1990)
 
-Sums run over both spins for the field of the molecule, over one for that of a spin. In a closed shell ρ_σ = ρ/2, and
-the familiar forms with 3/10 (3π²)^⅔ ρ^(5/3) follow. Both are ½ in the homogeneous gas and lie between 0 and 1.
+Sums run over both spins for the field of the molecule, over one for that of a spin. In a closed
+shell ρ_σ = ρ/2, and the familiar forms with 3/10 (3π²)^⅔ ρ^(5/3) follow. Both are ½ in the
+homogeneous gas and lie between 0 and 1.
 
-Conventions. ε = 1e-5 Hartree/Bohr³, which Becke and Edgecombe do not have: far out one orbital outlives all others, D
-vanishes faster than D⁰, and without ε ELF would be 1 in empty space, up to wherever it is cut off. With it ELF has
-fallen to ½ at ρ = 5e-4 e/Bohr³ at the latest; where there is density it changes nothing. D_σ, which rounding can make
-negative, is at least 0. Where the density (of the spins summed over) is below 1e-5 e/Bohr³ both are 0; LOL has fallen
-to 0.002 there, and ELF below 1e-5.
+Conventions. ε = 1e-5 Hartree/Bohr³, which Becke and Edgecombe do not have: far out one orbital
+outlives all others, D vanishes faster than D⁰, and without ε ELF would be 1 in empty space, up to
+wherever it is cut off. With it ELF has fallen to ½ at ρ = 5e-4 e/Bohr³ at the latest; where there
+is density it changes nothing. D_σ, which rounding can make negative, is at least 0. Where the
+density (of the spins summed over) is below 1e-5 e/Bohr³ both are 0; LOL has fallen to 0.002 there,
+and ELF below 1e-5.
 """
 
 from __future__ import annotations
@@ -73,7 +76,9 @@ def _gas(spins: Sequence[Density]) -> Tensor:
 
 
 def _pauli(spin: Density) -> Tensor:
-    """(P,) D_σ. Far below the floor of the density, where the quotient is 0/0, the bound in it changes nothing."""
+    """(P,) D_σ. Far below the floor of the density, where the quotient is 0/0, the bound in it
+    changes nothing.
+    """
     return (
         spin.tau - spin.gradient.square().sum(1) / (8 * spin.rho.clamp_min(FLOOR**2))
     ).clamp_min(0)

@@ -153,7 +153,9 @@ def _same(path: Path, molecules: Molecules, what: Ask) -> bool:
 
 
 def _copy(source: Path, file: VoxelFile) -> None:
-    """Fields that another file has and this one lacks; a file that is damaged, or not one of fields, has none."""
+    """Fields that another file has and this one lacks; a file that is damaged, or not one of
+    fields, has none.
+    """
     try:
         other = open_file(source)
     except DataError:
@@ -257,7 +259,9 @@ def _report(path: Path, failed: list[Failed]) -> None:
 
 @contextmanager
 def _alone(out: Path, quiet: bool) -> Iterator[None]:
-    """One process at a time for the same file; others wait, and find its fields done. A kill lets go of it."""
+    """One process at a time for the same file; others wait, and find its fields done. A kill lets
+    go of it.
+    """
     import fcntl
 
     path = out.with_name(f"{out.name}.lock")

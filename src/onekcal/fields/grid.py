@@ -2,19 +2,28 @@ r"""The cube a field is sampled in, and how a molecule stands in it.
 
     voxel i of N along an edge of length L has its centre at (i + ½) L/N − L/2
 
-**Orientation.** The cube's centre is the centroid of the heavy atoms, its x, y and z are their principal axes: largest
-variance first. (A molecule of hydrogens alone has its hydrogens in their place.) What that leaves open is settled in
+**Orientation.** The cube's centre is the centroid of the heavy atoms, its x, y and z are their
+principal axes: largest
+variance first. (A molecule of hydrogens alone has its hydrogens in their place.) What that leaves
+open is settled in
 this order, so that a turned, moved or renumbered molecule has the same field:
 
-1. Variances that differ by less than a thousandth of their sum count as equal. Within equal ones, the principal axes
+1. Variances that differ by less than a thousandth of their sum count as equal. Within equal ones,
+the principal axes
    of *all* atoms decide: hydrogens orient water, methanol and allene.
-2. Axes that are equal still (benzene, methane, C₆₀) are laid through atoms: every heavy atom off the axis (hydrogens,
-   where there is none) makes a candidate. Nothing is off the axis of CO₂ or around a lone atom: there all are alike.
-3. Every axis may point either way. All right-handed frames are candidates – never a left-handed one, which would hold
-   the mirror image – and the one with the most nuclear charge near the point p = (2, 1, ½) Å is taken: the largest
-   Σ_a Z_a / (1 + |q_a − p|²/Å²). Frames of equal score are related by a symmetry of the molecule, and have equal fields.
+2. Axes that are equal still (benzene, methane, C₆₀) are laid through atoms: every heavy atom off
+the axis (hydrogens,
+   where there is none) makes a candidate. Nothing is off the axis of CO₂ or around a lone atom:
+   there all are alike.
+3. Every axis may point either way. All right-handed frames are candidates – never a left-handed
+one, which would hold
+   the mirror image – and the one with the most nuclear charge near the point p = (2, 1, ½) Å is
+   taken: the largest
+   Σ_a Z_a / (1 + |q_a − p|²/Å²). Frames of equal score are related by a symmetry of the molecule,
+   and have equal fields.
 
-**Placing.** A molecule whose heavy atoms reach over a face is pushed in by as much as it sticks out; one longer than
+**Placing.** A molecule whose heavy atoms reach over a face is pushed in by as much as it sticks
+out; one longer than
 the cube is refused. Hydrogens may lie outside.
 """
 
@@ -36,7 +45,9 @@ EQUAL = 1e-3
 OFF_AXIS = 0.1
 """Å; an atom nearer to an axis does not say where to turn around it."""
 LANDMARK = (2.0, 1.0, 0.5)
-"""Å; the point p of rule 3. No rotation or reflection that a molecule could have as a symmetry leaves it in place."""
+"""Å; the point p of rule 3. No rotation or reflection that a molecule could have as a symmetry
+leaves it in place.
+"""
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,9 @@ def cube(n: int, box: float = BOX) -> Tensor:
 
 
 def frames(molecules: Molecules, box: float = BOX, turn: int = 0) -> Frames:
-    """The cubes of all molecules, principal axes as above; `turn` k > 0 adds the k-th random rotation to all."""
+    """The cubes of all molecules, principal axes as above; `turn` k > 0 adds the k-th random
+    rotation to all.
+    """
     found = _turned(principal(molecules), turn)
     low, high = extents(found.placed(molecules))
     too_long = (high - low).amax(1) > box
@@ -81,7 +94,8 @@ def frames(molecules: Molecules, box: float = BOX, turn: int = 0) -> Frames:
         needed = float((high - low).amax())
         name = str(molecules.names[m]) or f"#{m + 1} {molecules[m].formulas[0]}"
         raise InputError(
-            f"{int(too_long.sum())} of {len(molecules)} molecules do not fit the box of {box:g} Å; the largest ({name}) "
+            f"{int(too_long.sum())} of {len(molecules)} molecules do not fit the box of {box:g} Å; "
+            f"the largest ({name}) "
             f"needs {rounded_up(needed):.1f} Å: give a larger box (--box), or --fit"
         )
     push = torch.clamp(-box / 2 - low, min=0.0) - torch.clamp(
@@ -91,7 +105,9 @@ def frames(molecules: Molecules, box: float = BOX, turn: int = 0) -> Frames:
 
 
 def size_needed(molecules: Molecules, turn: int = 0) -> float:
-    """Å: the smallest box, in steps of 0.1 Å, that holds the heavy atoms of every molecule in its orientation."""
+    """Å: the smallest box, in steps of 0.1 Å, that holds the heavy atoms of every molecule in its
+    orientation.
+    """
     low, high = extents(_turned(principal(molecules), turn).placed(molecules))
     return rounded_up(float((high - low).amax()))
 
@@ -102,7 +118,9 @@ def rounded_up(length: float) -> float:
 
 
 def extents(molecules: Molecules) -> tuple[Tensor, Tensor]:
-    """(M, 3) Å each: lowest and highest coordinates of the heavy atoms (of all atoms where there are only hydrogens)."""
+    """(M, 3) Å each: lowest and highest coordinates of the heavy atoms (of all atoms where there
+    are only hydrogens).
+    """
     counted = heavy(molecules)
     place = molecules.owner[counted][:, None].expand(-1, 3)
     inside = molecules.positions[counted].to(torch.float64)
@@ -119,7 +137,9 @@ def heavy(molecules: Molecules) -> Tensor:
 
 
 def rotation(turn: int) -> Tensor:
-    """(3, 3) the `turn`-th of a fixed series of random rotations, evenly distributed (unit quaternions); 0 is none."""
+    """(3, 3) the `turn`-th of a fixed series of random rotations, evenly distributed (unit
+    quaternions); 0 is none.
+    """
     if turn < 0:
         raise InputError(f"`turn` must be 0 (none) or the number of a random rotation, got {turn}")
     if turn == 0:
@@ -140,7 +160,8 @@ def _turned(found: Frames, turn: int) -> Frames:
     return Frames(rotation(turn) @ found.axes, found.origin)
 
 
-# --- principal axes --------------------------------------------------------------------------------------------------
+# --- principal axes
+# --------------------------------------------------------------------------------------------------
 
 
 def principal(molecules: Molecules) -> Frames:
@@ -165,7 +186,9 @@ def principal(molecules: Molecules) -> Frames:
 
 
 def _pointed(molecules: Molecules, r: Tensor, axes: Tensor) -> Tensor:
-    """(M, 3, 3) the best of the four right-handed ways to point three axes, in the order of their score."""
+    """(M, 3, 3) the best of the four right-handed ways to point three axes, in the order of their
+    score.
+    """
     candidates = []
     for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
         x, y = signs[0] * axes[:, 0], signs[1] * axes[:, 1]
@@ -187,7 +210,9 @@ def _score(numbers: Tensor, q: Tensor) -> Tensor:
 
 
 def _symmetric(numbers: Tensor, r: Tensor, weights: Tensor) -> Tensor:
-    """(3, 3) the frame of one molecule whose heavy atoms leave axes open; `r` (n, 3) Å from the centroid."""
+    """(3, 3) the frame of one molecule whose heavy atoms leave axes open; `r` (n, 3) Å from the
+    centroid.
+    """
     blocks = [
         torch.eye(3, dtype=torch.float64)
     ]  # bases (k, 3) of what is still open, largest variance first
@@ -200,7 +225,9 @@ def _symmetric(numbers: Tensor, r: Tensor, weights: Tensor) -> Tensor:
 
 
 def _split(block: Tensor, covariance: Tensor) -> list[Tensor]:
-    """The subspace `block` (k, 3) parted where the variances of `covariance` (3, 3) along it differ."""
+    """The subspace `block` (k, 3) parted where the variances of `covariance` (3, 3) along it
+    differ.
+    """
     if len(block) == 1:
         return [block]
     variances, vectors = torch.linalg.eigh(block @ covariance @ block.T)
@@ -233,7 +260,9 @@ def _candidates(blocks: list[Tensor], r: Tensor, first: Tensor) -> Iterator[Tens
 
 
 def _directions(r: Tensor, first: Tensor, otherwise: Tensor) -> Tensor:
-    """(K, 3) unit vectors to the atoms that are not at 0: those of `first`, else of all, else one of `otherwise`."""
+    """(K, 3) unit vectors to the atoms that are not at 0: those of `first`, else of all, else one
+    of `otherwise`.
+    """
     lengths = r.norm(dim=1)
     off = lengths > OFF_AXIS
     chosen = off & first if (off & first).any() else off

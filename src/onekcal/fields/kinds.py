@@ -95,7 +95,9 @@ def _of_atoms(name: str, field: str, rest: str) -> Kind:
 
 
 def channels(kinds: Iterable[str]) -> tuple[Kind, ...]:
-    """The channels that `kinds` ask for, in order; "atoms" is one for each element of QM9, "gausses" and "waves" too."""
+    """The channels that `kinds` ask for, in order; "atoms" is one for each element of QM9,
+    "gausses" and "waves" too.
+    """
     names: list[str] = []
     for name in [kinds] if isinstance(kinds, str) else kinds:
         word = name.strip()

@@ -1,15 +1,17 @@
 r"""∫ ρ(r′)/|r − r′| dr′ of a density in Gaussian functions, exactly, at many points. Atomic units.
 
-McMurchie & Davidson, J. Comput. Phys. 26, 218 (1978). A product of two Gaussians about A and B is a sum of Hermite
-Gaussians about P = (αA + βB)/p, p = α + β, whose potential at C is, with T = p|P − C|²,
+McMurchie & Davidson, J. Comput. Phys. 26, 218 (1978). A product of two Gaussians about A and B is a
+sum of Hermite Gaussians about P = (αA + βB)/p, p = α + β, whose potential at C is, with T = p|P −
+C|²,
 
-    x^i y^j z^k  x^i′ y^j′ z^k′ exp(…)  →  Σ_tuv E_t^{ii′} E_u^{jj′} E_v^{kk′} Λ_tuv          (one E an axis)
-    V(C) = Σ_tuv (2π/p) E_t E_u E_v R_tuv
-    R⁽ⁿ⁾_000 = (−2p)ⁿ F_n(T)      R⁽ⁿ⁾_{t+1,u,v} = t R⁽ⁿ⁺¹⁾_{t−1,u,v} + (P − C)_x R⁽ⁿ⁺¹⁾_tuv
-    F_n(T) = ∫₀¹ s^2n exp(−T s²) ds                                                         (Boys' function)
+    x^i y^j z^k  x^i′ y^j′ z^k′ exp(…)  →  Σ_tuv E_t^{ii′} E_u^{jj′} E_v^{kk′} Λ_tuv          (one E
+    an axis) V(C) = Σ_tuv (2π/p) E_t E_u E_v R_tuv R⁽ⁿ⁾_000 = (−2p)ⁿ F_n(T)      R⁽ⁿ⁾_{t+1,u,v} = t
+    R⁽ⁿ⁺¹⁾_{t−1,u,v} + (P − C)_x R⁽ⁿ⁺¹⁾_tuv F_n(T) = ∫₀¹ s^2n exp(−T s²) ds
+    (Boys' function)
 
-The coefficients of one pair of primitives are contracted with the density matrix first, so that a point costs one
-Hermite expansion a pair. Pairs whose whole contribution is below 1e-9 Hartree/e are left out.
+The coefficients of one pair of primitives are contracted with the density matrix first, so that a
+point costs one Hermite expansion a pair. Pairs whose whole contribution is below 1e-9 Hartree/e are
+left out.
 """
 
 from __future__ import annotations
@@ -31,13 +33,17 @@ NEGLIGIBLE = 1e-9
 PAIRS, POINTS = 64, 1024
 """Evaluated together: what they need stays in the processor's cache."""
 STEP, TERMS, LAST = 0.05, 6, 40.0
-"""Boys' function is a Taylor series of so many terms about multiples of `STEP`; beyond `LAST` its asymptotic form."""
+"""Boys' function is a Taylor series of so many terms about multiples of `STEP`; beyond `LAST` its
+asymptotic form.
+"""
 
 Powers = tuple[int, int, int]
 
 
 def electron_potential(basis: Basis, density: Tensor, points: Tensor) -> Tensor:
-    """(P,) Hartree/e, positive: the potential of the density matrix `density` (n, n) at `points` (P, 3) Bohr."""
+    """(P,) Hartree/e, positive: the potential of the density matrix `density` (n, n) at `points`
+    (P, 3) Bohr.
+    """
     out = torch.zeros(len(points), dtype=torch.float64)
     for left, right in product(basis.blocks, basis.blocks):
         place = left.rows[0, 0], right.rows[0, 0]
@@ -54,7 +60,9 @@ def electron_potential(basis: Basis, density: Tensor, points: Tensor) -> Tensor:
 
 
 def _pairs(left: Block, right: Block, density: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """p (N,), P (N, 3) and the contracted coefficients (Hermite functions, N) of the primitive pairs that matter."""
+    """p (N,), P (N, 3) and the contracted coefficients (Hermite functions, N) of the primitive
+    pairs that matter.
+    """
     # (S, S′, monomials, monomials′): the density matrix between the monomials of two shells
     matrix = density[left.rows[:, None, :, None], right.rows[None, :, None, :]]
     matrix = left.functions.T @ matrix @ right.functions
@@ -95,7 +103,9 @@ def _pairs(left: Block, right: Block, density: Tensor) -> Iterator[tuple[Tensor,
 def _expansion(
     i: int, j: int, p: Tensor, from_a: Tensor, from_b: Tensor
 ) -> dict[tuple[int, int], list[Tensor]]:
-    """E_t^{ij} of one axis for all powers up to i and j, a list over t each; without the exponential."""
+    """E_t^{ij} of one axis for all powers up to i and j, a list over t each; without the
+    exponential.
+    """
     half = 1 / (2 * p)
     found: dict[tuple[int, int], list[Tensor]] = {(0, 0): [torch.ones_like(p)]}
 
@@ -156,7 +166,9 @@ def _potential(order: int, p: Tensor, centres: Tensor, hermite: Tensor, points: 
 
 
 def boys(order: int, T: Tensor) -> list[Tensor]:
-    """F_0 … F_order at T ≥ 0: the highest from a table, the others by downward recursion, which loses nothing."""
+    """F_0 … F_order at T ≥ 0: the highest from a table, the others by downward recursion, which
+    loses nothing.
+    """
     near = T.clamp_max(LAST)
     place = (near / STEP).round()
     apart = place * STEP - near

@@ -1,13 +1,15 @@
-"""One file of fields: HDF5, of fixed size from its first moment, written and read through the memory map of its arrays.
+"""One file of fields: HDF5, of fixed size from its first moment, written and read through the
+memory map of its arrays.
 
     fields (M, C, n, n, n) float32        state (M, C) uint8: 0 not there, 1 there, 2 failed
     keys (M,) hash of the molecule        checks (M, C) uint32: CRC-32 of a field
     molecules/numbers (A,), positions (A, 3) Å in the cube, sizes (M,), name (M,)
     attributes: format, kinds (C,), contents (C,), n, box (Å), density, turn
 
-HDF5 writes its structure once, when the file is made; nothing that is written later moves anything. A process killed at
-any moment therefore leaves a sound file, in which a field counts as there once its state says so and its bytes have the
-CRC that was noted – also after a power cut, which may keep the one and lose the other.
+HDF5 writes its structure once, when the file is made; nothing that is written later moves anything.
+A process killed at any moment therefore leaves a sound file, in which a field counts as there once
+its state says so and its bytes have the CRC that was noted – also after a power cut, which may keep
+the one and lose the other.
 """
 
 from __future__ import annotations
@@ -65,7 +67,9 @@ class VoxelFile:
         )
 
     def forget_damaged(self) -> int:
-        """Fields whose bytes are not those that were noted, and failures, count as absent again; how many were damaged."""
+        """Fields whose bytes are not those that were noted, and failures, count as absent again;
+        how many were damaged.
+        """
         damaged = 0
         for row, channel in np.argwhere(self.state == THERE):
             if not self.sound(row, channel):
@@ -157,7 +161,8 @@ def open_file(path: Path, write: bool = False, whole: bool = False) -> VoxelFile
     found = VoxelFile(path, kinds, contents, keys, **maps)
     if whole and (found.state == ABSENT).any():
         raise DataError(
-            f"{path} is half written: {int((found.state == ABSENT).any(1).sum())} of {len(keys)} molecules are "
+            f"{path} is half written: {int((found.state == ABSENT).any(1).sum())} of {len(keys)} "
+            "molecules are "
             "missing; run the same `onekcal field` again, which goes on where it stopped"
         )
     return found

@@ -17,8 +17,9 @@ BONDED, LONG, APART = 1.25, 1.375, 1.5
 """In sums of covalent radii: a pair is bonded below the first and certainly apart above the last.
 A long bond lies between them."""
 TIGHTER = (1.2, 1.15)
-"""Lower limits for a bond, tried where the first one gives impossible valences: in cages, atoms come
-so near without a bond."""
+"""Lower limits for a bond, tried where the first one gives impossible valences: in cages, atoms
+come so near without a bond.
+"""
 ATTEMPTS = 10_000
 """Assignments of bond orders that are tried on one molecule; small molecules take a handful."""
 

@@ -1,7 +1,9 @@
-"""From a SMILES to geometries: an RDKit ensemble, cleaned with MMFF, relaxed with GFN2-xTB, lowest first.
+"""From a SMILES to geometries: an RDKit ensemble, cleaned with MMFF, relaxed with GFN2-xTB, lowest
+first.
 
-Distance geometry (ETKDG v3, seeded) embeds more conformers than are wanted; MMFF94 relaxes them, the high ones and the
-copies are dropped; GFN2-xTB relaxes the rest loosely, drops copies again, and the lowest few tightly.
+Distance geometry (ETKDG v3, seeded) embeds more conformers than are wanted; MMFF94 relaxes them,
+the high ones and the copies are dropped; GFN2-xTB relaxes the rest loosely, drops copies again, and
+the lowest few tightly.
 """
 
 from __future__ import annotations
@@ -25,12 +27,15 @@ if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
 MMFF_WINDOW = 8.0
-"""kcal/mol above the lowest, by MMFF; beyond, a conformer is not looked at. MMFF is off by a few kcal/mol."""
+"""kcal/mol above the lowest, by MMFF; beyond, a conformer is not looked at. MMFF is off by a few
+kcal/mol.
+"""
 LOOSE = 0.2
 """eV/Å; where conformers are compared before the lowest are relaxed tightly."""
 TIGHT_WINDOW = 1.0
-"""kcal/mol above the lowest, loosely relaxed; beyond, a conformer is not relaxed further (a loose one lies within a
-few tenths of its minimum)."""
+"""kcal/mol above the lowest, loosely relaxed; beyond, a conformer is not relaxed further (a loose
+one lies within a few tenths of its minimum).
+"""
 SAME_DISTANCES, SAME_ENERGY = 0.15, 0.1
 """Å and kcal/mol; nearer than both, two conformers are one."""
 
@@ -66,7 +71,9 @@ class Conformers:
 def conformers(
     smiles: str, count: int = 6, seed: int = 0, how: Method | str = "gfn2"
 ) -> Conformers:
-    """At most `count` relaxed conformers of a SMILES, lowest first; the same `seed` gives the same geometries."""
+    """At most `count` relaxed conformers of a SMILES, lowest first; the same `seed` gives the same
+    geometries.
+    """
     if count < 1:
         raise InputError(f"`count` must be at least 1, got {count}")
     how = method(how) if isinstance(how, str) else how
@@ -121,7 +128,9 @@ def parse(smiles: str) -> Mol:
 
 
 def undecided(mol: Any) -> int:
-    """How many stereocentres and double bonds are left open; none where that leaves nothing but mirror images."""
+    """How many stereocentres and double bonds are left open; none where that leaves nothing but
+    mirror images.
+    """
     from rdkit import Chem
 
     found = list(Chem.FindPotentialStereo(mol))
@@ -144,7 +153,9 @@ class _quiet:
 
 
 def _starts(mol: Any, smiles: str, count: int, seed: int) -> tuple[list[Molecules], int]:
-    """At most `count` distinct conformers, lowest first by MMFF (as embedded where MMFF lacks a type)."""
+    """At most `count` distinct conformers, lowest first by MMFF (as embedded where MMFF lacks a
+    type).
+    """
     from rdkit import RDLogger
     from rdkit.Chem import AllChem, rdDistGeom, rdMolDescriptors
 
@@ -163,7 +174,8 @@ def _starts(mol: Any, smiles: str, count: int, seed: int) -> tuple[list[Molecule
             found = list(rdDistGeom.EmbedMultipleConfs(mol, wanted, settings))
     if not found:
         raise InputError(
-            f"no 3-D structure could be made of {smiles!r} (a strained cage, an impossible stereocentre?); "
+            f"no 3-D structure could be made of {smiles!r} (a strained cage, an impossible "
+            "stereocentre?); "
             "give a geometry instead"
         )
     with _quiet(RDLogger):
@@ -182,7 +194,9 @@ def _starts(mol: Any, smiles: str, count: int, seed: int) -> tuple[list[Molecule
 
 
 def _clean(AllChem: Any, mol: Any, count: int) -> np.ndarray:
-    """MMFF energies (kcal/mol) after relaxation, in place; zeros where MMFF has no type for an atom."""
+    """MMFF energies (kcal/mol) after relaxation, in place; zeros where MMFF has no type for an
+    atom.
+    """
     if mol.GetNumAtoms() < 3 or not AllChem.MMFFHasAllMoleculeParams(mol):
         return np.zeros(count)
     return np.array(
@@ -201,7 +215,9 @@ def _relaxed(start: Molecules, how: Method, force: float) -> Relaxation | None:
 
 
 def _sorted_distances(molecule: Molecules) -> torch.Tensor:
-    """Distances of heavy atoms and of heavy atoms to hydrogens, each sorted: the same for mirrored or renumbered copies."""
+    """Distances of heavy atoms and of heavy atoms to hydrogens, each sorted: the same for mirrored
+    or renumbered copies.
+    """
     apart = torch.cdist(molecule.positions, molecule.positions)
     heavy = molecule.numbers > 1
     among = apart[heavy][:, heavy].flatten().sort().values

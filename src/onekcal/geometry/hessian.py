@@ -1,4 +1,6 @@
-"""The Hessian of one molecule by differences of gradients, and its part without translations and rotations."""
+"""The Hessian of one molecule by differences of gradients, and its part without translations and
+rotations.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ FLAT = 1e-3
 
 
 def hessian(calculation: Calculation, positions: np.ndarray, step: float = STEP) -> np.ndarray:
-    """(3n, 3n) Hartree/Bohr² by central differences of the gradient, made symmetric; `positions` (n, 3) Å."""
+    """(3n, 3n) Hartree/Bohr² by central differences of the gradient, made symmetric; `positions`
+    (n, 3) Å.
+    """
     count = positions.size
     rows = np.zeros((count, count))
     for coordinate in range(count):

@@ -1,13 +1,15 @@
 r"""From a saddle point downhill: a relaxation that ends in a minimum.
 
-A geometry with a mirror plane or an axis feels no force across it, so a relaxation may end on a barrier: eclipsed ethane
-stays eclipsed, planar ammonia planar. Whether it did is asked of the lowest eigenpair of the Hessian H, relative to Lindh's
-model of it, P, among all displacements V that are neither translation nor rotation:
+A geometry with a mirror plane or an axis feels no force across it, so a relaxation may end on a
+barrier: eclipsed ethane stays eclipsed, planar ammonia planar. Whether it did is asked of the
+lowest eigenpair of the Hessian H, relative to Lindh's model of it, P, among all displacements V
+that are neither translation nor rotation:
 
     VᵀHV y = λ VᵀPV y   by Lanczos' method, each product Hv by central differences of the gradient
 
-P ≈ H for bonds and angles, so λ ≈ 1 for all but a few directions, and ten or so products find the lowest. If it leads
-downhill more steeply than `STEEP`, both ways along it are relaxed and the lower one taken.
+P ≈ H for bonds and angles, so λ ≈ 1 for all but a few directions, and ten or so products find the
+lowest. If it leads downhill more steeply than `STEEP`, both ways along it are relaxed and the lower
+one taken.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ PROBE, PUSH = 0.01, 0.3
 """Å; the largest movement of an atom in a central difference, and off a saddle point."""
 ROUNDS = 4
 STEEP = 50.0
-"""1/cm, imaginary; what falls less is within what a relaxation leaves undone, or a methyl group on its barrier."""
+"""1/cm, imaginary; what falls less is within what a relaxation leaves undone, or a methyl group on
+its barrier.
+"""
 
 
 def minimum(
@@ -65,13 +69,16 @@ def minimum(
         lower = min(ends, key=lambda end: end.point.energy)
         found = replace(lower, steps=found.steps + sum(end.steps for end in ends))
     raise LabelError(
-        f"no minimum was found with {how.name}: {ROUNDS} saddle points one after another; start from another "
+        f"no minimum was found with {how.name}: {ROUNDS} saddle points one after another; start "
+        "from another "
         "geometry"
     )
 
 
 def downhill(calculation: Calculation, molecule: Molecules) -> np.ndarray | None:
-    """(n, 3) the way off a stationary point, its largest movement 1; none where no direction falls steeply enough."""
+    """(n, 3) the way off a stationary point, its largest movement 1; none where no direction falls
+    steeply enough.
+    """
     numbers, positions = molecule.numbers.numpy(), molecule.positions.numpy()
     if len(numbers) == 1 or any(int(z) not in MASSES for z in numbers):
         return None
@@ -108,7 +115,9 @@ def curvature(calculation: Calculation, positions: np.ndarray, along: np.ndarray
 
 
 def _lowest(product: Callable[[np.ndarray], np.ndarray], size: int) -> np.ndarray:
-    """The lowest eigenvector of a symmetric operator on (size,), by Lanczos' method with all vectors kept orthogonal."""
+    """The lowest eigenvector of a symmetric operator on (size,), by Lanczos' method with all
+    vectors kept orthogonal.
+    """
     vector = np.random.default_rng(0).normal(size=size)
     basis = [vector / np.linalg.norm(vector)]
     diagonal: list[float] = []

@@ -2,11 +2,12 @@ r"""A force field's guess of the Hessian: what makes a relaxation take ten steps
 
 Lindh, Bernhardsson, Karlström, Malmqvist, Chem. Phys. Lett. 241, 423 (1995):
 
-    H = Σ_pairs 0.45 ρ_ij ∇r∇rᵀ + Σ_angles 0.15 ρ_ij ρ_jk ∇θ∇θᵀ + Σ_dihedrals 0.005 ρ_ij ρ_jk ρ_kl ∇τ∇τᵀ
-    ρ_ij = exp(α_ij (r̄_ij² − r_ij²)),   all in atomic units, α and r̄ by rows of the periodic table
+    H = Σ_pairs 0.45 ρ_ij ∇r∇rᵀ + Σ_angles 0.15 ρ_ij ρ_jk ∇θ∇θᵀ + Σ_dihedrals 0.005 ρ_ij ρ_jk ρ_kl
+    ∇τ∇τᵀ ρ_ij = exp(α_ij (r̄_ij² − r_ij²)),   all in atomic units, α and r̄ by rows of the periodic
+    table
 
-Deviations: terms whose strength is below a threshold are left out; an angle near 180° is replaced by its two
-perpendicular bends, and dihedrals around it are left out.
+Deviations: terms whose strength is below a threshold are left out; an angle near 180° is replaced
+by its two perpendicular bends, and dihedrals around it are left out.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 r"""Relaxation of a geometry: quasi-Newton steps in Cartesian coordinates from Lindh's model Hessian.
 
-It ends where forces vanish, which of a symmetric start may be a saddle point: `minimum` goes on from there.
+It ends where forces vanish, which of a symmetric start may be a saddle point: `minimum` goes on
+from there.
 
-Each step minimises the quadratic model within a trust radius; the Hessian is updated by BFGS; a step that raises the
-energy is taken back and the radius shrunk. Converged when no atom feels more than `force` (0.02 eV/Å by default).
+Each step minimises the quadratic model within a trust radius; the Hessian is updated by BFGS; a
+step that raises the energy is taken back and the radius shrunk. Converged when no atom feels more
+than `force` (0.02 eV/Å by default).
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ class FallsApart(LabelError):
 
 @dataclass(frozen=True)
 class Relaxation:
-    """A relaxed molecule. `changes` lists bonds broken or formed and is empty when the molecule stayed itself."""
+    """A relaxed molecule. `changes` lists bonds broken or formed and is empty when the molecule
+    stayed itself.
+    """
 
     molecule: Molecules
     point: Point  # at the relaxed geometry, atomic units
@@ -55,7 +59,8 @@ def relax(
 ) -> Relaxation:
     """Relax one molecule until no atom feels more than `force` eV/Å.
 
-    With `keep_bonds` a molecule that falls apart or rearranges raises `FallsApart`; otherwise the changes are listed.
+    With `keep_bonds` a molecule that falls apart or rearranges raises `FallsApart`; otherwise the
+    changes are listed.
     """
     if not force > 0:
         raise InputError(f"`force` must be positive (eV/Å), got {force}")
@@ -73,7 +78,8 @@ def relax(
     changes = bond_changes(numbers, start, positions)
     if changes and keep_bonds:
         raise FallsApart(
-            f"{formula_of(molecule)} falls apart on relaxation with {how.name}: {', '.join(changes)}"
+            f"{formula_of(molecule)} falls apart on relaxation with {how.name}: "
+            f"{', '.join(changes)}"
         )
     relaxed = molecule.moved(torch.from_numpy(positions))
     return Relaxation(relaxed, point, count, left / target * force, changes)

@@ -1,4 +1,6 @@
-"""One molecule's labels: what is asked, what travels to a worker, and what comes back (plain numbers, JSON)."""
+"""One molecule's labels: what is asked, what travels to a worker, and what comes back (plain
+numbers, JSON).
+"""
 
 from __future__ import annotations
 
@@ -111,7 +113,9 @@ def _labels(molecule: Molecules, ask: Ask) -> dict[str, Any]:
 
 
 def _one_thread() -> Any:
-    """Linear algebra and OpenMP on one thread: molecules are small, and the processes fill the machine."""
+    """Linear algebra and OpenMP on one thread: molecules are small, and the processes fill the
+    machine.
+    """
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1)

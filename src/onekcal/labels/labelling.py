@@ -1,8 +1,9 @@
 """`label`: one method over many molecules – resumable, in many processes or on a cluster.
 
-Every finished molecule is one line of OUT.partial, keyed by a hash of its nuclei, the method and what was asked; run
-again after a kill, what is there is not computed again. At the end the columns are written to OUT whole and the
-partial file goes. Failed molecules are left out of OUT and listed, one line each, in OUT.failed.
+Every finished molecule is one line of OUT.partial, keyed by a hash of its nuclei, the method and
+what was asked; run again after a kill, what is there is not computed again. At the end the columns
+are written to OUT whole and the partial file goes. Failed molecules are left out of OUT and listed,
+one line each, in OUT.failed.
 """
 
 from __future__ import annotations
@@ -70,21 +71,24 @@ def label(
     small: int = 0,
     charges: bool = False,
 ) -> Labelling:
-    """Label every molecule of `source` with a quantum method and write the data set `out` (.h5, onekcal's store).
+    """Label every molecule of `source` with a quantum method and write the data set `out` (.h5,
+    onekcal's store).
 
-    Columns: energy relative to free atoms (kcal/mol, electronic) under the method's name, `<method>_forces`
-    (kcal/mol/Å) with `forces`, `<method>_charges` (Mulliken's of the atoms, e) with `charges`, and `<method>_zpe` and
-    `<method>_heat` (H(298 K) − H(0), kcal/mol) with `frequencies`.
-    With `relax` the geometries in `out` are the relaxed ones, and columns that belonged to the old ones are dropped, but
-    for those named in `keep`: a label that is the molecule's, wherever its atoms are put. Splits are kept.
-    `sample` molecules drawn by `seed` instead of all, and every molecule of up to `small` heavy atoms: they are few, and
-    their environments occur in no other. A larger sample begins with the smaller one.
-    `workers` processes (the processors there are, by default) of one thread each, or the cluster at `scheduler`.
+    Columns: energy relative to free atoms (kcal/mol, electronic) under the method's name,
+    `<method>_forces` (kcal/mol/Å) with `forces`, `<method>_charges` (Mulliken's of the atoms, e)
+    with `charges`, and `<method>_zpe` and `<method>_heat` (H(298 K) − H(0), kcal/mol) with
+    `frequencies`. With `relax` the geometries in `out` are the relaxed ones, and columns that
+    belonged to the old ones are dropped, but for those named in `keep`: a label that is the
+    molecule's, wherever its atoms are put. Splits are kept. `sample` molecules drawn by `seed`
+    instead of all, and every molecule of up to `small` heavy atoms: they are few, and their
+    environments occur in no other. A larger sample begins with the smaller one. `workers` processes
+    (the processors there are, by default) of one thread each, or the cluster at `scheduler`.
     """
     out = Path(out)
     if out.suffix != ".h5":
         raise InputError(
-            f"labels are written to an HDF5 file of the store: OUT must end in .h5, got {str(out)!r}"
+            "labels are written to an HDF5 file of the store: OUT must end in .h5, got "
+            f"{str(out)!r}"
         )
     stored = _sampled(_stored(source), sample, seed, small)
     data = stored.dataset
@@ -149,7 +153,9 @@ def _finish(
     workers: int | None,
     quiet: bool,
 ) -> tuple[list[dict[str, Any]], int]:
-    """A record for every molecule, and how many were computed now. Failures are tried again in every run."""
+    """A record for every molecule, and how many were computed now. Failures are tried again in
+    every run.
+    """
     keys = [key_of(molecule, ask) for molecule in molecules]
     known = {key: record for key, record in _read(partial).items() if "error" not in record}
     missing = {
@@ -173,7 +179,9 @@ def _finish(
 
 
 def _read(partial: Path) -> dict[str, dict[str, Any]]:
-    """The finished records of an earlier run; a last line cut off by a kill is mended by forgetting it."""
+    """The finished records of an earlier run; a last line cut off by a kill is mended by
+    forgetting it.
+    """
     if not partial.exists():
         return {}
     records, whole = {}, []
@@ -202,7 +210,9 @@ def _report(path: Path, failed: list[Failed]) -> None:
 
 
 class progress:
-    """A bar on standard error with throughput and time left; silent with `quiet` or with nothing to do."""
+    """A bar on standard error with throughput and time left; silent with `quiet` or with nothing
+    to do.
+    """
 
     def __init__(self, jobs: int, kept: int, quiet: bool, what: str = "labels") -> None:
         self.jobs, self.kept, self.what, self.failed = jobs, kept, what, 0

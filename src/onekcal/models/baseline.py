@@ -1,12 +1,14 @@
-"""Baseline: an energy somebody else computed, as a stage; what is left is learned by the stages after it.
+"""Baseline: an energy somebody else computed, as a stage; what is left is learned by the stages
+after it.
 
-`Baseline("b3lyp")` reads the column `b3lyp` of the data. Where that column is absent and the name is a live method
-(`gfn2`, `gfn1`, or any FUNCTIONAL/BASIS), it is computed on the spot, so a model trained on tabulated GFN2 energies
-predicts a new molecule. A name that is neither raises. `Baseline("gfn2", live=True)` never reads the column.
+`Baseline("b3lyp")` reads the column `b3lyp` of the data. Where that column is absent and the name
+is a live method (`gfn2`, `gfn1`, or any FUNCTIONAL/BASIS), it is computed on the spot, so a model
+trained on tabulated GFN2 energies predicts a new molecule. A name that is neither raises.
+`Baseline("gfn2", live=True)` never reads the column.
 
-`Baseline("model:g4mp2")` asks another fitted model – one that ships, a run folder, a file – at the geometry given. Once
-fitted it carries that model with it: the stack it is part of is one file, and means the same after the other model has
-been replaced or deleted.
+`Baseline("model:g4mp2")` asks another fitted model – one that ships, a run folder, a file – at the
+geometry given. Once fitted it carries that model with it: the stack it is part of is one file, and
+means the same after the other model has been replaced or deleted.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ class Baseline(Model):
     def __init__(self, method: str, live: bool = False) -> None:
         self.method, self.live = method, live
         self.about: dict[str, Any] = {}
-        """Of the other model, where it is one: its stages, what its energies mean, the data it was fitted to."""
+        """Of the other model, where it is one: its stages, what its energies mean, the data it was
+        fitted to.
+        """
         self._stack: Stack | None = None
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
@@ -57,8 +61,8 @@ class Baseline(Model):
     def _take_model(self, train: Dataset) -> None:
         """The other model, if its energies can be taken off the target's.
 
-        Another level, or another state (electronic, 0 K), is what the stages after this one correct; another zero is not,
-        save that of totals, whose atoms have to be fitted anyway.
+        Another level, or another state (electronic, 0 K), is what the stages after this one
+        correct; another zero is not, save that of totals, whose atoms have to be fitted anyway.
         """
         found = load_model(self.method.removeprefix(MODEL))
         assert train.target is not None
@@ -67,13 +71,15 @@ class Baseline(Model):
         if found.kind not in (wanted, target.kind):
             raise DataError(
                 f"baseline {self.method!r}: the model gives {found.kind} energies "
-                f"({found.level or 'level unknown'}, {found.at}), which cannot be taken off the target "
+                f"({found.level or 'level unknown'}, {found.at}), which cannot be taken off the "
+                "target "
                 f"({target.meaning}); it takes a model fitted to {wanted} energies"
             )
         strange = [SYMBOLS[z] for z in train.molecules.elements if z not in found.elements]
         if strange:
             raise DataError(
-                f"baseline {self.method!r}: the model has never seen {', '.join(strange)}; it knows "
+                f"baseline {self.method!r}: the model has never seen {', '.join(strange)}; it "
+                "knows "
                 f"{', '.join(SYMBOLS[z] for z in found.elements)}: leave those molecules out"
             )
         self._stack = found.model
@@ -126,18 +132,23 @@ class Baseline(Model):
         except InputError as problem:
             there = ", ".join(columns or {}) or "none"
             raise DataError(
-                f"the baseline needs a column {self.method!r} (there is: {there}) or a method that can be "
+                f"the baseline needs a column {self.method!r} (there is: {there}) or a method that "
+                "can be "
                 f"computed: {problem}"
             ) from None
 
     def _other(self) -> Stack:
-        """The other model; looked up by its name where this stage is asked without having been fitted."""
+        """The other model; looked up by its name where this stage is asked without having been
+        fitted.
+        """
         if self._stack is None:
             self._stack = load_model(self.method.removeprefix(MODEL)).model
         return self._stack
 
     def _usable(self, columns: Columns | None) -> Columns | None:
-        """Columns that may stand in for a baseline of the other model: those whose zero is the free atoms."""
+        """Columns that may stand in for a baseline of the other model: those whose zero is the
+        free atoms.
+        """
         if self.live or columns is None:
             return None
         return {
@@ -147,7 +158,9 @@ class Baseline(Model):
         }
 
     def state(self) -> State:
-        """The other model, where there is one: its tensors, what is known about it as one JSON text."""
+        """The other model, where there is one: its tensors, what is known about it as one JSON
+        text.
+        """
         if self._stack is None:
             return {}
         text = torch.frombuffer(bytearray(json.dumps(self.about).encode()), dtype=torch.uint8)

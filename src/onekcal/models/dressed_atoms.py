@@ -2,7 +2,8 @@ r"""Dressed atoms: one energy per element, fitted by least squares.
 
     E(molecule) = Σ_Z  n_Z · ε_Z
 
-No intercept, so that a molecule of no atoms has no energy. Elements never seen in training are refused.
+No intercept, so that a molecule of no atoms has no energy. Elements never seen in training are
+refused.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class DressedAtoms(Model):
         strange = sorted(set(molecules.elements) - set(self.elements.tolist()))
         if strange:
             raise InputError(
-                f"no atom energy for {', '.join(SYMBOLS[z] for z in strange)}: not in the training data "
+                f"no atom energy for {', '.join(SYMBOLS[z] for z in strange)}: not in the training "
+                "data "
                 f"({', '.join(SYMBOLS[z] for z in self.elements.tolist())})"
             )
         return molecules.composition(self.elements.tolist()) @ self.atom_energies

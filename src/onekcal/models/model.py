@@ -4,8 +4,8 @@ Every model has four methods: `fit(train, valid)`, `energies(molecules, columns)
 `load_state(state)`. Energies are kcal/mol relative to free atoms, negative when bound. A model that
 needs a column (a tabulated baseline, say) raises an error when the column is absent.
 
-All the rest is optional. `Model` holds a default for each capability, so that callers use it without
-asking whether it is there:
+All the rest is optional. `Model` holds a default for each capability, so that callers use it
+without asking whether it is there:
 
     forces            −dE/dx, by autograd where `differentiable`, else by central differences
     variance          how sure the model is of each energy; the default refuses
@@ -45,7 +45,8 @@ State = dict[str, Tensor]
 NEEDED = ("fit", "energies", "state", "load_state")
 """What every model must have itself."""
 DIFFERENTIATED = 16
-"""Molecules at a time whose forces are derived: the graph of a kernel takes 5 to 10 MB a molecule."""
+"""Molecules at a time whose forces are derived: the graph of a kernel takes 5 to 10 MB a molecule.
+"""
 STEP = 5e-3
 """Å; step of central differences. Energies in float64 are smooth to about 1e-9 kcal/mol."""
 
@@ -175,8 +176,8 @@ def _slope(model: Model, data: Dataset) -> Tensor:
 def central_differences(model: Model, molecules: Molecules) -> Tensor:
     """Forces from steps of every coordinate, one batch a molecule.
 
-    Columns belong to the geometry they were computed at. None are passed, and a model that needs one
-    raises an error.
+    Columns belong to the geometry they were computed at. None are passed, and a model that needs
+    one raises an error.
 
     Returns
     -------

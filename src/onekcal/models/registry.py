@@ -28,7 +28,8 @@ MODELS = {
     "custom_gnn": "onekcal.networks.custom_gnn:CustomGNN",
     "atomcloudnet": "onekcal.networks.atomcloudnet:AtomCloudNet",
 }
-"""name → module:class. The keys of a stage in an experiment are the keyword arguments of its class."""
+"""name → module:class. The keys of a stage in an experiment are the keyword arguments of its class.
+"""
 
 
 def model_class(name: str) -> type[Model]:
@@ -60,7 +61,8 @@ def build(name: str, settings: dict[str, Any]) -> Model:
     name
         A key of `MODELS`, or `module:Class`.
     settings
-        Keyword arguments of the class. An unknown one raises a `ConfigError` that names the nearest.
+        Keyword arguments of the class. An unknown one raises a `ConfigError` that names the
+        nearest.
     """
     cls = model_class(name)
     known = inspect.signature(cls).parameters

@@ -14,7 +14,9 @@ DEFAULT = "g4mp2"
 
 
 def load_model(name: str | Path = DEFAULT) -> Artefact:
-    """A model file, the model of a run folder, or a model that ships; what is in the working folder goes first."""
+    """A model file, the model of a run folder, or a model that ships; what is in the working
+    folder goes first.
+    """
     path = Path(name)
     if path.is_dir():
         return Artefact.load(path / "model.safetensors")

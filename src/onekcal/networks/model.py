@@ -24,13 +24,15 @@ STANDARD = "standard"
 class NetworkModel(Model):
     """The model protocol around a `Network`; energies in kcal/mol, forces in kcal/mol/Å.
 
-    `fit`: how it is trained. `seed`: of initial weights and of the order of molecules. `dtype`: of the weights.
-    With `fit: {ensemble: k}`, k networks are trained with seeds seed … seed + k − 1: energies are their mean.
+    `fit`: how it is trained. `seed`: of initial weights and of the order of molecules. `dtype`: of
+    the weights. With `fit: {ensemble: k}`, k networks are trained with seeds seed … seed + k − 1:
+    energies are their mean.
     """
 
     differentiable = True
     recipes: ClassVar[dict[str, dict[str, Any]]] = {}
-    """Ways to train beside those every network has (`onekcal.networks.training.settings.RECIPES`)."""
+    """Ways to train beside those every network has (`onekcal.networks.training.settings.RECIPES`).
+    """
 
     def __init__(
         self, fit: dict[str, Any] | None = None, seed: int = 0, dtype: str = "float32"
@@ -53,7 +55,9 @@ class NetworkModel(Model):
         raise NotImplementedError
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
-        """Train on `train`; the weights kept are those of the best score on `valid` (on `train` where that is empty)."""
+        """Train on `train`; the weights kept are those of the best score on `valid` (on `train`
+        where that is empty).
+        """
         for data in (train, valid):
             self.check(data.molecules)
         self.elements = tuple(train.molecules.elements)
@@ -62,8 +66,10 @@ class NetworkModel(Model):
         return self
 
     def inputs(self, molecules: Molecules, learn: bool) -> Callable[[Tensor], Tensor] | None:
-        """What its networks are given besides nuclei: from rows of `molecules` to a tensor (B, …), on the CPU, read whenever
-        a batch is made. `learn`: the molecules are trained on, so it may be another each time (by torch's generator)."""
+        """What its networks are given besides nuclei: from rows of `molecules` to a tensor (B, …),
+        on the CPU, read whenever a batch is made. `learn`: the molecules are trained on, so it may
+        be another each time (by torch's generator).
+        """
         return None
 
     def member(self, seed: int) -> Network:
@@ -72,10 +78,13 @@ class NetworkModel(Model):
             torch.manual_seed(seed)
             return self.network(self.elements).to(self.dtype)
 
-    # --- asking -----------------------------------------------------------------------------------------------
+    # --- asking
+    # -----------------------------------------------------------------------------------------------
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
-        """(M,) float64 kcal/mol, with the graph where positions want a gradient; the mean over an ensemble."""
+        """(M,) float64 kcal/mol, with the graph where positions want a gradient; the mean over an
+        ensemble.
+        """
         return self._each(molecules).mean(0)
 
     def variance(self, molecules: Molecules) -> Tensor:
@@ -110,7 +119,9 @@ class NetworkModel(Model):
         }
 
     def atomic_energies(self, molecules: Molecules) -> Tensor | None:
-        """(A,) kcal/mol the energy each atom brings, without the constant; None where the network has no such."""
+        """(A,) kcal/mol the energy each atom brings, without the constant; None where the network
+        has no such.
+        """
         out = torch.zeros(len(molecules.numbers), dtype=torch.float64)
         for network in self._ready():
             for rows, batch in zip(self._parts(molecules), self._batches(molecules)):
@@ -172,7 +183,8 @@ class NetworkModel(Model):
                 padded.to(device), positions.to(device, self.dtype), (numbers > 0).to(device), more
             )
 
-    # --- storing ----------------------------------------------------------------------------------------------
+    # --- storing
+    # ----------------------------------------------------------------------------------------------
 
     def state(self) -> State:
         standard = torch.tensor([self.shift, self.scale], dtype=torch.float64)

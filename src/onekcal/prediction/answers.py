@@ -1,4 +1,6 @@
-"""What a model says of one molecule, and how that becomes JSON or a row of a table. Energies are kcal/mol, lengths Å."""
+"""What a model says of one molecule, and how that becomes JSON or a row of a table. Energies are
+kcal/mol, lengths Å.
+"""
 
 from __future__ import annotations
 

@@ -26,14 +26,17 @@ KINDS = {
 
 
 def drawn(smiles: str) -> Molecules:
-    """The nuclei of a SMILES, as yet without positions (all 0); an atom such as [O] has its own number of electrons."""
+    """The nuclei of a SMILES, as yet without positions (all 0); an atom such as [O] has its own
+    number of electrons.
+    """
     mol = read_smiles(smiles)
     alone = mol.GetNumAtoms() == 1 and not mol.GetAtomWithIdx(0).GetTotalNumHs()
     if not alone or Chem.GetFormalCharge(mol):
         mol = parse(smiles)
     if any(atom.GetIsotope() for atom in mol.GetAtoms()):
         raise InputError(
-            f"{smiles!r} names isotopes, but energies hold the zero-point energy of the most abundant ones; "
+            f"{smiles!r} names isotopes, but energies hold the zero-point energy of the most "
+            "abundant ones; "
             "leave the mass numbers out to be answered for those"
         )
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
@@ -55,7 +58,8 @@ def placed(question: Question, bare: Answer, artefact: Artefact, options: Option
         )
         if found.undecided:
             remarks.append(
-                f"the SMILES leaves {found.undecided} of its stereocentres and double bonds open: the lowest "
+                f"the SMILES leaves {found.undecided} of its stereocentres and double bonds open: "
+                "the lowest "
                 "stereoisomer found is answered (@ and / name one)"
             )
         return replace(

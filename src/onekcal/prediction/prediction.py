@@ -1,9 +1,10 @@
 """Predict from a fitted model: one answer a molecule, or one clear line why there is none.
 
-A SMILES gets conformers (RDKit, relaxed with GFN2-xTB), of which the lowest is taken. The geometry of a file is relaxed
-to the nearest GFN2-xTB minimum for a model fitted to such minima, unless it is to be kept, and followed downhill where it
-stays on a saddle point; other models take it as it is. The interval is the one calibrated for that kind of geometry.
-What lies outside a model's scope is refused, or, forced, answered without an interval.
+A SMILES gets conformers (RDKit, relaxed with GFN2-xTB), of which the lowest is taken. The geometry
+of a file is relaxed to the nearest GFN2-xTB minimum for a model fitted to such minima, unless it is
+to be kept, and followed downhill where it stays on a saddle point; other models take it as it is.
+The interval is the one calibrated for that kind of geometry. What lies outside a model's scope is
+refused, or, forced, answered without an interval.
 """
 
 from __future__ import annotations
@@ -35,14 +36,16 @@ def predict(
     model: str | Path | Artefact = "g4mp2",
     options: Options = DEFAULTS,
 ) -> Iterator[Answer]:
-    """Answers for SMILES, files, "-" and molecules, one at a time and in order; one that fails does not stop the others.
+    """Answers for SMILES, files, "-" and molecules, one at a time and in order; one that fails
+    does not stop the others.
 
     `model` is one that ships, a run folder, a model file, or what `load_model` made of one.
     """
     artefact = model if isinstance(model, Artefact) else load_model(model)
     if artefact.kind not in get_args(Kind):
         raise InputError(
-            f"this model gives {artefact.kind} in {artefact.unit}, and `predict` is about energies; "
+            f"this model gives {artefact.kind} in {artefact.unit}, and `predict` is about "
+            "energies; "
             "`onekcal evaluate` compares it with data"
         )
     if options.conformers < 1:
@@ -54,7 +57,9 @@ def predict(
 
 
 def answer(question: Question, artefact: Artefact, options: Options = DEFAULTS) -> Answer:
-    """The answer to one question; what prevents it is its `problem`, one line that names the molecule."""
+    """The answer to one question; what prevents it is its `problem`, one line that names the
+    molecule.
+    """
     bare = Answer(
         question.source,
         question.name,
@@ -162,7 +167,9 @@ def _lone_atom(bare: Answer, atom: Molecules, artefact: Artefact) -> Answer:
 
 
 def _with_ledger(found: Answer, artefact: Artefact, options: Options) -> Answer:
-    """The heats of formation, where energies are atomization energies at 0 K; the energy stays where they fail."""
+    """The heats of formation, where energies are atomization energies at 0 K; the energy stays
+    where they fail.
+    """
     if artefact.kind != "atomization" or artefact.at != "0 K":
         return found
     assert found.molecule is not None

@@ -1,8 +1,9 @@
 """What is asked of a model: molecules from SMILES, files and standard input, one after the other.
 
-SMILES are passed on as they are (a geometry is made when the question is answered), and .smi, .csv and standard input
-are read line by line: a file of thousands takes no more memory than one of ten. Files of geometries are read whole. What
-cannot be read becomes a question with a `problem`; the others go on.
+SMILES are passed on as they are (a geometry is made when the question is answered), and .smi, .csv
+and standard input are read line by line: a file of thousands takes no more memory than one of ten.
+Files of geometries are read whole. What cannot be read becomes a question with a `problem`; the
+others go on.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ ENDING = re.compile(r"\.[A-Za-z]\w{1,7}$")
 
 @dataclass(frozen=True)
 class Question:
-    """One molecule asked for: a SMILES, or nuclei where a geometry is given; or why it could not be read."""
+    """One molecule asked for: a SMILES, or nuclei where a geometry is given; or why it could not
+    be read.
+    """
 
     source: str  # as the user would find it: the SMILES, or the file and the line or molecule
     name: str = ""
@@ -37,7 +40,9 @@ class Question:
 
 
 def questions(inputs: Iterable[str | Molecules], length: str | None = None) -> Iterator[Question]:
-    """Every molecule of SMILES, names of files, "-" (standard input) and batches, in order; `length`: files' unit."""
+    """Every molecule of SMILES, names of files, "-" (standard input) and batches, in order;
+    `length`: files' unit.
+    """
     for text in inputs:
         if isinstance(text, Molecules):
             for k, molecule in enumerate(text):
@@ -58,7 +63,9 @@ def questions(inputs: Iterable[str | Molecules], length: str | None = None) -> I
 
 
 def count(inputs: Iterable[str]) -> int | None:
-    """About how many molecules are asked for, for a progress bar; None where that is not known beforehand."""
+    """About how many molecules are asked for, for a progress bar; None where that is not known
+    beforehand.
+    """
     total = 0
     for text in inputs:
         path = _file(text) if text != STANDARD_INPUT else None
@@ -119,7 +126,8 @@ def _smiles(text: str) -> Iterator[Question]:
     yield Question(text.strip(), smiles=text.strip())
 
 
-# --- lines of SMILES -------------------------------------------------------------------------------------------------
+# --- lines of SMILES
+# -------------------------------------------------------------------------------------------------
 
 
 def _lines(path: Path) -> Iterator[Question]:
@@ -151,13 +159,16 @@ def _standard_input(stream: TextIO, length: str | None) -> Iterator[Question]:
         yield from _some(smi_lines(itertools.chain([first], stream), where), where)
 
 
-# --- geometries ------------------------------------------------------------------------------------------------------
+# --- geometries
+# ------------------------------------------------------------------------------------------------------
 
 
 def _geometries(
     source: str, where: str = "", format: str | None = None, length: str | None = None
 ) -> Iterator[Question]:
-    """The molecules of a file (or of its text) with their geometries, then its problems; labels are not wanted."""
+    """The molecules of a file (or of its text) with their geometries, then its problems; labels
+    are not wanted.
+    """
     from onekcal.io import read_all
 
     where = where or source

@@ -16,14 +16,16 @@ from onekcal.prediction.options import DEFAULTS, Options
 def half_width(
     artefact: Artefact, geometry: str, nominal: float = 0.9, spread: float = 0.0
 ) -> float:
-    """Half width of the interval (kcal/mol) for a kind of geometry and, made from SMILES, the spread of the conformers
-    (kcal/mol); infinite where it was not calibrated."""
+    """Half width of the interval (kcal/mol) for a kind of geometry and, made from SMILES, the
+    spread of the conformers (kcal/mol); infinite where it was not calibrated.
+    """
     conformal = artefact.calibration.get(geometry)
     return math.inf if conformal is None else conformal.radius(nominal, spread)
 
 
 def scope(artefact: Artefact, nominal: float = 0.9) -> dict[str, Any]:
-    """What a model may be asked: elements, size, charge, spin, and how wide its intervals are (kcal/mol).
+    """What a model may be asked: elements, size, charge, spin, and how wide its intervals are
+    (kcal/mol).
 
     Those of the kinds in `by_spread` are (1 + spread of the conformers in kcal/mol) times as wide.
     """
@@ -49,10 +51,13 @@ def scope(artefact: Artefact, nominal: float = 0.9) -> dict[str, Any]:
 
 
 def half_of(artefact: Artefact, found: Answer, options: Options) -> tuple[float, str]:
-    """Half width of the interval (kcal/mol) at the geometry found; infinite, and why, where there is none."""
+    """Half width of the interval (kcal/mol) at the geometry found; infinite, and why, where there
+    is none.
+    """
     if found.geometry == "smiles" and options.conformers < DEFAULTS.conformers:
         return math.inf, (
-            f"no interval: it was calibrated with {DEFAULTS.conformers} conformers; with fewer the lowest "
+            f"no interval: it was calibrated with {DEFAULTS.conformers} conformers; with fewer the "
+            "lowest "
             "may be missed, and how far they lie apart"
         )
     half = half_width(
@@ -64,7 +69,8 @@ def half_of(artefact: Artefact, found: Answer, options: Options) -> tuple[float,
     if not math.isfinite(half):
         return (
             half,
-            f"no interval: the model was not calibrated for geometries {KINDS.get(found.geometry, found.made)}",
+            "no interval: the model was not calibrated for geometries "
+            f"{KINDS.get(found.geometry, found.made)}",
         )
     return half, ""
 

@@ -1,7 +1,7 @@
 """The types of quantum methods: `Method`, the `Program` behind it, a `Calculation`, a `Point`.
 
-A `Method` names a level of theory; `quantum.named` makes one from its name. Its `program` (tblite or
-pyscf) makes a `Calculation` of one molecule. A calculation that is asked at several geometries
+A `Method` names a level of theory; `quantum.named` makes one from its name. Its `program` (tblite
+or pyscf) makes a `Calculation` of one molecule. A calculation that is asked at several geometries
 starts each from the density of the one before. Its results are in atomic units (Hartree, Bohr), as
 the programs give them; `quantum.named.single_point` converts to kcal/mol and Å.
 """

@@ -1,8 +1,10 @@
-r"""Pople's polarised 6-31G as the data this project learns from has it: six d but pure f functions, and its exponents.
+r"""Pople's polarised 6-31G as the data this project learns from has it: six d but pure f functions,
+and its exponents.
 
-QM9 and G4(MP2) use 6-31G(2df,p) with six Cartesian d and seven pure f functions, and split the single d exponent of
-6-31G(d), 0.8, into 1.6 and 0.4. pyscf's basis of that name has other d exponents, and a pyscf molecule is Cartesian or
-spherical throughout; `basis_of` and `mixed` make up for both. QM9's free atoms and molecules come out to 2e-6 Hartree.
+QM9 and G4(MP2) use 6-31G(2df,p) with six Cartesian d and seven pure f functions, and split the
+single d exponent of 6-31G(d), 0.8, into 1.6 and 0.4. pyscf's basis of that name has other d
+exponents, and a pyscf molecule is Cartesian or spherical throughout; `basis_of` and `mixed` make up
+for both. QM9's free atoms and molecules come out to 2e-6 Hartree.
 """
 
 from __future__ import annotations
@@ -37,10 +39,11 @@ def basis_of(name: str, symbols: Iterable[str]) -> Any:
 
 
 class Mixed:
-    """An SCF among six Cartesian d but pure f (and higher) functions: the Cartesian set, contracted by `pure`.
+    """An SCF among six Cartesian d but pure f (and higher) functions: the Cartesian set,
+    contracted by `pure`.
 
-    Energies are variational within the contracted set and the contraction does not move with the nuclei, so the
-    gradient is that of the Cartesian SCF with the expanded orbitals.
+    Energies are variational within the contracted set and the contraction does not move with the
+    nuclei, so the gradient is that of the Cartesian SCF with the expanded orbitals.
     """
 
     pure: np.ndarray  # (Cartesian, mixed)

@@ -1,7 +1,9 @@
-"""The model card: where a model errs, and what it was made of, as data (small, kept in the artefact) and as Markdown.
+"""The model card: where a model errs, and what it was made of, as data (small, kept in the
+artefact) and as Markdown.
 
-Molecules are sorted by heavy atoms and by functional groups, the groups told from the geometry alone: not every data set
-names its molecules, and two that do may draw one molecule differently. A molecule counts in every group it has.
+Molecules are sorted by heavy atoms and by functional groups, the groups told from the geometry
+alone: not every data set names its molecules, and two that do may draw one molecule differently. A
+molecule counts in every group it has.
 """
 
 from __future__ import annotations
@@ -67,10 +69,11 @@ SHORT = 0.03
 
 
 def errors_by(data: Dataset, predicted: Tensor, half: float) -> ErrorsBy:
-    """Errors by heavy atoms and by functional group: count, mae, median, above_1, coverage of ± `half`.
+    """Errors by heavy atoms and by functional group: count, mae, median, above_1, coverage of ±
+    `half`.
 
-    A few kB of JSON: what is not finite is None. `not_perceived` counts molecules whose bonds make no sense. Of atoms: by
-    element.
+    A few kB of JSON: what is not finite is None. `not_perceived` counts molecules whose bonds make
+    no sense. Of atoms: by element.
     """
     if data.aim.atomic:
         return {
@@ -157,7 +160,8 @@ def about_data(card: Card) -> dict[str, str]:
     }
 
 
-# --- what is shown -------------------------------------------------------------------------------------------------------
+# --- what is shown
+# -------------------------------------------------------------------------------------------------------
 
 
 class Table(NamedTuple):
@@ -174,7 +178,9 @@ HEADS = ("molecules", "MAE", "median", "above 1", "within")
 
 
 def tables(card: ModelCard) -> Iterator[Table]:
-    """Errors by kind of geometry, by heavy atoms and by functional group or by element, where a card has them."""
+    """Errors by kind of geometry, by heavy atoms and by functional group or by element, where a
+    card has them.
+    """
     by, digits = card.errors_by, ".2f" if (card.unit or KCAL) == KCAL else ".3g"
     for title, found in (
         ("geometry", card.errors),
@@ -256,7 +262,8 @@ def limits(card: ModelCard, level: str = "") -> Iterator[str]:
     if card.heavy_atoms:
         yield f"Fitted to molecules of up to {card.heavy_atoms} heavy atoms: larger ones are a guess."
     yield (
-        "The interval holds on average over molecules like those fitted to; groups below their promise are named here, "
+        "The interval holds on average over molecules like those fitted to; groups below their "
+        "promise are named here, "
         "others may hide."
     )
     nominal = card.experiment.get("coverage", 0.9)
@@ -268,7 +275,8 @@ def limits(card: ModelCard, level: str = "") -> Iterator[str]:
     yield from _largest_errors(every, card.unit or KCAL)
     if unclear := by.get("not_perceived"):
         yield (
-            f"The bonds of {unclear} of {unclear + by['perceived']} test molecules could not be told from their "
+            f"The bonds of {unclear} of {unclear + by['perceived']} test molecules could not be "
+            "told from their "
             "geometries; they are in no group."
         )
     if level.lower() == "g4mp2":
@@ -358,7 +366,8 @@ def markdown(artefact: Artefact, name: str) -> str:
         parts += [
             "## Errors",
             f"Of molecules the model was not fitted to. MAE and median: {unit}; above 1: share of "
-            "errors above 1 kcal/mol; within: share within the interval. A molecule counts in every group it has.",
+            "errors above 1 kcal/mol; within: share within the interval. A molecule counts in "
+            "every group it has.",
         ]
     parts += [_wide(table, heads(card)) for table in tables(card)]
     parts.append("## Limits\n\n" + "\n".join(f"- {line}" for line in limits(card, artefact.level)))

@@ -24,10 +24,12 @@ class Split:
 
 
 def choose(stored: Stored, choice: DataChoice) -> Split:
-    """Draw train, valid and test from the parts of the split named. Smaller training sets are nested in larger.
+    """Draw train, valid and test from the parts of the split named. Smaller training sets are
+    nested in larger.
 
-    Of a random split, what neither valid nor test take may be trained on where `train` asks for more than the eight tenths,
-    and what neither train nor valid take is tested where `test` asks for more than its tenth.
+    Of a random split, what neither valid nor test take may be trained on where `train` asks for
+    more than the eight tenths, and what neither train nor valid take is tested where `test` asks
+    for more than its tenth.
     """
     rng = np.random.default_rng(choice.seed)
     if choice.split.endswith(".npz"):
@@ -75,14 +77,17 @@ def choose(stored: Stored, choice: DataChoice) -> Split:
         test = np.concatenate([test, order[~np.isin(order, np.concatenate([train, valid, test]))]])
     if len(train) == 0 or len(test) == 0:
         raise ConfigError(
-            f"split {choice.split!r} of {choice.set} gives {len(train)} training and {len(test)} test "
+            f"split {choice.split!r} of {choice.set} gives {len(train)} training and {len(test)} "
+            "test "
             "molecules; at least one of each is needed"
         )
     return Split(train, valid, test[: choice.test])
 
 
 def _split_file(path: Path, count: int) -> np.ndarray:
-    """(count,) labels from a file of row numbers `train`, `test` and maybe `valid`, such as a run's split.npz."""
+    """(count,) labels from a file of row numbers `train`, `test` and maybe `valid`, such as a
+    run's split.npz.
+    """
     try:
         with path.open("rb") as raw, np.load(raw) as file:
             rows = {
@@ -94,12 +99,14 @@ def _split_file(path: Path, count: int) -> np.ndarray:
         raise ConfigError(f"the split file {path} cannot be read ({problem})") from None
     if not {"train", "test"} <= set(rows):
         raise ConfigError(
-            f"the split file {path} must hold row numbers `train` and `test`, got {', '.join(rows) or 'none'}"
+            f"the split file {path} must hold row numbers `train` and `test`, got "
+            f"{', '.join(rows) or 'none'}"
         )
     everything = np.concatenate(list(rows.values()))
     if everything.max() >= count or everything.min() < 0:
         raise ConfigError(
-            f"the split file {path} names row {everything.max()}, but there are {count} molecules: it belongs "
+            f"the split file {path} names row {everything.max()}, but there are {count} molecules: "
+            "it belongs "
             "to other data"
         )
     if len(np.unique(everything)) < len(everything):

@@ -81,8 +81,8 @@ def measure(
 def atoms_of(model: Stack, test: Dataset) -> dict[str, torch.Tensor]:
     """What the model predicts of each atom.
 
-    "forces" (A, 3) kcal/mol/Å where the data have forces, and "energies" (A,) kcal/mol where the model
-    tells them apart.
+    "forces" (A, 3) kcal/mol/Å where the data have forces, and "energies" (A,) kcal/mol where the
+    model tells them apart.
     """
     forces = {} if test.forces is None else {"forces": model.forces(test.molecules, test.columns)}
     energies = None if test.aim.atomic else model.atomic_energies(test.molecules)
@@ -152,7 +152,8 @@ def evaluate(model: str | Path | Artefact, data: Dataset) -> dict[str, Any]:
     Parameters
     ----------
     model
-        A run folder, a model file, or the name of a model that ships; or what `load_model` returned.
+        A run folder, a model file, or the name of a model that ships; or what `load_model`
+        returned.
     data
         Molecules with a target column.
 
@@ -171,7 +172,8 @@ def evaluate(model: str | Path | Artefact, data: Dataset) -> dict[str, Any]:
             else ""
         )
         raise InputError(
-            f"the model gives {artefact.kind} in {artefact.unit}, but {data.target!r} is {column.meaning}"
+            f"the model gives {artefact.kind} in {artefact.unit}, but {data.target!r} is "
+            f"{column.meaning}"
             f"{hint}"
         )
     _refuse_strange(artefact, data.molecules)
@@ -201,8 +203,10 @@ def _refuse_strange(artefact: Artefact, molecules: Molecules) -> None:
         rows = molecules.owner[strange].unique().tolist()
         known = ", ".join(SYMBOLS[z] for z in artefact.elements)
         raise InputError(
-            f"{len(rows)} of {len(molecules)} molecules hold elements that the model has never seen, "
-            f"first: molecule {rows[0]} ({molecules.formulas[rows[0]]}); it knows {known}: leave the others out"
+            f"{len(rows)} of {len(molecules)} molecules hold elements that the model has never "
+            "seen, "
+            f"first: molecule {rows[0]} ({molecules.formulas[rows[0]]}); it knows {known}: leave "
+            "the others out"
         )
 
 

@@ -108,13 +108,16 @@ class Experiment(BaseModel):
             out.append((name, value))
         if self.fit and not trains:
             raise ConfigError(
-                "`fit` says how networks are trained, but no stage is one; leave it out, or add a network"
+                "`fit` says how networks are trained, but no stage is one; leave it out, or add a "
+                "network"
             )
         return out
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the content, the name left out: what the run folder and the results are known by."""
+        """SHA-256 of the content, the name left out: what the run folder and the results are known
+        by.
+        """
         content = self.model_dump(exclude={"name"} | (set() if self.fit else {"fit"}), mode="json")
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

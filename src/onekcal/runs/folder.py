@@ -25,7 +25,8 @@ def write_predictions(
     half: float,
     terms: dict[str, torch.Tensor] | None = None,
 ) -> None:
-    """name, formula, atoms, reference, predicted, error, lower, upper (kcal/mol), and what the model tells besides.
+    """name, formula, atoms, reference, predicted, error, lower, upper (kcal/mol), and what the
+    model tells besides.
 
     Of atoms, which one follows `atoms`: its number in the molecule, from 1, and its element.
     """
@@ -71,7 +72,9 @@ def write_predictions(
 
 
 def write_atoms(path: Path, atoms: dict[str, torch.Tensor]) -> None:
-    """Predictions an atom of the test part, single precision: "forces" (A, 3) kcal/mol/Å, "energies" (A,) kcal/mol."""
+    """Predictions an atom of the test part, single precision: "forces" (A, 3) kcal/mol/Å,
+    "energies" (A,) kcal/mol.
+    """
     if atoms:
         arrays: dict[str, Any] = {
             name: values.numpy().astype(np.float32) for name, values in atoms.items()
@@ -95,7 +98,9 @@ def load(folder: Path) -> tuple[Experiment, dict[str, Any]]:
 
 
 def compare(old: Path, new: Path) -> dict[str, float]:
-    """Largest difference (in their unit) between the predictions of two runs; infinite where the molecules differ."""
+    """Largest difference (in their unit) between the predictions of two runs; infinite where the
+    molecules differ.
+    """
     first, second = (_predictions(folder) for folder in (old, new))
     if [r["name"] for r in first] != [r["name"] for r in second]:
         return {"molecules": max(len(first), len(second)), "largest_difference": float("inf")}

@@ -10,7 +10,8 @@
         provenance.json    data digest, versions, hardware, commit, command
         epochs.csv         of a network: losses and validation errors after every epoch, in the same unit
 
-Until it is finished the folder is called RUN.part; networks leave the checkpoints there that `resume` goes on from.
+Until it is finished the folder is called RUN.part; networks leave the checkpoints there that
+`resume` goes on from.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def run(
 ) -> Run:
     """Fit and test an experiment; everything it found lands in `folder`, whole or not at all.
 
-    With `resume`, networks go on from where an interrupted run of the same experiment stood; `watch` hears of them.
+    With `resume`, networks go on from where an interrupted run of the same experiment stood;
+    `watch` hears of them.
     """
     with _workplace(experiment, folder, overwrite, resume) as part:
         about = {"experiment": experiment.model_dump(exclude={"name"}, mode="json")}
@@ -102,7 +104,9 @@ CHECKPOINTS = "training-*.safetensors"
 def _workplace(
     experiment: Experiment, folder: Path, overwrite: bool, resume: bool
 ) -> Iterator[Path]:
-    """The folder of an unfinished run; after a failure it stays where there is a checkpoint to go on from."""
+    """The folder of an unfinished run; after a failure it stays where there is a checkpoint to go
+    on from.
+    """
     if folder.exists() and not overwrite:
         raise DataError(
             f"{folder} exists; pass --overwrite, or name the run differently with --set name=…"
@@ -111,14 +115,16 @@ def _workplace(
     for there in (folder, part):
         if there.exists() and not (there / "experiment.yaml").is_file() and any(there.iterdir()):
             raise DataError(
-                f"{there} is no run (it holds no experiment.yaml) and is left alone; name the run differently "
+                f"{there} is no run (it holds no experiment.yaml) and is left alone; name the run "
+                "differently "
                 "with --set name=…"
             )
     if resume:
         _check_same(experiment, part)
     elif not overwrite and any(part.glob(CHECKPOINTS)):
         raise DataError(
-            f"{part} is a training that was interrupted; go on with --resume, or start again with --overwrite"
+            f"{part} is a training that was interrupted; go on with --resume, or start again with "
+            "--overwrite"
         )
     distributed.wait()
     if distributed.first():
@@ -139,7 +145,9 @@ def _workplace(
 
 
 def _check_same(experiment: Experiment, part: Path) -> None:
-    """Refuse to resume another experiment, naming what differs; without a name its folder has another name, too."""
+    """Refuse to resume another experiment, naming what differs; without a name its folder has
+    another name, too.
+    """
     own = experiment.digest[:8]
     left = [part]
     if experiment.name is None and not part.exists() and part.stem.endswith(own):
@@ -256,7 +264,8 @@ def _fit(
 
 
 def _other_geometries(experiment: Experiment) -> dict[str, tuple[Dataset, Dataset]]:
-    """By kind of geometry: what its interval is calibrated on, and what is tested; the same split as the training data's.
+    """By kind of geometry: what its interval is calibrated on, and what is tested; the same split
+    as the training data's.
 
     With `valid: 0` its validation part was trained on, and calibrates nothing.
     """
@@ -276,7 +285,9 @@ def _other_geometries(experiment: Experiment) -> dict[str, tuple[Dataset, Datase
 
 
 NOVEL = 0.99
-"""Beyond this quantile of the validation molecules' novelty a molecule is outside what the model has seen."""
+"""Beyond this quantile of the validation molecules' novelty a molecule is outside what the model
+has seen.
+"""
 
 
 def _novelty_limit(model: Stack, valid: Dataset) -> float:
@@ -312,7 +323,8 @@ def _card(
 
 
 def _check_target(data: Dataset, stages: list[Stage]) -> None:
-    """Totals have no common zero with predictions: only an explicit fit of atom energies may supply one.
+    """Totals have no common zero with predictions: only an explicit fit of atom energies may
+    supply one.
 
     Other properties have no baseline; those of atoms need a model that answers for atoms.
     """
@@ -320,12 +332,14 @@ def _check_target(data: Dataset, stages: list[Stage]) -> None:
     target = f"data.target {data.target!r} is {column.meaning}"
     if column.quantity == "forces":
         raise ConfigError(
-            f"{target}; name the energy they belong to, and give networks fit: {{force_weight: 1.0}}"
+            f"{target}; name the energy they belong to, and give networks fit: "
+            f"{{force_weight: 1.0}}"
         )
     if any(build(*stage).of_atoms is not column.atomic for stage in stages):
         each = "an atom" if column.atomic else "a molecule"
         raise ConfigError(
-            f"{target}: one value {each}, but not every stage answers so; atomcloudnet does either, with "
+            f"{target}: one value {each}, but not every stage answers so; atomcloudnet does "
+            "either, with "
             "readout: atoms or molecules"
         )
     if column.quantity != "energy":
@@ -335,6 +349,7 @@ def _check_target(data: Dataset, stages: list[Stage]) -> None:
     first = next((stage for stage in stages if stage[0] != "baseline"), None)
     if column.kind == "total" and not (first and build(*first).fits_atoms):
         raise ConfigError(
-            f"{data.target!r} holds total energies at {column.level or 'an unknown level'}, whose free "
+            f"{data.target!r} holds total energies at {column.level or 'an unknown level'}, whose "
+            "free "
             "atoms are not known: put the stage `dressed_atoms`, which fits them, before the model"
         )

@@ -1,4 +1,6 @@
-"""Predictions as a user reads them: the whole ledger of one molecule, a line each of many, CSV and JSON as they come."""
+"""Predictions as a user reads them: the whole ledger of one molecule, a line each of many, CSV and
+JSON as they come.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,8 @@ MANY = 3
 """From so many molecules on, progress is shown."""
 
 
-# --- one molecule ----------------------------------------------------------------------------------------------------
+# --- one molecule
+# ----------------------------------------------------------------------------------------------------
 
 
 def one(answer: Answer) -> None:
@@ -168,7 +171,8 @@ def _conformers(found: Spread) -> str:
         return f"one distinct among {found.embedded} tried"
     above = ", ".join(f"{energy:.2f}" for energy in others[:8]) + (", …" if len(others) > 8 else "")
     return (
-        f"{len(others) + 1} distinct among {found.embedded} tried, spread {found.largest:.2f} kcal/mol (GFN2-xTB); the "
+        f"{len(others) + 1} distinct among {found.embedded} tried, spread {found.largest:.2f} "
+        "kcal/mol (GFN2-xTB); the "
         f"lowest is taken, others {above} above"
     )
 
@@ -195,7 +199,8 @@ def _number(value: float, digits: int = 2) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-# --- many molecules --------------------------------------------------------------------------------------------------
+# --- many molecules
+# --------------------------------------------------------------------------------------------------
 
 
 def table(answers: Iterable[Answer]) -> None:
@@ -262,7 +267,8 @@ def _print(text: str, style: str = "") -> None:
     console.print(Text(text, style=style), highlight=False, soft_wrap=True)
 
 
-# --- for machines ----------------------------------------------------------------------------------------------------
+# --- for machines
+# ----------------------------------------------------------------------------------------------------
 
 
 def write_json(answers: Iterable[Answer]) -> None:
@@ -288,7 +294,9 @@ def write_csv(answers: Iterable[Answer]) -> None:
 
 
 def with_geometries(answers: Iterable[Answer], path: Path) -> Iterator[Answer]:
-    """The same answers; each geometry goes to `path` (xyz, extxyz, sdf) as it passes, extxyz with energy and forces."""
+    """The same answers; each geometry goes to `path` (xyz, extxyz, sdf) as it passes, extxyz with
+    energy and forces.
+    """
     from onekcal.io.writing import WRITERS
 
     ending = path.suffix.lower().removeprefix(".")
@@ -324,7 +332,8 @@ def _dataset(answer: Answer) -> Dataset:
     return Dataset(replace(answer.molecule, name=np.array([answer.label])), columns, "energy")
 
 
-# --- the way there ---------------------------------------------------------------------------------------------------
+# --- the way there
+# ---------------------------------------------------------------------------------------------------
 
 
 class Count:
@@ -338,7 +347,9 @@ class Count:
 def watched(
     answers: Iterable[Answer], total: int | None, count: Count, quiet: bool = False
 ) -> Iterator[Iterator[Answer]]:
-    """The same answers, counted, each problem a line on stderr; with progress where that is a terminal, unless quiet."""
+    """The same answers, counted, each problem a line on stderr; with progress where that is a
+    terminal, unless quiet.
+    """
     from rich import progress as bars
 
     columns: list[Any] = [bars.SpinnerColumn(), bars.TextColumn("{task.description}")]
@@ -418,7 +429,8 @@ def _card(card: ModelCard, level: str) -> None:
     if card.errors:
         unit = card.unit or "kcal/mol"
         _print(
-            f"{unit}; above 1: share of errors above 1 kcal/mol; within: share within the interval\n",
+            f"{unit}; above 1: share of errors above 1 kcal/mol; within: share within the "
+            "interval\n",
             "dim",
         )
         _grid(("limits" if k == 0 else "", line) for k, line in enumerate(limits(card, level)))

@@ -1,4 +1,6 @@
-"""Learning curves as a picture: error against training molecules, log–log, with the power law and the papers' points."""
+"""Learning curves as a picture: error against training molecules, log–log, with the power law and
+the papers' points.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,11 @@ MARKERS = ("o", "s", "D", "^", "P", "X")
 def curves_png(
     path: Path, curves: Sequence[Learned], title: str = "", unit: str = "kcal/mol"
 ) -> None:
-    """Means with their spread over seeds, a line a·N^−b through each, hollow markers where a paper has measured.
+    """Means with their spread over seeds, a line a·N^−b through each, hollow markers where a paper
+    has measured.
 
-    Where the paper's numbers of molecules are beyond ours, the line goes on to its last, dashed: an extrapolation.
+    Where the paper's numbers of molecules are beyond ours, the line goes on to its last, dashed: an
+    extrapolation.
 
     Beside each curve in the legend stands its slope −b.
     """
@@ -68,7 +72,9 @@ def curves_png(
 
 
 def _curve(axes: Any, curve: Learned, colour: str, marker: str) -> None:
-    """Points with their spread, the power law and its extrapolation, the paper's points joined by dots."""
+    """Points with their spread, the power law and its extrapolation, the paper's points joined by
+    dots.
+    """
     slope = f"  ∝ N$^{{{-curve.b:.2f}}}$".replace("-", "−") if curve.b is not None else ""
     axes.errorbar(
         curve.sizes,

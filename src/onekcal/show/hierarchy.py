@@ -1,9 +1,12 @@
-"""HIP-NN's hierarchy in a run: errors against the non-hierarchicality R (the paper's figure 3), and order by order.
+"""HIP-NN's hierarchy in a run: errors against the non-hierarchicality R (the paper's figure 3),
+and order by order.
 
-    P(|Ê − E| < Q(p, R) | R) = p                                                                          eq. (19)
+    P(|Ê − E| < Q(p, R) | R) = p
+    eq. (19)
 
-Lubbers, Smith, Barros, J. Chem. Phys. 148, 241715 (2018). Bins of R hold equally many molecules here, at least `FEWEST`,
-so that every point of a curve is known equally well; the paper's are equally wide.
+Lubbers, Smith, Barros, J. Chem. Phys. 148, 241715 (2018). Bins of R hold equally many molecules
+here, at least `FEWEST`, so that every point of a curve is known equally well; the paper's are
+equally wide.
 """
 
 from __future__ import annotations
@@ -31,7 +34,9 @@ class Hierarchy(NamedTuple):
     orders: list[float]  # MAE of the energy up to each order, kcal/mol
 
     def quantiles(self) -> tuple[np.ndarray, np.ndarray]:
-        """Median R of each bin (bins,), and the error quantiles there (bins, len(QUANTILES)), kcal/mol."""
+        """Median R of each bin (bins,), and the error quantiles there (bins, len(QUANTILES)),
+        kcal/mol.
+        """
         count = int(np.clip(len(self.R) // FEWEST, 1, MOST))
         bins = np.array_split(np.argsort(self.R), count)
         return (
@@ -55,7 +60,9 @@ def read(folder: Path) -> Hierarchy:
 
 
 def hierarchy_png(path: Path, found: Hierarchy, title: str = "") -> None:
-    """Error quantiles against R over the distribution of log R; beside it the error up to each order."""
+    """Error quantiles against R over the distribution of log R; beside it the error up to each
+    order.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

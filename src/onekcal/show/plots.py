@@ -1,4 +1,6 @@
-"""Plots in one style: plotly's to look into, a single HTML file that needs no network, and matplotlib's for pages (PNG)."""
+"""Plots in one style: plotly's to look into, a single HTML file that needs no network, and
+matplotlib's for pages (PNG).
+"""
 
 from __future__ import annotations
 
@@ -152,7 +154,8 @@ def parity(
                 text=list(names) or None,
                 marker={"color": ACCENT, "size": 6, "opacity": 0.6},
                 hovertemplate=label
-                + f"reference %{{x:.2f}}<br>predicted %{{y:.2f}}<br>error %{{customdata:+.2f}} {unit}"
+                + f"reference %{{x:.2f}}<br>predicted %{{y:.2f}}<br>error %{{customdata:+.2f}} "
+                f"{unit}"
                 "<extra></extra>",
             ),
         ]
@@ -170,7 +173,9 @@ def parity(
 
 
 def error_histogram(errors: np.ndarray, unit: str = "kcal/mol", title: str = "") -> go.Figure:
-    """Predicted − reference (M,). The band is ± 1 kcal/mol; the outer 1 % is gathered in the outermost bars, and said."""
+    """Predicted − reference (M,). The band is ± 1 kcal/mol; the outer 1 % is gathered in the
+    outermost bars, and said.
+    """
     errors, _ = _alike(errors, errors)
     reach = max(float(np.quantile(np.abs(errors), 0.99)), 1e-9)
     outside = int((np.abs(errors) > reach).sum())
@@ -214,7 +219,9 @@ def learning_curve(
     unit: str = "kcal/mol",
     title: str = "Learning curves",
 ) -> go.Figure:
-    """Mean absolute error against the number of training molecules, both logarithmic; a curve is (numbers, errors)."""
+    """Mean absolute error against the number of training molecules, both logarithmic; a curve is
+    (numbers, errors).
+    """
     if not curves:
         raise InputError("a learning curve needs at least one curve, got none")
     figure = go.Figure()
@@ -229,7 +236,8 @@ def learning_curve(
                 mode="lines+markers",
                 line={**style, "width": 2},
                 marker={**style, "size": 8, "symbol": MARKERS[k % len(MARKERS)]},
-                hovertemplate=f"<b>{name}</b><br>%{{x:,}} molecules: %{{y:.3g}} {unit}<extra></extra>",
+                hovertemplate=f"<b>{name}</b><br>%{{x:,}} molecules: %{{y:.3g}} "
+                f"{unit}<extra></extra>",
             )
         )
     _logarithmic(
@@ -257,7 +265,9 @@ def learning_curve(
 
 
 def _logarithmic(axis: Any, title: str, values: Sequence[float]) -> None:
-    """An axis labelled at 1, 2, 5 of each decade where it spans fewer than two, at the decades beyond, evenly within one."""
+    """An axis labelled at 1, 2, 5 of each decade where it spans fewer than two, at the decades
+    beyond, evenly within one.
+    """
     low, high = float(min(values)), float(max(values))
     if low <= 0:
         raise InputError(f"a value on a logarithmic axis must be positive, got {low}")
@@ -343,7 +353,9 @@ def dressed(axes: Axes, title: str = "", across: str = "", up: str = "") -> Axes
 
 
 def decades(axis: Axis, values: Sequence[float]) -> None:
-    """Plain numbers on a logarithmic matplotlib axis: 1, 2, 5 of each decade, the decades alone where there are many."""
+    """Plain numbers on a logarithmic matplotlib axis: 1, 2, 5 of each decade, the decades alone
+    where there are many.
+    """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     few = max(values) / min(values) < 100

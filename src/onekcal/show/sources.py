@@ -33,7 +33,9 @@ def is_field(source: str) -> bool:
 
 
 def dataset_of(source: str, energy: str | None = None) -> tuple[Dataset, str]:
-    """The molecules of a file, a data set or a SMILES, aimed at an energy with its forces, and what to call them."""
+    """The molecules of a file, a data set or a SMILES, aimed at an energy with its forces, and
+    what to call them.
+    """
     from onekcal import datasets as store
     from onekcal.show.pages import view
 
@@ -67,13 +69,16 @@ def _conformers(smiles: str) -> Dataset:
     )
 
 
-# --- fields -------------------------------------------------------------------------------------------------------------
+# --- fields
+# -------------------------------------------------------------------------------------------------------------
 
 
 def portraits_of(
     source: str, row: int, kinds: str | None = None, density: str | None = None, grid: int = 14
 ) -> tuple[list[Portrait], str]:
-    """Fields that are in the file already, or are computed for the molecule `row`; and what to call them."""
+    """Fields that are in the file already, or are computed for the molecule `row`; and what to
+    call them.
+    """
     from onekcal.show.stored_fields import holds_fields, portraits_in
 
     path = Path(source)

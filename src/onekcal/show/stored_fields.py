@@ -44,7 +44,9 @@ def portraits_in(path: Path, row: int = 0) -> tuple[list[Portrait], str]:
 
 
 def read_cube(path: Path) -> Portrait:
-    """A .cube file; a grid that is no cube is sampled again on one, with 0 beyond it (Å, values as they are)."""
+    """A .cube file; a grid that is no cube is sampled again on one, with 0 beyond it (Å, values as
+    they are).
+    """
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         atoms, unit, first, steps, shape = _header(lines)
@@ -58,7 +60,8 @@ def read_cube(path: Path) -> Portrait:
         raise DataError(f"{path} is no .cube file, or is cut off: {problem}") from None
     if not atoms or not np.isfinite(values).all() or min(shape) < 2:
         raise DataError(
-            f"{path.name}: a field needs atoms, at least 2 voxels an axis and finite values; it has {atoms} "
+            f"{path.name}: a field needs atoms, at least 2 voxels an axis and finite values; it "
+            f"has {atoms} "
             f"atoms and {int(np.isfinite(values).sum())} of {values.size} finite values"
         )
     molecule = Molecules(
@@ -70,7 +73,9 @@ def read_cube(path: Path) -> Portrait:
 
 
 def _header(lines: list[str]) -> tuple[int, float, np.ndarray, np.ndarray, tuple[int, int, int]]:
-    """Atoms, Å in the unit of length, the first voxel (3,) and the steps along each axis (3, 3) in Å, voxels an axis."""
+    """Atoms, Å in the unit of length, the first voxel (3,) and the steps along each axis (3, 3) in
+    Å, voxels an axis.
+    """
     count, *origin = lines[2].split()[:4]
     rows = [line.split() for line in lines[3:6]]
     nx, ny, nz = (int(row[0]) for row in rows)
@@ -146,7 +151,8 @@ def _of_store(path: Path, row: int) -> tuple[list[Portrait], str]:
     there = [c for c in range(len(file.kinds)) if file.state[row, c] == THERE]
     if not there:
         raise DataError(
-            f"{path.name} has no field of row {row}: it failed or is not computed yet; run the same `onekcal "
+            f"{path.name} has no field of row {row}: it failed or is not computed yet; run the "
+            "same `onekcal "
             "field` again"
         )
     molecule = Molecules(

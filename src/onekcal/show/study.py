@@ -1,4 +1,6 @@
-"""What the command line prints: tables, one line a finding, and progress for whatever takes longer than a moment."""
+"""What the command line prints: tables, one line a finding, and progress for whatever takes longer
+than a moment.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def _line(where: Console, text: str) -> None:
 
 @contextmanager
 def waiting(text: str, quiet: bool = False) -> Iterator[None]:
-    """A spinner with the elapsed time on stderr while something runs; nothing when quiet or not a terminal."""
+    """A spinner with the elapsed time on stderr while something runs; nothing when quiet or not a
+    terminal.
+    """
     if quiet or not progress.is_terminal:
         yield
         return
@@ -163,7 +167,9 @@ def stage(described: Stage) -> None:
 def live_rows(
     suite: Any, quiet: bool = False
 ) -> Iterator[Callable[[str, dict[str, Any] | None], None]]:
-    """A table that fills as rows end, on a terminal; elsewhere a line on stderr as a row begins and as it ends."""
+    """A table that fills as rows end, on a terminal; elsewhere a line on stderr as a row begins
+    and as it ends.
+    """
     if quiet:
         yield lambda name, found: None
     elif progress.is_terminal:

@@ -18,7 +18,9 @@ Watch = Callable[[Progress], None]
 
 @contextmanager
 def watching(text: str, quiet: bool = False) -> Iterator[Watch]:
-    """Give what a session's `watch` wants; on a terminal a spinner turns until the first training begins."""
+    """Give what a session's `watch` wants; on a terminal a spinner turns until the first training
+    begins.
+    """
     if quiet:
         yield lambda at: None
     elif console.is_terminal:

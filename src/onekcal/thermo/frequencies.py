@@ -1,15 +1,17 @@
 r"""Harmonic frequencies, zero-point energy and H(298 K) − H(0) of one molecule.
 
-The Hessian is the central difference of analytic gradients; translations and rotations are projected out of the
-mass-weighted Hessian before it is diagonalised, so a linear molecule has 3n − 5 vibrations and an atom none. The
-enthalpy is that of an ideal gas of rigid rotors and harmonic oscillators:
+The Hessian is the central difference of analytic gradients; translations and rotations are
+projected out of the mass-weighted Hessian before it is diagonalised, so a linear molecule has 3n −
+5 vibrations and an atom none. The enthalpy is that of an ideal gas of rigid rotors and harmonic
+oscillators:
 
     H(T) − H(0) = 3/2 RT + (0, 1 or 3/2) RT + Σ hν / (exp(hν/kT) − 1) + RT
                   translation    rotation        vibration             pV
 
-The geometry should be relaxed with the same method. Imaginary frequencies are listed as negative numbers and take no
-part in the zero-point energy. Soft ones (below 100i/cm: a methyl group that stands on its barrier) hold heat like the
-hindered rotation they are: they enter the enthalpy by their absolute value, stiffer ones not at all.
+The geometry should be relaxed with the same method. Imaginary frequencies are listed as negative
+numbers and take no part in the zero-point energy. Soft ones (below 100i/cm: a methyl group that
+stands on its barrier) hold heat like the hindered rotation they are: they enter the enthalpy by
+their absolute value, stiffer ones not at all.
 """
 
 from __future__ import annotations
@@ -55,7 +57,8 @@ class Frequencies:
     zero_point: float  # kcal/mol
     thermal: Thermal  # at 298.15 K
     linear: bool
-    force: float  # eV/Å, the largest on an atom of the geometry; far from 0 the frequencies mean little
+    # eV/Å, the largest on an atom of the geometry; far from 0 the frequencies mean little
+    force: float
 
     @property
     def imaginary(self) -> int:
@@ -66,7 +69,9 @@ class Frequencies:
 def frequencies(
     molecule: Molecules, how: Method | str = "gfn2", calculation: Calculation | None = None
 ) -> Frequencies:
-    """Vibrations and thermal enthalpy of one molecule at its geometry, which should be relaxed with the same method."""
+    """Vibrations and thermal enthalpy of one molecule at its geometry, which should be relaxed
+    with the same method.
+    """
     how = method(how) if isinstance(how, str) else how
     missing = [SYMBOLS[z] for z in molecule.elements if z not in MASSES]
     if missing:

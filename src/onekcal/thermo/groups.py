@@ -1,9 +1,10 @@
 """H(298 K) − H(0) of a molecule from its bonds alone, by linear regression on QM9's own U0 and H.
 
-A molecule is counted into groups – each heavy atom by its element, its number of neighbours and how many of those are
-hydrogen – and into rings and rotors. Every molecule has 4 RT for translation, rotation and pV (an atom 2.5 RT; the half
-RT that a linear one lacks is within the error); what the vibrations add is a sum over the counts, without a constant.
-`scripts/fit_thermal.py` fits the numbers below and measures their error.
+A molecule is counted into groups – each heavy atom by its element, its number of neighbours and how
+many of those are hydrogen – and into rings and rotors. Every molecule has 4 RT for translation,
+rotation and pV (an atom 2.5 RT; the half RT that a linear one lacks is within the error); what the
+vibrations add is a sum over the counts, without a constant. `scripts/fit_thermal.py` fits the
+numbers below and measures their error.
 """
 
 from __future__ import annotations
@@ -26,19 +27,27 @@ WEIGHTS = {
     "N2H0": 0.4975, "N2H1": -0.4050, "N3H0": 1.4192, "N3H1": 0.6546, "N3H2": -0.1175, "O1H0": -0.3126,
     "O2H0": 0.5714, "O2H1": -0.1882, "rings": -2.3967, "rotors": 0.0965, "squares": 0.2246, "triangles": 0.4028,
 }  # fmt: skip
-"""kcal/mol a group, ring or rotor, fitted to 12,957 molecules of QM9 (seven to nine heavy atoms, nearly all)."""
+"""kcal/mol a group, ring or rotor, fitted to 12,957 molecules of QM9 (seven to nine heavy atoms,
+nearly all).
+"""
 ERROR = 0.14
-"""kcal/mol; root mean square error on 1,420 molecules held out (mean absolute 0.105, largest 0.77)."""
+"""kcal/mol; root mean square error on 1,420 molecules held out (mean absolute 0.105, largest 0.77).
+"""
 SOURCE = "regression on QM9's U0 and H (B3LYP/6-31G(2df,p)); root mean square error on a hold-out"
 SMALLEST = 5
-"""Heavy atoms; below, the regression would extrapolate: its molecules have seven to nine, nearly all."""
+"""Heavy atoms; below, the regression would extrapolate: its molecules have seven to nine, nearly
+all.
+"""
 GFN2_ERROR = 0.13
-"""kcal/mol; root mean square difference of GFN2-xTB frequencies from the same QM9 values on 100 molecules of 2 to 9
-heavy atoms (0.07 on the 40 smallest; 0.09 too high on average)."""
+"""kcal/mol; root mean square difference of GFN2-xTB frequencies from the same QM9 values on 100
+molecules of 2 to 9 heavy atoms (0.07 on the 40 smallest; 0.09 too high on average).
+"""
 
 
 def heat(molecule: Molecules) -> float:
-    """H(298.15 K) − H(0) of one neutral molecule, kcal/mol; unknown groups count nothing: ask `knows` first."""
+    """H(298.15 K) − H(0) of one neutral molecule, kcal/mol; unknown groups count nothing: ask
+    `knows` first.
+    """
     if len(molecule.numbers) == 1:
         return 2.5 * RT
     return 4.0 * RT + sum(
@@ -52,7 +61,9 @@ def knows(molecule: Molecules) -> bool:
 
 
 def groups(molecule: Molecules) -> Counter[str]:
-    """Counts of groups ("C4H3" is a methyl carbon: four neighbours, three of them hydrogen), rings and rotors."""
+    """Counts of groups ("C4H3" is a methyl carbon: four neighbours, three of them hydrogen), rings
+    and rotors.
+    """
     numbers, positions = molecule.numbers.numpy(), molecule.positions.numpy()
     bonds = bonded(numbers, positions)
     neighbours = bonds.sum(1)
@@ -84,7 +95,9 @@ def _rings(bonds: np.ndarray) -> dict[str, int]:
 
 
 def _rotors(numbers: np.ndarray, bonds: np.ndarray, neighbours: np.ndarray) -> int:
-    """Bonds a group can turn about: not to hydrogen, not in a ring, not between two flat or into a linear carbon."""
+    """Bonds a group can turn about: not to hydrogen, not in a ring, not between two flat or into a
+    linear carbon.
+    """
     count, whole = 0, pieces(bonds)
     free = (neighbours >= 2) & ~((numbers == 6) & (neighbours < 3))
     for i, j in zip(*np.nonzero(np.triu(bonds & free[:, None] & free[None]))):

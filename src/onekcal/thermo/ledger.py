@@ -1,12 +1,13 @@
-r"""The energy ledger: total energy → atomization energy (0 K) → ΔfH(0 K) → ΔfH(298 K), every term a line.
+r"""The energy ledger: total energy → atomization energy (0 K) → ΔfH(0 K) → ΔfH(298 K), every term a
+line.
 
-    ΔfH(0 K)     = E(relative to free atoms, 0 K) + Σ_atoms ΔfH(atom, 0 K)
-    ΔfH(298.15 K) = ΔfH(0 K) + [H(298) − H(0)](molecule) − Σ_atoms [H(298) − H(0)](element in its standard state)
+    ΔfH(0 K)     = E(relative to free atoms, 0 K) + Σ_atoms ΔfH(atom, 0 K) ΔfH(298.15 K) = ΔfH(0 K)
+    + [H(298) − H(0)](molecule) − Σ_atoms [H(298) − H(0)](element in its standard state)
 
-Curtiss, Raghavachari, Redfern, Pople, J. Chem. Phys. 106, 1063 (1997), whose experimental atomic values are the ones
-G4(MP2) was fitted with and are therefore used here even where newer ones exist (C: 170.03 in the Active Thermochemical
-Tables). An energy that is electronic (no zero-point energy in it) needs the zero-point energy as a term of its own;
-G4(MP2) and QM9's U0 hold it already.
+Curtiss, Raghavachari, Redfern, Pople, J. Chem. Phys. 106, 1063 (1997), whose experimental atomic
+values are the ones G4(MP2) was fitted with and are therefore used here even where newer ones exist
+(C: 170.03 in the Active Thermochemical Tables). An energy that is electronic (no zero-point energy
+in it) needs the zero-point energy as a term of its own; G4(MP2) and QM9's U0 hold it already.
 """
 
 from __future__ import annotations
@@ -29,16 +30,21 @@ ELEMENT_HEAT = {1: 1.01, 6: 0.25, 7: 1.04, 8: 1.04, 9: 1.05, 16: 1.05}
 """kcal/mol an atom; H(298 K) − H(0) of the element in its standard state (Curtiss 1997)."""
 
 G4MP2_ERROR = 1.04
-"""kcal/mol; G4(MP2)'s mean absolute deviation from the 454 experimental energies of the G3/05 set."""
+"""kcal/mol; G4(MP2)'s mean absolute deviation from the 454 experimental energies of the G3/05 set.
+"""
 G4MP2_SOURCE = (
-    "mean absolute deviation on G3/05 (Curtiss, Redfern, Raghavachari, J. Chem. Phys. 127, 124105, 2007); "
-    "0.79 for the heats of formation of 459 molecules of QM9 (Narayanan et al., doi:10.1039/c9sc02834j, 2019)"
+    "mean absolute deviation on G3/05 (Curtiss, Redfern, Raghavachari, J. Chem. Phys. 127, 124105, "
+    "2007); "
+    "0.79 for the heats of formation of 459 molecules of QM9 (Narayanan et al., "
+    "doi:10.1039/c9sc02834j, 2019)"
 )
 
 
 @dataclass(frozen=True)
 class Term:
-    """One line of the ledger. `uncertainty` is ± kcal/mol in the sense its `source` says, None where none is known."""
+    """One line of the ledger. `uncertainty` is ± kcal/mol in the sense its `source` says, None
+    where none is known.
+    """
 
     label: str
     value: float  # kcal/mol
@@ -49,7 +55,9 @@ class Term:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Every term from the energy to the heat of formation, kcal/mol. The sums are sums of the lines."""
+    """Every term from the energy to the heat of formation, kcal/mol. The sums are sums of the
+    lines.
+    """
 
     formula: str
     terms: tuple[Term, ...]
@@ -110,12 +118,14 @@ def ledger(
     thermal: Term | Literal["auto", "gfn2", "regression"] = "auto",
     zero_point: Term | None = None,
 ) -> Ledger:
-    """The ledger of one molecule from its `energy` (kcal/mol relative to free atoms, negative when bound).
+    """The ledger of one molecule from its `energy` (kcal/mol relative to free atoms, negative when
+    bound).
 
-    `uncertainty` is that of `energy` and `meaning` what kind it is ("90 % interval against G4(MP2)"). `at` says whether
-    the energy holds zero-point energy ("0 K") or not ("electronic": then `zero_point` is needed). `thermal` is
-    H(298) − H(0) of the molecule: a term of your own, "gfn2" frequencies, the "regression", or "auto": the regression
-    where it knows the molecule's groups, frequencies where it does not.
+    `uncertainty` is that of `energy` and `meaning` what kind it is ("90 % interval against
+    G4(MP2)"). `at` says whether the energy holds zero-point energy ("0 K") or not ("electronic":
+    then `zero_point` is needed). `thermal` is H(298) − H(0) of the molecule: a term of your own,
+    "gfn2" frequencies, the "regression", or "auto": the regression where it knows the molecule's
+    groups, frequencies where it does not.
     """
     _check(molecule)
     terms = [
@@ -148,7 +158,9 @@ def from_total(
     thermal: Term | Literal["auto", "gfn2", "regression"] = "auto",
     zero_point: Term | None = None,
 ) -> Ledger:
-    """As `ledger`, from a `total` energy (kcal/mol): the total and each element's free atoms are lines of their own."""
+    """As `ledger`, from a `total` energy (kcal/mol): the total and each element's free atoms are
+    lines of their own.
+    """
     per_atom = {
         z: float(atoms.energies(Molecules.one([z], [[0.0, 0.0, 0.0]]))[0])
         for z in molecule.elements
@@ -218,7 +230,8 @@ def _check(molecule: Molecules) -> None:
         )
     if int(molecule.charges[0]):
         raise InputError(
-            "a heat of formation of an ion needs a convention for the electron; only neutral molecules "
+            "a heat of formation of an ion needs a convention for the electron; only neutral "
+            "molecules "
             f"are done, got charge {int(molecule.charges[0])}"
         )
 
@@ -230,7 +243,8 @@ def _zero_point_terms(at: At, zero_point: Term | None) -> list[Term]:
         )
     if at == "electronic" and zero_point is None:
         raise InputError(
-            "an electronic energy needs its zero-point energy for a heat of formation: give `zero_point`, "
+            "an electronic energy needs its zero-point energy for a heat of formation: give "
+            "`zero_point`, "
             "for example from onekcal.thermo.frequencies"
         )
     if at == "0 K" and zero_point is not None:

@@ -11,10 +11,11 @@ KCAL = "kcal/mol"
 
 
 def metrics(reference: Tensor, predicted: Tensor, unit: str = KCAL) -> dict[str, float]:
-    """MAE, RMSE, median and largest absolute error in `unit`, share above 1 kcal/mol (of energies), mean signed error.
+    """MAE, RMSE, median and largest absolute error in `unit`, share above 1 kcal/mol (of
+    energies), mean signed error.
 
-    Predictions that are not finite are counted in `failed` and make every other figure infinite: a model that fails
-    on a molecule has no mean error.
+    Predictions that are not finite are counted in `failed` and make every other figure infinite: a
+    model that fails on a molecule has no mean error.
     """
     error = (predicted - reference).to(torch.float64)
     size = error.abs()

@@ -40,7 +40,9 @@ def observed_in(train: Dataset, forces: bool) -> np.ndarray:
 
 
 def relative_error(data: Dataset, energies: np.ndarray, forces: np.ndarray) -> float:
-    """Mean absolute residual of the energies over their spread, plus that of the forces over their size."""
+    """Mean absolute residual of the energies over their spread, plus that of the forces over their
+    size.
+    """
     spread = float((data.energies - data.energies.mean()).abs().mean()) or 1.0
     error = float(np.abs(energies).mean()) / spread
     if len(forces):

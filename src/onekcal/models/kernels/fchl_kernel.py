@@ -1,22 +1,27 @@
-r"""Kernel ridge regression with a local Gaussian kernel on FCHL19 features, on energies or on energies and forces.
+r"""Kernel ridge regression with a local Gaussian kernel on FCHL19 features, on energies or on
+energies and forces.
 
     k(A, B) = Σ_{a∈A} Σ_{b∈B}  δ(Z_a, Z_b) · exp(−|x_a − x_b|² / 2σ²)
 
-    energies             K = k                                    y = E             E(A) = Σ_B k(A, B) α_B
-    energies and forces  K = [[k, ∂k/∂r'], [∂k/∂r, ∂²k/∂r∂r']]    y = [E, −F]       E(A) = Σ_B k α_B + ∂k/∂r_B · α'_B
+    energies             K = k                                    y = E             E(A) = Σ_B k(A,
+    B) α_B energies and forces  K = [[k, ∂k/∂r'], [∂k/∂r, ∂²k/∂r∂r']]    y = [E, −F]       E(A) =
+    Σ_B k α_B + ∂k/∂r_B · α'_B
 
-    α = (K + λ)⁻¹ y        F(A) = −∂E(A)/∂r_A        var E(A) = yᵀα/rows · (k(A, A) − kᵀ (K + λ)⁻¹ k)
+    α = (K + λ)⁻¹ y        F(A) = −∂E(A)/∂r_A        var E(A) = yᵀα/rows · (k(A, A) − kᵀ (K + λ)⁻¹
+    k)
 
-Christensen, Bratholm, Faber, von Lilienfeld, J. Chem. Phys. 152, 044107 (2020); forces as Gaussian process regression:
-Christensen, von Lilienfeld, Mach. Learn.: Sci. Technol. 1, 045018 (2020). The kernel of energies alone is made by
-`local_kernel`; features, kernels with derivatives and the Cholesky solve are kernelforge's. Kernels are packed to half the
-size; the memory a fit takes is predicted before it begins, and refused with advice where it will not fit.
+Christensen, Bratholm, Faber, von Lilienfeld, J. Chem. Phys. 152, 044107 (2020); forces as Gaussian
+process regression: Christensen, von Lilienfeld, Mach. Learn.: Sci. Technol. 1, 045018 (2020). The
+kernel of energies alone is made by `local_kernel`; features, kernels with derivatives and the
+Cholesky solve are kernelforge's. Kernels are packed to half the size; the memory a fit takes is
+predicted before it begins, and refused with advice where it will not fit.
 
-Deliberate deviations: `rcut` and `acut` default to 6 Å instead of 8. σ and λ may be lists: each pair is fitted on the
-training part and judged on the validation part, or by leaving out each training molecule in turn (its energy and its
-forces together), in closed form.
+Deliberate deviations: `rcut` and `acut` default to 6 Å instead of 8. σ and λ may be lists: each
+pair is fitted on the training part and judged on the validation part, or by leaving out each
+training molecule in turn (its energy and its forces together), in closed form.
 
-What is stored are the training molecules and α: features are computed again when the model is loaded.
+What is stored are the training molecules and α: features are computed again when the model is
+loaded.
 """
 
 from __future__ import annotations
@@ -55,8 +60,10 @@ from onekcal.molecules import Molecules
 BLOCK = 512
 """Molecules predicted at a time."""
 BASIS = ("eta2", "eta3", "two_body_decay", "three_body_decay", "three_body_weight")
-"""What `basis` may change: widths of the radial functions (Å⁻²), exponents of the damping, weight of the three-body part.
-Not nFourier: above 1, kernelforge 1.1's features with gradients are not those without."""
+"""What `basis` may change: widths of the radial functions (Å⁻²), exponents of the damping, weight
+of the three-body part. Not nFourier: above 1, kernelforge 1.1's features with gradients are not
+those without.
+"""
 GRADIENT_BYTES = 256 * 2**20
 """Of feature gradients held at a time, where not all are needed at once."""
 
@@ -64,11 +71,12 @@ GRADIENT_BYTES = 256 * 2**20
 class FchlKernel(Model):
     """Local Gaussian kernel on FCHL19 features; energies in kcal/mol, forces in kcal/mol/Å.
 
-    `forces`: fit the forces too (None: where the data have them). `regularization` λ is added to the diagonal of the
-    energies, `force_regularization` (Å⁻²; None: the same number) to that of the forces. Several σ or λ are judged on
-    the validation part (`choose="valid"`) or by leave-one-out ("loo"), fitted to the first training molecules that make
-    up `choose_on` energies and force components. `keep_factor` keeps the Cholesky factor, which `variance` needs.
-    `basis` changes published parameters of the features, such as {"three_body_weight": 30.0}.
+    `forces`: fit the forces too (None: where the data have them). `regularization` λ is added to
+    the diagonal of the energies, `force_regularization` (Å⁻²; None: the same number) to that of the
+    forces. Several σ or λ are judged on the validation part (`choose="valid"`) or by leave-one-out
+    ("loo"), fitted to the first training molecules that make up `choose_on` energies and force
+    components. `keep_factor` keeps the Cholesky factor, which `variance` needs. `basis` changes
+    published parameters of the features, such as {"three_body_weight": 30.0}.
     """
 
     def __init__(
@@ -120,7 +128,9 @@ class FchlKernel(Model):
         self._known: tuple[Environments, np.ndarray] | None = None
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
-        """Exact solve; where several σ or λ are given, with the pair of the lowest error (`choose`)."""
+        """Exact solve; where several σ or λ are given, with the pair of the lowest error
+        (`choose`).
+        """
         self.padded_to = int(train.molecules.sizes.max())
         self.elements = train.molecules.elements
         forces = has_forces(train, self.wants_forces)
@@ -148,10 +158,13 @@ class FchlKernel(Model):
         return {"sigma": self.sigma, "regularization": self.regularization}
 
     def _chosen(self, train: Dataset, valid: Dataset, forces: bool) -> tuple[float, float]:
-        """σ and λ of the lowest error: of energies, plus of forces where they are fitted, each over its spread."""
+        """σ and λ of the lowest error: of energies, plus of forces where they are fitted, each
+        over its spread.
+        """
         if self.choose == "valid" and not len(valid):
             raise ConfigError(
-                "fchl_kernel: several values of sigma or regularization need a validation part to choose on, "
+                "fchl_kernel: several values of sigma or regularization need a validation part to "
+                "choose on, "
                 "or choose: loo"
             )
         rows = (1 + 3 * train.molecules.sizes * forces).cumsum(0)  # (N,)
@@ -251,11 +264,14 @@ class FchlKernel(Model):
         return torch.from_numpy(np.concatenate(out).reshape(-1, 3))
 
     def variance(self, molecules: Molecules) -> Tensor:
-        """(M,) kcal²/mol² posterior variance of the energy, without the noise λ; needs `keep_factor`."""
+        """(M,) kcal²/mol² posterior variance of the energy, without the noise λ; needs
+        `keep_factor`.
+        """
         self._learned_from()
         if self.factor is None:
             raise InputError(
-                "the variance needs the Cholesky factor, which this kernel did not keep; fit it with "
+                "the variance needs the Cholesky factor, which this kernel did not keep; fit it "
+                "with "
                 "keep_factor: true"
             )
         out = [np.zeros(0)]
@@ -271,7 +287,9 @@ class FchlKernel(Model):
         return torch.from_numpy(self.amplitude * np.concatenate(out).clip(min=0.0))
 
     def _slopes(self, asked: Environments) -> Iterator[np.ndarray]:
-        """(M, 3·atoms) derivatives of the kernel by the positions of a few training molecules at a time."""
+        """(M, 3·atoms) derivatives of the kernel by the positions of a few training molecules at a
+        time.
+        """
         from kernelforge import local_kernels
 
         for _, some, gradients in self._with_gradients(self._learned_from()):
@@ -330,7 +348,9 @@ class FchlKernel(Model):
         return noise
 
     def _learned(self) -> tuple[Environments, np.ndarray]:
-        """Training environments, and Σ_r ∂x/∂r α'_r (N, n, d): what the weights of forces come to in feature space."""
+        """Training environments, and Σ_r ∂x/∂r α'_r (N, n, d): what the weights of forces come to
+        in feature space.
+        """
         from kernelforge import local_kernels
 
         trained = self._learned_from()

@@ -1,16 +1,19 @@
 r"""Kernel ridge regression with one vector a molecule: SLATM or the sorted Coulomb matrix.
 
-    K(A, B) = exp(−|x_A − x_B|₂² / 2σ²)  or  exp(−|x_A − x_B|₁ / σ)        α = (K + λ·1)⁻¹ y        E(A) = Σ_B K(A, B) α_B
+    K(A, B) = exp(−|x_A − x_B|₂² / 2σ²)  or  exp(−|x_A − x_B|₁ / σ)        α = (K + λ·1)⁻¹ y
+    E(A) = Σ_B K(A, B) α_B
 
-Rupp et al., Phys. Rev. Lett. 108, 058301 (2012); Huang, von Lilienfeld, Nature Chem. 12, 945 (2020). There is no offset:
-a stage of dressed atoms before this one takes the mean.
+Rupp et al., Phys. Rev. Lett. 108, 058301 (2012); Huang, von Lilienfeld, Nature Chem. 12, 945
+(2020). There is no offset: a stage of dressed atoms before this one takes the mean.
 
-σ and λ may be lists; σ left out is a list of multiples of the median distance. The pair is chosen by the mean absolute
-leave-one-out error on the training data, which is known in closed form, α_i / [(K + λ·1)⁻¹]_ii; of more than `choose_on`
-molecules, on that many drawn at random. Validation and test parts are not looked at. Read as a Gaussian process, the
-kernel has the amplitude yᵀα / N, which gives `variance` its unit.
+σ and λ may be lists; σ left out is a list of multiples of the median distance. The pair is chosen
+by the mean absolute leave-one-out error on the training data, which is known in closed form, α_i /
+[(K + λ·1)⁻¹]_ii; of more than `choose_on` molecules, on that many drawn at random. Validation and
+test parts are not looked at. Read as a Gaussian process, the kernel has the amplitude yᵀα / N,
+which gives `variance` its unit.
 
-What is stored are the training molecules and α: features are computed again when the model is loaded.
+What is stored are the training molecules and α: features are computed again when the model is
+loaded.
 """
 
 from __future__ import annotations
@@ -41,8 +44,8 @@ BLOCK = 512
 class GlobalKernel(Model):
     """Gaussian or Laplacian kernel on SLATM or Coulomb features; energies in kcal/mol.
 
-    σ has the unit of the features' distance (Hartree for the Coulomb matrix), λ none. `size` is the room of the Coulomb
-    matrix in atoms; the largest training molecule where nothing is said.
+    σ has the unit of the features' distance (Hartree for the Coulomb matrix), λ none. `size` is the
+    room of the Coulomb matrix in atoms; the largest training molecule where nothing is said.
     """
 
     differentiable = True
@@ -71,7 +74,8 @@ class GlobalKernel(Model):
         ):
             if not values or min(values) <= 0:
                 raise ConfigError(
-                    f"global_kernel: `{name}` must be positive, got {min(values, default='nothing')}"
+                    f"global_kernel: `{name}` must be positive, got "
+                    f"{min(values, default='nothing')}"
                 )
         self.features, self.kernel, self.size, self.choose_on = features, kernel, size, choose_on
         self.sigma = self.regularization = self.amplitude = float("nan")
@@ -118,7 +122,8 @@ class GlobalKernel(Model):
             out.append(self.amplitude * (1 - seen.square().sum(0)).clamp_min(0))
         return torch.cat(out)
 
-    # --- features and kernels ---------------------------------------------------------------------------------
+    # --- features and kernels
+    # ---------------------------------------------------------------------------------
 
     def _features(self, molecules: Molecules) -> Tensor:
         """(M, d)."""
@@ -170,7 +175,8 @@ class GlobalKernel(Model):
         factor, failed = torch.linalg.cholesky_ex(kernel)
         if failed:
             raise ConfigError(
-                f"global_kernel: the kernel is singular at sigma {self.sigma:.4g} and regularization "
+                f"global_kernel: the kernel is singular at sigma {self.sigma:.4g} and "
+                "regularization "
                 f"{self.regularization:.1e}; raise `regularization` or lower `sigma`"
             )
         return factor
@@ -191,7 +197,8 @@ class GlobalKernel(Model):
         best = int(torch.stack(errors).argmin())
         if not torch.isfinite(errors[best]):
             raise ConfigError(
-                f"global_kernel: the kernel is singular at every sigma and regularization given (largest "
+                "global_kernel: the kernel is singular at every sigma and regularization given "
+                "(largest "
                 f"{max(self.regularizations):.1e}); raise `regularization`"
             )
         return pairs[best]
@@ -204,7 +211,8 @@ class GlobalKernel(Model):
         scale = (median if self.kernel == "laplacian" else median**0.5) or 1.0
         return [multiple * scale for multiple in MULTIPLES]
 
-    # --- storing ----------------------------------------------------------------------------------------------
+    # --- storing
+    # ----------------------------------------------------------------------------------------------
 
     def state(self) -> State:
         assert self.trained is not None
@@ -239,9 +247,9 @@ def squared(a: Tensor, b: Tensor, parts: list[int]) -> Tensor:
 def manhattan(a: Tensor, b: Tensor, parts: list[int]) -> Tensor:
     """(A, B) sums of absolute differences of rows.
 
-    `parts` are lengths of stretches of a row, many of which are zero throughout (SLATM: no such elements in the molecule).
-    Only pairs of rows that both have something there are compared, elsewhere the difference is the one that has: on QM9
-    a sixth of the work.
+    `parts` are lengths of stretches of a row, many of which are zero throughout (SLATM: no such
+    elements in the molecule). Only pairs of rows that both have something there are compared,
+    elsewhere the difference is the one that has: on QM9 a sixth of the work.
     """
     out = a.norm(p=1, dim=1)[:, None] + b.norm(p=1, dim=1)
     for left, right in zip(a.split(parts, 1), b.split(parts, 1)):
@@ -260,7 +268,9 @@ DISTANCES: dict[str, Callable[[Tensor, Tensor, list[int]], Tensor]] = {
 
 
 def left_out(kernel: Tensor, energies: Tensor, regularization: float) -> Tensor:
-    """(N,) errors at each molecule of the model fitted to all the others; infinite where the kernel is singular."""
+    """(N,) errors at each molecule of the model fitted to all the others; infinite where the
+    kernel is singular.
+    """
     regular = kernel + regularization * torch.eye(len(kernel), dtype=kernel.dtype)
     factor, failed = torch.linalg.cholesky_ex(regular)
     if failed:
@@ -272,8 +282,9 @@ def left_out(kernel: Tensor, energies: Tensor, regularization: float) -> Tensor:
 def memory_needed(count: int, width: int, chosen_on: int) -> float:
     """Bytes an exact fit takes at its height, float64.
 
-    Features are joined from parts, one copy for a moment; then they stand beside the distances and either the Cholesky
-    factor or what the leave-one-out errors of `chosen_on` molecules take. A few blocks of rows come on top.
+    Features are joined from parts, one copy for a moment; then they stand beside the distances and
+    either the Cholesky factor or what the leave-one-out errors of `chosen_on` molecules take. A few
+    blocks of rows come on top.
     """
     beside = max(count * width, count**2 + max(count**2, 7 * chosen_on**2))
     return 8.0 * (count * width + beside + 2 * BLOCK * (width + 3 * count))

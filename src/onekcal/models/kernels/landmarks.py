@@ -1,14 +1,15 @@
 r"""Landmarks for a low-rank kernel: randomly pivoted Cholesky over a pool of points.
 
-Of the pool's kernel matrix K (unit diagonal, block diagonal in the points' kind) pivots are drawn with probability
-proportional to what the earlier ones leave of the diagonal, and taken off:
+Of the pool's kernel matrix K (unit diagonal, block diagonal in the points' kind) pivots are drawn
+with probability proportional to what the earlier ones leave of the diagonal, and taken off:
 
     K ← K − K[:, s] K[s, s]⁻¹ K[s, :]
 
-Chen, Epperly, Tropp, Webber, Comm. Pure Appl. Math. 78, 995 (2025). Many pivots are proposed at a time, and a proposal is
-accepted with the share of its diagonal that those accepted before it in the block have left: the same distribution as one
-by one (Epperly, Tropp, Webber, arXiv:2410.03969), and never the same point twice. Kinds share the landmarks out among
-themselves by what is left unexplained of each: an element with few, alike environments needs few.
+Chen, Epperly, Tropp, Webber, Comm. Pure Appl. Math. 78, 995 (2025). Many pivots are proposed at a
+time, and a proposal is accepted with the share of its diagonal that those accepted before it in the
+block have left: the same distribution as one by one (Epperly, Tropp, Webber, arXiv:2410.03969), and
+never the same point twice. Kinds share the landmarks out among themselves by what is left
+unexplained of each: an element with few, alike environments needs few.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from torch import Tensor
 BLOCK = 128
 """Pivots proposed at a time."""
 ROUNDING = 1e-10
-"""What is left of a diagonal of ones below this is the rounding of distances, not a direction of its own."""
+"""What is left of a diagonal of ones below this is the rounding of distances, not a direction of
+its own.
+"""
 
 
 def gaussian(x: Tensor, z: Tensor) -> Tensor:
@@ -29,7 +32,8 @@ def gaussian(x: Tensor, z: Tensor) -> Tensor:
 
 
 def choose(points: list[Tensor], count: int, generator: torch.Generator) -> list[Tensor]:
-    """Rows of each kind's `points` (n, d), already divided by the kernel's width, that make good landmarks.
+    """Rows of each kind's `points` (n, d), already divided by the kernel's width, that make good
+    landmarks.
 
     Fewer than `count` where those found explain every point to within rounding.
     """
@@ -58,7 +62,8 @@ def choose(points: list[Tensor], count: int, generator: torch.Generator) -> list
                 left[kind][own] = (
                     0  # where points are far from the origin, rounding would leave more
                 )
-                # also what a division by a pivot near zero blew up to below zero, or to what is no number
+                # also what a division by a pivot near zero blew up to below zero, or to what is no
+                # number
                 left[kind][~(left[kind] >= ROUNDING)] = 0
                 chosen[kind] = torch.cat([chosen[kind], own])
     return chosen
@@ -67,9 +72,12 @@ def choose(points: list[Tensor], count: int, generator: torch.Generator) -> list
 def _accepted(
     x: Tensor, proposed: Tensor, factor: list[Tensor], left: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """The proposals that are accepted, at least the first, and the Cholesky factor of what is left of their kernel."""
+    """The proposals that are accepted, at least the first, and the Cholesky factor of what is left
+    of their kernel.
+    """
     rest = _rest(x[proposed], torch.arange(len(proposed)), [block[proposed] for block in factor])
-    # the first is drawn because something is left of it; what the difference above says of it is rounded otherwise
+    # the first is drawn because something is left of it; what the difference above says of it is
+    # rounded otherwise
     rest.diagonal().copy_(left[proposed])
     limits = torch.rand(len(proposed), generator=generator, dtype=torch.float64) * left[proposed]
     lower = torch.zeros_like(rest)

@@ -2,16 +2,18 @@ r"""The local Gaussian kernel as products of matrices, on features projected ele
 
     k(A, B) = Σ_{a∈A} Σ_{b∈B}  δ(Z_a, Z_b) · exp(−|x_a − x_b|² / 2σ²)
 
-Features of one element are redundant: of 720 numbers, some 400 principal axes of the training environments hold all but
-1e-12 of σ². With P the projection on these axes and r what it leaves of x,
+Features of one element are redundant: of 720 numbers, some 400 principal axes of the training
+environments hold all but 1e-12 of σ². With P the projection on these axes and r what it leaves of
+x,
 
     |x_a − x_b|² = |x_a|² + |x_b|² − 2 Px_a·Px_b − 2 r_a·r_b
 
-and only the last term is left out: lengths are those of the full features. The axes behind the first 100 or so hold 1e-5
-of σ² together, so that their products may be made in single precision; sums and exponentials are float64. Among training
-molecules and others like them K is right to 1e-10; with a molecule far off the axes, |r_a| ≈ σ, to 1e-6, the size of
-r_b/σ; between two such molecules it is not right. It stays smooth and, to rounding, positive semidefinite. Atoms are
-sorted by element, then by molecule; plain torch.
+and only the last term is left out: lengths are those of the full features. The axes behind the
+first 100 or so hold 1e-5 of σ² together, so that their products may be made in single precision;
+sums and exponentials are float64. Among training molecules and others like them K is right to
+1e-10; with a molecule far off the axes, |r_a| ≈ σ, to 1e-6, the size of r_b/σ; between two such
+molecules it is not right. It stays smooth and, to rounding, positive semidefinite. Atoms are sorted
+by element, then by molecule; plain torch.
 """
 
 from __future__ import annotations
@@ -26,9 +28,13 @@ from torch import Tensor
 from onekcal.models.kernels.packed_cholesky import put_row
 
 TOLERANCE = 1e-12
-"""Mean |r|²/σ² of an element's training environments, at most: by this and less exponents are wrong."""
+"""Mean |r|²/σ² of an element's training environments, at most: by this and less exponents are
+wrong.
+"""
 SINGLE = 1e-5
-"""The same for what is left to single precision, which rounds exponents by 1e-7 of this: no more than TOLERANCE."""
+"""The same for what is left to single precision, which rounds exponents by 1e-7 of this: no more
+than TOLERANCE.
+"""
 MOLECULES = 64
 """Rows of the kernel made at a time; with ATOMS, what a tile of exponentials holds: about 20 MB."""
 ATOMS = 4096
@@ -155,7 +161,9 @@ def matvec(asked: Projected, known: Projected, weights: Tensor) -> Tensor:
 
 
 def _strip(rows: Projected, columns: Projected) -> Tensor:
-    """K transposed, (columns, rows): the longer side in front is what sums over atoms are fast along."""
+    """K transposed, (columns, rows): the longer side in front is what sums over atoms are fast
+    along.
+    """
     out = torch.zeros(columns.molecules, rows.molecules, dtype=torch.float64)
     for kind, span, similar in _tiles(rows, columns):
         by_molecule = similar.new_zeros(rows.molecules, similar.shape[1]).index_add_(
@@ -166,7 +174,9 @@ def _strip(rows: Projected, columns: Projected) -> Tensor:
 
 
 def _tiles(rows: Projected, columns: Projected) -> Iterator[tuple[int, slice, Tensor]]:
-    """exp(−|x − z|²/2σ²) between environments of the same element: which, which columns, (rows, columns)."""
+    """exp(−|x − z|²/2σ²) between environments of the same element: which, which columns, (rows,
+    columns).
+    """
     for kind, (x, z) in enumerate(zip(rows.points, columns.points)):
         if not len(x):
             continue

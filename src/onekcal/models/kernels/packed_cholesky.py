@@ -1,8 +1,9 @@
 """Symmetric matrices packed to half their size, and what Cholesky factorisation leaves there.
 
-The layout is LAPACK's rectangular full packed format, TRANSR = 'N', UPLO = 'U' (Gustavson et al., ACM Trans. Math. Softw.
-37, 18, 2010): `count`·(`count` + 1)/2 numbers in which Cholesky runs at full speed. kernelforge packs its kernels so and
-overwrites them with the factor U, UᵀU = K + λ. Everything here works in place or on elements, never on the full square.
+The layout is LAPACK's rectangular full packed format, TRANSR = 'N', UPLO = 'U' (Gustavson et al.,
+ACM Trans. Math. Softw. 37, 18, 2010): `count`·(`count` + 1)/2 numbers in which Cholesky runs at
+full speed. kernelforge packs its kernels so and overwrites them with the factor U, UᵀU = K + λ.
+Everything here works in place or on elements, never on the full square.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def solve(packed: np.ndarray, right: np.ndarray, noise: np.ndarray) -> np.ndarra
 
 
 def left_out(factor: np.ndarray, weights: np.ndarray, groups: Iterable[np.ndarray]) -> np.ndarray:
-    """y − ŷ of every group of observations, ŷ by the fit to all others; `factor` becomes the inverse.
+    """y − ŷ of every group of observations, ŷ by the fit to all others; `factor` becomes the
+    inverse.
 
     By the block inverse, r_G = [(K + λ)⁻¹]_GG⁻¹ α_G; for single observations α_i / (K + λ)⁻¹_ii.
     """
@@ -88,6 +90,7 @@ def check_rows(rows: int) -> None:
     """Refuse more observations than the inverse and triangular solves can take."""
     if rows > MOST_ROWS:
         raise ConfigError(
-            f"leave-one-out and variance take at most {MOST_ROWS:,} observations, got {rows:,}; lower "
+            f"leave-one-out and variance take at most {MOST_ROWS:,} observations, got {rows:,}; "
+            "lower "
             "`choose_on`, or fit without `keep_factor`"
         )

@@ -2,18 +2,21 @@ r"""Low-rank kernel ridge regression on atomic environments: all of QM9 on a lap
 
     E = Σ_a Σ_j δ(Z_a, Z_j) w_j k(x_a, z_j)             k(x, z) = exp(−|x − z|² / 2σ²)
 
-with m landmark environments z_j instead of every environment of every training molecule. x is FCHL19 projected, element by
-element, on its leading principal components. With Φ_ij = Σ_{a∈i} k(x_a, z_j) and K the landmarks' own kernel,
+with m landmark environments z_j instead of every environment of every training molecule. x is
+FCHL19 projected, element by element, on its leading principal components. With Φ_ij = Σ_{a∈i}
+k(x_a, z_j) and K the landmarks' own kernel,
 
     w = argmin |y − Φw|² + λ wᵀKw  (+ ρ |F + ∂Φ/∂R w|²  where there are forces F)
     var E = s² φᵀ(ΦᵀΦ + λK)⁻¹φ + s²/λ (k(A, A) − φᵀK⁻¹φ)
 
-mean and variance of the projected process (Quiñonero-Candela & Rasmussen, JMLR 6, 1939, 2005), computed in the basis L⁻¹Φᵀ,
-K = LLᵀ, in blocks: memory does not grow with the number of molecules beyond their projected features. Costs N·m² once.
-Landmarks by randomly pivoted Cholesky (`landmarks.py`). FCHL19: Christensen et al., J. Chem. Phys. 152, 044107 (2020).
+mean and variance of the projected process (Quiñonero-Candela & Rasmussen, JMLR 6, 1939, 2005),
+computed in the basis L⁻¹Φᵀ, K = LLᵀ, in blocks: memory does not grow with the number of molecules
+beyond their projected features. Costs N·m² once. Landmarks by randomly pivoted Cholesky
+(`landmarks.py`). FCHL19: Christensen et al., J. Chem. Phys. 152, 044107 (2020).
 
-σ and λ may be lists: λ is chosen on the validation part, σ there too, on a smaller problem. Landmarks and projections are
-rounded to float16 before the fit, so that the file is small and nothing is lost on saving. Plain torch.
+σ and λ may be lists: λ is chosen on the validation part, σ there too, on a smaller problem.
+Landmarks and projections are rounded to float16 before the fit, so that the file is small and
+nothing is lost on saving. Plain torch.
 """
 
 from __future__ import annotations
@@ -43,8 +46,10 @@ SAMPLE = 4000
 POOL = 60_000
 """Environments the landmarks are chosen from."""
 RARE = 200
-"""Of the molecules with an element or of one size, and of their environments, so many are in SAMPLE and POOL, however
-rare they are: the atoms of small molecules have environments nothing else has."""
+"""Of the molecules with an element or of one size, and of their environments, so many are in
+SAMPLE and POOL, however rare they are: the atoms of small molecules have environments nothing else
+has.
+"""
 JITTER = 1e-11
 TRIAL = 4
 """σ is chosen with this many times fewer molecules and landmarks."""
@@ -108,17 +113,20 @@ class SparseKernel(Model):
         """The settings a fit chose out of lists."""
         return {"sigma": self.sigma, "regularization": self.regularization}
 
-    # --- fitting ------------------------------------------------------------------------------------------------
+    # --- fitting
+    # ------------------------------------------------------------------------------------------------
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
         if self._several and not len(valid):
             raise ConfigError(
-                "sparse_kernel: several values of sigma or regularization need a validation part to choose on"
+                "sparse_kernel: several values of sigma or regularization need a validation part "
+                "to choose on"
             )
         forces = self._forces_of(train)
         if forces is not None and not forces.isfinite().all():
             raise DataError(
-                f"not all forces in '{train.target}_forces' are finite; drop these molecules or say "
+                f"not all forces in '{train.target}_forces' are finite; drop these molecules or "
+                "say "
                 "`force_weight: 0`"
             )
         molecules = train.molecules
@@ -165,7 +173,9 @@ class SparseKernel(Model):
         count: int,
         draw: torch.Generator,
     ) -> float:
-        """Landmarks and weights for one σ and the best λ; the validation error (kcal/mol) where there is a choice."""
+        """Landmarks and weights for one σ and the best λ; the validation error (kcal/mol) where
+        there is a choice.
+        """
         self.sigma = sigma
         lower = self._place_landmarks(train.molecules, known, count, draw)
         gram, right, square, equations = self._normal_equations(train, known, lower)
@@ -176,7 +186,8 @@ class SparseKernel(Model):
                 solved[regularization] = torch.cholesky_solve(right[:, None], factor)
         if not solved:
             raise ConfigError(
-                f"sparse_kernel: the equations of {len(gram):,} landmarks are not positive definite at "
+                f"sparse_kernel: the equations of {len(gram):,} landmarks are not positive "
+                "definite at "
                 f"regularization {max(self.regularizations):g}; raise it"
             )
         inner = torch.cat(list(solved.values()), 1)  # (m, λ)
@@ -285,7 +296,8 @@ class SparseKernel(Model):
             ).T
         return out
 
-    # --- features -----------------------------------------------------------------------------------------------
+    # --- features
+    # -----------------------------------------------------------------------------------------------
 
     def _kinds(self, molecules: Molecules) -> Tensor:
         assert self.features is not None
@@ -337,7 +349,9 @@ class SparseKernel(Model):
             yield first, self._kernel(self._kinds(block), x, block.owner, len(block))
 
     def _force_rows(self, molecule: Molecules) -> Tensor:
-        """(3n, m) −∂Φ/∂R of one molecule, 1/Å; the features' slopes by forward differentiation, one copy a coordinate."""
+        """(3n, m) −∂Φ/∂R of one molecule, 1/Å; the features' slopes by forward differentiation,
+        one copy a coordinate.
+        """
         assert self.features is not None
         n, kinds = len(molecule.numbers), self._kinds(molecule)
         copies = Molecules.concatenate([molecule] * (3 * n))
@@ -362,7 +376,8 @@ class SparseKernel(Model):
             out.append(away @ k - toward)  # −∂k = k (x − z)·∂x
         return torch.cat(out, 1)
 
-    # --- asking -------------------------------------------------------------------------------------------------
+    # --- asking
+    # -------------------------------------------------------------------------------------------------
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(M,) kcal/mol; keeps the graph of the positions."""
@@ -378,7 +393,9 @@ class SparseKernel(Model):
             yield self._project(kinds, x) / self.sigma, kinds, block
 
     def novelty(self, molecules: Molecules) -> Tensor:
-        """(M,) distance of each molecule's strangest atom to its nearest landmark, in units of σ; ∞ where there is none."""
+        """(M,) distance of each molecule's strangest atom to its nearest landmark, in units of σ;
+        ∞ where there is none.
+        """
         out = [torch.zeros(0, dtype=torch.float64)]
         with torch.no_grad():
             for x, kinds, block in self._asked(molecules):
@@ -395,13 +412,15 @@ class SparseKernel(Model):
         return torch.cat(out)
 
     def variance(self, molecules: Molecules) -> Tensor:
-        """(M,) kcal²/mol² posterior variance of the energy, without the noise s², which is found by maximum likelihood.
+        """(M,) kcal²/mol² posterior variance of the energy, without the noise s², which is found
+        by maximum likelihood.
 
         Only after a fit in this process: the factor it needs (m², hundreds of MB) is not saved.
         """
         if self._factors is None:
             raise InputError(
-                "the posterior variance needs the factors of the fit, which are not saved with the model; "
+                "the posterior variance needs the factors of the fit, which are not saved with the "
+                "model; "
                 "fit it again in this process"
             )
         lower, factor = self._factors
@@ -410,7 +429,8 @@ class SparseKernel(Model):
             for x, kinds, block in self._asked(molecules):
                 rows = self._whitened(self._kernel(kinds, x, block.owner, len(block)), lower)
                 known = torch.linalg.solve_triangular(factor, rows.T, upper=False).square().sum(0)
-                # far from all landmarks φ vanishes: without this term the strangest molecule would be the surest
+                # far from all landmarks φ vanishes: without this term the strangest molecule would
+                # be the surest
                 unknown = self._own_kernel(kinds, x, block.owner, len(block)) - rows.square().sum(1)
                 out.append(known + unknown.clamp(min=0) / self.regularization)
         return self.noise * torch.cat(out)
@@ -424,7 +444,8 @@ class SparseKernel(Model):
             out.index_add_(0, owner[own], (gaussian(x[own], x[own]) * same).sum(1))
         return out
 
-    # --- keeping ------------------------------------------------------------------------------------------------
+    # --- keeping
+    # ------------------------------------------------------------------------------------------------
 
     def state(self) -> State:
         assert self.features is not None

@@ -1,7 +1,7 @@
 """Fitted scikit-learn pipelines as tensors and JSON, never pickled.
 
-Only the attributes named here are stored, and an estimator is known to this file before it can be: that is the price of
-a model file that no interpreter has to trust.
+Only the attributes named here are stored, and an estimator is known to this file before it can be:
+that is the price of a model file that no interpreter has to trust.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ FITTED = {
 
 
 def save_estimator(pipeline: Pipeline) -> State:
-    """The fitted attributes of every step: arrays as tensors, the rest with the parameters as one JSON text."""
+    """The fitted attributes of every step: arrays as tensors, the rest with the parameters as one
+    JSON text.
+    """
     state: State = {}
     plain: dict[str, Any] = {}
     for step, estimator in pipeline.steps:
@@ -81,7 +83,9 @@ def _plain(value: Any) -> Any:
 
 
 def load_estimator(pipeline: Pipeline, state: State) -> None:
-    """Put what `save_estimator` kept back into an unfitted pipeline of the same steps, and nothing else."""
+    """Put what `save_estimator` kept back into an unfitted pipeline of the same steps, and nothing
+    else.
+    """
     plain = json.loads(bytes(state["plain"].numpy()).decode())
     for step, estimator in pipeline.steps:
         known, kept = FITTED[type(estimator).__name__], plain[step]
@@ -98,7 +102,8 @@ def load_estimator(pipeline: Pipeline, state: State) -> None:
         strange = sorted(set(fitted) - set(known))
         if strange:
             raise DataError(
-                f"the stored {type(estimator).__name__} holds {strange[0]!r}, which it does not have; the "
+                f"the stored {type(estimator).__name__} holds {strange[0]!r}, which it does not "
+                "have; the "
                 "model file is damaged or was not written by onekcal: train it again"
             )
         estimator.set_params(

@@ -2,12 +2,14 @@
 
     regression: {features: sorted_coulomb, estimator: krr, alpha: 1.0e-4, gamma: 1.0e-4}
 
-The pipeline is features → StandardScaler → estimator; further keys are the estimator's own parameters. With `search`, a
-grid of those parameters is searched by cross-validation inside the training part (mean absolute error), and the best is
-fitted to all of it; validation and test parts are not looked at.
+The pipeline is features → StandardScaler → estimator; further keys are the estimator's own
+parameters. With `search`, a grid of those parameters is searched by cross-validation inside the
+training part (mean absolute error), and the best is fitted to all of it; validation and test parts
+are not looked at.
 
-`random_coulomb` trains on `orderings` randomly sorted copies of every molecule and predicts the mean over as many.
-`column_sorted_coulomb` is half of a sort, there to repeat a published number only.
+`random_coulomb` trains on `orderings` randomly sorted copies of every molecule and predicts the
+mean over as many. `column_sorted_coulomb` is half of a sort, there to repeat a published number
+only.
 
 The target is learned as it comes: kcal/mol, not scaled, as in the study this repeats.
 """
@@ -49,8 +51,9 @@ Feature = Callable[[Tensor, int, float], Tensor]
 
 
 def _random(matrices: Tensor, copy: int, noise: float) -> Tensor:
-    """One ordering of each matrix. The draw depends on the copy alone, so a molecule does not feel its neighbours; sorting
-    without noise first makes it independent of the order of atoms."""
+    """One ordering of each matrix. The draw depends on the copy alone, so a molecule does not feel
+    its neighbours; sorting without noise first makes it independent of the order of atoms.
+    """
     draw = torch.randn(
         matrices.shape[1], generator=torch.Generator().manual_seed(copy), dtype=torch.float64
     )
@@ -78,7 +81,9 @@ ESTIMATORS: dict[str, tuple[type[BaseEstimator], dict[str, Any]]] = {
     "svr": (SVR, {"cache_size": 1000}),
 }
 BATCH = 4096
-"""Molecules predicted at a time, so that a kernel matrix is at most this times the training molecules."""
+"""Molecules predicted at a time, so that a kernel matrix is at most this times the training
+molecules.
+"""
 
 
 def _check_parameters(
@@ -168,7 +173,8 @@ class Regression(Model):
             refit=False,
             error_score="raise",
         )
-        # threads: the solvers run outside the interpreter's lock, and a copy of the table a process would cost more
+        # threads: the solvers run outside the interpreter's lock, and a copy of the table a process
+        # would cost more
         with parallel_config("threading", n_jobs=min(torch.get_num_threads(), 4)):
             found.fit(table, energies)
         return self.pipeline.set_params(**found.best_params_)

@@ -49,7 +49,9 @@ class Contents:
     electrons: float | None = None  # as the file says
 
     def of_each_spin(self) -> Contents:
-        """Orbitals of both spins that hold one electron make the shells open: that electron is an α electron."""
+        """Orbitals of both spins that hold one electron make the shells open: that electron is an
+        α electron.
+        """
         if len(self.occupations) == 2 or not (abs(self.occupations[0] - 1) < OPEN).any():
             return self
         alpha = self.occupations[0].clip(max=1.0)

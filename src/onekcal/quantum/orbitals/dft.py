@@ -1,8 +1,10 @@
-"""Orbitals of Hartree-Fock and density functionals through pyscf (extra `dft`), self-consistent or one-shot.
+"""Orbitals of Hartree-Fock and density functionals through pyscf (extra `dft`), self-consistent or
+one-shot.
 
-A density needs less than an energy: functionals are integrated on pyscf's grid of level 1, and an SCF ends at 1e-7
-Hartree. That is two to three times faster and changes LOL by at most 2e-4; density fitting (" df") by at most 4e-5.
-The one-shot density takes the Hartree-Fock matrix of superposed atoms, with density fitting: no grid, no cycles.
+A density needs less than an energy: functionals are integrated on pyscf's grid of level 1, and an
+SCF ends at 1e-7 Hartree. That is two to three times faster and changes LOL by at most 2e-4; density
+fitting (" df") by at most 4e-5. The one-shot density takes the Hartree-Fock matrix of superposed
+atoms, with density fitting: no grid, no cycles.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ GRID = 1
 CONVERGENCE = 1e-7
 """Hartree."""
 AUXILIARY = {"6-31g(2df,p)": "def2-universal-jkfit"}
-"""Bases of density fitting where pyscf has none of its own and would build one twice as large; changes LOL by 3e-5."""
+"""Bases of density fitting where pyscf has none of its own and would build one twice as large;
+changes LOL by 3e-5.
+"""
 
 
 def self_consistent(molecule: Molecules, how: Method) -> Orbitals:
@@ -45,7 +49,9 @@ def self_consistent(molecule: Molecules, how: Method) -> Orbitals:
 
 
 def one_shot(molecule: Molecules, basis: str) -> Orbitals:
-    """Orbitals of the Hartree-Fock matrix of superposed atoms, diagonalised once: nothing is made self-consistent."""
+    """Orbitals of the Hartree-Fock matrix of superposed atoms, diagonalised once: nothing is made
+    self-consistent.
+    """
     calculation = DensityFunctional(
         method(f"hf/{basis} df"), molecule, auxiliary=AUXILIARY.get(basis)
     )

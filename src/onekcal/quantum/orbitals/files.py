@@ -1,8 +1,8 @@
 r"""Orbitals from the files of other programs: .wfx, .molden, .fchk. Atomic units.
 
-Each reader returns what its file says as `Contents`; `read_wavefunction` makes orbitals of it. They must come out
-orthonormal and hold the electrons the file speaks of: programs differ in how they normalise functions, and a file read
-by another convention is refused, not believed.
+Each reader returns what its file says as `Contents`; `read_wavefunction` makes orbitals of it. They
+must come out orthonormal and hold the electrons the file speaks of: programs differ in how they
+normalise functions, and a file read by another convention is refused, not believed.
 """
 
 from __future__ import annotations
@@ -23,13 +23,17 @@ from onekcal.quantum.orbitals.orbitals import Orbitals
 from onekcal.units import BOHR
 
 ORTHONORMAL = 5e-4
-"""Largest deviation of an orbital's norm, or of an overlap of two, from 1 and 0: coefficients have few digits."""
+"""Largest deviation of an orbital's norm, or of an overlap of two, from 1 and 0: coefficients have
+few digits.
+"""
 EMPTY = 1e-12
 """Electrons; orbitals with fewer are left out."""
 
 
 def read_wavefunction(path: str | PathLike[str]) -> tuple[Molecules, Orbitals]:
-    """The molecule (Å; charge and unpaired electrons as the occupations say) and its occupied orbitals."""
+    """The molecule (Å; charge and unpaired electrons as the occupations say) and its occupied
+    orbitals.
+    """
     readers: dict[str, Callable[[str, str], Contents]] = {
         ".wfx": read_wfx,
         ".molden": read_molden,
@@ -70,7 +74,8 @@ def _check_counts(contents: Contents, path: Path) -> None:
         if coefficients.shape != (functions, len(occupations)):
             raise InputError(
                 f"{path} has {functions} basis functions and {len(occupations)} occupations, but "
-                f"coefficients of {coefficients.shape[0]} functions in {coefficients.shape[1]} orbitals"
+                f"coefficients of {coefficients.shape[0]} functions in {coefficients.shape[1]} "
+                "orbitals"
             )
     held = float(sum(n.sum() for n in contents.occupations))
     if contents.electrons is not None and abs(held - contents.electrons) > 1e-3:
@@ -84,7 +89,9 @@ def _check_counts(contents: Contents, path: Path) -> None:
 
 
 def _orthonormal(contents: Contents, path: Path) -> Orbitals:
-    """With contractions as written, else with contractions scaled to norm one, whichever makes orthonormal orbitals."""
+    """With contractions as written, else with contractions scaled to norm one, whichever makes
+    orthonormal orbitals.
+    """
     off = []
     for to_one in (False, True):
         found = _orbitals(contents, to_one, path.name)
@@ -92,8 +99,10 @@ def _orthonormal(contents: Contents, path: Path) -> Orbitals:
         if off[-1] < ORTHONORMAL:
             return found
     raise InputError(
-        f"the orbitals of {path} are not orthonormal (off by {min(off):.2g}, at most {ORTHONORMAL:g} "
-        "expected): its program normalises or orders basis functions in a way of its own, or the file is "
+        f"the orbitals of {path} are not orthonormal (off by {min(off):.2g}, at most "
+        f"{ORTHONORMAL:g} "
+        "expected): its program normalises or orders basis functions in a way of its own, or the "
+        "file is "
         "damaged; try another format (.wfx, .fchk)"
     )
 

@@ -1,7 +1,9 @@
-r"""What .wfx, .molden and .fchk files say. Each reader takes a file's text and how to name the file in a message.
+r"""What .wfx, .molden and .fchk files say. Each reader takes a file's text and how to name the file
+in a message.
 
-Order of functions in a shell, as the formats define it: pure functions m = 0, 1, −1, 2, −2 …; Cartesian ones as listed
-here, each with a norm of one (.molden, .fchk) or bare (.wfx, whose primitives are not contracted).
+Order of functions in a shell, as the formats define it: pure functions m = 0, 1, −1, 2, −2 …;
+Cartesian ones as listed here, each with a norm of one (.molden, .fchk) or bare (.wfx, whose
+primitives are not contracted).
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ def _number(text: str) -> float:
     return float(text.replace("D", "e").replace("d", "e"))
 
 
-# --- wfx -----------------------------------------------------------------------------------------------------------
+# --- wfx
+# -----------------------------------------------------------------------------------------------------------
 
 WFX_TYPES = [(angular, name) for angular, names in enumerate((*WFX, _names(5))) for name in names]
 """Angular momentum and monomial by the number of a primitive's type less one."""
@@ -77,7 +80,8 @@ def read_wfx(text: str, where: str) -> Contents:
     )
     if types.max() > len(WFX_TYPES) or types.min() < 1:
         raise InputError(
-            f"{where} has primitives of type {types.max()}; 1 to {len(WFX_TYPES)} (s to h) are known"
+            f"{where} has primitives of type {types.max()}; 1 to {len(WFX_TYPES)} (s to h) are "
+            "known"
         )
     shells, rows = _gathered(owners, types, floats("Primitive Exponents"), centres)
     orbitals = np.zeros((sum(len(shell.functions) for shell in shells), len(occupations)))
@@ -113,7 +117,9 @@ def read_wfx(text: str, where: str) -> Contents:
 def _gathered(
     owners: np.ndarray, types: np.ndarray, exponents: np.ndarray, centres: np.ndarray
 ) -> tuple[list[Contracted], np.ndarray]:
-    """Full shells of one primitive each for single Cartesian primitives, and where each of those stands in them."""
+    """Full shells of one primitive each for single Cartesian primitives, and where each of those
+    stands in them.
+    """
     shells: list[Contracted] = []
     starts: dict[tuple[int, int, float], int] = {}
     rows, size = [], 0
@@ -140,11 +146,14 @@ def _gathered(
     return shells, np.array(rows)
 
 
-# --- molden --------------------------------------------------------------------------------------------------------
+# --- molden
+# --------------------------------------------------------------------------------------------------------
 
 
 def read_molden(text: str, where: str) -> Contents:
-    """.molden: [Atoms], [GTO], [MO]; functions to g, Cartesian unless [5D], [7F], [9G] … say otherwise."""
+    """.molden: [Atoms], [GTO], [MO]; functions to g, Cartesian unless [5D], [7F], [9G] … say
+    otherwise.
+    """
     parts: dict[str, tuple[str, list[str]]] = {}
     lines: list[str] = []
     for line in text.splitlines():
@@ -215,7 +224,9 @@ def _molden_shells(
 
 
 def _molden_orbitals(lines: list[str], functions: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Coefficients and occupations of each spin; of both together where all orbitals are called alpha."""
+    """Coefficients and occupations of each spin; of both together where all orbitals are called
+    alpha.
+    """
     found: list[tuple[dict[str, str], np.ndarray]] = []
     in_head = False
     for line in lines:
@@ -240,7 +251,8 @@ def _molden_orbitals(lines: list[str], functions: int) -> tuple[list[np.ndarray]
     )
 
 
-# --- fchk ----------------------------------------------------------------------------------------------------------
+# --- fchk
+# ----------------------------------------------------------------------------------------------------------
 
 
 def read_fchk(text: str, where: str) -> Contents:

@@ -1,12 +1,13 @@
-r"""Contracted Gaussian functions: their values and gradients on points, and their overlaps. Atomic units.
+r"""Contracted Gaussian functions: their values and gradients on points, and their overlaps. Atomic
+units.
 
 A function is an angular polynomial about its centre times a radial sum of Gaussians,
 
     χ(r) = A(x, y, z) Σ_k w_k exp(−α_k r²),    A = Σ_ijk a_ijk x^i y^j z^k,  i + j + k = l.
 
-Shells alike in angular momentum, number of primitives and polynomials stand in one `Block`, so that a molecule is
-evaluated by a handful of dense array operations. The polynomials are Cartesian monomials or real solid harmonics
-(orthonormal on the sphere, without the Condon-Shortley sign).
+Shells alike in angular momentum, number of primitives and polynomials stand in one `Block`, so that
+a molecule is evaluated by a handful of dense array operations. The polynomials are Cartesian
+monomials or real solid harmonics (orthonormal on the sphere, without the Condon-Shortley sign).
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ import torch
 from torch import Tensor
 
 NEGLIGIBLE = 1e-12
-"""Bohr^(−3/2); a shell whose radial part, times r^l, is below this everywhere in a box is left out there."""
+"""Bohr^(−3/2); a shell whose radial part, times r^l, is below this everywhere in a box is left out
+there.
+"""
 
 
 @dataclass(frozen=True)
 class Shell:
-    """One shell. `weights` belong to bare exp(−α r²): every normalisation is in them or in `functions`."""
+    """One shell. `weights` belong to bare exp(−α r²): every normalisation is in them or in
+    `functions`.
+    """
 
     centre: np.ndarray  # (3,) Bohr
     angular: int
@@ -81,7 +86,8 @@ class Basis:
     size: int
 
     def values(self, points: Tensor, screened: bool = True) -> tuple[Tensor, Tensor]:
-        """(n,) numbers of the functions that are not negligible, and (4, n, P) their values and gradients.
+        """(n,) numbers of the functions that are not negligible, and (4, n, P) their values and
+        gradients.
 
         `points` (P, 3) Bohr should lie together: what is far from their bounding box is left out.
         """
@@ -134,7 +140,9 @@ def _block(members: Sequence[tuple[int, Shell]]) -> Block:
 
 
 def _reach(angular: int, exponents: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(S,) Bohr beyond which Σ |w| r^l exp(−α r²) is negligible: r² = ln(|w| r^l / negligible) / α, iterated."""
+    """(S,) Bohr beyond which Σ |w| r^l exp(−α r²) is negligible: r² = ln(|w| r^l / negligible) /
+    α, iterated.
+    """
     size = np.log(np.maximum(np.abs(weights), NEGLIGIBLE) * len(weights[0]) / NEGLIGIBLE)
     distance = np.ones_like(exponents)
     for _ in range(4):  # converges from below as fast as ln r changes
@@ -142,7 +150,8 @@ def _reach(angular: int, exponents: np.ndarray, weights: np.ndarray) -> np.ndarr
     return distance.max(1)
 
 
-# --- polynomials ---------------------------------------------------------------------------------------------------
+# --- polynomials
+# ---------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -166,7 +175,9 @@ def _powers(apart: Tensor, angular: int) -> Tensor:
 
 @cache
 def _lowerings(angular: int) -> tuple[Tensor, Tensor, Tensor]:
-    """By axis: (monomials of degree l, of degree l − 1), the derivatives of the former in terms of the latter."""
+    """By axis: (monomials of degree l, of degree l − 1), the derivatives of the former in terms of
+    the latter.
+    """
     lower = {powers: column for column, powers in enumerate(monomials(angular - 1))}
     out = torch.zeros(3, len(monomials(angular)), len(lower), dtype=torch.float64)
     for row, powers in enumerate(monomials(angular)):
@@ -207,7 +218,9 @@ def _harmonics(angular: int) -> np.ndarray:
 
 
 def solid_harmonics(angular: int, order: Iterable[int] | None = None) -> np.ndarray:
-    """(functions, monomials) real solid harmonics in the `order` of m; −l … l where nothing is said."""
+    """(functions, monomials) real solid harmonics in the `order` of m; −l … l where nothing is
+    said.
+    """
     return _harmonics(angular)[
         [angular + m for m in (range(-angular, angular + 1) if order is None else order)]
     ]
@@ -216,7 +229,8 @@ def solid_harmonics(angular: int, order: Iterable[int] | None = None) -> np.ndar
 def cartesian(angular: int, order: Sequence[str], unit: bool = True) -> np.ndarray:
     """(functions, monomials) the monomials in the `order` of names such as "xxy".
 
-    With `unit` each is scaled so that, with a radial part normalised for solid harmonics, its own norm is one.
+    With `unit` each is scaled so that, with a radial part normalised for solid harmonics, its own
+    norm is one.
     """
     place = {powers: column for column, powers in enumerate(monomials(angular))}
     out = np.zeros((len(order), len(place)))
@@ -242,7 +256,8 @@ def radial_norms(angular: int, exponents: np.ndarray) -> np.ndarray:
     return 1 / np.sqrt(integral)
 
 
-# --- overlaps ------------------------------------------------------------------------------------------------------
+# --- overlaps
+# ------------------------------------------------------------------------------------------------------
 
 
 def overlap(basis: Basis) -> np.ndarray:
@@ -260,7 +275,9 @@ def overlap(basis: Basis) -> np.ndarray:
 
 
 def _overlap(left: Block, right: Block) -> np.ndarray:
-    """The integrals between two blocks. By axis they are polynomials under a Gaussian: Gauss-Hermite nodes are exact."""
+    """The integrals between two blocks. By axis they are polynomials under a Gaussian:
+    Gauss-Hermite nodes are exact.
+    """
     nodes, masses = np.polynomial.hermite.hermgauss((left.angular + right.angular) // 2 + 1)
     a, b = left.exponents.numpy()[:, :, None], right.exponents.numpy()
     rows = []

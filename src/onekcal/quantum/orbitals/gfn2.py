@@ -1,13 +1,17 @@
-r"""GFN2-xTB and GFN1-xTB orbitals as Gaussians, through tblite. Valence electrons alone: there are no core shells.
+r"""GFN2-xTB and GFN1-xTB orbitals as Gaussians, through tblite. Valence electrons alone: there are
+no core shells.
 
-The Slater exponents, and how many Gaussians stand for each function, come from tblite's own parameters. Its functions
-are numbered by atom, shell and m (p as y, z, x; d as m = −2 … 2). A second shell of one angular momentum on an atom (2s
-of hydrogen in GFN1) is orthogonalised to the first.
+The Slater exponents, and how many Gaussians stand for each function, come from tblite's own
+parameters. Its functions are numbered by atom, shell and m (p as y, z, x; d as m = −2 … 2). A
+second shell of one angular momentum on an atom (2s of hydrogen in GFN1) is orthogonalised to the
+first.
 
-tblite fills levels at an electronic temperature, each spin for itself; what it tells is the sum over both spins.
+tblite fills levels at an electronic temperature, each spin for itself; what it tells is the sum
+over both spins.
 
-`with_cores` adds what is missing to Ne: a 1s Slater function on every atom from Li on, with ζ = Z − 5/16, the best one
-for two electrons about a nucleus (E. A. Hylleraas, Z. Phys. 54, 347 (1929)), in six Gaussians.
+`with_cores` adds what is missing to Ne: a 1s Slater function on every atom from Li on, with ζ = Z −
+5/16, the best one for two electrons about a nucleus (E. A. Hylleraas, Z. Phys. 54, 347 (1929)), in
+six Gaussians.
 """
 
 from __future__ import annotations
@@ -73,7 +77,9 @@ def tight_binding_orbitals(molecule: Molecules, how: Method) -> Orbitals:
 
 
 def with_cores(bare: Orbitals) -> Orbitals:
-    """The same with a 1s core on every atom from Li to Ne; valence orbitals are made orthogonal to the cores."""
+    """The same with a 1s core on every atom from Li to Ne; valence orbitals are made orthogonal to
+    the cores.
+    """
     heavy = [z for z in bare.numbers.tolist() if z > 2]
     if any(z not in CORES for z in heavy):
         raise InputError(
@@ -121,13 +127,17 @@ def _core(element: int) -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def valence(functional: str, element: int) -> float:
-    """Electrons of the neutral atom that "GFN2-xTB" or "GFN1-xTB" has: the nuclear charge less a frozen core."""
+    """Electrons of the neutral atom that "GFN2-xTB" or "GFN1-xTB" has: the nuclear charge less a
+    frozen core.
+    """
     return float(sum(_parameters(functional)[SYMBOLS[element]]["refocc"]))
 
 
 @cache
 def element_shells(functional: str, element: int) -> tuple[tuple[int, np.ndarray, np.ndarray], ...]:
-    """Angular momentum, exponents (Bohr⁻²) and weights of the shells of an element, in tblite's order."""
+    """Angular momentum, exponents (Bohr⁻²) and weights of the shells of an element, in tblite's
+    order.
+    """
     kept = _parameters(functional)[SYMBOLS[element]]
     shells: list[tuple[int, np.ndarray, np.ndarray]] = []
     for name, zeta, count in zip(kept["shells"], kept["slater"], kept["ngauss"]):
@@ -165,7 +175,9 @@ def _placed(shell: tuple[int, np.ndarray, np.ndarray], centre: np.ndarray) -> Sh
 
 
 def _of_each_spin(energies: np.ndarray, electrons: float, unpaired: int) -> list[np.ndarray]:
-    """Fermi occupations of the α and the β level, each with its own Fermi energy, from orbital `energies` (Hartree)."""
+    """Fermi occupations of the α and the β level, each with its own Fermi energy, from orbital
+    `energies` (Hartree).
+    """
     return [_fermi(energies, (electrons + sign * unpaired) / 2) for sign in (1, -1)]
 
 

@@ -1,4 +1,5 @@
-r"""Occupied orbitals of a molecule, and the densities they make: ρ, ∇ρ and τ of each spin. Atomic units.
+r"""Occupied orbitals of a molecule, and the densities they make: ρ, ∇ρ and τ of each spin. Atomic
+units.
 
     ρ_σ = Σ_i n_iσ |φ_iσ|²    ∇ρ_σ = 2 Σ_i n_iσ φ_iσ ∇φ_iσ    τ_σ = ½ Σ_i n_iσ |∇φ_iσ|²
 
@@ -16,7 +17,9 @@ from torch import Tensor
 from onekcal.quantum.orbitals.gaussians import Basis
 
 PIECE = 2048
-"""Points evaluated at a time: few enough for the processor's cache, together enough to leave far shells out."""
+"""Points evaluated at a time: few enough for the processor's cache, together enough to leave far
+shells out.
+"""
 
 
 class Density(NamedTuple):
@@ -29,7 +32,9 @@ class Density(NamedTuple):
 
 @dataclass(frozen=True)
 class Orbitals:
-    """Occupied orbitals in a Gaussian basis; one entry of `coefficients` where the shells are closed, else α and β."""
+    """Occupied orbitals in a Gaussian basis; one entry of `coefficients` where the shells are
+    closed, else α and β.
+    """
 
     numbers: Tensor  # (A,) nuclear charges
     centres: Tensor  # (A, 3) Bohr
@@ -49,8 +54,8 @@ class Orbitals:
     def density(self, points: Tensor, screened: bool = True) -> list[Density]:
         """Of each spin (of both where the shells are closed) at `points` (P, 3) Bohr.
 
-        Neighbours in the list should be neighbours in space: `PIECE` points at a time, far shells are left out. Without
-        `screened` nothing is.
+        Neighbours in the list should be neighbours in space: `PIECE` points at a time, far shells
+        are left out. Without `screened` nothing is.
         """
         points = points.to(torch.float64)
         pieces = [self._density(piece, screened) for piece in points.split(PIECE)]

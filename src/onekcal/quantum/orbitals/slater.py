@@ -1,10 +1,12 @@
-r"""Slater functions as sums of Gaussians: the small expansions that GFN1- and GFN2-xTB are made of. Atomic units.
+r"""Slater functions as sums of Gaussians: the small expansions that GFN1- and GFN2-xTB are made of.
+Atomic units.
 
     r^(n−1) exp(−ζr) Y_lm ≈ Σ_k c_k g_l(α_k ζ²),
 
-with g_l normalised. `EXPANSIONS` holds (α_k, c_k) for ζ = 1: least-squares fits by R. F. Stewart, J. Chem. Phys. 52,
-431 (1970), tables I-V. Six Gaussians for 4s, 4p, 5s and 5p are STO-6G's, s and p sharing their exponents (least squares
-of both together); 6s and 6p, which neither has, are those of the xTB methods' authors.
+with g_l normalised. `EXPANSIONS` holds (α_k, c_k) for ζ = 1: least-squares fits by R. F. Stewart,
+J. Chem. Phys. 52, 431 (1970), tables I-V. Six Gaussians for 4s, 4p, 5s and 5p are STO-6G's, s and p
+sharing their exponents (least squares of both together); 6s and 6p, which neither has, are those of
+the xTB methods' authors.
 """
 
 from __future__ import annotations
@@ -64,10 +66,14 @@ EXPANSIONS: dict[tuple[str, int], tuple[tuple[float, ...], tuple[float, ...]]] =
     ("6p", 6): ((0.6696537714, 0.1395089793, 0.08163894960, 0.04586329272, 0.02961305556, 0.01882221321),
                 (0.002782723680, -0.1282887780, -0.2266255943, 0.4682259383, 0.6752048848, 0.1091534212)),
 }  # fmt: skip
-"""By shell and number of Gaussians: exponents (Bohr⁻²) and coefficients of normalised Gaussians for ζ = 1."""
+"""By shell and number of Gaussians: exponents (Bohr⁻²) and coefficients of normalised Gaussians
+for ζ = 1.
+"""
 
 
 def expansion(shell: str, count: int, zeta: float) -> tuple[np.ndarray, np.ndarray]:
-    """Exponents (Bohr⁻²) and coefficients of `count` normalised Gaussians for the Slater function "2p" with ζ (1/Bohr)."""
+    """Exponents (Bohr⁻²) and coefficients of `count` normalised Gaussians for the Slater function
+    "2p" with ζ (1/Bohr).
+    """
     exponents, coefficients = EXPANSIONS[shell, count]
     return np.array(exponents) * zeta**2, np.array(coefficients)

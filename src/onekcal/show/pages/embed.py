@@ -22,7 +22,9 @@ def floats(values: Any) -> Packed:
 
 
 def halved(values: Any) -> Packed:
-    """16 bits an entry, of one scale: for coordinates, whose largest entry decides the step (0.3 mÅ for 10 Å)."""
+    """16 bits an entry, of one scale: for coordinates, whose largest entry decides the step (0.3
+    mÅ for 10 Å).
+    """
     values = np.asarray(values, dtype=np.float64)
     scale = float(np.abs(values).max(initial=0.0)) / 32767 or 1.0
     return _packed("i2", np.round(values / scale)) | {"scale": scale}

@@ -63,7 +63,8 @@ def finished(folder: Path) -> Finished:
         folder.with_name(folder.name + ".part").is_dir() and not folder.is_dir()
     ):
         raise DataError(
-            f"{folder} is a run that did not finish; go on with `onekcal train --resume`, or start it again"
+            f"{folder} is a run that did not finish; go on with `onekcal train --resume`, or start "
+            "it again"
         )
     if not folder.is_dir():
         raise DataError(f"no run at {folder}")
@@ -94,14 +95,16 @@ def refuse_unlike(runs: list[Finished]) -> None:
         ours, theirs = first.experiment.data, other.experiment.data
         if (ours.set, ours.target) != (theirs.set, theirs.target):
             raise InputError(
-                f"{first.name} was tested on {ours.set} ({ours.target}) and {other.name} on {theirs.set} "
+                f"{first.name} was tested on {ours.set} ({ours.target}) and {other.name} on "
+                f"{theirs.set} "
                 f"({theirs.target}): their errors do not compare; show them apart"
             )
         if first.names != other.names or not np.allclose(
             first.columns["reference"], other.columns["reference"], atol=2e-3
         ):
             raise InputError(
-                f"{first.name} and {other.name} were tested on different molecules of {ours.set}: their errors "
+                f"{first.name} and {other.name} were tested on different molecules of {ours.set}: "
+                "their errors "
                 "do not compare; give both the same split, seed and number of test molecules"
             )
 

@@ -129,7 +129,9 @@ def _data(runs: list[Finished], rows: np.ndarray) -> dict[str, Any]:
 
 
 def _shown(run: Finished, rows: np.ndarray) -> tuple[Dataset | None, list[int] | None]:
-    """The molecules of the points `rows`; where points are atoms, also which of these molecules each belongs to."""
+    """The molecules of the points `rows`; where points are atoms, also which of these molecules
+    each belongs to.
+    """
     if run.test is None or not run.test.aim.atomic:
         return (None if run.test is None else run.test[rows]), None
     owners = run.test.molecules.owner.numpy()[rows]
@@ -171,7 +173,8 @@ def _risk(error: np.ndarray, doubt: np.ndarray) -> list[tuple[float, float, floa
     ]
 
 
-# --- words and tables ---------------------------------------------------------------------------------------------------
+# --- words and tables
+# ---------------------------------------------------------------------------------------------------
 
 HEADS = (
     "MAE",
@@ -290,7 +293,8 @@ def _facts(run: Finished) -> list[tuple[str, str]]:
         ("trained on", f"{found['train']:,} molecules of {run.experiment.data.set}"),
         (
             "tested on",
-            f"{len(run.names):,}, split {run.experiment.data.split}, seed {run.experiment.data.seed}",
+            f"{len(run.names):,}, split {run.experiment.data.split}, seed "
+            f"{run.experiment.data.seed}",
         ),
         ("fit", f"{_figure(found['fit_seconds'])} s"),
         ("prediction", f"{_figure(1e6 * found['predict_seconds_per_molecule'])} µs a molecule"),
@@ -324,12 +328,14 @@ def _notes(run: Finished) -> list[str]:
     lost = int((~run.finite).sum())
     if lost:
         notes.append(
-            f"{run.name}: {lost:,} of {len(run.names):,} predictions are not a number; they are in no figure but "
+            f"{run.name}: {lost:,} of {len(run.names):,} predictions are not a number; they are in "
+            "no figure but "
             "their count, and come first among the worst."
         )
     if len(run.names) < 30:
         notes.append(
-            f"Only {len(run.names)} test molecule{'s' * (len(run.names) > 1)}: a mean error of so few says little."
+            f"Only {len(run.names)} test molecule{'s' * (len(run.names) > 1)}: a mean error of so "
+            "few says little."
         )
     return notes
 

@@ -29,7 +29,9 @@ def frames_of(dataset: Dataset, count: int = FRAMES) -> list[int]:
 
 
 def with_energy(dataset: Dataset, energy: str | None = None) -> Dataset:
-    """Aimed at the energy column `energy`, else at the first that has forces, else at the first there is."""
+    """Aimed at the energy column `energy`, else at the first that has forces, else at the first
+    there is.
+    """
     energies = [name for name, column in dataset.columns.items() if column.quantity == "energy"]
     if energy is not None and energy not in energies:
         unknown("energy column", energy, energies)
@@ -42,7 +44,9 @@ def with_energy(dataset: Dataset, energy: str | None = None) -> Dataset:
 
 
 def html(dataset: Dataset, rows: Sequence[int], title: str) -> str:
-    """The page of the molecules `rows`: forces on atoms (kcal/mol/Å) and energies where the target has any."""
+    """The page of the molecules `rows`: forces on atoms (kcal/mol/Å) and energies where the target
+    has any.
+    """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
@@ -105,7 +109,9 @@ def save(dataset: Dataset, rows: Sequence[int], path: Path, title: str) -> None:
 
 
 def _pictures(some: Dataset, path: Path, kind: str) -> None:
-    """Balls and sticks from the side on which the first molecule is broadest, with one frame for all."""
+    """Balls and sticks from the side on which the first molecule is broadest, with one frame for
+    all.
+    """
     from PIL import Image
 
     from onekcal.show.render.still import pictures

@@ -1,4 +1,6 @@
-"""Fields to look at: surfaces of equal value beside the voxels that are stored (PNG), or to turn with the mouse (HTML)."""
+"""Fields to look at: surfaces of equal value beside the voxels that are stored (PNG), or to turn
+with the mouse (HTML).
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,9 @@ def save(
 def png(
     portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None
 ) -> None:
-    """A row for each field: its surface, and the layer of stored voxels that lies in the molecule's plane."""
+    """A row for each field: its surface, and the layer of stored voxels that lies in the
+    molecule's plane.
+    """
     writable(path, "a picture of a field", (".png",))
     with _figure(portraits, title, levels, PIXELS) as (figure, _), whole_file(path) as part:
         figure.savefig(part, dpi=DPI, format="png", bbox_inches="tight")
@@ -152,7 +156,8 @@ def _scale(portrait: Portrait) -> tuple[float, bool]:
 def _heading(portrait: Portrait, k: int) -> str:
     step = portrait.box / len(portrait.voxels)
     return (
-        f"{len(portrait.voxels)}³ voxels of {step:.2f} Å\nlayer z = {(k + 0.5) * step - portrait.box / 2:+.2f} Å, "
+        f"{len(portrait.voxels)}³ voxels of {step:.2f} Å\nlayer z = "
+        f"{(k + 0.5) * step - portrait.box / 2:+.2f} Å, "
         "atoms above and below too"
     )
 

@@ -1,7 +1,8 @@
-"""Surfaces of equal value as triangles, by marching tetrahedra: no case is ambiguous, and no table is needed.
+"""Surfaces of equal value as triangles, by marching tetrahedra: no case is ambiguous, and no table
+is needed.
 
-Every cell between eight points is cut into six tetrahedra along one of its diagonals. A surface separates the corners
-of a tetrahedron one from three (a triangle) or two from two (a quadrangle).
+Every cell between eight points is cut into six tetrahedra along one of its diagonals. A surface
+separates the corners of a tetrahedron one from three (a triangle) or two from two (a quadrangle).
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from itertools import permutations
 import numpy as np
 
 SLIVER = 0.08
-"""Of an edge; a vertex is kept so far from its ends, without which some triangles have no area and no normal."""
+"""Of an edge; a vertex is kept so far from its ends, without which some triangles have no area and
+no normal.
+"""
 
 
 def isosurface(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (V, 3) in units of the grid and triangles (T, 3), seen from outside counter-clockwise.
+    """Vertices (V, 3) in units of the grid and triangles (T, 3), seen from outside
+    counter-clockwise.
 
     Inside is what lies above `level`, or below it where it is negative.
     """
@@ -39,7 +43,9 @@ def isosurface(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray
 
 
 def _triangles(flat: np.ndarray, tetrahedra: np.ndarray) -> np.ndarray:
-    """(T, 3, 2) of tetrahedra (N, 4): the edges on which the vertices of each triangle lie, the inner end first."""
+    """(T, 3, 2) of tetrahedra (N, 4): the edges on which the vertices of each triangle lie, the
+    inner end first.
+    """
     inside = flat[tetrahedra] > 0
     found = [np.zeros((0, 3, 2), dtype=np.int64)]
     for mask in range(1, 15):
@@ -56,7 +62,9 @@ def _triangles(flat: np.ndarray, tetrahedra: np.ndarray) -> np.ndarray:
 def _outward(
     shape: tuple[int, ...], edges: np.ndarray, vertices: np.ndarray, triangles: np.ndarray
 ) -> np.ndarray:
-    """The same triangles, turned so that their normals lead from the inner to the outer ends of their edges."""
+    """The same triangles, turned so that their normals lead from the inner to the outer ends of
+    their edges.
+    """
     places = np.stack(np.unravel_index(edges, shape), -1)  # (T, 3, 2, 3)
     out = (places[:, :, 1] - places[:, :, 0]).sum(1)
     a, b, c = (vertices[triangles[:, k]] for k in range(3))

@@ -1,7 +1,8 @@
-"""A picture of surfaces of equal value around a molecule, by casting parallel rays: no graphics card, no window.
+"""A picture of surfaces of equal value around a molecule, by casting parallel rays: no graphics
+card, no window.
 
-Surfaces are translucent, atoms and bonds opaque. A surface takes the colour of the atoms that are nearest: what is red
-belongs to oxygen.
+Surfaces are translucent, atoms and bonds opaque. A surface takes the colour of the atoms that are
+nearest: what is red belongs to oxygen.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ BLUR = 0.12
 POSITIVE, NEGATIVE = np.array([0.25, 0.45, 0.8]), np.array([0.85, 0.3, 0.25])
 """Colours of surfaces where there are some of either sign."""
 STRIDE = 0.1
-"""Å between samples along a ray, at least; what is nearer to each other than that may be overlooked."""
+"""Å between samples along a ray, at least; what is nearer to each other than that may be
+overlooked.
+"""
 BLOCK = 8_000_000
 """Samples along rays held at a time."""
 BOND_COLOR = np.array([0.55, 0.6, 0.64])
@@ -51,7 +54,8 @@ def picture(
     axes: np.ndarray,
     width: int = 720,
 ) -> np.ndarray:
-    """(height, width, 3) in 0 … 1: surfaces of `values` (n, n, n) at `levels`, seen along the last of `axes`.
+    """(height, width, 3) in 0 … 1: surfaces of `values` (n, n, n) at `levels`, seen along the last
+    of `axes`.
 
     The voxels fill a cube of `box` Å about the origin, in which `placed` is the molecule.
     """
@@ -129,7 +133,9 @@ def _sampled(
 def _hits(
     samples: np.ndarray, levels: Sequence[float], depth: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Depths (sheets, y, x) at which rays meet the surfaces, −∞ where they do not, and each sheet's level."""
+    """Depths (sheets, y, x) at which rays meet the surfaces, −∞ where they do not, and each
+    sheet's level.
+    """
     places, which = [], []
     rows, columns = np.indices(samples.shape[1:])
     for level in levels:
@@ -150,7 +156,9 @@ def _hits(
 
 
 def _shaded(base: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Colours and opacities of a translucent surface: brighter towards the light, denser where it is seen edge on."""
+    """Colours and opacities of a translucent surface: brighter towards the light, denser where it
+    is seen edge on.
+    """
     facing = np.abs(normal[:, 2])
     light = LIGHT / np.linalg.norm(LIGHT)
     outward = normal * np.where(normal[:, 2:] < 0, -1, 1)
@@ -199,7 +207,9 @@ class _Scene:
 
 
 def shades(points: np.ndarray, placed: Molecules) -> np.ndarray:
-    """(P, 3) the colours of the atoms nearest to `points` (P, 3) Å, mixed where two are about as near."""
+    """(P, 3) the colours of the atoms nearest to `points` (P, 3) Å, mixed where two are about as
+    near.
+    """
     numbers = placed.numbers.numpy()
     apart = (
         np.linalg.norm(points[:, None] - placed.positions.numpy(), axis=2) / covalent_radii[numbers]
@@ -209,7 +219,9 @@ def shades(points: np.ndarray, placed: Molecules) -> np.ndarray:
 
 
 def colors_of(numbers: np.ndarray) -> np.ndarray:
-    """(A, 3) colours of atoms: jmol's, the commonest toned down so that they are seen on white and through each other."""
+    """(A, 3) colours of atoms: jmol's, the commonest toned down so that they are seen on white and
+    through each other.
+    """
     found = jmol_colors[numbers].copy()
     for z, color in {
         1: (0.80, 0.88, 0.94),
@@ -231,7 +243,9 @@ class Opaque:
         self.color = np.ones((len(y), len(x), 3))
 
     def molecule(self, placed: Molecules, least: float = 0.0) -> None:
-        """Balls, `least` Å larger than a share of the covalent radius, and sticks as rows of small balls."""
+        """Balls, `least` Å larger than a share of the covalent radius, and sticks as rows of small
+        balls.
+        """
         numbers, r = placed.numbers.numpy(), placed.positions.numpy()
         for z, place in zip(numbers, r):
             self.sphere(place, least + ATOM * covalent_radii[z], colors_of(np.array([z]))[0])

@@ -1,4 +1,6 @@
-"""Pictures of molecules without a browser: balls and sticks, forces as arrows, all in one frame and seen from one side."""
+"""Pictures of molecules without a browser: balls and sticks, forces as arrows, all in one frame
+and seen from one side.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ FORCE_COLOR = np.array([0.13, 0.40, 0.67])
 
 
 def pictures(some: Molecules, width: int, forces: np.ndarray | None = None) -> list[np.ndarray]:
-    """(height, width, 3) in 0 … 1 for each molecule; `forces` (A, 3) in kcal/mol/Å, of one scale for all."""
+    """(height, width, 3) in 0 … 1 for each molecule; `forces` (A, 3) in kcal/mol/Å, of one scale
+    for all.
+    """
     centred = [one.positions.numpy() - one.positions.numpy().mean(0) for one in some]
     axes = _broadside(centred[0])
     arrows = _arrows(some, forces)
@@ -44,7 +48,9 @@ def pictures(some: Molecules, width: int, forces: np.ndarray | None = None) -> l
 
 
 def _broadside(r: np.ndarray) -> np.ndarray:
-    """(3, 3) rows right, up, towards the eye: principal axes, the longest to the right; a right-handed set."""
+    """(3, 3) rows right, up, towards the eye: principal axes, the longest to the right; a
+    right-handed set.
+    """
     axes = np.linalg.svd(np.concatenate([r, 1e-6 * np.eye(3)]), full_matrices=False)[2]
     axes[2] = np.cross(axes[0], axes[1])
     return axes
