@@ -131,7 +131,7 @@ def test_what_is_public_is_listed_and_typed() -> None:
 
     tree = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))
     typed = {
-        name.name
+        name.asname or name.name
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("onekcal.")
         for name in node.names
