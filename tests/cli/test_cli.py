@@ -1,6 +1,4 @@
-"""The command line as a user meets it: its output, its exit code; of a process where that is what
-matters.
-"""
+"""The command line as a user meets it: output and exit code; in a process where that matters."""
 
 from __future__ import annotations
 
@@ -34,9 +32,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study with a space")
     home = {"ONEKCAL_HOME": str(folder / "home")}
     assert process("init", "mine.yaml", cwd=folder, **home).returncode == 0
-    done = process(
-        "train", "mine.yaml", "--set", "data.train=200", "--set", "name=first", cwd=folder, **home
-    )
+    changes = ["--set", "data.train=200", "--set", "name=first"]
+    done = process("train", "mine.yaml", *changes, cwd=folder, **home)
     assert done.returncode == 0, done.stderr
     assert "MAE (kcal/mol)" in done.stdout
     return folder

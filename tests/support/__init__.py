@@ -1,3 +1,1 @@
-"""What several test files share and import; fixtures are in the `conftest.py` files, which nothing
-imports.
-"""
+"""What test files import; fixtures are in the `conftest.py` files, which nothing imports."""

@@ -51,11 +51,8 @@ class Chromium:
             text=True,
         )
         assert self.process.stderr is not None
-        found = next(
-            found
-            for line in self.process.stderr
-            if (found := re.search(r"ws://(127.0.0.1:\d+)/\S+", line))
-        )
+        said = (re.search(r"ws://(127.0.0.1:\d+)/\S+", line) for line in self.process.stderr)
+        found = next(each for each in said if each)
         self.address = found[1]
         # unread, what it says would fill the pipe, and it would wait for room
         self.listener = Thread(target=self.process.stderr.read)
@@ -84,8 +81,9 @@ class Chromium:
 
 
 class Browser:
-    """One tab with a profile of its own. What it asks of the network is in `requests`, every
-    uncaught error in `errors`.
+    """One tab with a profile of its own.
+
+    What it asks of the network is in `requests`, every uncaught error in `errors`.
     """
 
     def __init__(
@@ -185,9 +183,8 @@ class Browser:
 
     def close(self) -> None:
         self.open_things.close()
-        self.chromium.ask(
-            "Target.disposeBrowserContext", browserContextId=self.profile
-        )  # closes the tab, too
+        # closes the tab, too
+        self.chromium.ask("Target.disposeBrowserContext", browserContextId=self.profile)
 
     def _call(self, method: str, **params: Any) -> Any:
         self.count += 1

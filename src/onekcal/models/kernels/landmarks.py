@@ -59,11 +59,8 @@ def choose(points: list[Tensor], count: int, generator: torch.Generator) -> list
                 ).T
                 factors[kind].append(columns)
                 left[kind] -= columns.square().sum(1)
-                left[kind][own] = (
-                    0  # where points are far from the origin, rounding would leave more
-                )
-                # also what a division by a pivot near zero blew up to below zero, or to what is no
-                # number
+                left[kind][own] = 0  # far from the origin rounding would leave more of them
+                # a division by a pivot near zero may have left less than nothing, or no number
                 left[kind][~(left[kind] >= ROUNDING)] = 0
                 chosen[kind] = torch.cat([chosen[kind], own])
     return chosen
@@ -76,8 +73,8 @@ def _accepted(
     of their kernel.
     """
     rest = _rest(x[proposed], torch.arange(len(proposed)), [block[proposed] for block in factor])
-    # the first is drawn because something is left of it; what the difference above says of it is
-    # rounded otherwise
+    # the first was drawn because something is left of it; the difference above may say that nothing
+    # is, as it is rounded otherwise
     rest.diagonal().copy_(left[proposed])
     limits = torch.rand(len(proposed), generator=generator, dtype=torch.float64) * left[proposed]
     lower = torch.zeros_like(rest)

@@ -473,9 +473,8 @@ def _cholesky(matrix: Tensor, added: float) -> Tensor | None:
     raised = matrix.clone()
     raised.diagonal().add_(added)
     factor, failed = torch.linalg.cholesky_ex(raised)
-    return (
-        None if int(failed) or not factor.isfinite().all() else factor
-    )  # not every LAPACK minds what is no number
+    # not every LAPACK minds what is no number
+    return None if int(failed) or not factor.isfinite().all() else factor
 
 
 def _turn(labels: Tensor) -> Tensor:
