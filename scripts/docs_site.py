@@ -29,7 +29,7 @@ PICTURES = (".png", ".svg", ".gif", ".jpg")
 SHOWN_AS = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".csv": "text"}
 
 
-# --- reference pages ------------------------------------------------------------------------------
+# --- reference pages --------------------------------------------------------------------------
 
 
 def commands() -> str:
@@ -229,7 +229,7 @@ def filled(text: str) -> str:
     return GENERATED.sub(lambda match: generated(match[1]), text)
 
 
-# --- links ----------------------------------------------------------------------------------------
+# --- links ------------------------------------------------------------------------------------
 
 
 def prose_only(text: str) -> str:
@@ -302,7 +302,7 @@ def formulas(text: str) -> str:
     return FORMULA.sub(lambda match: convert(match[1].strip(), display="block"), text)
 
 
-# --- the hook -------------------------------------------------------------------------------------
+# --- the hook ---------------------------------------------------------------------------------
 
 
 def on_files(files: Any, config: Any) -> Any:

@@ -72,8 +72,7 @@ BOHR = 0.529177210903  # Å
 FRAME_SOURCES, FRAMES_EACH = 24, 15
 
 
-# --- 1. enumeration
-# -----------------------------------------------------------------------------------------
+# --- 1. enumeration ---------------------------------------------------------------------------
 
 
 def neighbours(smiles: str) -> Iterable[str]:
@@ -147,9 +146,7 @@ def enumerate_smiles() -> list[str]:
     layers[1] = {Chem.CanonSmiles(s) for s in HEAVY}
     for size in range(1, 7):
         frontier = list(layers[size])
-        if (
-            size == 5
-        ):  # 6-atom molecules are grown from a part of the 5-atom ones: there are far more than needed
+        if size == 5:  # 6-atom molecules grow from a part of the 5-atom ones
             frontier = sorted(frontier)
             frontier = [
                 frontier[i]
@@ -171,8 +168,7 @@ def enumerate_smiles() -> list[str]:
     return list(dict.fromkeys(chosen))
 
 
-# --- 2.-4. labels
-# --------------------------------------------------------------------------------------------
+# --- 2.-4. labels -----------------------------------------------------------------------------
 
 
 def gfn2(numbers: list[int], positions: np.ndarray, unpaired: int = 0) -> tuple[float, np.ndarray]:
@@ -313,12 +309,13 @@ def resumable(
     return {key: done[key] for key in jobs if "failed" not in done[key]}
 
 
-# --- the file
-# -------------------------------------------------------------------------------------------------
+# --- the file ---------------------------------------------------------------------------------
 
 
 def pack(records: list[dict], moving: dict[str, dict]) -> dict[str, np.ndarray]:
-    """Ragged arrays: molecules first, then frames; `frame_of` is −1 for a molecule, else its row."""
+    """Ragged arrays: molecules first, then frames; `frame_of` is −1 for a molecule, else
+    its row.
+    """
     rows = [
         (r["numbers"], r["positions"], r["gfn2"], r["b3lyp"], None, None, -1, r["smiles"])
         for r in records

@@ -85,8 +85,7 @@ def answers(artefact: Artefact, *inputs: str, **settings: object) -> list[Answer
     return list(predict(inputs, artefact, Options(**settings)))  # type: ignore[arg-type]
 
 
-# --- models
-# ----------------------------------------------------------------------------------------------------------
+# --- models -----------------------------------------------------------------------------------
 
 
 def test_a_model_is_found_by_path_by_run_folder_and_by_the_name_it_ships_under(
@@ -183,8 +182,7 @@ def test_files_in_another_unit_of_length_are_answered_when_it_is_told(
     assert found.energy == pytest.approx(right.energy, abs=1e-6)
 
 
-# --- answers
-# ---------------------------------------------------------------------------------------------------------
+# --- answers ----------------------------------------------------------------------------------
 
 
 def test_a_smiles_is_answered_at_its_lowest_conformer_with_the_ledger(artefact: Artefact) -> None:
@@ -313,8 +311,7 @@ def test_forces_are_minus_the_slope_of_the_energy(artefact: Artefact, tmp_path: 
     assert found.forces[1, 2] == pytest.approx(-(up - down) / 2e-3, abs=0.05)
 
 
-# --- scope
-# -----------------------------------------------------------------------------------------------------------
+# --- scope ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -425,8 +422,7 @@ def test_the_scope_names_what_may_be_asked(artefact: Artefact) -> None:
     json.dumps(found, allow_nan=False)
 
 
-# --- what fails does not stop the rest
-# -------------------------------------------------------------------------------
+# --- what fails does not stop the rest --------------------------------------------------------
 
 
 def test_one_bad_molecule_costs_only_itself(artefact: Artefact, tmp_path: Path) -> None:

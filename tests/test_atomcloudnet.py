@@ -54,7 +54,7 @@ def energies(model: AtomCloudNetwork, molecules: Molecules) -> Tensor:
     return model(batch(molecules)).energies
 
 
-# --- the equations --------------------------------------------------------------------------------
+# --- the equations ----------------------------------------------------------------------------
 
 
 def test_potentials_are_those_of_the_triple_loop() -> None:
@@ -186,7 +186,7 @@ def test_power_average_pooling_goes_from_the_sum_to_the_largest() -> None:
     assert torch.allclose(net._pooled(x, mask), positive.amax(1), rtol=0.09)  # 5^(1/20) = 1.084
 
 
-# --- symmetries -----------------------------------------------------------------------------------
+# --- symmetries -------------------------------------------------------------------------------
 
 
 def turned(molecules: Molecules, seed: int = 0) -> Molecules:
@@ -254,7 +254,7 @@ def test_an_element_s_own_degree_is_the_highest_its_atoms_are_told_of() -> None:
     assert [cloud.degree for cloud in made.member(0).clouds] == [2, 1]
 
 
-# --- smoothness and forces ------------------------------------------------------------------------
+# --- smoothness and forces --------------------------------------------------------------------
 
 
 def slope(net: AtomCloudNetwork, apart: float) -> tuple[float, float]:
@@ -323,7 +323,7 @@ def test_forces_can_be_trained_on() -> None:
     assert wrong < 0.8 * float(test.forces.abs().mean())
 
 
-# --- the output -----------------------------------------------------------------------------------
+# --- the output -------------------------------------------------------------------------------
 
 
 def test_answers_begin_at_the_mean_label_and_stay_within_reach_of_the_labels() -> None:

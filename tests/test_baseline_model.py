@@ -44,7 +44,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def corrected(folder: Path) -> Run:
-    """200 B3LYP energies on top of a model of 600 GFN2-xTB energies, which is deleted afterwards."""
+    """200 B3LYP energies on top of a model of 600 GFN2-xTB energies, which is deleted
+    afterwards.
+    """
     shutil.copytree(folder / "cheap", folder / "gone")
     found = run(
         parse(

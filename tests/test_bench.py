@@ -247,7 +247,10 @@ def test_the_table_of_families_sets_a_model_beside_itself_on_gfn2() -> None:
     ("watched", "outlives"), [("runner.end_with_parent()", False), ("pass", True)]
 )
 def test_a_killed_bench_leaves_no_row_behind(watched: str, outlives: bool) -> None:
-    child = f"import sys, time; from onekcal.bench import runner; {watched}; print('on', flush=True); time.sleep(60)"
+    child = (
+        f"import sys, time; from onekcal.bench import runner; {watched}; "
+        "print('on', flush=True); time.sleep(60)"
+    )
     parent = subprocess.Popen(
         [
             sys.executable,

@@ -181,7 +181,7 @@ def fallen(papers: dict[int, float]) -> dict:
     }
 
 
-def test_beyond_our_sizes_the_power_law_is_told_beside_the_papers_number_and_called_extrapolated() -> (
+def test_beyond_our_sizes_the_power_law_stands_beside_the_paper_and_is_called_extrapolated() -> (
     None
 ):
     found = fallen({1000: 3.0, 5_000: 0.9, 10_000: 0.5})

@@ -74,7 +74,9 @@ def test_zeros_are_zeros_and_none_is_left_out() -> None:
 
 
 def test_spherical_waves_are_orthonormal_in_the_ball() -> None:
-    """Without the envelope: ∫₀¹ x² b_ln b_lm dx = δ_nm, by Gauss-Legendre quadrature of 60 points."""
+    """Without the envelope: ∫₀¹ x² b_ln b_lm dx = δ_nm, by Gauss-Legendre quadrature of 60
+    points.
+    """
     points, weights = roots_legendre(60)
     x = torch.from_numpy((points + 1) / 2)
     basis = (

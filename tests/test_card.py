@@ -152,8 +152,7 @@ def test_limits_name_what_is_covered_too_rarely_and_not_what_may_be_chance() -> 
     assert not any(name in line for name in ("chance", "few", "trifle"))
 
 
-# --- the page
-# ---------------------------------------------------------------------------------------------------------
+# --- the page ---------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ def net(model: CoulombMLP) -> CoulombMLPNetwork:
     return model.networks[0].eval()
 
 
-# --- the equations --------------------------------------------------------------------------------
+# --- the equations ----------------------------------------------------------------------------
 
 
 def entries_by_the_letter(
@@ -150,7 +150,7 @@ def test_layers_have_400_and_100_units() -> None:
     assert weights == (1821 * 400 + 400) + (400 * 100 + 100) + (100 + 1)
 
 
-# --- the noise ------------------------------------------------------------------------------------
+# --- the noise --------------------------------------------------------------------------------
 
 
 def test_training_sees_another_ordering_every_time_and_asking_the_same() -> None:
@@ -225,7 +225,7 @@ def test_a_resumed_training_draws_the_noise_it_would_have_drawn(tmp_path: Path) 
     assert not torch.equal(straight.energies(data.molecules), other.energies(data.molecules))
 
 
-# --- training -------------------------------------------------------------------------------------
+# --- training ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("features", FEATURES)
@@ -269,7 +269,7 @@ def test_forces_of_eigenvalues_are_minus_the_gradient() -> None:
         )
 
 
-# --- what it is asked -----------------------------------------------------------------------------
+# --- what it is asked -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("features", FEATURES)

@@ -37,7 +37,7 @@ def fitted(**settings: Any) -> tuple[CustomGNN, Dataset]:
     return CustomGNN(**settings).fit(data, data[:0]), wobbly(12, seed=2)
 
 
-# --- the equations --------------------------------------------------------------------------------
+# --- the equations ----------------------------------------------------------------------------
 
 
 def neighbours(
@@ -121,7 +121,7 @@ def test_numbers_of_parameters(version: int, numbers: int) -> None:
     assert sum(p.numel() for p in net.parameters()) == numbers
 
 
-# --- symmetries -----------------------------------------------------------------------------------
+# --- symmetries -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -207,7 +207,7 @@ def test_forces_of_a_complete_graph_are_minus_the_gradient() -> None:
         )
 
 
-# --- learning -------------------------------------------------------------------------------------
+# --- learning ---------------------------------------------------------------------------------
 
 
 def stretched(count: int, seed: int) -> Dataset:
@@ -238,7 +238,7 @@ def test_geometry_is_learned_not_only_what_a_molecule_is_made_of(
     assert wrong < 0.3 * (data.energies.mean() - unseen.energies).abs().mean()
 
 
-# --- what it is asked -----------------------------------------------------------------------------
+# --- what it is asked -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("geometry", ["vector", "distance"])

@@ -64,7 +64,7 @@ def energies(net: DenseNetwork, x: Tensor) -> Tensor:
     return net(as_batch(x)).energies
 
 
-# --- the published network ------------------------------------------------------------------------
+# --- the published network --------------------------------------------------------------------
 
 
 def counted(d1: int, d2: int, channels: int = 1) -> int:
@@ -189,7 +189,7 @@ def test_a_block_keeps_a_sixth_of_what_torchs_layers_keep_for_the_gradient() -> 
     assert kept_bytes(net, x) < kept_bytes(peer, x) / 6
 
 
-# --- symmetries of the cube -----------------------------------------------------------------------
+# --- symmetries of the cube -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("symmetry", "count"), [("none", 1), ("signs", 8), ("cube", 48)])
@@ -225,7 +225,7 @@ def test_energy_has_the_symmetry_of_the_kernels_and_no_more(symmetry: str) -> No
     assert sum(same) == {"none": 1, "signs": 8, "cube": 48}[symmetry]
 
 
-# --- looks ----------------------------------------------------------------------------------------
+# --- looks ------------------------------------------------------------------------------------
 
 
 def numbered(turns: int = 1) -> list[Any]:
@@ -274,7 +274,7 @@ def test_looks_at_a_memory_map_read_the_rows_asked_for(tmp_path: Path) -> None:
     assert torch.equal(found, Looks(numbered(), motions("signs", 2), 8)(torch.tensor([4, 2])))
 
 
-# --- the model ------------------------------------------------------------------------------------
+# --- the model --------------------------------------------------------------------------------
 
 
 def fitted(

@@ -63,7 +63,7 @@ def pull(net: DimeNetNetwork, molecules: Molecules) -> Tensor:
     return -torch.autograd.grad(energies(net, molecules.moved(positions)).sum(), positions)[0]
 
 
-# --- the equations --------------------------------------------------------------------------------
+# --- the equations ----------------------------------------------------------------------------
 
 
 def sigma(x: Tensor) -> Tensor:
@@ -223,7 +223,7 @@ def test_parameters_are_as_many_as_published() -> None:
     )
 
 
-# --- triplets -------------------------------------------------------------------------------------
+# --- triplets ---------------------------------------------------------------------------------
 
 
 def test_every_message_knows_the_one_the_other_way() -> None:
@@ -281,7 +281,7 @@ def test_gradients_of_the_product_are_its_own(monkeypatch: pytest.MonkeyPatch) -
     assert gradgradcheck(Directed.apply, inputs())
 
 
-# --- symmetries -----------------------------------------------------------------------------------
+# --- symmetries -------------------------------------------------------------------------------
 
 SAME = 1e-9
 """Relative to the energies: float64 sums, in another order or at rounded positions."""
@@ -343,7 +343,7 @@ def test_one_molecule_does_not_see_the_others_of_its_batch() -> None:
     assert torch.allclose(energies(net, molecules), alone, rtol=SAME)
 
 
-# --- smoothness and forces ------------------------------------------------------------------------
+# --- smoothness and forces --------------------------------------------------------------------
 
 STRAIGHT = Molecules.one(
     ["O", "C", "O"], [[0.0, 0.0, -1.16], [0.0, 0.0, 0.0], [0.0, 0.0, 1.16]], name="carbon dioxide"
@@ -422,7 +422,7 @@ def test_forces_are_minus_the_gradient() -> None:
         assert float(analytic[atom, axis]) == pytest.approx(numeric, rel=1e-5, abs=1e-7)
 
 
-# --- training and mistakes ------------------------------------------------------------------------
+# --- training and mistakes --------------------------------------------------------------------
 
 
 def test_training_on_forces_learns_forces_and_energies() -> None:

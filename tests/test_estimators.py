@@ -38,7 +38,10 @@ class Careless(SortedEigenvalues):
     def fit(self, X, y=None):
         return self
 
-ours = (SortedEigenvalues(), SortedCoulomb(), SortedCoulomb(full=True), RandomlySortedCoulomb(), Careless())
+ours = (
+    SortedEigenvalues(), SortedCoulomb(), SortedCoulomb(full=True), RandomlySortedCoulomb(),
+    Careless(),
+)
 for estimator in ours:
     for found in check_estimator(estimator, on_fail=None):
         if found["status"] != "passed":
@@ -49,7 +52,9 @@ for estimator in ours:
 def test_our_transformers_pass_every_one_of_scikit_learn_s_checks_and_a_careless_one_does_not() -> (
     None
 ):
-    """In a process of its own: the array-API check is skipped unless SciPy is told at its import."""
+    """In a process of its own: the array-API check is skipped unless SciPy is told at its
+    import.
+    """
     environment = {**os.environ, "SCIPY_ARRAY_API": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", CHECKS], env=environment, capture_output=True, text=True, check=True

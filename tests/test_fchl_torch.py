@@ -93,7 +93,9 @@ def test_two_atoms_give_the_two_body_formula() -> None:
 
 
 def test_three_atoms_give_the_three_body_formula() -> None:
-    """Carbon in HCO, its neighbours hydrogen and oxygen 1.1 and 1.2 Å away at an angle of 2.1 rad."""
+    """Carbon in HCO, its neighbours hydrogen and oxygen 1.1 and 1.2 Å away at an angle of
+    2.1 rad.
+    """
     near, far, angle, radius = 1.1, 1.2, 2.1, 6.0 * 4 / 20
     x = Fchl19((1, 6, 8))(
         Molecules.one(

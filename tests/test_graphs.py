@@ -1,4 +1,6 @@
-"""Graph builders: by hand, against loops, put together, and where there is little to choose from."""
+"""Graph builders: by hand, against loops, put together, and where there is little to
+choose from.
+"""
 
 from __future__ import annotations
 

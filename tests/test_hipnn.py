@@ -64,7 +64,7 @@ def energies(network: HipNNNetwork, molecules: Molecules) -> Tensor:
     return network(batch_of(molecules, network.elements)).energies
 
 
-# --- to the letter --------------------------------------------------------------------------------
+# --- to the letter ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:
         HipNN(**wrong)
 
 
-# --- derivatives ----------------------------------------------------------------------------------
+# --- derivatives ------------------------------------------------------------------------------
 
 
 def test_written_slopes_of_the_sensitivities_are_right() -> None:
@@ -320,7 +320,7 @@ def test_nothing_lonely_makes_anything_infinite(molecules: Molecules, dtype: tor
     assert float(pull[0].detach().abs().max()) < 1e-6  # nothing pulls on the first of them
 
 
-# --- symmetries -----------------------------------------------------------------------------------
+# --- symmetries -------------------------------------------------------------------------------
 
 TURN = torch.from_numpy(Rotation.from_euler("xyz", [0.3, 1.1, -0.8]).as_matrix())
 
@@ -402,7 +402,7 @@ def test_energy_and_force_fade_out_at_the_cut_off() -> None:
     assert abs(inside[1]) > 1e-3
 
 
-# --- learning -------------------------------------------------------------------------------------
+# --- learning ---------------------------------------------------------------------------------
 
 QUICK = {"recipe": "fast", "epochs": 25, "batch": 8, "rate": 5e-3}
 

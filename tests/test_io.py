@@ -32,7 +32,7 @@ def put(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-# --- what is sound --------------------------------------------------------------------------------
+# --- what is sound ----------------------------------------------------------------------------
 
 
 def test_many_molecules_and_mixed_line_endings_are_read(tmp_path: Path) -> None:
@@ -64,7 +64,10 @@ def test_extxyz_labels_are_converted_and_keys_can_be_chosen(tmp_path: Path) -> N
 
 
 def test_bohr_and_hartree_are_converted(tmp_path: Path) -> None:
-    text = f"2\nenergy=-1.17 Properties=species:S:1:pos:R:3:forces:R:3\nH 0 0 0 0 0 .1\nH 0 0 {0.74 / BOHR} 0 0 -.1\n"
+    text = (
+        "2\nenergy=-1.17 Properties=species:S:1:pos:R:3:forces:R:3\nH 0 0 0 0 0 .1\n"
+        f"H 0 0 {0.74 / BOHR} 0 0 -.1\n"
+    )
     data = read(put(tmp_path, "a.extxyz", text), energy="hartree", length="bohr")
     assert float(data.molecules.positions[1, 2]) == pytest.approx(0.74)
     assert float(data.columns["energy_forces"].values[0, 2]) == pytest.approx(0.1 * HARTREE / BOHR)
@@ -96,7 +99,7 @@ def test_a_table_of_smiles_is_read(tmp_path: Path) -> None:
     ]
 
 
-# --- round trips ----------------------------------------------------------------------------------
+# --- round trips ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ending", ["xyz", "extxyz", "npz"])
@@ -212,7 +215,7 @@ def test_padded_arrays_are_read_and_damaged_ones_refused(tmp_path: Path) -> None
         read(tmp_path / "b.npz")
 
 
-# --- what is not ----------------------------------------------------------------------------------
+# --- what is not ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -304,7 +307,10 @@ def test_reading_goes_on_after_a_frame_whose_count_is_wrong(tmp_path: Path) -> N
             assert "molecule 2 (line 6)" in str(problems[0])
 
 
-FORCED = "2\nProperties=species:S:1:pos:R:3:{forces}:R:3 {energy}=-1 {more}\nH 0 0 0 0 0 1\nH 0 0 0.74 0 0 -1\n"
+FORCED = (
+    "2\nProperties=species:S:1:pos:R:3:{forces}:R:3 {energy}=-1 {more}\n"
+    "H 0 0 0 0 0 1\nH 0 0 0.74 0 0 -1\n"
+)
 
 
 @pytest.mark.parametrize(

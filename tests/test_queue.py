@@ -70,7 +70,7 @@ def toys(queue: Path, compute: str, **options: Any) -> list[str]:
     return said
 
 
-# --- rows --------------------------------------------------------------------------------------
+# --- rows -------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -215,7 +215,7 @@ def test_a_run_is_whole_before_its_checkpoint_goes(
     assert not (tmp_path / "one.part").exists()
 
 
-# --- labels ------------------------------------------------------------------------------------
+# --- labels -----------------------------------------------------------------------------------
 
 
 def test_a_label_job_makes_its_labels_once(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_a_label_job_that_cannot_run_is_refused_when_it_is_added(
     assert jobs.jobs(tmp_path) == []
 
 
-# --- the queue itself --------------------------------------------------------------------------
+# --- the queue itself -------------------------------------------------------------------------
 
 
 def test_a_job_has_one_thread_and_a_low_priority(tmp_path: Path) -> None:
@@ -427,7 +427,7 @@ def test_a_job_of_a_newer_onekcal_is_refused(tmp_path: Path) -> None:
         jobs.jobs(tmp_path)
 
 
-# --- the command line --------------------------------------------------------------------------
+# --- the command line -------------------------------------------------------------------------
 
 
 def asked(*words: str) -> Any:

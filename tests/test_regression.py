@@ -80,7 +80,7 @@ def test_a_setting_that_cannot_be_meant_is_refused_with_a_hint(
         Regression(**settings)
 
 
-def test_random_orderings_without_noise_are_the_sorted_matrix_and_with_noise_depend_on_the_seed() -> (
+def test_random_orderings_are_the_sorted_matrix_without_noise_and_depend_on_the_seed_with_it() -> (
     None
 ):
     train, test = wobbly(40, seed=1), wobbly(12, seed=2)

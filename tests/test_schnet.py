@@ -59,7 +59,7 @@ def energies(model: SchNetNetwork, molecules: Molecules) -> Tensor:
     return model(batch(molecules)).energies
 
 
-# --- the equations --------------------------------------------------------------------------------
+# --- the equations ----------------------------------------------------------------------------
 
 
 def by_the_letter(net: SchNetNetwork, molecule: Molecules) -> float:
@@ -170,7 +170,7 @@ def test_parameters_are_as_many_as_the_layers_have() -> None:
     assert sum(p.numel() for p in net.parameters()) == 5 * 128 + 6 * (filters + atomwise) + output
 
 
-# --- the table ------------------------------------------------------------------------------------
+# --- the table --------------------------------------------------------------------------------
 
 
 def tabulated(filters: Filters, r: Tensor, knots: int, gaussians: int) -> Tensor:
@@ -229,7 +229,7 @@ def test_gradients_of_the_interpolation_are_its_own() -> None:
         assert gradgradcheck(function, inputs)
 
 
-# --- the convolution ------------------------------------------------------------------------------
+# --- the convolution --------------------------------------------------------------------------
 
 
 def test_convolution_is_the_sum_over_the_other_atoms() -> None:
@@ -262,7 +262,7 @@ def test_distances_are_those_between_atoms_and_far_where_one_is_missing(water: M
     assert r[:, 1].tolist() == [99.0] * 3
 
 
-# --- symmetries -----------------------------------------------------------------------------------
+# --- symmetries -------------------------------------------------------------------------------
 
 SAME = 1e-9
 """Relative to the energies: float64 sums, in another order or at rounded positions."""
@@ -310,7 +310,7 @@ def test_one_molecule_does_not_see_the_others_of_its_batch() -> None:
     assert torch.allclose(energies(net, molecules), alone, rtol=SAME)
 
 
-# --- smoothness and forces ------------------------------------------------------------------------
+# --- smoothness and forces --------------------------------------------------------------------
 
 
 def slope(net: SchNetNetwork, apart: float) -> tuple[float, float]:
@@ -383,7 +383,7 @@ def test_single_and_distant_atoms_have_an_energy_and_no_force() -> None:
         assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
 
 
-# --- training -------------------------------------------------------------------------------------
+# --- training ---------------------------------------------------------------------------------
 
 
 def test_training_on_forces_learns_forces_and_energies() -> None:

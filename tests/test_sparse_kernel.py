@@ -67,8 +67,7 @@ def landmark_kernel(model: SparseKernel) -> Tensor:
     return torch.exp(-0.5 * torch.cdist(z, z).square()) * (kind_of[:, None] == kind_of)
 
 
-# --- the solution
-# ---------------------------------------------------------------------------------------------------
+# --- the solution -----------------------------------------------------------------------------
 
 
 def test_with_every_environment_a_landmark_it_is_the_exact_kernel() -> None:
@@ -169,8 +168,7 @@ def test_the_energies_of_two_far_molecules_add_up_but_for_what_the_cutoff_sees()
     assert abs(both(2.5) - alone) > 2  # kcal/mol; it is 23
 
 
-# --- forces
-# ---------------------------------------------------------------------------------------------------------
+# --- forces -----------------------------------------------------------------------------------
 
 
 def differences(model: SparseKernel, molecule: Molecules, step: float = 1e-3) -> Tensor:
@@ -237,8 +235,7 @@ def test_ethanol_is_learned_from_the_forces_of_thirty_frames(real_data: Path) ->
     assert float((forces(model, test.molecules) - test.forces).abs().mean()) < 2.5
 
 
-# --- how sure it is
-# -------------------------------------------------------------------------------------------------
+# --- how sure it is ---------------------------------------------------------------------------
 
 
 def test_the_variance_is_the_projected_process_in_dense_algebra() -> None:
@@ -290,8 +287,7 @@ def test_a_variance_needs_the_fit_in_this_process() -> None:
         SparseKernel().load_state(model.state()).variance(data.molecules)
 
 
-# --- choosing
-# -------------------------------------------------------------------------------------------------------
+# --- choosing ---------------------------------------------------------------------------------
 
 
 def test_lambda_is_the_best_on_the_validation_part_which_is_never_fitted() -> None:
@@ -357,8 +353,7 @@ def test_a_small_sigma_makes_every_environment_a_landmark_once(sigma: float) -> 
     assert len(model.known.unique(dim=0)) == len(model.known)
 
 
-# --- keeping and refusing
-# -------------------------------------------------------------------------------------------
+# --- keeping and refusing ---------------------------------------------------------------------
 
 
 def test_what_is_stored_answers_bit_for_bit() -> None:

@@ -150,7 +150,9 @@ def dimenet_bases(degrees: int = 7, waves: int = 6, exponent: int = 5) -> Figure
 
 
 def _wave(axes: Axes, order: int, n: int, exponent: int) -> None:
-    """One spherical wave in a half-plane through the bond and its mirror image; the bond points up."""
+    """One spherical wave in a half-plane through the bond and its mirror image; the bond
+    points up.
+    """
     from onekcal.features.bessel import angular_basis, spherical_basis
 
     line = torch.linspace(-1, 1, 161, dtype=torch.float64)

@@ -63,7 +63,9 @@ def force_distributions(dataset: Dataset, name: str = "") -> Figure:
 
 
 def molecule_with_forces(dataset: Dataset, row: int = 0, name: str = "") -> Figure:
-    """Milestone, figure 4: a frame in three dimensions, forces as arrows, its energy in the title."""
+    """Milestone, figure 4: a frame in three dimensions, forces as arrows, its energy in
+    the title.
+    """
     from onekcal.show.render.still import pictures
 
     if dataset.forces is None:

@@ -77,7 +77,7 @@ class Molecules:
                     f"`{field}` must have one entry a molecule ({len(self)}), got {len(value)}"
                 )
 
-    # --- making -----------------------------------------------------------------------------------
+    # --- making -------------------------------------------------------------------------------
 
     @classmethod
     def one(
@@ -126,7 +126,7 @@ class Molecules:
             np.concatenate([part.names for part in parts]),
         )
 
-    # --- asking -----------------------------------------------------------------------------------
+    # --- asking -------------------------------------------------------------------------------
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -186,7 +186,7 @@ class Molecules:
         out = values.new_zeros((len(self), *values.shape[1:]))
         return out.index_add(0, self.owner, values)
 
-    # --- selecting --------------------------------------------------------------------------------
+    # --- selecting ----------------------------------------------------------------------------
 
     def __getitem__(self, which: Any) -> Molecules:
         """The molecules that an integer, a slice, a mask or a list of rows selects."""

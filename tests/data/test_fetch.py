@@ -1,4 +1,6 @@
-"""Downloads over loopback HTTP: whole and verified, resumed, or one clear error and a clean cache."""
+"""Downloads over loopback HTTP: whole and verified, resumed, or one clear error and a
+clean cache.
+"""
 
 from __future__ import annotations
 

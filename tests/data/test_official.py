@@ -37,7 +37,7 @@ def add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     tar.addfile(info, io.BytesIO(content))
 
 
-# --- QM7 ------------------------------------------------------------------------------------------
+# --- QM7 --------------------------------------------------------------------------------------
 
 
 def qm7_file(folder: Path, **changes: object) -> Path:
@@ -103,7 +103,7 @@ def test_a_file_that_is_no_matlab_file_is_a_data_error(tmp_path: Path) -> None:
             qm7.read_official(tmp_path)
 
 
-# --- QM9 ------------------------------------------------------------------------------------------
+# --- QM9 --------------------------------------------------------------------------------------
 
 PROPERTIES = (
     "157.7118 157.70997 157.70699 0. 13.21 -0.3877 0.1171 0.5048 35.3641 0.044749 {u0} -40.476062 "
@@ -210,7 +210,7 @@ def test_a_cut_archive_is_a_data_error(tmp_path: Path) -> None:
         qm9.read_official(tmp_path)
 
 
-# --- QM9-G4MP2 ------------------------------------------------------------------------------------
+# --- QM9-G4MP2 --------------------------------------------------------------------------------
 
 
 def record(index: int, holdout: bool) -> dict:
@@ -268,7 +268,7 @@ def test_a_g4mp2_record_without_a_field_is_named_by_its_line(tmp_path: Path) -> 
         qm9_g4mp2.read_official(tmp_path)
 
 
-# --- MD17, rMD17 ----------------------------------------------------------------------------------
+# --- MD17, rMD17 ------------------------------------------------------------------------------
 
 rng = np.random.default_rng(0)
 FRAMES, PULL = METHANE + rng.normal(0, 0.05, (6, 5, 3)), rng.normal(0, 20, (6, 5, 3))
@@ -359,7 +359,7 @@ def test_an_rmd17_split_of_other_data_is_refused(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-# --- ISO17 ----------------------------------------------------------------------------------------
+# --- ISO17 ------------------------------------------------------------------------------------
 
 
 def iso17_file(folder: Path, counts: dict[str, int], valid: str = "2\n") -> None:
@@ -419,7 +419,7 @@ def test_an_iso17_archive_without_a_partition_is_refused(tmp_path: Path) -> None
         iso17.read_official(tmp_path)
 
 
-# --- into the store -------------------------------------------------------------------------------
+# --- into the store ---------------------------------------------------------------------------
 
 
 def test_an_official_file_on_disk_is_imported_and_loaded(

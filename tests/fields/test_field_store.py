@@ -263,8 +263,7 @@ def test_a_process_that_dies_costs_only_its_molecule(
     assert [(one.row, one.reason) for one in done.failed] == [(2, "KilledWorker: it died")]
 
 
-# --- the store
-# -------------------------------------------------------------------------------------------------------
+# --- the store --------------------------------------------------------------------------------
 
 
 def test_stored_fields_are_read_by_row_slice_and_mask_and_computed_once(jobs: list) -> None:
@@ -341,8 +340,7 @@ def test_training_is_refused_fields_that_failed_and_told_which() -> None:
         stored_fields(Molecules.concatenate([waters(1), radical]), ("lol",), n=4)
 
 
-# --- before it starts
-# ------------------------------------------------------------------------------------------------
+# --- before it starts -------------------------------------------------------------------------
 
 
 def test_what_fits_neither_disk_nor_memory_is_refused_with_its_size(

@@ -157,8 +157,7 @@ def test_the_lone_pairs_of_water_stand_apart_from_its_bonds() -> None:
         assert (middle - oxygen) @ (hydrogens - oxygen) < 0
 
 
-# --- the command
-# -----------------------------------------------------------------------------------------------------
+# --- the command ------------------------------------------------------------------------------
 
 
 @pytest.fixture

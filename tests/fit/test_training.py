@@ -186,7 +186,7 @@ def test_forces_keep_the_graph_out_and_energies_keep_it_in() -> None:
     assert not model.energies(valid.molecules).requires_grad
 
 
-# --- stopping -------------------------------------------------------------------------------------
+# --- stopping ---------------------------------------------------------------------------------
 
 
 def test_a_diverging_training_stops_and_keeps_the_best_weights(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_a_gpu_out_of_memory_halves_the_batch_once(capsys: pytest.CaptureFixture
         greedy(4).fit(train, valid)
 
 
-# --- going on -------------------------------------------------------------------------------------
+# --- going on ---------------------------------------------------------------------------------
 
 
 class StopError(Exception):
@@ -359,7 +359,7 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
         PairModel(fit=QUICK).fit(train, valid)
 
 
-# --- telling --------------------------------------------------------------------------------------
+# --- telling ----------------------------------------------------------------------------------
 
 
 def test_the_line_of_progress_says_epoch_losses_rate_and_time_left() -> None:

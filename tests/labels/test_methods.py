@@ -167,8 +167,7 @@ def test_suites_are_read_without_pyscf(command: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-# --- density functionals
-# ----------------------------------------------------------------------------------------
+# --- density functionals ----------------------------------------------------------------------
 
 
 def test_b3lyp_atoms_and_molecules_are_those_of_qm9() -> None:

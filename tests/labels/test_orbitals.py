@@ -29,7 +29,8 @@ from onekcal.units import BOHR
 HYDROXYL = Molecules.one(["O", "H"], [[0.0, 0, 0], [0.3, 0.4, 0.8]], spin=1)
 MIXED = Molecules.one(  # every element of the common data sets, and d shells on S, P, Cl, Br, I
     ["C", "H", "N", "O", "F", "S", "Cl", "P", "Br", "I"],
-    [[0.0, 0, 0], [0.7, 0.6, 0.5], [-1.2, 0.6, 0.1], [0.4, -1.1, 0.7], [2.9, 0.1, -0.2], [-0.6, 2.3, -1.0], [4.6, 1.0, 1.1],
+    [[0.0, 0, 0], [0.7, 0.6, 0.5], [-1.2, 0.6, 0.1], [0.4, -1.1, 0.7], [2.9, 0.1, -0.2], [-0.6,
+    2.3, -1.0], [4.6, 1.0, 1.1],
      [0.3, -3.0, -0.9], [-3.1, -1.9, 1.2], [1.1, 4.2, 1.4]], charge=0, spin=1,
 )  # fmt: skip
 
@@ -52,8 +53,7 @@ def norm_error(found: Orbitals) -> float:
     )
 
 
-# --- Gaussians
-# -----------------------------------------------------------------------------------------------------
+# --- Gaussians --------------------------------------------------------------------------------
 
 
 def test_one_gaussian_has_the_density_of_the_textbook() -> None:
@@ -136,8 +136,7 @@ def test_what_is_left_out_is_negligible_and_something_is_left_out() -> None:
     assert all(not part.any() for part in far)
 
 
-# --- GFN2-xTB and GFN1-xTB
-# -----------------------------------------------------------------------------------------
+# --- GFN2-xTB and GFN1-xTB --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["gfn2", "gfn1"])
@@ -274,8 +273,7 @@ def test_a_density_has_one_name() -> None:
     ]
 
 
-# --- pyscf
-# ---------------------------------------------------------------------------------------------------------
+# --- pyscf ------------------------------------------------------------------------------------
 
 
 def pyscf_density(molecule: Molecules, how: str, points: torch.Tensor) -> list[Density]:
@@ -367,8 +365,7 @@ def test_one_shot_is_near_the_self_consistent_density_but_not_it(
     )  # open shells, too
 
 
-# --- symmetry
-# ------------------------------------------------------------------------------------------------------
+# --- symmetry ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["gfn2", "hf/6-31g(2df,p)"])
@@ -389,8 +386,7 @@ def test_densities_turn_with_the_molecule(water: Molecules, points: torch.Tensor
     assert float((unturned.rho - here.rho).abs().max()) > 1e-2
 
 
-# --- what cannot be computed
-# ---------------------------------------------------------------------------------------
+# --- what cannot be computed ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["gfn2", "one-shot", "hf/6-31g"])

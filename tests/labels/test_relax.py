@@ -172,8 +172,7 @@ def test_one_atom_is_relaxed_already() -> None:
     assert relax(Molecules.one([10], [[0, 0, 0]])).steps == 1
 
 
-# --- frequencies
-# ------------------------------------------------------------------------------------------------
+# --- frequencies ------------------------------------------------------------------------------
 
 
 def test_water_vibrates_as_it_should(water: Molecules) -> None:

@@ -249,8 +249,7 @@ def test_formatted_checkpoints_of_another_program_are_read(
     )  # nine digits, of exponents to 1e5, too
 
 
-# --- what the file says of electrons
-# -------------------------------------------------------------------------------
+# --- what the file says of electrons ----------------------------------------------------------
 
 
 def test_hydrogen_by_hand(tmp_path: Path) -> None:
@@ -278,8 +277,7 @@ def test_singly_occupied_orbitals_are_alpha(tmp_path: Path) -> None:
     assert float(beta.rho) == 0
 
 
-# --- refusals
-# ------------------------------------------------------------------------------------------------------
+# --- refusals ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

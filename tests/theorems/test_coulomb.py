@@ -118,9 +118,7 @@ def test_random_sorting_keeps_the_eigenvalues_and_changes_the_order_with_the_see
     assert np.array_equal(still, SortedCoulomb().fit_transform(table))
 
 
-def test_random_sorting_does_not_depend_on_atom_order_but_on_the_matrix_it_would_without_sorting_first() -> (
-    None
-):
+def test_random_sorting_does_not_depend_on_atom_order_because_it_sorts_first() -> None:
     molecule = wobbly(4).molecules[3]
     one, other = (packed(coulomb_matrix(m)) for m in (molecule, reversed_atoms(molecule)))
     shuffle = RandomlySortedCoulomb(noise=20.0, random_state=3)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2] / "src" / "onekcal"
 ROOMS = [  # a file may import from its own room and from those above it in this list
-    ("errors",), ("units",), ("molecules",), ("energies",), ("system",), ("data",), ("io",), ("datasets",),
+    ("errors",), ("units",), ("molecules",), ("energies",), ("system",), ("data",), ("io",),
+    ("datasets",),
     ("quantum",), ("geometry",), ("thermo",), ("labels",), ("features",), ("fields",), ("trust",),
     ("models",), ("networks",), ("runs",), ("prediction",), ("calculator",), ("bench",), ("show",),
     ("serve",), ("cli",), ("__init__", "__main__"),

@@ -108,8 +108,7 @@ def test_ions_and_unknown_elements_are_refused() -> None:
         ledger(Molecules.one(["Si", "H"], [[0, 0, 0], [0, 0, 1.5]]), -70.0, "g4mp2")
 
 
-# --- H(298) − H(0) by regression
-# --------------------------------------------------------------------------------
+# --- H(298) − H(0) by regression --------------------------------------------------------------
 
 
 def test_groups_are_counted() -> None:
@@ -160,8 +159,7 @@ def test_small_molecules_are_left_to_frequencies() -> None:
     assert "regression" in molecule_heat(conformers("CCCCCO", count=1).lowest).source
 
 
-# --- experiment
-# -------------------------------------------------------------------------------------------------
+# --- experiment -------------------------------------------------------------------------------
 
 
 def test_the_experimental_set_is_large_and_every_value_has_a_source() -> None:

@@ -25,7 +25,8 @@ SET = """(() => {{
 }})()"""
 PIXEL = """(() => {{
   const canvas = document.getElementById('slice'), side = canvas.clientWidth - ROOM;
-  const at = [ROOM + ({i} + 0.5) * side / {n}, side - ({j} + 0.5) * side / {n}].map(x => Math.round(x * devicePixelRatio));
+  const at = [ROOM + ({i} + 0.5) * side / {n}, side - ({j} + 0.5) * side / {n}]
+    .map(x => Math.round(x * devicePixelRatio));
   return Array.from(canvas.getContext('2d').getImageData(...at, 1, 1).data).slice(0, 3);
 }})()"""
 

@@ -40,7 +40,8 @@ CONTRASTS = """(() => {
   const found = [];
   for (const box of document.querySelectorAll('body *')) {
     const own = [...box.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
-    if (!own || ['SCRIPT', 'STYLE', 'OPTION'].includes(box.tagName) || !box.getClientRects().length) continue;
+    if (!own || ['SCRIPT', 'STYLE', 'OPTION'].includes(box.tagName)
+      || !box.getClientRects().length) continue;
     const look = getComputedStyle(box), ink = box instanceof SVGElement ? look.fill : look.color;
     const [a, b] = [light(ink), light(ground(box))].sort((x, y) => y - x);
     found.push([(a + 0.05) / (b + 0.05), box.textContent.trim().slice(0, 30)]);

@@ -99,5 +99,8 @@ def _against(row: dict[str, Any], there: dict[str, suite.Row]) -> str:
     if row["row"] != digest(there[row["name"]]):
         return "is of another experiment than the suite's; run it again"
     if row["paper"] != there[row["name"]].paper:
-        return "has another paper's number than the suite; `onekcal bench run` brings it, and runs nothing again"
+        return (
+            "has another paper's number than the suite; `onekcal bench run` brings it, "
+            "and runs nothing again"
+        )
     return ""

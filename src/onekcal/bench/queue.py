@@ -35,7 +35,7 @@ TOLD = 5.0
 WORK = "from onekcal.cli.queue import work; work()"
 
 
-# --- adding ------------------------------------------------------------------------------------
+# --- adding -----------------------------------------------------------------------------------
 
 
 def add_rows(queue: Path, name: str, words: str | None = None) -> dict[str, bool]:
@@ -89,7 +89,7 @@ def add_label(queue: Path, words: list[str], out: Path) -> dict[str, bool]:
     return {command: jobs.add(queue, key, command, "label", content)}
 
 
-# --- a job's process ---------------------------------------------------------------------------
+# --- a job's process --------------------------------------------------------------------------
 
 
 def work(label: Callable[[Job], dict[str, Any]]) -> None:
@@ -170,7 +170,7 @@ def anew(job: Job) -> None:
         out.with_name(out.name + ".partial").unlink(missing_ok=True)
 
 
-# --- results -----------------------------------------------------------------------------------
+# --- results ----------------------------------------------------------------------------------
 
 
 def collect(queue: Path, results: Path, say: Callable[[str], None] = print) -> int:
@@ -225,7 +225,7 @@ def _merge(job: Job, found: dict[str, Any], results: Path) -> str | None:
     return ""
 
 
-# --- running and looking -----------------------------------------------------------------------
+# --- running and looking ----------------------------------------------------------------------
 
 
 def run(

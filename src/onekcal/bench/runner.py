@@ -142,7 +142,9 @@ def _in_own_process(job: Found) -> Found:
 
 
 def measure_told() -> None:
-    """What the fresh interpreter does: a job on standard input, what was found in the file named."""
+    """What the fresh interpreter does: a job on standard input, what was found in the file
+    named.
+    """
     end_with_parent()
     found = _measured(json.load(sys.stdin))
     Path(sys.argv[1]).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")

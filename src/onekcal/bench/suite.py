@@ -176,7 +176,9 @@ def chosen(name: str) -> list[Suite]:
 
 
 def picked(suites: list[Suite], words: str | None) -> list[Suite]:
-    """The rows whose name contains `words`, and the suites that have such a row; at least one must."""
+    """The rows whose name contains `words`, and the suites that have such a row; at least
+    one must.
+    """
     if words is None:
         return suites
     found = [

@@ -126,7 +126,9 @@ ON_GFN2 = ", on GFN2-xTB"
 
 
 def _costs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A line a model: errors, what they cost, and the error of the same model on top of GFN2-xTB."""
+    """A line a model: errors, what they cost, and the error of the same model on top of
+    GFN2-xTB.
+    """
     named = {row["name"]: row for row in rows if "failed" not in row}
     out = []
     for name, row in named.items():

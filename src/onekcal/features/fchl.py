@@ -17,7 +17,9 @@ from onekcal.molecules import SYMBOLS, Molecules
 
 
 class Environments(NamedTuple):
-    """Features of every atom, molecule by molecule, padded with zeros; what the local kernels take."""
+    """Features of every atom, molecule by molecule, padded with zeros; what the local
+    kernels take.
+    """
 
     features: np.ndarray  # (M, n, d)
     charges: np.ndarray  # (M, n) nuclear charges, int32

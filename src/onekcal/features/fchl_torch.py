@@ -9,7 +9,8 @@ Around atom i, by element of the neighbour j (r = r_ij, s² = ln(1 + η₂/r²),
 and by pair of elements of the neighbours j < k, with the angles θ of the triangle:
 
     x₃(R) = Σ_jk  w · (1 + 3 cos θ_i cos θ_j cos θ_k) / (r_ij r_jk r_ik)^0.57 · f(r_ij) f(r_ik)
-                  · √(η₃/π) exp(−η₃ (R − (r_ij + r_ik)/2)²) · 2 exp(−ζ²/2) (cos θ_i, sin θ_i)  20 radii R
+                  · √(η₃/π) exp(−η₃ (R − (r_ij + r_ik)/2)²) · 2 exp(−ζ²/2) (cos θ_i, sin θ_i)
+                  for 20 radii R
 
 with f(r) = (1 + cos(πr/r_cut))/2. Distances in Å. Christensen, Bratholm, Faber, von Lilienfeld, J.
 Chem. Phys. 152, 044107 (2020). The order of the entries is that of kernelforge's

@@ -1,8 +1,9 @@
 r"""SLATM, the spectrum of London and Axilrod-Teller-Muto potentials: one vector a molecule.
 
-    one body     Z · n(Z)                                                                     for each element
-    two body     Σ_{i<j}  Z_i Z_j · g(r − r_ij; σ₂) · Δr / r^p                                 for each pair of elements
-    three body   Σ_{i-j-k}  ⅓ Z_i Z_j Z_k · (1 + cos θ · cos φ_i · cos φ_k) / (r_ij r_ik r_jk)³ · g(θ − φ_j; σ₃) · Δθ
+    one body     Z · n(Z)   for each element
+    two body     Σ_{i<j}  Z_i Z_j · g(r − r_ij; σ₂) · Δr / r^p   for each pair of elements
+    three body   Σ_{i-j-k}  ⅓ Z_i Z_j Z_k · (1 + cos θ · cos φ_i · cos φ_k) / (r_ij r_ik r_jk)³
+                 · g(θ − φ_j; σ₃) · Δθ
                                                       for each central element j with each pair of
                                                       elements i, k
 

@@ -148,8 +148,7 @@ def _of_nuclei(kind: Kind, placed: Molecules, along: Tensor, what: Ask) -> Tenso
     return summed(placed, along, values, (gaussian if kind.field == "gauss" else wave)(kind.sigma))
 
 
-# --- jobs
-# ------------------------------------------------------------------------------------------------------------
+# --- jobs -------------------------------------------------------------------------------------
 
 
 def packages(

@@ -160,8 +160,7 @@ def _turned(found: Frames, turn: int) -> Frames:
     return Frames(rotation(turn) @ found.axes, found.origin)
 
 
-# --- principal axes
-# --------------------------------------------------------------------------------------------------
+# --- principal axes ---------------------------------------------------------------------------
 
 
 def principal(molecules: Molecules) -> Frames:

@@ -34,7 +34,9 @@ class Portrait:
 def portraits(
     molecule: Molecules, what: Ask, source: Source | None = None, fine: bool = True
 ) -> list[Portrait]:
-    """A portrait for each channel; without `fine`, the stored voxels stand for the fine ones, too."""
+    """A portrait for each channel; without `fine`, the stored voxels stand for the fine
+    ones, too.
+    """
     source = source or orbitals
     if what.density:
         found = source(molecule, what.density)  # once for both grids

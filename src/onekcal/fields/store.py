@@ -1,4 +1,6 @@
-"""The store of fields under ONEKCAL_HOME/fields, read memory-mapped and filled where it lacks some."""
+"""The store of fields under ONEKCAL_HOME/fields, read memory-mapped and filled where it
+lacks some.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-r"""Relaxation of a geometry: quasi-Newton steps in Cartesian coordinates from Lindh's model Hessian.
+r"""Relaxation of a geometry: quasi-Newton steps in Cartesian coordinates from Lindh's model
+Hessian.
 
 It ends where forces vanish, which of a symmetric start may be a saddle point: `minimum` goes on
 from there.

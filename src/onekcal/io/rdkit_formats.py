@@ -61,7 +61,7 @@ def _unpaired(mol: Any) -> int:
     return sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
 
 
-# --- sdf ------------------------------------------------------------------------------------------
+# --- sdf --------------------------------------------------------------------------------------
 
 
 def read_sdf(text: str, options: ReadOptions, where: str) -> Parsed:
@@ -121,7 +121,7 @@ def _from_block(place: str, block: str, options: ReadOptions) -> Record:
     )
 
 
-# --- SMILES ---------------------------------------------------------------------------------------
+# --- SMILES -----------------------------------------------------------------------------------
 
 
 def read_text(text: str, options: ReadOptions, where: str) -> Parsed:

@@ -267,7 +267,7 @@ def check_lengths(
     )
 
 
-# --- labels ---------------------------------------------------------------------------------------
+# --- labels -----------------------------------------------------------------------------------
 
 
 def _columns(records: list[Record], options: ReadOptions, where: str) -> dict[str, Column]:

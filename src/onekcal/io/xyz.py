@@ -85,7 +85,7 @@ def read_xyz(text: str, options: ReadOptions, where: str) -> Parsed:
     return records, problems
 
 
-# --- where frames are -----------------------------------------------------------------------------
+# --- where frames are -------------------------------------------------------------------------
 
 
 def _frames(lines: list[str]) -> Iterator[tuple[int, int, str]]:
@@ -140,7 +140,7 @@ def _is_atom(line: str) -> bool:
         return False
 
 
-# --- one frame ------------------------------------------------------------------------------------
+# --- one frame --------------------------------------------------------------------------------
 
 
 def _record(

@@ -58,7 +58,9 @@ def package(molecule: Molecules, ask: Ask, key: str) -> dict[str, Any]:
 
 
 def compute(job: dict[str, Any]) -> dict[str, Any]:
-    """The labels of one job; whatever goes wrong with a molecule becomes its `error`, in one line."""
+    """The labels of one job; whatever goes wrong with a molecule becomes its `error`, in
+    one line.
+    """
     record: dict[str, Any] = {"format": LABELS_FORMAT, "key": job["key"]}
     try:
         molecule = Molecules.one(

@@ -46,7 +46,9 @@ class Baseline(Model):
         self._stack: Stack | None = None
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
-        """Nothing to learn; checks that what is to be taken off is an energy of the target's kind."""
+        """Nothing to learn; checks that what is to be taken off is an energy of the
+        target's kind.
+        """
         if self.method.startswith(MODEL):
             self._take_model(train)
             return self

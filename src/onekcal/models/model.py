@@ -68,7 +68,7 @@ class Model:
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
-    # --- what every model has ---------------------------------------------------------------------
+    # --- what every model has -----------------------------------------------------------------
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
         """Learn the energies of `train`.
@@ -107,7 +107,7 @@ class Model:
         """Take back what `state` returned."""
         raise NotImplementedError
 
-    # --- what a model may have --------------------------------------------------------------------
+    # --- what a model may have ----------------------------------------------------------------
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """Forces −dE/dx, (A, 3) kcal/mol/Å."""

@@ -54,7 +54,9 @@ class Stack(Model):
         }
 
     def atomic_energies(self, molecules: Molecules) -> Tensor | None:
-        """(A,) kcal/mol: the last stage's energy shared among atoms; None where it does not tell."""
+        """(A,) kcal/mol: the last stage's energy shared among atoms; None where it does
+        not tell.
+        """
         return self.stages[-1].atomic_energies(molecules)
 
     def check(self, molecules: Molecules) -> None:

@@ -70,7 +70,7 @@ def distances(positions: Tensor, mask: Tensor, absent: float) -> Tensor:
     return torch.where(there, square, absent**2).sqrt()
 
 
-# --- the table ------------------------------------------------------------------------------------
+# --- the table --------------------------------------------------------------------------------
 
 
 def knots(step: float, last: int, like: Tensor) -> Tensor:
@@ -187,7 +187,7 @@ class Spread(torch.autograd.Function):
         return by_r, by_pairs, None, None
 
 
-# --- the convolution ------------------------------------------------------------------------------
+# --- the convolution --------------------------------------------------------------------------
 
 
 def _blocks(n: int) -> list[tuple[int, slice]]:

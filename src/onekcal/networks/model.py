@@ -78,8 +78,7 @@ class NetworkModel(Model):
             torch.manual_seed(seed)
             return self.network(self.elements).to(self.dtype)
 
-    # --- asking
-    # -----------------------------------------------------------------------------------------------
+    # --- asking -------------------------------------------------------------------------------
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(M,) float64 kcal/mol, with the graph where positions want a gradient; the mean over an
@@ -183,8 +182,7 @@ class NetworkModel(Model):
                 padded.to(device), positions.to(device, self.dtype), (numbers > 0).to(device), more
             )
 
-    # --- storing
-    # ----------------------------------------------------------------------------------------------
+    # --- storing ------------------------------------------------------------------------------
 
     def state(self) -> State:
         standard = torch.tensor([self.shift, self.scale], dtype=torch.float64)

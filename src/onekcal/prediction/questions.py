@@ -126,8 +126,7 @@ def _smiles(text: str) -> Iterator[Question]:
     yield Question(text.strip(), smiles=text.strip())
 
 
-# --- lines of SMILES
-# -------------------------------------------------------------------------------------------------
+# --- lines of SMILES --------------------------------------------------------------------------
 
 
 def _lines(path: Path) -> Iterator[Question]:
@@ -159,8 +158,7 @@ def _standard_input(stream: TextIO, length: str | None) -> Iterator[Question]:
         yield from _some(smi_lines(itertools.chain([first], stream), where), where)
 
 
-# --- geometries
-# ------------------------------------------------------------------------------------------------------
+# --- geometries -------------------------------------------------------------------------------
 
 
 def _geometries(

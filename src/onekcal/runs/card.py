@@ -160,8 +160,7 @@ def about_data(card: Card) -> dict[str, str]:
     }
 
 
-# --- what is shown
-# -------------------------------------------------------------------------------------------------------
+# --- what is shown ----------------------------------------------------------------------------
 
 
 class Table(NamedTuple):
@@ -258,9 +257,14 @@ def _stage(stage: Any) -> str:
 
 def limits(card: ModelCard, level: str = "") -> Iterator[str]:
     """What is known to be weak, a sentence each."""
-    yield "Neutral molecules with closed shells, one at a time: no ions, radicals, complexes or broken bonds."
+    yield (
+        "Neutral molecules with closed shells, one at a time: no ions, radicals, complexes or "
+        "broken bonds."
+    )
     if card.heavy_atoms:
-        yield f"Fitted to molecules of up to {card.heavy_atoms} heavy atoms: larger ones are a guess."
+        yield (
+            f"Fitted to molecules of up to {card.heavy_atoms} heavy atoms: larger ones are a guess."
+        )
     yield (
         "The interval holds on average over molecules like those fitted to; groups below their "
         "promise are named here, "

@@ -1,4 +1,6 @@
-"""An experiment is one YAML file: which data, which stages. Validated before any data is touched."""
+"""An experiment is one YAML file: which data, which stages. Validated before any data is
+touched.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,9 @@ class Experiment(BaseModel):
         return stages
 
     def resolved_stages(self) -> list[Stage]:
-        """(name, settings) of every stage; `baseline: gfn2` gives the value to the first setting."""
+        """(name, settings) of every stage; `baseline: gfn2` gives the value to the first
+        setting.
+        """
         out: list[Stage] = []
         trains = False
         for stage in self.stages:

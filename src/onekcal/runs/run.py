@@ -4,11 +4,14 @@
         split.npz          row numbers of train, valid and test
         model.safetensors  the fitted stack, its calibration and its card
         card.md            what the model is, for whom, and its errors by size and functional group
-        predictions.csv    every test molecule: reference, predicted, interval (kcal/mol, or the target's unit)
-        atoms.npz          predicted forces and energies of the test molecules' atoms, where there are any
+        predictions.csv    every test molecule: reference, predicted, interval; kcal/mol or the
+                           target's unit
+        atoms.npz          predicted forces and energies of the test molecules' atoms, where
+                           there are any
         metrics.json       errors, coverage, counts, seconds
         provenance.json    data digest, versions, hardware, commit, command
-        epochs.csv         of a network: losses and validation errors after every epoch, in the same unit
+        epochs.csv         of a network: losses and validation errors after every epoch, in the
+                           same unit
 
 Until it is finished the folder is called RUN.part; networks leave the checkpoints there that
 `resume` goes on from.

@@ -61,8 +61,7 @@ MANY = 3
 """From so many molecules on, progress is shown."""
 
 
-# --- one molecule
-# ----------------------------------------------------------------------------------------------------
+# --- one molecule -----------------------------------------------------------------------------
 
 
 def one(answer: Answer) -> None:
@@ -199,8 +198,7 @@ def _number(value: float, digits: int = 2) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-# --- many molecules
-# --------------------------------------------------------------------------------------------------
+# --- many molecules ---------------------------------------------------------------------------
 
 
 def table(answers: Iterable[Answer]) -> None:
@@ -267,8 +265,7 @@ def _print(text: str, style: str = "") -> None:
     console.print(Text(text, style=style), highlight=False, soft_wrap=True)
 
 
-# --- for machines
-# ----------------------------------------------------------------------------------------------------
+# --- for machines -----------------------------------------------------------------------------
 
 
 def write_json(answers: Iterable[Answer]) -> None:
@@ -332,8 +329,7 @@ def _dataset(answer: Answer) -> Dataset:
     return Dataset(replace(answer.molecule, name=np.array([answer.label])), columns, "energy")
 
 
-# --- the way there
-# ---------------------------------------------------------------------------------------------------
+# --- the way there ----------------------------------------------------------------------------
 
 
 class Count:
@@ -437,7 +433,9 @@ def _card(card: ModelCard, level: str) -> None:
 
 
 def _flat(card: dict[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
-    """Figures of a card, a line each; tables within tables by their path, long ones by their size."""
+    """Figures of a card, a line each; tables within tables by their path, long ones by
+    their size.
+    """
     for key, value in card.items():
         name = f"{before}{key}"
         if isinstance(value, dict) and len(value) <= LONG:

@@ -120,7 +120,9 @@ def _curve(axes: Any, curve: Learned, colour: str, marker: str) -> None:
 
 
 def _plain_ticks(axes: Any, curves: Sequence[Learned]) -> None:
-    """1, 10, 100, 1,000 instead of powers of ten, and as many steps between as there is room for."""
+    """1, 10, 100, 1,000 instead of powers of ten, and as many steps between as there is
+    room for.
+    """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     def plain(value: float, _: Any) -> str:

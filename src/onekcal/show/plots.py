@@ -130,7 +130,9 @@ def parity(
     names: Sequence[str] = (),
     title: str = "",
 ) -> go.Figure:
-    """Predicted against reference energies (M,); the error of a point shows where the mouse rests."""
+    """Predicted against reference energies (M,); the error of a point shows where the
+    mouse rests.
+    """
     reference, predicted = _alike(reference, predicted)
     error = predicted - reference
     ends = [
@@ -205,7 +207,10 @@ def error_histogram(errors: np.ndarray, unit: str = "kcal/mol", title: str = "")
         title_text=f"predicted − reference ({unit})", range=[-1.02 * reach, 1.02 * reach]
     )
     figure.update_yaxes(title_text="molecules")
-    spread = f"median |error| {np.median(np.abs(errors)):.3g} {unit}, mean error {errors.mean():+.3g} {unit}"
+    spread = (
+        f"median |error| {np.median(np.abs(errors)):.3g} {unit}, "
+        f"mean error {errors.mean():+.3g} {unit}"
+    )
     return _styled(
         figure,
         _headed(title, spread + (f"; {outside:,} beyond the edges" if outside else "")),

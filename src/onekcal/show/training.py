@@ -75,7 +75,9 @@ class _Lines:
 
 
 def line(at: Progress) -> str:
-    """Such as "epoch 12/200 · loss 0.021 · valid MAE 1.32 kcal/mol · rate 1.0e-03 · 0:03:10 left"."""
+    """Such as "epoch 12/200 · loss 0.021 · valid MAE 1.32 kcal/mol · rate 1.0e-03 ·
+    0:03:10 left".
+    """
     parts = [f"epoch {int(at.epoch)}/{at.epochs}"]
     if at.last:
         parts.append(f"loss {at.last['loss']:.3g}")

@@ -92,7 +92,7 @@ def _failed(job: Job, problem: BaseException) -> Result:
     return {"format": job["format"], "key": job["key"], "error": error}
 
 
-# --- Dask --------------------------------------------------------------------------------------
+# --- Dask -------------------------------------------------------------------------------------
 
 
 def _on_dask(
@@ -155,7 +155,7 @@ def _connected(where: LocalCluster | str | None) -> Client:
         ) from None
 
 
-# --- local processes ---------------------------------------------------------------------------
+# --- local processes --------------------------------------------------------------------------
 
 
 def _in_processes(

@@ -95,7 +95,7 @@ class Job:
         }
 
 
-# --- the queue's folder ------------------------------------------------------------------------
+# --- the queue's folder -----------------------------------------------------------------------
 
 
 def add(queue: Path, key: str, name: str, kind: str, content: dict[str, Any]) -> bool:

@@ -95,7 +95,9 @@ def frequencies(
 
 
 def wavenumbers(hessian: np.ndarray, masses: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Vibrational wavenumbers (1/cm, ascending, imaginary negative) of a Hessian (Hartree/Bohr²)."""
+    """Vibrational wavenumbers (1/cm, ascending, imaginary negative) of a Hessian
+    (Hartree/Bohr²).
+    """
     root = np.sqrt(np.repeat(masses * ELECTRON_MASSES, 3))
     weighted = hessian / root[:, None] / root[None]
     vibrations = internal(masses, positions)  # (3n, vibrations)

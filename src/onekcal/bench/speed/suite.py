@@ -156,7 +156,7 @@ def qmllib_version() -> str | None:
         return None
 
 
-# --- what is compared -----------------------------------------------------------------------------
+# --- what is compared -------------------------------------------------------------------------
 
 
 def features(known: Dataset, asked: Dataset) -> Iterator[Contest]:

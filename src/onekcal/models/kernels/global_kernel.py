@@ -87,7 +87,9 @@ class GlobalKernel(Model):
         self._factor: Tensor | None = None  # (N, N) lower Cholesky factor of K + λ·1
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
-        """Exact solve with the σ and λ of the lowest leave-one-out error; `valid` is not looked at."""
+        """Exact solve with the σ and λ of the lowest leave-one-out error; `valid` is not
+        looked at.
+        """
         self.padded_to = max(self.size or 0, int(train.molecules.sizes.max()))
         self.elements = train.molecules.elements
         check_memory(len(train), sum(self._blocks()), min(self.choose_on, len(train)))
@@ -122,8 +124,7 @@ class GlobalKernel(Model):
             out.append(self.amplitude * (1 - seen.square().sum(0)).clamp_min(0))
         return torch.cat(out)
 
-    # --- features and kernels
-    # ---------------------------------------------------------------------------------
+    # --- features and kernels -----------------------------------------------------------------
 
     def _features(self, molecules: Molecules) -> Tensor:
         """(M, d)."""
@@ -204,15 +205,16 @@ class GlobalKernel(Model):
         return pairs[best]
 
     def _multiples(self, distances: Tensor) -> list[float]:
-        """Multiples of the median distance between different molecules; of 1 where there is none."""
+        """Multiples of the median distance between different molecules; of 1 where there
+        is none.
+        """
         count = len(distances)
         i, j = torch.tril_indices(count, count, -1)
         median = float(distances[i, j].median()) if count > 1 else 0.0
         scale = (median if self.kernel == "laplacian" else median**0.5) or 1.0
         return [multiple * scale for multiple in MULTIPLES]
 
-    # --- storing
-    # ----------------------------------------------------------------------------------------------
+    # --- storing ------------------------------------------------------------------------------
 
     def state(self) -> State:
         assert self.trained is not None

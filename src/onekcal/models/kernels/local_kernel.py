@@ -49,7 +49,9 @@ class Atoms(NamedTuple):
 
 
 class Projected(NamedTuple):
-    """Environments of `molecules` molecules along the axes of their elements, one entry an element."""
+    """Environments of `molecules` molecules along the axes of their elements, one entry an
+    element.
+    """
 
     points: list[Tensor]  # (n, leading + 2): P(x − middle)/σ, −|x − middle|²/2σ², 1
     tails: list[Tensor]  # (n, dims − leading) P(x − middle)/σ along the other axes, float32

@@ -1,4 +1,5 @@
-r"""Low-rank kernel ridge regression on atomic environments: all of QM9 on a laptop, forces included.
+r"""Low-rank kernel ridge regression on atomic environments: all of QM9 on a laptop, forces
+included.
 
     E = Σ_a Σ_j δ(Z_a, Z_j) w_j k(x_a, z_j)             k(x, z) = exp(−|x − z|² / 2σ²)
 
@@ -56,7 +57,9 @@ TRIAL = 4
 
 
 class SparseKernel(Model):
-    """Local Gaussian kernel on FCHL19 with landmarks; energies in kcal/mol, forces in kcal/mol/Å."""
+    """Local Gaussian kernel on FCHL19 with landmarks; energies in kcal/mol, forces in
+    kcal/mol/Å.
+    """
 
     differentiable = True
 
@@ -113,8 +116,7 @@ class SparseKernel(Model):
         """The settings a fit chose out of lists."""
         return {"sigma": self.sigma, "regularization": self.regularization}
 
-    # --- fitting
-    # ------------------------------------------------------------------------------------------------
+    # --- fitting ------------------------------------------------------------------------------
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
         if self._several and not len(valid):
@@ -296,8 +298,7 @@ class SparseKernel(Model):
             ).T
         return out
 
-    # --- features
-    # -----------------------------------------------------------------------------------------------
+    # --- features -----------------------------------------------------------------------------
 
     def _kinds(self, molecules: Molecules) -> Tensor:
         assert self.features is not None
@@ -376,8 +377,7 @@ class SparseKernel(Model):
             out.append(away @ k - toward)  # −∂k = k (x − z)·∂x
         return torch.cat(out, 1)
 
-    # --- asking
-    # -------------------------------------------------------------------------------------------------
+    # --- asking -------------------------------------------------------------------------------
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(M,) kcal/mol; keeps the graph of the positions."""
@@ -444,8 +444,7 @@ class SparseKernel(Model):
             out.index_add_(0, owner[own], (gaussian(x[own], x[own]) * same).sum(1))
         return out
 
-    # --- keeping
-    # ------------------------------------------------------------------------------------------------
+    # --- keeping ------------------------------------------------------------------------------
 
     def state(self) -> State:
         assert self.features is not None

@@ -86,7 +86,7 @@ def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
     }
 
 
-# --- an optimiser as tensors and JSON -------------------------------------------------------------
+# --- an optimiser as tensors and JSON ---------------------------------------------------------
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -81,7 +81,7 @@ class Training:
         """The network whose weights count: the moving average where there is one."""
         return self.average.network if self.average else self.network
 
-    # --- the run ----------------------------------------------------------------------------------
+    # --- the run ------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Train to the end; the network is left with its best weights."""
@@ -204,7 +204,7 @@ class Training:
         bf16 = self.settings.precision == "bf16"
         return measure(answer, held, rows, self.standard, bf16, learn)
 
-    # --- judging ----------------------------------------------------------------------------------
+    # --- judging ------------------------------------------------------------------------------
 
     def _judge(self, value: float) -> dict[str, float]:
         """The row of this epoch; the weights are kept where their score is the best so far."""
@@ -259,7 +259,7 @@ class Training:
             "look at the data with `onekcal data check`"
         )
 
-    # --- telling and keeping ----------------------------------------------------------------------
+    # --- telling and keeping ------------------------------------------------------------------
 
     def summary(self) -> dict[str, Any]:
         """What the training came to."""

@@ -14,7 +14,9 @@ OPEN = 1e-6
 
 @dataclass(frozen=True)
 class Contracted:
-    """A shell as files have it: coefficients of primitives that are normalised when `normalised`."""
+    """A shell as files have it: coefficients of primitives that are normalised when
+    `normalised`.
+    """
 
     centre: np.ndarray  # (3,) Bohr
     angular: int

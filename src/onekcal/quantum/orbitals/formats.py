@@ -46,8 +46,7 @@ def _number(text: str) -> float:
     return float(text.replace("D", "e").replace("d", "e"))
 
 
-# --- wfx
-# -----------------------------------------------------------------------------------------------------------
+# --- wfx --------------------------------------------------------------------------------------
 
 WFX_TYPES = [(angular, name) for angular, names in enumerate((*WFX, _names(5))) for name in names]
 """Angular momentum and monomial by the number of a primitive's type less one."""
@@ -146,8 +145,7 @@ def _gathered(
     return shells, np.array(rows)
 
 
-# --- molden
-# --------------------------------------------------------------------------------------------------------
+# --- molden -----------------------------------------------------------------------------------
 
 
 def read_molden(text: str, where: str) -> Contents:
@@ -251,8 +249,7 @@ def _molden_orbitals(lines: list[str], functions: int) -> tuple[list[np.ndarray]
     )
 
 
-# --- fchk
-# ----------------------------------------------------------------------------------------------------------
+# --- fchk -------------------------------------------------------------------------------------
 
 
 def read_fchk(text: str, where: str) -> Contents:

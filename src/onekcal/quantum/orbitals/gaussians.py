@@ -150,8 +150,7 @@ def _reach(angular: int, exponents: np.ndarray, weights: np.ndarray) -> np.ndarr
     return distance.max(1)
 
 
-# --- polynomials
-# ---------------------------------------------------------------------------------------------------
+# --- polynomials ------------------------------------------------------------------------------
 
 
 @cache
@@ -256,8 +255,7 @@ def radial_norms(angular: int, exponents: np.ndarray) -> np.ndarray:
     return 1 / np.sqrt(integral)
 
 
-# --- overlaps
-# ------------------------------------------------------------------------------------------------------
+# --- overlaps ---------------------------------------------------------------------------------
 
 
 def overlap(basis: Basis) -> np.ndarray:

@@ -114,7 +114,9 @@ def with_cores(bare: Orbitals) -> Orbitals:
 
 
 def _orthonormal(columns: np.ndarray, square: np.ndarray) -> np.ndarray:
-    """The orthonormal orbitals nearest to `columns` (Löwdin), `square` the overlaps of the basis."""
+    """The orthonormal orbitals nearest to `columns` (Löwdin), `square` the overlaps of the
+    basis.
+    """
     values, vectors = np.linalg.eigh(columns.T @ square @ columns)
     return columns @ (vectors / np.sqrt(values)) @ vectors.T
 

@@ -1,4 +1,6 @@
-"""Arrays and molecules inside an HTML page: base64 of small numbers, which page/scene.js unpacks."""
+"""Arrays and molecules inside an HTML page: base64 of small numbers, which page/scene.js
+unpacks.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def halved(values: Any) -> Packed:
 
 
 def molecules(some: Molecules) -> Packed:
-    """Nuclear charges, positions about each molecule's middle (Å), and where each molecule begins."""
+    """Nuclear charges, positions about each molecule's middle (Å), and where each molecule
+    begins.
+    """
     positions = some.positions.numpy()
     sizes = some.sizes.numpy()
     starts = some.offsets.numpy()

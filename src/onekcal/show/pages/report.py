@@ -1,4 +1,6 @@
-"""The report of a run, or of several on the same molecules: one HTML file with everything inside."""
+"""The report of a run, or of several on the same molecules: one HTML file with everything
+inside.
+"""
 
 from __future__ import annotations
 
@@ -173,8 +175,7 @@ def _risk(error: np.ndarray, doubt: np.ndarray) -> list[tuple[float, float, floa
     ]
 
 
-# --- words and tables
-# ---------------------------------------------------------------------------------------------------
+# --- words and tables -------------------------------------------------------------------------
 
 HEADS = (
     "MAE",

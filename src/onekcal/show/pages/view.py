@@ -1,4 +1,6 @@
-"""Molecules to turn, trajectories to play: one HTML file with everything inside, or a PNG or GIF."""
+"""Molecules to turn, trajectories to play: one HTML file with everything inside, or a PNG
+or GIF.
+"""
 
 from __future__ import annotations
 
