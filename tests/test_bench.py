@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from onekcal.bench import runner, suite, tables
+from onekcal.bench import pages, runner, suite, tables
 from onekcal.errors import ConfigError
 
 ROW = {
@@ -108,11 +108,11 @@ def test_a_table_is_made_from_results_and_a_typed_number_is_found(tmp_path: Path
     )
     page = tmp_path / "README.md"
     page.write_text("<!-- results: small -->\n<!-- end -->\n")
-    assert len(tables.check(tmp_path, write=True)) == 1
+    assert len(pages.check(tmp_path, write=True)) == 1
     assert "| a / b | 5 | 2.00 | 1.50 | 2.50 | 1.00 | 50 % | 1 | 9 |" in page.read_text()
-    assert tables.check(tmp_path) == []
+    assert pages.check(tmp_path) == []
     page.write_text(page.read_text().replace("1.50", "0.50"))
-    assert len(tables.check(tmp_path)) == 1
+    assert len(pages.check(tmp_path)) == 1
 
 
 def test_an_unknown_row_lists_those_there_are(tmp_path: Path) -> None:

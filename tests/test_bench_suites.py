@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from onekcal.bench import papers, runner, suite, tables
+from onekcal.bench import pages, papers, runner, suite, tables
 from onekcal.cli.main import app
 from onekcal.errors import ConfigError
 from test_bench import ROW, small
@@ -112,8 +112,8 @@ def test_a_quick_run_on_the_command_line_is_marked_kept_apart_and_resumed(tmp_pa
     quick = json.loads((tmp_path / "quick/mini.json").read_text())
     assert {row["budget"] for row in quick["rows"]} == {"quick"}
     (tmp_path / "mini.json").write_text(json.dumps(quick))  # where only full rows may be
-    assert all("is of a quick run" in why for why in tables.unsupported(tmp_path))
-    assert len(tables.unsupported(tmp_path)) == len(quick["rows"])
+    assert all("is of a quick run" in why for why in pages.unsupported(tmp_path))
+    assert len(pages.unsupported(tmp_path)) == len(quick["rows"])
 
 
 def test_words_that_only_some_suites_of_a_group_have_leave_the_others_out() -> None:
@@ -135,7 +135,7 @@ def test_a_row_that_its_suite_does_not_say_is_found(tmp_path: Path) -> None:
 
     def said(**change: object) -> str:
         (tmp_path / "mini.json").write_text(json.dumps({"suite": "mini", "rows": [good | change]}))
-        (found,) = tables.unsupported(tmp_path) or [""]
+        (found,) = pages.unsupported(tmp_path) or [""]
         return found
 
     assert said() == ""
@@ -202,6 +202,6 @@ def test_a_page_may_ask_for_a_suite_that_has_not_run_yet_but_not_for_one_there_i
     tmp_path: Path,
 ) -> None:
     text = "<!-- results: families -->\n<!-- end -->\n"
-    assert "Not measured yet: `onekcal bench families`" in tables.renewed(text, tmp_path)
+    assert "Not measured yet: `onekcal bench families`" in pages.renewed(text, tmp_path)
     with pytest.raises(Exception, match="no suite of that name"):
-        tables.renewed(text.replace("families", "famlies"), tmp_path)
+        pages.renewed(text.replace("families", "famlies"), tmp_path)
