@@ -12,7 +12,7 @@ import torch
 
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import ConfigError, DataError, InputError
-from onekcal.models.kernels.fchl_fit import check_memory, error_left_out, memory_needed
+from onekcal.models.kernels.fchl_fit import check_memory, diagonal, error_left_out, memory_needed
 from onekcal.models.kernels.fchl_kernel import FchlKernel
 from onekcal.models.kernels.packed_cholesky import check_rows, place
 from onekcal.molecules import Molecules
@@ -55,7 +55,7 @@ def dense(model: FchlKernel, data: Dataset) -> np.ndarray:
     rows = len(model.weights)
     upper, _ = lapack.dtfttr(rows, model._packed_kernel(data.molecules, rows > len(data)))
     square = np.triu(upper) + np.triu(upper, 1).T
-    return square + np.diag(model._noise(len(data), rows))
+    return square + np.diag(diagonal(model, len(data), rows))
 
 
 @both

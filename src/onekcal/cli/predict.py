@@ -68,6 +68,7 @@ def predict(
     from onekcal.prediction.questions import count
     from onekcal.prediction.scope import scope as scope_of
     from onekcal.show import answers as show
+    from onekcal.show import progress
 
     if not inputs and not scope:
         raise InputError("nothing to predict; give SMILES, files, or - for standard input")
@@ -81,9 +82,9 @@ def predict(
         return print_json(found) if as_json else show.scope(model, found)
     options = Options(keep_geometry, conformers, thermal, forces, force, length=length)  # type: ignore[arg-type]
     answers = predictor.predict(inputs or [], artefact, options)
-    tally = show.Count()
+    tally = progress.Count()
     bare = (as_json or as_csv) and sys.stdout.isatty()  # a bar would stand between the lines
-    with show.watched(answers, count(inputs or []), tally, quiet=bare) as passing:
+    with progress.watched(answers, count(inputs or []), tally, quiet=bare) as passing:
         if geometries is not None:
             passing = show.with_geometries(passing, geometries)
         (show.write_json if as_json else show.write_csv if as_csv else show.table)(passing)

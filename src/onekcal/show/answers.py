@@ -10,7 +10,6 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -27,7 +26,7 @@ from onekcal.errors import InputError, unknown
 from onekcal.models.model_card import ModelCard
 from onekcal.prediction.answers import Answer, Spread
 from onekcal.prediction.geometry import KINDS
-from onekcal.show.study import console, progress
+from onekcal.show.study import console
 from onekcal.thermo.ledger import G4MP2_ERROR
 from onekcal.units import KJ
 
@@ -57,8 +56,6 @@ TOLD = (
     "unit",
 )
 """Entries of a model card that are told in sentences and tables."""
-MANY = 3
-"""From so many molecules on, progress is shown."""
 
 
 # --- one molecule -----------------------------------------------------------------------------
@@ -327,56 +324,6 @@ def _dataset(answer: Answer) -> Dataset:
             torch.from_numpy(answer.forces), "forces", answer.level, unit="kcal/mol/Å"
         )
     return Dataset(replace(answer.molecule, name=np.array([answer.label])), columns, "energy")
-
-
-# --- the way there ----------------------------------------------------------------------------
-
-
-class Count:
-    """How many questions were answered and how many not."""
-
-    def __init__(self) -> None:
-        self.answered = self.failed = 0
-
-
-@contextmanager
-def watched(
-    answers: Iterable[Answer], total: int | None, count: Count, quiet: bool = False
-) -> Iterator[Iterator[Answer]]:
-    """The same answers, counted, each problem a line on stderr; with progress where that is a
-    terminal, unless quiet.
-    """
-    from rich import progress as bars
-
-    columns: list[Any] = [bars.SpinnerColumn(), bars.TextColumn("{task.description}")]
-    if total is None or total >= MANY:
-        columns += [
-            bars.BarColumn(),
-            bars.MofNCompleteColumn(),
-            bars.TimeElapsedColumn(),
-            bars.TimeRemainingColumn(),
-        ]
-    with bars.Progress(
-        *columns,
-        console=console if console.is_terminal else progress,
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=progress.is_terminal,
-        disable=quiet or not progress.is_terminal,
-    ) as bar:
-        task = bar.add_task("predicting", total=total)
-
-        def passing() -> Iterator[Answer]:
-            for answer in answers:
-                bar.advance(task)
-                if answer.problem:
-                    count.failed += 1
-                    print(f"onekcal: {answer.problem}", file=sys.stderr, flush=True)
-                else:
-                    count.answered += 1
-                yield answer
-
-        yield passing()
 
 
 def scope(model: str, found: dict[str, Any]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import torch
 
 from onekcal.data.dataset import Dataset
-from onekcal.errors import DataError
+from onekcal.errors import ConfigError, DataError, unknown
 from onekcal.features.fchl import Environments, width
 from onekcal.models.kernels.local_kernel import Atoms
 from onekcal.models.kernels.packed_cholesky import left_out
@@ -115,3 +117,54 @@ def atoms(found: Environments, elements: list[int], first: int = 0) -> Atoms:
     molecule, place = found.charges.nonzero()
     kinds = np.searchsorted(elements, found.charges[molecule, place])
     return Atoms(*map(torch.from_numpy, (found.features[molecule, place], kinds, first + molecule)))
+
+
+BASIS = ("eta2", "eta3", "two_body_decay", "three_body_decay", "three_body_weight")
+"""What `basis` may change: widths of the radial functions (Å⁻²), exponents of the damping, weight
+of the three-body part. Not nFourier: above 1, kernelforge 1.1's features with gradients are not
+those without.
+"""
+
+
+def check_settings(positive: dict[str, float | None], choose: str, basis: dict[str, float]) -> None:
+    """Refuse settings of an `fchl_kernel` that cannot be used.
+
+    Parameters
+    ----------
+    positive
+        Settings by name that must be above 0; None stands for a setting that is left out.
+    choose
+        How σ and λ are chosen: "valid" or "loo".
+    basis
+        Parameters of the features to change.
+    """
+    for name, value in positive.items():
+        if value is not None and value <= 0:
+            raise ConfigError(f"fchl_kernel: `{name}` must be positive, got {value}")
+    if choose not in ("valid", "loo"):
+        raise ConfigError(f"fchl_kernel: `choose` must be 'valid' or 'loo', got {choose!r}")
+    for name in basis:
+        if name not in BASIS:
+            unknown("parameter of the FCHL19 basis", name, BASIS, ConfigError)
+
+
+class Ridge(Protocol):
+    """The regularization of a kernel."""
+
+    regularization: float
+    force_regularization: float | None
+
+
+def diagonal(ridge: Ridge, energies: int, rows: int) -> np.ndarray:
+    """(rows,) what is added to the diagonal: λ of the energies, then that of the forces."""
+    added = np.full(rows, ridge.regularization)
+    added[energies:] = ridge.force_regularization or ridge.regularization
+    return added
+
+
+def own_kernel(asked: Environments, m: int, sigma: float) -> float:
+    """k(A, A) of molecule `m`."""
+    from kernelforge import local_kernels
+
+    one = Environments(*(array[m : m + 1] for array in asked))
+    return float(local_kernels.kernel_gaussian_symm_rfp(*one, sigma)[0])

@@ -34,15 +34,18 @@ import torch
 from torch import Tensor
 
 from onekcal.data.dataset import Columns, Dataset
-from onekcal.errors import ConfigError, InputError, unknown
+from onekcal.errors import ConfigError, InputError
 from onekcal.features.fchl import Environments, environments, environments_and_gradients
 from onekcal.models.kernels.fchl_fit import (
     atoms,
     check_memory,
+    check_settings,
+    diagonal,
     error_left_out,
     gradient_elements,
     has_forces,
     observed_in,
+    own_kernel,
     relative_error,
 )
 from onekcal.models.kernels.local_kernel import (
@@ -59,11 +62,6 @@ from onekcal.molecules import Molecules
 
 BLOCK = 512
 """Molecules predicted at a time."""
-BASIS = ("eta2", "eta3", "two_body_decay", "three_body_decay", "three_body_weight")
-"""What `basis` may change: widths of the radial functions (Å⁻²), exponents of the damping, weight
-of the three-body part. Not nFourier: above 1, kernelforge 1.1's features with gradients are not
-those without.
-"""
 GRADIENT_BYTES = 256 * 2**20
 """Of feature gradients held at a time, where not all are needed at once."""
 
@@ -96,21 +94,15 @@ class FchlKernel(Model):
         self.regularizations = (
             [regularization] if isinstance(regularization, (int, float)) else list(regularization)
         )
-        for name, value in (
-            ("sigma", min(self.sigmas)),
-            ("regularization", min(self.regularizations)),
-            ("rcut (Å)", rcut),
-            ("acut (Å)", acut),
-            ("choose_on", choose_on),
-            ("force_regularization", 1.0 if force_regularization is None else force_regularization),
-        ):
-            if value <= 0:
-                raise ConfigError(f"fchl_kernel: `{name}` must be positive, got {value}")
-        if choose not in ("valid", "loo"):
-            raise ConfigError(f"fchl_kernel: `choose` must be 'valid' or 'loo', got {choose!r}")
-        for name in basis or {}:
-            if name not in BASIS:
-                unknown("parameter of the FCHL19 basis", name, BASIS, ConfigError)
+        positive = {
+            "sigma": min(self.sigmas),
+            "regularization": min(self.regularizations),
+            "rcut (Å)": rcut,
+            "acut (Å)": acut,
+            "choose_on": choose_on,
+            "force_regularization": force_regularization,
+        }
+        check_settings(positive, choose, basis or {})
         self.basis = {"rcut": rcut, "acut": acut, **(basis or {})}
         self.wants_forces = forces
         self.force_regularization = force_regularization
@@ -146,7 +138,7 @@ class FchlKernel(Model):
         if self.keep_factor:
             check_rows(len(observed))
         packed = self._packed_kernel(train.molecules, forces)
-        self.weights = solve(packed, observed, self._noise(len(train), len(observed)))
+        self.weights = solve(packed, observed, diagonal(self, len(train), len(observed)))
         self.amplitude = float(observed @ self.weights) / len(observed)
         self.factor = packed if self.keep_factor else None
         self.trained, self._known = train.molecules, None
@@ -185,7 +177,7 @@ class FchlKernel(Model):
                 self.regularization = regularization
                 packed = kernel if regularization == self.regularizations[-1] else kernel.copy()
                 try:
-                    self.weights = solve(packed, observed, self._noise(len(part), len(observed)))
+                    self.weights = solve(packed, observed, diagonal(self, len(part), len(observed)))
                 except ConfigError as problem:
                     why = str(problem)
                     continue
@@ -282,7 +274,7 @@ class FchlKernel(Model):
                 rectangular(*self._projected(some)).numpy(),
                 *(self._slopes(asked) if self.fits_forces else []),
             ]
-            prior = np.array([self._own_kernel(asked, m) for m in range(len(asked.sizes))])
+            prior = np.array([own_kernel(asked, m, self.sigma) for m in range(len(asked.sizes))])
             out.append(prior - explained(self.factor, np.concatenate(cross, axis=1)))
         return torch.from_numpy(self.amplitude * np.concatenate(out).clip(min=0.0))
 
@@ -303,13 +295,6 @@ class FchlKernel(Model):
                 some.sizes,
                 self.sigma,
             )
-
-    def _own_kernel(self, asked: Environments, m: int) -> float:
-        """k(A, A)."""
-        from kernelforge import local_kernels
-
-        one = Environments(*(array[m : m + 1] for array in asked))
-        return float(local_kernels.kernel_gaussian_symm_rfp(*one, self.sigma)[0])
 
     def _packed_kernel(self, molecules: Molecules, forces: bool) -> np.ndarray:
         """K of the training molecules, packed."""
@@ -341,11 +326,6 @@ class FchlKernel(Model):
         """Features without padding, a few molecules at a time."""
         for first in range(0, len(molecules), BLOCK):
             yield atoms(self._features(molecules[first : first + BLOCK]), self.elements, first)
-
-    def _noise(self, energies: int, rows: int) -> np.ndarray:
-        noise = np.full(rows, self.regularization)
-        noise[energies:] = self.force_regularization or self.regularization
-        return noise
 
     def _learned(self) -> tuple[Environments, np.ndarray]:
         """Training environments, and Σ_r ∂x/∂r α'_r (N, n, d): what the weights of forces come to

@@ -34,7 +34,21 @@ from torch.autograd import forward_ad
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, DataError, InputError, unknown
 from onekcal.features.fchl_torch import Fchl19
-from onekcal.models.kernels.landmarks import choose, gaussian
+from onekcal.models.kernels.landmark_kernel import (
+    RARE,
+    cholesky,
+    farthest,
+    kernel_factor,
+    molecule_kernel,
+    own_kernel,
+    pools,
+    principal_axes,
+    slopes,
+    spans_of,
+    turn,
+    whitened,
+)
+from onekcal.models.kernels.landmarks import choose
 from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
 
@@ -44,14 +58,6 @@ FEATURES = 64
 """Molecules at a time, where features are made."""
 SAMPLE = 4000
 """Molecules the principal components are found on."""
-POOL = 60_000
-"""Environments the landmarks are chosen from."""
-RARE = 200
-"""Of the molecules with an element or of one size, and of their environments, so many are in
-SAMPLE and POOL, however rare they are: the atoms of small molecules have environments nothing else
-has.
-"""
-JITTER = 1e-11
 TRIAL = 4
 """σ is chosen with this many times fewer molecules and landmarks."""
 
@@ -107,9 +113,8 @@ class SparseKernel(Model):
         self.counts: list[int] = []  # landmarks of each element
         self.weights = torch.zeros(0)  # (m,) kcal/mol
         self.noise = math.nan  # kcal²/mol², maximum likelihood
-        self._factors: tuple[Tensor, Tensor] | None = (
-            None  # L, and the Cholesky factor of L⁻¹ΦᵀΦL⁻ᵀ + λ: for the variance
-        )
+        # L, and the Cholesky factor of L⁻¹ΦᵀΦL⁻ᵀ + λ: for the variance
+        self._factors: tuple[Tensor, Tensor] | None = None
 
     @property
     def chosen(self) -> dict[str, Any]:  # type: ignore[override]
@@ -127,16 +132,15 @@ class SparseKernel(Model):
         forces = self._forces_of(train)
         if forces is not None and not forces.isfinite().all():
             raise DataError(
-                f"not all forces in '{train.target}_forces' are finite; drop these molecules or "
-                "say "
-                "`force_weight: 0`"
+                f"not all forces in '{train.target}_forces' are finite; "
+                "drop these molecules or say `force_weight: 0`"
             )
         molecules = train.molecules
         self.features = Fchl19(tuple(molecules.elements), **self.settings)
         draw = torch.Generator().manual_seed(self.seed)
         order = torch.randperm(len(train), generator=draw)
         has = molecules.composition(molecules.elements)[order] > 0  # (M, elements)
-        rare = [order[own][:RARE] for own in has.T] + [order[_turn(molecules.sizes[order]) < RARE]]
+        rare = [order[own][:RARE] for own in has.T] + [order[turn(molecules.sizes[order]) < RARE]]
         self._find_axes(molecules[torch.cat([order[:SAMPLE], *rare]).unique()])
         known, asked = (
             self._projected(molecules),
@@ -144,11 +148,8 @@ class SparseKernel(Model):
         )
         if len(self.sigmas) > 1:
             few = order[: max(len(train) // TRIAL, 1)]
-            part, atoms, count = (
-                train[few],
-                molecules.atoms_of(few),
-                max(self.landmarks // TRIAL, 1),
-            )
+            part, atoms = train[few], molecules.atoms_of(few)
+            count = max(self.landmarks // TRIAL, 1)
             errors = [
                 self._solve(part, known[atoms], valid, asked, sigma, count, draw)
                 for sigma in self.sigmas
@@ -183,14 +184,13 @@ class SparseKernel(Model):
         gram, right, square, equations = self._normal_equations(train, known, lower)
         solved = {}
         for regularization in self.regularizations:
-            factor = _cholesky(gram, regularization)
+            factor = cholesky(gram, regularization)
             if factor is not None:
                 solved[regularization] = torch.cholesky_solve(right[:, None], factor)
         if not solved:
             raise ConfigError(
                 f"sparse_kernel: the equations of {len(gram):,} landmarks are not positive "
-                "definite at "
-                f"regularization {max(self.regularizations):g}; raise it"
+                f"definite at regularization {max(self.regularizations):g}; raise it"
             )
         inner = torch.cat(list(solved.values()), 1)  # (m, λ)
         weights = torch.linalg.solve_triangular(lower.T, inner, upper=True)
@@ -203,7 +203,7 @@ class SparseKernel(Model):
             best, error = int(errors.argmin()), float(errors.min())
         self.weights, self.regularization = weights[:, best].contiguous(), list(solved)[best]
         if len(self.regularizations) > 1:
-            factor = _cholesky(gram, self.regularization)
+            factor = cholesky(gram, self.regularization)
         assert factor is not None
         self._factors = (lower, factor)
         self.noise = max(float(square - right @ inner[:, best]), 0.0) / equations
@@ -212,21 +212,10 @@ class SparseKernel(Model):
     def _find_axes(self, molecules: Molecules) -> None:
         """Mean and principal axes of each element's features."""
         assert self.features is not None
+        blocks = ((kinds, x) for _, kinds, x in self._raw(molecules))
         count, size = len(self.features.elements), self.features.size
-        total = torch.zeros(count, size, dtype=torch.float64)
-        square = torch.zeros(count, size, size, dtype=torch.float64)
-        atoms = torch.zeros(count, dtype=torch.float64)
-        for _, kinds, x in self._raw(molecules):
-            for kind in range(count):
-                own = x[kinds == kind]
-                total[kind] += own.sum(0)
-                square[kind] += own.T @ own
-                atoms[kind] += len(own)
-        mean = total / atoms.clamp(min=1)[:, None]
-        spread = square / atoms.clamp(min=1)[:, None, None] - mean[:, :, None] * mean[:, None, :]
-        dims = min(self.dims, size)
-        self.middle = mean.half()
-        self.axes = torch.linalg.eigh(spread).eigenvectors[:, :, -dims:].flip(2).half().contiguous()
+        mean, axes = principal_axes(blocks, count, size, min(self.dims, size))
+        self.middle, self.axes = mean.half(), axes.half().contiguous()
 
     def _place_landmarks(
         self, molecules: Molecules, known: Tensor, count: int, draw: torch.Generator
@@ -234,30 +223,18 @@ class SparseKernel(Model):
         """Choose landmarks among the environments; the Cholesky factor L of their kernel (m, m)."""
         assert self.features is not None
         order = torch.randperm(len(known), generator=draw)
-        kinds, points = self._kinds(molecules)[order], []
-        for kind in range(len(self.features.elements)):
-            own = order[kinds == kind]
-            own = own[
-                (_turn(molecules.sizes[molecules.owner[own]]) >= RARE)
-                .to(torch.uint8)
-                .argsort(stable=True)
-            ]
-            points.append(
-                known[own[: max(RARE, POOL * len(own) // len(known))]].double() / self.sigma
-            )
+        sizes = molecules.sizes[molecules.owner]
+        rows_of = pools(self._kinds(molecules), sizes, order, len(self.features.elements))
+        points = [known[own].double() / self.sigma for own in rows_of]
         rows = choose(points, count, draw)
         self.counts = [len(own) for own in rows]
         self.known = torch.cat([x[own] for x, own in zip(points, rows)]).half()
-        lower = torch.zeros(len(self.known), len(self.known), dtype=torch.float64)
-        for span in self._spans():
-            z = self.known[span].double()
-            factor = _cholesky(gaussian(z, z).fill_diagonal_(1), JITTER)
-            if factor is None:  # also where a landmark is beyond what float16 holds
-                raise ConfigError(
-                    "sparse_kernel: the kernel of the landmarks is not positive definite at sigma "
-                    f"{self.sigma:g}; take one nearer to 4"
-                )
-            lower[span, span] = factor
+        lower = kernel_factor(self.known, self._spans())
+        if lower is None:  # also where a landmark is beyond what float16 holds
+            raise ConfigError(
+                "sparse_kernel: the kernel of the landmarks is not positive definite at sigma "
+                f"{self.sigma:g}; take one nearer to 4"
+            )
         return lower
 
     def _normal_equations(
@@ -266,7 +243,7 @@ class SparseKernel(Model):
         """ΦᵀΦ (m, m) and Φᵀy (m,) in the whitened basis, yᵀy, and how many equations these are."""
         gram, right, square, count = torch.zeros_like(lower), lower.new_zeros(len(lower)), 0.0, 0
         for rows, values in self._equations(train, known):
-            rows = self._whitened(rows, lower)
+            rows = whitened(rows, lower, self._spans())
             gram.addmm_(rows.T, rows)
             right += rows.T @ values.double()
             square += float(values.double().square().sum())
@@ -289,15 +266,6 @@ class SparseKernel(Model):
             yield root * rows, root * forces[offsets[first] : offsets[stop]].flatten()
             first = stop
 
-    def _whitened(self, rows: Tensor, lower: Tensor) -> Tensor:
-        """L⁻¹Φᵀ, transposed, element by element."""
-        out = torch.empty_like(rows)
-        for span in self._spans():
-            out[:, span] = torch.linalg.solve_triangular(
-                lower[span, span], rows[:, span].T, upper=False
-            ).T
-        return out
-
     # --- features -----------------------------------------------------------------------------
 
     def _kinds(self, molecules: Molecules) -> Tensor:
@@ -306,8 +274,7 @@ class SparseKernel(Model):
 
     def _spans(self) -> list[slice]:
         """The landmarks of each element."""
-        ends = torch.tensor([0, *self.counts]).cumsum(0).tolist()
-        return [slice(a, b) for a, b in zip(ends[:-1], ends[1:])]
+        return spans_of(self.counts)
 
     def _raw(self, molecules: Molecules) -> Iterator[tuple[Molecules, Tensor, Tensor]]:
         """Blocks of molecules, their kinds (A,) and features (A, d)."""
@@ -334,12 +301,7 @@ class SparseKernel(Model):
 
     def _kernel(self, kinds: Tensor, x: Tensor, owner: Tensor, molecules: int) -> Tensor:
         """(molecules, m) Φ of environments x (A, dims) in units of σ."""
-        out = []
-        for kind, span in enumerate(self._spans()):
-            own = torch.nonzero(kinds == kind).flatten()
-            zeros = x.new_zeros(molecules, span.stop - span.start)
-            out.append(zeros.index_add(0, owner[own], gaussian(x[own], self.known[span].double())))
-        return torch.cat(out, 1)
+        return molecule_kernel(kinds, x, owner, molecules, self.known, self._spans())
 
     def _rows(self, molecules: Molecules, projected: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Blocks of (first molecule, Φ)."""
@@ -364,18 +326,7 @@ class SparseKernel(Model):
             )
         x = value[:n] / self.sigma  # (n, dims)
         slope = slope.reshape(3 * n, n, -1) / self.sigma  # (3n, n, dims)
-        out = []
-        for kind, span in enumerate(self._spans()):
-            own, z = torch.nonzero(kinds == kind).flatten(), self.known[span].double()
-            k = gaussian(x[own], z)  # (a, m)
-            away = torch.einsum("cad,ad->ca", slope[:, own], x[own])  # (3n, a)
-            toward = (
-                (slope[:, own] @ z.T).mul_(k).sum(1)
-                if len(own)
-                else torch.zeros(3 * n, len(z), dtype=k.dtype)
-            )
-            out.append(away @ k - toward)  # −∂k = k (x − z)·∂x
-        return torch.cat(out, 1)
+        return slopes(kinds, x, slope, self.known, self._spans())
 
     # --- asking -------------------------------------------------------------------------------
 
@@ -399,16 +350,7 @@ class SparseKernel(Model):
         out = [torch.zeros(0, dtype=torch.float64)]
         with torch.no_grad():
             for x, kinds, block in self._asked(molecules):
-                apart = torch.full((len(x),), math.inf, dtype=torch.float64)
-                for kind, span in enumerate(self._spans()):
-                    own = kinds == kind
-                    if own.any() and span.stop > span.start:
-                        apart[own] = torch.cdist(x[own], self.known[span].double()).min(1).values
-                out.append(
-                    torch.zeros(len(block), dtype=torch.float64).scatter_reduce(
-                        0, block.owner, apart, "amax"
-                    )
-                )
+                out.append(farthest(kinds, x, block.owner, len(block), self.known, self._spans()))
         return torch.cat(out)
 
     def variance(self, molecules: Molecules) -> Tensor:
@@ -420,29 +362,20 @@ class SparseKernel(Model):
         if self._factors is None:
             raise InputError(
                 "the posterior variance needs the factors of the fit, which are not saved with the "
-                "model; "
-                "fit it again in this process"
+                "model; fit it again in this process"
             )
         lower, factor = self._factors
         out = [torch.zeros(0, dtype=torch.float64)]
         with torch.no_grad():
             for x, kinds, block in self._asked(molecules):
-                rows = self._whitened(self._kernel(kinds, x, block.owner, len(block)), lower)
+                phi = self._kernel(kinds, x, block.owner, len(block))
+                rows = whitened(phi, lower, self._spans())
                 known = torch.linalg.solve_triangular(factor, rows.T, upper=False).square().sum(0)
                 # far from all landmarks φ vanishes: without this term the strangest molecule would
                 # be the surest
-                unknown = self._own_kernel(kinds, x, block.owner, len(block)) - rows.square().sum(1)
+                unknown = own_kernel(kinds, x, block.owner, len(block)) - rows.square().sum(1)
                 out.append(known + unknown.clamp(min=0) / self.regularization)
         return self.noise * torch.cat(out)
-
-    def _own_kernel(self, kinds: Tensor, x: Tensor, owner: Tensor, molecules: int) -> Tensor:
-        """(molecules,) k(A, A)."""
-        out = x.new_zeros(molecules)
-        for kind in kinds.unique().tolist():
-            own = torch.nonzero(kinds == kind).flatten()
-            same = owner[own, None] == owner[own]
-            out.index_add_(0, owner[own], (gaussian(x[own], x[own]) * same).sum(1))
-        return out
 
     # --- keeping ------------------------------------------------------------------------------
 
@@ -465,21 +398,3 @@ class SparseKernel(Model):
         self.sigma, self.regularization = state["chosen"].tolist()
         self.noise, self._factors = math.nan, None
         return self
-
-
-def _cholesky(matrix: Tensor, added: float) -> Tensor | None:
-    """The factor of matrix + `added` on the diagonal; None where that is not positive definite."""
-    raised = matrix.clone()
-    raised.diagonal().add_(added)
-    factor, failed = torch.linalg.cholesky_ex(raised)
-    # not every LAPACK minds what is no number
-    return None if int(failed) or not factor.isfinite().all() else factor
-
-
-def _turn(labels: Tensor) -> Tensor:
-    """(n,) how many earlier entries have the same label."""
-    order = labels.argsort(stable=True)
-    ascending = labels[order]
-    turn = torch.empty_like(order)
-    turn[order] = torch.arange(len(order)) - torch.searchsorted(ascending, ascending)
-    return turn
