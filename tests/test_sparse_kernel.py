@@ -14,7 +14,7 @@ from torch import Tensor
 
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import ConfigError, DataError, InputError
-from onekcal.models.kernels import sparse_kernel
+from onekcal.models.kernels import landmark_kernel, sparse_kernel
 from onekcal.models.kernels.sparse_kernel import SparseKernel
 from onekcal.models.model import forces
 from onekcal.molecules import Molecules
@@ -60,7 +60,7 @@ def cross(model: SparseKernel, molecules: Molecules) -> Tensor:
     return molecules.sum_atoms(torch.stack(rows))
 
 
-def landmark_kernel(model: SparseKernel) -> Tensor:
+def kernel_of_landmarks(model: SparseKernel) -> Tensor:
     """(m, m) K."""
     kind_of = torch.repeat_interleave(torch.arange(len(model.counts)), torch.tensor(model.counts))
     z = model.known.double()
@@ -105,13 +105,13 @@ def test_the_weights_solve_the_dense_equations(force_weight: float) -> None:
             [rows, *(root * model._force_rows(molecule) for molecule in data.molecules)]
         )
         right = torch.cat([right, root * data.forces.flatten()])
-    gram = rows.T @ rows + 1e-4 * landmark_kernel(model)
+    gram = rows.T @ rows + 1e-4 * kernel_of_landmarks(model)
     weights = torch.linalg.solve(gram, rows.T @ right)
     assert torch.allclose(model.energies(asked), cross(model, asked) @ weights, atol=1e-4, rtol=0)
     assert model.noise == pytest.approx(
         float(right @ (right - rows @ weights)) / len(right), rel=1e-4
     )
-    wrong = torch.linalg.solve(gram + 1e-4 * landmark_kernel(model), rows.T @ right)
+    wrong = torch.linalg.solve(gram + 1e-4 * kernel_of_landmarks(model), rows.T @ right)
     assert not torch.allclose(model.energies(asked), cross(model, asked) @ wrong, atol=1e-3, rtol=0)
 
 
@@ -139,7 +139,8 @@ def test_a_rare_element_has_axes_and_landmarks_however_small_the_sample(
 ) -> None:
     data = wobbly(41, seed=1)[[*range(0, 40, 4), 1, *range(2, 40, 4)]]  # one ammonia
     monkeypatch.setattr(sparse_kernel, "SAMPLE", 3)
-    monkeypatch.setattr(sparse_kernel, "POOL", 10)
+    monkeypatch.setattr(landmark_kernel, "POOL", 10)
+    monkeypatch.setattr(landmark_kernel, "RARE", 1)
     monkeypatch.setattr(sparse_kernel, "RARE", 1)
     model = fitted(data)
     assert model.features is not None
@@ -241,7 +242,8 @@ def test_ethanol_is_learned_from_the_forces_of_thirty_frames(real_data: Path) ->
 def test_the_variance_is_the_projected_process_in_dense_algebra() -> None:
     data, asked = wobbly(12, seed=1), wobbly(8, seed=3).molecules
     model = fitted(data, landmarks=30)
-    rows, phi, kernel = cross(model, data.molecules), cross(model, asked), landmark_kernel(model)
+    rows, phi = cross(model, data.molecules), cross(model, asked)
+    kernel = kernel_of_landmarks(model)
     known = (phi * torch.linalg.solve(rows.T @ rows + 1e-4 * kernel, phi.T).T).sum(1)
     own = torch.stack([own_kernel(model, one) for one in asked])
     left = own - (phi * torch.linalg.solve(kernel, phi.T).T).sum(1)
