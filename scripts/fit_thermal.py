@@ -47,9 +47,8 @@ def main(folder: Path) -> None:
     print("}")
     print(
         f"train {int((train & known).sum())}, hold-out {len(error)}: mean absolute error "
-        f"{np.abs(error).mean():.4f}, "
-        f"root mean square {np.sqrt((error**2).mean()):.4f}, largest {np.abs(error).max():.3f} "
-        "kcal/mol"
+        f"{np.abs(error).mean():.4f}, root mean square {np.sqrt((error**2).mean()):.4f}, largest "
+        f"{np.abs(error).max():.3f} kcal/mol"
     )
 
 

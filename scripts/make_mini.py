@@ -353,8 +353,8 @@ def pack(records: list[dict], moving: dict[str, dict]) -> dict[str, np.ndarray]:
         "atom_b3lyp": np.array([b3lyp([z], np.zeros((1, 3)), SPINS[z])[0] for z in atoms]),
         "doc": np.array(
             "R in Å; E in Hartree (total, no zero-point energy); F in Hartree/Bohr, frames only, "
-            "in row "
-            "order; gfn2 = GFN2-xTB (tblite), b3lyp = B3LYP/6-31G with density fitting (pyscf)"
+            "in row order; gfn2 = GFN2-xTB (tblite), b3lyp = B3LYP/6-31G with density fitting "
+            "(pyscf)"
         ),
     }
 

@@ -104,8 +104,7 @@ def atomization(totals: Tensor, molecules: Molecules, atoms: FreeAtoms) -> Tenso
         m = int(wrong.nonzero()[0])
         raise DataError(
             f"molecule {m} ({molecules.formulas[m]}) would have an atomization energy of "
-            f"{float(bound[m]):.1f} "
-            f"kcal/mol against the free atoms of {atoms.level}; check the unit and the level of "
-            "the totals"
+            f"{float(bound[m]):.1f} kcal/mol against the free atoms of {atoms.level}; check the "
+            "unit and the level of the totals"
         )
     return bound

@@ -17,10 +17,8 @@ from onekcal.errors import InputError, unknown
 
 SYMBOLS = (
     "X H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
-    "Br Kr "
-    "Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er "
-    "Tm Yb Lu "
-    "Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn"
+    "Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy "
+    "Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn"
 ).split()
 """Element symbols; the index is the nuclear charge, 0 is no element."""
 CHARGES = {symbol: charge for charge, symbol in enumerate(SYMBOLS) if charge}
@@ -237,8 +235,7 @@ class Molecules:
             worst = int(self.sizes.argmax())
             raise InputError(
                 f"molecule {worst} ({str(self.names[worst])!r}) has {largest} atoms; at most "
-                f"{size} fit here "
-                "(the size is fixed by the molecules a model was fitted to)"
+                f"{size} fit here (the size is fixed by the molecules a model was fitted to)"
             )
         slot = torch.arange(len(self.numbers)) - torch.repeat_interleave(
             self.offsets[:-1], self.sizes

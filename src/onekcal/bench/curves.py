@@ -178,8 +178,7 @@ def suite_of(
         )
         raise ConfigError(
             f"curves are drawn together for the same data, got {shown}. Give them the same set, "
-            "target, split "
-            "and number of test molecules, or draw them apart"
+            "target, split and number of test molecules, or draw them apart"
         )
     curves = [
         Curve(

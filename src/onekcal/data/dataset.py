@@ -93,8 +93,8 @@ class Dataset:
             m = int(self.molecules.owner[m]) if data.aim.atomic else m
             raise DataError(
                 f"{int(bad.sum())} of {len(self)} labels in {target!r} are missing or not finite, "
-                "first: "
-                f"molecule {m} ({str(self.molecules.names[m])!r}); drop them or complete them"
+                f"first: molecule {m} ({str(self.molecules.names[m])!r}); drop them or complete "
+                "them"
             )
         return data
 

@@ -31,8 +31,7 @@ def label_split(count: int, test: Any, train: Any = None, valid: Any = None) -> 
         if len(outside):
             raise DataError(
                 f"the {part} part names row {int(outside[0])}, but the rows are 0 to {count - 1}: "
-                "this "
-                "split belongs to other data"
+                "this split belongs to other data"
             )
         if len(rows.unique()) < len(rows) or (labels[rows] != UNUSED).any():
             raise DataError(

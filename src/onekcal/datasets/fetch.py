@@ -118,10 +118,8 @@ def download(url: str, remote: Remote, cache: Path) -> Path:
         # pooch raises this for a digest that does not match, and has removed the file
         raise DownloadError(
             f"{remote.file} from {url} is not the file it should be (SHA-256 differs from "
-            f"{expected}); "
-            "it was removed. The source has changed or the transfer was damaged: try again, or use "
-            "a "
-            "mirror"
+            f"{expected}); it was removed. The source has changed or the transfer was damaged: try "
+            "again, or use a mirror"
         ) from None
     except OSError as problem:
         downloader.forget()

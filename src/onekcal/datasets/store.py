@@ -75,8 +75,7 @@ def read(path: Path) -> Stored:
             if file.attrs["format"] > FORMAT:
                 raise DataError(
                     f"{path} was written by a newer onekcal (format {file.attrs['format']}, this "
-                    "one reads "
-                    f"up to {FORMAT}); upgrade onekcal"
+                    f"one reads up to {FORMAT}); upgrade onekcal"
                 )
             columns = {_name(key): _column(file["columns"][key]) for key in file.get("columns", {})}
             splits = {

@@ -81,8 +81,7 @@ class Fchl19:
         if strange:
             raise InputError(
                 f"FCHL19 features for {', '.join(SYMBOLS[z] for z in self.elements)} cannot "
-                "describe "
-                f"{', '.join(strange)}: not in the training data"
+                f"describe {', '.join(strange)}: not in the training data"
             )
         table = torch.full((len(SYMBOLS),), -1)
         table[list(self.elements)] = torch.arange(len(self.elements))

@@ -175,8 +175,7 @@ def _starts(mol: Any, smiles: str, count: int, seed: int) -> tuple[list[Molecule
     if not found:
         raise InputError(
             f"no 3-D structure could be made of {smiles!r} (a strained cage, an impossible "
-            "stereocentre?); "
-            "give a geometry instead"
+            "stereocentre?); give a geometry instead"
         )
     with _quiet(RDLogger):
         energies = _clean(AllChem, mol, len(found))

@@ -70,8 +70,7 @@ def minimum(
         found = replace(lower, steps=found.steps + sum(end.steps for end in ends))
     raise LabelError(
         f"no minimum was found with {how.name}: {ROUNDS} saddle points one after another; start "
-        "from another "
-        "geometry"
+        "from another geometry"
     )
 
 

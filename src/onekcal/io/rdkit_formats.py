@@ -112,8 +112,7 @@ def _from_block(place: str, block: str, options: ReadOptions) -> Record:
     if missing:
         raise InputError(
             f"its bonds ask for {missing} more hydrogens than it has; add them with their "
-            "positions (or mark "
-            "radicals with M  RAD)"
+            "positions (or mark radicals with M  RAD)"
         )
     name = mol.GetProp("_Name") if mol.HasProp("_Name") else ""
     return Record(

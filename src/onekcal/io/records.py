@@ -137,8 +137,7 @@ def lost_label(keys: set[str], wanted: str | None, word: str, keyword: str, wher
         raise InputError(
             f"{where} has no {wanted!r} but announces {', '.join(others)}; say which is meant "
             f"({keyword}={others[0]!r}; `onekcal data import --{keyword.replace('_', '-')} "
-            f"{others[0]}`), or "
-            f"{keyword}=None for none"
+            f"{others[0]}`), or {keyword}=None for none"
         )
     if wanted != ReadOptions.__dataclass_fields__[keyword].default:
         raise InputError(f"{where} has no {wanted!r} ({keyword}); there is nothing like it")
@@ -261,9 +260,8 @@ def check_lengths(
     )
     raise InputError(
         f"{where}: atoms are typically {typical:.2f} bond lengths from their nearest neighbour "
-        "when lengths "
-        f"are read as {options.length_unit}, expected about 1; {hint}; trust_lengths=True reads it "
-        "as it is"
+        f"when lengths are read as {options.length_unit}, expected about 1; {hint}; "
+        "trust_lengths=True reads it as it is"
     )
 
 

@@ -148,8 +148,7 @@ def _mol_block(pieces: _Pieces, m: int) -> str:
             why = str(problem).strip().partition("\n")[0]
             raise InputError(
                 f"molecule {m + 1} ({pieces.names[m]!r}): bonds cannot be told from the geometry "
-                f"({why}); "
-                "write xyz instead"
+                f"({why}); write xyz instead"
             ) from None
     mol.SetProp("_Name", pieces.names[m])
     return Chem.MolToMolBlock(mol)

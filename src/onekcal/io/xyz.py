@@ -78,8 +78,7 @@ def read_xyz(text: str, options: ReadOptions, where: str) -> Parsed:
     if seen.periodic:
         warnings.warn(
             f"{where}: the Lattice of {seen.periodic:,} of {len(records):,} frames is ignored; "
-            "every frame is "
-            "read as an isolated molecule",
+            "every frame is read as an isolated molecule",
             stacklevel=4,
         )
     return records, problems

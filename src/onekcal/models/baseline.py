@@ -74,15 +74,13 @@ class Baseline(Model):
             raise DataError(
                 f"baseline {self.method!r}: the model gives {found.kind} energies "
                 f"({found.level or 'level unknown'}, {found.at}), which cannot be taken off the "
-                "target "
-                f"({target.meaning}); it takes a model fitted to {wanted} energies"
+                f"target ({target.meaning}); it takes a model fitted to {wanted} energies"
             )
         strange = [SYMBOLS[z] for z in train.molecules.elements if z not in found.elements]
         if strange:
             raise DataError(
                 f"baseline {self.method!r}: the model has never seen {', '.join(strange)}; it "
-                "knows "
-                f"{', '.join(SYMBOLS[z] for z in found.elements)}: leave those molecules out"
+                f"knows {', '.join(SYMBOLS[z] for z in found.elements)}: leave those molecules out"
             )
         self._stack = found.model
         self.about = {
@@ -135,8 +133,7 @@ class Baseline(Model):
             there = ", ".join(columns or {}) or "none"
             raise DataError(
                 f"the baseline needs a column {self.method!r} (there is: {there}) or a method that "
-                "can be "
-                f"computed: {problem}"
+                f"can be computed: {problem}"
             ) from None
 
     def _other(self) -> Stack:

@@ -45,8 +45,7 @@ class DressedAtoms(Model):
         if strange:
             raise InputError(
                 f"no atom energy for {', '.join(SYMBOLS[z] for z in strange)}: not in the training "
-                "data "
-                f"({', '.join(SYMBOLS[z] for z in self.elements.tolist())})"
+                f"data ({', '.join(SYMBOLS[z] for z in self.elements.tolist())})"
             )
         return molecules.composition(self.elements.tolist()) @ self.atom_energies
 

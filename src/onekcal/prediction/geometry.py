@@ -36,8 +36,7 @@ def drawn(smiles: str) -> Molecules:
     if any(atom.GetIsotope() for atom in mol.GetAtoms()):
         raise InputError(
             f"{smiles!r} names isotopes, but energies hold the zero-point energy of the most "
-            "abundant ones; "
-            "leave the mass numbers out to be answered for those"
+            "abundant ones; leave the mass numbers out to be answered for those"
         )
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
     return Molecules.one(numbers, [[0.0, 0.0, 0.0]] * len(numbers), name=smiles)
@@ -59,8 +58,7 @@ def placed(question: Question, bare: Answer, artefact: Artefact, options: Option
         if found.undecided:
             remarks.append(
                 f"the SMILES leaves {found.undecided} of its stereocentres and double bonds open: "
-                "the lowest "
-                "stereoisomer found is answered (@ and / name one)"
+                "the lowest stereoisomer found is answered (@ and / name one)"
             )
         return replace(
             bare,

@@ -45,8 +45,7 @@ def predict(
     if artefact.kind not in get_args(Kind):
         raise InputError(
             f"this model gives {artefact.kind} in {artefact.unit}, and `predict` is about "
-            "energies; "
-            "`onekcal evaluate` compares it with data"
+            "energies; `onekcal evaluate` compares it with data"
         )
     if options.conformers < 1:
         raise InputError(f"`conformers` must be at least 1, got {options.conformers}")

@@ -57,8 +57,7 @@ def half_of(artefact: Artefact, found: Answer, options: Options) -> tuple[float,
     if found.geometry == "smiles" and options.conformers < DEFAULTS.conformers:
         return math.inf, (
             f"no interval: it was calibrated with {DEFAULTS.conformers} conformers; with fewer the "
-            "lowest "
-            "may be missed, and how far they lie apart"
+            "lowest may be missed, and how far they lie apart"
         )
     half = half_width(
         artefact,

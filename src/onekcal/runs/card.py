@@ -267,8 +267,7 @@ def limits(card: ModelCard, level: str = "") -> Iterator[str]:
         )
     yield (
         "The interval holds on average over molecules like those fitted to; groups below their "
-        "promise are named here, "
-        "others may hide."
+        "promise are named here, others may hide."
     )
     nominal = card.experiment.get("coverage", 0.9)
     by = card.errors_by
@@ -280,8 +279,7 @@ def limits(card: ModelCard, level: str = "") -> Iterator[str]:
     if unclear := by.get("not_perceived"):
         yield (
             f"The bonds of {unclear} of {unclear + by['perceived']} test molecules could not be "
-            "told from their "
-            "geometries; they are in no group."
+            "told from their geometries; they are in no group."
         )
     if level.lower() == "g4mp2":
         yield f"G4(MP2) itself is ± {G4MP2_ERROR} kcal/mol against experiment ({G4MP2_SOURCE})."

@@ -78,8 +78,7 @@ def choose(stored: Stored, choice: DataChoice) -> Split:
     if len(train) == 0 or len(test) == 0:
         raise ConfigError(
             f"split {choice.split!r} of {choice.set} gives {len(train)} training and {len(test)} "
-            "test "
-            "molecules; at least one of each is needed"
+            "test molecules; at least one of each is needed"
         )
     return Split(train, valid, test[: choice.test])
 
@@ -106,8 +105,7 @@ def _split_file(path: Path, count: int) -> np.ndarray:
     if everything.max() >= count or everything.min() < 0:
         raise ConfigError(
             f"the split file {path} names row {everything.max()}, but there are {count} molecules: "
-            "it belongs "
-            "to other data"
+            "it belongs to other data"
         )
     if len(np.unique(everything)) < len(everything):
         raise ConfigError(f"the split file {path} names a molecule in two parts")

@@ -173,8 +173,7 @@ def evaluate(model: str | Path | Artefact, data: Dataset) -> dict[str, Any]:
         )
         raise InputError(
             f"the model gives {artefact.kind} in {artefact.unit}, but {data.target!r} is "
-            f"{column.meaning}"
-            f"{hint}"
+            f"{column.meaning}{hint}"
         )
     _refuse_strange(artefact, data.molecules)
     predicted = artefact.model.energies(data.molecules, data.columns)
@@ -204,9 +203,8 @@ def _refuse_strange(artefact: Artefact, molecules: Molecules) -> None:
         known = ", ".join(SYMBOLS[z] for z in artefact.elements)
         raise InputError(
             f"{len(rows)} of {len(molecules)} molecules hold elements that the model has never "
-            "seen, "
-            f"first: molecule {rows[0]} ({molecules.formulas[rows[0]]}); it knows {known}: leave "
-            "the others out"
+            f"seen, first: molecule {rows[0]} ({molecules.formulas[rows[0]]}); it knows {known}: "
+            "leave the others out"
         )
 
 

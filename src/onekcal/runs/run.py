@@ -119,8 +119,7 @@ def _workplace(
         if there.exists() and not (there / "experiment.yaml").is_file() and any(there.iterdir()):
             raise DataError(
                 f"{there} is no run (it holds no experiment.yaml) and is left alone; name the run "
-                "differently "
-                "with --set name=…"
+                "differently with --set name=…"
             )
     if resume:
         _check_same(experiment, part)
@@ -342,8 +341,7 @@ def _check_target(data: Dataset, stages: list[Stage]) -> None:
         each = "an atom" if column.atomic else "a molecule"
         raise ConfigError(
             f"{target}: one value {each}, but not every stage answers so; atomcloudnet does "
-            "either, with "
-            "readout: atoms or molecules"
+            "either, with readout: atoms or molecules"
         )
     if column.quantity != "energy":
         if any(name == "baseline" for name, _ in stages):
@@ -353,6 +351,6 @@ def _check_target(data: Dataset, stages: list[Stage]) -> None:
     if column.kind == "total" and not (first and build(*first).fits_atoms):
         raise ConfigError(
             f"{data.target!r} holds total energies at {column.level or 'an unknown level'}, whose "
-            "free "
-            "atoms are not known: put the stage `dressed_atoms`, which fits them, before the model"
+            "free atoms are not known: put the stage `dressed_atoms`, which fits them, before the "
+            "model"
         )

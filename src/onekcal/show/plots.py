@@ -157,8 +157,7 @@ def parity(
                 marker={"color": ACCENT, "size": 6, "opacity": 0.6},
                 hovertemplate=label
                 + f"reference %{{x:.2f}}<br>predicted %{{y:.2f}}<br>error %{{customdata:+.2f}} "
-                f"{unit}"
-                "<extra></extra>",
+                f"{unit}<extra></extra>",
             ),
         ]
     )

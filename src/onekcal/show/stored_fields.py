@@ -61,8 +61,7 @@ def read_cube(path: Path) -> Portrait:
     if not atoms or not np.isfinite(values).all() or min(shape) < 2:
         raise DataError(
             f"{path.name}: a field needs atoms, at least 2 voxels an axis and finite values; it "
-            f"has {atoms} "
-            f"atoms and {int(np.isfinite(values).sum())} of {values.size} finite values"
+            f"has {atoms} atoms and {int(np.isfinite(values).sum())} of {values.size} finite values"
         )
     molecule = Molecules(
         torch.from_numpy(places[:, 0].astype(np.int64)),
@@ -152,8 +151,7 @@ def _of_store(path: Path, row: int) -> tuple[list[Portrait], str]:
     if not there:
         raise DataError(
             f"{path.name} has no field of row {row}: it failed or is not computed yet; run the "
-            "same `onekcal "
-            "field` again"
+            "same `onekcal field` again"
         )
     molecule = Molecules(
         torch.from_numpy(numbers.astype(np.int64)),

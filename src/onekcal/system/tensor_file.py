@@ -51,7 +51,6 @@ def read(
     if header["format"] > newest:
         raise DataError(
             f"{path} was written by a newer onekcal (format {header['format']}, this one reads up "
-            f"to {newest}); "
-            "upgrade onekcal"
+            f"to {newest}); upgrade onekcal"
         )
     return tensors, header

@@ -34,8 +34,7 @@ G4MP2_ERROR = 1.04
 """
 G4MP2_SOURCE = (
     "mean absolute deviation on G3/05 (Curtiss, Redfern, Raghavachari, J. Chem. Phys. 127, 124105, "
-    "2007); "
-    "0.79 for the heats of formation of 459 molecules of QM9 (Narayanan et al., "
+    "2007); 0.79 for the heats of formation of 459 molecules of QM9 (Narayanan et al., "
     "doi:10.1039/c9sc02834j, 2019)"
 )
 
@@ -231,8 +230,7 @@ def _check(molecule: Molecules) -> None:
     if int(molecule.charges[0]):
         raise InputError(
             "a heat of formation of an ion needs a convention for the electron; only neutral "
-            "molecules "
-            f"are done, got charge {int(molecule.charges[0])}"
+            f"molecules are done, got charge {int(molecule.charges[0])}"
         )
 
 
@@ -244,8 +242,7 @@ def _zero_point_terms(at: At, zero_point: Term | None) -> list[Term]:
     if at == "electronic" and zero_point is None:
         raise InputError(
             "an electronic energy needs its zero-point energy for a heat of formation: give "
-            "`zero_point`, "
-            "for example from onekcal.thermo.frequencies"
+            "`zero_point`, for example from onekcal.thermo.frequencies"
         )
     if at == "0 K" and zero_point is not None:
         raise InputError(

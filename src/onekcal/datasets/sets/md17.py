@@ -184,8 +184,7 @@ def read_archive(folder: Path, molecule: str, card: Card) -> Stored:
         if max(train.max(), test.max()) >= len(stored.dataset):
             raise DataError(
                 f"{ARCHIVE}: split {k} names frame {max(train.max(), test.max())}, but {molecule} "
-                "has "
-                f"{len(stored.dataset)} frames"
+                f"has {len(stored.dataset)} frames"
             )
         stored.splits[f"split{k}"] = label_split(len(stored.dataset), test, train)
     return stored

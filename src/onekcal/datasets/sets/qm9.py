@@ -52,8 +52,7 @@ CARD = Card(
     "QM9: 131 thousand small organic molecules",
     licence="CC0",
     citation="Ramakrishnan, Dral, Rupp, von Lilienfeld, Sci. Data 1, 140022 (2014); "
-    "Ruddigkeit et al., J. Chem. Inf. "
-    "Model. 52, 2864 (2012)",
+    "Ruddigkeit et al., J. Chem. Inf. Model. 52, 2864 (2012)",
     level=LEVEL,
     kind="atomization at 0 K (U0, zero-point energy included)",
     molecules=130831,

@@ -31,8 +31,7 @@ from onekcal.units import HARTREE
 
 CITATION = (
     "Narayanan, Redfern, Assary, Curtiss, Chem. Sci. 10, 7449 (2019); Ward, Blaiszik, Foster, "
-    "Assary, "
-    "Narayanan, Curtiss, MRS Commun. 9, 891 (2019); and QM9's"
+    "Assary, Narayanan, Curtiss, MRS Commun. 9, 891 (2019); and QM9's"
 )
 CARD = Card(
     "qm9-g4mp2",

@@ -156,8 +156,7 @@ class FchlKernel(Model):
         if self.choose == "valid" and not len(valid):
             raise ConfigError(
                 "fchl_kernel: several values of sigma or regularization need a validation part to "
-                "choose on, "
-                "or choose: loo"
+                "choose on, or choose: loo"
             )
         rows = (1 + 3 * train.molecules.sizes * forces).cumsum(0)  # (N,)
         part = train[: max(2, int((rows <= self.choose_on).sum()))]
@@ -263,8 +262,7 @@ class FchlKernel(Model):
         if self.factor is None:
             raise InputError(
                 "the variance needs the Cholesky factor, which this kernel did not keep; fit it "
-                "with "
-                "keep_factor: true"
+                "with keep_factor: true"
             )
         out = [np.zeros(0)]
         for first in range(0, len(molecules), BLOCK):

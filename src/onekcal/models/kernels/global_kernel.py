@@ -177,8 +177,7 @@ class GlobalKernel(Model):
         if failed:
             raise ConfigError(
                 f"global_kernel: the kernel is singular at sigma {self.sigma:.4g} and "
-                "regularization "
-                f"{self.regularization:.1e}; raise `regularization` or lower `sigma`"
+                f"regularization {self.regularization:.1e}; raise `regularization` or lower `sigma`"
             )
         return factor
 
@@ -199,8 +198,7 @@ class GlobalKernel(Model):
         if not torch.isfinite(errors[best]):
             raise ConfigError(
                 "global_kernel: the kernel is singular at every sigma and regularization given "
-                "(largest "
-                f"{max(self.regularizations):.1e}); raise `regularization`"
+                f"(largest {max(self.regularizations):.1e}); raise `regularization`"
             )
         return pairs[best]
 

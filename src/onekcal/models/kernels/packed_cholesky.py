@@ -91,6 +91,5 @@ def check_rows(rows: int) -> None:
     if rows > MOST_ROWS:
         raise ConfigError(
             f"leave-one-out and variance take at most {MOST_ROWS:,} observations, got {rows:,}; "
-            "lower "
-            "`choose_on`, or fit without `keep_factor`"
+            "lower `choose_on`, or fit without `keep_factor`"
         )

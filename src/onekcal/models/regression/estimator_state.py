@@ -103,8 +103,7 @@ def load_estimator(pipeline: Pipeline, state: State) -> None:
         if strange:
             raise DataError(
                 f"the stored {type(estimator).__name__} holds {strange[0]!r}, which it does not "
-                "have; the "
-                "model file is damaged or was not written by onekcal: train it again"
+                "have; the model file is damaged or was not written by onekcal: train it again"
             )
         estimator.set_params(
             **{key: value for key, value in kept["parameters"].items() if value is not None}

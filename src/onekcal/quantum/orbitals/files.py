@@ -100,10 +100,8 @@ def _orthonormal(contents: Contents, path: Path) -> Orbitals:
             return found
     raise InputError(
         f"the orbitals of {path} are not orthonormal (off by {min(off):.2g}, at most "
-        f"{ORTHONORMAL:g} "
-        "expected): its program normalises or orders basis functions in a way of its own, or the "
-        "file is "
-        "damaged; try another format (.wfx, .fchk)"
+        f"{ORTHONORMAL:g} expected): its program normalises or orders basis functions in a way of "
+        "its own, or the file is damaged; try another format (.wfx, .fchk)"
     )
 
 

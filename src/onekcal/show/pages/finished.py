@@ -96,8 +96,7 @@ def refuse_unlike(runs: list[Finished]) -> None:
         if (ours.set, ours.target) != (theirs.set, theirs.target):
             raise InputError(
                 f"{first.name} was tested on {ours.set} ({ours.target}) and {other.name} on "
-                f"{theirs.set} "
-                f"({theirs.target}): their errors do not compare; show them apart"
+                f"{theirs.set} ({theirs.target}): their errors do not compare; show them apart"
             )
         if first.names != other.names or not np.allclose(
             first.columns["reference"], other.columns["reference"], atol=2e-3

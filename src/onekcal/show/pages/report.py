@@ -330,8 +330,7 @@ def _notes(run: Finished) -> list[str]:
     if lost:
         notes.append(
             f"{run.name}: {lost:,} of {len(run.names):,} predictions are not a number; they are in "
-            "no figure but "
-            "their count, and come first among the worst."
+            "no figure but their count, and come first among the worst."
         )
     if len(run.names) < 30:
         notes.append(
