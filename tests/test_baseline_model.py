@@ -17,7 +17,7 @@ from onekcal import datasets as store
 from onekcal.errors import DataError, OnekcalError
 from onekcal.models.artefact import Artefact
 from onekcal.models.baseline import Baseline
-from onekcal.models.model import central_differences, forces
+from onekcal.models.model import central_differences
 from onekcal.models.shipped import load_model
 from onekcal.models.stack import Stack
 from onekcal.runs.experiment import parse
@@ -100,12 +100,12 @@ def test_forces_are_the_slope_of_both_models_together(tmp_path: Path) -> None:
         load_model(tmp_path / "second.safetensors").model,
         wobbly(4, seed=9).molecules[3],
     )
-    pull = forces(second, molecule)
+    pull = second.forces(molecule)
     assert torch.allclose(
         pull, central_differences(second, molecule), atol=0.02
     )  # kcal/mol/Å: h²/6 · d³E/dx³ at 0.005 Å
     assert not torch.allclose(
-        pull, forces(first, molecule), atol=0.1
+        pull, first.forces(molecule), atol=0.1
     )  # the second model has its part
 
 

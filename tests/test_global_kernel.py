@@ -21,7 +21,6 @@ from onekcal.models.kernels.global_kernel import (
     memory_needed,
     squared,
 )
-from onekcal.models.model import forces
 from onekcal.molecules import Molecules
 from support.molecules import wobbly
 
@@ -167,7 +166,7 @@ def test_forces_at_a_straight_angle_are_finite() -> None:
     """CO₂: the derivative of the arc cosine is infinite there."""
     train = wobbly(24, seed=1)
     model = GlobalKernel(kernel="gaussian", sigma=30.0, regularization=1e-8).fit(train, train[:0])
-    pull = forces(model, Molecules.one(["O", "C", "O"], [[-1.16, 0, 0], [0, 0, 0], [1.16, 0, 0]]))
+    pull = model.forces(Molecules.one(["O", "C", "O"], [[-1.16, 0, 0], [0, 0, 0], [1.16, 0, 0]]))
     assert torch.isfinite(pull).all()
     assert torch.allclose(pull.sum(0), torch.zeros(3, dtype=torch.float64), atol=1e-9)
 
@@ -182,7 +181,7 @@ def test_forces_by_autograd_are_central_differences(features: str, kernel: str) 
     train = wobbly(24, seed=1)
     model = GlobalKernel(features, kernel, regularization=1e-6).fit(train, train[:0])
     asked = wobbly(4, seed=9).molecules
-    found = forces(model, asked)
+    found = model.forces(asked)
     for atom, axis in [(0, 0), (1, 2), (4, 1), (9, 0), (13, 2)]:
         step = torch.zeros_like(asked.positions)
         step[atom, axis] = 1e-5

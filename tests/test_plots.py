@@ -36,41 +36,7 @@ def test_missing_values_are_said_and_not_drawn() -> None:
     assert "1 missing" in figure.layout.xaxis3.title.text
 
 
-def test_parity_shows_every_molecule_and_its_error() -> None:
-    reference = np.array([-400.0, -300.0, -200.0])
-    figure = plots.parity(reference, reference + np.array([1.0, -2.0, 0.0]), names=["a", "b", "c"])
-    assert figure.data[1].customdata.tolist() == [1.0, -2.0, 0.0]
-    assert "MAE 1 kcal/mol, 3 molecules" in figure.layout.title.text
-    assert figure.layout.xaxis.range == figure.layout.yaxis.range
-
-
-def test_the_error_histogram_counts_all_and_says_what_lies_outside() -> None:
-    errors = np.append(np.linspace(-3, 3, 999), 500.0)
-    figure = plots.error_histogram(errors)
-    assert sum(figure.data[0].y) == 1000
-    assert "beyond the edges" in figure.layout.title.text
-    assert len(figure.layout.shapes) == 2  # where 1 kcal/mol is
-    assert not plots.error_histogram(errors / 1000).layout.shapes
-
-
-@pytest.mark.parametrize("errors", [[54.2, 14.5, 1.28], [0.35, 0.26, 0.25], [3.0, 3.0, 3.0]])
-def test_a_learning_curve_has_labels_along_both_axes(errors: list[float]) -> None:
-    figure = plots.learning_curve({"one": ([100, 1000, 10_000], errors)})
-    for axis in (figure.layout.xaxis, figure.layout.yaxis):
-        inside = [t for t in axis.tickvals if axis.range[0] <= np.log10(t) <= axis.range[1]]
-        assert len(inside) >= 2
-        assert len(inside) <= 12
-
-
-def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        InputError, match=r"expected two arrays \(M,\) with M ≥ 1, got \(2,\) and \(3,\)"
-    ):
-        plots.parity(np.zeros(2), np.zeros(3))
-    with pytest.raises(InputError, match="not a finite number"):
-        plots.error_histogram(np.array([1.0, np.nan]))
-    with pytest.raises(InputError, match="must be positive, got 0"):
-        plots.learning_curve({"exact": ([10, 100], [1.0, 0.0])})
+def test_a_figure_is_saved_as_html_alone(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"saved as \.html, got 'a\.png'"):
         plots.save(plots.distributions(wobbly(4)), tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []

@@ -16,7 +16,6 @@ from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import ConfigError, DataError, InputError
 from onekcal.models.kernels import landmark_kernel, sparse_kernel
 from onekcal.models.kernels.sparse_kernel import SparseKernel
-from onekcal.models.model import forces
 from onekcal.molecules import Molecules
 from support.molecules import wobbly
 
@@ -37,10 +36,10 @@ def fitted(data: Dataset, valid: Dataset | None = None, **settings: object) -> S
 
 def test_forces_are_derived_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     model, molecules = fitted(wobbly(12, seed=1)), wobbly(7, seed=2).molecules
-    at_once = forces(model, molecules)
+    at_once = model.forces(molecules)
     monkeypatch.setattr("onekcal.models.model.DIFFERENTIATED", 3)
-    torch.testing.assert_close(forces(model, molecules), at_once, rtol=0, atol=1e-6)
-    assert forces(model, molecules[:0]).shape == (0, 3)
+    torch.testing.assert_close(model.forces(molecules), at_once, rtol=0, atol=1e-6)
+    assert model.forces(molecules[:0]).shape == (0, 3)
 
 
 def mean_error(model: SparseKernel, data: Dataset) -> float:
@@ -197,8 +196,8 @@ def test_forces_are_minus_the_gradient_of_the_energy() -> None:
     model = fitted(wobbly(24, seed=1), force_weight=1.0)
     asked = wobbly(4, seed=5).molecules
     numeric = torch.cat([(differences(model, one) @ model.weights).reshape(-1, 3) for one in asked])
-    assert float((forces(model, asked) - numeric).abs().max()) < 1e-4
-    assert float((forces(model, asked) + numeric).abs().max()) > 1
+    assert float((model.forces(asked) - numeric).abs().max()) < 1e-4
+    assert float((model.forces(asked) + numeric).abs().max()) > 1
 
 
 def test_fitting_forces_betters_forces_and_energies_of_other_frames() -> None:
@@ -207,7 +206,7 @@ def test_fitting_forces_betters_forces_and_energies_of_other_frames() -> None:
     found = {}
     for weight in (0.0, 1.0):
         model = fitted(train, force_weight=weight, regularization=1e-6, sigma=4.0, landmarks=100)
-        pull = float((forces(model, test.molecules) - test.forces).abs().mean())
+        pull = float((model.forces(test.molecules) - test.forces).abs().mean())
         found[weight] = pull, mean_error(model, test)
     assert found[1.0][0] < 0.3 * found[0.0][0]
     assert found[1.0][1] < 0.5 * found[0.0][1]
@@ -233,7 +232,7 @@ def test_ethanol_is_learned_from_the_forces_of_thirty_frames(real_data: Path) ->
     )
     assert test.forces is not None
     assert mean_error(model, test) < 1.0
-    assert float((forces(model, test.molecules) - test.forces).abs().mean()) < 2.5
+    assert float((model.forces(test.molecules) - test.forces).abs().mean()) < 2.5
 
 
 # --- how sure it is ---------------------------------------------------------------------------
@@ -365,7 +364,7 @@ def test_what_is_stored_answers_bit_for_bit() -> None:
     assert state["known"].dtype == state["axes"].dtype == torch.float16
     loaded = SparseKernel(basis={"eta3": 4.0}, rcut=4.0).load_state(state)
     assert torch.equal(loaded.energies(asked), model.energies(asked))
-    assert torch.equal(forces(loaded, asked), forces(model, asked))
+    assert torch.equal(loaded.forces(asked), model.forces(asked))
     assert torch.equal(loaded.novelty(asked), model.novelty(asked))
     assert all(torch.equal(loaded.state()[name], value) for name, value in state.items())
     assert not torch.equal(

@@ -161,11 +161,6 @@ def refuse_unsound(molecules: Molecules) -> None:
         raise InputError("; ".join(problems[:3]) + more)
 
 
-def forces(model: Model, molecules: Molecules, columns: Columns | None = None) -> Tensor:
-    """(A, 3) kcal/mol/Å: the forces of a model."""
-    return model.forces(molecules, columns)
-
-
 def _slope(model: Model, data: Dataset) -> Tensor:
     positions = data.molecules.positions.detach().clone().requires_grad_(True)
     with torch.enable_grad():

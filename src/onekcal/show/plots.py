@@ -5,7 +5,7 @@ matplotlib's for pages (PNG).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,6 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from onekcal.data.dataset import Column, Dataset
-from onekcal.errors import InputError
 from onekcal.molecules import SYMBOLS
 from onekcal.show.endings import HTML, writable
 from onekcal.system.files import whole_file
@@ -37,8 +36,6 @@ LAYOUT: dict[str, Any] = {
     "title": {"x": 0.01, "xanchor": "left", "font": {"size": 18}},
     "hoverlabel": {"bgcolor": "white", "font": {"color": INK}},
 }
-MANY = 5_000
-"""Points beyond which a scatter is drawn by the graphics card."""
 HEAVY = 100_000
 """Bytes beyond which a PNG is given fewer colours."""
 
@@ -121,199 +118,6 @@ def _bars(
     )
     figure.update_xaxes(title_text=across, **place)
     figure.update_yaxes(title_text=up, **place)
-
-
-def parity(
-    reference: np.ndarray,
-    predicted: np.ndarray,
-    unit: str = "kcal/mol",
-    names: Sequence[str] = (),
-    title: str = "",
-) -> go.Figure:
-    """Predicted against reference energies (M,); the error of a point shows where the
-    mouse rests.
-    """
-    reference, predicted = _alike(reference, predicted)
-    error = predicted - reference
-    ends = [
-        float(min(reference.min(), predicted.min())),
-        float(max(reference.max(), predicted.max())),
-    ]
-    room = 0.03 * (ends[1] - ends[0]) or 1.0
-    ends = [ends[0] - room, ends[1] + room]
-    dots = go.Scattergl if len(error) > MANY else go.Scatter
-    label = "<b>%{text}</b><br>" if len(names) else ""
-    figure = go.Figure(
-        [
-            go.Scatter(
-                x=ends, y=ends, mode="lines", line={"color": FAINT, "width": 2}, hoverinfo="skip"
-            ),
-            dots(
-                x=reference,
-                y=predicted,
-                mode="markers",
-                customdata=error,
-                text=list(names) or None,
-                marker={"color": ACCENT, "size": 6, "opacity": 0.6},
-                hovertemplate=label
-                + f"reference %{{x:.2f}}<br>predicted %{{y:.2f}}<br>error %{{customdata:+.2f}} "
-                f"{unit}<extra></extra>",
-            ),
-        ]
-    )
-    figure.update_xaxes(title_text=f"reference ({unit})", range=ends, constrain="domain")
-    figure.update_yaxes(
-        title_text=f"predicted ({unit})", range=ends, scaleanchor="x", constrain="domain"
-    )
-    return _styled(
-        figure,
-        _headed(title, f"MAE {np.abs(error).mean():.3g} {unit}, {len(error):,} molecules"),
-        620,
-        680,
-    )
-
-
-def error_histogram(errors: np.ndarray, unit: str = "kcal/mol", title: str = "") -> go.Figure:
-    """Predicted − reference (M,). The band is ± 1 kcal/mol; the outer 1 % is gathered in the
-    outermost bars, and said.
-    """
-    errors, _ = _alike(errors, errors)
-    reach = max(float(np.quantile(np.abs(errors), 0.99)), 1e-9)
-    outside = int((np.abs(errors) > reach).sum())
-    heights, edges = np.histogram(np.clip(errors, -reach, reach), bins=61, range=(-reach, reach))
-    figure = go.Figure(
-        go.Bar(
-            x=(edges[1:] + edges[:-1]) / 2,
-            y=heights,
-            width=np.diff(edges),
-            marker={"color": ACCENT},
-            hovertemplate=f"%{{x:+.3g}} {unit}: %{{y:,}} molecules<extra></extra>",
-        )
-    )
-    if unit == "kcal/mol" and reach > 1:
-        for end in (-1, 1):
-            figure.add_vline(end, line={"color": SECOND, "width": 1.5, "dash": "dot"})
-        figure.add_annotation(
-            x=0,
-            y=1,
-            yref="paper",
-            yanchor="bottom",
-            text="± 1 kcal/mol",
-            showarrow=False,
-            font={"color": SECOND, "size": 13},
-        )
-    figure.update_xaxes(
-        title_text=f"predicted − reference ({unit})", range=[-1.02 * reach, 1.02 * reach]
-    )
-    figure.update_yaxes(title_text="molecules")
-    spread = (
-        f"median |error| {np.median(np.abs(errors)):.3g} {unit}, "
-        f"mean error {errors.mean():+.3g} {unit}"
-    )
-    return _styled(
-        figure,
-        _headed(title, spread + (f"; {outside:,} beyond the edges" if outside else "")),
-        460,
-        780,
-    )
-
-
-def learning_curve(
-    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
-    unit: str = "kcal/mol",
-    title: str = "Learning curves",
-) -> go.Figure:
-    """Mean absolute error against the number of training molecules, both logarithmic; a curve is
-    (numbers, errors).
-    """
-    if not curves:
-        raise InputError("a learning curve needs at least one curve, got none")
-    figure = go.Figure()
-    for k, (name, (counts, errors)) in enumerate(curves.items()):
-        _alike(counts, errors)
-        style = {"color": CURVES[k % len(CURVES)]}
-        figure.add_trace(
-            go.Scatter(
-                x=list(counts),
-                y=list(errors),
-                name=name,
-                mode="lines+markers",
-                line={**style, "width": 2},
-                marker={**style, "size": 8, "symbol": MARKERS[k % len(MARKERS)]},
-                hovertemplate=f"<b>{name}</b><br>%{{x:,}} molecules: %{{y:.3g}} "
-                f"{unit}<extra></extra>",
-            )
-        )
-    _logarithmic(
-        figure.update_xaxes,
-        "training molecules",
-        [n for counts, _ in curves.values() for n in counts],
-    )
-    errors = [error for _, errors in curves.values() for error in errors]
-    _logarithmic(figure.update_yaxes, f"mean absolute error ({unit})", errors)
-    if unit == "kcal/mol" and min(errors) / 1.2 < 1 < 1.2 * max(errors):
-        figure.add_hline(1.0, line={"color": SECOND, "width": 1.5, "dash": "dot"})
-        figure.add_annotation(
-            x=0.01,
-            xref="paper",
-            y=0.0,
-            yanchor="bottom",
-            text="1 kcal/mol",
-            showarrow=False,
-            font={"color": SECOND, "size": 13},
-        )  # a logarithmic axis wants log10(1)
-    _styled(figure, title, 520, 780)
-    return figure.update_layout(
-        showlegend=len(curves) > 1, legend={"x": 0.99, "y": 0.99, "xanchor": "right"}
-    )
-
-
-def _logarithmic(axis: Any, title: str, values: Sequence[float]) -> None:
-    """An axis labelled at 1, 2, 5 of each decade where it spans fewer than two, at the decades
-    beyond, evenly within one.
-    """
-    low, high = float(min(values)), float(max(values))
-    if low <= 0:
-        raise InputError(f"a value on a logarithmic axis must be positive, got {low}")
-    if high / low < 4:  # within a decade, even steps of 1, 2 or 5
-        rough = (high - low or low) / 5
-        step = next(
-            nice for nice in (1, 2, 5, 10) if nice * 10 ** np.floor(np.log10(rough)) >= rough
-        ) * 10 ** np.floor(np.log10(rough))
-        ticks = [
-            float(k * step)
-            for k in range(max(1, int(0.8 * low / step)), int(1.2 * high / step) + 2)
-        ]
-    else:
-        decades = range(int(np.floor(np.log10(low))) - 1, int(np.ceil(np.log10(high))) + 2)
-        ticks = [
-            step * 10.0**decade
-            for decade in decades
-            for step in ((1,) if high / low >= 100 else (1, 2, 5))
-        ]
-    room = 0.06 * np.log10(high / low) or 0.3
-    axis(
-        type="log",
-        title_text=title,
-        tickvals=ticks,
-        ticktext=[f"{tick:,.6g}" for tick in ticks],
-        range=[np.log10(low) - room, np.log10(high) + room],
-    )
-
-
-def _headed(title: str, summary: str) -> str:
-    """A title with the figure's numbers in small under it."""
-    return f"{title}<br><span style='font-size:14px'>{summary}</span>" if title else summary
-
-
-def _alike(first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Two arrays of one length with nothing missing."""
-    one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if one.ndim != 1 or one.shape != two.shape or not len(one):
-        raise InputError(f"expected two arrays (M,) with M ≥ 1, got {one.shape} and {two.shape}")
-    if not (np.isfinite(one).all() and np.isfinite(two).all()):
-        raise InputError("a value to draw is not a finite number; drop what is missing first")
-    return one, two
 
 
 def _styled(figure: go.Figure, title: str, height: int, width: int | None = None) -> go.Figure:
