@@ -21,8 +21,8 @@ from onekcal.prediction.scope import half_width
 from onekcal.runs.folder import load
 
 RUN = Path(__file__).parent / "run"
-CLOSE = 1e-6
-"""kcal/mol: sums of a few hundred kcal/mol in float64, on another processor."""
+CLOSE = 1e-4
+"""kcal/mol; a self-consistent energy ends elsewhere within its threshold on another processor."""
 
 
 @pytest.fixture
