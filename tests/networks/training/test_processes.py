@@ -20,7 +20,7 @@ from onekcal.models.registry import MODELS
 from onekcal.runs import experiment as experiments
 from onekcal.runs.run import run
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 TRAIN = ["-m", "support.pair_network", "train", "pairs.yaml", "--runs"]
 EXPERIMENT = """
 name: here

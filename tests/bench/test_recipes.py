@@ -11,7 +11,7 @@ import yaml
 from onekcal.bench import suite
 from onekcal.runs.experiment import Experiment, read
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RECIPES = sorted([*(ROOT / "recipes").glob("*.yaml"), *(ROOT / "examples").glob("*.yaml")])
 BLOCK = re.compile(r"```yaml\n(.*?)```", re.S)
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

@@ -36,7 +36,7 @@ from onekcal.runs.run import run
 from onekcal.show import plots
 from support.molecules import wobbly
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SUITES = Path(onekcal.bench.__file__).parent / "suites"
 PICTURE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?!https?:)(?P<path>[^)]+)\)")
 
