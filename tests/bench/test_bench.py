@@ -14,28 +14,13 @@ import pytest
 
 from onekcal.bench import pages, runner, suite, tables
 from onekcal.errors import ConfigError
+from support.suites import ROW, small
 
-ROW = {
-    "name": "ridge",
-    "paper": {"mae": 50.0},
-    "seeds": [0, 1],
-    "experiment": {
-        "data": {"set": "mini", "target": "b3lyp", "train": 50, "valid": 0, "test": 20},
-        "stages": [
-            "dressed_atoms",
-            {"regression": {"features": "sorted_eigenvalues", "size": 24, "estimator": "ridge"}},
-        ],
-    },
-}
 BROKEN = {
     **ROW,
     "name": "broken",
     "experiment": {**ROW["experiment"], "stages": [{"baseline": "ccsd"}]},
 }
-
-
-def small(*rows: dict) -> suite.Suite:
-    return suite.Suite(name="small", title="A small suite", rows=[suite.Row(**row) for row in rows])
 
 
 @pytest.fixture

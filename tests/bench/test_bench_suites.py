@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from onekcal.bench import pages, papers, runner, suite, tables
 from onekcal.cli.main import app
 from onekcal.errors import ConfigError
-from test_bench import ROW, small
+from support.suites import ROW, small
 
 QUICK = {**ROW, "quick": ["data.train=20", "data.test=10"]}
 

@@ -25,19 +25,7 @@ from onekcal.fields.fill import fill
 from onekcal.fields.store import stored
 from onekcal.fields.voxel_file import ABSENT, FAILED, THERE, create, open_file
 from onekcal.molecules import Molecules
-
-WATER = [[0, 0, 0.117], [0, 0.757, -0.469], [0, -0.757, -0.469]]
-SMALL = ask(["nep", "gauss:O"], n=5)
-
-
-def waters(count: int, first: int = 0) -> Molecules:
-    """Water, its oxygen pulled out a little more in each."""
-    return Molecules.concatenate(
-        [
-            Molecules.one([8, 1, 1], [[0, 0, 0.117 + 0.002 * k], *WATER[1:]], name=f"water {k}")
-            for k in range(first, first + count)
-        ]
-    )
+from support.fields import SMALL, waters
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +98,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import time
-from test_field_store import SMALL, waters
+from support.fields import SMALL, waters
 from onekcal.fields import fill
 plain = fill.compute
 def slow(job):
@@ -127,7 +115,7 @@ def test_a_job_killed_without_warning_loses_nothing(tmp_path: Path, jobs: list) 
     an undisturbed run.
     """
     out = tmp_path / "f.h5"
-    code = KILLED.format(tests=str(Path(__file__).parent), out=str(out))
+    code = KILLED.format(tests=str(Path(__file__).parents[1]), out=str(out))
     process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
     partial: Path | None = None
     deadline = time.monotonic() + 60

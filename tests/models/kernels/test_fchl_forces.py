@@ -16,8 +16,8 @@ from onekcal.models.kernels.fchl_fit import check_memory, diagonal, error_left_o
 from onekcal.models.kernels.fchl_kernel import FchlKernel
 from onekcal.models.kernels.packed_cholesky import check_rows, place
 from onekcal.molecules import Molecules
+from support.kernels import brute_force
 from support.molecules import wobbly
-from test_kernels import brute_force
 
 kernelforge = pytest.importorskip("kernelforge", reason="kernelforge has wheels for Linux only")
 
