@@ -20,7 +20,7 @@ import torch
 
 from onekcal.bench import suite
 from onekcal.datasets import load
-from onekcal.fields.compute import ask
+from onekcal.fields.compute import request
 from onekcal.fields.store import stored
 from onekcal.runs.choose_split import choose
 
@@ -38,7 +38,7 @@ def main(count: int, densities: tuple[str, ...]) -> None:
     found, spent = {}, {}
     for name in (REFERENCE, *densities):
         start = time.process_time()
-        fields, filling = stored(molecules, ask(["lol"], name), workers=1)
+        fields, filling = stored(molecules, request(["lol"], name), workers=1)
         found[name] = fields[:].reshape(len(molecules), -1)
         spent[name] = (
             (time.process_time() - start) / filling.computed if filling.computed else math.nan

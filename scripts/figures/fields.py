@@ -114,10 +114,10 @@ def _layer(figure: Figure, axes: Axes, portrait: Portrait) -> None:
 
 
 def _portraits(molecule: Molecules, kinds: list[str], n: int, fine: bool = False) -> list[Portrait]:
-    from onekcal.fields.compute import ask
+    from onekcal.fields.compute import request
     from onekcal.fields.portrait import portraits
 
-    return portraits(molecule, ask(kinds, "gfn2", n), fine=fine)
+    return portraits(molecule, request(kinds, "gfn2", n), fine=fine)
 
 
 def atom_neighbourhood(molecule: Molecules, centre: int = 0, radius: float = 3.0) -> Figure:

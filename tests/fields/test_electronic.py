@@ -11,7 +11,7 @@ import torch
 
 from onekcal.errors import InputError, OnekcalError
 from onekcal.fields import fields
-from onekcal.fields.compute import ask, of_orbitals, sampled
+from onekcal.fields.compute import of_orbitals, request, sampled
 from onekcal.fields.electronic import EPSILON, FLOOR, GAS, by_spin, elf, lol, rho, tau
 from onekcal.fields.grid import cube, frames, rotation
 from onekcal.fields.kinds import channels
@@ -96,7 +96,7 @@ def test_a_closed_shell_has_the_familiar_form() -> None:
 
 
 def test_both_lie_between_zero_and_one_and_vanish_below_the_floor() -> None:
-    what = ask(["lol", "elf", "rho"], "gfn2", 20, 12.0)
+    what = request(["lol", "elf", "rho"], "gfn2", 20, 12.0)
     values = sampled(ethanol(), what)[0]
     assert float(values[:2].min()) == 0
     assert 0.6 < float(values[0].max()) <= 1
@@ -160,7 +160,7 @@ def test_fields_turn_with_the_molecule_and_its_grid() -> None:
     assert (first - second).abs().max() < 2e-4  # the SCF stops at 1e-6 Hartree
     # the grid alone, or the molecule alone, would not do
     cubes = frames(one)
-    elsewhere = sampled(turned, ask(kinds, "gfn2", 8), cubes=cubes)[0]
+    elsewhere = sampled(turned, request(kinds, "gfn2", 8), cubes=cubes)[0]
     assert (first - elsewhere).abs().max() > 0.1
 
 
@@ -185,15 +185,15 @@ def test_an_odd_number_of_electrons_is_refused_by_name() -> None:
 
 def test_an_unknown_density_or_field_is_met_with_the_nearest() -> None:
     with pytest.raises(OnekcalError, match="did you mean 'lol'"):
-        ask(["loll"])
+        request(["loll"])
     with pytest.raises(OnekcalError, match="no method"):
-        ask(["lol"], "gnf3")
-    assert ask(["nep"], "gnf3").density == ""  # not needed, not looked at
+        request(["lol"], "gnf3")
+    assert request(["nep"], "gnf3").density == ""  # not needed, not looked at
     with pytest.raises(InputError, match="twice"):
-        ask(["lol", "LOL"])
+        request(["lol", "LOL"])
     with pytest.raises(InputError, match="no field"):
-        ask([])
-    assert ask(["lol"], "GFN2-xTB").density == "gfn2"
+        request([])
+    assert request(["lol"], "GFN2-xTB").density == "gfn2"
 
 
 def test_another_program_finds_the_same(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import torch
 from onekcal.errors import DataError, InputError
 from onekcal.fields import cost, fields, store, stored_fields
 from onekcal.fields import fill as filling
-from onekcal.fields.compute import ask, compute
+from onekcal.fields.compute import compute, request
 from onekcal.fields.fill import fill
 from onekcal.fields.store import stored
 from onekcal.fields.voxel_file import ABSENT, FAILED, THERE, create, open_file
@@ -39,7 +39,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     seen: list[tuple[str, ...]] = []
 
     def noted(job: dict) -> dict:
-        seen.append((*job["name"].tolist(), *(kind.name for kind in job["ask"].kinds)))
+        seen.append((*job["name"].tolist(), *(kind.name for kind in job["request"].kinds)))
         return compute(job)
 
     monkeypatch.setattr(filling, "compute", noted)
@@ -70,7 +70,7 @@ def test_what_is_there_is_not_computed_again(tmp_path: Path, jobs: list) -> None
     assert fill(out, waters(3), SMALL, quiet=True).computed == 0
     assert fill(out, waters(3, first=1), SMALL, quiet=True).computed == 1
     assert jobs[1] == ("water 3", "nep", "gauss:O")
-    wider = ask(["gauss:O", "nep", "gauss:H"], n=5)
+    wider = request(["gauss:O", "nep", "gauss:H"], n=5)
     assert fill(out, waters(3, first=1), wider, quiet=True).computed == 3
     assert jobs[2] == (
         "water 1",
@@ -80,7 +80,7 @@ def test_what_is_there_is_not_computed_again(tmp_path: Path, jobs: list) -> None
     )  # the two others are taken from the file
     expected = fields(waters(3, first=1), ["gauss:O", "nep", "gauss:H"], n=5).numpy()
     assert np.array_equal(open_file(out).fields, expected)
-    fill(out, waters(1), ask(["nep"], n=6), quiet=True)
+    fill(out, waters(1), request(["nep"], n=6), quiet=True)
     assert len(jobs) == 4  # another grid is another field
 
 
@@ -165,7 +165,7 @@ def test_damaged_fields_of_a_killed_run_are_not_carried_on(tmp_path: Path, jobs:
     os.replace(out, out.with_name("f.h5.01234567.partial"))
     open_file(out.with_name("f.h5.01234567.partial"), write=True).fields[1, 0] = 0
     jobs.clear()
-    more = ask(["nep", "gauss:O", "gauss:H"], n=5)
+    more = request(["nep", "gauss:O", "gauss:H"], n=5)
     fill(out, molecules, more, quiet=True)
     assert np.array_equal(
         open_file(out, whole=True).fields,
@@ -187,7 +187,9 @@ def test_a_run_for_other_fields_of_the_same_file_waits(
         if not others:
             others.append(
                 Thread(
-                    target=fill, args=(out, waters(3), ask(["nep"], n=5)), kwargs={"quiet": True}
+                    target=fill,
+                    args=(out, waters(3), request(["nep"], n=5)),
+                    kwargs={"quiet": True},
                 )
             )
             others[0].start()
@@ -224,7 +226,7 @@ def test_a_file_that_is_cut_off_or_no_field_file_is_refused(tmp_path: Path) -> N
 def test_one_failing_molecule_is_reported_and_the_rest_kept(tmp_path: Path, jobs: list) -> None:
     radical = Molecules.one([8, 1], [[0, 0, 0], [0, 0, 0.97]], name="hydroxyl")
     batch, out = Molecules.concatenate([waters(1), radical, waters(1, first=5)]), tmp_path / "f.h5"
-    what = ask(["lol", "nep"], n=4)
+    what = request(["lol", "nep"], n=4)
     done = fill(out, batch, what, quiet=True)
     assert (done.done, [(one.row, one.name) for one in done.failed]) == (2, [(1, "hydroxyl")])
     assert "unpaired is impossible" in json.loads((tmp_path / "f.h5.failed").read_text())["reason"]
@@ -354,7 +356,7 @@ def test_the_size_is_said_before_it_starts(
 ) -> None:
     monkeypatch.setattr(filling, "in_parallel", lambda *given: iter([1 / 0]))
     with pytest.raises(ZeroDivisionError):
-        fill(tmp_path / "f.h5", waters(2), ask(["nep"], n=32))
+        fill(tmp_path / "f.h5", waters(2), request(["nep"], n=32))
     assert "2 × 1 × 32³, 0.2 MiB on disk" in capsys.readouterr().err
 
 
@@ -383,7 +385,7 @@ def test_a_dask_cluster_gives_the_same_fields(tmp_path: Path) -> None:
         fill(
             tmp_path / "c.h5",
             waters(3),
-            ask(["lol"], n=4),
+            request(["lol"], n=4),
             scheduler=cluster.scheduler_address,
             quiet=True,
         )
@@ -393,6 +395,6 @@ def test_a_dask_cluster_gives_the_same_fields(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_has_its_room_already(tmp_path: Path) -> None:
-    create(tmp_path / "f.h5", waters(2), ask(["nep"], n=16))
+    create(tmp_path / "f.h5", waters(2), request(["nep"], n=16))
     assert (tmp_path / "f.h5").stat().st_blocks * 512 >= 2 * 4 * 16**3
     assert (open_file(tmp_path / "f.h5").state == ABSENT).all()

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from onekcal.cli.main import app
 from onekcal.errors import InputError
 from onekcal.fields import fields
-from onekcal.fields.compute import ask
+from onekcal.fields.compute import request
 from onekcal.fields.cube_file import write_cube
 from onekcal.fields.grid import centres, cube, frames
 from onekcal.fields.portrait import Portrait, portraits
@@ -129,7 +129,7 @@ def test_pictures_are_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_portrait_is_finer_than_what_is_stored_and_of_the_same_molecule() -> None:
-    found = portraits(WATER, ask(["lol", "atom:O"], "gfn2", 8))
+    found = portraits(WATER, request(["lol", "atom:O"], "gfn2", 8))
     assert found[0].voxels.shape == (8, 8, 8)
     assert len(found[0].fine) > 30
     assert np.array_equal(found[0].voxels, fields(WATER, ["lol"], n=8)[0, 0].numpy())
@@ -141,7 +141,7 @@ def test_the_lone_pairs_of_water_stand_apart_from_its_bonds() -> None:
     """At the level that is drawn: one body on each bond, and one behind the oxygen."""
     from scipy.ndimage import label
 
-    one = portraits(WATER, ask(["lol"], "gfn2", 8))[0]
+    one = portraits(WATER, request(["lol"], "gfn2", 8))[0]
     bodies, count = label(one.fine > voxels.levels_of(one)[0])
     n = len(one.fine)
     at = ((one.placed.positions.numpy() + one.edge / 2) * (n / one.edge)).astype(int)

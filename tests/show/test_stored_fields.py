@@ -11,7 +11,7 @@ from PIL import Image
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import DataError, InputError
-from onekcal.fields.compute import ask
+from onekcal.fields.compute import request
 from onekcal.fields.cube_file import write_cube
 from onekcal.fields.fill import fill
 from onekcal.fields.portrait import portraits
@@ -52,7 +52,7 @@ def slope_at(portrait: object, values: np.ndarray) -> np.ndarray:
 
 
 def test_our_own_cube_is_read_back(tmp_path: Path, water: Molecules) -> None:
-    (one,) = portraits(water, ask(["nep"], n=9), fine=False)
+    (one,) = portraits(water, request(["nep"], n=9), fine=False)
     write_cube(tmp_path / "nep.cube", one.placed, one.voxels, one.box, one.title)
     found = read_cube(tmp_path / "nep.cube")
     assert found.box == pytest.approx(one.box, abs=1e-4)
@@ -104,7 +104,7 @@ def test_a_cut_off_cube_is_refused(tmp_path: Path) -> None:
 
 def test_a_store_shows_the_fields_of_its_row(tmp_path: Path, water: Molecules) -> None:
     two = Molecules.concatenate([water.moved(1.1 * water.positions), water])
-    what = ask(["nep", "atom:O"], n=8)
+    what = request(["nep", "atom:O"], n=8)
     fill(tmp_path / "f.h5", two, what, quiet=True)
     assert is_field(str(tmp_path / "f.h5"))
     found, title = portraits_in(tmp_path / "f.h5", 1)
@@ -118,7 +118,7 @@ def test_a_store_shows_the_fields_of_its_row(tmp_path: Path, water: Molecules) -
 
 
 def test_a_gif_goes_through_all_layers(tmp_path: Path, water: Molecules) -> None:
-    voxels.save(portraits(water, ask(["nep"], n=5), fine=False), tmp_path / "a.gif", "water")
+    voxels.save(portraits(water, request(["nep"], n=5), fine=False), tmp_path / "a.gif", "water")
     with Image.open(tmp_path / "a.gif") as gif:
         assert gif.n_frames == 5
         frames = []

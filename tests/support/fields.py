@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from onekcal.fields.compute import ask
+from onekcal.fields.compute import request
 from onekcal.molecules import Molecules
 
 WATER = [[0, 0, 0.117], [0, 0.757, -0.469], [0, -0.757, -0.469]]
-SMALL = ask(["nep", "gauss:O"], n=5)
+SMALL = request(["nep", "gauss:O"], n=5)
 
 
 def waters(count: int, first: int = 0) -> Molecules:

@@ -13,7 +13,7 @@ from onekcal.cli.console import Json, print_json
 from onekcal.errors import InputError
 
 if TYPE_CHECKING:
-    from onekcal.fields.compute import Ask
+    from onekcal.fields.compute import FieldRequest
     from onekcal.fields.fill import Filling
     from onekcal.molecules import Molecules
 
@@ -79,20 +79,20 @@ def field(
     """
     # Molecules are small: threads would wait for each other longer than they work.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from onekcal.fields.compute import ask
+    from onekcal.fields.compute import request
     from onekcal.fields.grid import size_needed
     from onekcal.show.sources import WAVEFUNCTIONS, of_wavefunction, wavefunction_of
 
     wavefunction = Path(source).suffix.lower() in WAVEFUNCTIONS
     if wavefunction and density is not None:
         raise InputError(f"{source} brings its own density; leave --density out")
-    what = ask(kind.split(","), density or "gfn2", grid, box, turn)
+    what = request(kind.split(","), density or "gfn2", grid, box, turn)
     molecules, orbitals = wavefunction_of(source) if wavefunction else (_molecules(source), None)
     looks = [path for path in (png, html, cube) if path is not None]
     if not 0 <= molecule < len(molecules):
         raise InputError(f"--molecule must be from 0 to {len(molecules) - 1}, got {molecule}")
     if fit:
-        what = ask(
+        what = request(
             kind.split(","), density or "gfn2", grid, max(box, size_needed(molecules, turn)), turn
         )
     if wavefunction:
@@ -140,7 +140,7 @@ def _molecules(source: str) -> Molecules:
 
 def _fill(
     molecules: Molecules,
-    what: Ask,
+    what: FieldRequest,
     out: Path | None,
     scheduler: str | None,
     workers: int | None,
@@ -155,7 +155,7 @@ def _fill(
     return fill(out, molecules, what, scheduler, workers, quiet, sources)
 
 
-def _keep(out: Path, molecules: Molecules, what: Ask, source: Any) -> None:
+def _keep(out: Path, molecules: Molecules, what: FieldRequest, source: Any) -> None:
     from onekcal.fields.compute import sampled
     from onekcal.fields.cost import check_room
     from onekcal.fields.fill import keep
@@ -166,7 +166,7 @@ def _keep(out: Path, molecules: Molecules, what: Ask, source: Any) -> None:
 
 def _look(
     molecule: Molecules,
-    what: Ask,
+    what: FieldRequest,
     source: Any,
     png: Path | None,
     html: Path | None,
@@ -196,7 +196,7 @@ def _look(
     return written
 
 
-def _said(done: Filling | None, what: Ask, written: list[Path], as_json: bool) -> None:
+def _said(done: Filling | None, what: FieldRequest, written: list[Path], as_json: bool) -> None:
     """What was done, what failed; nothing that succeeded is an error."""
     names = [kind.name for kind in what.kinds]
     if as_json:

@@ -33,10 +33,10 @@ def fields(
     random rotations on top of that. Fields of electrons come from `density` ("gfn2", "b3lyp/6-31g",
     …) and are in atomic units.
     """
-    from onekcal.fields.compute import ask, sampled
+    from onekcal.fields.compute import request, sampled
     from onekcal.fields.cost import check_room
 
-    what = ask(kinds, density, n, box, turn)
+    what = request(kinds, density, n, box, turn)
     check_room(len(molecules), what, None)
     return sampled(molecules, what)
 
@@ -59,10 +59,12 @@ def stored_fields(
     `workers` processes or on the Dask cluster at `scheduler`. A molecule whose density cannot be
     computed is an error that names it.
     """
-    from onekcal.fields.compute import ask
+    from onekcal.fields.compute import request
     from onekcal.fields.store import refused, stored
 
-    found, filling = stored(molecules, ask(kinds, density, n, box, turn), scheduler, workers, quiet)
+    found, filling = stored(
+        molecules, request(kinds, density, n, box, turn), scheduler, workers, quiet
+    )
     if filling.failed:
         raise refused(filling)
     return found

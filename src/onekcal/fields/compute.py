@@ -24,7 +24,7 @@ from onekcal.units import BOHR
 
 
 @dataclass(frozen=True)
-class Ask:
+class FieldRequest:
     """Channels and where they are sampled: n³ voxels of a cube of `box` Å, in the `turn`-th
     orientation.
     """
@@ -45,20 +45,24 @@ class Ask:
         """What each channel's values depend on, besides the molecule."""
         return tuple(kind.content(self.density, self.n, self.box, self.turn) for kind in self.kinds)
 
-    def only(self, which: Sequence[int]) -> Ask:
+    def only(self, which: Sequence[int]) -> FieldRequest:
         """The same for some of the channels."""
-        return Ask(tuple(self.kinds[c] for c in which), self.density, self.n, self.box, self.turn)
+        return FieldRequest(
+            tuple(self.kinds[c] for c in which), self.density, self.n, self.box, self.turn
+        )
 
 
-def ask(
+def request(
     kinds: Sequence[str], density: str = "gfn2", n: int = 14, box: float = BOX, turn: int = 0
-) -> Ask:
+) -> FieldRequest:
     """What is asked for by names; unknown ones, an unknown density and impossible grids are
     refused here.
     """
     found = channels(kinds)
     centres(n, box)
-    return Ask(found, density_name(density) if any_electronic(found) else "", n, float(box), turn)
+    return FieldRequest(
+        found, density_name(density) if any_electronic(found) else "", n, float(box), turn
+    )
 
 
 def keys_of(molecules: Molecules) -> np.ndarray:
@@ -83,7 +87,7 @@ Source = Callable[[Molecules, str], Orbitals]
 
 def sampled(
     molecules: Molecules,
-    what: Ask,
+    what: FieldRequest,
     failed: dict[int, str] | None = None,
     source: Source = orbitals,
     cubes: Frames | None = None,
@@ -138,7 +142,7 @@ def of_orbitals(source: Orbitals, points: Tensor, kinds: Sequence[Kind]) -> Tens
     return torch.stack(rows).to(torch.float32)
 
 
-def _of_nuclei(kind: Kind, placed: Molecules, along: Tensor, what: Ask) -> Tensor:
+def _of_nuclei(kind: Kind, placed: Molecules, along: Tensor, what: FieldRequest) -> Tensor:
     """(M, n, n, n) float32: a field that needs no density."""
     if kind.field == "nep":
         return nuclear_potential(placed, along)
@@ -152,7 +156,7 @@ def _of_nuclei(kind: Kind, placed: Molecules, along: Tensor, what: Ask) -> Tenso
 
 
 def packages(
-    molecules: Molecules, rows: np.ndarray, what: Ask, size: int
+    molecules: Molecules, rows: np.ndarray, what: FieldRequest, size: int
 ) -> Iterator[dict[str, Any]]:
     """Jobs of `size` molecules that travel light: arrays and settings, no tensors."""
     for first in range(0, len(rows), size):
@@ -161,7 +165,7 @@ def packages(
         yield {
             "format": FIELDS_FORMAT,
             "key": some,
-            "ask": what,
+            "request": what,
             "numbers": part.numbers.numpy(),
             "positions": part.positions.numpy(),
             "offsets": part.offsets.numpy(),
@@ -181,5 +185,5 @@ def compute(job: dict[str, Any]) -> dict[str, Any]:
     }
     failed: dict[int, str] = {}
     with threadpool_limits(1):  # molecules are small, and the processes fill the machine
-        values = sampled(Molecules(**tensors, name=job["name"]), job["ask"], failed)
+        values = sampled(Molecules(**tensors, name=job["name"]), job["request"], failed)
     return {"key": job["key"], "values": values.numpy(), "errors": failed}

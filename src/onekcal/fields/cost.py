@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from onekcal.errors import InputError
-from onekcal.fields.compute import Ask
+from onekcal.fields.compute import FieldRequest
 from onekcal.system.jobs import processors
 from onekcal.system.memory import free_memory
 
@@ -18,12 +18,12 @@ JOB = 1.0
 """Seconds of work in a job, at most: what a kill may lose a worker."""
 
 
-def size_of(count: int, what: Ask) -> float:
+def size_of(count: int, what: FieldRequest) -> float:
     """Return the bytes that the fields of `count` molecules take."""
     return 4.0 * count * len(what.kinds) * what.n**3
 
 
-def check_room(count: int, what: Ask, folder: Path | None, workers: int = 1) -> None:
+def check_room(count: int, what: FieldRequest, folder: Path | None, workers: int = 1) -> None:
     """Refuse fields that do not fit, before anything is computed.
 
     Parameters
@@ -62,7 +62,7 @@ def check_room(count: int, what: Ask, folder: Path | None, workers: int = 1) -> 
         )
 
 
-def seconds_of(what: Ask) -> float:
+def seconds_of(what: FieldRequest) -> float:
     """About what the fields of one molecule cost, in seconds."""
     if not what.density:
         return SECONDS[""] * max(1.0, what.n**3 / 14**3)
@@ -71,12 +71,12 @@ def seconds_of(what: Ask) -> float:
     ]
 
 
-def job_size(what: Ask) -> int:
+def job_size(what: FieldRequest) -> int:
     """Molecules a job: about a second of work, no more than 64 MiB of fields."""
     return max(1, min(round(JOB / seconds_of(what)), int(2**26 // size_of(1, what)), 512))
 
 
-def processes(what: Ask, count: int, scheduler: str | None, workers: int | None) -> int:
+def processes(what: FieldRequest, count: int, scheduler: str | None, workers: int | None) -> int:
     """Return how many processes compute: `workers`, or all processors where that is worthwhile."""
     if workers is not None or scheduler is not None:
         return workers or 1

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from onekcal.errors import DataError, InputError
-from onekcal.fields.compute import Ask, compute, keys_of, packages
+from onekcal.fields.compute import FieldRequest, compute, keys_of, packages
 from onekcal.fields.cost import check_room, job_size, processes, size_of
 from onekcal.fields.grid import frames
 from onekcal.fields.voxel_file import ABSENT, FAILED, THERE, VoxelFile, create, open_file
@@ -45,7 +45,7 @@ class Filling:
 def fill(
     out: Path,
     molecules: Molecules,
-    what: Ask,
+    what: FieldRequest,
     scheduler: str | None = None,
     workers: int | None = None,
     quiet: bool = False,
@@ -116,7 +116,7 @@ def fill(
     return Filling(out, len(molecules) - len(failed), computed, failed, time.monotonic() - start)
 
 
-def keep(out: Path, molecules: Molecules, what: Ask, values: np.ndarray) -> None:
+def keep(out: Path, molecules: Molecules, what: FieldRequest, values: np.ndarray) -> None:
     """Write fields (M, C, n, n, n) that are there already to a file of their own."""
     _check_name(out)
     with whole_file(out) as part:
@@ -134,14 +134,14 @@ def _check_name(out: Path) -> None:
         )
 
 
-def digest_of(molecules: Molecules, what: Ask) -> str:
+def digest_of(molecules: Molecules, what: FieldRequest) -> str:
     """A hash of all that is asked for, molecules in order."""
     return hashlib.sha256(
         keys_of(molecules).tobytes() + "\n".join(what.contents).encode()
     ).hexdigest()
 
 
-def _same(path: Path, molecules: Molecules, what: Ask) -> bool:
+def _same(path: Path, molecules: Molecules, what: FieldRequest) -> bool:
     """Is `path` a whole file of just these fields?"""
     try:
         file = open_file(path, whole=True)
@@ -173,7 +173,7 @@ def _copy(source: Path, file: VoxelFile) -> None:
 def _complete(
     file: VoxelFile,
     molecules: Molecules,
-    what: Ask,
+    what: FieldRequest,
     scheduler: str | None,
     workers: int | None,
     quiet: bool,
@@ -203,7 +203,7 @@ def _computed(
     which: list[int],
     molecules: Molecules,
     rows: np.ndarray,
-    what: Ask,
+    what: FieldRequest,
     scheduler: str | None,
     workers: int | None,
 ) -> Iterator[tuple[int, str | None]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import zoom
 
-from onekcal.fields.compute import Ask, Source, sampled
+from onekcal.fields.compute import FieldRequest, Source, sampled
 from onekcal.fields.grid import frames
 from onekcal.molecules import Molecules
 from onekcal.quantum.orbitals.named import orbitals
@@ -32,7 +32,7 @@ class Portrait:
 
 
 def portraits(
-    molecule: Molecules, what: Ask, source: Source | None = None, fine: bool = True
+    molecule: Molecules, what: FieldRequest, source: Source | None = None, fine: bool = True
 ) -> list[Portrait]:
     """A portrait for each channel; without `fine`, the stored voxels stand for the fine
     ones, too.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from onekcal.errors import DataError
-from onekcal.fields.compute import Ask, keys_of
+from onekcal.fields.compute import FieldRequest, keys_of
 from onekcal.fields.fill import Filling, digest_of, fill
 from onekcal.fields.voxel_file import THERE, VoxelFile, open_file
 from onekcal.labels.labelling import Failed
@@ -56,7 +56,7 @@ class StoredFields:
 
 def stored(
     molecules: Molecules,
-    what: Ask,
+    what: FieldRequest,
     scheduler: str | None = None,
     workers: int | None = None,
     quiet: bool = True,
@@ -91,7 +91,7 @@ def stored(
     return StoredFields([files[f] for f in used], where, what.shape), filling
 
 
-def _files(what: Ask) -> list[VoxelFile]:
+def _files(what: FieldRequest) -> list[VoxelFile]:
     """The files of the store that hold any of the channels asked for."""
     found = []
     for path in sorted(folder().glob("*.h5")):
@@ -104,7 +104,7 @@ def _files(what: Ask) -> list[VoxelFile]:
     return found
 
 
-def _found(files: Sequence[VoxelFile], keys: Sequence[bytes], what: Ask) -> np.ndarray:
+def _found(files: Sequence[VoxelFile], keys: Sequence[bytes], what: FieldRequest) -> np.ndarray:
     """(M, C, 3) file, row and channel of every field; −1 where it is nowhere."""
     where = np.full((len(keys), len(what.kinds), 3), -1)
     for f, file in enumerate(files):

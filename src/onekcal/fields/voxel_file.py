@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from onekcal.errors import DataError
-from onekcal.fields.compute import Ask, keys_of
+from onekcal.fields.compute import FieldRequest, keys_of
 from onekcal.fields.grid import frames
 from onekcal.fields.kinds import FIELDS_FORMAT
 from onekcal.molecules import Molecules
@@ -84,7 +84,7 @@ class VoxelFile:
             part.flush()  # type: ignore[attr-defined]
 
 
-def create(path: Path, molecules: Molecules, what: Ask) -> None:
+def create(path: Path, molecules: Molecules, what: FieldRequest) -> None:
     """An empty file with room for the fields of `molecules`, all of it reserved on the disk."""
     import h5py
 

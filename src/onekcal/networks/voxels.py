@@ -33,7 +33,7 @@ from torch import Tensor
 from onekcal.data.dataset import Columns
 from onekcal.errors import ConfigError, InputError, unknown
 from onekcal.fields import BOX, fields, stored_fields
-from onekcal.fields.compute import ask
+from onekcal.fields.compute import request
 from onekcal.fields.cost import seconds_of
 from onekcal.models.model import central_differences
 from onekcal.molecules import Molecules
@@ -138,7 +138,7 @@ class VoxelDenseNet(NetworkModel):
                 "densenet has no gradient with respect to nuclei: it cannot be trained on forces; "
                 "leave out fit.force_weight"
             )
-        self.asked = ask([kinds] if isinstance(kinds, str) else list(kinds), density, grid, box)
+        self.asked = request([kinds] if isinstance(kinds, str) else list(kinds), density, grid, box)
         self.shape: dict[str, Any] = {
             "blocks": tuple(blocks),
             "growth": growth,

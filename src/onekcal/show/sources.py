@@ -9,7 +9,7 @@ from onekcal.errors import InputError, OnekcalError
 
 if TYPE_CHECKING:
     from onekcal.data.dataset import Dataset
-    from onekcal.fields.compute import Ask, Source
+    from onekcal.fields.compute import FieldRequest, Source
     from onekcal.fields.portrait import Portrait
     from onekcal.molecules import Molecules
 
@@ -110,11 +110,11 @@ def portrayed(
     brought: Path | None = None,
 ) -> tuple[list[Portrait], str]:
     """Fields in a cube that is large enough; `brought`: the file that the `orbitals` are from."""
-    from onekcal.fields.compute import ask
+    from onekcal.fields.compute import request
     from onekcal.fields.grid import BOX, size_needed
     from onekcal.fields.portrait import portraits
 
-    what = ask(kinds.split(","), density or "gfn2", grid, max(BOX, size_needed(molecule)))
+    what = request(kinds.split(","), density or "gfn2", grid, max(BOX, size_needed(molecule)))
     if brought is not None:
         what = of_wavefunction(what, brought)
     found = portraits(molecule, what, orbitals)
@@ -123,7 +123,7 @@ def portrayed(
     )  # without elements it has not
 
 
-def title_of(molecule: Molecules, what: Ask) -> str:
+def title_of(molecule: Molecules, what: FieldRequest) -> str:
     """Name or formula, and where its electrons come from."""
     name = str(molecule.names[0]) or molecule.formulas[0]
     return f"{name} · {what.density}" if what.density else name
@@ -137,7 +137,7 @@ def wavefunction_of(source: str) -> tuple[Molecules, Source]:
     return molecules, lambda molecule, density: found
 
 
-def of_wavefunction(what: Ask, path: Path) -> Ask:
+def of_wavefunction(what: FieldRequest, path: Path) -> FieldRequest:
     """The content of a wavefunction file takes the place of a density's name."""
     from dataclasses import replace
 
