@@ -35,7 +35,18 @@ ABOUT = "about"
 
 
 class Baseline(Model):
-    """The energy of `method`, kcal/mol relative to free atoms, taken as it is."""
+    """The energy of another method, in kcal/mol relative to free atoms, taken as it is.
+
+    Parameters
+    ----------
+    method
+        What gives the energy: the name of a column of the data, a method that can be computed
+        (`gfn2`, `gfn1`, or any FUNCTIONAL/BASIS), or `model:` and a fitted model (one that ships, a
+        run folder or a model file).
+    live
+        Whether the energy is always computed. By default a column named `method` is read where the
+        data have one.
+    """
 
     def __init__(self, method: str, live: bool = False) -> None:
         self.method, self.live = method, live

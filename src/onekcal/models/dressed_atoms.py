@@ -20,7 +20,7 @@ from onekcal.molecules import SYMBOLS, Molecules
 
 
 class DressedAtoms(Model):
-    """Per-element energies ε_Z, kcal/mol."""
+    """One energy ε_Z for each element, in kcal/mol, fitted by least squares."""
 
     fits_atoms = True
     """It may be given total energies whose free atoms are not known."""

@@ -74,12 +74,30 @@ Degrees = int | Mapping[str, int]
 
 
 class AtomCloudNet(NetworkModel):
-    """Properties in the unit of their column (energies kcal/mol, their forces kcal/mol/Å).
+    """AtomCloudNet; in the unit of the target (energies in kcal/mol, forces in kcal/mol/Å).
 
-    `radius` in Å; `degrees`: L, or a list with one for each convolution in a row, each an integer
-    or such as {H: 1, others: 3}, by the element at the centre; `spacing`: Δ in Å, `radial`:
-    functions φ; `hidden`: units of D₁ and D₂; `power`: p of the pooling, 1: a sum; `variant`:
-    invariant or literal; `readout`: molecules or atoms.
+    Parameters
+    ----------
+    features
+        Number of features of an atom.
+    radius
+        Distance r from which on atoms are no neighbours, Å.
+    degrees
+        Highest degree L of the harmonics. A list has one entry for each convolution in a row, and
+        each may be a mapping by the element at the centre, such as {H: 1, others: 3}.
+    spacing
+        Distance Δ between the centres of the functions β_q, Å.
+    radial
+        Number of radial functions φ_k.
+    hidden
+        Number of units of D₁ and D₂.
+    power
+        Power p of the pooling; 1 makes it a sum.
+    variant
+        What follows the convolution: `invariant` (b_i) or `literal` (the components, as in the
+        paper).
+    readout
+        What is answered: `molecules` (one value each) or `atoms` (one value for every atom).
     """
 
     recipes: ClassVar[Recipes] = {

@@ -58,10 +58,27 @@ AT_ONCE = 1024
 
 
 class CoulombMLP(NetworkModel):
-    """Energies in kcal/mol. `features`: random, sorted or eigenvalues; `size`: atoms the matrix
-    holds, where nothing is said the largest training molecule's; `theta`: θ in Hartree, 0 for none,
-    where nothing is said 1 for random matrices; `noise`: its standard deviation, Hartree;
-    `orderings`: draws an answer is averaged over; `hidden`: units of the layers."""
+    """Multi-layer perceptron on the Coulomb matrix; energies in kcal/mol.
+
+    Parameters
+    ----------
+    features
+        What is made of the matrix: `random` (randomly sorted), `sorted` or `eigenvalues`.
+    size
+        Atoms that the matrix has room for. None means those of the largest training molecule.
+    theta
+        Step θ of the binarisation, Hartree; 0 leaves it out. None means 1 for `random`, 0
+        otherwise.
+    noise
+        Standard deviation of what is added to the norms that `random` sorts by, Hartree.
+    orderings
+        Random orderings whose mean is an answer (`random` only).
+    hidden
+        Number of units of each hidden layer.
+    fit
+        How the network is trained: the name of a `recipe` and the keys that differ from it. None
+        means the recipe `onecycle`.
+    """
 
     recipes: ClassVar[Recipes] = {
         "paper": {

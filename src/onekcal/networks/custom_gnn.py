@@ -61,9 +61,31 @@ TURNS, TURNED = 8, 256
 
 
 class CustomGNN(NetworkModel):
-    """Energies in kcal/mol. `version`: 1, 2 or 3; `geometry`: vector or distance; `graph`:
-    complete, nearest (`k` atoms), strongest (the `k` largest Coulomb forces) or within (`radius`,
-    Å); `forces`: Coulomb forces as edge attributes."""
+    """A graph network of the QM7 study; energies in kcal/mol.
+
+    Parameters
+    ----------
+    version
+        How convolutions are put together: 1 in sequence, 2 in parallel, 3 in sequence and averaged.
+    hidden
+        Number of features of an atom after a convolution.
+    layers
+        Number T of convolutions.
+    geometry
+        What a message knows of the places of its atoms: `vector` (r_j − r_i) or `distance`.
+    graph
+        Which atoms are neighbours: `complete` (all), `nearest` (the `k` nearest atoms), `strongest`
+        (the `k` largest Coulomb forces) or `within` (all atoms within `radius`).
+    k
+        Neighbours of each atom, for the graphs `nearest` and `strongest`.
+    radius
+        Largest distance between neighbours, Å, for the graph `within`.
+    forces
+        Whether edges carry the Coulomb force between their atoms.
+    fit
+        How the network is trained: the name of a `recipe` and the keys that differ from it. None
+        means the recipe `onecycle`.
+    """
 
     recipes: ClassVar[Recipes] = {
         "paper": {

@@ -57,11 +57,26 @@ from onekcal.networks.triplet_sum import directed
 
 
 class DimeNet(NetworkModel):
-    """Energies in kcal/mol, forces in kcal/mol/Å; `cutoff` in Å.
+    """DimeNet++; energies in kcal/mol, forces in kcal/mol/Å. The defaults are the published shape.
 
-    `features` of a message, `blocks`: T, `triplet`: features of a_kj, `basis`: between W₁ and W₂,
-    `output`: features of an atom, `degrees` l < degrees, `waves` n ≤ waves. The rest is the
-    published shape.
+    Parameters
+    ----------
+    features
+        Number of features of a message m_ji.
+    blocks
+        Number T of interactions.
+    triplet
+        Number of features of a_kj.
+    basis
+        Number of features between W₁ and W₂.
+    output
+        Number of features of an atom in the output blocks.
+    degrees
+        Number of degrees l of the spherical basis, from 0 on.
+    waves
+        Number of radial functions n of both bases, from 1 on.
+    cutoff
+        Distance c up to which atoms send messages to each other, Å.
     """
 
     recipes: ClassVar[Recipes] = {

@@ -63,13 +63,30 @@ FAR = -80.0
 
 
 class HipNN(NetworkModel):
-    """HIP-NN; energies in kcal/mol. It brings its own E⁰, so that it needs no dressed-atom stage
-    before it.
+    """HIP-NN; energies in kcal/mol. Its own E⁰ takes the place of a stage of dressed atoms.
 
-    `features` N_feature, `onsite` N_on-site layers after each of `interactions` interaction layers,
-    `sensitivities` s_ν with initial distances from `r_low` to `r_high`, cut off at `r_cut` (all
-    three Bohr). `hierarchy=False` drops E⁰, E¹ and R. `hierarchy_weight` is λ_R.
-    `terms(molecules)`: "R" (M,) and "orders" (M, n + 1), kcal/mol.
+    `terms(molecules)` gives "R" (M,), without unit, and "orders" (M, n + 1), kcal/mol.
+
+    Parameters
+    ----------
+    features
+        Number of features of an atom.
+    onsite
+        On-site layers after each interaction layer.
+    interactions
+        Number of interaction layers.
+    sensitivities
+        Number of functions s_ν of the distance.
+    r_low
+        Smallest initial μ_ν, Bohr.
+    r_high
+        Largest initial μ_ν, Bohr.
+    r_cut
+        Distance from which on atoms do not interact, Bohr.
+    hierarchy
+        Whether the energy is a sum over orders. False leaves out E⁰, E¹ and R.
+    hierarchy_weight
+        λ_R, the weight of R in the loss.
     """
 
     recipes: ClassVar[Recipes] = {

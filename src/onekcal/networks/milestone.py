@@ -40,9 +40,11 @@ _TOY: dict[str, object] = {
 
 
 class Milestone(NetworkModel):
-    """Energies in kcal/mol, forces in kcal/mol/Å. Recipes are the report's losses: `paper`
-    (energies), `force`, `energy+force`; with `standardize: true` beside them, energies are centred
-    and normalised (its section 3.1.1)."""
+    """A fully connected network on raw coordinates; energies in kcal/mol, forces in kcal/mol/Å.
+
+    The recipes are the report's losses: `paper` (energies), `force` and `energy+force`. With
+    `standardize: true` beside them, energies are centred and normalised (section 3.1.1 there).
+    """
 
     fits_atoms = True
     """It takes energies as they come."""

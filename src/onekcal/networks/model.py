@@ -24,9 +24,17 @@ STANDARD = "standard"
 class NetworkModel(Model):
     """The model protocol around a `Network`; energies in kcal/mol, forces in kcal/mol/Å.
 
-    `fit`: how it is trained. `seed`: of initial weights and of the order of molecules. `dtype`: of
-    the weights. With `fit: {ensemble: k}`, k networks are trained with seeds seed … seed + k − 1:
-    energies are their mean.
+    Parameters
+    ----------
+    fit
+        How the network is trained: the name of a `recipe` and the keys that differ from it. None
+        means the recipe `paper`, or `onecycle` where the network has no recipe of that name. With
+        `ensemble: k`, k networks are trained with the seeds seed … seed + k − 1, and energies are
+        their mean.
+    seed
+        Seed of the initial weights and of the order of molecules.
+    dtype
+        Precision of the weights: `float32` or `float64`.
     """
 
     differentiable = True

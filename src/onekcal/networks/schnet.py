@@ -58,17 +58,15 @@ class SchNet(NetworkModel):
     Parameters
     ----------
     features
-        Length of x_i.
+        Number of features x_i of an atom.
     interactions
-        T.
+        Number T of interactions.
     cutoff
-        r_c, Å.
+        Distance r_c from which on atoms do not interact, Å.
     gaussians
-        K.
+        Number K of Gaussians in the radial basis.
     knots
-        Knots of the filter table for every Δ; 0 evaluates the filter network for every pair.
-    fit, seed, dtype
-        See `NetworkModel`.
+        Knots of the filter table for every Δ. 0 evaluates the filter network for every pair.
     """
 
     recipes: ClassVar[Recipes] = {

@@ -49,11 +49,39 @@ KEPT = 1.5
 
 
 class VoxelDenseNet(NetworkModel):
-    """Energies in kcal/mol. `kinds`: fields, one channel each ("nep", "lol", "elf", "atoms", …);
-    `density`: where electronic ones come from; `grid`: voxels along the edge of a cube of `box` Å;
-    `blocks`: layers of each dense block, of `growth` channels behind `bottleneck` times as many,
-    after `stem` channels, `compression` of which pass a transition; `together`: molecules
-    normalised together in training."""
+    """3-D DenseNet on fields of a molecule in a cube; energies in kcal/mol.
+
+    Parameters
+    ----------
+    kinds
+        Names of the fields, one channel each, such as `nep`, `lol`, `elf` or `atoms`.
+    density
+        Method that gives the electron density of electronic fields.
+    grid
+        Voxels along each edge of the cube.
+    box
+        Edge of the cube, Å.
+    blocks
+        Number of layers of each dense block.
+    growth
+        Channels that each layer adds.
+    stem
+        Channels before the first block.
+    bottleneck
+        Channels before a layer's 3×3×3 convolution, in units of `growth`.
+    compression
+        Share of the channels that pass a transition, above 0 and at most 1.
+    together
+        Molecules that are normalised together in training.
+    symmetry
+        Motions of the cube under which the kernels do not change: `none`, `signs` or `cube`.
+    augment
+        Motions of the cube of which each look in training takes one: `none`, `signs` or `cube`.
+    turns
+        Random orientations in which fields are stored, besides the principal one.
+    views
+        Looks whose mean is an answer.
+    """
 
     differentiable = False
     kept = KEPT

@@ -67,14 +67,35 @@ GRADIENT_BYTES = 256 * 2**20
 
 
 class FchlKernel(Model):
-    """Local Gaussian kernel on FCHL19 features; energies in kcal/mol, forces in kcal/mol/Å.
+    """Exact local Gaussian kernel on FCHL19 features; energies in kcal/mol, forces in kcal/mol/Å.
 
-    `forces`: fit the forces too (None: where the data have them). `regularization` λ is added to
-    the diagonal of the energies, `force_regularization` (Å⁻²; None: the same number) to that of the
-    forces. Several σ or λ are judged on the validation part (`choose="valid"`) or by leave-one-out
-    ("loo"), fitted to the first training molecules that make up `choose_on` energies and force
-    components. `keep_factor` keeps the Cholesky factor, which `variance` needs. `basis` changes
-    published parameters of the features, such as {"three_body_weight": 30.0}.
+    Parameters
+    ----------
+    sigma
+        Width σ of the Gaussian; it has no unit, as the features have none. Of a list, the value of
+        the lowest error is taken.
+    regularization
+        λ, without unit, added to the diagonal of the kernel of energies. Of a list, the value of
+        the lowest error is taken.
+    rcut
+        Cut-off of the features of two atoms, Å.
+    acut
+        Cut-off of the features of three atoms, Å.
+    forces
+        Whether forces are fitted as well as energies. None fits them where the data have them.
+    force_regularization
+        The same as λ for the kernel of forces, Å⁻². None takes the number of λ.
+    choose
+        How σ and λ are chosen from lists: `valid` takes the errors on the validation part, `loo`
+        the errors of each training molecule, predicted from all the others.
+    choose_on
+        How many energies and force components the choice is fitted to, at most. They belong to the
+        first training molecules.
+    keep_factor
+        Whether the Cholesky factor is kept and stored. `variance` needs it.
+    basis
+        Parameters of the features to change, by name: `eta2` and `eta3` (Å⁻²), `two_body_decay`,
+        `three_body_decay`, `three_body_weight`. None keeps the published values.
     """
 
     def __init__(

@@ -42,10 +42,26 @@ BLOCK = 512
 
 
 class GlobalKernel(Model):
-    """Gaussian or Laplacian kernel on SLATM or Coulomb features; energies in kcal/mol.
+    """Gaussian or Laplacian kernel on one vector a molecule; energies in kcal/mol.
 
-    σ has the unit of the features' distance (Hartree for the Coulomb matrix), λ none. `size` is the
-    room of the Coulomb matrix in atoms; the largest training molecule where nothing is said.
+    Parameters
+    ----------
+    features
+        The vector: `slatm` or `coulomb` (the Coulomb matrix, sorted by the norms of its rows).
+    kernel
+        `gaussian` or `laplacian`.
+    sigma
+        Width σ, in the unit of the features (Hartree for the Coulomb matrix). Of a list, the value
+        of the lowest error is taken. None tries 0.5 to 64 times the median distance between
+        training molecules.
+    regularization
+        λ, without unit, added to the diagonal of the kernel. Of a list, the value of the lowest
+        error is taken.
+    size
+        Atoms that the Coulomb matrix has room for. None means those of the largest training
+        molecule.
+    choose_on
+        How many training molecules σ and λ are chosen on, at most. They are drawn at random.
     """
 
     differentiable = True

@@ -63,8 +63,31 @@ TRIAL = 4
 
 
 class SparseKernel(Model):
-    """Local Gaussian kernel on FCHL19 with landmarks; energies in kcal/mol, forces in
-    kcal/mol/Å.
+    """Local Gaussian kernel on landmarks in FCHL19 features; kcal/mol, forces in kcal/mol/Å.
+
+    Parameters
+    ----------
+    sigma
+        Width σ of the Gaussian; it has no unit, as the features have none. Of a list, the value of
+        the lowest validation error is taken.
+    regularization
+        λ, without unit. Of a list, the value of the lowest validation error is taken.
+    landmarks
+        Number m of landmark environments, at most. The time of a fit grows as m².
+    dims
+        Number of principal axes of each element's features that are kept.
+    rcut
+        Cut-off of the features of two atoms, Å.
+    acut
+        Cut-off of the features of three atoms, Å.
+    force_weight
+        Weight ρ of the forces beside the energies, Å². 0 fits energies alone.
+    seed
+        Seed of all random choices, such as the landmarks.
+    basis
+        Parameters of the features to change, by name: `nRs2` and `nRs3` (numbers of radii), `eta2`
+        (Å²), `eta3` (Å⁻²), `two_body_decay`, `three_body_decay`, `three_body_weight`. None keeps
+        the published values.
     """
 
     differentiable = True

@@ -109,7 +109,34 @@ def _check_parameters(
 
 
 class Regression(Model):
-    """Features, standardisation and an estimator; kcal/mol in and out."""
+    """Features of the Coulomb matrix and a scikit-learn estimator; kcal/mol in and out.
+
+    Parameters
+    ----------
+    features
+        What is made of the Coulomb matrix: `coulomb`, `sorted_eigenvalues`, `sorted_coulomb`,
+        `sorted_coulomb_full`, `column_sorted_coulomb` or `random_coulomb`.
+    estimator
+        `linear`, `ridge`, `knn`, `krr` (kernel ridge regression) or `svr`.
+    size
+        Atoms that the matrix has room for. None means those of the largest training molecule.
+    standardize
+        Whether each feature is shifted and scaled to mean 0 and deviation 1 on the training part.
+    search
+        Lists of values by the name of the estimator's parameter, such as {alpha: [1.0e-6, 1.0e-3]}.
+        Every combination is tried by cross-validation. None tries nothing.
+    folds
+        Number of parts of the cross-validation of `search`.
+    orderings
+        Random orderings of each molecule, in training and in answers (`random_coulomb` only).
+    noise
+        Standard deviation of what is added to the norms that `random_coulomb` sorts by, Hartree.
+    seed
+        Seed of the random orderings and of the parts of the cross-validation.
+    **parameters
+        Parameters of the estimator, by scikit-learn's names, such as `alpha`, `gamma`,
+        `n_neighbors`.
+    """
 
     def __init__(
         self,
