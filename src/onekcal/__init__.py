@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from onekcal.data.dataset import Column, Dataset
@@ -66,8 +66,8 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def __getattr__(name: str) -> Any:
-    """Imported on first use, so that `onekcal --help` does not wait for torch."""
+def __getattr__(name: str) -> object:
+    """Import a public name at its first use, so that `onekcal --help` does not wait for torch."""
     if name not in _PUBLIC:
         raise AttributeError(f"module 'onekcal' has no attribute {name!r}")
     module, _, own = _PUBLIC[name].partition(":")

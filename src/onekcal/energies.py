@@ -1,8 +1,8 @@
-"""What an energy means: its level of theory, its kind, the temperature it belongs to, and its zero.
+"""What an energy means: its level of theory, its kind, its temperature, and its zero.
 
-Inside onekcal energies are kcal/mol relative to free atoms, negative when bound. Totals become that
-here, once, at import, with the free atoms of the same level of theory; a level without known free
-atoms stays `total` and says so.
+Inside onekcal energies are kcal/mol relative to free atoms, negative when bound. A total energy is
+converted here, once, at import. The free atoms of the same level of theory are its zero. Where they
+are not known, the energy keeps the kind `total`.
 """
 
 from __future__ import annotations
@@ -25,15 +25,40 @@ TEMPERATURES: tuple[At, ...] = get_args(At)
 
 @dataclass(frozen=True)
 class FreeAtoms:
-    """Energies of free atoms at one level of theory."""
+    """Energies of free atoms at one level of theory.
+
+    Parameters
+    ----------
+    level
+        The level of theory, in lower case.
+    hartree
+        Hartree, by nuclear charge.
+    source
+        Where the values come from.
+    """
 
     level: str
     hartree: dict[int, float]
-    """Hartree by nuclear charge."""
     source: str
 
     def energies(self, molecules: Molecules) -> Tensor:
-        """(M,) kcal/mol: the sum over each molecule's atoms, in float64."""
+        """Return the sum of the free atoms' energies for each molecule.
+
+        Parameters
+        ----------
+        molecules
+            A batch of M molecules.
+
+        Returns
+        -------
+        Tensor
+            (M,) kcal/mol, float64.
+
+        Raises
+        ------
+        DataError
+            An element has no value at this level.
+        """
         missing = [SYMBOLS[z] for z in molecules.elements if z not in self.hartree]
         if missing:
             raise DataError(
@@ -85,17 +110,45 @@ FREE_ATOMS: dict[str, FreeAtoms] = {
 
 
 def free_atoms(level: str) -> FreeAtoms:
-    """The free atoms of a level of theory, or an error that names the levels there are."""
+    """Return the free atoms of a level of theory.
+
+    Parameters
+    ----------
+    level
+        Its name. Upper case counts as lower case.
+
+    Raises
+    ------
+    DataError
+        The level is unknown. The message names those that are known.
+    """
     if level.lower() not in FREE_ATOMS:
         unknown("free-atom energies for the level of theory", level, FREE_ATOMS, DataError)
     return FREE_ATOMS[level.lower()]
 
 
 def atomization(totals: Tensor, molecules: Molecules, atoms: FreeAtoms) -> Tensor:
-    """Totals (M,) kcal/mol → energies relative to free atoms (M,) kcal/mol, negative when bound.
+    """Convert total energies to energies relative to free atoms, negative when bound.
 
-    Refuses what cannot be: a molecule above its free atoms by more than 100 kcal/mol, or bound by
-    more than 400 kcal/mol an atom, means other atoms, another level or another unit.
+    Parameters
+    ----------
+    totals
+        (M,) kcal/mol.
+    molecules
+        The M molecules.
+    atoms
+        The free atoms of the same level of theory.
+
+    Returns
+    -------
+    Tensor
+        (M,) kcal/mol, float64.
+
+    Raises
+    ------
+    DataError
+        A molecule lies more than 100 kcal/mol above its free atoms, or is bound by more than
+        400 kcal/mol an atom. Then the atoms, the level or the unit are others.
     """
     bound = totals.to(torch.float64) - atoms.energies(molecules)
     per_atom = bound / molecules.sizes

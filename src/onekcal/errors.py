@@ -1,6 +1,6 @@
 """One family of errors.
 
-Each says what is wrong, what was expected, what was got, and what to do.
+Each message says what is wrong, what was expected, what was given, and what to do.
 """
 
 from __future__ import annotations
@@ -13,33 +13,43 @@ Word = TypeVar("Word", bound=str)
 
 
 class OnekcalError(Exception):
-    """Every error onekcal raises on purpose; the command line exits with its `exit_code`."""
+    """Every error that onekcal raises on purpose. The command line ends with its `exit_code`."""
 
     exit_code = 1
 
 
 class InputError(OnekcalError, ValueError):
-    """A molecule, file or argument that cannot be used."""
+    """A molecule, a file or an argument cannot be used."""
 
     exit_code = 2
 
 
 class ConfigError(InputError):
-    """An experiment or suite that does not say what it must."""
+    """An experiment or a suite lacks something, or says something wrong."""
 
 
 class DataError(OnekcalError):
-    """Data that is not there, incomplete, or not what its catalogue entry says."""
+    """Data are absent, incomplete, or not what their catalogue entry says."""
 
     exit_code = 3
 
 
 class DownloadError(DataError):
-    """A source that could not be fetched whole and verified."""
+    """A file could not be downloaded whole, or its checksum is wrong."""
 
 
 class MissingExtra(OnekcalError, ImportError):
-    """An optional part that is not installed."""
+    """An optional package is not installed.
+
+    Parameters
+    ----------
+    package
+        The package.
+    extra
+        The extra of onekcal that installs it.
+    purpose
+        What needs it. The message begins with these words.
+    """
 
     exit_code = 4
 
@@ -54,7 +64,15 @@ MOST = 12
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint such as "; did you mean 'schnet'?", else the list of what there is."""
+    """Return a hint such as "; did you mean 'schnet'?", or a list of the known words.
+
+    Parameters
+    ----------
+    word
+        The word that is not known.
+    known
+        The words that are.
+    """
     known = list(known)
     if not known:
         return "; there is none"
@@ -67,14 +85,38 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def unknown(
     what: str, word: str, known: Iterable[str], error: type[OnekcalError] = InputError
 ) -> NoReturn:
-    """Raise "no model 'schnett'; did you mean 'schnet'?"."""
+    """Raise an error such as "no model 'schnett'; did you mean 'schnet'?".
+
+    Parameters
+    ----------
+    what
+        What the word should name: "model".
+    word
+        The word that is not known.
+    known
+        The words that are.
+    error
+        The class of the error.
+    """
     raise error(f"no {what} {word!r}{did_you_mean(word, known)}")
 
 
 def one_of(
     word: str, known: Iterable[Word], what: str, error: type[OnekcalError] = InputError
 ) -> Word:
-    """Return the one of `known` that is `word`, or raise as `unknown` does."""
+    """Return a word that must be one of several, with the type of those.
+
+    Parameters
+    ----------
+    word
+        The word.
+    known
+        The words that are allowed.
+    what
+        What the word should name. It stands in the message.
+    error
+        The class of the error that another word raises.
+    """
     known = list(known)
     for each in known:
         if each == word:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -26,9 +27,20 @@ CHARGES = {symbol: charge for charge, symbol in enumerate(SYMBOLS) if charge}
 CLOSEST = 0.3
 """Å; two nuclei nearer than this are a mistake in the input (H₂ is 0.74 Å)."""
 
+Selection: TypeAlias = (
+    int | np.integer | slice | Sequence[int] | Sequence[bool] | np.ndarray | Tensor
+)
+"""Which molecules of a batch: a number, a slice, a mask, or row numbers."""
+
 
 def charge_of(symbol: str) -> int:
-    """Nuclear charge of "C", "c" or "6"."""
+    """Return the nuclear charge of an element.
+
+    Parameters
+    ----------
+    symbol
+        "C", "c" or "6".
+    """
     text = symbol.strip()
     charge = int(text) if text.isdigit() else CHARGES.get(text.capitalize(), 0)
     if not 0 < charge < len(SYMBOLS):
@@ -38,25 +50,37 @@ def charge_of(symbol: str) -> int:
 
 @dataclass(frozen=True)
 class Molecules:
-    """A ragged batch.
+    """A batch of molecules of any sizes: A nuclei of M molecules, one after the other.
 
-    `charge` and `spin` (unpaired electrons) are 0 and `name` is "" where nothing is said.
+    Parameters
+    ----------
+    numbers
+        (A,) nuclear charges.
+    positions
+        (A, 3) Å.
+    offsets
+        (M + 1,) molecule m owns the atoms offsets[m]:offsets[m + 1].
+    charge
+        (M,) total charges, e. None means that all are 0.
+    spin
+        (M,) numbers of unpaired electrons. None means that all are 0.
+    name
+        (M,) names. None means that all are "".
     """
 
-    numbers: Tensor  # (A,)   nuclear charges
-    positions: Tensor  # (A, 3) Å
-    offsets: Tensor  # (M+1,) molecule m owns atoms offsets[m]:offsets[m+1]
-    charge: Tensor | None = None  # (M,) total charge, e
-    spin: Tensor | None = None  # (M,) unpaired electrons
-    name: np.ndarray | None = None  # (M,) strings
+    numbers: Tensor
+    positions: Tensor
+    offsets: Tensor
+    charge: Tensor | None = None
+    spin: Tensor | None = None
+    name: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         atoms = len(self.numbers)
         if self.numbers.shape != (atoms,) or self.positions.shape != (atoms, 3):
             raise InputError(
                 "`numbers` (A,) and `positions` (A, 3) must agree, got "
-                f"{tuple(self.numbers.shape)} "
-                f"and {tuple(self.positions.shape)}"
+                f"{tuple(self.numbers.shape)} and {tuple(self.positions.shape)}"
             )
         if (
             self.offsets.ndim != 1
@@ -81,12 +105,26 @@ class Molecules:
     def one(
         cls,
         numbers: Iterable[int | str],
-        positions: Any,
+        positions: npt.ArrayLike,
         charge: int = 0,
         spin: int = 0,
         name: str = "",
     ) -> Molecules:
-        """One molecule from charges or symbols and positions (Å)."""
+        """Make a batch of one molecule.
+
+        Parameters
+        ----------
+        numbers
+            Nuclear charges or element symbols of the n atoms.
+        positions
+            (n, 3) Å.
+        charge
+            Total charge, e.
+        spin
+            Number of unpaired electrons.
+        name
+            Its name.
+        """
         charges = [charge_of(z if isinstance(z, str) else str(int(z))) for z in numbers]
         return cls(
             torch.tensor(charges, dtype=torch.int64),
@@ -98,8 +136,23 @@ class Molecules:
         )
 
     @classmethod
-    def padded(cls, numbers: Any, positions: Any, name: Sequence[str] | None = None) -> Molecules:
-        """From arrays (M, n) and (M, n, 3) Å padded with nuclear charge 0."""
+    def padded(
+        cls,
+        numbers: npt.ArrayLike,
+        positions: npt.ArrayLike,
+        name: Sequence[str] | np.ndarray | None = None,
+    ) -> Molecules:
+        """Make a batch from arrays in which an atom of nuclear charge 0 fills up a molecule.
+
+        Parameters
+        ----------
+        numbers
+            (M, n) nuclear charges.
+        positions
+            (M, n, 3) Å.
+        name
+            (M,) names.
+        """
         z = torch.from_numpy(np.asarray(numbers).astype(np.int64))
         present = z > 0  # (M, n)
         offsets = torch.zeros(len(z) + 1, dtype=torch.int64)
@@ -109,7 +162,13 @@ class Molecules:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Molecules]) -> Molecules:
-        """One batch of all `parts`, in order."""
+        """Return one batch of several.
+
+        Parameters
+        ----------
+        parts
+            The batches. Their order is kept.
+        """
         if not parts:
             raise InputError("nothing to concatenate: got no molecules")
         sizes = torch.cat([part.sizes for part in parts])
@@ -136,58 +195,80 @@ class Molecules:
 
     @property
     def sizes(self) -> Tensor:
-        """(M,) atoms in each molecule."""
+        """(M,) the number of atoms of each molecule."""
         return self.offsets.diff()
 
     @property
     def owner(self) -> Tensor:
-        """(A,) the molecule each atom belongs to."""
+        """(A,) the row of the molecule that each atom belongs to."""
         return torch.repeat_interleave(
             torch.arange(len(self), device=self.offsets.device), self.sizes
         )
 
     @property
     def charges(self) -> Tensor:
-        """(M,) total charges, 0 where nothing is said."""
+        """(M,) total charges, e; 0 where the batch has none."""
         return torch.zeros(len(self), dtype=torch.int64) if self.charge is None else self.charge
 
     @property
     def spins(self) -> Tensor:
-        """(M,) unpaired electrons, 0 where nothing is said."""
+        """(M,) numbers of unpaired electrons; 0 where the batch has none."""
         return torch.zeros(len(self), dtype=torch.int64) if self.spin is None else self.spin
 
     @property
     def names(self) -> np.ndarray:
-        """(M,) names, "" where nothing is said."""
+        """(M,) names; "" where the batch has none."""
         return np.full(len(self), "") if self.name is None else self.name
 
     @property
     def elements(self) -> list[int]:
-        """Nuclear charges present, ascending."""
+        """The nuclear charges that occur, in ascending order."""
         return [int(z) for z in self.numbers.unique()]
 
     @property
     def formulas(self) -> list[str]:
-        """Hill formula of each molecule: C, H, then the rest by alphabet."""
+        """The Hill formula of each molecule: C, then H, then the others in alphabetical order."""
         bounds = self.offsets.tolist()
         return [formula(self.numbers[a:b].tolist()) for a, b in zip(bounds[:-1], bounds[1:])]
 
     def composition(self, elements: Sequence[int]) -> Tensor:
-        """(M, elements) how many atoms of each of `elements` a molecule has, float64."""
+        """Count the atoms of each element.
+
+        Parameters
+        ----------
+        elements
+            Nuclear charges.
+
+        Returns
+        -------
+        Tensor
+            (M, elements) counts, float64.
+        """
         counts = torch.zeros(len(self), len(elements), dtype=torch.float64)
         for column, element in enumerate(elements):
             counts[:, column] = self.sum_atoms((self.numbers == element).to(torch.float64))
         return counts
 
     def sum_atoms(self, values: Tensor) -> Tensor:
-        """(M, …) sums of per-atom `values` (A, …)."""
+        """Sum values of atoms over each molecule.
+
+        Parameters
+        ----------
+        values
+            (A, …) values.
+
+        Returns
+        -------
+        Tensor
+            (M, …) sums.
+        """
         out = values.new_zeros((len(self), *values.shape[1:]))
         return out.index_add(0, self.owner, values)
 
     # --- selecting ----------------------------------------------------------------------------
 
-    def __getitem__(self, which: Any) -> Molecules:
-        """The molecules that an integer, a slice, a mask or a list of rows selects."""
+    def __getitem__(self, which: Selection) -> Molecules:
+        """Return the molecules that a number, a slice, a mask or row numbers select."""
         if isinstance(which, (int, np.integer)):
             return self._one(int(rows_of(which, len(self))))
         rows = rows_of(which, len(self))
@@ -205,7 +286,7 @@ class Molecules:
         )
 
     def _one(self, row: int) -> Molecules:
-        """One molecule, at a cost that does not grow with the batch."""
+        """Return one molecule, at a cost that does not grow with the batch."""
         first, last = int(self.offsets[row]), int(self.offsets[row + 1])
         pick = slice(row, row + 1)
         return Molecules(
@@ -218,7 +299,13 @@ class Molecules:
         )
 
     def atoms_of(self, rows: Tensor) -> Tensor:
-        """Rows of the atoms of molecules `rows`, in that order."""
+        """Return the rows of the atoms of some molecules.
+
+        Parameters
+        ----------
+        rows
+            (k,) row numbers of molecules. Their order is kept.
+        """
         sizes = self.sizes[rows]
         starts = sizes.cumsum(0) - sizes
         within = torch.arange(int(sizes.sum())) - torch.repeat_interleave(starts, sizes)
@@ -228,7 +315,23 @@ class Molecules:
         return (self[m] for m in range(len(self)))
 
     def pad(self, size: int | None = None) -> tuple[Tensor, Tensor]:
-        """Return charges (M, size) and positions (M, size, 3) Å padded with 0."""
+        """Return arrays of equal length for all molecules, filled up with 0.
+
+        Parameters
+        ----------
+        size
+            The number of atoms in a row. None takes the largest molecule's.
+
+        Returns
+        -------
+        tuple
+            Nuclear charges (M, size) and positions (M, size, 3) Å.
+
+        Raises
+        ------
+        InputError
+            A molecule has more atoms than `size`.
+        """
         largest = int(self.sizes.max())
         size = largest if size is None else size
         if largest > size:
@@ -247,11 +350,17 @@ class Molecules:
         return numbers, positions
 
     def moved(self, positions: Tensor) -> Molecules:
-        """The same nuclei at other `positions` (A, 3) Å."""
+        """Return the same nuclei at other places.
+
+        Parameters
+        ----------
+        positions
+            (A, 3) Å.
+        """
         return replace(self, positions=positions)
 
     def check(self) -> list[str]:
-        """Return a line for each position that is not finite and each pair of nuclei too near."""
+        """Return one line for each position that is not finite and each pair of nuclei too near."""
         problems = []
         finite = torch.isfinite(self.positions).all(1)
         for m in self.owner[~finite].unique().tolist():
@@ -269,14 +378,22 @@ class Molecules:
                 if i < j:
                     problems.append(
                         f"molecule {first + m} ({str(self.names[first + m])!r}): atoms {i + 1} and "
-                        f"{j + 1} are "
-                        f"{float(apart[m, i, j]):.3f} Å apart (at least {CLOSEST} expected)"
+                        f"{j + 1} are {float(apart[m, i, j]):.3f} Å apart (at least {CLOSEST} "
+                        "expected)"
                     )
         return problems
 
 
-def rows_of(which: Any, count: int) -> Tensor:
-    """Row numbers (int64) selected out of `count` by an integer, slice, mask or list."""
+def rows_of(which: Selection, count: int) -> Tensor:
+    """Return the row numbers (int64) that a selection means.
+
+    Parameters
+    ----------
+    which
+        A number, a slice, a mask or row numbers. Negative ones count from the end.
+    count
+        How many rows there are.
+    """
     if isinstance(which, (int, np.integer)):
         if not -count <= which < count:
             raise IndexError(f"row {which} of {count} molecules")
@@ -292,7 +409,13 @@ def rows_of(which: Any, count: int) -> Tensor:
 
 
 def formula(numbers: Iterable[int]) -> str:
-    """Hill formula of one molecule's nuclear charges."""
+    """Return the Hill formula of one molecule.
+
+    Parameters
+    ----------
+    numbers
+        Its nuclear charges.
+    """
     counts: dict[str, int] = {}
     for number in numbers:
         symbol = SYMBOLS[int(number)]

@@ -1,8 +1,6 @@
-"""Constants (CODATA 2018) and named converters. Inside onekcal: kcal/mol, Å, kcal/mol/Å."""
+"""Constants (CODATA 2018) and the factors of units. Inside onekcal: kcal/mol, Å, kcal/mol/Å."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from onekcal.errors import unknown
 
@@ -51,36 +49,34 @@ def _factor(table: dict[str, float], unit: str) -> float:
 
 
 def energy_factor(unit: str) -> float:
-    """kcal/mol in one `unit` (kcal/mol, hartree, eV, meV, kJ/mol, 1/cm)."""
+    """Return how many kcal/mol one unit of energy is.
+
+    Parameters
+    ----------
+    unit
+        kcal/mol, hartree, eV, meV, kJ/mol or 1/cm.
+    """
     return _factor(ENERGY, unit)
 
 
 def length_factor(unit: str) -> float:
-    """Å in one `unit` (angstrom, bohr, nm)."""
+    """Return how many Å one unit of length is.
+
+    Parameters
+    ----------
+    unit
+        angstrom, bohr or nm.
+    """
     return _factor(LENGTH, unit)
 
 
 def force_factor(unit: str) -> float:
-    """Return kcal/mol/Å in one `unit`, written energy/length: "eV/angstrom", "hartree/bohr"."""
+    """Return how many kcal/mol/Å one unit of force is.
+
+    Parameters
+    ----------
+    unit
+        An energy over a length: "eV/angstrom", "hartree/bohr".
+    """
     energy, _, length = unit.rpartition("/")
     return energy_factor(energy) / length_factor(length)
-
-
-def hartree_to_kcal(energy: Any) -> Any:
-    """Hartree → kcal/mol."""
-    return energy * HARTREE
-
-
-def kcal_to_ev(energy: Any) -> Any:
-    """kcal/mol → eV, for the ASE calculator only."""
-    return energy / EV
-
-
-def bohr_to_angstrom(length: Any) -> Any:
-    """Bohr → Å."""
-    return length * BOHR
-
-
-def angstrom_to_bohr(length: Any) -> Any:
-    """Å → Bohr."""
-    return length / BOHR

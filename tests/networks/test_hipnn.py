@@ -31,7 +31,7 @@ from onekcal.prediction.prediction import answer
 from onekcal.prediction.questions import Question
 from onekcal.runs.experiment import parse
 from onekcal.runs.run import run
-from onekcal.units import BOHR, angstrom_to_bohr, bohr_to_angstrom
+from onekcal.units import BOHR
 from support.molecules import wobbly
 
 ORGANIC = (1, 6, 7, 8, 9)
@@ -119,7 +119,7 @@ def literal(
             for j in atoms:
                 if i == j:
                     continue
-                r = float(angstrom_to_bohr((positions[i] - positions[j]).norm()))
+                r = float((positions[i] - positions[j]).norm() / BOHR)
                 for b, feature in enumerate(z[j]):
                     for nu, row in enumerate(V[b]):
                         s = sensitivity(r, mu[nu], sigma[nu])
@@ -383,7 +383,7 @@ def test_two_molecules_that_do_not_meet_add_up(apart: float) -> None:
 
 def test_energy_and_force_fade_out_at_the_cut_off() -> None:
     network = net(r_high=6.0, r_cut=6.0)
-    edge = float(bohr_to_angstrom(6.0))
+    edge = 6.0 * BOHR
 
     def pull(distance: float) -> tuple[float, float]:
         x = torch.tensor(distance, dtype=torch.float64, requires_grad=True)

@@ -97,17 +97,19 @@ def data_import(
     """Bring a file of your own into the store; its units are converted once, here."""
     from onekcal import datasets as store
 
-    meaning = {
-        "level": level,
-        "kind": kind,
-        "at": at,
-        "energy": energy,
-        "forces": forces,
-        "length": length,
-        "energy_key": energy_key,
-        "forces_key": forces_key,
-    }
-    path = store.import_file(file, name, force, **meaning)
+    path = store.import_file(
+        file,
+        name,
+        force,
+        level=level,
+        kind=kind,
+        at=at,
+        energy=energy,
+        forces=forces,
+        length=length,
+        energy_key=energy_key,
+        forces_key=forces_key,
+    )
     if not (there := store.load(name).dataset).columns:
         print(
             f"onekcal: {file} holds no energies that could be read, only {len(there):,} "

@@ -1,17 +1,17 @@
-"""`Dataset`: molecules plus named columns, each with level, kind and unit, and nothing else."""
+"""`Dataset`: molecules and named columns. Each column has a level, a kind and a unit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from onekcal.energies import At, Kind
 from onekcal.errors import DataError, unknown
-from onekcal.molecules import Molecules, rows_of
+from onekcal.molecules import Molecules, Selection, rows_of
 
 Quantity = Literal["energy", "forces", "charges", "property"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
@@ -19,16 +19,34 @@ QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
 @dataclass(frozen=True)
 class Column:
-    """Values with their meaning.
+    """Values and their meaning.
 
-    Energies are kcal/mol, forces −dE/dx in kcal/mol/Å, whatever the source had.
+    Energies are in kcal/mol and forces (−dE/dx) in kcal/mol/Å, whatever units the source had.
+
+    Parameters
+    ----------
+    values
+        (M,) one value for each molecule; (A,) or (A, 3) one for each atom.
+    quantity
+        "energy", "forces", "charges" or "property".
+    level
+        The level of theory in lower case, such as "b3lyp/6-31g(2df,p)".
+    kind
+        Of an energy: "total", "atomization" (relative to free atoms) or "formation".
+    at
+        Of an energy: "electronic", with zero-point energy ("0 K"), or with thermal energy too
+        ("298 K").
+    unit
+        The unit of the values.
+    note
+        A remark for the reader.
     """
 
-    values: Tensor  # (M,) a molecule; (A,) or (A, 3) an atom
+    values: Tensor
     quantity: Quantity = "energy"
-    level: str = ""  # level of theory, lower case: "b3lyp/6-31g(2df,p)"
-    kind: Kind = "atomization"  # energies only
-    at: At = "electronic"  # energies only: does it hold zero-point (0 K) or thermal (298 K) energy?
+    level: str = ""
+    kind: Kind = "atomization"
+    at: At = "electronic"
     unit: str = "kcal/mol"
     note: str = ""
 
@@ -37,12 +55,12 @@ class Column:
 
     @property
     def atomic(self) -> bool:
-        """One value an atom instead of one a molecule?"""
+        """Whether there is one value for each atom instead of one for each molecule."""
         return self.quantity in ("forces", "charges")
 
     @property
     def sort(self) -> str:
-        """The kind of an energy; of anything else, the quantity."""
+        """The kind of an energy, and the quantity of everything else."""
         return self.kind if self.quantity == "energy" else self.quantity
 
     @property
@@ -58,9 +76,16 @@ Columns = Mapping[str, Column]
 
 @dataclass(frozen=True)
 class Dataset:
-    """Molecules and their columns. `target` names the column to learn: energies or any property.
+    """Molecules and their columns.
 
-    The forces that belong to an energy column `x` are the column `x_forces`.
+    Parameters
+    ----------
+    molecules
+        M molecules with A atoms together.
+    columns
+        Columns by name. The forces that belong to an energy `x` are the column `x_forces`.
+    target
+        The name of the column to learn, an energy or any property. None where nothing is learned.
     """
 
     molecules: Molecules
@@ -85,7 +110,18 @@ class Dataset:
         return f"Dataset({len(self):,} molecules, columns {', '.join(self.columns) or 'none'}{aim})"
 
     def aimed(self, target: str) -> Dataset:
-        """Return the same data with `target` to learn; refuse labels that are not finite."""
+        """Return the same data with another target.
+
+        Parameters
+        ----------
+        target
+            The name of the column to learn.
+
+        Raises
+        ------
+        DataError
+            There is no such column, or some of its values are not finite.
+        """
         data = replace(self, target=target)
         bad = ~torch.isfinite(data.energies)
         if bad.any():
@@ -109,18 +145,18 @@ class Dataset:
     def energies(self) -> Tensor:
         """(M,) values of the target: kcal/mol, relative to free atoms for the kind `atomization`.
 
-        Of another property: in its column's unit, (A,) where it is one of atoms.
+        A target that is no energy has its column's unit. One of atoms has the shape (A,).
         """
         return self.aim.values
 
     @property
     def forces(self) -> Tensor | None:
-        """(A, 3) kcal/mol/Å that belong to the target, where there are any."""
+        """(A, 3) kcal/mol/Å, the forces of the target; None where there are none."""
         column = self.columns.get(f"{self.target}_forces")
         return None if column is None else column.values
 
-    def __getitem__(self, which: Any) -> Dataset:
-        """The molecules that an integer, a slice, a mask or a list of rows selects."""
+    def __getitem__(self, which: Selection) -> Dataset:
+        """Return the molecules that a number, a slice, a mask or row numbers select."""
         rows = rows_of(which, len(self))
         atoms = self.molecules.atoms_of(rows)
         columns = {
@@ -130,11 +166,27 @@ class Dataset:
         return Dataset(self.molecules[rows], columns, self.target)
 
     def with_column(self, name: str, column: Column) -> Dataset:
-        """The same data with one column added or replaced."""
+        """Return the same data with one column added or replaced.
+
+        Parameters
+        ----------
+        name
+            The column's name.
+        column
+            The column.
+        """
         return replace(self, columns={**self.columns, name: column})
 
     def minus(self, energies: Tensor, forces: Tensor | None = None) -> Dataset:
-        """Return the data with `energies` (M,) and `forces` (A, 3) taken off the target."""
+        """Return the data with something subtracted from the target.
+
+        Parameters
+        ----------
+        energies
+            (M,) kcal/mol, subtracted from the target.
+        forces
+            (A, 3) kcal/mol/Å, subtracted from its forces. None leaves these as they are.
+        """
         assert self.target is not None
         left = replace(self.columns[self.target], values=self.energies - energies)
         data = self.with_column(self.target, left)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -13,10 +12,30 @@ TRAIN, VALID, TEST, UNUSED = 0, 1, 2, 255
 """Labels of a split."""
 
 
-def label_split(count: int, test: Any, train: Any = None, valid: Any = None) -> Tensor:
-    """(count,) uint8 labels from row numbers; with no `train`, all that is not `test` or `valid`.
+def label_split(
+    count: int,
+    test: npt.ArrayLike,
+    train: npt.ArrayLike | None = None,
+    valid: npt.ArrayLike | None = None,
+) -> Tensor:
+    """Return the labels of a split from row numbers.
 
-    Refuses rows that are not there and rows in two parts: such a split belongs to other data.
+    Parameters
+    ----------
+    count
+        The number of molecules.
+    test, train, valid
+        Row numbers of each part. Without `train`, every row that is in no other part is in it.
+
+    Returns
+    -------
+    Tensor
+        (count,) labels, uint8: TRAIN, VALID, TEST or UNUSED.
+
+    Raises
+    ------
+    DataError
+        A row does not exist or is named twice. Such a split belongs to other data.
     """
     labels = torch.full((count,), UNUSED, dtype=torch.uint8)
     for part, named, label in (

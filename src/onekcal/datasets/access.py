@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
 from onekcal.datasets import fetch, store
 from onekcal.datasets.card import Card, Stored
 from onekcal.datasets.catalogue import names, source
 from onekcal.errors import DataError, InputError, did_you_mean
+from onekcal.io import read
 from onekcal.system.home import home
+
+if TYPE_CHECKING:
+    from onekcal.io.records import ReadKeywords
 
 MINI = ("mini", "mini-frames")
 """The sets that ship inside the package."""
@@ -20,24 +24,52 @@ def _place(name: str) -> Path:
 
 
 def is_here(name: str) -> bool:
-    """Is the data set in the store (or inside the package)?"""
+    """Say whether a data set is in the store or inside the package.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    """
     return name in MINI or _place(name).is_file()
 
 
 def imported() -> list[str]:
-    """The sets in the store that are of the user's own files."""
+    """Return the names of the sets in the store that the user made from own files."""
     return sorted(path.stem for path in home().glob("*.h5") if path.stem not in names())
 
 
 def card(name: str) -> Card:
-    """What a data set is and who made it."""
+    """Return the card of a data set: what it is and who made it.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    """
     return source(name).card if name in names() else store.card(_place(name))
 
 
 def load(name: str, strict: bool = False) -> Stored:
-    """A data set of the store by name, or a file on disk.
+    """Load a data set of the store, or a file.
 
-    `strict` drops the molecules whose relaxation is known to have failed.
+    Parameters
+    ----------
+    name
+        The name of a data set, or the path of a file that `read` understands or that holds a
+        stored set (.h5).
+    strict
+        Whether molecules whose relaxation is known to have failed are left out.
+
+    Returns
+    -------
+    Stored
+        The data, the splits and the card.
+
+    Raises
+    ------
+    DataError
+        The data set has not been downloaded yet, or there is neither a set nor a file of this name.
     """
     if name in names():
         entry = source(name)
@@ -61,17 +93,25 @@ def load(name: str, strict: bool = False) -> Stored:
         )
     if path.suffix == ".h5":
         return store.read(path)
-    from onekcal.io import read
-
     return Stored(
         read(name), card=Card(path.stem, title=f"read from {path.name}"), digest=fetch.sha256(path)
     )
 
 
 def get(name: str) -> Path:
-    """Bring a data set into the store; done once.
+    """Bring a data set into the store. This is done once.
 
-    From ONEKCAL_MIRROR when set, else from its official source.
+    The files come from ONEKCAL_MIRROR where that is set, and from the official source otherwise.
+
+    Parameters
+    ----------
+    name
+        The name of a data set.
+
+    Returns
+    -------
+    Path
+        The file of the store.
     """
     entry = source(name)
     path = _place(name)
@@ -92,12 +132,29 @@ def get(name: str) -> Path:
     return path
 
 
-def import_file(path: Path, name: str, force: bool = False, **told: Any) -> Path:
-    """Bring a file on disk into the store under `name`; with `force` in the place of another.
+def import_file(
+    path: Path, name: str, force: bool = False, **options: Unpack[ReadKeywords]
+) -> Path:
+    """Bring a file into the store.
 
-    Named like a data set and given that set's official file (or the folder that holds them), it is
-    read in the official format; any other file through `onekcal.read`, with what is told of units,
-    level and kind.
+    A file that has the name and place of a data set's official files is read in the official
+    format. `read` reads every other file.
+
+    Parameters
+    ----------
+    path
+        The file, or the folder that holds a data set's official files.
+    name
+        The data set's name in the store.
+    force
+        Whether a data set of this name is replaced.
+    **options
+        As in `read`: units, level and kind of the labels.
+
+    Returns
+    -------
+    Path
+        The file of the store.
     """
     if not path.exists():
         raise InputError(f"no file {path}")
@@ -122,12 +179,7 @@ def import_file(path: Path, name: str, force: bool = False, **told: Any) -> Path
             )
         stored = entry.read_official(folder)
     else:
-        from onekcal.io import read
-
-        dataset = read(str(path), **told)
-        stored = Stored(
-            dataset,
-            card=Card(name, title=f"imported from {path.name}", level=told.get("level", "")),
-        )
+        title, level = f"imported from {path.name}", options.get("level", "")
+        stored = Stored(read(path, **options), card=Card(name, title=title, level=level))
     store.save(_place(name), stored)
     return _place(name)

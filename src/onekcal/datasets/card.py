@@ -1,24 +1,32 @@
-"""A data set's card, where its files are, and what comes out of them."""
+"""The card of a data set, where its files are, and what they hold."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from onekcal.data.dataset import Dataset
-from onekcal.molecules import rows_of
+from onekcal.molecules import Selection, rows_of
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A file to fetch.
+    """A file to download.
 
-    `sha256` is None where nobody has verified one; it is then recorded at the first download.
+    Parameters
+    ----------
+    file
+        Its name in the mirror and in the cache.
+    url
+        Its official address. "" where only mirrors have it.
+    sha256
+        Its checksum. None where nobody has verified one; then the first download records it.
+    optional
+        Whether the data set can do without it.
     """
 
     file: str
@@ -29,7 +37,21 @@ class Remote:
 
 @dataclass(frozen=True)
 class Card:
-    """What a data set is, who made it, and what may be done with it."""
+    """What a data set is, who made it, and what may be done with it.
+
+    Parameters
+    ----------
+    name, title, licence, citation
+        Texts for the reader.
+    level, kind
+        Level of theory and kind of its energies.
+    units
+        Units of its columns.
+    molecules
+        How many there are.
+    elements, splits, notes
+        Texts for the reader.
+    """
 
     name: str
     title: str = ""
@@ -48,13 +70,20 @@ class Card:
 class Stored:
     """Molecules, columns, splits and card, as the store keeps them.
 
-    A split is one label a molecule.
+    Parameters
+    ----------
+    dataset
+        M molecules and their columns.
+    splits
+        (M,) labels by the split's name, uint8: 0 train, 1 valid, 2 test, 255 unused.
+    card
+        What the data set is.
+    digest
+        SHA-256 of the file. "" where there is no file.
     """
 
     dataset: Dataset
-    splits: dict[str, Tensor] = field(
-        default_factory=dict
-    )  # (M,) uint8: 0 train, 1 valid, 2 test, 255 unused
+    splits: dict[str, Tensor] = field(default_factory=dict)
     card: Card = field(default_factory=lambda: Card("unnamed"))
     digest: str = ""
 
@@ -63,8 +92,14 @@ class Stored:
             f"Stored({self.card.name}: {self.dataset!r}, splits {', '.join(self.splits) or 'none'})"
         )
 
-    def kept(self, which: Any) -> Stored:
-        """The molecules `which` selects, with their labels in every split."""
+    def kept(self, which: Selection) -> Stored:
+        """Return some of the molecules with their labels in every split.
+
+        Parameters
+        ----------
+        which
+            A number, a slice, a mask or row numbers.
+        """
         rows = rows_of(which, len(self.dataset))
         return replace(
             self, dataset=self.dataset[rows], splits={k: v[rows] for k, v in self.splits.items()}
@@ -76,7 +111,19 @@ Reader = Callable[[Path], Stored]
 
 @dataclass(frozen=True)
 class Source:
-    """The files of a data set, in a mirror and at the official source, and their readers."""
+    """The files of a data set, in a mirror and at the official source, and their readers.
+
+    Parameters
+    ----------
+    card
+        What the data set is.
+    mirror, official
+        The files in a mirror, and those at the official source.
+    read_mirror, read_official
+        Functions that read these files from a folder. None where there is no such source.
+    relaxation_failed
+        Names of the molecules that `strict` leaves out.
+    """
 
     card: Card
     mirror: tuple[Remote, ...] = ()
@@ -84,9 +131,14 @@ class Source:
     official: tuple[Remote, ...] = ()
     read_official: Reader | None = None
     relaxation_failed: frozenset[str] = frozenset()
-    """Names of the molecules that `strict` drops."""
 
     def strict(self, stored: Stored) -> Stored:
-        """Without the molecules whose relaxation failed."""
+        """Return the data without the molecules whose relaxation failed.
+
+        Parameters
+        ----------
+        stored
+            The whole data set.
+        """
         keep = [name not in self.relaxation_failed for name in stored.dataset.molecules.names]
         return stored.kept(torch.tensor(keep))

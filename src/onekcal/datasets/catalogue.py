@@ -1,4 +1,4 @@
-"""Every data set by name. Adding one is a file and a line here."""
+"""Every data set by name. A new one needs a file in `sets` and a line here."""
 
 from __future__ import annotations
 
@@ -36,12 +36,18 @@ CATALOGUE = {
 
 
 def names() -> list[str]:
-    """Every data set there is."""
+    """Return the names of all data sets."""
     return list(CATALOGUE)
 
 
 def source(name: str) -> Source:
-    """The source of one data set."""
+    """Return the source of one data set.
+
+    Parameters
+    ----------
+    name
+        Its name in the catalogue.
+    """
     if name not in CATALOGUE:
         unknown("data set", name, CATALOGUE, DataError)
     module, _, function = CATALOGUE[name].partition(":")

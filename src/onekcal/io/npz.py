@@ -1,7 +1,8 @@
-"""npz: ours (numbers, positions, offsets, columns with their meaning), or the arrays of others.
+"""npz files: those of onekcal, and those that others made.
 
-Theirs are padded charges (M, n) or one line of charges for all, and positions (M, n, 3); nothing
-pickled is loaded.
+Ours hold numbers, positions, offsets, and columns with their meaning. The others hold nuclear
+charges (M, n), padded with 0, or one row (n,) for all, and positions (M, n, 3). Pickled content is
+not loaded.
 """
 
 from __future__ import annotations
@@ -35,7 +36,20 @@ FORCES = ("f", "force")
 
 
 def read_npz(path: Path, options: ReadOptions) -> tuple[Dataset | None, list[Problem]]:
-    """The sound molecules of an npz and a line for each that is not."""
+    """Read the molecules of an npz file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    options
+        What the caller says about it. A file that `write` made needs nothing.
+
+    Returns
+    -------
+    tuple
+        The sound molecules (None where there are none), and one problem for each other molecule.
+    """
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             found = {key: file[key] for key in file.files}
@@ -157,7 +171,13 @@ def _ours(found: dict[str, np.ndarray]) -> Dataset:
 
 
 def arrays_of(dataset: Dataset) -> dict[str, np.ndarray]:
-    """What `_ours` reads back: nothing is lost."""
+    """Return the arrays of an npz file that keeps everything of a data set.
+
+    Parameters
+    ----------
+    dataset
+        The data. Each column becomes two arrays, its values and its meaning.
+    """
     molecules = dataset.molecules
     arrays = {
         "numbers": molecules.numbers.numpy().astype(np.uint8),

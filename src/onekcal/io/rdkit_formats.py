@@ -1,4 +1,4 @@
-"""What RDKit reads: mol blocks (sdf) with a geometry, and SMILES, for which it makes one."""
+"""Formats that RDKit reads: mol blocks (sdf) with a geometry, and SMILES, which get one here."""
 
 from __future__ import annotations
 
@@ -65,7 +65,17 @@ def _unpaired(mol: Any) -> int:
 
 
 def read_sdf(text: str, options: ReadOptions, where: str) -> Parsed:
-    """Read all mol blocks of a text; the property `energy_key` is the energy."""
+    """Read all mol blocks of a text.
+
+    Parameters
+    ----------
+    text
+        The content of an sdf or mol file.
+    options
+        What the caller says about it. The property `energy_key` is the energy.
+    where
+        The file, as messages name it.
+    """
     blocks = re.split(r"^\$\$\$\$[^\n]*\n?", text, flags=re.MULTILINE)
     seen: set[str] = set()
 
@@ -124,7 +134,15 @@ def _from_block(place: str, block: str, options: ReadOptions) -> Record:
 
 
 def read_text(text: str, options: ReadOptions, where: str) -> Parsed:
-    """Read one SMILES. In messages it stands for its place."""
+    """Read one SMILES.
+
+    Parameters
+    ----------
+    text
+        The SMILES. In messages it stands for its place.
+    options, where
+        Not needed. They are there because all readers take the same arguments.
+    """
     smiles = text.strip()
     if not is_smiles(smiles):
         raise InputError(
@@ -134,7 +152,17 @@ def read_text(text: str, options: ReadOptions, where: str) -> Parsed:
 
 
 def read_smi(text: str, options: ReadOptions, where: str) -> Parsed:
-    """Read the lines of a .smi file."""
+    """Read the lines of a .smi file.
+
+    Parameters
+    ----------
+    text
+        The content of the file.
+    options
+        Not needed.
+    where
+        The file, as messages name it.
+    """
     lines = smi_lines(StringIO(text), where)
     return _each(
         ((line.place, line) for line in lines),
@@ -143,7 +171,17 @@ def read_smi(text: str, options: ReadOptions, where: str) -> Parsed:
 
 
 def read_csv(text: str, options: ReadOptions, where: str) -> Parsed:
-    """Read a table of SMILES. A column called `energy_key` holds energies."""
+    """Read a table of SMILES.
+
+    Parameters
+    ----------
+    text
+        The content of the file.
+    options
+        What the caller says about it. A column called `energy_key` holds energies.
+    where
+        The file, as messages name it.
+    """
     lines = list(csv_lines(StringIO(text), where))
     key = (options.energy_key or "").strip().lower()
     if not any(key in line.cells for line in lines):
@@ -166,6 +204,15 @@ def from_smiles(place: str, smiles: str, name: str = "") -> Record:
 
     MMFF94 relaxes it, or UFF where MMFF94 lacks parameters. Charge and unpaired electrons are
     kept.
+
+    Parameters
+    ----------
+    place
+        The file and line, as messages name them.
+    smiles
+        One whole molecule.
+    name
+        Its name. Where it is "", the SMILES is the name.
     """
     from rdkit import Chem, rdBase
 

@@ -1,18 +1,18 @@
-"""Molecules in: xyz, extxyz, sdf / mol, SMILES (text, .smi, .csv), npz.
+"""Molecules from files: xyz, extxyz, sdf and mol, SMILES (text, .smi, .csv), npz.
 
-`read` stops at the first problem; `read_all` delivers every sound molecule beside the list of
-problems. A problem names the file, the line or molecule, what was expected and what was got.
+`read` stops at the first problem. `read_all` returns every sound molecule and a list of problems.
+A problem names the file, the line or molecule, what was expected and what was there.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, Unpack
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import InputError, unknown
-from onekcal.io.records import Parsed, Problem, ReadOptions, dataset_of
+from onekcal.io.records import Parsed, Problem, ReadKeywords, ReadOptions, dataset_of
 
 FORMATS = {
     ".xyz": "xyz",
@@ -32,14 +32,36 @@ def read(
     *,
     format: str | None = None,
     on_error: Literal["raise", "skip"] = "raise",
-    **options: Any,
+    **options: Unpack[ReadKeywords],
 ) -> Dataset:
-    """Read molecules and labels from a file, a SMILES or the text of a file (kcal/mol, Å).
+    """Read molecules and labels from a file, from a SMILES or from the text of a file.
 
-    The first problem is raised; `on_error="skip"` leaves bad molecules out (`read_all` says which
-    and why). Keywords: energy, length, forces (units of the file: "hartree", "bohr",
-    "eV/angstrom"), level, kind, at, energy_key and forces_key (names of the labels; None:
-    geometries alone), trust_lengths (no check that distances are bond lengths).
+    Parameters
+    ----------
+    source
+        A path, a SMILES, or text in one of the formats.
+    format
+        "xyz", "extxyz", "sdf", "mol", "smi", "smiles", "csv" or "npz". None goes by the ending of
+        the name, or by the text.
+    on_error
+        "raise" raises the first problem. "skip" leaves out what cannot be read. (`read_all` says
+        what that is, and why.)
+    **options
+        What the file does not say itself. `energy`, `length`, `forces`: its units ("hartree",
+        "bohr", "eV/angstrom"). `level`, `kind`, `at`: what its energies are (see `Column`).
+        `energy_key`, `forces_key`: the names of its labels; None reads geometries alone.
+        `trust_lengths`: True reads it even if its distances are not bond lengths.
+
+    Returns
+    -------
+    Dataset
+        Molecules in Å. The columns `energy` (kcal/mol) and `energy_forces` (kcal/mol/Å) are there
+        where the file has such labels.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it cannot be read.
     """
     if on_error not in ("raise", "skip"):
         unknown("way to treat a problem (on_error)", str(on_error), ["raise", "skip"])
@@ -50,11 +72,28 @@ def read(
 
 
 def read_all(
-    source: str | os.PathLike[str], *, format: str | None = None, **options: Any
+    source: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    **options: Unpack[ReadKeywords],
 ) -> tuple[Dataset | None, list[Problem]]:
-    """What is sound (None where nothing is), and one problem for each molecule that is not.
+    """Read every molecule that can be read, and list the problems of the others.
 
-    What concerns a whole file (not there, empty, another unit, labels under another key) is raised.
+    Parameters
+    ----------
+    source, format, **options
+        As in `read`.
+
+    Returns
+    -------
+    tuple
+        The data (None where no molecule can be read), and one problem for each molecule left out.
+
+    Raises
+    ------
+    InputError
+        The problem concerns the whole file: it does not exist, is empty, has another unit, or has
+        its labels under another key.
     """
     chosen = ReadOptions(**options)
     kind = _format(format)
@@ -96,7 +135,7 @@ def _parsed(text: str, kind: str, chosen: ReadOptions, where: str) -> Parsed:
 
 
 def _unified(text: str) -> str:
-    """One kind of line ending."""
+    """Return the text with one kind of line ending."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -110,7 +149,7 @@ def _format(name: str | None) -> str | None:
 
 
 def _file(source: str | os.PathLike[str], kind: str | None) -> Path | None:
-    """The file meant, or None where `source` is itself the text.
+    """Return the path that is meant, or None where `source` is itself the text.
 
     A name that ends like a file must be one.
     """
@@ -131,7 +170,10 @@ def _file(source: str | os.PathLike[str], kind: str | None) -> Path | None:
 
 
 def _kind_of(text: str) -> str:
-    """What a text is: xyz begins with a count, a mol block has its end, a line is a SMILES."""
+    """Tell the format of a text.
+
+    xyz begins with a count, a mol block has its end mark, and a single line is a SMILES.
+    """
     if "\n" not in text.strip() and "\r" not in text.strip():
         return "text"
     first = text.strip().split(maxsplit=1)[0]

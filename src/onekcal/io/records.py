@@ -1,4 +1,4 @@
-"""What a reader found, and how it becomes a `Dataset`: checked, converted, labels complete.
+"""What a reader reads, and how it becomes a `Dataset`: checked, converted, with complete labels.
 
 Units are converted here.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import torch
 
 from onekcal.data.dataset import Column, Dataset
-from onekcal.energies import KINDS, TEMPERATURES, At, Kind
+from onekcal.energies import KINDS, TEMPERATURES
 from onekcal.errors import InputError, one_of, unknown
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.units import ENERGY, LENGTH, energy_factor, force_factor, length_factor
@@ -23,23 +24,40 @@ BONDED = (0.7, 1.5)
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What the caller says about a file. None: what the file says, or kcal/mol, Å and totals.
+    """What the caller says about a file. Where it says nothing, the file decides.
 
-    `energy_key` and `forces_key` name the labels; `None` means that only geometries are wanted.
+    Parameters
+    ----------
+    energy
+        Unit of the energies. None: the unit that the file names, or kcal/mol.
+    length
+        Unit of the coordinates. None: angstrom.
+    forces
+        Unit of the forces. None: that of the energy over that of the length.
+    level
+        Level of theory of the energies.
+    kind
+        "total", "atomization" or "formation". None: what the file says, or "total".
+    at
+        "electronic", "0 K" or "298 K". None: what the file says, or "electronic".
+    energy_key, forces_key
+        Names of the labels in the file. None: the labels are not read.
+    trust_lengths
+        Whether the file is read even if its distances are not those of molecules.
     """
 
     energy: str | None = None
     length: str | None = None
-    forces: str | None = None  # energy / length when nothing is said
+    forces: str | None = None
     level: str = ""
-    kind: Kind | None = None
-    at: At | None = None
+    kind: str | None = None
+    at: str | None = None
     energy_key: str | None = "energy"
     forces_key: str | None = "forces"
-    trust_lengths: bool = False  # read it though distances are not those of molecules
+    trust_lengths: bool = False
 
     def __post_init__(self) -> None:
-        """A wrong unit is refused before anything is read."""
+        """Refuse a wrong unit before anything is read."""
         if self.energy is not None:
             energy_factor(self.energy)
         if self.forces is not None:
@@ -52,17 +70,40 @@ class ReadOptions:
 
     @property
     def length_unit(self) -> str:
+        """The unit of the file's coordinates; angstrom where the caller names none."""
         return self.length or "angstrom"
 
     @property
     def scale(self) -> float:
-        """Å in one of the file's lengths."""
+        """Å in one unit of the file's coordinates."""
         return length_factor(self.length_unit)
+
+
+class ReadKeywords(TypedDict, total=False):
+    """The keywords of `read`: the fields of `ReadOptions`."""
+
+    energy: str | None
+    length: str | None
+    forces: str | None
+    level: str
+    kind: str | None
+    at: str | None
+    energy_key: str | None
+    forces_key: str | None
+    trust_lengths: bool
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that cannot be used, and the file and line or molecule where it is."""
+    """Something that cannot be used.
+
+    Parameters
+    ----------
+    place
+        The file, and the line or molecule in it.
+    what
+        What is wrong.
+    """
 
     place: str
     what: str
@@ -73,7 +114,15 @@ class Problem:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a file itself says about its energies; "" where it says nothing."""
+    """What a file itself says about its energies. Each word is "" where it says nothing.
+
+    Parameters
+    ----------
+    unit
+        Unit of the energies.
+    kind, at, level
+        As in `Column`.
+    """
 
     unit: str = ""
     kind: str = ""
@@ -92,16 +141,34 @@ NOTHING = Meaning()
 
 @dataclass
 class Record:
-    """One molecule as found: positions in Å, energy and forces still in the file's unit."""
+    """One molecule as it was read. Its energy and forces are still in the file's unit.
+
+    Parameters
+    ----------
+    place
+        The file, and the line or molecule in it.
+    numbers
+        (n,) nuclear charges.
+    positions
+        (n, 3) Å.
+    name, charge, spin
+        Name, total charge (e) and number of unpaired electrons.
+    energy
+        In the file's unit. None where there is none.
+    forces
+        (n, 3) in the file's unit. None where there are none.
+    meaning
+        What the file says about the energy.
+    """
 
     place: str
-    numbers: np.ndarray  # (n,)
-    positions: np.ndarray  # (n, 3) Å
+    numbers: np.ndarray
+    positions: np.ndarray
     name: str = ""
     charge: int = 0
     spin: int = 0
     energy: float | None = None
-    forces: np.ndarray | None = None  # (n, 3)
+    forces: np.ndarray | None = None
     meaning: Meaning = NOTHING
 
 
@@ -109,7 +176,13 @@ Parsed = tuple[list[Record], list[Problem]]
 
 
 def meaning_of(info: dict[str, str]) -> Meaning:
-    """The words `write` puts beside an energy: energy_unit, kind, at, level."""
+    """Return what the words that `write` puts beside an energy say.
+
+    Parameters
+    ----------
+    info
+        Words by key. Only energy_unit, kind, at and level count.
+    """
     if not ({"energy_unit", "kind", "at", "level"} & info.keys()):
         return NOTHING
     return Meaning(
@@ -118,7 +191,15 @@ def meaning_of(info: dict[str, str]) -> Meaning:
 
 
 def whole_number(info: dict[str, str], key: str) -> int:
-    """A whole number that may be written 1, +1 or 1.0; 0 where it is absent."""
+    """Return a whole number that may be written 1, +1 or 1.0.
+
+    Parameters
+    ----------
+    info
+        Words by key.
+    key
+        The key of the number. Where it is absent the number is 0.
+    """
     try:
         value = float(info.get(key, 0))
     except ValueError:
@@ -129,7 +210,21 @@ def whole_number(info: dict[str, str], key: str) -> int:
 
 
 def lost_label(keys: set[str], wanted: str | None, word: str, keyword: str, where: str) -> None:
-    """Refuse a file whose labels stand under another key than the one asked for."""
+    """Refuse a file whose labels stand under another key than the one asked for.
+
+    Parameters
+    ----------
+    keys
+        The keys that the file has.
+    wanted
+        The key asked for, which the file lacks. None: no labels are wanted, nothing is refused.
+    word
+        A part of a key that makes it look like a label: "energ", "force".
+    keyword
+        The keyword of `read` that names the key.
+    where
+        The file, as messages name it.
+    """
     if wanted is None:
         return
     others = sorted(key for key in keys if word in key.lower())
@@ -144,10 +239,30 @@ def lost_label(keys: set[str], wanted: str | None, word: str, keyword: str, wher
 
 
 def dataset_of(
-    found: Parsed, options: ReadOptions, where: str
+    parsed: Parsed, options: ReadOptions, where: str
 ) -> tuple[Dataset | None, list[Problem]]:
-    """Sound molecules with complete labels; the others join the problems."""
-    records, problems = found
+    """Make a data set of the sound molecules that have complete labels.
+
+    Parameters
+    ----------
+    parsed
+        Records and problems of a reader.
+    options
+        What the caller says about the file.
+    where
+        The file, as messages name it.
+
+    Returns
+    -------
+    tuple
+        The data (None where no molecule is left), and the problems of all other molecules.
+
+    Raises
+    ------
+    InputError
+        The distances of the whole file do not fit its unit.
+    """
+    records, problems = parsed
     for label, key in (("energy", options.energy_key), ("forces", options.forces_key)):
         some = [record for record in records if getattr(record, label) is not None]
         if some and len(some) < len(records):
@@ -197,9 +312,19 @@ def _molecules(records: list[Record]) -> Molecules:
 
 
 def unsound(molecules: Molecules, budget: int = 4_000_000) -> dict[int, str]:
-    """What is wrong with which molecule: no element, not finite, two atoms on one point.
+    """Find molecules that cannot be: no such element, a position not finite, nuclei too near.
 
-    `budget` distances at once.
+    Parameters
+    ----------
+    molecules
+        The molecules.
+    budget
+        How many distances are computed at once.
+
+    Returns
+    -------
+    dict
+        What is wrong, by the molecule's row.
     """
     out: dict[int, str] = {}
     strange = (molecules.numbers < 1) | (molecules.numbers >= len(SYMBOLS))
@@ -229,9 +354,20 @@ def check_lengths(
     sample: int = 300,
     explained: bool = False,
 ) -> None:
-    """Refuse a file whose atoms are too near or too far for its unit; diatomics are left out.
+    """Refuse a file whose atoms are too near or too far for its unit. Diatomics do not count.
 
-    `explained`: only where another unit explains it.
+    Parameters
+    ----------
+    molecules
+        The molecules, in Å.
+    options
+        What the caller says. With `trust_lengths` nothing is refused.
+    where
+        The file, as messages name it.
+    sample
+        How many molecules are looked at.
+    explained
+        Refuse only where another unit would explain the distances.
     """
     from ase.data import covalent_radii
 
@@ -284,7 +420,21 @@ def columns_of(
     meaning: Meaning,
     where: str,
 ) -> dict[str, Column]:
-    """Make columns (kcal/mol, kcal/mol/Å) of a file's energies (M,) and forces (A, 3)."""
+    """Make the columns of a file's labels, in kcal/mol and kcal/mol/Å.
+
+    Parameters
+    ----------
+    energies
+        (M,) in the file's unit. None where there are none.
+    forces
+        (A, 3) in the file's unit. None where there are none.
+    options
+        What the caller says about the labels.
+    meaning
+        What the file says. The two must not contradict each other.
+    where
+        The file, as messages name it.
+    """
     try:
         energy_factor(meaning.unit or "kcal/mol")
     except InputError:
@@ -307,9 +457,11 @@ def columns_of(
         raise InputError(
             f"{where} says its energies are at {meaning.at!r}, not {options.at!r}; leave `at` out"
         )
-    kind = options.kind or one_of(meaning.kind or "total", KINDS, f"kind of energy in {where}:")
-    at = options.at or one_of(
-        meaning.at or "electronic", TEMPERATURES, f"temperature of the energies in {where}:"
+    kind = one_of(options.kind or meaning.kind or "total", KINDS, f"kind of energy in {where}:")
+    at = one_of(
+        options.at or meaning.at or "electronic",
+        TEMPERATURES,
+        f"temperature of the energies in {where}:",
     )
     unit = meaning.unit or options.energy or "kcal/mol"
     known = (

@@ -1,4 +1,4 @@
-"""SMILES: one text, the lines of a .smi file, the rows of a table, and what RDKit makes of them."""
+"""SMILES: one text, the lines of a .smi file, the rows of a table, and RDKit's molecule of them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ def smi_lines(lines: Iterable[str], where: str) -> Iterator[SmilesLine]:
     """Read `SMILES name` from each line.
 
     A first line that says SMILES is a heading. Lines that begin with # are comments.
+
+    Parameters
+    ----------
+    lines
+        The lines of a file.
+    where
+        The file, as messages name it.
     """
     first = True
     for k, line in enumerate(lines, 1):
@@ -45,7 +52,17 @@ def smi_lines(lines: Iterable[str], where: str) -> Iterator[SmilesLine]:
 def csv_lines(lines: Iterable[str], where: str) -> Iterator[SmilesLine]:
     """Read the rows of a table that has a column SMILES and maybe one called name.
 
-    The cells are separated by commas, semicolons or tabs.
+    Parameters
+    ----------
+    lines
+        The lines of a file. Commas, semicolons or tabs separate the cells.
+    where
+        The file, as messages name it.
+
+    Raises
+    ------
+    InputError
+        No column is called SMILES, or the table cannot be read.
     """
     numbered = enumerate(lines, 1)
     blank, heading = next(((k - 1, line) for k, line in numbered if line.strip()), (0, ""))
@@ -70,7 +87,13 @@ def csv_lines(lines: Iterable[str], where: str) -> Iterator[SmilesLine]:
 
 
 def is_smiles(text: str) -> bool:
-    """Say whether a text has the form of a SMILES; its valences may still be wrong."""
+    """Say whether a text has the form of a SMILES; its valences may still be wrong.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    """
     return _mol(text, sanitize=False) is not None
 
 
@@ -112,7 +135,7 @@ def read_smiles(smiles: str) -> Mol:
 
 
 def _mol(smiles: str, sanitize: bool = True) -> Mol | None:
-    """What RDKit reads, without its messages; None where that is nothing."""
+    """Return what RDKit reads, without its messages; None where it can read nothing."""
     from rdkit import Chem, rdBase
 
     if "\0" in smiles:
@@ -123,5 +146,11 @@ def _mol(smiles: str, sanitize: bool = True) -> Mol | None:
 
 
 def short(smiles: str) -> str:
-    """Return a SMILES in quotes, cut where it is long."""
+    """Return a SMILES in quotes for a message, shortened where it is long.
+
+    Parameters
+    ----------
+    smiles
+        The SMILES.
+    """
     return repr(smiles) if len(smiles) <= 60 else f"{smiles[:57]!r}…"

@@ -1,8 +1,8 @@
-"""Molecules out: xyz, extxyz, sdf, npz, in kcal/mol and Å. A file is whole or not there.
+"""Molecules to files: xyz, extxyz, sdf, npz, in kcal/mol and Å. A file is whole or is not made.
 
-npz keeps everything. extxyz and sdf keep the target energy, or the first one, with its unit, kind
-and level in words that `read` understands; extxyz its forces too. xyz keeps the geometry and the
-name.
+npz keeps everything. extxyz and sdf keep the target energy (or the first energy) with its unit,
+kind and level in words that `read` understands. extxyz keeps its forces too. xyz keeps only the
+geometry and the name.
 """
 
 from __future__ import annotations
@@ -23,9 +23,21 @@ from onekcal.system.files import whole_file
 def write(
     path: str | os.PathLike[str], data: Dataset | Molecules, format: str | None = None
 ) -> None:
-    """Write xyz, extxyz, sdf or npz, by `format` or the name's ending; energies kcal/mol, Å.
+    """Write molecules to a file. The file is written whole or not at all.
 
-    Never half a file.
+    Parameters
+    ----------
+    path
+        The file. One that exists is replaced.
+    data
+        The molecules. Energies are written in kcal/mol, forces in kcal/mol/Å, positions in Å.
+    format
+        "xyz", "extxyz", "sdf" or "npz". None goes by the ending of the name.
+
+    Raises
+    ------
+    InputError
+        The format or the folder does not exist, or bonds for an sdf file cannot be found.
     """
     path = Path(path)
     dataset = data if isinstance(data, Dataset) else Dataset(data)
@@ -48,7 +60,7 @@ def write(
 
 
 class _Pieces:
-    """The molecules of a batch one after the other, without making a batch of each."""
+    """The molecules of a batch one after the other, without a batch for each."""
 
     def __init__(self, molecules: Molecules) -> None:
         self.bounds = molecules.offsets.tolist()
@@ -60,7 +72,7 @@ class _Pieces:
         self.charges, self.spins = molecules.charges.tolist(), molecules.spins.tolist()
 
     def block(self, m: int, comment: str, extra: np.ndarray | None = None) -> str:
-        """One xyz frame; `extra` (A, 3) stands behind the positions."""
+        """Return one xyz frame. The columns of `extra` (A, 3) stand behind the positions."""
         a, b = self.bounds[m], self.bounds[m + 1]
         table = (
             self.positions[a:b] if extra is None else np.hstack([self.positions[a:b], extra[a:b]])
@@ -76,7 +88,7 @@ def _xyz(dataset: Dataset) -> Iterator[str]:
 
 
 def _chosen(dataset: Dataset) -> tuple[str, Column | None]:
-    """The target energy, or the first one."""
+    """Return the name and the column of the target energy, or of the first energy."""
     energies = [name for name, column in dataset.columns.items() if column.quantity == "energy"]
     name = dataset.target or (energies[0] if energies else "")
     return name, dataset.columns.get(name)
@@ -88,7 +100,7 @@ def _meaning(column: Column) -> dict[str, str]:
 
 
 def _extxyz(dataset: Dataset) -> Iterator[str]:
-    """`energy` and `forces` (kcal/mol/Å), and what they mean."""
+    """Write `energy` and `forces` (kcal/mol/Å), and what they mean."""
     pieces = _Pieces(dataset.molecules)
     name, column = _chosen(dataset)
     pull = dataset.columns.get(f"{name}_forces")
@@ -120,7 +132,7 @@ def _quoted(text: str) -> str:
 
 
 def _sdf(dataset: Dataset) -> Iterator[str]:
-    """RDKit finds the bonds from the geometry; a molecule where it cannot is refused by name."""
+    """Write mol blocks. RDKit finds the bonds; a molecule where it cannot is refused by name."""
     pieces = _Pieces(dataset.molecules)
     _, column = _chosen(dataset)
     for m in range(len(dataset)):

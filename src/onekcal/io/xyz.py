@@ -1,7 +1,7 @@
-"""xyz and extended xyz: many frames, `1.2*^-6` numbers, extra columns, labels under any key.
+"""xyz and extended xyz: many frames, numbers like `1.2*^-6`, extra columns, labels under any key.
 
-A broken frame costs itself: reading goes on at the next line that is a count followed by that many
-atoms.
+A broken frame costs only itself. Reading goes on at the next line that is a count followed by that
+many atoms.
 """
 
 from __future__ import annotations
@@ -39,13 +39,25 @@ element = lru_cache(maxsize=256)(charge_of)
 
 @dataclass(frozen=True)
 class Layout:
-    """Where an atom line keeps what."""
+    """Which columns of an atom line hold what.
+
+    Parameters
+    ----------
+    species, pos
+        Columns of the element and of x; y and z follow x.
+    forces
+        The column of the first force component. None where there are no forces.
+    width
+        How many columns a line has.
+    others
+        Names of arrays that look like forces and are not the ones asked for.
+    """
 
     species: int = 0
     pos: int = 1
     forces: int | None = None
     width: int = 4
-    others: tuple[str, ...] = ()  # arrays that are called forces but not by the key asked for
+    others: tuple[str, ...] = ()
 
 
 @dataclass
@@ -58,7 +70,17 @@ class _Seen:
 
 
 def read_xyz(text: str, options: ReadOptions, where: str) -> Parsed:
-    """All frames of a text."""
+    """Read all frames of a text.
+
+    Parameters
+    ----------
+    text
+        The content of an xyz or extended xyz file.
+    options
+        What the caller says about it.
+    where
+        The file, as messages name it.
+    """
     seen = _Seen()
     records: list[Record] = []
     problems: list[Problem] = []
@@ -173,7 +195,15 @@ def _record(
 
 
 def comment_pairs(text: str, energy_key: str | None) -> dict[str, str]:
-    """Return the key=value pairs of an extended comment; a plain one (a SMILES) has none."""
+    """Return the key=value pairs of an extended comment line.
+
+    Parameters
+    ----------
+    text
+        The comment line. A plain one, such as a SMILES, has no pairs.
+    energy_key
+        A key that makes a comment an extended one, besides the usual keys.
+    """
     if re.sub(r"\\.", "", text).count('"') % 2 and re.search(r'=\s*"', text):
         raise InputError(f"the comment line has an open quote: {text!r}")
     pairs = {key: _unquoted(value) for key, value in PAIR.findall(text)}
