@@ -1,6 +1,7 @@
-"""The papers' charts, ours beside theirs. Ours come from results/*.json; a paper's from the same
-rows or, where none of ours answers them, from the constants below, each with the table it stands
-in.
+"""The papers' charts: our errors beside those of the papers.
+
+Our errors come from results/*.json. A paper's errors come from the suites; the few that no suite
+holds are constants below, each with its table.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from figures.rows import MAE, QUIET, Row, Suite, bars, curve
+from figures.rows import MAE, QUIET, Row, Suite, bars, curve, of_paper
 from onekcal.bench.curves import power_law
 from onekcal.show.plots import ACCENT, CURVES, FAINT, INK, SECOND, canvas, decades, dressed
 
@@ -18,28 +19,28 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-HIPNN_WIDTHS = {5: 1.177, 10: 0.653, 20: 0.398, 40: 0.274, 60: 0.261, 80: 0.256}
-"""HIP-NN paper, table II: features → MAE, kcal/mol; 110,426 training and validation molecules."""
-HIPNN_SIZES = {50_000: 0.354, 100_000: 0.261, 110_426: 0.256}
-"""The same paper, table I: training and validation molecules → MAE, kcal/mol; 80 features."""
+HIPNN_60 = {60: 0.261}
+"""HIP-NN paper, table II: features → MAE, kcal/mol. No suite holds this width."""
+HIPNN_SMALLER = {50_000: 0.354, 100_000: 0.261}
+"""The same paper, table I: training and validation molecules → MAE, kcal/mol, with 80 features. No
+suite holds these sizes.
+"""
+PAPERS_SIZE = 110_426
+"""Training and validation molecules of table II."""
 OURS = 11_000
 """Training and validation molecules of our rows."""
 HIPNN_GROWING = {
     n + 1_000: f"QM9, 5 features, the paper's protocol, N = {n:,}" for n in (1_000, 3_000, 10_000)
 }
 """Training and validation molecules → our rows by the paper's protocol."""
-HIPNN_TRAJECTORIES = {
-    "benzene": 0.162,
-    "malonaldehyde": 0.970,
-    "salicylic": 1.444,
-    "toluene": 0.880,
-}
-"""HIP-NN paper, table III, 1,000 frames, energies: MAE, kcal/mol."""
+HIPNN_TRAJECTORIES = ("benzene", "malonaldehyde", "salicylic", "toluene")
+"""Molecules of the HIP-NN paper's table III: energies of 1,000 frames."""
 COUNTS = (100, 1_000, 10_000)
-ATOMCLOUD = {3: (114.65, 47.81, 1.31), 4: (157.05, 47.12, 7.53), 5: (159.57, 162.49, 11.47)}
-"""AtomCloudNet paper, table 1: radius, Å → MAE at `COUNTS` training molecules, kcal/mol."""
-KERNELS = {"CM": (385.689, 50.944, 5.82), "SLATM": (54.176, 14.54, 1.28)}
-"""The same table's kernels."""
+"""Training molecules of the AtomCloudNet paper's table 1."""
+ATOMCLOUD = (3, 4, 5)
+"""Radii of the same table, Å."""
+KERNELS = {"CM": "CM, Laplacian, dressed atoms", "SLATM": "SLATM, Gaussian, plain"}
+"""Kernels of the same table → the rows that hold their errors."""
 QM7_ROWS = (
     "eigenvalues / linear",
     "eigenvalues / nearest neighbours",
@@ -67,6 +68,7 @@ def hipnn_widths(results: Path) -> Figure:
     molecules.
     """
     suite, figure = Suite(results, "hipnn-tables"), canvas(9.6, 4.1)
+    widths, sizes = _papers_widths(), HIPNN_SMALLER | {PAPERS_SIZE: _papers_widths()[80]}
     left, right = figure.subplots(1, 2)
     for axes in (left, right):
         axes.set(xscale="log", yscale="log")
@@ -78,12 +80,12 @@ def hipnn_widths(results: Path) -> Figure:
         0,
         spreads=[row.spread for row in ours.values()],
     )
-    curve(left, HIPNN_WIDTHS, "paper, 110,426 molecules", 1, paper=True)
+    curve(left, widths, "paper, 110,426 molecules", 1, paper=True)
     for k, (n, row) in enumerate(ours.items()):
         curve(right, {OURS: row.mae}, f"onekcal, {n} features", k)
     grown = {n: row.mae for n, row in suite.some(HIPNN_GROWING).items()}
     curve(right, grown, "onekcal, 5 features, the paper's protocol", 5)
-    last = max(HIPNN_SIZES)
+    last = PAPERS_SIZE
     if law := power_law(
         {n - 1_000: mae for n, mae in grown.items()}
     ):  # of the training molecules alone
@@ -96,26 +98,34 @@ def hipnn_widths(results: Path) -> Figure:
             ls=":",
             label="extrapolated",
         )
-    curve(right, {last: HIPNN_WIDTHS[5]}, "paper, 5 features", 5, paper=True)
-    curve(right, HIPNN_SIZES, "paper, 80 features", 4, paper=True)
+    curve(right, {last: widths[5]}, "paper, 5 features", 5, paper=True)
+    curve(right, sizes, "paper, 80 features", 4, paper=True)
     dressed(left, "HIP-NN on QM9: features", "features", MAE).legend(frameon=False, fontsize=9)
     dressed(right, "… and molecules", "training and validation molecules", "").legend(
         frameon=False, fontsize=9
     )
-    left.set_xticks(list(HIPNN_WIDTHS), [str(n) for n in HIPNN_WIDTHS])
+    left.set_xticks(list(widths), [str(n) for n in widths])
     left.set_xticks([], minor=True)
     right.set_xlim(1_500, 150_000)
     decades(right.xaxis, (2_000, 100_000))
     for axes in (left, right):
-        decades(axes.yaxis, [*HIPNN_WIDTHS.values(), *(row.mae for row in ours.values())])
+        decades(axes.yaxis, [*widths.values(), *(row.mae for row in ours.values())])
     return suite.finish(figure)
+
+
+def _papers_widths() -> dict[int, float]:
+    """The HIP-NN paper's table II: features → MAE (kcal/mol), in the order of the features."""
+    rows = {n: f"QM9, {n} features, N = 109,426, fast recipe" for n in (5, 10, 20, 40, 80)}
+    return dict(sorted((HIPNN_60 | of_paper("hipnn-qm9", rows)).items()))
 
 
 def hipnn_trajectories(results: Path) -> Figure:
     """HIP-NN, table III: energies of 1,000 frames of MD17, the paper's protocol and ours."""
     suite, figure = Suite(results, "hipnn-tables"), canvas(7.6, 3.9)
-    axes, names = figure.subplots(), list(HIPNN_TRAJECTORIES)
-    bars(axes, names, list(HIPNN_TRAJECTORIES.values()), "paper", -1, 0.27, FAINT)
+    axes, names = figure.subplots(), HIPNN_TRAJECTORIES
+    rows = {name: f"MD17 {name}, energies of 1,000 frames, the paper's protocol" for name in names}
+    paper = of_paper("hipnn-tables", rows)
+    bars(axes, names, list(paper.values()), "paper", -1, 0.27, FAINT)
     for place, (recipe, color) in enumerate(
         (("the paper's protocol", ACCENT), ("fast recipe", SECOND))
     ):
@@ -143,11 +153,16 @@ def atomcloud_learning_curves(results: Path) -> Figure:
     for axes in (left, right):
         axes.set_yscale("log")
     left.set_xscale("log")
-    drawn = [value for values in ATOMCLOUD.values() for value in values]
-    for k, (radius, paper) in enumerate(ATOMCLOUD.items()):
-        ours = suite.some({count: f"r = {radius} Å, N = {count:,}" for count in COUNTS})
+    table = {
+        radius: {count: f"r = {radius} Å, N = {count:,}" for count in COUNTS}
+        for radius in ATOMCLOUD
+    }
+    papers = {radius: of_paper("atomcloud", rows) for radius, rows in table.items()}
+    drawn = [value for values in papers.values() for value in values.values()]
+    for k, (radius, rows) in enumerate(table.items()):
+        ours = suite.some(rows)
         curve(left, {count: row.mae for count, row in ours.items()}, f"onekcal, {radius} Å", k)
-        curve(left, dict(zip(COUNTS, paper)), f"paper, {radius} Å", k, paper=True)
+        curve(left, papers[radius], f"paper, {radius} Å", k, paper=True)
         drawn += [row.mae for row in ours.values()]
     longer = suite.some({10_000: "r = 3 Å, N = 10,000, three times as long"})
     curve(
@@ -160,7 +175,7 @@ def atomcloud_learning_curves(results: Path) -> Figure:
         )
         curve(
             right,
-            {radius: paper[k] for radius, paper in ATOMCLOUD.items()},
+            {radius: errors[count] for radius, errors in papers.items()},
             f"paper, N = {count:,}",
             k,
             paper=True,
@@ -194,9 +209,10 @@ def kernel_learning_curves(results: Path) -> Figure:
         "FCHL19, dressed atoms",
         "FCHL19, GFN2-xTB + dressed atoms",
     )
-    drawn = [value for values in KERNELS.values() for value in values]
-    for k, (name, errors) in enumerate(KERNELS.items()):
-        points = dict(zip(COUNTS, errors))
+    drawn: list[float] = []
+    for k, (name, row) in enumerate(KERNELS.items()):
+        points = of_paper("qm9-kernels", {n: f"N = {n:,}, {row}" for n in COUNTS})
+        drawn += points.values()
         curve(axes, points, f"paper: {name}{_slope(points)}", k, paper=True)
     for k, line in enumerate(lines):
         rows = suite.some({count: f"N = {count:,}, {line}" for count in COUNTS})

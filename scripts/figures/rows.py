@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from onekcal.bench import suite
 from onekcal.errors import DataError
 from onekcal.show.plots import CURVES, INK, MARKERS
 
@@ -22,6 +24,10 @@ MAE = "mean absolute error (kcal/mol)"
 QUIET = "#5b6770"
 
 
+Place = TypeVar("Place", bound=Hashable)
+"""Where a row stands on an axis: a number or a name."""
+
+
 class Row(NamedTuple):
     """What a chart needs of a row."""
 
@@ -32,7 +38,17 @@ class Row(NamedTuple):
 
 
 class Suite:
-    """A file of results. What a figure asks for and does not find is kept, for `finish` to say."""
+    """A file of results.
+
+    Names that a figure asks for and that have no result are kept; `finish` counts them.
+
+    Parameters
+    ----------
+    results
+        The folder of results.
+    name
+        The suite; its results are `name`.json in that folder.
+    """
 
     def __init__(self, results: Path, name: str) -> None:
         path = results / f"{name}.json"
@@ -50,13 +66,40 @@ class Suite:
             kept.append(name)
         return self.rows.get(name)
 
-    def some(self, names: Mapping[Any, str]) -> dict[Any, Row]:
-        """The measured ones of the rows a curve is made of, by their places."""
+    def some(self, names: Mapping[Place, str]) -> dict[Place, Row]:
+        """The rows of a curve that were measured.
+
+        Parameters
+        ----------
+        names
+            Place on the axis → name of the row.
+
+        Returns
+        -------
+        dict
+            Place → row, without the rows that were not measured.
+        """
         found = {place: self.row(name) for place, name in names.items()}
         return {place: row for place, row in found.items() if row is not None}
 
     def finish(self, figure: Figure) -> Figure:
-        """The figure, with a note of the rows that are absent; an error where all are."""
+        """Note under a figure how many of its rows are absent.
+
+        Parameters
+        ----------
+        figure
+            The figure that was drawn from the rows asked for.
+
+        Returns
+        -------
+        Figure
+            The same figure.
+
+        Raises
+        ------
+        DataError
+            When every row is absent.
+        """
         if not self.used:
             raise DataError(
                 f"results of {self.name} hold no row of this figure, which needs "
@@ -86,16 +129,54 @@ def _row(row: dict[str, Any]) -> Row:
     )
 
 
+def of_paper(name: str, rows: Mapping[Place, str]) -> dict[Place, float]:
+    """A paper's errors, as a suite holds them.
+
+    Parameters
+    ----------
+    name
+        The suite.
+    rows
+        Place on the axis → name of the row.
+
+    Returns
+    -------
+    dict
+        Place → mean absolute error in the paper (kcal/mol).
+    """
+    return {place: _papers(name)[row] for place, row in rows.items()}
+
+
+@cache
+def _papers(name: str) -> dict[str, float]:
+    """Rows of a suite → the paper's mean absolute error, where it has one."""
+    return {row.name: row.paper["mae"] for row in suite.read(name).rows if "mae" in row.paper}
+
+
 def curve(
     axes: Axes,
-    points: Mapping[Any, float],
+    points: Mapping[int, float],
     label: str,
     k: int = 0,
     paper: bool = False,
     spreads: Sequence[float] | None = None,
 ) -> None:
-    """One curve, in the `k`-th colour and marker: ours is solid and filled, a paper's dashed and
-    hollow.
+    """Draw one curve. Ours is solid and filled; a paper's is dashed and hollow.
+
+    Parameters
+    ----------
+    axes
+        Where it is drawn.
+    points
+        Place on the axis → error (kcal/mol) or time (s).
+    label
+        Its name in the legend.
+    k
+        Which colour and marker it takes.
+    paper
+        Whether the points are a paper's.
+    spreads
+        Standard deviations of the points, drawn as error bars; None: none.
     """
     if not points:
         return
@@ -125,8 +206,26 @@ def bars(
     color: str,
     spreads: Sequence[float] | None = None,
 ) -> None:
-    """Bars with their values; `place` of this series beside the others, in widths of a bar. None
-    leaves a gap.
+    """Draw one series of bars, each with its value above it.
+
+    Parameters
+    ----------
+    axes
+        Where they are drawn.
+    names
+        One name a bar.
+    values
+        Heights (kcal/mol); None leaves a gap.
+    label
+        The name of the series in the legend.
+    place
+        The shift of this series from the middle, in widths of a bar.
+    width
+        The width of a bar, in distances between two names.
+    color
+        The colour of the bars.
+    spreads
+        Standard deviations, drawn as error bars; None: none.
     """
     at = np.arange(len(names)) + place * width
     heights = [np.nan if value is None else value for value in values]

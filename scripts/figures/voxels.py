@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from figures.rows import MAE, Row, Suite, bars, curve
+from figures.rows import MAE, Row, Suite, bars, curve, of_paper
 from onekcal.show.plots import ACCENT, canvas, decades, dressed
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ SUITE = "voxels"
 GRIDS, KINDS = (12, 14, 16), ("LOL", "ELF", "NEP")
 COUNTS, COMMON = (500, 1_000, 2_000, 4_000), 1_000
 """Training molecules of figure 5, and those of figure 4, whose row stands in both."""
-SIZES = {25_000: 0.287}
-"""The paper, section 3.2: training molecules → MAE, kcal/mol, of LOL and NEP alike, dense blocks
-(16, 16).
+PAPERS_SIZE = 25_000
+"""The paper's training molecules, section 3.2; its error is that of LOL and NEP alike, with dense
+blocks (16, 16).
 """
 FIRST_BLOCK, SECOND_BLOCK, DOUBLED = (
     ((1, 5), (3, 3), (5, 1)),
@@ -75,13 +75,14 @@ def voxel_sizes(results: Path) -> Figure:
     }
     axes = figure.subplots()
     axes.set(xscale="log", yscale="log")
-    curve(axes, SIZES, "paper, (16, 16)", 3, paper=True)
+    paper = of_paper("g4mp2", {PAPERS_SIZE: "N = 25,000, Δ(B3LYP)"})
+    curve(axes, paper, "paper, (16, 16)", 3, paper=True)
     _errors(axes, found, "More molecules", "training molecules")
-    axes.set_xticks([*COUNTS, *SIZES], [f"{n:,}" for n in (*COUNTS, *SIZES)])
+    axes.set_xticks([*COUNTS, *paper], [f"{n:,}" for n in (*COUNTS, *paper)])
     axes.set_xticks([], minor=True)
     decades(
         axes.yaxis,
-        [*SIZES.values(), *(row.mae for rows in found.values() for row in rows.values())],
+        [*paper.values(), *(row.mae for rows in found.values() for row in rows.values())],
     )
     return suite.finish(figure)
 

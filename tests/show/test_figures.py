@@ -301,23 +301,21 @@ def test_charts_ask_for_rows_that_their_suite_has(
     assert set(asked) <= {row.name for row in onekcal.bench.suite.read(suite).rows}
 
 
-def test_the_papers_numbers_agree_with_those_of_the_suites() -> None:
-    rows = {
-        row["name"]: row.get("paper", {}).get("mae")
-        for suite in ("hipnn-tables", "atomcloud", "qm9-kernels")
-        for row in yaml.safe_load((SUITES / f"{suite}.yaml").read_text(encoding="utf-8"))["rows"]
-    }
-    for features, error in figures_results.HIPNN_WIDTHS.items():
-        assert rows.get(f"QM9, {features} features, fast recipe", error) == error
-    for name, error in figures_results.HIPNN_TRAJECTORIES.items():
-        assert rows[f"MD17 {name}, energies of 1,000 frames, fast recipe"] == error
-    for k, count in enumerate(figures_results.COUNTS):
-        for radius, errors in figures_results.ATOMCLOUD.items():
-            assert rows[f"r = {radius} Å, N = {count:,}"] == errors[k]
-        assert (
-            rows[f"N = {count:,}, CM, Laplacian, dressed atoms"] == figures_results.KERNELS["CM"][k]
-        )
-        assert rows[f"N = {count:,}, SLATM, Gaussian, plain"] == figures_results.KERNELS["SLATM"][k]
+def test_papers_errors_are_those_of_the_suites(tmp_path: Path) -> None:
+    for suite in ("hipnn-tables", "atomcloud", "qm9-kernels", "voxels"):
+        rows = yaml.safe_load((SUITES / f"{suite}.yaml").read_text(encoding="utf-8"))["rows"]
+        results(tmp_path, suite, {row["name"]: [1.0] for row in rows})
+    left, right = figures_results.hipnn_widths(tmp_path).axes
+    table = [(5, 1.177), (10, 0.653), (20, 0.398), (40, 0.274), (60, 0.261), (80, 0.256)]
+    assert curves(left)["paper, 110,426 molecules"] == table
+    assert curves(right)["paper, 80 features"][-1] == (110_426, 0.256)
+    trajectories = figures_results.hipnn_trajectories(tmp_path).axes[0]
+    assert heights(trajectories)[:4] == [0.162, 0.970, 1.444, 0.880]
+    radii = curves(figures_results.atomcloud_learning_curves(tmp_path).axes[0])
+    assert radii["paper, 4 Å"] == [(100, 157.05), (1_000, 47.12), (10_000, 7.53)]
+    kernels = curves(figures_results.kernel_learning_curves(tmp_path).axes[0])
+    (slatm,) = (points for name, points in kernels.items() if name.startswith("paper: SLATM"))
+    assert slatm == [(100, 54.176), (1_000, 14.54), (10_000, 1.28)]
 
 
 def test_missing_results_are_named_with_the_command_that_makes_them(tmp_path: Path) -> None:
