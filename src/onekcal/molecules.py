@@ -155,10 +155,9 @@ class Molecules:
         """
         z = torch.from_numpy(np.asarray(numbers).astype(np.int64))
         present = z > 0  # (M, n)
-        offsets = torch.zeros(len(z) + 1, dtype=torch.int64)
-        offsets[1:] = present.sum(1).cumsum(0)
         r = torch.from_numpy(np.asarray(positions).astype(np.float64))
-        return cls(z[present], r[present], offsets, name=None if name is None else np.asarray(name))
+        names = None if name is None else np.asarray(name)
+        return cls(z[present], r[present], _offsets(present.sum(1)), name=names)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Molecules]) -> Molecules:
@@ -171,13 +170,10 @@ class Molecules:
         """
         if not parts:
             raise InputError("nothing to concatenate: got no molecules")
-        sizes = torch.cat([part.sizes for part in parts])
-        offsets = torch.zeros(len(sizes) + 1, dtype=torch.int64)
-        offsets[1:] = sizes.cumsum(0)
         return cls(
             torch.cat([part.numbers for part in parts]),
             torch.cat([part.positions for part in parts]),
-            offsets,
+            _offsets(torch.cat([part.sizes for part in parts])),
             torch.cat([part.charges for part in parts]),
             torch.cat([part.spins for part in parts]),
             np.concatenate([part.names for part in parts]),
@@ -255,12 +251,7 @@ class Molecules:
         Parameters
         ----------
         values
-            (A, …) values.
-
-        Returns
-        -------
-        Tensor
-            (M, …) sums.
+            (A, …) values. The sums are (M, …).
         """
         out = values.new_zeros((len(self), *values.shape[1:]))
         return out.index_add(0, self.owner, values)
@@ -269,33 +260,15 @@ class Molecules:
 
     def __getitem__(self, which: Selection) -> Molecules:
         """Return the molecules that a number, a slice, a mask or row numbers select."""
-        if isinstance(which, (int, np.integer)):
-            return self._one(int(rows_of(which, len(self))))
         rows = rows_of(which, len(self))
         atoms = self.atoms_of(rows)
-        sizes = self.sizes[rows]
-        offsets = torch.zeros(len(rows) + 1, dtype=torch.int64)
-        offsets[1:] = sizes.cumsum(0)
         return Molecules(
             self.numbers[atoms],
             self.positions[atoms],
-            offsets,
+            _offsets(self.offsets[rows + 1] - self.offsets[rows]),
             None if self.charge is None else self.charge[rows],
             None if self.spin is None else self.spin[rows],
             None if self.name is None else self.name[rows.numpy()],
-        )
-
-    def _one(self, row: int) -> Molecules:
-        """Return one molecule, at a cost that does not grow with the batch."""
-        first, last = int(self.offsets[row]), int(self.offsets[row + 1])
-        pick = slice(row, row + 1)
-        return Molecules(
-            self.numbers[first:last].clone(),
-            self.positions[first:last].clone(),
-            torch.tensor([0, last - first]),
-            None if self.charge is None else self.charge[pick].clone(),
-            None if self.spin is None else self.spin[pick].clone(),
-            None if self.name is None else self.name[pick].copy(),
         )
 
     def atoms_of(self, rows: Tensor) -> Tensor:
@@ -304,12 +277,14 @@ class Molecules:
         Parameters
         ----------
         rows
-            (k,) row numbers of molecules. Their order is kept.
+            (k,) row numbers of molecules, none negative. Their order is kept.
         """
-        sizes = self.sizes[rows]
-        starts = sizes.cumsum(0) - sizes
-        within = torch.arange(int(sizes.sum())) - torch.repeat_interleave(starts, sizes)
-        return torch.repeat_interleave(self.offsets[:-1][rows], sizes) + within
+        first = self.offsets[rows]
+        sizes = self.offsets[rows + 1] - first  # the cost does not grow with the batch
+        if len(rows) == 1:
+            return torch.arange(int(first), int(first + sizes))
+        before = sizes.cumsum(0) - sizes
+        return torch.arange(int(sizes.sum())) + torch.repeat_interleave(first - before, sizes)
 
     def __iter__(self) -> Iterator[Molecules]:
         return (self[m] for m in range(len(self)))
@@ -335,10 +310,9 @@ class Molecules:
         largest = int(self.sizes.max())
         size = largest if size is None else size
         if largest > size:
-            worst = int(self.sizes.argmax())
             raise InputError(
-                f"molecule {worst} ({str(self.names[worst])!r}) has {largest} atoms; at most "
-                f"{size} fit here (the size is fixed by the molecules a model was fitted to)"
+                f"{self._called(int(self.sizes.argmax()))} has {largest} atoms; at most {size} fit "
+                "here (the molecules that a model was fitted to fix the size)"
             )
         slot = torch.arange(len(self.numbers)) - torch.repeat_interleave(
             self.offsets[:-1], self.sizes
@@ -350,13 +324,7 @@ class Molecules:
         return numbers, positions
 
     def moved(self, positions: Tensor) -> Molecules:
-        """Return the same nuclei at other places.
-
-        Parameters
-        ----------
-        positions
-            (A, 3) Å.
-        """
+        """Return the same nuclei at other `positions` (A, 3) Å."""
         return replace(self, positions=positions)
 
     def check(self) -> list[str]:
@@ -364,24 +332,26 @@ class Molecules:
         problems = []
         finite = torch.isfinite(self.positions).all(1)
         for m in self.owner[~finite].unique().tolist():
-            problems.append(
-                f"molecule {m} ({str(self.names[m])!r}): a coordinate is not a finite number"
-            )
+            problems.append(f"{self._called(m)}: a coordinate is not a finite number")
         numbers, positions = self.pad()
         for first in range(0, len(self), 4096):
             apart = torch.cdist(positions[first : first + 4096], positions[first : first + 4096])
-            z = numbers[first : first + 4096]
-            pairs = (
-                (z[:, :, None] > 0) & (z[:, None, :] > 0) & ~torch.eye(z.shape[1], dtype=torch.bool)
-            )
+            there = numbers[first : first + 4096] > 0
+            pairs = (there[:, :, None] & there[:, None, :]).triu(1)
             for m, i, j in torch.nonzero(pairs & (apart < CLOSEST)).tolist():
-                if i < j:
-                    problems.append(
-                        f"molecule {first + m} ({str(self.names[first + m])!r}): atoms {i + 1} and "
-                        f"{j + 1} are {float(apart[m, i, j]):.3f} Å apart (at least {CLOSEST} "
-                        "expected)"
-                    )
+                problems.append(
+                    f"{self._called(first + m)}: atoms {i + 1} and {j + 1} are "
+                    f"{float(apart[m, i, j]):.3f} Å apart (at least {CLOSEST} expected)"
+                )
         return problems
+
+    def _called(self, m: int) -> str:
+        return f"molecule {m} ({str(self.names[m])!r})"
+
+
+def _offsets(sizes: Tensor) -> Tensor:
+    """(M + 1,) int64: where each molecule's atoms begin, of `sizes` (M,)."""
+    return torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
 
 
 def rows_of(which: Selection, count: int) -> Tensor:
@@ -409,13 +379,7 @@ def rows_of(which: Selection, count: int) -> Tensor:
 
 
 def formula(numbers: Iterable[int]) -> str:
-    """Return the Hill formula of one molecule.
-
-    Parameters
-    ----------
-    numbers
-        Its nuclear charges.
-    """
+    """Return the Hill formula of one molecule from its nuclear charges."""
     counts: dict[str, int] = {}
     for number in numbers:
         symbol = SYMBOLS[int(number)]

@@ -13,7 +13,7 @@ from onekcal.io import read
 from onekcal.system.home import home
 
 if TYPE_CHECKING:
-    from onekcal.io.records import ReadKeywords
+    from onekcal.io.options import ReadKeywords
 
 MINI = ("mini", "mini-frames")
 """The sets that ship inside the package."""

@@ -17,15 +17,10 @@ import torch
 from onekcal.data.dataset import QUANTITIES, Column, Dataset
 from onekcal.energies import KINDS, TEMPERATURES
 from onekcal.errors import InputError, OnekcalError, one_of
-from onekcal.io.records import (
-    NOTHING,
-    Problem,
-    ReadOptions,
-    check_lengths,
-    columns_of,
-    lost_label,
-    unsound,
-)
+from onekcal.io.assembly import columns_of, lost_label
+from onekcal.io.options import ReadOptions
+from onekcal.io.records import NOTHING, Problem
+from onekcal.io.soundness import check_lengths, unsound
 from onekcal.molecules import Molecules
 
 CHARGES = ("z", "numbers", "atomic_numbers", "nuclear_charges", "species")

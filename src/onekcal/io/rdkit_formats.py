@@ -10,15 +10,9 @@ from typing import Any
 import numpy as np
 
 from onekcal.errors import InputError
-from onekcal.io.records import (
-    Parsed,
-    Problem,
-    ReadOptions,
-    Record,
-    lost_label,
-    meaning_of,
-    whole_number,
-)
+from onekcal.io.assembly import lost_label
+from onekcal.io.options import ReadOptions
+from onekcal.io.records import Parsed, Problem, Record, meaning_of, whole_number
 from onekcal.io.smiles import SmilesLine, csv_lines, is_smiles, read_smiles, short, smi_lines
 from onekcal.molecules import SYMBOLS
 

@@ -12,7 +12,9 @@ from typing import Literal, Unpack
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import InputError, unknown
-from onekcal.io.records import Parsed, Problem, ReadKeywords, ReadOptions, dataset_of
+from onekcal.io.assembly import dataset_of
+from onekcal.io.options import ReadKeywords, ReadOptions
+from onekcal.io.records import Parsed, Problem
 
 FORMATS = {
     ".xyz": "xyz",

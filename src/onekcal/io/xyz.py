@@ -15,15 +15,9 @@ from functools import lru_cache
 import numpy as np
 
 from onekcal.errors import InputError
-from onekcal.io.records import (
-    Parsed,
-    Problem,
-    ReadOptions,
-    Record,
-    lost_label,
-    meaning_of,
-    whole_number,
-)
+from onekcal.io.assembly import lost_label
+from onekcal.io.options import ReadOptions
+from onekcal.io.records import Parsed, Problem, Record, meaning_of, whole_number
 from onekcal.molecules import charge_of
 
 PAIR = re.compile(
