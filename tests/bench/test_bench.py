@@ -258,3 +258,8 @@ def test_a_killed_bench_leaves_no_row_behind(watched: str, outlives: bool) -> No
         os.kill(row, signal.SIGKILL)
     parent.stdout.close()
     assert closed is not outlives
+
+
+def test_an_error_reads_alike_in_every_table() -> None:
+    shown = [tables.error_text(value) for value in (0.12345, 12.345, 999.994, 1234.5, None)]
+    assert shown == ["0.123", "12.35", "999.99", "1,234", "–"]

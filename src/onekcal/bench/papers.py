@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from onekcal.bench.tables import marked
+from onekcal.bench.tables import error_text, marked
 from onekcal.runs.experiment import load_yaml
 
 TITLE = "The papers' main rows: mean absolute errors, kcal/mol and kcal/mol/Å"
@@ -87,19 +87,10 @@ def _line(
         "paper": heading,
         "row": called,
         "train": f"{row['train']:,}" if row and "train" in row else "–",
-        "paper MAE": _number(paper.get("mae")) + (where if "mae" in paper else ""),
+        "paper MAE": error_text(paper.get("mae")) + (where if "mae" in paper else ""),
         "MAE": "failed"
         if row and "failed" in row
-        else _number(ours.get("mae") if energies else None),
-        "paper forces": _number(paper.get("force_mae")),
-        "forces": _number(ours.get("force_mae") if forces else None),
+        else error_text(ours.get("mae") if energies else None),
+        "paper forces": error_text(paper.get("force_mae")),
+        "forces": error_text(ours.get("force_mae") if forces else None),
     }
-
-
-def _number(value: float | None) -> str:
-    """Three digits; thousands with commas."""
-    if value is None:
-        return "–"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"

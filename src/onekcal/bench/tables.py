@@ -29,7 +29,11 @@ def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
     for row in found["rows"]:
         if "failed" in row:
             out.append(
-                {"row": row["name"], "paper MAE": _number(row["paper"].get("mae")), "MAE": "failed"}
+                {
+                    "row": row["name"],
+                    "paper MAE": error_text(row["paper"].get("mae")),
+                    "MAE": "failed",
+                }
             )
             continue
         out.append(_line(row, marked(row), row["ours"], row["paper"]))
@@ -53,8 +57,8 @@ def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
                 {
                     "row": f"{curve.name}, extrapolated by N^−{curve.b:.2f}{mark}",
                     "train": f"({beyond[0]:,})",
-                    "paper MAE": _number(curve.paper[beyond[0]]),
-                    "MAE": f"({_number(beyond[1])})",
+                    "paper MAE": error_text(curve.paper[beyond[0]]),
+                    "MAE": f"({error_text(beyond[1])})",
                 }
             )
     empty = [head for head in OPTIONAL if all(line.get(head, "–") == "–" for line in out)]
@@ -83,15 +87,15 @@ def _line(
     unit = next(
         (one["unit"] for one in row.get("runs", []) if one.get("unit", KCAL) != KCAL), ""
     )  # said where another
-    number: Any = "{:.3g}".format if unit else _number
+    number: Any = "{:.3g}".format if unit else error_text
     return {
         "row": name,
         "train": f"{row['train']:,}",
-        "paper MAE": _number(paper.get("mae")),
+        "paper MAE": error_text(paper.get("mae")),
         "MAE": f"{number(ours['mae'])} {unit}".strip(),
-        "paper forces": _number(paper.get("force_mae")),
-        "forces": _number(ours.get("force_mae")),
-        "paper RMSE": _number(paper.get("rmse")),
+        "paper forces": error_text(paper.get("force_mae")),
+        "forces": error_text(ours.get("force_mae")),
+        "paper RMSE": error_text(paper.get("rmse")),
         "RMSE": number(ours["rmse"]),
         "median": number(ours["median"]),
         "> 1": "–" if above is None else f"{100 * above:.0f} %",
@@ -131,7 +135,7 @@ def _costs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     named = {row["name"]: row for row in rows if "failed" not in row}
     out = []
-    for name, row in named.items():
+    for name, row in sorted(named.items(), key=lambda item: item[1]["ours"]["mae"]):
         if name.endswith(ON_GFN2):
             continue
         ours, on = row["ours"], named.get(name + ON_GFN2)
@@ -139,11 +143,11 @@ def _costs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         out.append(
             {
                 "row": name,
-                "MAE": _number(ours["mae"]),
-                "RMSE": _number(ours["rmse"]),
-                "median": _number(ours["median"]),
+                "MAE": error_text(ours["mae"]),
+                "RMSE": error_text(ours["rmse"]),
+                "median": error_text(ours["median"]),
                 "> 1": f"{100 * ours['above_1']:.0f} %",
-                "on GFN2: MAE": _number(on["ours"]["mae"] if on else None),
+                "on GFN2: MAE": error_text(on["ours"]["mae"] if on else None),
                 "> 1 ": f"{100 * on['ours']['above_1']:.0f} %" if on else "–",
                 "fit (s)": f"{ours['fit_seconds']:.0f}",
                 "µs a molecule": f"{1e6 * ours['predict_seconds_per_molecule']:,.0f}",
@@ -151,12 +155,28 @@ def _costs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "peak MiB": f"{row['peak_mib']:,}",
             }
         )
-    return sorted(out, key=lambda line: float(line["MAE"].replace("–", "inf")))
+    return out
 
 
-def _number(value: float | None) -> str:
+def error_text(value: float | None) -> str:
+    """Write an error as every table of README and docs does.
+
+    Three decimals below 1, two below 1,000, and from there on none, with commas.
+
+    Parameters
+    ----------
+    value
+        The error in the unit of its table; None: it was not measured.
+
+    Returns
+    -------
+    str
+        The number, or a dash for None.
+    """
     if value is None:
         return "–"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
     return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"
 
 

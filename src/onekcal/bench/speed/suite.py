@@ -30,7 +30,7 @@ from onekcal.errors import ConfigError, DataError, unknown
 from onekcal.features.fchl import environments
 from onekcal.features.fchl_torch import Fchl19
 from onekcal.models.dressed_atoms import DressedAtoms
-from onekcal.models.kernels.fchl_fit import atoms
+from onekcal.models.kernels.fchl_features import atoms
 from onekcal.models.kernels.fchl_kernel import FchlKernel
 from onekcal.models.kernels.local_kernel import Axes, symmetric
 from onekcal.models.kernels.sparse_kernel import FEATURES, SparseKernel
