@@ -26,6 +26,7 @@ GENERATED = re.compile(r"<!-- generated: ([\w-]+) -->")
 LINK = re.compile(r"(?<=\]\()(?P<path>[^)\s#:]+)(?P<anchor>#[^)\s]*)?(?=\))")
 FORMULA = re.compile(r"^\$\$(.+?)\$\$$", re.M | re.S)
 PICTURES = (".png", ".svg", ".gif", ".jpg")
+ALONE = ("index.md", "tutorial.md", "changelog.md")  # a list of neighbours would hold one page
 SHOWN_AS = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".csv": "text"}
 
 
@@ -51,13 +52,8 @@ def _command(command: Any, name: str) -> Iterable[str]:
     shown = [one for one in command.params if one.name not in ("help",) and not one.hidden]
     arguments = [one for one in shown if one.param_type_name == "argument"]
     options = [one for one in shown if one.param_type_name == "option"]
-    words = " ".join(
-        (one.metavar or one.name or "").upper().strip("[]")
-        if one.required
-        else f"[{(one.metavar or one.name or '').upper().strip('[]')}]"
-        for one in arguments
-    )
-    yield f"## {name}\n\n```text\n{name} {words}{' [options]' if options else ''}\n```\n"
+    words = [name, *map(_place, arguments), *(["[options]"] if options else [])]
+    yield f"## {name}\n\n```text\n{' '.join(words)}\n```\n"
     yield inspect.cleandoc(command.help or "") + "\n"
     if arguments or options:
         yield table(
@@ -73,6 +69,12 @@ def _command(command: Any, name: str) -> Iterable[str]:
                 for one in shown
             ],
         )
+
+
+def _place(argument: Any) -> str:
+    """An argument as it stands in the line that shows the usage: in brackets if it may be absent."""
+    word = (argument.metavar or argument.name or "").upper().strip("[]")
+    return word if argument.required else f"[{word}]"
 
 
 def _default(value: object) -> str:
@@ -137,9 +139,9 @@ def _type(annotation: object) -> str:
         if inspect.isclass(annotation) and not hasattr(annotation, "__args__")
         else str(annotation)
     )
-    return re.sub(r"\b(typing|collections\.abc|pathlib|onekcal(\.\w+)+)\.", "", text).replace(
-        " | ", " or "
-    )
+    text = re.sub(r"\b(typing|collections\.abc|pathlib|onekcal(\.\w+)+)\.", "", text)
+    text = re.sub(r"Literal\[([^\]]*)\]", lambda match: match[1].replace(", ", " or "), text)
+    return text.replace(" | ", " or ").replace("'", "")
 
 
 def stages() -> str:
@@ -152,12 +154,13 @@ def stages() -> str:
 def _stage(name: str, model: type) -> str:
     """One model: what it says of itself, and a row for each setting."""
     prose, meanings = numpydoc(model.__doc__ or "")
-    meanings |= numpydoc(model.__init__.__doc__ or "")[1]
+    for cls in model.__mro__:  # what a class does not say, those that it is built on may say
+        meanings = numpydoc(cls.__doc__ or "")[1] | meanings
     parameters = inspect.signature(model).parameters.values()
     rows = [
         (
             f"`{'**' if one.kind is one.VAR_KEYWORD else ''}{one.name}`",
-            f"`{_type(one.annotation)}`".replace("'", ""),
+            f"`{_type(one.annotation)}`",
             ("" if one.kind is one.VAR_KEYWORD else "required")
             if one.default is one.empty
             else f"`{one.default}`",
@@ -200,19 +203,8 @@ def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     )
 
 
-def decisions() -> str:
-    """The list of decisions, by number."""
-    rows = []
-    for path in sorted((DOCS / "adr").glob("0*.md")):
-        title = path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
-        number, _, text = title.partition(". ")
-        rows.append((number, f"[{text}]({path.name})"))
-    return table(("", "decision"), rows)
-
-
 PAGES: dict[str, Callable[[], str]] = {
     "commands": commands,
-    "decisions": decisions,
     "experiment": experiment_keys,
     "stages": stages,
 }
@@ -321,6 +313,10 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Fills in generated parts, leads links into the site, draws formulas."""
     seen_as = page.file.src_uri
+    if seen_as in ALONE:
+        page.meta["hide"] = ["navigation"]
+    if seen_as.startswith("source/"):
+        page.meta["hide"] = ["navigation", "toc"]
     if not seen_as.startswith("source/"):
         return formulas(relinked(filled(markdown), DOCS / seen_as, seen_as))
     path = ROOT / seen_as.removeprefix("source/")
