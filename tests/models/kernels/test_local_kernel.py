@@ -10,7 +10,7 @@ import torch
 
 from onekcal.features.fchl import Environments, environments
 from onekcal.models.kernels import local_kernel
-from onekcal.models.kernels.fchl_fit import atoms
+from onekcal.models.kernels.fchl_features import atoms
 from onekcal.models.kernels.fchl_kernel import FchlKernel
 from onekcal.models.kernels.local_kernel import Axes, Projected, matvec, rectangular, symmetric
 from onekcal.models.kernels.packed_cholesky import place, put_row

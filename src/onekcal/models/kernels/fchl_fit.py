@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -9,14 +10,28 @@ import torch
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError, DataError, unknown
-from onekcal.features.fchl import Environments, width
-from onekcal.models.kernels.local_kernel import Atoms
-from onekcal.models.kernels.packed_cholesky import left_out
+from onekcal.features.fchl import width
+from onekcal.models.kernels.fchl_features import gradient_elements
+from onekcal.models.kernels.packed_cholesky import Array, left_out
+from onekcal.models.kernels.settings import check_positive
 from onekcal.system.memory import check_free
 
 
 def has_forces(train: Dataset, wanted: bool | None) -> bool:
-    """Are forces fitted? `wanted`: None where the data decide."""
+    """Tell whether forces are fitted.
+
+    Parameters
+    ----------
+    train
+        The training data.
+    wanted
+        The setting `forces`; None leaves the decision to the data.
+
+    Raises
+    ------
+    DataError
+        Forces are to be fitted, and the data have none or some that are not finite.
+    """
     if wanted is False or (wanted is None and train.forces is None):
         return False
     if train.forces is None:
@@ -33,17 +48,45 @@ def has_forces(train: Dataset, wanted: bool | None) -> bool:
     return True
 
 
-def observed_in(train: Dataset, forces: bool) -> np.ndarray:
-    """[E] or [E, −F] in one row: the kernel's derivatives are gradients, not forces."""
+def observed_in(train: Dataset, forces: bool) -> Array:
+    """Return what the kernel is fitted to.
+
+    Parameters
+    ----------
+    train
+        N molecules with A atoms in all.
+    forces
+        Whether forces are fitted.
+
+    Returns
+    -------
+    ndarray
+        (N,) E in kcal/mol, or (N + 3A,) E and −F (kcal/mol/Å): the derivatives of a kernel are
+        gradients, and forces are their negatives.
+    """
     if not forces:
         return train.energies.numpy()
     assert train.forces is not None
     return np.concatenate([train.energies.numpy(), -train.forces.numpy().ravel()])
 
 
-def relative_error(data: Dataset, energies: np.ndarray, forces: np.ndarray) -> float:
-    """Mean absolute residual of the energies over their spread, plus that of the forces over their
-    size.
+def relative_error(data: Dataset, energies: Array, forces: Array) -> float:
+    """Return one number for the errors of energies and forces.
+
+    Parameters
+    ----------
+    data
+        M molecules with their energies and, where they are fitted, their forces.
+    energies
+        (M,) errors, kcal/mol.
+    forces
+        Errors of the force components, kcal/mol/Å; empty where no forces are fitted.
+
+    Returns
+    -------
+    float
+        The mean absolute error of the energies in units of their mean absolute deviation, plus that
+        of the forces in units of their mean size.
     """
     spread = float((data.energies - data.energies.mean()).abs().mean()) or 1.0
     error = float(np.abs(energies).mean()) / spread
@@ -53,8 +96,18 @@ def relative_error(data: Dataset, energies: np.ndarray, forces: np.ndarray) -> f
     return error
 
 
-def error_left_out(factor: np.ndarray, weights: np.ndarray, part: Dataset) -> float:
-    """The relative error of each molecule, predicted from all the others."""
+def error_left_out(factor: Array, weights: Array, part: Dataset) -> float:
+    """Return the relative error of each molecule, predicted from all the others.
+
+    Parameters
+    ----------
+    factor
+        The packed Cholesky factor of K + λ; it is overwritten.
+    weights
+        (rows,) α of the fit to all of `part`.
+    part
+        The molecules of the fit.
+    """
     count = len(part)
     alone = [np.array([m]) for m in range(count)]
     if len(weights) > count:
@@ -64,17 +117,12 @@ def error_left_out(factor: np.ndarray, weights: np.ndarray, part: Dataset) -> fl
     return relative_error(part, residuals[:count], residuals[count:])
 
 
-def gradient_elements(count: int, size: int, elements: int) -> int:
-    """Numbers in the padded feature gradients of `count` molecules."""
-    return count * size * width(elements) * 3 * size
-
-
 def memory_needed(count: int, size: int, elements: int, copies: int = 1, atoms: int = 0) -> float:
-    """Bytes an exact fit takes at most, float64.
+    """Return the bytes that an exact fit takes at most, in float64.
 
-    Features and their projections; then `copies` of the packed kernel in the place of the features.
-    Where the forces on `atoms` atoms are fitted too, the kernel has count + 3·atoms rows and stands
-    beside the gradients of the features.
+    The features and their projections come first. Later `copies` of the packed kernel take the
+    place of the features. Where the forces on `atoms` atoms are fitted too, the kernel has
+    count + 3·atoms rows and is held together with the gradients of the features.
 
     Parameters
     ----------
@@ -100,7 +148,20 @@ def check_memory(
     available: float | None = None,
     atoms: int = 0,
 ) -> None:
-    """Refuse a fit that will not fit, before it begins."""
+    """Refuse a fit that needs more memory than there is, before it begins.
+
+    Parameters
+    ----------
+    count, size, elements, copies, atoms
+        As in `memory_needed`.
+    available
+        Bytes; None asks the system how many are free.
+
+    Raises
+    ------
+    ConfigError
+        The message says how much is needed, and what to change.
+    """
     what = f" and the forces on their {atoms:,} atoms" if atoms else ""
     advice = "lower data.train" + (", or say `forces: false`" if atoms else "")
     advice += ", or give one value of `regularization` or a lower `choose_on`" if copies > 1 else ""
@@ -112,21 +173,16 @@ def check_memory(
     )
 
 
-def atoms(found: Environments, elements: list[int], first: int = 0) -> Atoms:
-    """Environments without padding, of molecules `first`, `first` + 1 …"""
-    molecule, place = found.charges.nonzero()
-    kinds = np.searchsorted(elements, found.charges[molecule, place])
-    return Atoms(*map(torch.from_numpy, (found.features[molecule, place], kinds, first + molecule)))
-
-
 BASIS = ("eta2", "eta3", "two_body_decay", "three_body_decay", "three_body_weight")
-"""What `basis` may change: widths of the radial functions (Å⁻²), exponents of the damping, weight
-of the three-body part. Not nFourier: above 1, kernelforge 1.1's features with gradients are not
-those without.
+"""What `basis` may change: the widths of the radial functions (Å⁻²), the exponents of the damping,
+and the weight of the three-body part. nFourier is not among them: above 1, kernelforge 1.1 gives
+other features together with gradients than without them.
 """
 
 
-def check_settings(positive: dict[str, float | None], choose: str, basis: dict[str, float]) -> None:
+def check_settings(
+    positive: Mapping[str, float | Sequence[float] | None], choose: str, basis: Iterable[str]
+) -> None:
     """Refuse settings of an `fchl_kernel` that cannot be used.
 
     Parameters
@@ -136,11 +192,14 @@ def check_settings(positive: dict[str, float | None], choose: str, basis: dict[s
     choose
         How σ and λ are chosen: "valid" or "loo".
     basis
-        Parameters of the features to change.
+        Names of the parameters of the features to change.
+
+    Raises
+    ------
+    ConfigError
+        Names the setting, and what it may be.
     """
-    for name, value in positive.items():
-        if value is not None and value <= 0:
-            raise ConfigError(f"fchl_kernel: `{name}` must be positive, got {value}")
+    check_positive("fchl_kernel", positive)
     if choose not in ("valid", "loo"):
         raise ConfigError(f"fchl_kernel: `choose` must be 'valid' or 'loo', got {choose!r}")
     for name in basis:
@@ -155,16 +214,21 @@ class Ridge(Protocol):
     force_regularization: float | None
 
 
-def diagonal(ridge: Ridge, energies: int, rows: int) -> np.ndarray:
-    """(rows,) what is added to the diagonal: λ of the energies, then that of the forces."""
+def diagonal(ridge: Ridge, energies: int, rows: int) -> Array:
+    """Return what is added to the diagonal of a kernel.
+
+    Parameters
+    ----------
+    ridge
+        λ of the energies and that of the forces (None: the same number).
+    energies, rows
+        Rows that are energies, and all rows.
+
+    Returns
+    -------
+    ndarray
+        (rows,) λ of the energies, then that of the forces.
+    """
     added = np.full(rows, ridge.regularization)
     added[energies:] = ridge.force_regularization or ridge.regularization
     return added
-
-
-def own_kernel(asked: Environments, m: int, sigma: float) -> float:
-    """k(A, A) of molecule `m`."""
-    from kernelforge import local_kernels
-
-    one = Environments(*(array[m : m + 1] for array in asked))
-    return float(local_kernels.kernel_gaussian_symm_rfp(*one, sigma)[0])

@@ -1,27 +1,25 @@
-r"""Kernel ridge regression with a local Gaussian kernel on FCHL19 features, on energies or on
-energies and forces.
+r"""Kernel ridge regression with a local Gaussian kernel on FCHL19 features.
 
     k(A, B) = Σ_{a∈A} Σ_{b∈B}  δ(Z_a, Z_b) · exp(−|x_a − x_b|² / 2σ²)
 
-    energies             K = k                                    y = E             E(A) = Σ_B k(A,
-    B) α_B energies and forces  K = [[k, ∂k/∂r'], [∂k/∂r, ∂²k/∂r∂r']]    y = [E, −F]       E(A) =
-    Σ_B k α_B + ∂k/∂r_B · α'_B
+    energies alone        K = k                                y = E          E(A) = Σ_B k(A, B) α_B
+    energies and forces   K = [[k, ∂k/∂r'], [∂k/∂r, ∂²k/∂r∂r']]    y = [E, −F]
+                          E(A) = Σ_B [k(A, B) α_B + ∂k/∂r_B · α'_B]
 
-    α = (K + λ)⁻¹ y        F(A) = −∂E(A)/∂r_A        var E(A) = yᵀα/rows · (k(A, A) − kᵀ (K + λ)⁻¹
-    k)
+    α = (K + λ)⁻¹ y       F(A) = −∂E(A)/∂r_A
+    var E(A) = yᵀα/rows · (k(A, A) − kᵀ (K + λ)⁻¹ k)
 
 Christensen, Bratholm, Faber, von Lilienfeld, J. Chem. Phys. 152, 044107 (2020); forces as Gaussian
 process regression: Christensen, von Lilienfeld, Mach. Learn.: Sci. Technol. 1, 045018 (2020). The
-kernel of energies alone is made by `local_kernel`; features, kernels with derivatives and the
-Cholesky solve are kernelforge's. Kernels are packed to half the size; the memory a fit takes is
-predicted before it begins, and refused with advice where it will not fit.
+kernel of energies alone is made by `local_kernel`. The features, the kernels with derivatives and
+the Cholesky solution are kernelforge's. Kernels are packed to half their size. The memory of a fit
+is predicted before the fit begins, and a fit that needs more than is free is refused with advice.
 
-Deliberate deviations: `rcut` and `acut` default to 6 Å instead of 8. σ and λ may be lists: each
-pair is fitted on the training part and judged on the validation part, or by leaving out each
+Deliberate deviations: `rcut` and `acut` default to 6 Å instead of 8. σ and λ may be lists. Each
+pair is then fitted to the training part and judged on the validation part, or by leaving out each
 training molecule in turn (its energy and its forces together), in closed form.
 
-What is stored are the training molecules and α: features are computed again when the model is
-loaded.
+A stored model holds the training molecules and α. Features are computed again when it is loaded.
 """
 
 from __future__ import annotations
@@ -35,35 +33,23 @@ from torch import Tensor
 
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, InputError
-from onekcal.features.fchl import Environments, environments, environments_and_gradients
+from onekcal.features.fchl import Environments
+from onekcal.models.kernels import derivative_kernel
+from onekcal.models.kernels.fchl_features import BLOCK, FchlFeatures
 from onekcal.models.kernels.fchl_fit import (
-    atoms,
     check_memory,
     check_settings,
     diagonal,
     error_left_out,
-    gradient_elements,
     has_forces,
     observed_in,
-    own_kernel,
     relative_error,
 )
-from onekcal.models.kernels.local_kernel import (
-    Atoms,
-    Axes,
-    Projected,
-    matvec,
-    rectangular,
-    symmetric,
-)
-from onekcal.models.kernels.packed_cholesky import check_rows, explained, solve
+from onekcal.models.kernels.local_kernel import Axes, Projected, matvec, rectangular, symmetric
+from onekcal.models.kernels.packed_cholesky import Array, check_rows, explained, solve
+from onekcal.models.kernels.settings import as_list
 from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
-
-BLOCK = 512
-"""Molecules predicted at a time."""
-GRADIENT_BYTES = 256 * 2**20
-"""Of feature gradients held at a time, where not all are needed at once."""
 
 
 class FchlKernel(Model):
@@ -111,15 +97,12 @@ class FchlKernel(Model):
         keep_factor: bool = False,
         basis: dict[str, float] | None = None,
     ) -> None:
-        self.sigmas = [sigma] if isinstance(sigma, (int, float)) else list(sigma)
-        self.regularizations = (
-            [regularization] if isinstance(regularization, (int, float)) else list(regularization)
-        )
+        self.sigmas, self.regularizations = as_list(sigma), as_list(regularization)
         positive = {
-            "sigma": min(self.sigmas),
-            "regularization": min(self.regularizations),
-            "rcut (Å)": rcut,
-            "acut (Å)": acut,
+            "sigma": sigma,
+            "regularization": regularization,
+            "rcut": rcut,
+            "acut": acut,
             "choose_on": choose_on,
             "force_regularization": force_regularization,
         }
@@ -130,29 +113,22 @@ class FchlKernel(Model):
         self.choose, self.choose_on = choose, choose_on
         self.keep_factor = keep_factor
         self.sigma, self.regularization = self.sigmas[0], self.regularizations[0]
-        self.padded_to = 0
-        self.elements: list[int] = []
-        self.weights = np.zeros(0)  # (N,) or (N + 3A,) α, kcal/mol and kcal/mol·Å
-        self.factor: np.ndarray | None = None  # packed
+        self.features = FchlFeatures([], 0, self.basis)
+        self.weights: Array = np.zeros(0)  # (N,) or (N + 3A,) α, kcal/mol and kcal/mol·Å
+        self.factor: Array | None = None  # packed
         self.amplitude = 0.0  # yᵀα/rows
         self.trained: Molecules | None = None
         # training environments, for the kernel of energies and for its derivatives
         self._near: tuple[Axes, Projected] | None = None
-        self._known: tuple[Environments, np.ndarray] | None = None
+        self._known: tuple[Environments, Array] | None = None
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
-        """Exact solve; where several σ or λ are given, with the pair of the lowest error
-        (`choose`).
-        """
-        self.padded_to = int(train.molecules.sizes.max())
-        self.elements = train.molecules.elements
-        forces = has_forces(train, self.wants_forces)
-        check_memory(
-            len(train),
-            self.padded_to,
-            len(self.elements),
-            atoms=len(train.molecules.numbers) * forces,
+        """Solve exactly; of several σ or λ, with the pair of the lowest error (`choose`)."""
+        self.features = FchlFeatures(
+            train.molecules.elements, int(train.molecules.sizes.max()), self.basis
         )
+        forces = has_forces(train, self.wants_forces)
+        self._check_memory(train, forces)
         if len(self.sigmas) * len(self.regularizations) > 1:
             self.sigma, self.regularization = self._chosen(train, valid, forces)
         observed = observed_in(train, forces)
@@ -167,13 +143,20 @@ class FchlKernel(Model):
 
     @property
     def chosen(self) -> dict[str, float]:  # type: ignore[override]
-        """The settings that `fit` took, for a fit to more data."""
+        """The σ and λ that `fit` took, for a fit to more data."""
         return {"sigma": self.sigma, "regularization": self.regularization}
 
+    def _check_memory(self, data: Dataset, forces: bool, copies: int = 1) -> None:
+        check_memory(
+            len(data),
+            self.features.padded_to,
+            len(self.features.elements),
+            copies,
+            atoms=len(data.molecules.numbers) * forces,
+        )
+
     def _chosen(self, train: Dataset, valid: Dataset, forces: bool) -> tuple[float, float]:
-        """σ and λ of the lowest error: of energies, plus of forces where they are fitted, each
-        over its spread.
-        """
+        """σ and λ of the lowest error: of energies, plus of forces where they are fitted."""
         if self.choose == "valid" and not len(valid):
             raise ConfigError(
                 "fchl_kernel: several values of sigma or regularization need a validation part to "
@@ -181,13 +164,7 @@ class FchlKernel(Model):
             )
         rows = (1 + 3 * train.molecules.sizes * forces).cumsum(0)  # (N,)
         part = train[: max(2, int((rows <= self.choose_on).sum()))]
-        check_memory(
-            len(part),
-            self.padded_to,
-            len(self.elements),
-            copies=1 + (len(self.regularizations) > 1),
-            atoms=len(part.molecules.numbers) * forces,
-        )
+        self._check_memory(part, forces, copies=1 + (len(self.regularizations) > 1))
         observed = observed_in(part, forces)
         best, why = (np.inf, 0.0, 0.0), ""
         for sigma in self.sigmas:
@@ -222,8 +199,19 @@ class FchlKernel(Model):
             valid, (self.energies(valid.molecules) - valid.energies).numpy(), pull
         )
 
+    def _packed_kernel(self, molecules: Molecules, forces: bool) -> Array:
+        """K of the training molecules, packed."""
+        self._near = None
+        if not forces:
+            self._near = self._axes(molecules)
+            return symmetric(self._near[1])
+        return derivative_kernel.full_kernel(*self.features.with_gradients(molecules), self.sigma)
+
+    # --- asking -------------------------------------------------------------------------------
+
     @property
     def fits_forces(self) -> bool:
+        """Whether the fit was to energies and forces."""
         return self.trained is not None and len(self.weights) > len(self.trained)
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
@@ -238,47 +226,28 @@ class FchlKernel(Model):
         return torch.cat(out)
 
     def _energies_by_derivatives(self, molecules: Molecules) -> Tensor:
-        from kernelforge import local_kernels
-
         known, pulls = self._learned()
-        asked = self._features(molecules)
         weights = self.weights[: len(known.sizes)]
-        others = (asked.charges, known.charges, asked.sizes, known.sizes, self.sigma)
+        asked = self.features.of(molecules)
         return torch.from_numpy(
-            local_kernels.kernel_gaussian_local_matvec(
-                asked.features, known.features, weights, *others
-            )
-            + local_kernels.kernel_gaussian_local_jacobian_t_matvec(
-                asked.features, known.features, pulls, *others
-            )
+            derivative_kernel.energies(asked, known, weights, pulls, self.sigma)
         )
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(A, 3) kcal/mol/Å, analytic."""
-        from kernelforge import local_kernels
-
         known, pulls = self._learned()
+        weights = self.weights[: len(known.sizes)]
         out = [np.zeros(0)]
-        for _, asked, gradients in self._with_gradients(molecules):
-            _, slopes = local_kernels.kernel_gaussian_local_full_matvec(
-                asked.features,
-                gradients,
-                known.features,
-                pulls,
-                self.weights[: len(known.sizes)],
-                asked.charges,
-                known.charges,
-                asked.sizes,
-                known.sizes,
-                self.sigma,
-            )  # (3 × atoms,)
-            out.append(-slopes)
+        for _, asked, gradients in self.features.parts_with_gradients(molecules):
+            out.append(
+                -derivative_kernel.energy_slopes(
+                    asked, gradients, known, weights, pulls, self.sigma
+                )
+            )
         return torch.from_numpy(np.concatenate(out).reshape(-1, 3))
 
     def variance(self, molecules: Molecules) -> Tensor:
-        """(M,) kcal²/mol² posterior variance of the energy, without the noise λ; needs
-        `keep_factor`.
-        """
+        """(M,) kcal²/mol² posterior variance without the noise λ; it needs `keep_factor`."""
         self._learned_from()
         if self.factor is None:
             raise InputError(
@@ -288,81 +257,44 @@ class FchlKernel(Model):
         out = [np.zeros(0)]
         for first in range(0, len(molecules), BLOCK):
             some = molecules[first : first + BLOCK]
-            asked = self._features(some)
+            asked = self.features.of(some)
             cross = [
                 rectangular(*self._projected(some)).numpy(),
                 *(self._slopes(asked) if self.fits_forces else []),
             ]
-            prior = np.array([own_kernel(asked, m, self.sigma) for m in range(len(asked.sizes))])
+            prior = derivative_kernel.own_kernel(asked, self.sigma)
             out.append(prior - explained(self.factor, np.concatenate(cross, axis=1)))
         return torch.from_numpy(self.amplitude * np.concatenate(out).clip(min=0.0))
 
-    def _slopes(self, asked: Environments) -> Iterator[np.ndarray]:
-        """(M, 3·atoms) derivatives of the kernel by the positions of a few training molecules at a
-        time.
-        """
-        from kernelforge import local_kernels
-
-        for _, some, gradients in self._with_gradients(self._learned_from()):
-            yield local_kernels.kernel_gaussian_jacobian(
-                asked.features,
-                some.features,
-                gradients,
-                asked.charges,
-                some.charges,
-                asked.sizes,
-                some.sizes,
-                self.sigma,
-            )
-
-    def _packed_kernel(self, molecules: Molecules, forces: bool) -> np.ndarray:
-        """K of the training molecules, packed."""
-        from kernelforge import local_kernels
-
-        self._near = None
-        if not forces:
-            self._near = self._axes(molecules)
-            return symmetric(self._near[1])
-        found, gradients = self._features_and_gradients(molecules)
-        return local_kernels.kernel_gaussian_full_symm_rfp(
-            found.features, gradients, found.charges, found.sizes, self.sigma
-        )
+    def _slopes(self, asked: Environments) -> Iterator[Array]:
+        """(M, 3·atoms) Å⁻¹ slopes of the kernel, for a few training molecules at a time."""
+        for _, known, gradients in self.features.parts_with_gradients(self._learned_from()):
+            yield derivative_kernel.kernel_slopes(asked, known, gradients, self.sigma)
 
     def _projected(self, molecules: Molecules) -> tuple[Projected, Projected]:
         """Environments of these molecules, and of the training molecules."""
         if self._near is None:
             self._near = self._axes(self._learned_from())
         axes, known = self._near
-        return axes.project(self._atoms(molecules), len(molecules)), known
+        return axes.project(self.features.atoms(molecules), len(molecules)), known
 
     def _axes(self, molecules: Molecules) -> tuple[Axes, Projected]:
         """Axes of training molecules, and their environments along these."""
-        blocks = list(self._atoms(molecules))
-        axes = Axes(blocks, len(self.elements), self.sigma)
+        blocks = list(self.features.atoms(molecules))
+        axes = Axes(blocks, len(self.features.elements), self.sigma)
         return axes, axes.project(blocks, len(molecules))
 
-    def _atoms(self, molecules: Molecules) -> Iterator[Atoms]:
-        """Features without padding, a few molecules at a time."""
-        for first in range(0, len(molecules), BLOCK):
-            yield atoms(self._features(molecules[first : first + BLOCK]), self.elements, first)
-
-    def _learned(self) -> tuple[Environments, np.ndarray]:
-        """Training environments, and Σ_r ∂x/∂r α'_r (N, n, d): what the weights of forces come to
-        in feature space.
-        """
-        from kernelforge import local_kernels
-
+    def _learned(self) -> tuple[Environments, Array]:
+        """Training environments, and their pulls (N, n, d)."""
         trained = self._learned_from()
         if self._known is None:
-            known = self._features(trained)
+            known = self.features.of(trained)
             pulls = np.zeros_like(known.features)
             if self.fits_forces:
                 first = len(known.sizes) + 3 * trained.offsets.numpy()
-                for rows, some, gradients in self._with_gradients(trained):
+                for rows, some, gradients in self.features.parts_with_gradients(trained):
                     weights = self.weights[first[rows.start] : first[rows.stop]]
-                    pulls[rows] = local_kernels.kernel_gaussian_local_compute_alpha_desc(
-                        gradients, some.charges, some.sizes, weights
-                    )
+                    pulls[rows] = derivative_kernel.pulls_of(some, gradients, weights)
             self._known = known, pulls
         return self._known
 
@@ -371,27 +303,7 @@ class FchlKernel(Model):
             raise InputError("this kernel is not fitted yet; call fit(train, valid) first")
         return self.trained
 
-    def _features(self, molecules: Molecules) -> Environments:
-        return environments(molecules, self.elements, self._room(molecules), **self.basis)
-
-    def _features_and_gradients(self, molecules: Molecules) -> tuple[Environments, np.ndarray]:
-        return environments_and_gradients(
-            molecules, self.elements, self._room(molecules), **self.basis
-        )
-
-    def _room(self, molecules: Molecules) -> int:
-        """Atoms features are padded to: those of the largest molecule, trained on or asked for."""
-        return max([self.padded_to, *molecules.sizes.tolist()])
-
-    def _with_gradients(
-        self, molecules: Molecules
-    ) -> Iterator[tuple[slice, Environments, np.ndarray]]:
-        """A few molecules at a time: which, their features, the gradients of these."""
-        each = 8 * gradient_elements(1, self._room(molecules), len(self.elements))
-        block = max(1, int(GRADIENT_BYTES / each))
-        for first in range(0, len(molecules), block):
-            rows = slice(first, min(first + block, len(molecules)))
-            yield rows, *self._features_and_gradients(molecules[rows])
+    # --- storing ------------------------------------------------------------------------------
 
     def state(self) -> State:
         assert self.trained is not None
@@ -401,8 +313,8 @@ class FchlKernel(Model):
             "offsets": self.trained.offsets,
             "weights": torch.from_numpy(np.array(self.weights)),
             "sigma": torch.tensor(self.sigma, dtype=torch.float64),
-            "elements": torch.tensor(self.elements),
-            "padded_to": torch.tensor(self.padded_to),
+            "elements": torch.tensor(self.features.elements),
+            "padded_to": torch.tensor(self.features.padded_to),
         }
         if self.factor is not None:
             state["factor"] = torch.from_numpy(self.factor)
@@ -412,7 +324,9 @@ class FchlKernel(Model):
     def load_state(self, state: State) -> Self:
         self.trained = Molecules(state["numbers"], state["positions"], state["offsets"])
         self.weights, self.sigma = state["weights"].numpy(), float(state["sigma"])
-        self.elements, self.padded_to = state["elements"].tolist(), int(state["padded_to"])
+        self.features = FchlFeatures(
+            state["elements"].tolist(), int(state["padded_to"]), self.basis
+        )
         if "factor" in state:
             self.factor, self.amplitude = state["factor"].numpy(), float(state["amplitude"])
         self._near = self._known = None

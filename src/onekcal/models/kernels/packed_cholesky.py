@@ -11,9 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 
 from onekcal.errors import ConfigError
 
+Array = npt.NDArray[np.float64]
+"""Numbers in double precision."""
 MOST_ROWS = 46_340
 """Of the inverse and of triangular solves: SciPy's LAPACK counts n·(n + 1) with 32 bits."""
 
