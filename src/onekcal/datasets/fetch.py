@@ -1,8 +1,7 @@
-"""Get a file whole and verified, or leave the cache as it was and say why.
+"""Download a file whole and verified, or leave the cache as it was and say why.
 
-pooch checks and places the file; what it lacks, resuming a broken download, is the `Resuming`
-downloader: the bytes that arrived stay in FILE.part and the next try asks for the rest (HTTP
-Range).
+pooch checks and places the file. It cannot resume a broken download, so `Resuming` does: the bytes
+that arrived stay in FILE.part, and the next try asks for the rest (HTTP Range).
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from onekcal.datasets.card import Remote
 from onekcal.errors import DataError, DownloadError
@@ -26,12 +25,27 @@ TIMEOUT = 30.0
 
 
 def mirror() -> str | None:
-    """The folder or URL in ONEKCAL_MIRROR."""
+    """Return the folder or the URL in ONEKCAL_MIRROR; None where it is not set."""
     return os.environ.get("ONEKCAL_MIRROR") or None
 
 
 def from_mirror(origin: str, remotes: tuple[Remote, ...], cache: Path) -> Path:
-    """Return the folder that holds the verified files: the mirror, or the cache for a URL."""
+    """Return the folder that holds the verified files of a mirror.
+
+    Parameters
+    ----------
+    origin
+        A folder or a URL.
+    remotes
+        The files.
+    cache
+        The folder that files of a URL are downloaded to.
+
+    Raises
+    ------
+    DataError
+        A file is absent or has another checksum.
+    """
     if "://" in origin:
         for remote in remotes:
             try:
@@ -42,7 +56,7 @@ def from_mirror(origin: str, remotes: tuple[Remote, ...], cache: Path) -> Path:
         return cache
     folder = Path(origin).expanduser()
     if not folder.is_dir():
-        raise DataError(f"ONEKCAL_MIRROR is {origin!r}, which is no folder and no URL")
+        raise DataError(f"ONEKCAL_MIRROR is {origin!r}, which is neither a folder nor a URL")
     for remote in remotes:
         if not remote.optional or (folder / remote.file).is_file():
             _verified(folder / remote.file, remote)
@@ -50,14 +64,22 @@ def from_mirror(origin: str, remotes: tuple[Remote, ...], cache: Path) -> Path:
 
 
 def from_official(remotes: tuple[Remote, ...], cache: Path) -> Path:
-    """The cache, filled with `remotes` from where their authors published them."""
+    """Download files from their authors and return the cache.
+
+    Parameters
+    ----------
+    remotes
+        The files.
+    cache
+        The folder they are downloaded to.
+    """
     for remote in remotes:
         download(remote.url, remote, cache)
     return cache
 
 
 class _Absent(DownloadError):
-    """The server says that it has no such file; an optional one is then left out."""
+    """The server says that it has no such file. An optional file is then left out."""
 
 
 def _verified(path: Path, remote: Remote) -> None:
@@ -65,13 +87,19 @@ def _verified(path: Path, remote: Remote) -> None:
         raise DataError(f"the mirror has no {remote.file} (looked for {path})")
     if remote.sha256 and (found := sha256(path)) != remote.sha256:
         raise DataError(
-            f"{path} is not the file it should be: SHA-256 {found}, expected {remote.sha256}; "
+            f"{path} is not the right file: its SHA-256 is {found}, expected {remote.sha256}; "
             "get a fresh copy"
         )
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of a file."""
+    """Return the SHA-256 of a file, in hexadecimal digits.
+
+    Parameters
+    ----------
+    path
+        The file.
+    """
     total = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -80,9 +108,23 @@ def sha256(path: Path) -> str:
 
 
 def download(url: str, remote: Remote, cache: Path) -> Path:
-    """Fetch `url` into the cache, resumed and verified.
+    """Download a file into the cache, resume it where it broke off, and verify it.
 
-    A digest nobody knew is recorded, and holds from then on.
+    A checksum that nobody knew is recorded, and the file must have it from then on.
+
+    Parameters
+    ----------
+    url
+        Its address.
+    remote
+        Its name and checksum.
+    cache
+        The folder.
+
+    Raises
+    ------
+    DownloadError
+        The file cannot be downloaded, is another one, or does not fit on the disk.
     """
     import pooch
     from requests import RequestException
@@ -101,7 +143,7 @@ def download(url: str, remote: Remote, cache: Path) -> Path:
         except ValueError:
             if not continued:
                 raise
-            # what an earlier call left may have been of another file: once more from the first byte
+            # the bytes that an earlier call left may belong to another file: begin again
             pooch.retrieve(
                 url, expected and f"sha256:{expected}", remote.file, cache, downloader=downloader
             )
@@ -117,9 +159,9 @@ def download(url: str, remote: Remote, cache: Path) -> Path:
     except ValueError:
         # pooch raises this for a digest that does not match, and has removed the file
         raise DownloadError(
-            f"{remote.file} from {url} is not the file it should be (SHA-256 differs from "
-            f"{expected}); it was removed. The source has changed or the transfer was damaged: try "
-            "again, or use a mirror"
+            f"{remote.file} from {url} is not the right file (its SHA-256 is not {expected}); it "
+            "was removed. The source has changed or the transfer was damaged: try again, or use a "
+            "mirror"
         ) from None
     except OSError as problem:
         downloader.forget()
@@ -136,7 +178,7 @@ def download(url: str, remote: Remote, cache: Path) -> Path:
 
 
 def _reason(problem: Exception) -> str:
-    """The innermost message: the outer ones repeat the URL and the class names."""
+    """Return the innermost message. The outer ones repeat the URL and the names of classes."""
     response = getattr(problem, "response", None)
     if response is not None:
         return f"the server answers {response.status_code} {response.reason}"
@@ -153,7 +195,7 @@ def _reason(problem: Exception) -> str:
 
 
 class _Recorded:
-    """Digests of files whose authors publish none, as found at the first download."""
+    """Checksums of files whose authors publish none, as the first download had them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -170,12 +212,18 @@ class _Recorded:
 
 
 class Resuming:
-    """A pooch downloader that continues where a broken download stopped, with a progress bar."""
+    """A pooch downloader that goes on where a broken download stopped, with a progress bar.
+
+    Parameters
+    ----------
+    part
+        The file that keeps what has arrived.
+    """
 
     def __init__(self, part: Path) -> None:
         self.part = part
 
-    def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
+    def __call__(self, url: str, output_file: str, pooch: object, check_only: bool = False) -> None:
         from requests import RequestException
 
         for attempt in range(TRIES):
@@ -196,9 +244,7 @@ class Resuming:
         # without the second header a server may compress, and the bytes counted are not the file's
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as answer:
-            if (
-                answer.status_code == 416
-            ):  # nothing after what we have: complete, or another file; begin anew
+            if answer.status_code == 416:  # no bytes follow: complete, or another file; begin again
                 self.part.unlink()
                 return self._continue(url)
             answer.raise_for_status()
@@ -217,21 +263,21 @@ class Resuming:
             raise requests.ConnectionError(f"Read {size} of {total} bytes")
 
     def kept(self) -> str:
-        """A sentence on what a broken download left for the next try."""
+        """Return a sentence about what a broken download left for the next try."""
         if not self.part.is_file():
             return ""
         if self.part.stat().st_size == 0:
             self.part.unlink()
             return ""
-        return f"{self.part.stat().st_size:,} bytes are kept and will be continued from. "
+        return f"{self.part.stat().st_size:,} bytes are kept; the next try goes on from there. "
 
     def forget(self) -> None:
-        """Remove what was half written."""
+        """Remove the half-written file."""
         self.part.unlink(missing_ok=True)
 
 
 class _bar:
-    """A rich progress bar on stderr, silent when that is no terminal."""
+    """A progress bar on standard error, silent where that is no terminal."""
 
     def __init__(self, name: str, total: int, have: int) -> None:
         from rich.console import Console
@@ -254,7 +300,7 @@ class _bar:
         )
         self.task = self.progress.add_task(name, total=total or None, completed=have)
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Callable[[int], None]:
         self.progress.start()
         return lambda count: self.progress.advance(self.task, count)
 

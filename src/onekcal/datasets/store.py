@@ -13,8 +13,8 @@ import io
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
+import h5py
 import numpy as np
 import torch
 
@@ -29,9 +29,20 @@ MEANING = ("quantity", "level", "kind", "at", "unit", "note")
 
 
 def save(path: Path, stored: Stored) -> str:
-    """Write `stored` to `path` and return the SHA-256 of its content."""
-    import h5py
+    """Write a data set. The file is written whole or not at all.
 
+    Parameters
+    ----------
+    path
+        The file (.h5). Its folder is made where it does not exist.
+    stored
+        The data set.
+
+    Returns
+    -------
+    str
+        SHA-256 of the content.
+    """
     arrays = _arrays(stored)
     digest = _digest(arrays, stored)
     # HDF5 cannot recover from a full disk, so the file is made in memory and written at once
@@ -56,7 +67,7 @@ def save(path: Path, stored: Stored) -> str:
 
 
 def _key(name: str) -> str:
-    """A column may be called b3lyp/6-31g; to HDF5 a slash would be a folder."""
+    """Return the name of a column as HDF5 may hold it: a slash would make a folder there."""
     return name.replace("/", "\N{DIVISION SLASH}")
 
 
@@ -65,9 +76,18 @@ def _name(key: str) -> str:
 
 
 def read(path: Path) -> Stored:
-    """What `save` wrote."""
-    import h5py
+    """Read a data set that `save` wrote.
 
+    Parameters
+    ----------
+    path
+        The file (.h5).
+
+    Raises
+    ------
+    DataError
+        The file does not exist, is damaged, is something else, or a newer onekcal wrote it.
+    """
     try:
         with h5py.File(path, "r") as file:
             if "format" not in file.attrs:
@@ -92,13 +112,17 @@ def read(path: Path) -> Stored:
     except FileNotFoundError:
         raise DataError(f"no data at {path}") from None
     except OSError as problem:
-        raise DataError(f"{path} is damaged ({problem}); fetch or import it again") from None
+        raise DataError(f"{path} is damaged ({problem}); get or import it again") from None
 
 
 def card(path: Path) -> Card:
-    """Read the card of a stored file, with the number of molecules that the file holds."""
-    import h5py
+    """Read the card of a stored file, with the number of molecules that the file holds.
 
+    Parameters
+    ----------
+    path
+        The file (.h5).
+    """
     with h5py.File(path, "r") as file:
         stored = Card(**json.loads(file.attrs["card"]))
         return replace(stored, molecules=len(file["molecules/sizes"]))
@@ -136,12 +160,12 @@ def _digest(arrays: dict[str, np.ndarray], stored: Stored) -> str:
     return total.hexdigest()
 
 
-def _column(values: Any) -> Column:
+def _column(values: h5py.Dataset) -> Column:
     meaning = {key: str(values.attrs[key]) for key in MEANING}
     return Column(torch.from_numpy(values[:]), **meaning)  # type: ignore[arg-type]
 
 
-def _molecules(group: Any) -> Molecules:
+def _molecules(group: h5py.Group) -> Molecules:
     sizes = torch.from_numpy(group["sizes"][:].astype(np.int64))
     offsets = torch.zeros(len(sizes) + 1, dtype=torch.int64)
     offsets[1:] = sizes.cumsum(0)

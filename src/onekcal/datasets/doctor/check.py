@@ -51,9 +51,8 @@ def check(data: Dataset | Stored, splits: dict[str, Tensor] | None = None) -> Di
             for m, name in enumerate(dataset.molecules.names)
         ]
     )
-    dataset = replace(
-        dataset, molecules=replace(dataset.molecules, name=names)
-    )  # rows of the whole set, whatever is left
+    # the names hold the rows of the whole set, also when some molecules are left out below
+    dataset = replace(dataset, molecules=replace(dataset.molecules, name=names))
     if not keep.all():
         dataset, splits = dataset[keep], {name: labels[keep] for name, labels in splits.items()}
     if len(dataset):

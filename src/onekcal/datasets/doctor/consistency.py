@@ -1,9 +1,9 @@
-"""Do energies and forces belong together? Between two near geometries of one molecule
+"""Whether energies and forces belong together. Between two near geometries of one molecule
 
     E₂ − E₁ = −½ (F₁ + F₂) · (x₂ − x₁) + O(|x₂ − x₁|³)
 
 once the second is turned onto the first (Kabsch). The slope of the left side on the right is 1.
-It is −1 where gradients are stored as forces, and the ratio of two units where one was mistaken
+It is −1 where gradients are stored as forces. It is the ratio of two units where one was mistaken
 for the other.
 """
 
@@ -30,12 +30,24 @@ FORCE_UNITS = {
 
 @dataclass(frozen=True)
 class Agreement:
-    """Rise of the energy over what the forces say, and how well one follows the other."""
+    """How the differences of energies follow the forces.
+
+    Parameters
+    ----------
+    slope
+        Differences of energies over what the forces predict; 1 is right.
+    correlation
+        How well the one follows the other, between −1 and 1.
+    pairs
+        How many pairs of frames were compared.
+    step
+        Å, the typical root mean square displacement of an atom in a pair.
+    """
 
     slope: float
     correlation: float
     pairs: int
-    step: float  # Å, typical root mean square displacement of an atom
+    step: float
 
 
 def agreement(

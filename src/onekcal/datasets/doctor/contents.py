@@ -14,7 +14,15 @@ RARE = 10
 
 
 def counts(diagnosis: Diagnosis, molecules: Molecules) -> None:
-    """Report molecules, atoms and elements, rare elements, ions and open shells."""
+    """Report molecules, atoms and elements, rare elements, ions and open shells.
+
+    Parameters
+    ----------
+    diagnosis
+        The findings are added to it.
+    molecules
+        The molecules.
+    """
     sizes = molecules.sizes
     elements = ", ".join(
         f"{SYMBOLS[z]} {int((molecules.numbers == z).sum()):,}" for z in molecules.elements
@@ -47,7 +55,17 @@ def counts(diagnosis: Diagnosis, molecules: Molecules) -> None:
 
 
 def column_values(diagnosis: Diagnosis, dataset: Dataset, name: str, column: Column) -> None:
-    """Report the range of a column, and values that are missing or lost."""
+    """Report the range of a column, and values that are missing or lost.
+
+    Parameters
+    ----------
+    diagnosis
+        The findings are added to it.
+    dataset
+        The whole data set.
+    name, column
+        The column and its name.
+    """
     values = column.values.to(torch.float64)
     bad = ~torch.isfinite(values).reshape(len(values), -1).all(1)
     if bad.any():

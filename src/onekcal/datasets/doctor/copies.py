@@ -19,6 +19,10 @@ def copies(diagnosis: Diagnosis, dataset: Dataset, pairs: np.ndarray) -> None:
 
     Parameters
     ----------
+    diagnosis
+        The findings are added to it.
+    dataset
+        The whole data set.
     pairs
         (P, 2) rows of molecules that are equal to `NEAR`.
     """
@@ -54,7 +58,17 @@ def copies(diagnosis: Diagnosis, dataset: Dataset, pairs: np.ndarray) -> None:
 
 
 def fits(diagnosis: Diagnosis, name: str, labels: Tensor, count: int) -> bool:
-    """Say whether a split has one label for each of `count` molecules; report it if not."""
+    """Say whether a split has one label for each molecule; report it if not.
+
+    Parameters
+    ----------
+    diagnosis
+        The findings are added to it.
+    name, labels
+        The split and its name.
+    count
+        How many molecules there are.
+    """
     if labels.shape != (count,):
         diagnosis.add(
             "error",
@@ -70,6 +84,15 @@ def check_split(diagnosis: Diagnosis, name: str, labels: Tensor, pairs: np.ndarr
     """Report the sizes of the parts, and test molecules that have a copy in the training part.
 
     A molecule has one label, so no molecule is in two parts; its copy may be.
+
+    Parameters
+    ----------
+    diagnosis
+        The findings are added to it.
+    name, labels
+        The split and its name; the labels are (M,).
+    pairs
+        (P, 2) rows of molecules that are equal to `NEAR`.
     """
     kinds = labels.numpy()
     parts = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -15,7 +15,19 @@ Severity = Literal["ok", "note", "warning", "error"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the diagnosis."""
+    """One line of the diagnosis.
+
+    Parameters
+    ----------
+    level
+        How bad it is. An error means that training on the data would be a mistake.
+    what
+        The part of the data set: a column, a split, or "geometry".
+    detail
+        What was seen, with numbers.
+    remedy
+        What to do about it.
+    """
 
     level: Severity
     what: str
@@ -25,7 +37,13 @@ class Finding:
 
 @dataclass
 class Diagnosis:
-    """All findings about one data set."""
+    """All findings about one data set.
+
+    Parameters
+    ----------
+    findings
+        The findings, in the order of the checks.
+    """
 
     findings: list[Finding] = field(default_factory=list)
 
@@ -34,14 +52,8 @@ class Diagnosis:
 
         Parameters
         ----------
-        level
-            How bad it is. An error means that training on the data would be a mistake.
-        what
-            The part of the data set: a column, a split, or "geometry".
-        detail
-            What was seen, with numbers.
-        remedy
-            What to do about it.
+        level, what, detail, remedy
+            As in `Finding`.
         """
         self.findings.append(Finding(level, what, detail, remedy))
 
@@ -50,7 +62,7 @@ class Diagnosis:
         """Whether something is so wrong that training on it would be a mistake."""
         return any(finding.level == "error" for finding in self.findings)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return everything as plain values, for JSON."""
         return {"failed": self.failed, "findings": [asdict(finding) for finding in self.findings]}
 
@@ -63,7 +75,17 @@ class Diagnosis:
 
 
 def first_names(molecules: Molecules, which: Tensor, most: int = 5) -> str:
-    """Return the names of the first few molecules of a mask (M,) or of row numbers."""
+    """Return the names of the first few of some molecules.
+
+    Parameters
+    ----------
+    molecules
+        The M molecules.
+    which
+        A mask (M,) or row numbers.
+    most
+        How many names are given at most.
+    """
     rows = (which.nonzero().flatten() if which.dtype == torch.bool else which).tolist()
     names = ", ".join(str(molecules.names[m]) for m in rows[:most])
     return names + (" …" if len(rows) > most else "")

@@ -1,4 +1,4 @@
-"""Energies: do their sizes fit their kind and unit, and which of them are outliers?"""
+"""Whether energies have the size that their kind and unit imply, and which of them are outliers."""
 
 from __future__ import annotations
 
@@ -30,10 +30,14 @@ def size_and_unit(
     values: Tensor,
     molecules: Molecules,
 ) -> None:
-    """Report whether the size of the energies fits their kind and unit, and by what that is seen.
+    """Report whether the size of the energies fits their kind and unit, and how that is seen.
 
     Parameters
     ----------
+    diagnosis
+        The findings are added to it.
+    name, column
+        The column and its name.
     detail
         What the report says about the column in any case.
     values
@@ -196,7 +200,17 @@ def _no_atoms(hartree: dict[int, float], worst: float, level: str) -> str:
 
 
 def outliers(diagnosis: Diagnosis, dataset: Dataset, name: str) -> None:
-    """Report energies that lie far from a sum of atom energies."""
+    """Report energies that lie far from a sum of atom energies.
+
+    Parameters
+    ----------
+    diagnosis
+        The findings are added to it.
+    dataset
+        The whole data set.
+    name
+        The column. One that holds no energies is passed over.
+    """
     column = dataset.columns[name]
     if column.quantity != "energy":
         return

@@ -10,7 +10,17 @@ from onekcal.datasets.doctor.diagnosis import Diagnosis, first_names
 
 
 def forces_against_energies(diagnosis: Diagnosis, dataset: Dataset, name: str) -> None:
-    """Report forces that do not add up to zero, or are not the slope of the energies `name`."""
+    """Report forces that do not add up to zero, or are not the slope of the energies.
+
+    Parameters
+    ----------
+    diagnosis
+        The findings are added to it.
+    dataset
+        The whole data set.
+    name
+        The column of the energies. Nothing is done where it has no forces.
+    """
     key = f"{name}_forces"
     if key not in dataset.columns or not dataset.columns[key].values.any():
         return

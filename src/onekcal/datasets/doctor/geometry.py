@@ -23,7 +23,20 @@ A bond length is the sum of two covalent radii. 1/0.529 is 1.9.
 
 
 def finite(diagnosis: Diagnosis, molecules: Molecules) -> Tensor:
-    """Return (M,) whether all coordinates of a molecule are finite; report those that are not."""
+    """Report molecules with coordinates that are not finite.
+
+    Parameters
+    ----------
+    diagnosis
+        The findings are added to it.
+    molecules
+        The M molecules.
+
+    Returns
+    -------
+    Tensor
+        (M,) whether all coordinates of a molecule are finite.
+    """
     bad = molecules.sum_atoms((~torch.isfinite(molecules.positions)).any(1).to(torch.int64)) > 0
     if bad.any():
         diagnosis.add(
@@ -37,7 +50,15 @@ def finite(diagnosis: Diagnosis, molecules: Molecules) -> Tensor:
 
 
 def distances(diagnosis: Diagnosis, molecules: Molecules) -> None:
-    """Report atoms on one point, squeezed or alone, and lengths in another unit."""
+    """Report atoms on one point, squeezed or lonely atoms, and lengths in another unit.
+
+    Parameters
+    ----------
+    diagnosis
+        The findings are added to it.
+    molecules
+        The molecules. All coordinates are finite.
+    """
     nearest, loneliest, squeezed, typical = _neighbours(molecules)
     if nearest.isnan().all():
         return

@@ -25,6 +25,11 @@ MEANS = 8
 def blocks(molecules: Molecules) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Give the molecules in blocks of one size.
 
+    Parameters
+    ----------
+    molecules
+        The molecules.
+
     Yields
     ------
     tuple
@@ -43,10 +48,12 @@ def twins(molecules: Molecules, tolerance: float = 0.01, neighbours: int = 8) ->
 
     Parameters
     ----------
+    molecules
+        The molecules.
     tolerance
-        Å.
+        Å. All distances of a pair differ by less.
     neighbours
-        Of a molecule with many copies, so many of the nearest are found.
+        How many of the nearest copies of a molecule are found.
 
     Returns
     -------

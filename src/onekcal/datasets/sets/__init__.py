@@ -1,1 +1,1 @@
-"""One file a published data set."""
+"""One file for each published data set."""

@@ -15,7 +15,17 @@ from onekcal.units import HARTREE
 
 
 def gfn2_column(stored: Stored, path: Path, rows: np.ndarray | None = None) -> Stored:
-    """Add a column `gfn2` from the `rows` of `path`; nothing is added where the file is absent."""
+    """Add a column `gfn2`, kcal/mol relative to free atoms. An absent file adds nothing.
+
+    Parameters
+    ----------
+    stored
+        M molecules.
+    path
+        The npz file: E_Ha, totals in Hartree, and atom_Z and atom_E, the free atoms.
+    rows
+        (M,) the row of the file for each molecule. None: they have the same order.
+    """
     if not path.is_file():
         return stored
     with np.load(path) as file:

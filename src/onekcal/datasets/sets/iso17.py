@@ -50,6 +50,13 @@ CARD = Card(
 
 
 def source(name: str) -> Source:
+    """Return the source of ISO17.
+
+    Parameters
+    ----------
+    name
+        "iso17".
+    """
     return Source(
         CARD,
         official=(Remote(ARCHIVE, "http://quantum-machine.org/datasets/iso17.tar.gz"),),
@@ -58,7 +65,13 @@ def source(name: str) -> Source:
 
 
 def read_official(folder: Path) -> Stored:
-    """From iso17.tar.gz; unpacked into a temporary folder, since a database must be a file."""
+    """Read iso17.tar.gz. It is unpacked into a temporary folder, because a database must be a file.
+
+    Parameters
+    ----------
+    folder
+        The folder that holds it.
+    """
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         try:
             found = _unpacked(folder / ARCHIVE, Path(scratch))

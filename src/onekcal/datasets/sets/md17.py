@@ -61,7 +61,13 @@ ARCHIVE = "rmd17.tar.bz2"
 
 
 def revised(name: str) -> Source:
-    """rMD17 of one molecule."""
+    """Return the source of rMD17 for one molecule.
+
+    Parameters
+    ----------
+    name
+        "rmd17-" and the molecule.
+    """
     molecule = name.removeprefix("rmd17-")
     card = Card(
         name,
@@ -87,7 +93,13 @@ def revised(name: str) -> Source:
 
 
 def original(name: str) -> Source:
-    """MD17 of one molecule."""
+    """Return the source of MD17 for one molecule.
+
+    Parameters
+    ----------
+    name
+        "md17-" and the molecule.
+    """
     molecule = name.removeprefix("md17-")
     card = Card(
         name,
@@ -114,7 +126,7 @@ def original(name: str) -> Source:
 
 
 def _mirror(molecule: str) -> tuple[Remote, ...]:
-    """Its file in a mirror; azobenzene and paracetamol have none there."""
+    """The molecule's file in a mirror. Azobenzene and paracetamol have none there."""
     return (Remote(f"rmd17_{molecule}.npz", sha256=SHA256[molecule]),) if molecule in SHA256 else ()
 
 
@@ -149,7 +161,21 @@ def _frames(
 
 
 def read_mirror(folder: Path, molecule: str, card: Card, labels: str, column: str) -> Stored:
-    """From rmd17_NAME.npz: revised labels E, F or original ones E_md17, F_md17."""
+    """Read rmd17_NAME.npz of a mirror.
+
+    Parameters
+    ----------
+    folder
+        The folder that holds it.
+    molecule
+        The molecule's name.
+    card
+        The card of the set.
+    labels
+        "" reads the revised labels E and F, "_md17" the original ones.
+    column
+        The name of the column of energies.
+    """
     with np.load(folder / f"rmd17_{molecule}.npz") as file:
         stored = _frames(file["Z"], file["R"], file[f"E{labels}"], file[f"F{labels}"], column, card)
         for k in SPLITS:
@@ -159,7 +185,17 @@ def read_mirror(folder: Path, molecule: str, card: Card, labels: str, column: st
 
 
 def read_archive(folder: Path, molecule: str, card: Card) -> Stored:
-    """From rmd17.tar.bz2."""
+    """Read one molecule of rmd17.tar.bz2.
+
+    Parameters
+    ----------
+    folder
+        The folder that holds it.
+    molecule
+        The molecule's name.
+    card
+        The card of the set.
+    """
     wanted = f"npz_data/rmd17_{molecule}.npz"
     found: dict[str, bytes] = {}
     try:
@@ -197,7 +233,15 @@ def _rows(text: bytes | None, part: str, k: int) -> np.ndarray:
 
 
 def read_trajectory(path: Path, card: Card) -> Stored:
-    """From md17_NAME.npz."""
+    """Read md17_NAME.npz.
+
+    Parameters
+    ----------
+    path
+        The file.
+    card
+        The card of the set.
+    """
     try:
         with np.load(path) as file:
             return _frames(file["z"], file["R"], file["E"], file["F"], "pbe_ts", card)

@@ -15,6 +15,7 @@ import torch
 from onekcal.data.dataset import Column, Dataset
 from onekcal.data.splits import TEST, TRAIN, VALID
 from onekcal.datasets.card import Card, Source, Stored
+from onekcal.datasets.fetch import sha256
 from onekcal.energies import FreeAtoms, atomization
 from onekcal.errors import DataError
 from onekcal.molecules import Molecules
@@ -24,13 +25,25 @@ LEVELS = {"gfn2": "gfn2-xtb", "b3lyp": "b3lyp/6-31g df"}
 
 
 def molecules(name: str) -> Source:
-    """1,042 relaxed molecules."""
+    """Return the source of 1,042 relaxed molecules.
+
+    Parameters
+    ----------
+    name
+        "mini".
+    """
     card = _card(name, "small molecules, GFN2-xTB relaxed", "random (80 / 10 / 10)")
     return Source(card, read_mirror=lambda folder: _read(folder / "mini.npz", card, frames=False))
 
 
 def frames(name: str) -> Source:
-    """Fifteen displaced frames each of 24 molecules, with forces."""
+    """Return the source of 24 molecules with fifteen displaced frames each, with forces.
+
+    Parameters
+    ----------
+    name
+        "mini-frames".
+    """
     card = _card(
         name,
         "displaced frames of small molecules, with forces",
@@ -62,7 +75,7 @@ COUNT = 1042
 def _read(path: Path, card: Card, frames: bool) -> Stored:
     if not path.is_file():
         raise DataError(
-            f"{path} is not there; reinstall onekcal, or rebuild it with scripts/make_mini.py"
+            f"there is no {path}; reinstall onekcal, or rebuild it with scripts/make_mini.py"
         )
     with np.load(path, allow_pickle=False) as file:
         data = {key: file[key] for key in file.files}
@@ -89,7 +102,7 @@ def _read(path: Path, card: Card, frames: bool) -> Stored:
     if frames:
         _, parent = np.unique(data["frame_of"][rows], return_inverse=True)
         splits["parents"] = _shuffled(int(parent.max()) + 1)[torch.from_numpy(parent)]
-    return Stored(Dataset(chosen, columns), splits, card, digest=_digest(path))
+    return Stored(Dataset(chosen, columns), splits, card, digest=sha256(path))
 
 
 def _shuffled(count: int) -> torch.Tensor:
@@ -99,9 +112,3 @@ def _shuffled(count: int) -> torch.Tensor:
     labels[order[: count // 10]] = TEST
     labels[order[count // 10 : count // 5]] = VALID
     return torch.from_numpy(labels)
-
-
-def _digest(path: Path) -> str:
-    from onekcal.datasets.fetch import sha256
-
-    return sha256(path)

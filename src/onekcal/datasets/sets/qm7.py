@@ -34,6 +34,13 @@ CARD = Card(
 
 
 def source(name: str) -> Source:
+    """Return the source of QM7.
+
+    Parameters
+    ----------
+    name
+        "qm7".
+    """
     return Source(
         CARD,
         mirror=(
@@ -53,14 +60,26 @@ def source(name: str) -> Source:
 
 
 def read_mirror(folder: Path) -> Stored:
-    """From qm7.npz (Å), and GFN2-xTB energies from qm7_gfn2.npz where it is there."""
+    """Read qm7.npz of a mirror, and GFN2-xTB energies where their file is there.
+
+    Parameters
+    ----------
+    folder
+        The folder that holds them.
+    """
     with np.load(folder / "qm7.npz") as file:
         stored = _stored(file["Z"], file["R"], file["T"], file["P"])
     return gfn2_column(stored, folder / "qm7_gfn2.npz")
 
 
 def read_official(folder: Path) -> Stored:
-    """From qm7.mat (Bohr)."""
+    """Read qm7.mat, whose positions are in Bohr.
+
+    Parameters
+    ----------
+    folder
+        The folder that holds it.
+    """
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 

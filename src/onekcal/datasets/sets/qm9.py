@@ -85,7 +85,13 @@ ARCHIVE, UNCHARACTERIZED = "dsgdb9nsd.xyz.tar.bz2", "uncharacterized.txt"
 
 
 def source(name: str) -> Source:
-    """QM9 without the uncharacterized molecules."""
+    """Return the source of QM9 without the uncharacterized molecules.
+
+    Parameters
+    ----------
+    name
+        "qm9".
+    """
     return Source(
         CARD,
         mirror=(QM9, GFN2),
@@ -100,7 +106,13 @@ def source(name: str) -> Source:
 
 
 def properties(name: str) -> Source:
-    """The consistent molecules of the property subset."""
+    """Return the source of those molecules of the property subset whose values are consistent.
+
+    Parameters
+    ----------
+    name
+        "qm9-properties".
+    """
     return Source(
         PROPERTIES_CARD,
         mirror=(QM9, GFN2, SUBSET),
@@ -110,7 +122,13 @@ def properties(name: str) -> Source:
 
 
 def read_mirror(folder: Path) -> Stored:
-    """From qm9.npz, and GFN2-xTB energies from qm9_gfn2.npz where it is there."""
+    """Read qm9.npz of a mirror, and the GFN2-xTB energies of qm9_gfn2.npz where it is there.
+
+    Parameters
+    ----------
+    folder
+        The folder that holds them.
+    """
     with np.load(folder / "qm9.npz") as file:
         molecules = Molecules(
             torch.from_numpy(file["Z"].astype(np.int64)),
@@ -124,7 +142,13 @@ def read_mirror(folder: Path) -> Stored:
 
 
 def read_properties(folder: Path) -> Stored:
-    """The molecules of qm9_props_subset.npz that are consistent, with geometry from qm9.npz."""
+    """Read the consistent molecules of qm9_props_subset.npz, with geometries from qm9.npz.
+
+    Parameters
+    ----------
+    folder
+        The folder that holds them.
+    """
     everything = read_mirror(folder)
     with np.load(folder / SUBSET.file) as file:
         consistent = file["in_consistent"]
@@ -141,7 +165,7 @@ def _bound(totals: torch.Tensor, molecules: Molecules) -> Column:
 
 
 def _columns(values: dict[str, np.ndarray], molecules: Molecules) -> dict[str, Column]:
-    """Energies U0 and U as totals in kcal/mol, everything else in the unit of the source."""
+    """Return U0 and U as totals in kcal/mol, and everything else in the unit of the source."""
     columns = {}
     for key, unit in PROPERTIES.items():
         column = torch.from_numpy(np.asarray(values[key], dtype=np.float64))
@@ -154,7 +178,13 @@ def _columns(values: dict[str, np.ndarray], molecules: Molecules) -> dict[str, C
 
 
 def read_official(folder: Path) -> Stored:
-    """From the official archive, read as a stream: it is never unpacked on disk."""
+    """Read the official archive as a stream. It is never unpacked on disk.
+
+    Parameters
+    ----------
+    folder
+        The folder that holds it and the list of uncharacterized molecules.
+    """
     text = (folder / UNCHARACTERIZED).read_text(encoding="utf-8")
     # a row is an index, three SMILES and a distance; the last line is "3054 compounds"
     left_out = {

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -62,7 +63,7 @@ LABELS = Remote(
     sha256="a3d0f5adb5ee223f2dca27f2f7f6049643324f252570977e56b094561f6d2b33",
 )
 ATOMS = replace(qm9.GFN2, optional=False)
-"""The relaxed set takes its free atoms from this file and cannot do without."""
+"""The relaxed set takes its free atoms from this file, so it is not optional there."""
 GEOMETRIES = Remote(
     "qm9_gfn2_relaxed.npz",
     sha256="81182d338f65afe0573e2b7da5f4f438d4c429701333ad5f2e15652535736b82",
@@ -75,7 +76,13 @@ OFFICIAL = Remote(
 
 
 def source(name: str) -> Source:
-    """Labels at B3LYP geometries."""
+    """Return the source of the labels at B3LYP geometries.
+
+    Parameters
+    ----------
+    name
+        "qm9-g4mp2".
+    """
     return Source(
         CARD,
         (qm9.QM9, LABELS, qm9.GFN2),
@@ -87,7 +94,13 @@ def source(name: str) -> Source:
 
 
 def relaxed(name: str) -> Source:
-    """Labels at GFN2-xTB geometries."""
+    """Return the source of the labels at GFN2-xTB geometries.
+
+    Parameters
+    ----------
+    name
+        "qm9-g4mp2-relaxed".
+    """
     return Source(
         RELAXED,
         (qm9.QM9, LABELS, ATOMS, GEOMETRIES),
@@ -97,7 +110,13 @@ def relaxed(name: str) -> Source:
 
 
 def read_mirror(folder: Path) -> Stored:
-    """From qm9.npz (geometry) and qm9_g4mp2_labels.npz, and GFN2-xTB energies if present."""
+    """Read geometries, labels and, where their file is there, GFN2-xTB energies of a mirror.
+
+    Parameters
+    ----------
+    folder
+        The folder that holds qm9.npz, qm9_g4mp2_labels.npz and maybe qm9_gfn2.npz.
+    """
     everything = qm9.read_mirror(folder)
     with np.load(folder / LABELS.file) as file:
         rows = file["qm9_row"]
@@ -114,7 +133,13 @@ def read_mirror(folder: Path) -> Stored:
 
 
 def read_relaxed(folder: Path) -> Stored:
-    """The molecules of qm9_gfn2_relaxed.npz whose relaxation converged, at the relaxed geometry."""
+    """Read the molecules of qm9_gfn2_relaxed.npz whose relaxation converged.
+
+    Parameters
+    ----------
+    folder
+        The folder that holds it and the files of `read_mirror`.
+    """
     everything = read_mirror(folder)
     with np.load(folder / GEOMETRIES.file) as file:
         converged = file["steps"] >= 0
@@ -141,7 +166,13 @@ def read_relaxed(folder: Path) -> Stored:
 
 
 def read_official(folder: Path) -> Stored:
-    """From g4mp2_data.json.gz, record by record."""
+    """Read g4mp2_data.json.gz, one record after the other.
+
+    Parameters
+    ----------
+    folder
+        The folder that holds it.
+    """
     names, parts, holdout = [], [], []
     totals: dict[str, list[float]] = {"g4mp2": [], "b3lyp": []}
     for number, record in _records(folder / OFFICIAL.file):
@@ -172,7 +203,20 @@ def read_official(folder: Path) -> Stored:
 
 
 def ward(holdout: np.ndarray, seed: int = 1) -> torch.Tensor:
-    """(M,) labels: `holdout` (M,) is the test part, a tenth of the rest the validation part."""
+    """Return the labels of Ward's split.
+
+    Parameters
+    ----------
+    holdout
+        (M,) bool, the test part.
+    seed
+        Seed of the draw of the validation part, a tenth of the rest.
+
+    Returns
+    -------
+    Tensor
+        (M,) labels.
+    """
     from sklearn.model_selection import train_test_split
 
     rest = np.flatnonzero(~holdout)
@@ -184,7 +228,16 @@ def ward(holdout: np.ndarray, seed: int = 1) -> torch.Tensor:
     return label_split(len(holdout), np.flatnonzero(holdout), train, valid)
 
 
-def _records(path: Path) -> Any:
+class _Line(TypedDict):
+    xyz: str
+    g4mp2_0k: float
+    u0: float
+    in_holdout: bool
+    index: int
+
+
+def _records(path: Path) -> Iterator[tuple[int, _Line]]:
+    """Give the number and the content of each line."""
     try:
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
@@ -202,7 +255,7 @@ def _molecule(xyz: str) -> tuple[list[int], list[list[float]]]:
 
 
 def _joined(parts: list[tuple[list[int], list[list[float]]]], names: list[str]) -> Molecules:
-    """One batch, without making a `Molecules` of each of 130,000 first."""
+    """Return one batch, without a `Molecules` for each of 130,000 first."""
     sizes = torch.tensor([0, *(len(charges) for charges, _ in parts)])
     return Molecules(
         torch.tensor([z for charges, _ in parts for z in charges]),
