@@ -6,12 +6,15 @@ Two atoms are bonded where their distance is below `BONDED` times the sum of the
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase.data import covalent_radii
 
 from onekcal.molecules import SYMBOLS
+
+if TYPE_CHECKING:
+    from rdkit.Chem import Mol
 
 BONDED, LONG, APART = 1.25, 1.375, 1.5
 """In sums of covalent radii: a pair is bonded below the first and certainly apart above the last.
@@ -36,7 +39,8 @@ def stretch(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    (n, n), infinite on the diagonal.
+    ndarray
+        (n, n), infinite on the diagonal.
     """
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
     np.fill_diagonal(distances, np.inf)
@@ -45,15 +49,28 @@ def stretch(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 def bonded(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Return (n, n) bool, which pairs are bonded, of nuclei (n,) at `positions` (n, 3) Å."""
+    """Say which pairs of atoms are bonded.
+
+    Parameters
+    ----------
+    numbers
+        (n,) nuclear charges.
+    positions
+        (n, 3) Å.
+
+    Returns
+    -------
+    ndarray
+        (n, n) bool.
+    """
     return stretch(numbers, positions) < BONDED
 
 
 def bond_changes(numbers: np.ndarray, before: np.ndarray, after: np.ndarray) -> list[str]:
     """Return the bonds that were broken or formed between two geometries.
 
-    A bond is broken where a pair was bonded and now is certainly apart, and formed where it was
-    certainly apart and now is bonded. A long bond is no other molecule.
+    A bond is broken where a pair was bonded and is now certainly apart. It is formed where a pair
+    was certainly apart and is now bonded. A bond that only became long is no change.
 
     Parameters
     ----------
@@ -64,7 +81,8 @@ def bond_changes(numbers: np.ndarray, before: np.ndarray, after: np.ndarray) -> 
 
     Returns
     -------
-    Lines such as "C2–O5 broken"; none where the molecule is the same.
+    list
+        Lines such as "C2–O5 broken"; none where the molecule is the same.
     """
     was, now = stretch(numbers, before), stretch(numbers, after)
     changes = []
@@ -78,7 +96,7 @@ def bond_changes(numbers: np.ndarray, before: np.ndarray, after: np.ndarray) -> 
 
 
 def fragments(numbers: np.ndarray, positions: np.ndarray) -> int:
-    """Count the pieces that not even a long bond connects (its limit is midway to apart).
+    """Count the pieces that not even a long bond connects.
 
     Parameters
     ----------
@@ -91,9 +109,12 @@ def fragments(numbers: np.ndarray, positions: np.ndarray) -> int:
 
 
 def pieces(joined: np.ndarray) -> int:
-    """Count the connected pieces of a symmetric (n, n) table of neighbours.
+    """Count the connected pieces of a graph.
 
-    A lone atom is one piece; no atoms are none.
+    Parameters
+    ----------
+    joined
+        (n, n) bool, symmetric: which atoms are neighbours. A lone atom is one piece.
     """
     unseen, count = np.ones(len(joined), dtype=bool), 0
     while unseen.any():
@@ -108,7 +129,7 @@ def pieces(joined: np.ndarray) -> int:
 
 def perceived(
     numbers: np.ndarray, positions: np.ndarray, charge: int = 0, spin: int = 0
-) -> Any | None:
+) -> Mol | None:
     """Return RDKit's molecule of a geometry, with bond orders and implicit hydrogens.
 
     Parameters
@@ -118,11 +139,12 @@ def perceived(
     positions
         (n, 3) Å.
     charge, spin
-        Of the molecule; `spin` is the number of unpaired electrons.
+        Total charge (e) and number of unpaired electrons.
 
     Returns
     -------
-    None where no assignment of bond orders gives possible valences.
+    Mol or None
+        None where no assignment of bond orders gives possible valences.
     """
     from rdkit import Chem, rdBase
     from rdkit.Chem import rdDetermineBonds

@@ -1,9 +1,8 @@
-"""From a SMILES to geometries: an RDKit ensemble, cleaned with MMFF, relaxed with GFN2-xTB, lowest
-first.
+"""Geometries from a SMILES: an RDKit ensemble, cleaned with MMFF and relaxed with GFN2-xTB.
 
-Distance geometry (ETKDG v3, seeded) embeds more conformers than are wanted; MMFF94 relaxes them,
-the high ones and the copies are dropped; GFN2-xTB relaxes the rest loosely, drops copies again, and
-the lowest few tightly.
+Distance geometry (ETKDG v3, with a seed) embeds more conformers than are wanted. MMFF94 relaxes
+them. Those of high energy and the copies are dropped. GFN2-xTB relaxes the rest loosely, copies are
+dropped again, and the lowest few are relaxed tightly.
 """
 
 from __future__ import annotations
@@ -42,12 +41,27 @@ SAME_DISTANCES, SAME_ENERGY = 0.15, 0.1
 
 @dataclass(frozen=True)
 class Conformers:
-    """Relaxed conformers of one molecule, lowest first."""
+    """Relaxed conformers of one molecule, the lowest first.
 
-    molecules: Molecules  # (conformers,)
-    energies: np.ndarray  # (conformers,) GFN2 totals, kcal/mol
-    tight: np.ndarray  # (conformers,) bool: relaxed to the full tolerance, not only loosely
-    embedded: int  # conformers the ensemble began with
+    Parameters
+    ----------
+    molecules
+        The k conformers.
+    energies
+        (k,) total energies of the method that relaxed them, kcal/mol.
+    tight
+        (k,) bool, whether a conformer was relaxed to the full tolerance and not only loosely.
+    embedded
+        How many conformers the ensemble began with.
+    undecided
+        How many stereocentres and double bonds the SMILES leaves open. Where it is not 0, the
+        conformers may be stereoisomers of each other.
+    """
+
+    molecules: Molecules
+    energies: np.ndarray
+    tight: np.ndarray
+    embedded: int
     undecided: int = (
         0  # stereocentres and double bonds the SMILES leaves open: conformers may be stereoisomers
     )
@@ -59,20 +73,42 @@ class Conformers:
 
     @property
     def relative(self) -> np.ndarray:
-        """(conformers,) kcal/mol above the lowest."""
+        """(k,) kcal/mol above the lowest conformer."""
         return self.energies - self.energies[0]
 
     @property
     def spread(self) -> float:
-        """kcal/mol between the lowest and the highest of those kept."""
+        """kcal/mol between the lowest and the highest conformer."""
         return float(self.relative[-1])
 
 
 def conformers(
     smiles: str, count: int = 6, seed: int = 0, how: Method | str = "gfn2"
 ) -> Conformers:
-    """At most `count` relaxed conformers of a SMILES, lowest first; the same `seed` gives the same
-    geometries.
+    """Make relaxed conformers of a molecule, the lowest first.
+
+    Parameters
+    ----------
+    smiles
+        One whole, neutral molecule without unpaired electrons.
+    count
+        How many conformers are returned at most.
+    seed
+        Seed of the ensemble. The same seed gives the same geometries.
+    how
+        The quantum method that relaxes them, or its name.
+
+    Returns
+    -------
+    Conformers
+        Positions in Å and energies in kcal/mol.
+
+    Raises
+    ------
+    InputError
+        The SMILES cannot be used, or RDKit can make no geometry of it.
+    LabelError
+        No conformer could be relaxed.
     """
     if count < 1:
         raise InputError(f"`count` must be at least 1, got {count}")
@@ -101,12 +137,17 @@ def conformers(
 
 
 def parse(smiles: str) -> Mol:
-    """Return RDKit's molecule with hydrogens; refuse ions and open shells.
+    """Return RDKit's molecule of a SMILES, with hydrogens.
 
     Parameters
     ----------
     smiles
         One whole molecule.
+
+    Raises
+    ------
+    InputError
+        The SMILES cannot be read, or the molecule is an ion or has unpaired electrons.
     """
     from rdkit import Chem
 
@@ -127,9 +168,13 @@ def parse(smiles: str) -> Mol:
     return Chem.AddHs(mol)
 
 
-def undecided(mol: Any) -> int:
-    """How many stereocentres and double bonds are left open; none where that leaves nothing but
-    mirror images.
+def undecided(mol: Mol) -> int:
+    """Count the stereocentres and double bonds that a molecule leaves open.
+
+    Parameters
+    ----------
+    mol
+        RDKit's molecule. A single stereocentre does not count: its two forms are mirror images.
     """
     from rdkit import Chem
 
@@ -139,34 +184,21 @@ def undecided(mol: Any) -> int:
     return 0 if mirror else len(left)
 
 
-class _quiet:
-    """RDKit's messages on standard error off, and on again."""
+def _starts(mol: Mol, smiles: str, count: int, seed: int) -> tuple[list[Molecules], int]:
+    """Return at most `count` distinct conformers, and how many were embedded.
 
-    def __init__(self, logger: Any) -> None:
-        self.logger = logger
-
-    def __enter__(self) -> None:
-        self.logger.DisableLog("rdApp.*")
-
-    def __exit__(self, *_: object) -> None:
-        self.logger.EnableLog("rdApp.error")
-
-
-def _starts(mol: Any, smiles: str, count: int, seed: int) -> tuple[list[Molecules], int]:
-    """At most `count` distinct conformers, lowest first by MMFF (as embedded where MMFF lacks a
-    type).
+    The lowest by MMFF comes first. Where MMFF lacks a type of atom, they come as embedded.
     """
-    from rdkit import RDLogger
-    from rdkit.Chem import AllChem, rdDistGeom, rdMolDescriptors
+    from rdkit import rdBase
+    from rdkit.Chem import rdDistGeom, rdMolDescriptors
 
     rotors = rdMolDescriptors.CalcNumRotatableBonds(mol)
-    wanted = (
-        1 if mol.GetNumAtoms() <= 3 else max(3 * count, min(10 * count, 6 * rotors))
-    )  # cheap beside GFN2
-    settings: Any = rdDistGeom.ETKDGv3()
+    # embedding is cheap beside GFN2
+    wanted = 1 if mol.GetNumAtoms() <= 3 else max(3 * count, min(10 * count, 6 * rotors))
+    settings: Any = rdDistGeom.ETKDGv3()  # RDKit's stubs give its fields another type
     settings.randomSeed = 1 + seed % 1_000_003  # with 0 RDKit makes every conformer the same
     settings.numThreads = 1
-    with _quiet(RDLogger):
+    with rdBase.BlockLogs():
         found = list(rdDistGeom.EmbedMultipleConfs(mol, wanted, settings))
         if not found:  # strained cages: start from random coordinates
             settings.useRandomCoords = True
@@ -177,8 +209,8 @@ def _starts(mol: Any, smiles: str, count: int, seed: int) -> tuple[list[Molecule
             f"no 3-D structure could be made of {smiles!r} (a strained cage, an impossible "
             "stereocentre?); give a geometry instead"
         )
-    with _quiet(RDLogger):
-        energies = _clean(AllChem, mol, len(found))
+    with rdBase.BlockLogs():
+        energies = _clean(mol, len(found))
     order = np.argsort(energies, kind="stable")
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
     kept: list[Molecules] = []
@@ -192,19 +224,21 @@ def _starts(mol: Any, smiles: str, count: int, seed: int) -> tuple[list[Molecule
     return kept, len(found)
 
 
-def _clean(AllChem: Any, mol: Any, count: int) -> np.ndarray:
-    """MMFF energies (kcal/mol) after relaxation, in place; zeros where MMFF has no type for an
-    atom.
+def _clean(mol: Mol, count: int) -> np.ndarray:
+    """Relax conformers with MMFF in place and return their energies (kcal/mol).
+
+    Where MMFF has no type for an atom, nothing is relaxed and the energies are 0.
     """
-    if mol.GetNumAtoms() < 3 or not AllChem.MMFFHasAllMoleculeParams(mol):
+    from rdkit.Chem import rdForceFieldHelpers
+
+    if mol.GetNumAtoms() < 3 or not rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
         return np.zeros(count)
-    return np.array(
-        [energy for _, energy in AllChem.MMFFOptimizeMoleculeConfs(mol, numThreads=1, maxIters=200)]
-    )
+    ends = rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(mol, numThreads=1, maxIters=200)
+    return np.array([energy for _, energy in ends])
 
 
 def _relaxed(start: Molecules, how: Method, force: float) -> Relaxation | None:
-    """Relaxed, or None where this conformer falls apart, splits or does not converge."""
+    """Return a relaxed conformer, or None where it falls apart or does not converge."""
     try:
         found = relax(start, how, force)
     except (FallsApart, LabelError):
@@ -214,8 +248,9 @@ def _relaxed(start: Molecules, how: Method, force: float) -> Relaxation | None:
 
 
 def _sorted_distances(molecule: Molecules) -> torch.Tensor:
-    """Distances of heavy atoms and of heavy atoms to hydrogens, each sorted: the same for mirrored
-    or renumbered copies.
+    """Distances among heavy atoms and from them to hydrogens, each sorted.
+
+    They are equal for mirrored and renumbered copies.
     """
     apart = torch.cdist(molecule.positions, molecule.positions)
     heavy = molecule.numbers > 1
@@ -233,7 +268,7 @@ def _alike(one: Molecules, other: Molecules) -> bool:
 
 
 def _distinct(found: list[Relaxation]) -> list[Relaxation]:
-    """Lowest first, without copies."""
+    """Return the conformers without copies, the lowest first."""
     kept: list[Relaxation] = []
     for candidate in sorted(found, key=lambda f: f.point.energy):
         close = (

@@ -1,5 +1,6 @@
-"""The Hessian of one molecule by differences of gradients, and its part without translations and
-rotations.
+"""The Hessian of one molecule, and motions that are neither translation nor rotation.
+
+The Hessian comes from differences of gradients.
 """
 
 from __future__ import annotations
@@ -26,8 +27,21 @@ FLAT = 1e-3
 
 
 def hessian(calculation: Calculation, positions: np.ndarray, step: float = STEP) -> np.ndarray:
-    """(3n, 3n) Hartree/Bohr² by central differences of the gradient, made symmetric; `positions`
-    (n, 3) Å.
+    """Compute the second derivatives of the energy by central differences of the gradient.
+
+    Parameters
+    ----------
+    calculation
+        The molecule under a method.
+    positions
+        (n, 3) Å.
+    step
+        Å, how far each coordinate is displaced to either side.
+
+    Returns
+    -------
+    ndarray
+        (3n, 3n) Hartree/Bohr², symmetric.
     """
     count = positions.size
     rows = np.zeros((count, count))
@@ -43,7 +57,15 @@ def hessian(calculation: Calculation, positions: np.ndarray, step: float = STEP)
 
 
 def shape_of(masses: np.ndarray, positions: np.ndarray) -> str:
-    """ "atom", "linear" or "bent", by the moments of inertia."""
+    """Tell by the moments of inertia whether a molecule is an "atom", "linear" or "bent".
+
+    Parameters
+    ----------
+    masses
+        (n,) in any unit.
+    positions
+        (n, 3) in any unit.
+    """
     if len(masses) == 1:
         return "atom"
     moments = np.linalg.eigvalsh(inertia(masses, positions))
@@ -51,12 +73,39 @@ def shape_of(masses: np.ndarray, positions: np.ndarray) -> str:
 
 
 def inertia(masses: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Return the tensor of inertia about the centre of mass.
+
+    Parameters
+    ----------
+    masses
+        (n,) in any unit.
+    positions
+        (n, 3) in any unit.
+
+    Returns
+    -------
+    ndarray
+        (3, 3) in the unit of the masses times the square of that of the positions.
+    """
     r = positions - masses @ positions / masses.sum()
     return np.einsum("a,ax,ay->xy", masses, r, -r) + np.eye(3) * (masses * (r**2).sum(1)).sum()
 
 
 def internal(masses: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """(3n, vibrations) orthonormal mass-weighted displacements free of translation and rotation."""
+    """Return the displacements that neither move nor turn a molecule.
+
+    Parameters
+    ----------
+    masses
+        (n,) in any unit.
+    positions
+        (n, 3) in any unit.
+
+    Returns
+    -------
+    ndarray
+        (3n, vibrations), mass-weighted and orthonormal columns.
+    """
     r = positions - masses @ positions / masses.sum()
     axes = np.linalg.eigh(inertia(masses, positions))[1].T
     rigid = [np.tile(axis, (len(masses), 1)) for axis in np.eye(3)]

@@ -1,15 +1,15 @@
-r"""From a saddle point downhill: a relaxation that ends in a minimum.
+"""From a saddle point downhill: a relaxation that ends in a minimum.
 
-A geometry with a mirror plane or an axis feels no force across it, so a relaxation may end on a
-barrier: eclipsed ethane stays eclipsed, planar ammonia planar. Whether it did is asked of the
-lowest eigenpair of the Hessian H, relative to Lindh's model of it, P, among all displacements V
-that are neither translation nor rotation:
+A geometry with a mirror plane or an axis feels no force across it. So a relaxation may end on a
+barrier: eclipsed ethane stays eclipsed, planar ammonia planar. The lowest eigenpair of the Hessian
+H tells whether it did, relative to Lindh's model P of H, among all displacements V that are neither
+translation nor rotation:
 
     VᵀHV y = λ VᵀPV y   by Lanczos' method, each product Hv by central differences of the gradient
 
-P ≈ H for bonds and angles, so λ ≈ 1 for all but a few directions, and ten or so products find the
-lowest. If it leads downhill more steeply than `STEEP`, both ways along it are relaxed and the lower
-one taken.
+P ≈ H for bonds and angles, so λ ≈ 1 for all but a few directions, and about ten products find the
+lowest. Where it leads downhill more steeply than `STEEP`, the geometry is relaxed from both sides
+of the saddle point, and the lower result is taken.
 """
 
 from __future__ import annotations
@@ -45,9 +45,28 @@ its barrier.
 def minimum(
     molecule: Molecules, how: Method | str = "gfn2", force: float = FORCE, keep_bonds: bool = True
 ) -> tuple[Relaxation, int]:
-    """Relax one molecule to a minimum, and say how many saddle points were left behind on the way.
+    """Relax one molecule to a minimum.
 
-    Raises `LabelError` where every way down ends in another saddle point.
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    how
+        The quantum method or its name.
+    force
+        eV/Å, the largest force on an atom at the end.
+    keep_bonds
+        Whether broken or formed bonds are an error.
+
+    Returns
+    -------
+    tuple
+        The relaxation, and how many saddle points were left behind on the way.
+
+    Raises
+    ------
+    LabelError
+        No minimum was reached. `FallsApart` says that bonds changed.
     """
     how = method(how) if isinstance(how, str) else how
     calculation = how.calculation(molecule)
@@ -75,8 +94,20 @@ def minimum(
 
 
 def downhill(calculation: Calculation, molecule: Molecules) -> np.ndarray | None:
-    """(n, 3) the way off a stationary point, its largest movement 1; none where no direction falls
-    steeply enough.
+    """Find a way down from a stationary point.
+
+    Parameters
+    ----------
+    calculation
+        The molecule under a method.
+    molecule
+        The molecule at the stationary point.
+
+    Returns
+    -------
+    ndarray or None
+        (n, 3) displacement whose largest movement of an atom is 1. None at a minimum, where no
+        direction falls steeply enough, and for elements without a mass here.
     """
     numbers, positions = molecule.numbers.numpy(), molecule.positions.numpy()
     if len(numbers) == 1 or any(int(z) not in MASSES for z in numbers):
@@ -104,7 +135,22 @@ def downhill(calculation: Calculation, molecule: Molecules) -> np.ndarray | None
 
 
 def curvature(calculation: Calculation, positions: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """(3n,) H·`along`, Hartree/Bohr² times its unit."""
+    """Multiply the Hessian with a displacement, by central differences of the gradient.
+
+    Parameters
+    ----------
+    calculation
+        The molecule under a method.
+    positions
+        (n, 3) Å.
+    along
+        (3n,) the displacement, in any unit u.
+
+    Returns
+    -------
+    ndarray
+        (3n,) Hartree/Bohr² times u.
+    """
     shift = along.reshape(-1, 3)
     step = PROBE / np.linalg.norm(shift, axis=1).max()
     up, down = (calculation.at(positions + sign * step * shift).gradient for sign in (1, -1))
@@ -114,8 +160,9 @@ def curvature(calculation: Calculation, positions: np.ndarray, along: np.ndarray
 
 
 def _lowest(product: Callable[[np.ndarray], np.ndarray], size: int) -> np.ndarray:
-    """The lowest eigenvector of a symmetric operator on (size,), by Lanczos' method with all
-    vectors kept orthogonal.
+    """Return the lowest eigenvector of a symmetric operator on (size,).
+
+    This is Lanczos' method, and all vectors are kept orthogonal.
     """
     vector = np.random.default_rng(0).normal(size=size)
     basis = [vector / np.linalg.norm(vector)]

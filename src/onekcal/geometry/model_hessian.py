@@ -1,12 +1,12 @@
-r"""A force field's guess of the Hessian: what makes a relaxation take ten steps instead of thirty.
+"""A guess of the Hessian from a force field. With it a relaxation takes 10 steps instead of 30.
 
 Lindh, Bernhardsson, Karlström, Malmqvist, Chem. Phys. Lett. 241, 423 (1995):
 
-    H = Σ_pairs 0.45 ρ_ij ∇r∇rᵀ + Σ_angles 0.15 ρ_ij ρ_jk ∇θ∇θᵀ + Σ_dihedrals 0.005 ρ_ij ρ_jk ρ_kl
-    ∇τ∇τᵀ ρ_ij = exp(α_ij (r̄_ij² − r_ij²)),   all in atomic units, α and r̄ by rows of the periodic
-    table
+    H = Σ_pairs 0.45 ρ_ij ∇r∇rᵀ + Σ_angles 0.15 ρ_ij ρ_jk ∇θ∇θᵀ
+      + Σ_dihedrals 0.005 ρ_ij ρ_jk ρ_kl ∇τ∇τᵀ
+    ρ_ij = exp(α_ij (r̄_ij² − r_ij²)),   all in atomic units, α and r̄ by rows of the periodic table
 
-Deviations: terms whose strength is below a threshold are left out; an angle near 180° is replaced
+Deviations: terms whose strength is below a threshold are left out. An angle near 180° is replaced
 by its two perpendicular bends, and dihedrals around it are left out.
 """
 
@@ -26,7 +26,20 @@ FLOOR = 0.012
 
 
 def model_hessian(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """(3n, 3n) Hartree/Bohr² at `positions` (n, 3) Bohr."""
+    """Guess the second derivatives of the energy.
+
+    Parameters
+    ----------
+    numbers
+        (n,) nuclear charges.
+    positions
+        (n, 3) Bohr.
+
+    Returns
+    -------
+    ndarray
+        (3n, 3n) Hartree/Bohr², positive definite.
+    """
     n = len(numbers)
     row = np.digitize(numbers, [3, 11])
     apart = positions[:, None] - positions[None]  # (n, n, 3)
@@ -47,7 +60,7 @@ def model_hessian(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 def _scatter(n: int, *parts: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """(terms, n, 3) from (atom of each term, its derivative)."""
+    """Return (terms, n, 3) from pairs of the atom of each term and the derivative there."""
     terms = len(parts[0][0])
     out = np.zeros((terms, n, 3))
     for atoms, derivative in parts:

@@ -1,12 +1,10 @@
-r"""Relaxation of a geometry: quasi-Newton steps in Cartesian coordinates from Lindh's model
-Hessian.
+"""Relaxation of a geometry by quasi-Newton steps in Cartesian coordinates.
 
-It ends where forces vanish, which of a symmetric start may be a saddle point: `minimum` goes on
-from there.
+The first Hessian is Lindh's model. Each step minimises the quadratic model within a trust radius.
+BFGS updates the Hessian. A step that raises the energy is taken back, and the radius shrinks. The
+relaxation ends when no atom feels more than `force` (0.02 eV/Å by default).
 
-Each step minimises the quadratic model within a trust radius; the Hessian is updated by BFGS; a
-step that raises the energy is taken back and the radius shrunk. Converged when no atom feels more
-than `force` (0.02 eV/Å by default).
+A symmetric start may end in a saddle point, where forces vanish too. `minimum` goes on from there.
 """
 
 from __future__ import annotations
@@ -34,19 +32,31 @@ NOISE = 1e-7
 
 
 class FallsApart(LabelError):
-    """A geometry whose bonds are not those it came with, once relaxed."""
+    """The bonds of a relaxed geometry are not those that it had before."""
 
 
 @dataclass(frozen=True)
 class Relaxation:
-    """A relaxed molecule. `changes` lists bonds broken or formed and is empty when the molecule
-    stayed itself.
+    """A relaxed molecule.
+
+    Parameters
+    ----------
+    molecule
+        The molecule at its relaxed geometry.
+    point
+        The result of the method there, in atomic units.
+    steps
+        How many energies and gradients were computed.
+    force
+        eV/Å, the largest force on an atom that is left.
+    changes
+        Bonds broken or formed. It is empty where the molecule is still the same.
     """
 
     molecule: Molecules
-    point: Point  # at the relaxed geometry, atomic units
-    steps: int  # energies and gradients computed
-    force: float  # eV/Å, the largest left
+    point: Point
+    steps: int
+    force: float
     changes: list[str]
 
 
@@ -58,10 +68,29 @@ def relax(
     keep_bonds: bool = True,
     calculation: Calculation | None = None,
 ) -> Relaxation:
-    """Relax one molecule until no atom feels more than `force` eV/Å.
+    """Relax one molecule.
 
-    With `keep_bonds` a molecule that falls apart or rearranges raises `FallsApart`; otherwise the
-    changes are listed.
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    how
+        The quantum method or its name.
+    force
+        eV/Å, the largest force on an atom at the end.
+    steps
+        How many energies and gradients are computed at most.
+    keep_bonds
+        Whether broken or formed bonds are an error. Otherwise the result lists them.
+    calculation
+        A calculation of this molecule that goes on. None begins a new one.
+
+    Raises
+    ------
+    FallsApart
+        Bonds were broken or formed.
+    LabelError
+        The forces are still too large after `steps`.
     """
     if not force > 0:
         raise InputError(f"`force` must be positive (eV/Å), got {force}")
@@ -95,7 +124,7 @@ def _largest(gradient: np.ndarray | None) -> float:
 def _minimise(
     calculation: Calculation, numbers: np.ndarray, start: np.ndarray, target: float, steps: int
 ) -> tuple[np.ndarray, Point, int]:
-    """Positions (Å), the point there, and how many points were computed."""
+    """Return positions (Å), the point there, and how many points were computed."""
     x = start / BOHR
     point = calculation.at(start)
     if len(numbers) == 1 or _largest(point.gradient) <= target:
@@ -120,14 +149,14 @@ def _minimise(
 
 
 def _step(hessian: np.ndarray, gradient: np.ndarray, radius: float) -> np.ndarray:
-    """The quasi-Newton step, shortened so that no atom moves by more than `radius` Bohr."""
+    """Return the quasi-Newton step, shortened so that no atom moves by more than `radius` Bohr."""
     step = -np.linalg.solve(hessian, gradient)
     moved = np.linalg.norm(step.reshape(-1, 3), axis=1).max()
     return step * min(1.0, radius / moved)
 
 
 def _radius(radius: float, moved: float, rise: float, predicted: float) -> float:
-    """Wider after a step the model foresaw, narrower after one it did not."""
+    """Widen the radius after a step that the model foresaw, narrow it after another one."""
     if rise > NOISE:
         return max(0.3 * moved, NARROWEST)
     agreement = rise / predicted if predicted < 0 else 0.0
@@ -137,7 +166,7 @@ def _radius(radius: float, moved: float, rise: float, predicted: float) -> float
 
 
 def _bfgs(hessian: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.ndarray:
-    """Powell-damped BFGS: stays positive definite whatever the curvature met."""
+    """Update the Hessian by damped BFGS (Powell); it stays positive definite in any case."""
     hs = hessian @ step
     shs = step @ hs
     curvature = step @ change

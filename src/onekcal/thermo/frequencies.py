@@ -1,17 +1,17 @@
-r"""Harmonic frequencies, zero-point energy and H(298 K) − H(0) of one molecule.
+"""Harmonic frequencies, zero-point energy and H(298 K) − H(0) of one molecule.
 
-The Hessian is the central difference of analytic gradients; translations and rotations are
-projected out of the mass-weighted Hessian before it is diagonalised, so a linear molecule has 3n −
-5 vibrations and an atom none. The enthalpy is that of an ideal gas of rigid rotors and harmonic
-oscillators:
+The Hessian is the central difference of analytic gradients. Translations and rotations are
+projected out of the mass-weighted Hessian before it is diagonalised. So a linear molecule has
+3n − 5 vibrations and an atom none. The enthalpy is that of an ideal gas of rigid rotors and
+harmonic oscillators:
 
     H(T) − H(0) = 3/2 RT + (0, 1 or 3/2) RT + Σ hν / (exp(hν/kT) − 1) + RT
                   translation    rotation        vibration             pV
 
 The geometry should be relaxed with the same method. Imaginary frequencies are listed as negative
-numbers and take no part in the zero-point energy. Soft ones (below 100i/cm: a methyl group that
-stands on its barrier) hold heat like the hindered rotation they are: they enter the enthalpy by
-their absolute value, stiffer ones not at all.
+numbers and have no part in the zero-point energy. Soft ones (below 100i/cm, such as a methyl group
+on its barrier) hold heat like a hindered rotation: they enter the enthalpy by their absolute value.
+Stiffer imaginary ones do not enter it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,13 @@ SOFT = 100.0
 
 @dataclass(frozen=True)
 class Thermal:
-    """H(T) − H(0) of one molecule, itemised; all kcal/mol."""
+    """H(T) − H(0) of one molecule, in parts.
+
+    Parameters
+    ----------
+    translation, rotation, vibration, pressure_volume
+        kcal/mol.
+    """
 
     translation: float
     rotation: float
@@ -45,17 +51,31 @@ class Thermal:
 
     @property
     def total(self) -> float:
-        """kcal/mol."""
+        """The sum, kcal/mol."""
         return self.translation + self.rotation + self.vibration + self.pressure_volume
 
 
 @dataclass(frozen=True)
 class Frequencies:
-    """Harmonic vibrations of one molecule under one method."""
+    """Harmonic vibrations of one molecule under one method.
 
-    wavenumbers: np.ndarray  # (3n − 6,) 1/cm ascending, imaginary ones negative
-    zero_point: float  # kcal/mol
-    thermal: Thermal  # at 298.15 K
+    Parameters
+    ----------
+    wavenumbers
+        (vibrations,) 1/cm in ascending order; imaginary ones are negative.
+    zero_point
+        kcal/mol.
+    thermal
+        H(298.15 K) − H(0).
+    linear
+        Whether the molecule is linear.
+    force
+        eV/Å, the largest force on an atom. Far from 0 the frequencies mean little.
+    """
+
+    wavenumbers: np.ndarray
+    zero_point: float
+    thermal: Thermal
     linear: bool
     # eV/Å, the largest on an atom of the geometry; far from 0 the frequencies mean little
     force: float
@@ -69,8 +89,21 @@ class Frequencies:
 def frequencies(
     molecule: Molecules, how: Method | str = "gfn2", calculation: Calculation | None = None
 ) -> Frequencies:
-    """Vibrations and thermal enthalpy of one molecule at its geometry, which should be relaxed
-    with the same method.
+    """Compute the vibrations and the thermal enthalpy of one molecule.
+
+    Parameters
+    ----------
+    molecule
+        One molecule. Its geometry should be relaxed with the same method.
+    how
+        The quantum method or its name.
+    calculation
+        A calculation of this molecule that goes on. None begins a new one.
+
+    Raises
+    ------
+    LabelError
+        An element has no isotope mass here.
     """
     how = method(how) if isinstance(how, str) else how
     missing = [SYMBOLS[z] for z in molecule.elements if z not in MASSES]
@@ -95,8 +128,21 @@ def frequencies(
 
 
 def wavenumbers(hessian: np.ndarray, masses: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Vibrational wavenumbers (1/cm, ascending, imaginary negative) of a Hessian
-    (Hartree/Bohr²).
+    """Return the wavenumbers of the vibrations.
+
+    Parameters
+    ----------
+    hessian
+        (3n, 3n) Hartree/Bohr².
+    masses
+        (n,) dalton.
+    positions
+        (n, 3) Å.
+
+    Returns
+    -------
+    ndarray
+        (vibrations,) 1/cm in ascending order; imaginary ones are negative.
     """
     root = np.sqrt(np.repeat(masses * ELECTRON_MASSES, 3))
     weighted = hessian / root[:, None] / root[None]
@@ -106,7 +152,17 @@ def wavenumbers(hessian: np.ndarray, masses: np.ndarray, positions: np.ndarray) 
 
 
 def thermal_enthalpy(waves: np.ndarray, kind: str, temperature: float = TEMPERATURE) -> Thermal:
-    """H(T) − H(0) from real wavenumbers (1/cm) of an "atom", a "linear" or a "bent" molecule."""
+    """Return H(T) − H(0) of a rigid rotor with harmonic vibrations.
+
+    Parameters
+    ----------
+    waves
+        (vibrations,) positive wavenumbers, 1/cm.
+    kind
+        "atom", "linear" or "bent".
+    temperature
+        K.
+    """
     heat = GAS * temperature
     quanta = waves * WAVENUMBER
     vibration = float((quanta / np.expm1(np.minimum(quanta / heat, 700.0))).sum())

@@ -1,10 +1,10 @@
 """H(298 K) − H(0) of a molecule from its bonds alone, by linear regression on QM9's own U0 and H.
 
-A molecule is counted into groups – each heavy atom by its element, its number of neighbours and how
-many of those are hydrogen – and into rings and rotors. Every molecule has 4 RT for translation,
-rotation and pV (an atom 2.5 RT; the half RT that a linear one lacks is within the error); what the
-vibrations add is a sum over the counts, without a constant. `scripts/fit_thermal.py` fits the
-numbers below and measures their error.
+A molecule is counted into groups, rings and rotors. A group is a heavy atom with its element, its
+number of neighbours and the number of hydrogens among them. Every molecule has 4 RT for
+translation, rotation and pV, and an atom has 2.5 RT. (A linear molecule lacks half an RT, which is
+within the error.) The vibrations add a sum over the counts, without a constant.
+`scripts/fit_thermal.py` fits the numbers below and measures their error.
 """
 
 from __future__ import annotations
@@ -48,8 +48,12 @@ molecules of 2 to 9 heavy atoms (0.07 on the 40 smallest; 0.09 too high on avera
 
 
 def heat(molecule: Molecules) -> float:
-    """H(298.15 K) − H(0) of one neutral molecule, kcal/mol; unknown groups count nothing: ask
-    `knows` first.
+    """Return H(298.15 K) − H(0) of one neutral molecule, kcal/mol.
+
+    Parameters
+    ----------
+    molecule
+        One molecule. Groups that are not known add nothing: ask `knows` first.
     """
     if len(molecule.numbers) == 1:
         return 2.5 * RT
@@ -59,13 +63,28 @@ def heat(molecule: Molecules) -> float:
 
 
 def knows(molecule: Molecules) -> bool:
-    """Is the molecule made of groups the regression was fitted to, and large enough?"""
+    """Say whether a molecule has known groups alone and is large enough for the regression.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    """
     return int((molecule.numbers > 1).sum()) >= SMALLEST and set(groups(molecule)) <= set(WEIGHTS)
 
 
 def groups(molecule: Molecules) -> Counter[str]:
-    """Counts of groups ("C4H3" is a methyl carbon: four neighbours, three of them hydrogen), rings
-    and rotors.
+    """Count the groups, rings and rotors of a molecule.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+
+    Returns
+    -------
+    Counter
+        Counts by name. "C4H3" is a methyl carbon: four neighbours, three of them hydrogen.
     """
     numbers, positions = molecule.numbers.numpy(), molecule.positions.numpy()
     bonds = bonded(numbers, positions)
@@ -81,7 +100,7 @@ def groups(molecule: Molecules) -> Counter[str]:
 
 
 def _rings(bonds: np.ndarray) -> dict[str, int]:
-    """Three- and four-membered rings, and all independent ones, among the heavy atoms."""
+    """Count three- and four-membered rings, and all independent ones, among the heavy atoms."""
     a = bonds.astype(np.int64)
     two = a @ a
     triangles = int(np.trace(two @ a)) // 6
@@ -98,8 +117,9 @@ def _rings(bonds: np.ndarray) -> dict[str, int]:
 
 
 def _rotors(numbers: np.ndarray, bonds: np.ndarray, neighbours: np.ndarray) -> int:
-    """Bonds a group can turn about: not to hydrogen, not in a ring, not between two flat or into a
-    linear carbon.
+    """Count the bonds that a group can turn about.
+
+    A bond to hydrogen, in a ring, between two flat carbons or to a linear carbon does not count.
     """
     count, whole = 0, pieces(bonds)
     free = (neighbours >= 2) & ~((numbers == 6) & (neighbours < 3))

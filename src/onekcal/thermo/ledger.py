@@ -1,13 +1,13 @@
-r"""The energy ledger: total energy → atomization energy (0 K) → ΔfH(0 K) → ΔfH(298 K), every term a
-line.
+"""The energy ledger, from a total energy to the heat of formation. Every term is a line.
 
-    ΔfH(0 K)     = E(relative to free atoms, 0 K) + Σ_atoms ΔfH(atom, 0 K) ΔfH(298.15 K) = ΔfH(0 K)
-    + [H(298) − H(0)](molecule) − Σ_atoms [H(298) − H(0)](element in its standard state)
+    ΔfH(0 K)      = E(relative to free atoms, 0 K) + Σ_atoms ΔfH(atom, 0 K)
+    ΔfH(298.15 K) = ΔfH(0 K) + [H(298) − H(0)](molecule)
+                    − Σ_atoms [H(298) − H(0)](element in its standard state)
 
-Curtiss, Raghavachari, Redfern, Pople, J. Chem. Phys. 106, 1063 (1997), whose experimental atomic
-values are the ones G4(MP2) was fitted with and are therefore used here even where newer ones exist
-(C: 170.03 in the Active Thermochemical Tables). An energy that is electronic (no zero-point energy
-in it) needs the zero-point energy as a term of its own; G4(MP2) and QM9's U0 hold it already.
+Curtiss, Raghavachari, Redfern, Pople, J. Chem. Phys. 106, 1063 (1997). G4(MP2) was fitted with
+their experimental atomic values, so these are used here even where newer ones exist (C: 170.03 in
+the Active Thermochemical Tables). An electronic energy holds no zero-point energy, which then is a
+term of its own. G4(MP2) and QM9's U0 hold it already.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ from typing import Literal
 
 from onekcal.energies import At, FreeAtoms
 from onekcal.errors import InputError
+from onekcal.geometry.minimum import minimum
 from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.thermo import groups
+from onekcal.thermo.frequencies import frequencies
 
+HeatFrom = Literal["auto", "gfn2", "regression"]
 Section = Literal["atomization", "formation 0 K", "formation 298 K", "remark"]
 CURTISS_1997 = "Curtiss et al., J. Chem. Phys. 106, 1063 (1997)"
 
@@ -41,12 +45,24 @@ G4MP2_SOURCE = (
 
 @dataclass(frozen=True)
 class Term:
-    """One line of the ledger. `uncertainty` is ± kcal/mol in the sense its `source` says, None
-    where none is known.
+    """One line of the ledger.
+
+    Parameters
+    ----------
+    label
+        What it is.
+    value
+        kcal/mol.
+    uncertainty
+        ± kcal/mol, in the sense that `source` says. None where it is not known.
+    source
+        Where the value comes from.
+    section
+        The part of the ledger that it belongs to.
     """
 
     label: str
-    value: float  # kcal/mol
+    value: float
     uncertainty: float | None
     source: str
     section: Section = "atomization"
@@ -54,8 +70,14 @@ class Term:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Every term from the energy to the heat of formation, kcal/mol. The sums are sums of the
-    lines.
+    """Every term from the energy to the heat of formation. The results are sums of the lines.
+
+    Parameters
+    ----------
+    formula
+        Hill formula of the molecule.
+    terms
+        The lines, kcal/mol.
     """
 
     formula: str
@@ -66,22 +88,22 @@ class Ledger:
 
     @property
     def atomization(self) -> float:
-        """Energy at 0 K relative to free atoms, zero-point energy included, negative when bound."""
+        """Energy relative to free atoms at 0 K, kcal/mol, with zero-point energy; bound is < 0."""
         return self._sum("atomization")
 
     @property
     def formation_0(self) -> float:
-        """ΔfH(0 K)."""
+        """ΔfH(0 K), kcal/mol."""
         return self._sum("atomization", "formation 0 K")
 
     @property
     def formation_298(self) -> float:
-        """ΔfH(298.15 K)."""
+        """ΔfH(298.15 K), kcal/mol."""
         return self._sum("atomization", "formation 0 K", "formation 298 K")
 
     @property
     def totals(self) -> dict[str, float]:
-        """The three results by name."""
+        """The three results by name, kcal/mol."""
         return {
             "atomization energy (0 K)": self.atomization,
             "ΔfH(0 K)": self.formation_0,
@@ -89,7 +111,7 @@ class Ledger:
         }
 
     def rows(self) -> list[Term]:
-        """The lines with the three results where they belong, remarks last: what a table prints."""
+        """Return the lines of a table: all terms, each result below its terms, and remarks last."""
         out: list[Term] = []
         for section, (label, value) in zip(
             ("atomization", "formation 0 K", "formation 298 K"), self.totals.items()
@@ -114,17 +136,37 @@ def ledger(
     uncertainty: float | None = None,
     meaning: str = "",
     at: At = "0 K",
-    thermal: Term | Literal["auto", "gfn2", "regression"] = "auto",
+    thermal: Term | HeatFrom = "auto",
     zero_point: Term | None = None,
 ) -> Ledger:
-    """The ledger of one molecule from its `energy` (kcal/mol relative to free atoms, negative when
-    bound).
+    """Return the ledger of one molecule from its energy relative to free atoms.
 
-    `uncertainty` is that of `energy` and `meaning` what kind it is ("90 % interval against
-    G4(MP2)"). `at` says whether the energy holds zero-point energy ("0 K") or not ("electronic":
-    then `zero_point` is needed). `thermal` is H(298) − H(0) of the molecule: a term of your own,
-    "gfn2" frequencies, the "regression", or "auto": the regression where it knows the molecule's
-    groups, frequencies where it does not.
+    Parameters
+    ----------
+    molecule
+        One neutral molecule.
+    energy
+        kcal/mol relative to free atoms, negative when bound.
+    level
+        Level of theory of the energy.
+    uncertainty
+        ± kcal/mol of the energy. None where it is not known.
+    meaning
+        What the uncertainty is: "90 % interval against G4(MP2)".
+    at
+        "0 K": the energy holds its zero-point energy. "electronic": it does not, and `zero_point`
+        is needed.
+    thermal
+        H(298 K) − H(0) of the molecule. A term of your own, "gfn2" (frequencies), "regression", or
+        "auto": the regression where it knows the molecule's groups, frequencies otherwise.
+    zero_point
+        The zero-point energy of an electronic energy.
+
+    Raises
+    ------
+    InputError
+        It is no single neutral molecule, an element has no experimental value here, or `at` and
+        `zero_point` contradict each other.
     """
     _check(molecule)
     terms = [
@@ -154,11 +196,23 @@ def from_total(
     uncertainty: float | None = None,
     meaning: str = "",
     at: At = "0 K",
-    thermal: Term | Literal["auto", "gfn2", "regression"] = "auto",
+    thermal: Term | HeatFrom = "auto",
     zero_point: Term | None = None,
 ) -> Ledger:
-    """As `ledger`, from a `total` energy (kcal/mol): the total and each element's free atoms are
-    lines of their own.
+    """Return the ledger of one molecule from its total energy.
+
+    The total energy and the free atoms of each element are lines of their own.
+
+    Parameters
+    ----------
+    molecule
+        One neutral molecule.
+    total
+        kcal/mol.
+    atoms
+        The free atoms at the same level of theory.
+    uncertainty, meaning, at, thermal, zero_point
+        As in `ledger`.
     """
     per_atom = {
         z: float(atoms.energies(Molecules.one([z], [[0.0, 0.0, 0.0]]))[0])
@@ -185,42 +239,46 @@ def from_total(
     return Ledger(rest.formula, (*terms, *rest.terms[1:]))
 
 
-def molecule_heat(molecule: Molecules, how: Literal["auto", "gfn2", "regression"] = "auto") -> Term:
-    """H(298 K) − H(0) of the molecule as a line of the ledger."""
-    from onekcal.thermo import groups as thermal
+def molecule_heat(molecule: Molecules, how: HeatFrom = "auto") -> Term:
+    """Return H(298 K) − H(0) of a molecule as a line of the ledger.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    how
+        "gfn2" (frequencies), "regression", or "auto": the regression where it knows the molecule's
+        groups, frequencies otherwise.
+    """
 
     if how not in ("auto", "gfn2", "regression"):
         raise InputError(f"`thermal` must be 'auto', 'gfn2' or 'regression', got {how!r}")
-    known = thermal.knows(molecule)
+    known = groups.knows(molecule)
     if how == "regression" or (how == "auto" and known):
         error, source = (
-            (thermal.ERROR, thermal.SOURCE) if known else (None, f"extrapolated: {thermal.SOURCE}")
+            (groups.ERROR, groups.SOURCE) if known else (None, f"extrapolated: {groups.SOURCE}")
         )
-        return Term("H(298 K) − H(0)", thermal.heat(molecule), error, source, "formation 298 K")
-    from onekcal.geometry.minimum import minimum
-    from onekcal.thermo.frequencies import frequencies
-
+        return Term("H(298 K) − H(0)", groups.heat(molecule), error, source, "formation 298 K")
     relaxed, _ = minimum(molecule, "gfn2", force=0.002, keep_bonds=False)
     found = frequencies(relaxed.molecule, "gfn2")
     return Term(
         "H(298 K) − H(0)",
         found.thermal.total,
-        thermal.GFN2_ERROR,
+        groups.GFN2_ERROR,
         "GFN2-xTB harmonic frequencies, rigid rotor",
         "formation 298 K",
     )
 
 
 def atom_heat() -> Term:
-    """H(298 K) − H(0) of a lone atom: 5/2 RT."""
-    from onekcal.thermo.groups import RT
-
-    return Term("H(298 K) − H(0)", 2.5 * RT, 0.0, "ideal monatomic gas, 5/2 RT", "formation 298 K")
+    """Return H(298 K) − H(0) of a lone atom, 5/2 RT, as a line of the ledger."""
+    heat = 2.5 * groups.RT
+    return Term("H(298 K) − H(0)", heat, 0.0, "ideal monatomic gas, 5/2 RT", "formation 298 K")
 
 
 def _check(molecule: Molecules) -> None:
     if len(molecule) != 1:
-        raise InputError(f"a ledger is of one molecule, got a batch of {len(molecule)}")
+        raise InputError(f"a ledger belongs to one molecule, got a batch of {len(molecule)}")
     strange = [SYMBOLS[z] for z in molecule.elements if z not in ATOM_FORMATION]
     if strange:
         raise InputError(

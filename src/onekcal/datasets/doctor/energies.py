@@ -223,20 +223,20 @@ def outliers(diagnosis: Diagnosis, dataset: Dataset, name: str) -> None:
     fit = torch.linalg.lstsq(counts, values[:, None], driver="gelsd").solution[:, 0]
     residual = values - counts @ fit
     residual = residual - residual.median()
-    spread = 1.4826 * float(residual.abs().median())
-    odd = (residual.abs() > OUTLIER * max(spread, 1e-6)).nonzero().flatten()
+    scatter = 1.4826 * float(residual.abs().median())
+    odd = (residual.abs() > OUTLIER * max(scatter, 1e-6)).nonzero().flatten()
     if len(odd):
         odd = odd[residual[odd].abs().argsort(descending=True)]
         diagnosis.add(
             "note",
             f"{name} outliers",
-            f"{len(odd):,} energies lie more than {OUTLIER:.0f} spreads of {spread:.1f} kcal/mol "
-            f"from a sum of atom energies, first: {first_names(molecules, odd)}",
+            f"{len(odd):,} energies lie more than {OUTLIER:.0f} times the usual {scatter:.1f} "
+            f"kcal/mol from a sum of atom energies, first: {first_names(molecules, odd)}",
             "look at them; strained or exotic molecules are sound, shifted labels are not",
         )
     else:
         diagnosis.add(
             "ok",
             f"{name} outliers",
-            f"none; {spread:.1f} kcal/mol spread around a sum of atom energies",
+            f"none; the energies scatter by {scatter:.1f} kcal/mol around a sum of atom energies",
         )
