@@ -14,7 +14,7 @@ from torch import Tensor
 
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import ConfigError, DataError, InputError
-from onekcal.models.kernels import landmark_kernel, sparse_kernel
+from onekcal.models.kernels import landmark_kernel, projected_features, sparse_kernel
 from onekcal.models.kernels.sparse_kernel import SparseKernel
 from onekcal.molecules import Molecules
 from support.molecules import wobbly
@@ -48,12 +48,16 @@ def mean_error(model: SparseKernel, data: Dataset) -> float:
 
 def cross(model: SparseKernel, molecules: Molecules) -> Tensor:
     """(M, m) Φ, atom by atom and landmark by landmark."""
-    assert model.features is not None
-    kinds, x = model.features.kinds(molecules), model.features(molecules)
+    assert model.projection is not None
+    kinds, x = model.projection.features.kinds(molecules), model.projection.features(molecules)
     kind_of = torch.repeat_interleave(torch.arange(len(model.counts)), torch.tensor(model.counts))
     rows = []
     for kind, one in zip(kinds.tolist(), x):
-        z = (one - model.middle[kind].double()) @ model.axes[kind].double() / model.sigma
+        z = (
+            (one - model.projection.middle[kind].double())
+            @ model.projection.axes[kind].double()
+            / model.sigma
+        )
         apart = (z - model.known.double()).square().sum(1)
         rows.append(torch.exp(-0.5 * apart) * (kind_of == kind))
     return molecules.sum_atoms(torch.stack(rows))
@@ -120,7 +124,7 @@ def test_blocks_do_not_change_the_answer(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(sparse_kernel, "BLOCK", 5)
     model = fitted(data, force_weight=1.0, landmarks=40)
     assert torch.allclose(model.energies(asked), whole, atol=1e-7, rtol=0)
-    monkeypatch.setattr(sparse_kernel, "FEATURES", 3)
+    monkeypatch.setattr(projected_features, "FEATURES", 3)
     assert torch.allclose(model.energies(asked), whole, atol=1e-7, rtol=0)
 
 
@@ -142,10 +146,12 @@ def test_a_rare_element_has_axes_and_landmarks_however_small_the_sample(
     monkeypatch.setattr(landmark_kernel, "RARE", 1)
     monkeypatch.setattr(sparse_kernel, "RARE", 1)
     model = fitted(data)
-    assert model.features is not None
-    assert model.features.elements == (1, 6, 7, 8)
+    assert model.projection is not None
+    assert model.projection.features.elements == (1, 6, 7, 8)
     assert min(model.counts) == 1
-    assert model.middle.any(1).all()  # zero where no atom of an element was in the sample
+    assert model.projection.middle.any(
+        1
+    ).all()  # zero where no atom of an element was in the sample
     assert float(model.novelty(data[10].molecules)) < 10
 
 
@@ -252,13 +258,13 @@ def test_the_variance_is_the_projected_process_in_dense_algebra() -> None:
 
 def own_kernel(model: SparseKernel, molecule: Molecules) -> Tensor:
     """k(A, A) of one molecule."""
-    assert model.features is not None
-    kinds, x = model.features.kinds(molecule), model.features(molecule)
+    assert model.projection is not None
+    kinds, x = model.projection.features.kinds(molecule), model.projection.features(molecule)
     total = torch.zeros((), dtype=torch.float64)
     for i in range(len(kinds)):
         for j in range(len(kinds)):
             if kinds[i] == kinds[j]:
-                apart = (x[i] - x[j]) @ model.axes[kinds[i]].double() / model.sigma
+                apart = (x[i] - x[j]) @ model.projection.axes[kinds[i]].double() / model.sigma
                 total += torch.exp(-0.5 * apart @ apart)
     return total
 

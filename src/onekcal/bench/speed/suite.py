@@ -33,7 +33,8 @@ from onekcal.models.dressed_atoms import DressedAtoms
 from onekcal.models.kernels.fchl_features import atoms
 from onekcal.models.kernels.fchl_kernel import FchlKernel
 from onekcal.models.kernels.local_kernel import Axes, symmetric
-from onekcal.models.kernels.sparse_kernel import FEATURES, SparseKernel
+from onekcal.models.kernels.projected_features import FEATURES
+from onekcal.models.kernels.sparse_kernel import SparseKernel
 from onekcal.molecules import Molecules
 from onekcal.system.provenance import provenance
 

@@ -29,6 +29,7 @@ from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, InputError, unknown
 from onekcal.features.coulomb import coulomb_matrix, packed, sorted_by_norm
 from onekcal.features.slatm import blocks, slatm
+from onekcal.models.kernels.settings import as_list, check_positive
 from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
 from onekcal.system.memory import check_free
@@ -79,20 +80,18 @@ class GlobalKernel(Model):
             unknown("features", features, ("slatm", "coulomb"), ConfigError)
         if kernel not in DISTANCES:
             unknown("kernel", kernel, DISTANCES, ConfigError)
-        self.sigmas = [sigma] if isinstance(sigma, (int, float)) else list(sigma or [])
-        self.regularizations = (
-            [regularization] if isinstance(regularization, (int, float)) else list(regularization)
+        self.sigmas, self.regularizations = (
+            as_list([] if sigma is None else sigma),
+            as_list(regularization),
         )
-        for name, values in (
-            ("sigma", self.sigmas or [1.0]),
-            ("regularization", self.regularizations),
-            ("choose_on", [choose_on]),
-        ):
-            if not values or min(values) <= 0:
-                raise ConfigError(
-                    f"global_kernel: `{name}` must be positive, got "
-                    f"{min(values, default='nothing')}"
-                )
+        check_positive(
+            "global_kernel",
+            {
+                "sigma": self.sigmas or None,
+                "regularization": regularization,
+                "choose_on": choose_on,
+            },
+        )
         self.features, self.kernel, self.size, self.choose_on = features, kernel, size, choose_on
         self.sigma = self.regularization = self.amplitude = float("nan")
         self.padded_to = 0

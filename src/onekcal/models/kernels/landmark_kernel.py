@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,15 +19,21 @@ from onekcal.models.kernels.landmarks import gaussian
 POOL = 60_000
 """Environments the landmarks are chosen from."""
 RARE = 200
-"""Of the molecules with an element or of one size, and of their environments, so many are always
-drawn, however rare they are: the atoms of small molecules have environments nothing else has.
+"""So many molecules of each element and of each size, and so many of their environments, are always
+drawn: the atoms of small molecules have environments that no other molecule has.
 """
 JITTER = 1e-11
 """Added to the diagonal of the landmarks' kernel, so that rounding leaves it positive."""
 
 
 def spans_of(counts: Sequence[int]) -> list[slice]:
-    """The rows of each element's landmarks, from their numbers."""
+    """Return the rows of each element's landmarks.
+
+    Parameters
+    ----------
+    counts
+        Number of landmarks of each element.
+    """
     ends = torch.tensor([0, *counts]).cumsum(0).tolist()
     return [slice(a, b) for a, b in zip(ends[:-1], ends[1:])]
 
@@ -69,7 +76,28 @@ def principal_axes(
 def molecule_kernel(
     kinds: Tensor, x: Tensor, owner: Tensor, molecules: int, known: Tensor, spans: list[slice]
 ) -> Tensor:
-    """(molecules, m) Φ of environments x (A, dims), each of the molecule `owner` (A,)."""
+    """Return Φ, the kernel of molecules with landmarks.
+
+    Parameters
+    ----------
+    kinds
+        (A,) the element of each environment.
+    x
+        (A, dims) environments in units of σ.
+    owner
+        (A,) the molecule of each environment.
+    molecules
+        Number of molecules.
+    known
+        (m, dims) landmarks in units of σ.
+    spans
+        The landmarks of each element.
+
+    Returns
+    -------
+    Tensor
+        (molecules, m).
+    """
     out = []
     for kind, span in enumerate(spans):
         own = torch.nonzero(kinds == kind).flatten()
@@ -79,7 +107,24 @@ def molecule_kernel(
 
 
 def slopes(kinds: Tensor, x: Tensor, slope: Tensor, known: Tensor, spans: list[slice]) -> Tensor:
-    """(3n, m) −∂Φ/∂R of one molecule, 1/Å, from the slopes (3n, n, dims) of its environments."""
+    """Return −∂Φ/∂R of one molecule.
+
+    Parameters
+    ----------
+    kinds
+        (n,) the element of each environment.
+    x
+        (n, dims) environments in units of σ.
+    slope
+        (3n, n, dims) Å⁻¹ slopes of the environments by every coordinate.
+    known, spans
+        As in `molecule_kernel`.
+
+    Returns
+    -------
+    Tensor
+        (3n, m) Å⁻¹.
+    """
     out = []
     for kind, span in enumerate(spans):
         own, z = torch.nonzero(kinds == kind).flatten(), known[span].double()
@@ -95,7 +140,18 @@ def slopes(kinds: Tensor, x: Tensor, slope: Tensor, known: Tensor, spans: list[s
 
 
 def own_kernel(kinds: Tensor, x: Tensor, owner: Tensor, molecules: int) -> Tensor:
-    """(molecules,) k(A, A)."""
+    """Return the kernel of each molecule with itself.
+
+    Parameters
+    ----------
+    kinds, x, owner, molecules
+        As in `molecule_kernel`.
+
+    Returns
+    -------
+    Tensor
+        (molecules,) k(A, A).
+    """
     out = x.new_zeros(molecules)
     for kind in kinds.unique().tolist():
         own = torch.nonzero(kinds == kind).flatten()
@@ -134,7 +190,19 @@ def pools(kinds: Tensor, sizes: Tensor, order: Tensor, elements: int) -> list[Te
 def farthest(
     kinds: Tensor, x: Tensor, owner: Tensor, molecules: int, known: Tensor, spans: list[slice]
 ) -> Tensor:
-    """(molecules,) largest distance of an atom to its nearest landmark; ∞ where there is none."""
+    """Return how far the strangest atom of each molecule is from all landmarks.
+
+    Parameters
+    ----------
+    kinds, x, owner, molecules, known, spans
+        As in `molecule_kernel`.
+
+    Returns
+    -------
+    Tensor
+        (molecules,) the largest distance of an atom to its nearest landmark, in units of σ; ∞ where
+        an element has no landmark.
+    """
     apart = torch.full((len(x),), math.inf, dtype=torch.float64)
     for kind, span in enumerate(spans):
         own = kinds == kind
@@ -144,8 +212,55 @@ def farthest(
     return zeros.scatter_reduce(0, owner, apart, "amax")
 
 
+# --- equations --------------------------------------------------------------------------------
+
+
+class NormalEquations(NamedTuple):
+    """The least-squares problem in the basis L⁻¹Φᵀ."""
+
+    gram: Tensor  # (m, m) L⁻¹ΦᵀΦL⁻ᵀ
+    right: Tensor  # (m,) L⁻¹Φᵀy
+    square: float  # yᵀy
+    equations: int
+
+
+def normal_equations(
+    equations: Iterable[tuple[Tensor, Tensor]], lower: Tensor, spans: list[slice]
+) -> NormalEquations:
+    """Add up the normal equations block by block.
+
+    Parameters
+    ----------
+    equations
+        Blocks of rows of Φ (r, m) and their labels y (r,).
+    lower
+        (m, m) L, the Cholesky factor of the landmarks' own kernel.
+    spans
+        The landmarks of each element.
+    """
+    gram, right, square, count = torch.zeros_like(lower), lower.new_zeros(len(lower)), 0.0, 0
+    for phi, values in equations:
+        rows = whitened(phi, lower, spans)
+        gram.addmm_(rows.T, rows)
+        right += rows.T @ values.double()
+        square += float(values.double().square().sum())
+        count += len(values)
+    return NormalEquations(gram, right, square, count)
+
+
 def kernel_factor(known: Tensor, spans: list[slice]) -> Tensor | None:
-    """(m, m) L of the landmarks' own kernel K = LLᵀ; None where K is not positive definite."""
+    """Return the Cholesky factor of the landmarks' own kernel.
+
+    Parameters
+    ----------
+    known, spans
+        As in `molecule_kernel`.
+
+    Returns
+    -------
+    Tensor or None
+        (m, m) L with K = LLᵀ; None where K is not positive definite.
+    """
     lower = torch.zeros(len(known), len(known), dtype=torch.float64)
     for span in spans:
         z = known[span].double()
@@ -157,7 +272,22 @@ def kernel_factor(known: Tensor, spans: list[slice]) -> Tensor | None:
 
 
 def whitened(rows: Tensor, lower: Tensor, spans: list[slice]) -> Tensor:
-    """L⁻¹Φᵀ, transposed, element by element."""
+    """Return rows of Φ in the basis in which the landmarks' own kernel is 1.
+
+    Parameters
+    ----------
+    rows
+        (r, m) of Φ.
+    lower
+        (m, m) L, which has one block for each element.
+    spans
+        The landmarks of each element.
+
+    Returns
+    -------
+    Tensor
+        (r, m) ΦL⁻ᵀ.
+    """
     out = torch.empty_like(rows)
     for span in spans:
         out[:, span] = torch.linalg.solve_triangular(
@@ -166,17 +296,67 @@ def whitened(rows: Tensor, lower: Tensor, spans: list[slice]) -> Tensor:
     return out
 
 
+def posterior(rows: Tensor, factor: Tensor, own: Tensor, regularization: float) -> Tensor:
+    """Return the posterior variance of energies in units of the noise s².
+
+    Parameters
+    ----------
+    rows
+        (r, m) of Φ, whitened.
+    factor
+        (m, m) Cholesky factor of L⁻¹ΦᵀΦL⁻ᵀ + λ of the fit.
+    own
+        (r,) k(A, A).
+    regularization
+        λ.
+
+    Returns
+    -------
+    Tensor
+        (r,).
+    """
+    known = torch.linalg.solve_triangular(factor, rows.T, upper=False).square().sum(0)
+    # far from all landmarks φ vanishes: without this term the strangest molecule would be the
+    # surest
+    unknown = own - rows.square().sum(1)
+    return known + unknown.clamp(min=0) / regularization
+
+
 def cholesky(matrix: Tensor, added: float) -> Tensor | None:
-    """The factor of matrix + `added` on the diagonal; None where that is not positive definite."""
+    """Return the lower Cholesky factor of a matrix.
+
+    Parameters
+    ----------
+    matrix
+        (m, m) symmetric; it is left as it is.
+    added
+        Added to the diagonal first.
+
+    Returns
+    -------
+    Tensor or None
+        (m, m); None where the matrix is not positive definite.
+    """
     raised = matrix.clone()
     raised.diagonal().add_(added)
     factor, failed = torch.linalg.cholesky_ex(raised)
-    # not every LAPACK minds what is no number
+    # not every LAPACK reports a failure where an entry is not a number
     return None if int(failed) or not factor.isfinite().all() else factor
 
 
 def turn(labels: Tensor) -> Tensor:
-    """(n,) how many earlier entries have the same label."""
+    """Count the earlier entries with the same label.
+
+    Parameters
+    ----------
+    labels
+        (n,) integers.
+
+    Returns
+    -------
+    Tensor
+        (n,) int64, 0 where a label comes for the first time.
+    """
     order = labels.argsort(stable=True)
     ascending = labels[order]
     turn = torch.empty_like(order)
