@@ -31,20 +31,16 @@ from torch import Tensor
 
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, DataError, InputError
+from onekcal.models.kernels import low_rank
 from onekcal.models.kernels.landmark_kernel import (
     RARE,
-    cholesky,
     farthest,
-    kernel_factor,
     molecule_kernel,
-    normal_equations,
     own_kernel,
     pools,
-    posterior,
     slopes,
     spans_of,
     turn,
-    whitened,
 )
 from onekcal.models.kernels.landmarks import choose
 from onekcal.models.kernels.projected_features import ProjectedFeatures, features_of
@@ -187,12 +183,12 @@ class SparseKernel(Model):
         """Landmarks and weights for one σ and the best λ; the validation error, kcal/mol, or 0."""
         self.sigma = sigma
         lower = self._place_landmarks(train.molecules, known, count, draw)
-        gram, right, square, equations = normal_equations(
+        gram, right, square, equations = low_rank.normal_equations(
             self._equations(train, known), lower, self._spans()
         )
         solved = {}
         for regularization in self.regularizations:
-            factor = cholesky(gram, regularization)
+            factor = low_rank.cholesky(gram, regularization)
             if factor is not None:
                 solved[regularization] = torch.cholesky_solve(right[:, None], factor)
         if not solved:
@@ -210,7 +206,7 @@ class SparseKernel(Model):
             best, error = int(errors.argmin()), float(errors.min())
         self.weights, self.regularization = weights[:, best].contiguous(), list(solved)[best]
         if len(self.regularizations) > 1:
-            factor = cholesky(gram, self.regularization)
+            factor = low_rank.cholesky(gram, self.regularization)
         assert factor is not None
         self._factors = (lower, factor)
         self.noise = max(float(square - right @ inner[:, best]), 0.0) / equations
@@ -228,7 +224,7 @@ class SparseKernel(Model):
         rows = choose(points, count, draw)
         self.counts = [len(own) for own in rows]
         self.known = torch.cat([x[own] for x, own in zip(points, rows)]).half()
-        lower = kernel_factor(self.known, self._spans())
+        lower = low_rank.kernel_factor(self.known, self._spans())
         if lower is None:  # also where a landmark is beyond what float16 holds
             raise ConfigError(
                 "sparse_kernel: the kernel of the landmarks is not positive definite at sigma "
@@ -320,8 +316,8 @@ class SparseKernel(Model):
             for x, kinds, block in self._asked(molecules):
                 phi = self._kernel(kinds, x, block.owner, len(block))
                 own = own_kernel(kinds, x, block.owner, len(block))
-                rows = whitened(phi, lower, self._spans())
-                out.append(posterior(rows, factor, own, self.regularization))
+                rows = low_rank.whitened(phi, lower, self._spans())
+                out.append(low_rank.posterior(rows, factor, own, self.regularization))
         return self.noise * torch.cat(out)
 
     # --- keeping ------------------------------------------------------------------------------
