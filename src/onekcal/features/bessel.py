@@ -1,11 +1,13 @@
-r"""Waves in a ball of radius c, the bases of DimeNet: radial sin(nπd/c)/d and spherical j_l(z_ln
-d/c) · P_l(cos α).
+"""Waves in a ball of radius c, the bases of DimeNet.
+
+    radial      sin(nπd/c)/d
+    spherical   j_l(z_ln d/c) · P_l(cos α)
 
     j_{−1}(x) = cos x / x,   j_0(x) = sin x / x,   j_{l+1}(x) = (2l + 1)/x · j_l(x) − j_{l−1}(x)
     z_ln: the n-th zero of j_l;   between two neighbouring zeros of j_{l−1} lies exactly one
     ∫₀¹ x² j_l(z_ln x) j_l(z_lm x) dx = δ_nm/2 · j_{l+1}(z_ln)²
 
-Inside a sphere that a wave may not leave, these are the stationary ones: solutions of Helmholtz's
+These are the stationary waves in a sphere that they may not leave: solutions of Helmholtz's
 equation.
 """
 
@@ -24,10 +26,17 @@ used.
 
 
 def spherical_bessel(x: Tensor, order: int) -> Tensor:
-    """j_order of x ≥ 0, of any shape; smooth at 0. The recurrence loses digits: give it float64."""
-    small = max(
-        0.5, order / 2
-    )  # below, the power series: the recurrence's error grows as (2l − 1)!!/x^(l+1)
+    """Return the spherical Bessel function j_order, smooth at 0.
+
+    Parameters
+    ----------
+    x
+        Arguments ≥ 0, of any shape. The recurrence loses digits, so they should be float64.
+    order
+        0 or more.
+    """
+    # below `small` the power series: the error of the recurrence grows as (2l − 1)!!/x^(l+1)
+    small = max(0.5, order / 2)
     far, near = x.clamp_min(small), x.clamp_max(small)
     before, now = far.cos() / far, far.sin() / far  # j_{-1} and j_0
     for k in range(order):
@@ -40,7 +49,20 @@ def spherical_bessel(x: Tensor, order: int) -> Tensor:
 
 @lru_cache(maxsize=16)
 def zeros(degree: int, count: int) -> Tensor:
-    """(degree + 1, count) float64: the first zeros z_ln > 0 of j_0 … j_degree, to rounding."""
+    """Return the first zeros z_ln > 0 of j_0 … j_degree, exact to rounding.
+
+    Parameters
+    ----------
+    degree
+        The highest order.
+    count
+        How many zeros of each.
+
+    Returns
+    -------
+    Tensor
+        (degree + 1, count) float64.
+    """
     found = [math.pi * torch.arange(1, count + degree + 1, dtype=torch.float64)]
     for order in range(1, degree + 1):
         low, high = found[-1][:-1].clone(), found[-1][1:].clone()
@@ -54,8 +76,16 @@ def zeros(degree: int, count: int) -> Tensor:
 
 
 def envelope(x: Tensor, exponent: int) -> Tensor:
-    """1/x + a x^e + b x^(e+1) + c x^(e+2) below 1, else 0: value and two derivatives vanish at 1.
-    `exponent`: e ≥ 1.
+    """Return 1/x + a x^e + b x^(e+1) + c x^(e+2) below 1, and 0 beyond.
+
+    The value and two derivatives vanish at 1.
+
+    Parameters
+    ----------
+    x
+        Distances in units of the cut-off, of any shape.
+    exponent
+        e ≥ 1.
     """
     p = exponent + 1
     a, b, c = -(p + 1) * (p + 2) / 2, p * (p + 2), -p * (p + 1) / 2
@@ -63,18 +93,45 @@ def envelope(x: Tensor, exponent: int) -> Tensor:
 
 
 def radial_basis(x: Tensor, frequencies: Tensor, exponent: int) -> Tensor:
-    """(E, N) sin(f_n x) under the envelope, of distances x (E,) in units of the cut-off; f_n
-    starts as nπ.
+    """Return sin(f_n x) under the envelope.
+
+    Parameters
+    ----------
+    x
+        (E,) distances in units of the cut-off.
+    frequencies
+        (N,) f_n. The paper starts from nπ.
+    exponent
+        Of the envelope.
+
+    Returns
+    -------
+    Tensor
+        (E, N) values.
     """
     return envelope(x, exponent)[:, None] * (x[:, None] * frequencies).sin()
 
 
 def spherical_basis(x: Tensor, degrees: int, count: int, exponent: int) -> Tensor:
-    """(E, degrees, count) of distances x (E,) in units of the cut-off: the radial part of the
-    spherical basis.
+    """Return the radial part of the spherical basis, normalised in the ball.
 
-    √2 / |j_{l+1}(z_ln)| · j_l(z_ln x) under the envelope, normalised in the ball. In float64,
-    returned as `x` came.
+    √2 / |j_{l+1}(z_ln)| · j_l(z_ln x) under the envelope. It is computed in float64.
+
+    Parameters
+    ----------
+    x
+        (E,) distances in units of the cut-off.
+    degrees
+        l runs from 0 to degrees − 1.
+    count
+        n runs from 1 to count.
+    exponent
+        Of the envelope.
+
+    Returns
+    -------
+    Tensor
+        (E, degrees, count) in the type of `x`.
     """
     at, out = zeros(degrees - 1, count).to(x.device), []
     for order in range(degrees):
@@ -84,8 +141,21 @@ def spherical_basis(x: Tensor, degrees: int, count: int, exponent: int) -> Tenso
 
 
 def angular_basis(cosine: Tensor, degrees: int) -> Tensor:
-    """(…, degrees) of cos α (…): Y_l0(α) = √((2l + 1)/4π) P_l(cos α), polynomials, smooth for
-    straight angles too.
+    """Return Y_l0(α) = √((2l + 1)/4π) P_l(cos α).
+
+    They are polynomials, and so smooth at straight angles too.
+
+    Parameters
+    ----------
+    cosine
+        (…) cos α.
+    degrees
+        l runs from 0 to degrees − 1.
+
+    Returns
+    -------
+    Tensor
+        (…, degrees) values.
     """
     legendre = [torch.ones_like(cosine), cosine]
     for order in range(1, degrees - 1):

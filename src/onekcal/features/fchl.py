@@ -1,36 +1,56 @@
 """FCHL19 features of atomic environments (kernelforge), padded to one array.
 
-Christensen, Bratholm, Faber, von Lilienfeld, J. Chem. Phys. 152, 044107 (2020). Per atom: two-body
-radial functions by neighbour element and three-body radial-angular functions by pair of neighbour
-elements, each damped by distance. Inside, kernelforge takes positions in Å; the features have no
-unit of their own, their gradients are per Å.
+Christensen, Bratholm, Faber, von Lilienfeld, J. Chem. Phys. 152, 044107 (2020). An atom has
+two-body radial functions for each neighbour element, and three-body radial-angular functions for
+each pair of neighbour elements. Distance damps each of them. kernelforge takes positions in Å. The
+features have no unit, and their gradients are per Å.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
-from onekcal.errors import InputError, OnekcalError
-from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.errors import OnekcalError
+from onekcal.features.known_elements import check_elements
+from onekcal.molecules import Molecules
 
 
 class Environments(NamedTuple):
-    """Features of every atom, molecule by molecule, padded with zeros; what the local
-    kernels take.
+    """Features of every atom of M molecules, padded with zeros; the local kernels take them.
+
+    Parameters
+    ----------
+    features
+        (M, n, d) features.
+    charges
+        (M, n) nuclear charges, int32.
+    sizes
+        (M,) numbers of atoms, int32.
     """
 
-    features: np.ndarray  # (M, n, d)
-    charges: np.ndarray  # (M, n) nuclear charges, int32
-    sizes: np.ndarray  # (M,) int32
+    features: np.ndarray
+    charges: np.ndarray
+    sizes: np.ndarray
 
 
 def environments(
-    molecules: Molecules, elements: list[int], size: int, **settings: Any
+    molecules: Molecules, elements: list[int], size: int, **settings: float
 ) -> Environments:
-    """FCHL19 features for `elements`, room for `size` atoms; rcut and acut (Å) and other settings
-    go to kernelforge.
+    """Compute the FCHL19 features of molecules.
+
+    Parameters
+    ----------
+    molecules
+        The molecules.
+    elements
+        Nuclear charges that the features tell apart.
+    size
+        Atoms that a molecule has room for.
+    **settings
+        Settings of kernelforge, such as rcut and acut (Å).
     """
     generate = _kernelforge().generate_fchl_acsf
     charges, positions, sizes = _padded(molecules, elements, size)
@@ -43,10 +63,19 @@ def environments(
 
 
 def environments_and_gradients(
-    molecules: Molecules, elements: list[int], size: int, **settings: Any
+    molecules: Molecules, elements: list[int], size: int, **settings: float
 ) -> tuple[Environments, np.ndarray]:
-    """The same features, and their derivatives by every coordinate of the molecule, (M, size, d,
-    3·size) Å⁻¹.
+    """Compute the FCHL19 features of molecules and their derivatives by all coordinates.
+
+    Parameters
+    ----------
+    molecules, elements, size, **settings
+        As in `environments`.
+
+    Returns
+    -------
+    tuple
+        The features, and their derivatives (M, size, d, 3 · size) in Å⁻¹.
     """
     generate = _kernelforge().generate_fchl_acsf_and_gradients
     charges, positions, sizes = _padded(molecules, elements, size)
@@ -61,24 +90,27 @@ def environments_and_gradients(
 
 
 def width(elements: int) -> int:
-    """d: 24 radial functions an element, 20 × 2 radial-angular ones a pair of elements."""
+    """Return d, the number of features of an atom.
+
+    There are 24 radial functions an element and 20 × 2 radial-angular ones a pair of elements.
+
+    Parameters
+    ----------
+    elements
+        How many elements there are.
+    """
     return 24 * elements + 20 * 2 * elements * (elements + 1) // 2
 
 
 def _padded(
     molecules: Molecules, elements: list[int], size: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    strange = [SYMBOLS[z] for z in molecules.elements if z not in elements]
-    if strange:
-        raise InputError(
-            f"FCHL19 features for {', '.join(SYMBOLS[z] for z in elements)} cannot describe "
-            f"{', '.join(strange)}: not in the training data"
-        )
+    check_elements(molecules, elements, "FCHL19 features")
     charges, positions = (tensor.numpy() for tensor in molecules.pad(size))
     return charges.astype(np.int32), positions, molecules.sizes.numpy().astype(np.int32)
 
 
-def _kernelforge() -> Any:
+def _kernelforge() -> ModuleType:
     try:
         from kernelforge import fchl19_repr
     except ImportError as problem:

@@ -1,19 +1,19 @@
-r"""FCHL19 features of atomic environments in plain torch: differentiable, and there where
-kernelforge is not.
+"""FCHL19 features of atomic environments in plain torch.
+
+They are differentiable, and they run where there is no kernelforge.
 
 Around atom i, by element of the neighbour j (r = r_ij, s² = ln(1 + η₂/r²), μ = ln(r/√(1 + η₂/r²))):
 
-    x₂(R) = Σ_j  r^−1.8 · f(r) · exp(−(ln R − μ)²/2s²) / (R s √2π)                          24 radii
-    R
+    x₂(R) = Σ_j  r^−1.8 · f(r) · exp(−(ln R − μ)²/2s²) / (R s √2π)                  for 24 radii R
 
 and by pair of elements of the neighbours j < k, with the angles θ of the triangle:
 
     x₃(R) = Σ_jk  w · (1 + 3 cos θ_i cos θ_j cos θ_k) / (r_ij r_jk r_ik)^0.57 · f(r_ij) f(r_ik)
-                  · √(η₃/π) exp(−η₃ (R − (r_ij + r_ik)/2)²) · 2 exp(−ζ²/2) (cos θ_i, sin θ_i)
-                  for 20 radii R
+                  · √(η₃/π) exp(−η₃ (R − (r_ij + r_ik)/2)²)
+                  · 2 exp(−ζ²/2) (cos θ_i, sin θ_i)                                 for 20 radii R
 
-with f(r) = (1 + cos(πr/r_cut))/2. Distances in Å. Christensen, Bratholm, Faber, von Lilienfeld, J.
-Chem. Phys. 152, 044107 (2020). The order of the entries is that of kernelforge's
+with f(r) = (1 + cos(πr/r_cut))/2. Distances are in Å. Christensen, Bratholm, Faber, von Lilienfeld,
+J. Chem. Phys. 152, 044107 (2020). The order of the entries is that of kernelforge's
 `generate_fchl_acsf`, which the tests compare with.
 """
 
@@ -25,7 +25,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from onekcal.errors import ConfigError, InputError
+from onekcal.errors import ConfigError
+from onekcal.features.known_elements import check_elements
 from onekcal.molecules import SYMBOLS, Molecules
 
 ZETA = math.pi
@@ -35,11 +36,22 @@ TRIPLES = 25_000
 
 @dataclass(frozen=True)
 class Fchl19:
-    """The features for a list of elements; `rcut` and `acut` are the two- and three-body cut-offs
-    in Å.
+    """The features for a list of elements, with kernelforge's names and the paper's values.
 
-    The other settings bear kernelforge's names and the paper's values: radii, their widths (Å²;
-    Å⁻²), decays, weight.
+    Parameters
+    ----------
+    elements
+        Nuclear charges.
+    rcut, acut
+        Å, the two-body and the three-body cut-off.
+    nRs2, nRs3
+        How many radii the two-body and the three-body functions have.
+    eta2, eta3
+        Widths of the radial functions, Å² and Å⁻².
+    two_body_decay, three_body_decay
+        Exponents of the decay with distance.
+    three_body_weight
+        Factor of the three-body functions.
     """
 
     elements: tuple[int, ...]
@@ -60,12 +72,12 @@ class Fchl19:
 
     @property
     def size(self) -> int:
-        """Entries of one atom."""
+        """The number of features of an atom."""
         count = len(self.elements)
         return self.nRs2 * count + 2 * self.nRs3 * (count * (count + 1) // 2)
 
     def __call__(self, molecules: Molecules) -> Tensor:
-        """(A, size) float64; keeps the graph of `molecules.positions`."""
+        """Return the features (A, size), float64, with the gradient graph of the positions."""
         kind = self.kinds(molecules)
         i, j = neighbours(molecules)
         r = (molecules.positions[i] - molecules.positions[j]).norm(dim=1)  # (pairs,)
@@ -76,13 +88,19 @@ class Fchl19:
         return torch.cat([two, three], 1)
 
     def kinds(self, molecules: Molecules) -> Tensor:
-        """(A,) each atom's place in `elements`."""
-        strange = [SYMBOLS[z] for z in molecules.elements if z not in self.elements]
-        if strange:
-            raise InputError(
-                f"FCHL19 features for {', '.join(SYMBOLS[z] for z in self.elements)} cannot "
-                f"describe {', '.join(strange)}: not in the training data"
-            )
+        """Return the place of each atom's element in `elements`, (A,).
+
+        Parameters
+        ----------
+        molecules
+            The molecules.
+
+        Raises
+        ------
+        InputError
+            A molecule has another element.
+        """
+        check_elements(molecules, self.elements, "FCHL19 features")
         table = torch.full((len(SYMBOLS),), -1)
         table[list(self.elements)] = torch.arange(len(self.elements))
         return table[molecules.numbers]
@@ -117,9 +135,7 @@ class Fchl19:
         return out.reshape(len(kind), -1)
 
     def _bumps(self, positions: Tensor, j: Tensor, k: Tensor, near: Tensor, far: Tensor) -> Tensor:
-        """(triples, 2 · radii) what each pair of neighbours adds; `near` and `far` are r_ij and
-        r_ik.
-        """
+        """(triples, 2 · radii) what pairs of neighbours add; `near` and `far` are r_ij and r_ik."""
         across = (positions[j] - positions[k]).norm(dim=1)
         a, b, c = near**2, far**2, across**2
         cos_i = ((a + b - c) / (2 * near * far)).clamp(-1, 1)
@@ -141,9 +157,7 @@ class Fchl19:
 
 
 def _sine(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """2 r_ij r_ik sin θ_i from squared sides (Heron); its slope is set to 0 where the atoms are in
-    line.
-    """
+    """2 r_ij r_ik sin θ_i from squared sides (Heron); where atoms are in line its slope is 0."""
     area = 4 * a * b - (a + b - c) ** 2
     flat = area <= 1e-12 * a * b
     return torch.where(flat, torch.zeros_like(area), area.masked_fill(flat, 1.0).sqrt())
@@ -154,7 +168,18 @@ def _cutoff(r: Tensor, cutoff: float) -> Tensor:
 
 
 def neighbours(molecules: Molecules) -> tuple[Tensor, Tensor]:
-    """(pairs,) atoms i and j ≠ i of the same molecule, every ordered pair, sorted by i."""
+    """Return every ordered pair of atoms of the same molecule.
+
+    Parameters
+    ----------
+    molecules
+        The molecules.
+
+    Returns
+    -------
+    tuple
+        (pairs,) rows of atoms i, ascending, and (pairs,) rows of their partners j ≠ i.
+    """
     sizes = molecules.sizes[molecules.owner]  # (A,)
     i = torch.repeat_interleave(torch.arange(len(sizes)), sizes)
     starts = torch.repeat_interleave(molecules.offsets[:-1][molecules.owner], sizes)

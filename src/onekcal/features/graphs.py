@@ -1,15 +1,16 @@
-r"""Molecular graphs from functions that can be put one after another.
+"""Molecular graphs from functions that can be put one after another.
 
     build = chain(drop_padding, nearest(6), coulomb_forces)
     graph = build(every_slot(charges, positions))
 
 A graph is held densely: `edges[m, i, j]` says that atom i of molecule m hears atom j. A builder
-takes edges away or tells more of them, so their order says what is counted: `within(4.0)` before
-`nearest(6)` are the six nearest of those within 4 Å. An atom that has fewer neighbours than asked
-for keeps them all; where others are just as far as the last of them, it keeps these too, so that
-neither the order of atoms nor rounding decides.
+takes edges away or gives them attributes, so the order of builders matters: `within(4.0)` before
+`nearest(6)` keeps the six nearest of the atoms within 4 Å. An atom that has fewer neighbours keeps
+them all. Where others are as far as the last of them, it keeps these too, so that neither the order
+of atoms nor rounding decides.
 
-Positions and distances in Å, charges in e, Coulomb forces |F_ij| = Z_i Z_j / r_ij² in Hartree/Bohr.
+Positions and distances are in Å, charges in e, Coulomb forces |F_ij| = Z_i Z_j / r_ij² in
+Hartree/Bohr.
 """
 
 from __future__ import annotations
@@ -30,19 +31,37 @@ leaves them off by 1e-6.
 
 
 class Graph(NamedTuple):
-    """Molecules (M) of n slots; a slot with charge 0 is padding."""
+    """The graphs of M molecules with n slots each. A slot of charge 0 is padding.
 
-    charges: Tensor  # (M, n) e
-    positions: Tensor  # (M, n, 3) Å
-    edges: Tensor  # (M, n, n) bool
-    attributes: Tensor  # (M, n, n, a)
+    Parameters
+    ----------
+    charges
+        (M, n) nuclear charges.
+    positions
+        (M, n, 3) Å.
+    edges
+        (M, n, n) bool.
+    attributes
+        (M, n, n, a) numbers along edges.
+    """
+
+    charges: Tensor
+    positions: Tensor
+    edges: Tensor
+    attributes: Tensor
 
 
 Builder = Callable[[Graph], Graph]
 
 
 def chain(*builders: Builder) -> Builder:
-    """All of them, the first first."""
+    """Return a builder that applies several, one after another.
+
+    Parameters
+    ----------
+    *builders
+        The builders, the first one first.
+    """
 
     def build(graph: Graph) -> Graph:
         for builder in builders:
@@ -53,7 +72,15 @@ def chain(*builders: Builder) -> Builder:
 
 
 def every_slot(charges: Tensor, positions: Tensor) -> Graph:
-    """Of charges (M, n) and positions (M, n, 3): every slot, padding too, joined to every other."""
+    """Return a graph in which every slot, also padding, is joined to every other.
+
+    Parameters
+    ----------
+    charges
+        (M, n) nuclear charges, 0 in padding.
+    positions
+        (M, n, 3) Å.
+    """
     count = charges.shape[1]
     edges = ~torch.eye(count, dtype=torch.bool, device=charges.device).expand(
         len(charges), count, count
@@ -62,38 +89,78 @@ def every_slot(charges: Tensor, positions: Tensor) -> Graph:
 
 
 def drop_padding(graph: Graph) -> Graph:
-    """No edge to or from a slot of charge 0."""
+    """Take away the edges from and to padding.
+
+    Parameters
+    ----------
+    graph
+        The graphs of M molecules.
+    """
     there = graph.charges > 0
     return graph._replace(edges=graph.edges & there[:, :, None] & there[:, None, :])
 
 
 def nearest(count: int) -> Builder:
-    """At each atom the edges to its `count` nearest neighbours."""
+    """Return a builder that keeps the edges of each atom to its nearest neighbours.
+
+    Parameters
+    ----------
+    count
+        How many neighbours are kept.
+    """
     _at_least("nearest: `count`", count, 1)
     return lambda graph: _keep(graph, distances(graph), count)
 
 
 def strongest(count: int) -> Builder:
-    """At each atom the edges with the `count` largest Coulomb forces."""
+    """Return a builder that keeps the edges of each atom with the largest Coulomb forces.
+
+    Parameters
+    ----------
+    count
+        How many edges are kept.
+    """
     _at_least("strongest: `count`", count, 1)
     return lambda graph: _keep(graph, -_forces(graph), count)
 
 
 def within(radius: float) -> Builder:
-    """Edges up to `radius` Å."""
+    """Return a builder that keeps the edges up to a length.
+
+    Parameters
+    ----------
+    radius
+        Å.
+    """
     if not radius > 0:
         raise ConfigError(f"within: `radius` must be positive (Å), got {radius}")
     return lambda graph: graph._replace(edges=graph.edges & (distances(graph) <= radius))
 
 
 def coulomb_forces(graph: Graph) -> Graph:
-    """The Coulomb force of an edge becomes its attribute."""
+    """Add the Coulomb force (Hartree/Bohr) to the attributes of each edge.
+
+    Parameters
+    ----------
+    graph
+        The graphs of M molecules.
+    """
     return graph._replace(attributes=torch.cat([graph.attributes, _forces(graph)[..., None]], -1))
 
 
 def distances(graph: Graph) -> Tensor:
-    """(M, n, n) Å along edges; 1 without a gradient where there is none, or where two nuclei are
-    on one point.
+    """Return the lengths of the edges.
+
+    Parameters
+    ----------
+    graph
+        The graphs of M molecules.
+
+    Returns
+    -------
+    Tensor
+        (M, n, n) Å. Where there is no edge, or two nuclei are on one point, it is 1 without a
+        gradient.
     """
     between = graph.positions[:, :, None] - graph.positions[:, None]
     square = between.square().sum(-1)
@@ -111,9 +178,8 @@ def _keep(graph: Graph, score: Tensor, count: int) -> Graph:
     if count >= graph.edges.shape[-1]:
         return graph
     score = torch.where(graph.edges, score.detach(), torch.inf)
-    last = score.kthvalue(
-        count, -1, keepdim=True
-    ).values  # inf where there are fewer: then all are kept
+    # inf where there are fewer: then all are kept
+    last = score.kthvalue(count, -1, keepdim=True).values
     return graph._replace(edges=graph.edges & (score <= last + TIE * last.abs()))
 
 

@@ -1,11 +1,12 @@
-r"""Real spherical harmonics of degree 0 … 4 as polynomials of a unit vector u = (x, y, z),
-orthonormal on the sphere.
+"""Real spherical harmonics of degree 0 … 4, orthonormal on the sphere.
+
+They are polynomials of a unit vector u = (x, y, z):
 
     ∫ Y_lm Y_l'm' dΩ = δ_ll' δ_mm'       Σ_m Y_lm(u) Y_lm(v) = (2l + 1)/4π · P_l(u · v)
     Y_lm(−u) = (−1)^l Y_lm(u)
 
 Orders run from −l (sin |l|φ) to l (cos lφ), without the Condon-Shortley phase: Y_1 = √(3/4π) (y, z,
-x). As polynomials they need no angles, and their derivatives are finite at the poles.
+x). Polynomials need no angles, and their derivatives are finite at the poles.
 """
 
 from __future__ import annotations
@@ -22,8 +23,19 @@ HIGHEST = 4
 
 
 def real_harmonics(directions: Tensor, degree: int) -> Tensor:
-    """(…, (degree + 1)²) of unit vectors (…, 3): degree 0, then the three of degree 1 …; Y_lm
-    stands at l² + l + m.
+    """Return the spherical harmonics of unit vectors up to a degree.
+
+    Parameters
+    ----------
+    directions
+        (…, 3) unit vectors.
+    degree
+        The highest degree, 0 to 4.
+
+    Returns
+    -------
+    Tensor
+        (…, (degree + 1)²); Y_lm stands at l² + l + m.
     """
     if not 0 <= degree <= HIGHEST:
         raise ConfigError(

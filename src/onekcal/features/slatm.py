@@ -1,19 +1,18 @@
-r"""SLATM, the spectrum of London and Axilrod-Teller-Muto potentials: one vector a molecule.
+"""SLATM, the spectrum of London and Axilrod-Teller-Muto potentials: one vector a molecule.
 
-    one body     Z · n(Z)   for each element
-    two body     Σ_{i<j}  Z_i Z_j · g(r − r_ij; σ₂) · Δr / r^p   for each pair of elements
+    one body     Z · n(Z)                                                for each element
+    two body     Σ_{i<j}  Z_i Z_j · g(r − r_ij; σ₂) · Δr / r^p           for each pair of elements
     three body   Σ_{i-j-k}  ⅓ Z_i Z_j Z_k · (1 + cos θ · cos φ_i · cos φ_k) / (r_ij r_ik r_jk)³
-                 · g(θ − φ_j; σ₃) · Δθ
-                                                      for each central element j with each pair of
-                                                      elements i, k
+                            · g(θ − φ_j; σ₃) · Δθ
+                 for each central element j with each pair of elements i, k
 
-g is the normalised Gaussian, φ the angles of the triangle of three atoms, all within `cutoff` of
-each other; r runs over a grid from 0.1 Å to the cut-off, θ over one from −20° to 200°. Huang, von
-Lilienfeld, Nature Chem. 12, 945 (2020).
+g is the normalised Gaussian. φ are the angles of the triangle of three atoms, all within `cutoff`
+of each other. r runs over a grid from 0.1 Å to the cut-off, θ over one from −20° to 200°. Huang,
+von Lilienfeld, Nature Chem. 12, 945 (2020).
 
-Elements are fixed by the caller (those of the training set), so that every vector has the same
-entries; every triple of elements has its place, whether or not the training set holds it. Lengths
-are Å; the entries are used without a unit. Everything is torch, float64 and differentiable. At a
+The caller fixes the elements (those of the training set), so that every vector has the same
+entries. Every triple of elements has its place, also where the training set lacks it. Lengths are
+Å; the entries are used without a unit. Everything is torch, float64 and differentiable. At a
 straight angle, where φ has a cusp, its derivative is taken as 0.
 """
 
@@ -24,8 +23,8 @@ import math
 import torch
 from torch import Tensor
 
-from onekcal.errors import InputError
-from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.features.known_elements import check_elements
+from onekcal.molecules import Molecules
 
 CUTOFF = 4.8
 """Å; pairs and triples of atoms further apart are not seen."""
@@ -47,13 +46,23 @@ BLOCK = 4
 
 
 def slatm(molecules: Molecules, elements: list[int], cutoff: float = CUTOFF) -> Tensor:
-    """(M, width) float64; entries stand as `blocks` says."""
-    strange = [SYMBOLS[z] for z in molecules.elements if z not in elements]
-    if strange:
-        raise InputError(
-            f"SLATM features for {', '.join(SYMBOLS[z] for z in elements)} cannot describe "
-            f"{', '.join(strange)}: not in the training data"
-        )
+    """Compute the SLATM vectors of molecules.
+
+    Parameters
+    ----------
+    molecules
+        The molecules.
+    elements
+        Nuclear charges, ascending.
+    cutoff
+        Å.
+
+    Returns
+    -------
+    Tensor
+        (M, width) float64; `blocks` says where which entries stand.
+    """
+    check_elements(molecules, elements, "SLATM features")
     parts = [
         _spectrum(molecules[m : m + BLOCK], elements, cutoff)
         for m in range(0, len(molecules), BLOCK)
@@ -66,11 +75,18 @@ def slatm(molecules: Molecules, elements: list[int], cutoff: float = CUTOFF) -> 
 
 
 def blocks(elements: list[int], cutoff: float = CUTOFF) -> list[int]:
-    """Lengths of the parts of a vector, in order: all one-body terms, each pair of elements, each
-    triple of elements.
+    """Return the lengths of the parts of a vector, in order.
 
-    Pairs are (a ≤ b) in the order of `elements`; triples are central element by central element,
-    each with every pair.
+    All one-body terms come first, then each pair of elements, then each triple. Pairs are (a ≤ b)
+    in the order of `elements`. Triples go from one central element to the next, each with every
+    pair.
+
+    Parameters
+    ----------
+    elements
+        Nuclear charges.
+    cutoff
+        Å.
     """
     radial, angular = _grids(cutoff)
     pairs = len(elements) * (len(elements) + 1) // 2
@@ -90,9 +106,8 @@ def _grids(cutoff: float) -> tuple[Tensor, Tensor]:
 def _spectrum(molecules: Molecules, elements: list[int], cutoff: float) -> Tensor:
     """(M, width) of a few molecules."""
     numbers, positions = molecules.pad()
-    kind = torch.searchsorted(
-        torch.tensor(elements), numbers
-    )  # (M, n) place in `elements`; padding is masked below
+    # (M, n) place in `elements`; padding is masked below
+    kind = torch.searchsorted(torch.tensor(elements), numbers)
     separation = positions[:, None] - positions[:, :, None]  # (M, n, n, 3) from i to j
     real = numbers > 0
     near = real[:, :, None] & real[:, None, :] & ~torch.eye(numbers.shape[1], dtype=torch.bool)
@@ -115,8 +130,7 @@ def _pair_table(count: int) -> Tensor:
 
 
 def _gaussian(grid: Tensor, centre: Tensor, sigma: float) -> Tensor:
-    """(terms, grid) Gaussians of height 1; their norm is left to the end, where there are fewer
-    numbers.
+    """(terms, grid) Gaussians of height 1; the norm is applied at the end, to fewer numbers.
 
     −(x − c)² is multiplied out into a product of two thin matrices: one pass over the large array
     instead of three.
