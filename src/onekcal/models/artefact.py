@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -25,7 +24,7 @@ FORMAT = 1
 """Raised when an older onekcal could not read what is written."""
 STAGES, CALIBRATION = "stages.", "calibration."
 
-Stage = tuple[str, dict[str, Any]]
+Stage = tuple[str, dict[str, object]]
 
 
 @dataclass

@@ -14,7 +14,7 @@ means the same after the other model has been replaced or deleted.
 from __future__ import annotations
 
 import json
-from typing import Any, Self
+from typing import Self, TypedDict
 
 import numpy as np
 import torch
@@ -34,6 +34,19 @@ ABOUT = "about"
 """The tensor that holds what is known about that model."""
 
 
+class OtherModel(TypedDict, total=False):
+    """What a stage knows of another model whose energies it gives."""
+
+    stages: list[tuple[str, dict[str, object]]]
+    level: str
+    kind: str
+    at: str
+    data: str | None
+    """Name of the data set that the model was fitted to."""
+    digest: str | None
+    """SHA-256 of that data set."""
+
+
 class Baseline(Model):
     """The energy of another method, in kcal/mol relative to free atoms, taken as it is.
 
@@ -50,7 +63,7 @@ class Baseline(Model):
 
     def __init__(self, method: str, live: bool = False) -> None:
         self.method, self.live = method, live
-        self.about: dict[str, Any] = {}
+        self.about: OtherModel = {}
         """Of the other model, where it is one: its stages, what its energies mean, the data it was
         fitted to.
         """
@@ -95,7 +108,7 @@ class Baseline(Model):
             )
         self._stack = found.model
         self.about = {
-            "stages": [list(stage) for stage in found.stages],
+            "stages": list(found.stages),
             "level": found.level,
             "kind": found.kind,
             "at": found.at,

@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -60,9 +60,9 @@ class Model:
     """Does it answer for every atom (A,) instead of for every molecule (M,)?"""
     fits_atoms: bool = False
     """Can it learn total energies whose free atoms are not known?"""
-    chosen: Mapping[str, Any] = MappingProxyType({})
+    chosen: Mapping[str, object] = MappingProxyType({})
     """The settings that `fit` chose among several, for a fit to more data."""
-    summary: Mapping[str, Any] = MappingProxyType({})
+    summary: Mapping[str, object] = MappingProxyType({})
     """Figures of the last fit, which a run keeps among its metrics."""
 
     def __repr__(self) -> str:

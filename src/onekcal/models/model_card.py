@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypedDict
 
+Json = dict[str, Any]
+"""An object of a JSON or YAML file, which may hold anything that such a file can."""
+
 
 class Row(TypedDict):
     """Errors of some molecules; None where not finite."""
@@ -36,7 +39,7 @@ class ModelCard:
     """Name of the data set that the model was fitted to."""
     digest: str | None = None
     """SHA-256 of the data set."""
-    experiment: dict[str, Any] = field(default_factory=dict)
+    experiment: Json = field(default_factory=dict)
     """The resolved experiment, as its YAML file says it."""
     train: int | None = None
     valid: int | None = None
@@ -45,12 +48,12 @@ class ModelCard:
     """Heavy atoms in the largest training molecule."""
     data_card: dict[str, str] = field(default_factory=dict)
     """Title, licence and citation of the data set."""
-    made: dict[str, Any] = field(default_factory=dict)
+    made: Json = field(default_factory=dict)
     """Versions, hardware, commit and time."""
     errors: dict[str, dict[str, float]] = field(default_factory=dict)
     """Metrics by kind of geometry."""
     errors_by: ErrorsBy = field(default_factory=lambda: ErrorsBy())
-    more: dict[str, Any] = field(default_factory=dict)
+    more: Json = field(default_factory=dict)
     """Keys that this version does not know."""
 
     @classmethod
@@ -60,7 +63,7 @@ class ModelCard:
         more = {key: value for key, value in content.items() if key not in known}
         return cls(**{key: content[key] for key in known if key in content}, more=more)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """What is known, for JSON."""
         own = {key: value for key, value in vars(self).items() if value not in (None, {})}
         own.pop("more", None)

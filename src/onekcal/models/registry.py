@@ -6,8 +6,8 @@ A model of somebody's own needs no line: its name is `module:Class`, of a module
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
 
 from onekcal.errors import ConfigError, did_you_mean, unknown
 from onekcal.models.model import NEEDED, Model, completed
@@ -53,7 +53,7 @@ def model_class(name: str) -> type[Model]:
     return completed(found)
 
 
-def build(name: str, settings: dict[str, Any]) -> Model:
+def build(name: str, settings: Mapping[str, object]) -> Model:
     """An unfitted model.
 
     Parameters

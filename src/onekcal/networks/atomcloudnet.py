@@ -43,7 +43,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -153,8 +153,7 @@ class AtomCloudNet(NetworkModel):
         super().__init__(fit, seed, dtype)
         self.of_atoms = readout == "atoms"
         self.layers = [
-            _by_element(each)
-            for each in (degrees if isinstance(degrees, (list, tuple)) else [degrees])
+            _by_element(each) for each in (degrees if isinstance(degrees, Sequence) else [degrees])
         ]
         if not self.layers:
             raise ConfigError(
@@ -177,7 +176,7 @@ class AtomCloudNet(NetworkModel):
         return AtomCloudNetwork(elements, degrees, *self.settings)
 
 
-def _by_element(degrees: Any) -> dict[int, int]:
+def _by_element(degrees: Degrees) -> dict[int, int]:
     """Nuclear charge → degree; 0 stands for all that are not named."""
     given = degrees if isinstance(degrees, Mapping) else {OTHERS: degrees}
     if OTHERS not in given:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from onekcal.networks.network import Context
 
 EPSILON = 1e-5
 """Added to variances."""
@@ -28,7 +29,7 @@ class DenseBlock(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
+        ctx: Context,
         start: Tensor,
         shape: tuple[int, ...],
         low: torch.dtype,
@@ -58,7 +59,7 @@ class DenseBlock(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Context, upstream: Tensor) -> tuple[Tensor | None, ...]:
         """Layer by layer from the last: `gradient` is that of all x̂ made so far."""
         start, shape, low, training = ctx.setting
         assert training, "running means have no gradient here"

@@ -43,7 +43,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -146,7 +145,7 @@ class DenseNetwork(Network):
             if k:
                 x, shape = self.transitions[k - 1](x, shape)
             x = normalised(x, share)
-            layers: list[Any] = list(block.children())
+            layers = [layer for layer in block.children() if isinstance(layer, DenseLayer)]
             weights = [weight for layer in layers for weight in layer.weights()]
             running = [layer.running() for layer in layers]
             if weights:

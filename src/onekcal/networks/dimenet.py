@@ -39,7 +39,7 @@ Deliberate deviations:
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -131,10 +131,10 @@ class DimeNet(NetworkModel):
         if not cutoff > 0:
             raise ConfigError(f"dimenet: `cutoff` must be positive (Å), got {cutoff}")
         super().__init__(fit, seed, dtype)
-        self.settings: dict[str, Any] = {**sizes, "cutoff": cutoff}
+        self.settings = features, blocks, triplet, basis, output, degrees, waves, cutoff
 
     def network(self, elements: tuple[int, ...]) -> DimeNetNetwork:
-        return DimeNetNetwork(elements, **self.settings)
+        return DimeNetNetwork(elements, *self.settings)
 
 
 def dense(inputs: int, outputs: int, bias: bool = True) -> torch.nn.Linear:

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
+
+from onekcal.networks.network import Context
 
 SPLINE = (
     (1, -5, 10, -10, 5, -1),
@@ -142,7 +143,7 @@ class Interpolate(torch.autograd.Function):
     """A derivative (P, f) of splines at r (P,); their coefficients are a table (last + 5, f)."""
 
     @staticmethod
-    def forward(ctx: Any, r: Tensor, table: Tensor, places: Places, derivative: int) -> Tensor:
+    def forward(ctx: Context, r: Tensor, table: Tensor, places: Places, derivative: int) -> Tensor:
         ctx.save_for_backward(r, table)
         ctx.places, ctx.derivative = places, derivative
         return embedding_bag(
@@ -150,7 +151,7 @@ class Interpolate(torch.autograd.Function):
         )
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+    def backward(ctx: Context, slope: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         r, table = ctx.saved_tensors
         by_r = by_table = None
         if ctx.needs_input_grad[0]:
@@ -164,7 +165,7 @@ class Spread(torch.autograd.Function):
     """The transpose of `Interpolate`: what pairs (P, f) add to a table (last + 5, f)."""
 
     @staticmethod
-    def forward(ctx: Any, r: Tensor, pairs: Tensor, places: Places, derivative: int) -> Tensor:
+    def forward(ctx: Context, r: Tensor, pairs: Tensor, places: Places, derivative: int) -> Tensor:
         ctx.save_for_backward(r, pairs)
         ctx.places, ctx.derivative = places, derivative
         table = pairs.new_zeros(places.last + DEGREE, pairs.shape[1])
@@ -177,7 +178,7 @@ class Spread(torch.autograd.Function):
         return table
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+    def backward(ctx: Context, slope: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         r, pairs = ctx.saved_tensors
         by_r = by_pairs = None
         if ctx.needs_input_grad[0]:
@@ -203,7 +204,7 @@ class Convolve(torch.autograd.Function):
     """Σ_j W_ij ∘ x_j (n, B, f) of features x (n, B, f) and filters (P, B, f), with W_ij = W_ji."""
 
     @staticmethod
-    def forward(ctx: Any, filters: Tensor, x: Tensor) -> Tensor:
+    def forward(ctx: Context, filters: Tensor, x: Tensor) -> Tensor:
         ctx.save_for_backward(filters, x)
         n, out = len(x), torch.zeros_like(x)
         for s, pairs in _blocks(n):
@@ -212,7 +213,7 @@ class Convolve(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Context, slope: Tensor) -> tuple[Tensor | None, Tensor | None]:
         filters, x = ctx.saved_tensors
         by_filters = Products.apply(slope, x) if ctx.needs_input_grad[0] else None
         by_x = Convolve.apply(filters, slope) if ctx.needs_input_grad[1] else None
@@ -223,7 +224,7 @@ class Products(torch.autograd.Function):
     """a_i ∘ b_j + a_j ∘ b_i (P, B, f) of every pair, of features a and b (n, B, f)."""
 
     @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+    def forward(ctx: Context, a: Tensor, b: Tensor) -> Tensor:
         ctx.save_for_backward(a, b)
         n = len(a)
         out = a.new_empty(n * (n - 1) // 2, *a.shape[1:])
@@ -233,7 +234,7 @@ class Products(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Context, slope: Tensor) -> tuple[Tensor | None, Tensor | None]:
         a, b = ctx.saved_tensors
         by_a = Convolve.apply(slope, b) if ctx.needs_input_grad[0] else None
         by_b = Convolve.apply(slope, a) if ctx.needs_input_grad[1] else None

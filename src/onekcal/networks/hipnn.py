@@ -51,7 +51,7 @@ from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError
 from onekcal.networks.limits import at_least
 from onekcal.networks.model import NetworkModel
-from onekcal.networks.network import Batch, Network, Output, pair_distances, pair_mask
+from onekcal.networks.network import Batch, Context, Network, Output, pair_distances, pair_mask
 from onekcal.networks.training.settings import Recipes
 from onekcal.units import BOHR
 
@@ -60,6 +60,10 @@ FLOOR = 1e-12
 
 FAR = -80.0
 """Least exponent; e⁻⁸⁰ = 2e-35. Below it numbers become denormal, and arithmetic slow."""
+
+
+Layers = Any
+"""A list or dictionary of layers; torch has no type for what is in it."""
 
 
 class HipNN(NetworkModel):
@@ -153,20 +157,20 @@ class HipNN(NetworkModel):
             )
         super().__init__(fit, seed, dtype)
         self.fits_atoms = hierarchy  # by E⁰
-        self.settings: dict[str, Any] = {
-            "features": features,
-            "onsite": onsite,
-            "interactions": interactions,
-            "sensitivities": sensitivities,
-            "r_low": r_low,
-            "r_high": r_high,
-            "r_cut": r_cut,
-            "hierarchy": hierarchy,
-            "hierarchy_weight": hierarchy_weight,
-        }
+        self.settings = (
+            features,
+            onsite,
+            interactions,
+            sensitivities,
+            r_low,
+            r_high,
+            r_cut,
+            hierarchy,
+            hierarchy_weight,
+        )
 
     def network(self, elements: tuple[int, ...]) -> Network:
-        return HipNNNetwork(elements, **self.settings)
+        return HipNNNetwork(elements, *self.settings)
 
 
 class HipNNNetwork(Network):
@@ -175,9 +179,9 @@ class HipNNNetwork(Network):
     absolute = True
     sigma_E: Tensor
     zeroth: Tensor
-    interactions: Any  # ModuleList of `Interaction`
-    onsite: Any  # ModuleList of Sequential of `OnSite`
-    heads: Any  # ModuleDict of Linear
+    interactions: Layers  # ModuleList of `Interaction`
+    onsite: Layers  # ModuleList of Sequential of `OnSite`
+    heads: Layers  # ModuleDict of Linear
 
     def __init__(
         self,
@@ -204,15 +208,14 @@ class HipNNNetwork(Network):
             torch.nn.Sequential(*(OnSite(features, features) for _ in range(onsite)))
             for _ in range(interactions)
         )
-        self.heads = torch.nn.ModuleDict(  # order n: wⁿ/σ_E and bⁿ
-            {
-                str(n): _linear(features, 1)
-                for n in range(1 if hierarchy else interactions, interactions + 1)
-            }
-        )
+        heads = {  # order n: wⁿ/σ_E and bⁿ
+            n: _linear(features, 1)
+            for n in range(1 if hierarchy else interactions, interactions + 1)
+        }
         with torch.no_grad():
-            for n, head in self.heads.items():
-                head.weight.mul_(10.0 ** (-2 * int(n)) if hierarchy else 1.0)
+            for n, head in heads.items():
+                head.weight.mul_(10.0 ** (-2 * n) if hierarchy else 1.0)
+        self.heads = torch.nn.ModuleDict({str(n): head for n, head in heads.items()})
         self.register_buffer("sigma_E", torch.ones(()))  # kcal/mol
         self.register_buffer(
             "zeroth", torch.zeros(len(elements))
@@ -356,14 +359,14 @@ class Sensitivities(torch.autograd.Function):
     """`sensitivities` at fixed distances, in place; slopes from three moments. `peaks`: 1/μ."""
 
     @staticmethod
-    def forward(ctx: Any, inverse: Tensor, phi: Tensor, peaks: Tensor, sigma: Tensor) -> Tensor:
+    def forward(ctx: Context, inverse: Tensor, phi: Tensor, peaks: Tensor, sigma: Tensor) -> Tensor:
         s = inverse[..., None] - peaks
         s.square_().mul_(-0.5 * sigma.square()).clamp_min_(FAR).exp_().mul_(phi[..., None])
         ctx.save_for_backward(inverse, peaks, sigma, s)
         return s
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[None, None, Tensor, Tensor]:  # type: ignore[override]
+    def backward(ctx: Context, slope: Tensor) -> tuple[None, None, Tensor, Tensor]:  # type: ignore[override]
         inverse, peaks, sigma, s = ctx.saved_tensors
         weight = (slope * s).view(-1, len(peaks))  # (pairs, ν)
         u = inverse.reshape(-1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -14,8 +14,9 @@ from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
 from onekcal.networks.network import Batch, Network
 from onekcal.networks.training.batches import in_order, species_of
+from onekcal.networks.training.loop import Summary
 from onekcal.networks.training.members import fit_members
-from onekcal.networks.training.settings import Settings
+from onekcal.networks.training.settings import Recipes, Settings
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 STANDARD = "standard"
@@ -38,12 +39,12 @@ class NetworkModel(Model):
     """
 
     differentiable = True
-    recipes: ClassVar[dict[str, dict[str, Any]]] = {}
+    recipes: ClassVar[Recipes] = {}
     """Ways to train beside those every network has (`onekcal.networks.training.settings.RECIPES`).
     """
 
     def __init__(
-        self, fit: dict[str, Any] | None = None, seed: int = 0, dtype: str = "float32"
+        self, fit: dict[str, object] | None = None, seed: int = 0, dtype: str = "float32"
     ) -> None:
         if dtype not in DTYPES:
             unknown("dtype", dtype, DTYPES, ConfigError)
@@ -55,7 +56,7 @@ class NetworkModel(Model):
         self.elements: tuple[int, ...] = ()
         self.networks: list[Network] = []
         self.shift, self.scale = 0.0, 1.0  # kcal/mol
-        self.summary: dict[str, Any] = {}
+        self.summary: Summary = {}
         """Figures of the last training: epochs, seconds, device, parameters."""
 
     def network(self, elements: tuple[int, ...]) -> Network:

@@ -11,12 +11,15 @@ batched matrix products.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from onekcal.data.dataset import Dataset
+
+Context = Any
+"""What torch hands to both halves of a function with a gradient of its own; torch has no type."""
 
 
 class Batch(NamedTuple):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
+
+from onekcal.networks.network import Context
 
 PART = 2**18
 """Numbers of the widest intermediate that a CPU holds at a time, so that they stay in its cache.
@@ -43,27 +44,32 @@ class Directed(torch.autograd.Function):
 
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu")
-    def forward(ctx: Any, *inputs: Tensor) -> Tensor:
+    def forward(ctx: Context, *inputs: Tensor) -> Tensor:
         ctx.save_for_backward(*inputs)
         return torch.cat([_around(*part, inputs[3]) for part in _parts(*inputs)])
 
     @staticmethod
     @torch.amp.custom_bwd(device_type="cpu")
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Context, slope: Tensor) -> tuple[Tensor | None, ...]:
         inputs, wanted = ctx.saved_tensors, ctx.needs_input_grad
         if (
             torch.is_grad_enabled()
         ):  # forces are being learned: what is returned must itself have a gradient
             return _slopes(inputs, wanted, slope, True)
-        found: list[tuple[Any, ...]] = []
+        found: list[tuple[Tensor | None, ...]] = []
         with torch.enable_grad():
             for rows, part in zip(slope.split(_atoms(*inputs)), _parts(*inputs)):
                 leaves = [
                     x.detach().requires_grad_(want) for x, want in zip((*part, inputs[3]), wanted)
                 ]
                 found.append(_slopes(leaves, wanted, rows, False))
-        first = [torch.cat([one[k] for one in found]) if wanted[k] else None for k in range(3)]
-        return (*first, torch.stack([one[3] for one in found]).sum(0) if wanted[3] else None)
+        first = [torch.cat(_given(found, k)) if wanted[k] else None for k in range(3)]
+        return (*first, torch.stack(_given(found, 3)).sum(0) if wanted[3] else None)
+
+
+def _given(slopes: Sequence[Sequence[Tensor | None]], k: int) -> list[Tensor]:
+    """The slopes of every part by the k-th input."""
+    return [one for part in slopes if (one := part[k]) is not None]
 
 
 def _slopes(

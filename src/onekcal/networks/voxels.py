@@ -24,9 +24,10 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -167,15 +168,7 @@ class VoxelDenseNet(NetworkModel):
                 "leave out fit.force_weight"
             )
         self.asked = request([kinds] if isinstance(kinds, str) else list(kinds), density, grid, box)
-        self.shape: dict[str, Any] = {
-            "blocks": tuple(blocks),
-            "growth": growth,
-            "stem": stem,
-            "bottleneck": bottleneck,
-            "compression": compression,
-            "symmetry": symmetry,
-            "together": together,
-        }
+        self.shape = tuple(blocks), growth, stem, bottleneck, compression, symmetry, together
         self.turns, self.motions = turns, motions(augment, grid)
         looks = (1 + turns) * len(self.motions)
         if not 1 <= views <= looks:
@@ -186,7 +179,7 @@ class VoxelDenseNet(NetworkModel):
         self.views = views
 
     def network(self, elements: tuple[int, ...]) -> DenseNetwork:
-        return DenseNetwork(elements, len(self.asked.kinds), (self.asked.n,) * 3, **self.shape)
+        return DenseNetwork(elements, len(self.asked.kinds), (self.asked.n,) * 3, *self.shape)
 
     def inputs(self, molecules: Molecules, learn: bool) -> Callable[[Tensor], Tensor] | None:
         if not len(molecules):
@@ -199,7 +192,7 @@ class VoxelDenseNet(NetworkModel):
             distributed.wait()
         return Looks(self._fields(molecules, learn), self.motions, None if learn else self.views)
 
-    def _fields(self, molecules: Molecules, learn: bool) -> list[Any]:
+    def _fields(self, molecules: Molecules, learn: bool) -> Sequence[Fields]:
         """(M, channels, n, n, n) in each orientation, as arrays that may lie on the disk."""
         one = self.asked
         names = tuple(kind.name for kind in one.kinds)
@@ -237,6 +230,15 @@ class VoxelDenseNet(NetworkModel):
         return {name: self.scale * values for name, values in super().terms(molecules).items()}
 
 
+class Fields(Protocol):
+    """Fields (M, channels, n, n, n) in memory or on the disk, indexed by row numbers."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, rows: npt.NDArray[np.int64], /) -> np.ndarray: ...
+
+
 class Looks:
     """Fields (B, views, channels, n, n, n) of molecules by their rows: `views` fixed ones, or a
     random one where it is None.
@@ -245,7 +247,7 @@ class Looks:
     `densenet.motions`.
     """
 
-    def __init__(self, fields: list[Any], motions: Tensor, views: int | None) -> None:
+    def __init__(self, fields: Sequence[Fields], motions: Tensor, views: int | None) -> None:
         self.fields, self.motions, self.views = fields, motions, views
         # the order of views: each orientation as it is, then with other motions
         others = 1 + torch.randperm(len(motions) - 1, generator=torch.Generator().manual_seed(0))

@@ -7,7 +7,6 @@ that is the price of a model file that no interpreter has to trust.
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import numpy as np
 import torch
@@ -58,9 +57,9 @@ def save_estimator(pipeline: Pipeline) -> State:
     JSON text.
     """
     state: State = {}
-    plain: dict[str, Any] = {}
+    plain: dict[str, object] = {}
     for step, estimator in pipeline.steps:
-        kept: dict[str, Any] = {}
+        kept: dict[str, object] = {}
         for name in FITTED[type(estimator).__name__]:
             value = getattr(estimator, name, None)
             if isinstance(value, np.ndarray):
@@ -73,7 +72,7 @@ def save_estimator(pipeline: Pipeline) -> State:
     return state
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """What JSON takes for a value it does not know: NumPy's scalars; anything else is refused."""
     if isinstance(value, np.generic):
         return value.item()

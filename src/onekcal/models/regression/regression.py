@@ -17,8 +17,8 @@ The target is learned as it comes: kcal/mol, not scaled, as in the study this re
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Self
 
 import numpy as np
 import torch
@@ -70,7 +70,7 @@ FEATURES: dict[str, Feature] = {
     ),
     "random_coulomb": _random,
 }
-ESTIMATORS: dict[str, tuple[type[BaseEstimator], dict[str, Any]]] = {
+ESTIMATORS: dict[str, tuple[type[BaseEstimator], dict[str, object]]] = {
     "linear": (LinearRegression, {}),
     "ridge": (Ridge, {}),
     "knn": (
@@ -87,7 +87,7 @@ molecules.
 
 
 def _check_parameters(
-    estimator: str, parameters: dict[str, Any], search: dict[str, list[Any]]
+    estimator: str, parameters: dict[str, object], search: Mapping[str, Sequence[object]]
 ) -> None:
     """Refuse keys that the estimator does not have, and values to search that are no list."""
     own = sorted(ESTIMATORS[estimator][0]().get_params())
@@ -144,12 +144,12 @@ class Regression(Model):
         estimator: str = "krr",
         size: int | None = None,
         standardize: bool = True,
-        search: dict[str, list[Any]] | None = None,
+        search: Mapping[str, Sequence[object]] | None = None,
         folds: int = 5,
         orderings: int = 8,
         noise: float = 1.0,
         seed: int = 0,
-        **parameters: Any,
+        **parameters: object,
     ) -> None:
         if features not in FEATURES:
             unknown("features", features, FEATURES, ConfigError)

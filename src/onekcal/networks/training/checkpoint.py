@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -21,14 +21,33 @@ FORMAT = 1
 MOST = 12
 """Most differences that a message lists."""
 
+Content = dict[str, object]
+"""A configuration, as JSON holds it."""
 
-def save(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+
+class Header(TypedDict):
+    """Where a training stands, besides its tensors."""
+
+    config: Content
+    """What decides the loss curve."""
+    epochs_done: int
+    steps: int
+    halved: bool
+    """Whether batches were made half as large, because a GPU ran out of memory."""
+    seconds: float
+    best_epoch: int
+    schedule: dict[str, float | None]
+    history: list[dict[str, float]]
+    """Rows of epochs.csv."""
+
+
+def save(path: Path, tensors: dict[str, Tensor], header: Header) -> None:
     """Write a checkpoint to `path`, whole or not at all."""
     kept = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     tensor_file.write(path, kept, {"format": FORMAT, **header})
 
 
-def load(path: Path, config: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load(path: Path, config: Content) -> tuple[dict[str, Tensor], Header]:
     """Read a checkpoint.
 
     Returns
@@ -41,14 +60,15 @@ def load(path: Path, config: dict[str, Any]) -> tuple[dict[str, Tensor], dict[st
     ConfigError
         If it was made with another `config`; the message lists the differences.
     """
-    tensors, header = tensor_file.read(
+    tensors, content = tensor_file.read(
         path, FORMAT, "a checkpoint of onekcal", "start again with --overwrite"
     )
+    header: Header = content  # type: ignore[assignment]
     refuse_differences(path, header["config"], json.loads(json.dumps(config)))
     return tensors, header
 
 
-def refuse_differences(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
+def refuse_differences(path: Path, then: Content, now: Content) -> None:
     """Raise where two configurations differ, naming what differs."""
     found = differences(then, now)
     if found:
@@ -61,7 +81,7 @@ def refuse_differences(path: Path, then: dict[str, Any], now: dict[str, Any]) ->
         )
 
 
-def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def differences(then: Content, now: Content) -> list[str]:
     """Lines such as "fit.rate: 0.001 then, 0.002 now"."""
     before, after = _flat(then), _flat(now)
     return [
@@ -71,7 +91,7 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
-def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
+def _flat(content: object, prefix: str = "") -> dict[str, object]:
     items = (
         content.items()
         if isinstance(content, dict)

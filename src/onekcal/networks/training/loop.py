@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import time
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +24,9 @@ WORSE = 100.0
 """A training has diverged when its loss is so many times that of the first epoch."""
 TOLD = 0.2
 """Least seconds between two reports of progress."""
+
+Summary = dict[str, float | str]
+"""Figures of a training by name."""
 
 
 class TrainingError(OnekcalError):
@@ -58,7 +60,7 @@ class Training:
         standard: Standard,
         settings: Settings,
         seed: int,
-        config: dict[str, Any],
+        config: checkpoint.Content,
     ) -> None:
         self.network, self.train, self.valid = network, train, valid
         self.standard, self.settings, self.seed = standard, settings, seed
@@ -261,7 +263,7 @@ class Training:
 
     # --- telling and keeping ------------------------------------------------------------------
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """What the training came to."""
         device = self.train.energies.device
         return {
@@ -307,7 +309,7 @@ class Training:
         if path is not None and distributed.first():
             checkpoint.save(path, *self.state())
 
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def state(self) -> tuple[dict[str, Tensor], checkpoint.Header]:
         """Tensors and header of a checkpoint."""
         parts = {
             "network": self.network.state_dict(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,7 +15,8 @@ from onekcal.molecules import Molecules
 from onekcal.networks.network import Network
 from onekcal.networks.training import distributed
 from onekcal.networks.training.batches import Held, check_elements
-from onekcal.networks.training.loop import Training
+from onekcal.networks.training.checkpoint import Content
+from onekcal.networks.training.loop import Summary, Training
 from onekcal.networks.training.measure import Standard
 from onekcal.networks.training.settings import Settings
 
@@ -34,7 +35,7 @@ class Trained(Protocol):
     networks: list[Network]
     shift: float  # kcal/mol
     scale: float  # kcal/mol
-    summary: dict[str, Any]
+    summary: Summary
 
     def member(self, seed: int) -> Network:
         """A network with the initial weights of a seed."""
@@ -107,7 +108,7 @@ def fit_members(model: Trained, train: Dataset, valid: Dataset) -> None:
         model.summary = training.summary()
 
 
-def _config(model: Trained, network: Network, train: Dataset, valid: Dataset) -> dict[str, Any]:
+def _config(model: Trained, network: Network, train: Dataset, valid: Dataset) -> Content:
     """What decides the loss curve: a checkpoint of another one is refused."""
     digest = hashlib.sha256()
     for data in (train, valid):

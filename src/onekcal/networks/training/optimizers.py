@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from onekcal.networks.training.settings import Settings
 
@@ -20,7 +21,7 @@ def optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:
     """
     decayed = {id(parameter) for parameter in network.decayed()}
     wanted = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups: list[dict[str, Any]] = [
+    groups: list[dict[str, object]] = [
         {"params": [p for p in wanted if id(p) in decayed], "weight_decay": settings.weight_decay},
         {"params": [p for p in wanted if id(p) not in decayed], "weight_decay": 0.0},
     ]
@@ -43,11 +44,11 @@ class Average:
 
     def __init__(self, network: Network, decay: float) -> None:
         self.network, self.decay = copy.deepcopy(network), decay
-        self.weights: list[tuple[Any, Any]] = list(
+        self.weights: list[tuple[Tensor, Tensor]] = list(
             zip(self.network.parameters(), network.parameters())
         )
         followed = {id(tensor) for tensor in network.statistics()}
-        pairs: list[tuple[Any, Any]] = list(zip(self.network.buffers(), network.buffers()))
+        pairs: list[tuple[Tensor, Tensor]] = list(zip(self.network.buffers(), network.buffers()))
         self.weights += [pair for pair in pairs if id(pair[1]) in followed]
         self.buffers = [pair for pair in pairs if id(pair[1]) not in followed]
 

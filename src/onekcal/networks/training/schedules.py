@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 from onekcal.networks.training.settings import Settings
 
@@ -88,7 +87,7 @@ class Schedule:
         stalled = self.settings.stop is not None and self.since_best >= self.settings.stop
         return stalled or (self.settings.watch == "score" and self.falls >= FALLS)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, float | None]:
         """Everything it remembers, as values that JSON can hold."""
         state = {
             name: getattr(self, name)
@@ -96,7 +95,7 @@ class Schedule:
         }
         return {name: None if value == math.inf else value for name, value in state.items()}
 
-    def load_state(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: dict[str, float | None]) -> None:
         """The inverse of `state`."""
         for name, value in state.items():
             setattr(self, name, math.inf if value is None else value)

@@ -11,12 +11,11 @@ Every training inside, a member of an ensemble or a refit, is numbered: `trainin
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from onekcal.networks.training.distributed import first
 
@@ -45,7 +44,7 @@ class Session:
 
     folder: Path | None = None
     resume: bool = False
-    about: dict[str, Any] = field(default_factory=dict)
+    about: Mapping[str, object] = field(default_factory=dict)
     """What a checkpoint to go on from must have been made with."""
     watch: Callable[[Progress], None] = lambda progress: None
     say: Callable[[str], None] = _to_stderr
@@ -77,7 +76,7 @@ def current() -> Session:
 def session(
     folder: Path | None = None,
     resume: bool = False,
-    about: dict[str, Any] | None = None,
+    about: Mapping[str, object] | None = None,
     watch: Callable[[Progress], None] | None = None,
 ) -> Iterator[Session]:
     """Inside, trainings write to `folder`; with `resume`, they go on from the checkpoints there."""
