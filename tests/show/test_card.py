@@ -17,20 +17,12 @@ from onekcal.models.model_card import ModelCard
 from onekcal.models.shipped import load_model
 from onekcal.molecules import Molecules
 from onekcal.prediction.scope import half_width, scope
-from onekcal.runs.card import (
-    HAS,
-    HEADS,
-    LACKS,
-    _patterns,
-    about_data,
-    errors_by,
-    groups,
-    limits,
-    markdown,
-    tables,
-)
+from onekcal.runs.card import HEADS, about_data, limits, tables
+from onekcal.runs.card_page import markdown
+from onekcal.runs.errors_by import HAS, LACKS, _patterns, errors_by, groups
 from onekcal.runs.experiment import parse
 from onekcal.runs.run import run
+from onekcal.show.scope import scope as show_scope
 from onekcal.system.provenance import provenance
 from support.molecules import wobbly
 
@@ -236,9 +228,7 @@ def test_a_lone_molecule_is_a_table_of_one() -> None:
 def test_the_scope_is_printed_with_the_card(
     artefact: Artefact, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from onekcal.show import answers
-
-    answers.scope("small", scope(artefact))
+    show_scope("small", scope(artefact))
     shown = capsys.readouterr().out
     for words in (
         "90 % interval",

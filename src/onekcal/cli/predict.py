@@ -67,8 +67,10 @@ def predict(
     from onekcal.prediction.options import Options
     from onekcal.prediction.questions import count
     from onekcal.prediction.scope import scope as scope_of
-    from onekcal.show import answers as show
+    from onekcal.show import answers as console
     from onekcal.show import progress
+    from onekcal.show.answer_files import with_geometries, write_csv, write_json
+    from onekcal.show.scope import scope as print_scope
 
     if not inputs and not scope:
         raise InputError("nothing to predict; give SMILES, files, or - for standard input")
@@ -79,15 +81,15 @@ def predict(
     artefact = load_model(model)
     if scope:
         found = scope_of(artefact)
-        return print_json(found) if as_json else show.scope(model, found)
+        return print_json(found) if as_json else print_scope(model, found)
     options = Options(keep_geometry, conformers, thermal, forces, force, length=length)  # type: ignore[arg-type]
     answers = predictor.predict(inputs or [], artefact, options)
     tally = progress.Count()
     bare = (as_json or as_csv) and sys.stdout.isatty()  # a bar would stand between the lines
     with progress.watched(answers, count(inputs or []), tally, quiet=bare) as passing:
         if geometries is not None:
-            passing = show.with_geometries(passing, geometries)
-        (show.write_json if as_json else show.write_csv if as_csv else show.table)(passing)
+            passing = with_geometries(passing, geometries)
+        (write_json if as_json else write_csv if as_csv else console.table)(passing)
     if tally.failed and tally.answered:
         print(f"onekcal: {tally.answered} answered, {tally.failed} not", file=sys.stderr)
     if not tally.answered:

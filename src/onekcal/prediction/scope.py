@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TypedDict
 
 from onekcal.geometry.bonds import fragments
 from onekcal.models.artefact import Artefact
@@ -13,21 +13,71 @@ from onekcal.prediction.geometry import KINDS
 from onekcal.prediction.options import DEFAULTS, Options
 
 
+class Scope(TypedDict):
+    """What a model may be asked."""
+
+    level: str
+    kind: str
+    at: str
+    unit: str
+    elements: list[str]
+    largest: int
+    """Atoms in the largest molecule."""
+    heavy: int | None
+    """Heavy atoms in the largest molecule; None where it is not known."""
+    charge: int
+    spin: int
+    """Unpaired electrons."""
+    geometry: str
+    """The kind of geometry that the model was fitted to."""
+    novelty_limit: float | None
+    coverage: float
+    intervals: dict[str, float | None]
+    """Kind of geometry → half width (kcal/mol); None where it was not calibrated."""
+    by_spread: list[str]
+    """Kinds whose interval is (1 + spread of the conformers in kcal/mol) times as wide."""
+    card: dict[str, object]
+
+
 def half_width(
     artefact: Artefact, geometry: str, nominal: float = 0.9, spread: float = 0.0
 ) -> float:
-    """Half width of the interval (kcal/mol) for a kind of geometry and, made from SMILES, the
-    spread of the conformers (kcal/mol); infinite where it was not calibrated.
+    """Look up the half width of an interval.
+
+    Parameters
+    ----------
+    artefact
+        The model.
+    geometry
+        The kind of geometry: smiles, gfn2, b3lyp or data.
+    nominal
+        The share of molecules that the interval is to cover.
+    spread
+        The spread of the conformers (kcal/mol), for geometries made from SMILES.
+
+    Returns
+    -------
+    float
+        kcal/mol; infinite where the model was not calibrated for this geometry.
     """
     conformal = artefact.calibration.get(geometry)
     return math.inf if conformal is None else conformal.radius(nominal, spread)
 
 
-def scope(artefact: Artefact, nominal: float = 0.9) -> dict[str, Any]:
-    """What a model may be asked: elements, size, charge, spin, and how wide its intervals are
-    (kcal/mol).
+def scope(artefact: Artefact, nominal: float = 0.9) -> Scope:
+    """Say what a model may be asked, and how wide its intervals are.
 
-    Those of the kinds in `by_spread` are (1 + spread of the conformers in kcal/mol) times as wide.
+    Parameters
+    ----------
+    artefact
+        The model.
+    nominal
+        The share of molecules that the intervals are to cover.
+
+    Returns
+    -------
+    Scope
+        Elements, size, charge, spin, and half widths (kcal/mol).
     """
     halves = {kind: half_width(artefact, kind, nominal) for kind in artefact.calibration}
     limit = artefact.novelty_limit
@@ -51,8 +101,21 @@ def scope(artefact: Artefact, nominal: float = 0.9) -> dict[str, Any]:
 
 
 def half_of(artefact: Artefact, found: Answer, options: Options) -> tuple[float, str]:
-    """Half width of the interval (kcal/mol) at the geometry found; infinite, and why, where there
-    is none.
+    """Choose the interval of an answer.
+
+    Parameters
+    ----------
+    artefact
+        The model.
+    found
+        The answer, with its geometry and conformers.
+    options
+        How the question is answered: the coverage, and the number of conformers.
+
+    Returns
+    -------
+    tuple
+        The half width (kcal/mol), and why there is none where it is infinite.
     """
     if found.geometry == "smiles" and options.conformers < DEFAULTS.conformers:
         return math.inf, (
@@ -75,7 +138,20 @@ def half_of(artefact: Artefact, found: Answer, options: Options) -> tuple[float,
 
 
 def outside(artefact: Artefact, molecule: Molecules) -> list[str]:
-    """Why one molecule lies outside what a model was fitted to; empty where it does not."""
+    """List why a molecule lies outside what a model was fitted to.
+
+    Parameters
+    ----------
+    artefact
+        The model.
+    molecule
+        One molecule; its pieces are only counted where it has a geometry.
+
+    Returns
+    -------
+    list of str
+        One reason each; empty for a molecule that the model knows.
+    """
     reasons = []
     strange = [SYMBOLS[z] for z in molecule.elements if z not in artefact.elements]
     if strange:

@@ -48,8 +48,10 @@ from onekcal.networks.training import distributed
 from onekcal.networks.training.batches import check_elements
 from onekcal.networks.training.checkpoint import refuse_differences
 from onekcal.networks.training.session import Progress, session
-from onekcal.runs.card import about_data, errors_by, markdown
+from onekcal.runs.card import about_data
+from onekcal.runs.card_page import markdown
 from onekcal.runs.choose_split import Split, choose
+from onekcal.runs.errors_by import errors_by
 from onekcal.runs.evaluate import atoms_of, force_errors, measure, order_errors, spread_between
 from onekcal.runs.experiment import Experiment, read
 from onekcal.runs.folder import write_atoms, write_predictions

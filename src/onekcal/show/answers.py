@@ -1,68 +1,36 @@
-"""Predictions as a user reads them: the whole ledger of one molecule, a line each of many, CSV and
-JSON as they come.
-"""
+"""Predictions on the console: the whole ledger of one molecule, or one line for each of many."""
 
 from __future__ import annotations
 
-import csv
-import json
 import math
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain
-from pathlib import Path
-from textwrap import wrap
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import NamedTuple
 
-import numpy as np
 from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 
-from onekcal.energies import Kind
-from onekcal.errors import InputError, unknown
-from onekcal.models.model_card import ModelCard
 from onekcal.prediction.answers import Answer, Spread
-from onekcal.prediction.geometry import KINDS
+from onekcal.show.lines import cut, grid, level_name, plain
 from onekcal.show.study import console
 from onekcal.thermo.ledger import G4MP2_ERROR
 from onekcal.units import KJ
 
-if TYPE_CHECKING:
-    from onekcal.data.dataset import Dataset
-
-WIDTH = 100
-"""Columns."""
 SUM = "sum of the lines above"
 """How a ledger marks its results."""
-FITTED = {"gfn2": "minima of GFN2-xTB", "data": "geometries as given"}
-"""What geometries a model was fitted to."""
-LONG = 8
-"""Entries of a model card's table beyond which it is not printed."""
-TOLD = (
-    "data",
-    "data_card",
-    "digest",
-    "experiment",
-    "train",
-    "valid",
-    "refit",
-    "heavy_atoms",
-    "errors",
-    "errors_by",
-    "made",
-    "unit",
-)
-"""Entries of a model card that are told in sentences and tables."""
-
 
 # --- one molecule -----------------------------------------------------------------------------
 
 
 def one(answer: Answer) -> None:
-    """Everything known of one molecule."""
+    """Print everything that is known of one molecule.
+
+    Parameters
+    ----------
+    answer
+        An answer that has no problem.
+    """
     names = dict.fromkeys(filter(None, (answer.label, answer.formula, answer.smiles)))
     console.print(
         "   ".join(
@@ -87,9 +55,9 @@ def one(answer: Answer) -> None:
             style="bold" if line.result else "",
         )
     console.print("", table, "", sep="\n", highlight=False)
-    _grid(_about(answer))
+    grid(_about(answer))
     console.print()
-    _grid((f"[{k}]", source) for k, source in enumerate(sources, 1))
+    grid((f"[{k}]", source) for k, source in enumerate(sources, 1))
 
 
 class Line(NamedTuple):
@@ -103,7 +71,7 @@ class Line(NamedTuple):
 
 
 def _lines(answer: Answer) -> Iterator[Line]:
-    """The ledger's lines; an energy that is the only term of its sum takes the place of the sum."""
+    """The lines of the ledger. An energy that is the only term of its sum stands for the sum."""
     half = answer.half if answer.half and math.isfinite(answer.half) else None
     if answer.ledger is None:
         yield Line(
@@ -126,6 +94,7 @@ def _lines(answer: Answer) -> Iterator[Line]:
 
 
 def _energy_name(answer: Answer) -> str:
+    """What the energy of an answer is called."""
     what = (
         "energy relative to free atoms" if answer.kind == "atomization" else f"{answer.kind} energy"
     )
@@ -134,7 +103,7 @@ def _energy_name(answer: Answer) -> str:
 
 def _about(answer: Answer) -> Iterator[tuple[str, str]]:
     """Interval, method, conformers, geometry and remarks, in words."""
-    level = _level(answer.level)
+    level = level_name(answer.level)
     if math.isfinite(answer.half) and answer.half:
         ends = {} if answer.ledger is None else dict(answer.ledger.totals)
         head = f"{100 * answer.coverage:.0f} % interval"
@@ -162,6 +131,7 @@ def _about(answer: Answer) -> Iterator[tuple[str, str]]:
 
 
 def _conformers(found: Spread) -> str:
+    """How many conformers there are, and how far apart."""
     others = found.relative[1:]
     if not len(others):
         return f"one distinct among {found.embedded} tried"
@@ -173,25 +143,8 @@ def _conformers(found: Spread) -> str:
     )
 
 
-def _grid(rows: Iterable[tuple[str, str]]) -> None:
-    """Names and text side by side, the text folded at `WIDTH`."""
-    rows = list(rows)
-    margin = max((len(name) for name, _ in rows), default=0) + 2
-    for name, text in rows:
-        for k, piece in enumerate(
-            wrap(text, min(WIDTH, console.width) - margin, break_long_words=False) or [""]
-        ):
-            line = Text(f"{name if k == 0 else '':{margin}s}", style="dim") + Text(
-                piece, style="not dim"
-            )
-            console.print(line, highlight=False, soft_wrap=True)
-
-
-def _level(level: str) -> str:
-    return "G4(MP2)" if level.lower() in ("g4mp2", "g4(mp2)") else level or "its reference"
-
-
 def _number(value: float, digits: int = 2) -> str:
+    """A number with a true minus sign."""
     return f"{value:.{digits}f}".replace("-", "−")
 
 
@@ -199,7 +152,15 @@ def _number(value: float, digits: int = 2) -> str:
 
 
 def table(answers: Iterable[Answer]) -> None:
-    """A line a molecule, printed as they come; one molecule alone is shown whole."""
+    """Print one line for each molecule, as the answers come.
+
+    One molecule alone is shown with its whole ledger.
+
+    Parameters
+    ----------
+    answers
+        Those with a problem are left out.
+    """
     answers = (answer for answer in answers if not answer.problem)
     first, second = next(answers, None), next(answers, None)
     if first is None:
@@ -210,7 +171,7 @@ def table(answers: Iterable[Answer]) -> None:
     ledgers = first.at == "0 K" and first.kind == "atomization"
     heats = f"  {'ΔfH(0 K)':>9s}  {'ΔfH(298 K)':>10s}" if ledgers else ""
     interval = f"{100 * first.coverage:.0f} % interval"
-    _print(
+    plain(
         f"{'molecule':22s}  {'formula':11s}  {first.kind:>11s}  {interval:>19s}{heats}  {'±':>5s}",
         "bold",
     )
@@ -218,17 +179,18 @@ def table(answers: Iterable[Answer]) -> None:
     for answer in chain([first, second], answers):
         _line(answer, ledgers)
         made[answer.made] += 1
-    _print(
-        f"kcal/mol; ±: half of the {interval} against {_level(first.level)} ({first.at})"
-        + (f", whose own error is ± {G4MP2_ERROR}" if _level(first.level) == "G4(MP2)" else ""),
+    plain(
+        f"kcal/mol; ±: half of the {interval} against {level_name(first.level)} ({first.at})"
+        + (f", whose own error is ± {G4MP2_ERROR}" if level_name(first.level) == "G4(MP2)" else ""),
         "dim",
     )
     for how, number in made.items():
         if how:
-            _print(f"{number} geometr{'y' if number == 1 else 'ies'} {how}", "dim")
+            plain(f"{number} geometr{'y' if number == 1 else 'ies'} {how}", "dim")
 
 
 def _line(answer: Answer, ledgers: bool) -> None:
+    """Print the line of one molecule, and a line for each of its remarks."""
     found = answer.ledger
     ends, half = f"{_number(answer.lower)} … {_number(answer.upper)}", f"{answer.half:.2f}"
     if not math.isfinite(answer.half):
@@ -236,8 +198,8 @@ def _line(answer: Answer, ledgers: bool) -> None:
     elif not answer.half:
         ends = "exact"
     words = [
-        f"{_cut(answer.label, 22):22s}",
-        f"{_cut(answer.formula, 11):11s}",
+        f"{cut(answer.label, 22):22s}",
+        f"{cut(answer.formula, 11):11s}",
         f"{_number(answer.energy):>11s}",
         f"{ends:>19s}",
     ]
@@ -248,146 +210,6 @@ def _line(answer: Answer, ledgers: bool) -> None:
             else (_number(found.formation_0), _number(found.formation_298))
         )
         words += [f"{heats[0]:>9s}", f"{heats[1]:>10s}"]
-    _print("  ".join([*words, f"{half:>5s}"]))
+    plain("  ".join([*words, f"{half:>5s}"]))
     for remark in answer.remarks:
-        _print(f"  ↳ {remark}", "dim")
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def _print(text: str, style: str = "") -> None:
-    """Text as it is: no colouring of numbers, no markup, no folding."""
-    console.print(Text(text, style=style), highlight=False, soft_wrap=True)
-
-
-# --- for machines -----------------------------------------------------------------------------
-
-
-def write_json(answers: Iterable[Answer]) -> None:
-    """One array on stdout, written as the answers come."""
-    before = "[\n"
-    for answer in answers:
-        print(
-            before + json.dumps(answer.to_dict(), ensure_ascii=False, allow_nan=False),
-            end="",
-            flush=True,
-        )
-        before = ",\n"
-    print("\n]" if before == ",\n" else "[]")
-
-
-def write_csv(answers: Iterable[Answer]) -> None:
-    """Rows on stdout, as the answers come."""
-    out = csv.DictWriter(sys.stdout, fieldnames=list(Answer("").to_row()), lineterminator="\n")
-    out.writeheader()
-    for answer in answers:
-        out.writerow(answer.to_row())
-        sys.stdout.flush()
-
-
-def with_geometries(answers: Iterable[Answer], path: Path) -> Iterator[Answer]:
-    """The same answers; each geometry goes to `path` (xyz, extxyz, sdf) as it passes, extxyz with
-    energy and forces.
-    """
-    from onekcal.io.writing import WRITERS
-
-    ending = path.suffix.lower().removeprefix(".")
-    if ending not in WRITERS:
-        unknown("format to write geometries in:", ending or path.name, WRITERS)
-    if not path.parent.is_dir():
-        raise InputError(f"no folder {path.parent} to write {path.name} in")
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for answer in answers:
-            try:
-                file.writelines(
-                    () if answer.molecule is None else WRITERS[ending](_dataset(answer))
-                )
-            except InputError as problem:  # an sdf needs bonds, which not every geometry shows
-                answer = replace(
-                    answer, remarks=(*answer.remarks, f"geometry not written: {problem}")
-                )
-            yield answer
-
-
-def _dataset(answer: Answer) -> Dataset:
-    import torch
-
-    from onekcal.data.dataset import Column, Dataset
-
-    assert answer.molecule is not None
-    meaning: dict[str, Any] = {"level": answer.level, "kind": answer.kind, "at": answer.at}
-    columns = {"energy": Column(torch.tensor([answer.energy], dtype=torch.float64), **meaning)}
-    if answer.forces is not None:
-        columns["energy_forces"] = Column(
-            torch.from_numpy(answer.forces), "forces", answer.level, unit="kcal/mol/Å"
-        )
-    return Dataset(replace(answer.molecule, name=np.array([answer.label])), columns, "energy")
-
-
-def scope(model: str, found: dict[str, Any]) -> None:
-    """What a model may be asked."""
-    from onekcal.trust.conformal import WIDER
-
-    interval = f"{100 * found['coverage']:.0f} % interval"
-    energy = found["kind"] in get_args(Kind)
-    unit, digits = found["unit"], ".2f" if energy else ".3g"
-    heavy = f", {found['heavy']} of them heavy" if found["heavy"] else ", hydrogens counted"
-    rows = [
-        ("energy", f"{_level(found['level'])}, {found['kind']}, {found['at']}, {unit}")
-        if energy
-        else (found["kind"], f"{_level(found['level'])}, {unit}"),
-        ("elements", " ".join(found["elements"])),
-        ("size", f"up to {found['largest']} atoms{heavy}"),
-        ("charge", "0"),
-        ("unpaired", "0 electrons"),
-        ("fitted at", FITTED.get(found["geometry"], found["geometry"])),
-    ]
-    for kind, half in found["intervals"].items():
-        width = "none, too few to calibrate" if half is None else f"± {half:{digits}} {unit}"
-        wider = f"; {WIDER}" if kind in found["by_spread"] else ""
-        rows.append((interval, f"{width}  {kind:6s}  {KINDS.get(kind, '')}{wider}"))
-    if found["novelty_limit"] is not None:
-        rows.append(("novelty", f"at most {found['novelty_limit']:.3g}"))
-    console.print(f"[bold]{escape(model)}[/]\n", highlight=False)
-    _grid(rows)
-    console.print()
-    _card(ModelCard.of(found["card"]), found["level"])
-
-
-def _card(card: ModelCard, level: str) -> None:
-    """What a model was made of and where it errs; what the card holds besides, a line each."""
-    from onekcal.runs.card import heads, limits, recipe, tables
-
-    if not card:
-        return
-    _print("model card", "bold")
-    _grid(recipe(card))
-    _grid(_flat({key: value for key, value in card.to_dict().items() if key not in TOLD}))
-    for table in tables(card):
-        _print(f"\n{table.title:28s}" + "".join(f"{head:>11s}" for head in heads(card)), "bold")
-        for name, *figures in table.rows:
-            _print(f"{_cut(name, 28):28s}" + "".join(f"{figure:>11s}" for figure in figures))
-    if card.errors:
-        unit = card.unit or "kcal/mol"
-        _print(
-            f"{unit}; above 1: share of errors above 1 kcal/mol; within: share within the "
-            "interval\n",
-            "dim",
-        )
-        _grid(("limits" if k == 0 else "", line) for k, line in enumerate(limits(card, level)))
-
-
-def _flat(card: dict[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
-    """Figures of a card, a line each; tables within tables by their path, long ones by
-    their size.
-    """
-    for key, value in card.items():
-        name = f"{before}{key}"
-        if isinstance(value, dict) and len(value) <= LONG:
-            yield from _flat(value, f"{name} · ")
-        elif isinstance(value, (dict, list)):
-            yield name, f"{len(value)} entries; --json prints them"
-        else:
-            yield name, f"{value:.4g}" if isinstance(value, float) else str(value)
+        plain(f"  ↳ {remark}", "dim")

@@ -1,0 +1,112 @@
+"""Predictions for other programs: JSON and CSV as the answers come, and files of geometries."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+
+from onekcal.data.dataset import Column, Dataset
+from onekcal.energies import At, Kind
+from onekcal.errors import InputError, unknown
+from onekcal.io.writing import WRITERS
+from onekcal.prediction.answers import Answer
+
+
+def write_json(answers: Iterable[Answer]) -> None:
+    """Print one JSON array, an element for each answer as it comes.
+
+    Parameters
+    ----------
+    answers
+        Those with a problem stand in the array too.
+    """
+    before = "[\n"
+    for answer in answers:
+        print(
+            before + json.dumps(answer.to_dict(), ensure_ascii=False, allow_nan=False),
+            end="",
+            flush=True,
+        )
+        before = ",\n"
+    print("\n]" if before == ",\n" else "[]")
+
+
+def write_csv(answers: Iterable[Answer]) -> None:
+    """Print CSV, a row for each answer as it comes.
+
+    Parameters
+    ----------
+    answers
+        Those with a problem have a row too.
+    """
+    out = csv.DictWriter(sys.stdout, fieldnames=list(Answer("").to_row()), lineterminator="\n")
+    out.writeheader()
+    for answer in answers:
+        out.writerow(answer.to_row())
+        sys.stdout.flush()
+
+
+def with_geometries(answers: Iterable[Answer], path: Path) -> Iterator[Answer]:
+    """Write the geometry of each answer to a file as the answer passes.
+
+    Parameters
+    ----------
+    answers
+        Answers; those without a molecule write nothing.
+    path
+        The file; its ending (xyz, extxyz, sdf) names the format. An extxyz also holds the energy
+        (kcal/mol) and, where there are any, the forces (kcal/mol/Å).
+
+    Yields
+    ------
+    Answer
+        The same answer, with a remark where its geometry could not be written.
+
+    Raises
+    ------
+    InputError
+        When the format is unknown, or the folder of the file does not exist.
+    """
+    ending = path.suffix.lower().removeprefix(".")
+    if ending not in WRITERS:
+        unknown("format to write geometries in:", ending or path.name, WRITERS)
+    if not path.parent.is_dir():
+        raise InputError(f"no folder {path.parent} to write {path.name} in")
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for answer in answers:
+            try:
+                file.writelines(
+                    () if answer.molecule is None else WRITERS[ending](_dataset(answer))
+                )
+            except InputError as problem:  # an sdf needs bonds, which not every geometry shows
+                answer = replace(
+                    answer, remarks=(*answer.remarks, f"geometry not written: {problem}")
+                )
+            yield answer
+
+
+def _dataset(answer: Answer) -> Dataset:
+    """The molecule of an answer with its energy and forces, as writers take it."""
+    assert answer.molecule is not None
+    energy = torch.tensor([answer.energy], dtype=torch.float64)
+    columns = {
+        "energy": Column(
+            energy,
+            level=answer.level,
+            kind=cast(Kind, answer.kind),
+            at=cast(At, answer.at),
+        )
+    }
+    if answer.forces is not None:
+        columns["energy_forces"] = Column(
+            torch.from_numpy(answer.forces), "forces", answer.level, unit="kcal/mol/Å"
+        )
+    return Dataset(replace(answer.molecule, name=np.array([answer.label])), columns, "energy")
