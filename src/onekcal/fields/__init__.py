@@ -1,21 +1,20 @@
-"""Fields of a molecule on the voxels of a cube: what a convolutional network sees of it.
+"""Fields of a molecule on the voxels of a cube: the input of convolutional networks.
 
-`fields` computes them, `stored_fields` keeps them under ONEKCAL_HOME and reads them memory-mapped.
-What there is, is in `kinds`; each field's formula and conventions are in the file that computes it.
+`fields` computes them. `stored_fields` keeps them under ONEKCAL_HOME and reads them memory-mapped.
+`kinds` names the fields; each field's formula and conventions are in the file that computes it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from torch import Tensor
+
+from onekcal.fields.compute import request, sampled
+from onekcal.fields.cost import check_room
 from onekcal.fields.grid import BOX
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from onekcal.fields.store import StoredFields
-    from onekcal.molecules import Molecules
+from onekcal.fields.store import StoredFields, refused, stored
+from onekcal.molecules import Molecules
 
 
 def fields(
@@ -26,16 +25,33 @@ def fields(
     box: float = BOX,
     turn: int = 0,
 ) -> Tensor:
-    """(M, C, n, n, n) float32: a channel for each of `kinds` ("lol", "nep", "atom:C", …) on n³
-    voxels of `box` Å.
+    """Compute fields of molecules on the voxels of cubes.
 
-    Molecules are oriented by their principal axes; `turn` k > 0 is the k-th of a fixed series of
-    random rotations on top of that. Fields of electrons come from `density` ("gfn2", "b3lyp/6-31g",
-    …) and are in atomic units.
+    Parameters
+    ----------
+    molecules
+        The M molecules. Their principal axes orient them in the cube.
+    kinds
+        The C channels: "lol", "nep", "atom:C", … "atoms" is one for each element of QM9.
+    density
+        Where fields of electrons come from: "gfn2", "b3lyp/6-31g", …
+    n
+        Voxels along an edge of the cube.
+    box
+        Å, the length of an edge.
+    turn
+        0, or the number of a random rotation of a fixed series, applied after the orientation.
+
+    Returns
+    -------
+    Tensor
+        (M, C, n, n, n) float32. Fields of electrons are in atomic units.
+
+    Raises
+    ------
+    InputError
+        A kind or a density is unknown, a molecule does not fit, or the memory is too small.
     """
-    from onekcal.fields.compute import request, sampled
-    from onekcal.fields.cost import check_room
-
     what = request(kinds, density, n, box, turn)
     check_room(len(molecules), what, None)
     return sampled(molecules, what)
@@ -52,19 +68,30 @@ def stored_fields(
     workers: int | None = None,
     quiet: bool = True,
 ) -> StoredFields:
-    """The same, computed once: array-like (shape, dtype, len), indexed by integer, slice, mask or
-    rows → numpy.
+    """Return the same fields from the store, and compute those that it lacks.
 
-    They are kept under ONEKCAL_HOME/fields and memory-mapped. What is missing is computed in
-    `workers` processes or on the Dask cluster at `scheduler`. A molecule whose density cannot be
-    computed is an error that names it.
+    The store is ONEKCAL_HOME/fields. A molecule whose density cannot be computed is an error that
+    names it.
+
+    Parameters
+    ----------
+    molecules, kinds, density, n, box, turn
+        As in `fields`.
+    scheduler
+        Address of a Dask cluster that computes. None: local processes.
+    workers
+        Local processes. None: as many as the work is worth.
+    quiet
+        Whether nothing is printed.
+
+    Returns
+    -------
+    StoredFields
+        (M, C, n, n, n) float32, memory-mapped. A number, a slice, a mask or row numbers as index
+        give numpy arrays.
     """
-    from onekcal.fields.compute import request
-    from onekcal.fields.store import refused, stored
-
-    found, filling = stored(
-        molecules, request(kinds, density, n, box, turn), scheduler, workers, quiet
-    )
+    what = request(kinds, density, n, box, turn)
+    kept, filling = stored(molecules, what, scheduler, workers, quiet)
     if filling.failed:
         raise refused(filling)
-    return found
+    return kept

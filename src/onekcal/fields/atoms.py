@@ -1,13 +1,14 @@
-r"""Atoms on the voxels of a cube: where they are, or a smooth function around each.
+"""Atoms on the voxels of a cube: where they are, or a smooth function around each.
 
-    atom(r)  = Σ_a v_a [a lies in the voxel of r] gauss(r) = Σ_a v_a exp(−d_a²/2σ²)
-    d_a = |r − R_a|, r a voxel's centre wave(r)  = Σ_a v_a exp(−d_a²/2σ²) cos(2π d_a/σ)
-    Kuzminykh et al., Mol. Pharm. 15, 4378 (2018)
+    atom(r)  = Σ_a v_a [a lies in the voxel of r]
+    gauss(r) = Σ_a v_a exp(−d_a²/2σ²)                   d_a = |r − R_a|, r a voxel's centre
+    wave(r)  = Σ_a v_a exp(−d_a²/2σ²) cos(2π d_a/σ)     Kuzminykh et al.,
+                                                        Mol. Pharm. 15, 4378 (2018)
 
-v_a is 1 for the atoms of one element and 0 for the others, or a property of the atom. σ is 1 Å
-unless it is said. The smooth ones are evaluated at the voxels' centres, from the atoms where they
-are: nothing is rounded to a voxel first. Atoms outside the cube are in no voxel; their smooth
-functions still reach in.
+v_a is 1 for the atoms of one element and 0 for the others, or a property of the atom. σ is 1 Å by
+default. The smooth functions are evaluated at the centres of the voxels from the exact places of
+the atoms: nothing is rounded to a voxel first. Atoms outside the cube are in no voxel, but their
+smooth functions reach into it.
 """
 
 from __future__ import annotations
@@ -32,20 +33,47 @@ Kernel = Callable[[Tensor], Tensor]  # squared distances (Å²) → values, may 
 
 
 def gaussian(sigma: float) -> Kernel:
-    """exp(−d²/2σ²), σ in Å."""
+    """Return the function exp(−d²/2σ²) of squared distances (Å²).
+
+    Parameters
+    ----------
+    sigma
+        σ, Å.
+    """
     return lambda squared: squared.mul_(-0.5 / sigma**2).exp_()
 
 
 def wave(sigma: float) -> Kernel:
-    """exp(−d²/2σ²) cos(2πd/σ), σ in Å."""
+    """Return the function exp(−d²/2σ²) cos(2πd/σ) of squared distances (Å²).
+
+    Parameters
+    ----------
+    sigma
+        σ, Å.
+    """
     return lambda squared: (
         (squared * (-0.5 / sigma**2)).exp_().mul_((squared.sqrt() * (2 * math.pi / sigma)).cos_())
     )
 
 
 def summed(placed: Molecules, along: Tensor, values: Tensor, kernel: Kernel) -> Tensor:
-    """(M, n, n, n) float32: Σ_a `values`_a kernel(|r − R_a|²) at the voxels `along` (n,) Å;
-    `values` (A,).
+    """Return Σ_a v_a kernel(|r − R_a|²) at all voxel centres.
+
+    Parameters
+    ----------
+    placed
+        The M molecules in the coordinates of their cubes.
+    along
+        (n,) Å, the voxel centres along an edge.
+    values
+        (A,) v_a.
+    kernel
+        A function of squared distances (Å²). It may change its argument.
+
+    Returns
+    -------
+    Tensor
+        (M, n, n, n) float32.
     """
     n = len(along)
     out = torch.zeros(len(placed), n, n, n)
@@ -70,8 +98,23 @@ def summed(placed: Molecules, along: Tensor, values: Tensor, kernel: Kernel) -> 
 
 
 def counted(placed: Molecules, n: int, box: float, values: Tensor) -> Tensor:
-    """(M, n, n, n) float32: `values` (A,) summed in the voxels of the atoms; atoms outside the
-    cube are left out.
+    """Sum values of atoms in the voxels where the atoms are.
+
+    Parameters
+    ----------
+    placed
+        The M molecules in the coordinates of their cubes.
+    n
+        Voxels along an edge.
+    box
+        Å, the length of an edge.
+    values
+        (A,) values. Those of atoms outside the cube are left out.
+
+    Returns
+    -------
+    Tensor
+        (M, n, n, n) float32.
     """
     voxel = ((placed.positions + box / 2) * (n / box)).floor().to(torch.int64)  # (A, 3)
     inside = ((voxel >= 0) & (voxel < n)).all(1)
@@ -124,11 +167,30 @@ PROPERTIES = {
 
 
 def check_value(word: str) -> None:
-    """Refuse what is neither an element's symbol nor a property."""
+    """Refuse a word that is neither an element's symbol nor a property.
+
+    Parameters
+    ----------
+    word
+        The word.
+    """
     if word not in PROPERTIES and word not in CHARGES:
         unknown("element or property of an atom", word, [*PROPERTIES, *CHARGES])
 
 
 def values_of(molecules: Molecules, word: str) -> Tensor:
-    """(A,) the values that an element's symbol or a property stands for."""
+    """Return the values of atoms that a word stands for.
+
+    Parameters
+    ----------
+    molecules
+        The molecules with A atoms.
+    word
+        An element's symbol (1 for its atoms, 0 for others) or a property.
+
+    Returns
+    -------
+    Tensor
+        (A,) values.
+    """
     return PROPERTIES[word](molecules) if word in PROPERTIES else molecules.numbers == CHARGES[word]

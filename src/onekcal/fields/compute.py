@@ -1,11 +1,10 @@
-"""Fields of a batch of molecules: what is asked, and how it is computed."""
+"""Fields of a batch of molecules: what is requested, and how it is computed."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,53 +19,89 @@ from onekcal.fields.kinds import FIELDS_FORMAT, SPINS, Kind, any_electronic, cha
 from onekcal.molecules import Molecules
 from onekcal.quantum.orbitals.named import density_name, orbitals
 from onekcal.quantum.orbitals.orbitals import Orbitals
+from onekcal.system.jobs import Job, Result
 from onekcal.units import BOHR
 
 
 @dataclass(frozen=True)
 class FieldRequest:
-    """Channels and where they are sampled: n³ voxels of a cube of `box` Å, in the `turn`-th
-    orientation.
+    """The channels that are wanted, and the grid on which they are sampled.
+
+    Parameters
+    ----------
+    kinds
+        The C channels.
+    density
+        The name of the density, or "" where no channel needs one.
+    n
+        Voxels along an edge of the cube.
+    box
+        Å, the length of an edge.
+    turn
+        0, or the number of a random rotation.
     """
 
     kinds: tuple[Kind, ...]
-    density: str  # "" where no channel needs one
+    density: str
     n: int
     box: float = BOX
     turn: int = 0
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Of one molecule's fields."""
+        """(C, n, n, n), the shape of one molecule's fields."""
         return len(self.kinds), self.n, self.n, self.n
 
     @property
     def contents(self) -> tuple[str, ...]:
-        """What each channel's values depend on, besides the molecule."""
+        """What the values of each channel depend on besides the molecule."""
         return tuple(kind.content(self.density, self.n, self.box, self.turn) for kind in self.kinds)
 
     def only(self, which: Sequence[int]) -> FieldRequest:
-        """The same for some of the channels."""
-        return FieldRequest(
-            tuple(self.kinds[c] for c in which), self.density, self.n, self.box, self.turn
-        )
+        """Return the request for some of the channels.
+
+        Parameters
+        ----------
+        which
+            Their places in `kinds`.
+        """
+        return replace(self, kinds=tuple(self.kinds[c] for c in which))
 
 
 def request(
     kinds: Sequence[str], density: str = "gfn2", n: int = 14, box: float = BOX, turn: int = 0
 ) -> FieldRequest:
-    """What is asked for by names; unknown ones, an unknown density and impossible grids are
-    refused here.
+    """Make a request from names.
+
+    Parameters
+    ----------
+    kinds, density, n, box, turn
+        As in `onekcal.fields.fields`.
+
+    Raises
+    ------
+    InputError
+        A kind or the density is unknown, or the grid is impossible.
     """
-    found = channels(kinds)
-    centres(n, box)
-    return FieldRequest(
-        found, density_name(density) if any_electronic(found) else "", n, float(box), turn
-    )
+    chosen = channels(kinds)
+    centres(n, box)  # refuses an impossible grid
+    source = density_name(density) if any_electronic(chosen) else ""
+    return FieldRequest(chosen, source, n, float(box), turn)
 
 
 def keys_of(molecules: Molecules) -> np.ndarray:
-    """(M,) void16: a hash of each molecule's nuclei, charge and unpaired electrons."""
+    """Return a hash of each molecule's nuclei, positions, charge and unpaired electrons.
+
+    Parameters
+    ----------
+    molecules
+        The M molecules.
+
+    Returns
+    -------
+    ndarray
+        (M,) void16.
+    """
     numbers = molecules.numbers.numpy().astype("<i8")
     positions = molecules.positions.numpy().astype("<f8")
     state = np.stack([molecules.charges.numpy(), molecules.spins.numpy()], 1).astype("<i8")
@@ -92,10 +127,26 @@ def sampled(
     source: Source = orbitals,
     cubes: Frames | None = None,
 ) -> Tensor:
-    """(M, C, n, n, n) float32, the orbitals from `source`, in the cubes as they are oriented, or
-    in those given.
+    """Compute the requested fields.
 
-    A density that cannot be computed is an error, or, with `failed`, noted there and NaN.
+    Parameters
+    ----------
+    molecules
+        The M molecules.
+    what
+        The request.
+    failed
+        Messages by row. A density that cannot be computed adds one, and its fields are NaN. None:
+        it is an error.
+    source
+        A function that gives the orbitals of a molecule.
+    cubes
+        Where the cubes stand. None: as the molecules are oriented.
+
+    Returns
+    -------
+    Tensor
+        (M, C, n, n, n) float32.
     """
     cubes = cubes or frames(molecules, what.box, what.turn)
     placed, along = cubes.placed(molecules), centres(what.n, what.box)
@@ -109,12 +160,12 @@ def sampled(
     points = cube(what.n, what.box)
     for m, molecule in enumerate(molecules):
         try:
-            found = of_orbitals(
+            values = of_orbitals(
                 source(molecule, what.density),
                 cubes.points(m, points) / BOHR,
                 what.only(where).kinds,
             )
-            out[m, where] = found.reshape(len(where), what.n, what.n, what.n)
+            out[m, where] = values.reshape(len(where), what.n, what.n, what.n)
         except Exception as problem:  # a crash of one molecule must not cost the others
             if failed is None:
                 raise
@@ -128,11 +179,24 @@ def sampled(
 
 
 def of_orbitals(source: Orbitals, points: Tensor, kinds: Sequence[Kind]) -> Tensor:
-    """(C, P) float32: electronic fields at `points` (P, 3) Bohr, in the coordinates of the
-    orbitals.
+    """Compute electronic fields at points.
+
+    Parameters
+    ----------
+    source
+        The orbitals.
+    points
+        (P, 3) Bohr, in the coordinates of the orbitals.
+    kinds
+        The C channels, all of them electronic.
+
+    Returns
+    -------
+    Tensor
+        (C, P) float32, atomic units.
     """
-    found = source.density(points) if any(kind.field in FUNCTIONS for kind in kinds) else []
-    spins = by_spin(found) if found else ()
+    densities = source.density(points) if any(kind.field in FUNCTIONS for kind in kinds) else []
+    spins = by_spin(densities) if densities else ()
     rows = []
     for kind in kinds:
         if kind.field == "esp":
@@ -157,8 +221,20 @@ def _of_nuclei(kind: Kind, placed: Molecules, along: Tensor, what: FieldRequest)
 
 def packages(
     molecules: Molecules, rows: np.ndarray, what: FieldRequest, size: int
-) -> Iterator[dict[str, Any]]:
-    """Jobs of `size` molecules that travel light: arrays and settings, no tensors."""
+) -> Iterator[Job]:
+    """Give jobs for other processes. They hold arrays and the request, but no tensors.
+
+    Parameters
+    ----------
+    molecules
+        The molecules.
+    rows
+        The rows of those that are computed.
+    what
+        The request.
+    size
+        Molecules in a job.
+    """
     for first in range(0, len(rows), size):
         some = rows[first : first + size]
         part = molecules[some]
@@ -175,8 +251,20 @@ def packages(
         }
 
 
-def compute(job: dict[str, Any]) -> dict[str, Any]:
-    """The fields of one job; molecules that fail are in its `errors`, by their place in it."""
+def compute(job: Job) -> Result:
+    """Compute the fields of one job.
+
+    Parameters
+    ----------
+    job
+        One of `packages`.
+
+    Returns
+    -------
+    dict
+        The job's `key`, its `values`, and the `errors` of molecules that failed, by their place in
+        the job.
+    """
     from threadpoolctl import threadpool_limits
 
     tensors = {

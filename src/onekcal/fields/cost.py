@@ -1,4 +1,4 @@
-"""What fields cost: bytes and seconds, so that too much is refused and work is shared well."""
+"""What fields cost in bytes and seconds, so that too much is refused and work is shared well."""
 
 from __future__ import annotations
 
@@ -19,7 +19,15 @@ JOB = 1.0
 
 
 def size_of(count: int, what: FieldRequest) -> float:
-    """Return the bytes that the fields of `count` molecules take."""
+    """Return the bytes that fields take.
+
+    Parameters
+    ----------
+    count
+        How many molecules.
+    what
+        The request.
+    """
     return 4.0 * count * len(what.kinds) * what.n**3
 
 
@@ -29,13 +37,18 @@ def check_room(count: int, what: FieldRequest, folder: Path | None, workers: int
     Parameters
     ----------
     count
-        Molecules.
+        How many molecules.
     what
-        Channels and grid.
+        The request.
     folder
-        Where the fields are written; None where they stay in memory.
+        Where the fields are written. None: they stay in memory.
     workers
         Processes that compute at the same time.
+
+    Raises
+    ------
+    InputError
+        The memory or the disk is too small.
     """
     size = (
         f"{count:,} molecules × {len(what.kinds)} channels × {what.n}³ voxels take "
@@ -63,7 +76,13 @@ def check_room(count: int, what: FieldRequest, folder: Path | None, workers: int
 
 
 def seconds_of(what: FieldRequest) -> float:
-    """About what the fields of one molecule cost, in seconds."""
+    """Return about how many seconds the fields of one molecule take.
+
+    Parameters
+    ----------
+    what
+        The request.
+    """
     if not what.density:
         return SECONDS[""] * max(1.0, what.n**3 / 14**3)
     return SECONDS[
@@ -72,12 +91,31 @@ def seconds_of(what: FieldRequest) -> float:
 
 
 def job_size(what: FieldRequest) -> int:
-    """Molecules a job: about a second of work, no more than 64 MiB of fields."""
+    """Return how many molecules make a job: about a second of work, and at most 64 MiB of fields.
+
+    Parameters
+    ----------
+    what
+        The request.
+    """
     return max(1, min(round(JOB / seconds_of(what)), int(2**26 // size_of(1, what)), 512))
 
 
 def processes(what: FieldRequest, count: int, scheduler: str | None, workers: int | None) -> int:
-    """Return how many processes compute: `workers`, or all processors where that is worthwhile."""
+    """Return how many processes compute.
+
+    Parameters
+    ----------
+    what
+        The request.
+    count
+        How many molecules.
+    scheduler
+        Address of a Dask cluster, or None.
+    workers
+        The number that the caller wants. None: all processors where the work is worth it, and 1
+        otherwise.
+    """
     if workers is not None or scheduler is not None:
         return workers or 1
     return processors() if what.density and count * seconds_of(what) > WORTHWHILE else 1

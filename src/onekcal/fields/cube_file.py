@@ -12,8 +12,20 @@ from onekcal.units import BOHR
 
 
 def write_cube(path: Path, placed: Molecules, values: np.ndarray, box: float, title: str) -> None:
-    """One field (n, n, n) on the voxels of a cube of `box` Å, and the molecule in that cube;
-    lengths in Bohr.
+    """Write one field and its molecule. Lengths in the file are Bohr.
+
+    Parameters
+    ----------
+    path
+        The file.
+    placed
+        One molecule in the coordinates of the cube.
+    values
+        (n, n, n) the field.
+    box
+        Å, the length of an edge.
+    title
+        The first line of the file.
     """
     n = len(values)
     step = box / n / BOHR

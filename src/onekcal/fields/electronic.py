@@ -1,21 +1,23 @@
-r"""Fields of the electron density, from ρ_σ, ∇ρ_σ and τ_σ = ½ Σ_i n_i |∇φ_i|² of each spin σ;
-atomic units.
+"""Fields of the electron density, in atomic units.
 
-    D⁰_σ = 3/10 (6π²)^⅔ ρ_σ^(5/3)            kinetic energy density of the homogeneous gas LOL  = 1
-    / (1 + Σ τ_σ / Σ D⁰_σ)          Schmider & Becke, J. Mol. Struct. THEOCHEM 527, 51 (2000) D_σ  =
-    τ_σ − |∇ρ_σ|² / 8ρ_σ              what Pauli's principle adds to it (≥ 0) ELF  = 1 / (1 + ((Σ
-    D_σ + ε) / Σ D⁰_σ)²) Becke & Edgecombe, J. Chem. Phys. 92, 5397 (1990)
+They follow from ρ_σ, ∇ρ_σ and τ_σ = ½ Σ_i n_i |∇φ_i|² of each spin σ:
 
-Sums run over both spins for the field of the molecule, over one for that of a spin. In a closed
-shell ρ_σ = ρ/2, and the familiar forms with 3/10 (3π²)^⅔ ρ^(5/3) follow. Both are ½ in the
+    D⁰_σ = 3/10 (6π²)^⅔ ρ_σ^(5/3)            kinetic energy density of the homogeneous gas
+    LOL  = 1 / (1 + Σ τ_σ / Σ D⁰_σ)          Schmider & Becke,
+                                             J. Mol. Struct. THEOCHEM 527, 51 (2000)
+    D_σ  = τ_σ − |∇ρ_σ|² / 8ρ_σ              what Pauli's principle adds to it (≥ 0)
+    ELF  = 1 / (1 + ((Σ D_σ + ε) / Σ D⁰_σ)²) Becke & Edgecombe, J. Chem. Phys. 92, 5397 (1990)
+
+Sums run over both spins for the field of the molecule, and over one for that of a spin. In a closed
+shell ρ_σ = ρ/2, and the familiar forms with 3/10 (3π²)^⅔ ρ^(5/3) follow. LOL and ELF are ½ in the
 homogeneous gas and lie between 0 and 1.
 
-Conventions. ε = 1e-5 Hartree/Bohr³, which Becke and Edgecombe do not have: far out one orbital
-outlives all others, D vanishes faster than D⁰, and without ε ELF would be 1 in empty space, up to
-wherever it is cut off. With it ELF has fallen to ½ at ρ = 5e-4 e/Bohr³ at the latest; where there
-is density it changes nothing. D_σ, which rounding can make negative, is at least 0. Where the
-density (of the spins summed over) is below 1e-5 e/Bohr³ both are 0; LOL has fallen to 0.002 there,
-and ELF below 1e-5.
+Conventions. Becke and Edgecombe do not have ε = 1e-5 Hartree/Bohr³. Far out one orbital outlives
+all others, and D vanishes faster than D⁰. Without ε, ELF would be 1 in empty space, up to wherever
+it is cut off. With ε, ELF has fallen to ½ at ρ = 5e-4 e/Bohr³ at the latest; where there is density
+it changes nothing. Rounding can make D_σ negative; it is set to 0 then. Where the density (of the
+spins summed over) is below 1e-5 e/Bohr³ both fields are 0. LOL has fallen to 0.002 there, and ELF
+below 1e-5.
 """
 
 from __future__ import annotations
@@ -37,23 +39,47 @@ GAS = 0.3 * (6 * math.pi**2) ** (2 / 3)
 
 
 def rho(spins: Sequence[Density]) -> Tensor:
-    """(P,) electron density, e/Bohr³."""
+    """Return the electron density, (P,) e/Bohr³.
+
+    Parameters
+    ----------
+    spins
+        The densities of the spins summed over, at P points.
+    """
     return torch.stack([spin.rho for spin in spins]).sum(0)
 
 
 def tau(spins: Sequence[Density]) -> Tensor:
-    """(P,) positive definite kinetic energy density, Hartree/Bohr³."""
+    """Return the positive definite kinetic energy density, (P,) Hartree/Bohr³.
+
+    Parameters
+    ----------
+    spins
+        The densities of the spins summed over, at P points.
+    """
     return torch.stack([spin.tau for spin in spins]).sum(0)
 
 
 def lol(spins: Sequence[Density]) -> Tensor:
-    """(P,) localized orbital locator of the spins given, each with its own density."""
+    """Return the localized orbital locator, (P,).
+
+    Parameters
+    ----------
+    spins
+        The densities of the spins summed over, at P points.
+    """
     gas = _gas(spins)
     return _where_dense(spins, gas / (gas + tau(spins)))
 
 
 def elf(spins: Sequence[Density]) -> Tensor:
-    """(P,) electron localization function of the spins given, each with its own density."""
+    """Return the electron localization function, (P,).
+
+    Parameters
+    ----------
+    spins
+        The densities of the spins summed over, at P points.
+    """
     squared, pauli = _gas(spins).square(), torch.stack([_pauli(spin) for spin in spins]).sum(0)
     return _where_dense(spins, squared / (squared + (pauli + EPSILON).square()))
 
@@ -62,12 +88,18 @@ FUNCTIONS = {"rho": rho, "tau": tau, "lol": lol, "elf": elf}
 """Fields that take the densities of the spins at the same points."""
 
 
-def by_spin(found: Sequence[Density]) -> tuple[Density, Density]:
-    """The densities of α and β; those of a closed shell are half of everything."""
-    if len(found) == 2:
-        return found[0], found[1]
-    half = Density(*(0.5 * part for part in found[0]))
-    return half, half
+def by_spin(densities: Sequence[Density]) -> tuple[Density, Density]:
+    """Return the densities of α and β.
+
+    Parameters
+    ----------
+    densities
+        Those of both spins, or the one of a closed shell, of which each spin has half.
+    """
+    if len(densities) == 2:
+        return densities[0], densities[1]
+    each = Density(*(0.5 * part for part in densities[0]))
+    return each, each
 
 
 def _gas(spins: Sequence[Density]) -> Tensor:
@@ -76,8 +108,9 @@ def _gas(spins: Sequence[Density]) -> Tensor:
 
 
 def _pauli(spin: Density) -> Tensor:
-    """(P,) D_σ. Far below the floor of the density, where the quotient is 0/0, the bound in it
-    changes nothing.
+    """(P,) D_σ.
+
+    Far below the floor of the density the quotient is 0/0, and its bound changes nothing.
     """
     return (
         spin.tau - spin.gradient.square().sum(1) / (8 * spin.rho.clamp_min(FLOOR**2))

@@ -1,11 +1,11 @@
-r"""Electrostatic potentials on the voxels of a cube, atomic units (Hartree per elementary charge).
+"""Electrostatic potentials on the voxels of a cube, atomic units (Hartree per elementary charge).
 
-    nep(r) = Σ_a Z_a / max(|r − R_a|, r₀)                                     nuclei alone, r₀ = 0.2
-    Å esp(r) = nep(r) − ∫ ρ(r′) / |r − r′| dr′                                  nuclei and electrons
+    nep(r) = Σ_a Z_a / max(|r − R_a|, r₀)             nuclei alone, r₀ = 0.2 Å
+    esp(r) = nep(r) − ∫ ρ(r′) / |r − r′| dr′          nuclei and electrons
 
-Every nucleus counts, those of hydrogens and those outside the cube, too. The potential of the
-electrons is exact, from integrals over the Gaussians the orbitals are made of (`repulsion`); where
-the orbitals hold no core electrons (GFN2-xTB), these are counted with their nucleus, in esp alone.
+Every nucleus counts, also a hydrogen and one outside the cube. The potential of the electrons is
+exact; it comes from integrals over the Gaussians of the orbitals (`repulsion`). The orbitals of
+GFN2-xTB hold no core electrons. In esp alone, these are counted with their nucleus.
 """
 
 from __future__ import annotations
@@ -26,20 +26,42 @@ NEAREST = 0.2
 
 
 def _inverse(squared: Tensor) -> Tensor:
-    """Å² → 1/Å, in place."""
+    """Å² → 1/Å. It works in place."""
     return squared.clamp_min_(NEAREST**2).rsqrt_()
 
 
 def nuclear_potential(placed: Molecules, along: Tensor) -> Tensor:
-    """(M, n, n, n) float32, atomic units; molecules in their cubes, `along` (n,) Å the voxel
-    centres of an edge.
+    """Return the potential of the nuclei at all voxel centres.
+
+    Parameters
+    ----------
+    placed
+        The M molecules in the coordinates of their cubes.
+    along
+        (n,) Å, the voxel centres along an edge.
+
+    Returns
+    -------
+    Tensor
+        (M, n, n, n) float32, Hartree/e.
     """
     return summed(placed, along, placed.numbers * BOHR, _inverse)
 
 
 def total_potential(orbitals: Orbitals, points: Tensor) -> Tensor:
-    """(P,) Hartree/e at `points` (P, 3) Bohr: nuclei (less the cores that are in no orbital) and
-    electrons.
+    """Return the potential of nuclei and electrons.
+
+    Parameters
+    ----------
+    orbitals
+        The orbitals. Cores that are in no orbital count with their nuclei.
+    points
+        (P, 3) Bohr.
+
+    Returns
+    -------
+    Tensor
+        (P,) Hartree/e.
     """
     matrix = torch.stack(
         [(c * n) @ c.T for c, n in zip(orbitals.coefficients, orbitals.occupations)]

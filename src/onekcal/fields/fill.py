@@ -1,8 +1,9 @@
-"""One file of fields: filled once, resumable, in many processes or on a cluster.
+"""Filling one file of fields, in many processes or on a cluster. A killed run can go on.
 
 A field is known by a hash of its molecule (nuclei, positions, charge, unpaired electrons) and by
-everything else its values depend on (kind, density, grid). Fields that are in OUT already, in what
-a killed run left, or in another file that the caller names are copied instead of computed again.
+everything else that its values depend on (kind, density, grid). A field is copied instead of
+computed where the file has it already, where a killed run left it, or where another file that the
+caller names has it.
 """
 
 from __future__ import annotations
@@ -33,11 +34,25 @@ from onekcal.system.jobs import in_parallel
 
 @dataclass(frozen=True)
 class Filling:
-    """What was done for a file of fields."""
+    """What was done for a file of fields.
+
+    Parameters
+    ----------
+    out
+        The file.
+    done
+        Molecules that have all their fields.
+    computed
+        Molecules for which something was computed now.
+    failed
+        Molecules that failed.
+    seconds
+        How long it took.
+    """
 
     out: Path
-    done: int  # molecules with all their fields
-    computed: int  # molecules for which something was computed now
+    done: int
+    computed: int
     failed: list[Failed] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -51,22 +66,24 @@ def fill(
     quiet: bool = False,
     sources: Sequence[Path] = (),
 ) -> Filling:
-    """Make `out` hold the fields of `molecules`, whatever it held before.
+    """Make a file hold the fields of molecules, whatever it held before.
 
-    Until it is whole the file is called OUT.….partial; the same call goes on where a killed one
-    stopped. Molecules that fail are listed in OUT.failed and are NaN in `out`; every run tries them
-    again.
+    Until it is whole the file is called OUT.….partial. The same call goes on where a killed one
+    stopped. Molecules that fail are listed in OUT.failed and are NaN in the file; every run tries
+    them again.
 
     Parameters
     ----------
     out
         The file (.h5).
-    molecules, what
-        A row of the file for each molecule, with the channels asked for.
+    molecules
+        One row of the file for each.
+    what
+        The request.
     scheduler
-        Address of a Dask cluster that computes; local processes where it is None.
+        Address of a Dask cluster that computes. None: local processes.
     workers
-        Local processes; by default as many as the work is worth.
+        Local processes. None: as many as the work is worth.
     quiet
         Whether nothing is printed.
     sources
@@ -74,9 +91,7 @@ def fill(
     """
     _check_name(out)
     start = time.monotonic()
-    frames(
-        molecules, what.box, what.turn
-    )  # a molecule that is too long is met before anything is computed
+    frames(molecules, what.box, what.turn)  # refuses a molecule that is too long
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f"{out.name}.{digest_of(molecules, what)[:8]}.partial")
     with _alone(out, quiet):
@@ -117,7 +132,19 @@ def fill(
 
 
 def keep(out: Path, molecules: Molecules, what: FieldRequest, values: np.ndarray) -> None:
-    """Write fields (M, C, n, n, n) that are there already to a file of their own."""
+    """Write fields that have been computed to a file of their own.
+
+    Parameters
+    ----------
+    out
+        The file (.h5).
+    molecules
+        The M molecules.
+    what
+        The request.
+    values
+        (M, C, n, n, n) the fields.
+    """
     _check_name(out)
     with whole_file(out) as part:
         create(part, molecules, what)
@@ -135,14 +162,22 @@ def _check_name(out: Path) -> None:
 
 
 def digest_of(molecules: Molecules, what: FieldRequest) -> str:
-    """A hash of all that is asked for, molecules in order."""
+    """Return a hash of molecules, in their order, and of the channels.
+
+    Parameters
+    ----------
+    molecules
+        The molecules.
+    what
+        The request.
+    """
     return hashlib.sha256(
         keys_of(molecules).tobytes() + "\n".join(what.contents).encode()
     ).hexdigest()
 
 
 def _same(path: Path, molecules: Molecules, what: FieldRequest) -> bool:
-    """Is `path` a whole file of just these fields?"""
+    """Say whether `path` is a whole file of just these fields."""
     try:
         file = open_file(path, whole=True)
     except DataError:
@@ -153,9 +188,7 @@ def _same(path: Path, molecules: Molecules, what: FieldRequest) -> bool:
 
 
 def _copy(source: Path, file: VoxelFile) -> None:
-    """Fields that another file has and this one lacks; a file that is damaged, or not one of
-    fields, has none.
-    """
+    """Copy the fields that this file lacks from another one, where that can be read."""
     try:
         other = open_file(source)
     except DataError:
@@ -178,7 +211,7 @@ def _complete(
     workers: int | None,
     quiet: bool,
 ) -> tuple[int, dict[int, str]]:
-    """Compute what is absent; how many molecules that were, and why which failed."""
+    """Compute what is absent; return how many molecules that were, and why some failed."""
     first = np.array([file.row_of[key] for key in file.keys])
     lacking = file.state == ABSENT  # (M, C)
     todo = np.flatnonzero(lacking.any(1) & (first == np.arange(len(first))))  # equal molecules once
@@ -207,23 +240,22 @@ def _computed(
     scheduler: str | None,
     workers: int | None,
 ) -> Iterator[tuple[int, str | None]]:
-    """Fill channels `which` of `rows`; each row with its failure, or None, as it is done."""
+    """Fill channels `which` of `rows`; give each row, as it is done, with its failure or None."""
     count = processes(what, len(rows), scheduler, workers)
     size = job_size(what)
     while len(rows):
         lost: list[int] = []
         jobs = packages(molecules, rows, what, size)
-        for found in in_parallel(compute, jobs, -(-len(rows) // size), scheduler, count):
-            if (
-                "error" in found and len(found["key"]) > 1
-            ):  # something took the whole process down: which molecule was it?
-                lost += found["key"].tolist()
+        for done in in_parallel(compute, jobs, -(-len(rows) // size), scheduler, count):
+            # something ended the whole process: each molecule is tried alone to find which
+            if "error" in done and len(done["key"]) > 1:
+                lost += done["key"].tolist()
                 continue
-            for place, row in enumerate(found["key"].tolist()):
-                reason = found.get("error") or found["errors"].get(place)
+            for place, row in enumerate(done["key"].tolist()):
+                reason = done.get("error") or done["errors"].get(place)
                 for k, channel in enumerate(which):
-                    if reason is None or (not what.kinds[k].electronic and "values" in found):
-                        file.put(row, channel, found["values"][place, k])
+                    if reason is None or (not what.kinds[k].electronic and "values" in done):
+                        file.put(row, channel, done["values"][place, k])
                     else:
                         file.fields[row, channel] = np.nan
                         file.state[row, channel] = FAILED
@@ -232,7 +264,7 @@ def _computed(
 
 
 def _copies(file: VoxelFile, first: np.ndarray, reasons: dict[int, str]) -> None:
-    """Molecules that are in the batch several times."""
+    """Fill the rows of molecules that are in the batch several times."""
     for row in np.flatnonzero(first != np.arange(len(first))).tolist():
         for channel in range(len(file.kinds)):
             if file.state[first[row], channel] == THERE:
@@ -259,8 +291,9 @@ def _report(path: Path, failed: list[Failed]) -> None:
 
 @contextmanager
 def _alone(out: Path, quiet: bool) -> Iterator[None]:
-    """One process at a time for the same file; others wait, and find its fields done. A kill lets
-    go of it.
+    """Let one process at a time work on a file. Others wait and then find its fields done.
+
+    The lock ends with the process, also when that is killed.
     """
     import fcntl
 

@@ -1,30 +1,24 @@
-r"""The cube a field is sampled in, and how a molecule stands in it.
+"""The cube a field is sampled in, and how a molecule stands in it.
 
     voxel i of N along an edge of length L has its centre at (i + ½) L/N − L/2
 
-**Orientation.** The cube's centre is the centroid of the heavy atoms, its x, y and z are their
-principal axes: largest
-variance first. (A molecule of hydrogens alone has its hydrogens in their place.) What that leaves
-open is settled in
-this order, so that a turned, moved or renumbered molecule has the same field:
+**Orientation.** The cube's centre is the centroid of the heavy atoms. Its x, y and z are their
+principal axes, the largest variance first. (In a molecule of hydrogens alone, the hydrogens take
+their part.) Three rules settle what is still open, so that a turned, moved or renumbered molecule
+has the same field:
 
 1. Variances that differ by less than a thousandth of their sum count as equal. Within equal ones,
-the principal axes
-   of *all* atoms decide: hydrogens orient water, methanol and allene.
-2. Axes that are equal still (benzene, methane, C₆₀) are laid through atoms: every heavy atom off
-the axis (hydrogens,
-   where there is none) makes a candidate. Nothing is off the axis of CO₂ or around a lone atom:
-   there all are alike.
-3. Every axis may point either way. All right-handed frames are candidates – never a left-handed
-one, which would hold
-   the mirror image – and the one with the most nuclear charge near the point p = (2, 1, ½) Å is
-   taken: the largest
-   Σ_a Z_a / (1 + |q_a − p|²/Å²). Frames of equal score are related by a symmetry of the molecule,
-   and have equal fields.
+   the principal axes of *all* atoms decide. Hydrogens orient water, methanol and allene.
+2. Axes that are still equal (benzene, methane, C₆₀) are laid through atoms. Every heavy atom off
+   the axis makes a candidate, or every hydrogen where no heavy atom is off the axis. Around the
+   axis of CO₂ and around a lone atom there is nothing; there all directions are alike.
+3. Every axis may point either way. All right-handed frames are candidates, and no left-handed one,
+   which would hold the mirror image. The frame with the most nuclear charge near the point
+   p = (2, 1, ½) Å is taken, that is with the largest Σ_a Z_a / (1 + |q_a − p|²/Å²). Frames of equal
+   score are related by a symmetry of the molecule and have equal fields.
 
 **Placing.** A molecule whose heavy atoms reach over a face is pushed in by as much as it sticks
-out; one longer than
-the cube is refused. Hydrogens may lie outside.
+out. A molecule longer than the cube is refused. Hydrogens may lie outside.
 """
 
 from __future__ import annotations
@@ -52,23 +46,63 @@ leaves it in place.
 
 @dataclass(frozen=True)
 class Frames:
-    """Where each molecule's cube stands in the molecule's own coordinates."""
+    """Where each molecule's cube stands in the molecule's own coordinates.
 
-    axes: Tensor  # (M, 3, 3) rows: x, y, z of the cube; proper rotations
-    origin: Tensor  # (M, 3) Å: centre of the cube
+    Parameters
+    ----------
+    axes
+        (M, 3, 3) proper rotations; the rows are x, y and z of the cube.
+    origin
+        (M, 3) Å, the centre of the cube.
+    """
+
+    axes: Tensor
+    origin: Tensor
 
     def placed(self, molecules: Molecules) -> Molecules:
-        """The molecules in the coordinates of their cubes, Å."""
+        """Return the molecules in the coordinates of their cubes.
+
+        Parameters
+        ----------
+        molecules
+            The M molecules.
+        """
         apart = molecules.positions.to(torch.float64) - self.origin[molecules.owner]
         return molecules.moved((self.axes[molecules.owner] @ apart[:, :, None]).squeeze(-1))
 
     def points(self, m: int, points: Tensor) -> Tensor:
-        """Points (P, 3) Å of the cube of molecule `m`, in that molecule's own coordinates."""
+        """Return points of a cube in its molecule's own coordinates.
+
+        Parameters
+        ----------
+        m
+            The row of the molecule.
+        points
+            (P, 3) Å, in the coordinates of the cube.
+
+        Returns
+        -------
+        Tensor
+            (P, 3) Å.
+        """
         return points @ self.axes[m] + self.origin[m]
 
 
 def centres(n: int, box: float = BOX) -> Tensor:
-    """(n,) Å: voxel centres along one edge."""
+    """Return the voxel centres along one edge.
+
+    Parameters
+    ----------
+    n
+        How many voxels.
+    box
+        Å, the length of the edge.
+
+    Returns
+    -------
+    Tensor
+        (n,) Å.
+    """
     if n < 1 or not box > 0:
         raise InputError(
             f"a grid needs n ≥ 1 voxels an edge and a box of positive length (Å), got {n} and {box}"
@@ -77,17 +111,43 @@ def centres(n: int, box: float = BOX) -> Tensor:
 
 
 def cube(n: int, box: float = BOX) -> Tensor:
-    """(n³, 3) Å: all voxel centres, z fastest."""
+    """Return all voxel centres; z changes fastest.
+
+    Parameters
+    ----------
+    n
+        Voxels along an edge.
+    box
+        Å, the length of an edge.
+
+    Returns
+    -------
+    Tensor
+        (n³, 3) Å.
+    """
     along = centres(n, box)
     return torch.cartesian_prod(along, along, along).reshape(-1, 3)
 
 
 def frames(molecules: Molecules, box: float = BOX, turn: int = 0) -> Frames:
-    """The cubes of all molecules, principal axes as above; `turn` k > 0 adds the k-th random
-    rotation to all.
+    """Return the cubes of all molecules.
+
+    Parameters
+    ----------
+    molecules
+        The M molecules.
+    box
+        Å, the length of an edge.
+    turn
+        0, or the number of a random rotation applied after the orientation.
+
+    Raises
+    ------
+    InputError
+        A molecule is longer than the cube.
     """
-    found = _turned(principal(molecules), turn)
-    low, high = extents(found.placed(molecules))
+    oriented = _turned(principal(molecules), turn)
+    low, high = extents(oriented.placed(molecules))
     too_long = (high - low).amax(1) > box
     if too_long.any():
         m = int((high - low).amax(1).argmax())
@@ -95,31 +155,51 @@ def frames(molecules: Molecules, box: float = BOX, turn: int = 0) -> Frames:
         name = str(molecules.names[m]) or f"#{m + 1} {molecules[m].formulas[0]}"
         raise InputError(
             f"{int(too_long.sum())} of {len(molecules)} molecules do not fit the box of {box:g} Å; "
-            f"the largest ({name}) "
-            f"needs {rounded_up(needed):.1f} Å: give a larger box (--box), or --fit"
+            f"the largest ({name}) needs {rounded_up(needed):.1f} Å: give a larger box (--box), "
+            "or --fit"
         )
-    push = torch.clamp(-box / 2 - low, min=0.0) - torch.clamp(
-        high - box / 2, min=0.0
-    )  # (M, 3) in the cube's axes
-    return Frames(found.axes, found.origin - (push[:, None] @ found.axes).squeeze(1))
+    # (M, 3) in the cube's axes
+    push = (-box / 2 - low).clamp_min(0.0) - (high - box / 2).clamp_min(0.0)
+    return Frames(oriented.axes, oriented.origin - (push[:, None] @ oriented.axes).squeeze(1))
 
 
 def size_needed(molecules: Molecules, turn: int = 0) -> float:
-    """Å: the smallest box, in steps of 0.1 Å, that holds the heavy atoms of every molecule in its
-    orientation.
+    """Return the smallest box (Å, in steps of 0.1 Å) that holds all heavy atoms.
+
+    Parameters
+    ----------
+    molecules
+        The molecules, which keep their orientation in the cube.
+    turn
+        As in `frames`.
     """
     low, high = extents(_turned(principal(molecules), turn).placed(molecules))
     return rounded_up(float((high - low).amax()))
 
 
 def rounded_up(length: float) -> float:
-    """Å, to the next 0.1."""
+    """Round a length up to the next 0.1 Å.
+
+    Parameters
+    ----------
+    length
+        Å.
+    """
     return round(-(-(length - 1e-9) // 0.1) * 0.1, 1)
 
 
 def extents(molecules: Molecules) -> tuple[Tensor, Tensor]:
-    """(M, 3) Å each: lowest and highest coordinates of the heavy atoms (of all atoms where there
-    are only hydrogens).
+    """Return the lowest and the highest coordinates of the heavy atoms.
+
+    Parameters
+    ----------
+    molecules
+        The M molecules. Where one has only hydrogens, these count.
+
+    Returns
+    -------
+    tuple
+        (M, 3) and (M, 3) Å.
     """
     counted = heavy(molecules)
     place = molecules.owner[counted][:, None].expand(-1, 3)
@@ -130,15 +210,35 @@ def extents(molecules: Molecules) -> tuple[Tensor, Tensor]:
 
 
 def heavy(molecules: Molecules) -> Tensor:
-    """(A,) which atoms orient a molecule: the heavy ones, or all where there is none."""
+    """Say which atoms orient a molecule: the heavy ones, or all where there is none.
+
+    Parameters
+    ----------
+    molecules
+        The molecules with A atoms.
+
+    Returns
+    -------
+    Tensor
+        (A,) bool.
+    """
     some = molecules.numbers > 1
     none = molecules.sum_atoms(some.to(torch.int64)) == 0
     return some | none[molecules.owner]
 
 
 def rotation(turn: int) -> Tensor:
-    """(3, 3) the `turn`-th of a fixed series of random rotations, evenly distributed (unit
-    quaternions); 0 is none.
+    """Return a rotation of a fixed series of random ones, evenly distributed (unit quaternions).
+
+    Parameters
+    ----------
+    turn
+        Its number; 0 is no rotation.
+
+    Returns
+    -------
+    Tensor
+        (3, 3) float64.
     """
     if turn < 0:
         raise InputError(f"`turn` must be 0 (none) or the number of a random rotation, got {turn}")
@@ -156,24 +256,29 @@ def rotation(turn: int) -> Tensor:
     )
 
 
-def _turned(found: Frames, turn: int) -> Frames:
-    return Frames(rotation(turn) @ found.axes, found.origin)
+def _turned(frames: Frames, turn: int) -> Frames:
+    return Frames(rotation(turn) @ frames.axes, frames.origin)
 
 
 # --- principal axes ---------------------------------------------------------------------------
 
 
 def principal(molecules: Molecules) -> Frames:
-    """Frames by the rules above, before anything is pushed into a box."""
+    """Return frames by the rules above, before anything is pushed into a box.
+
+    Parameters
+    ----------
+    molecules
+        The molecules.
+    """
     weights = heavy(molecules).to(torch.float64)
     positions = molecules.positions.to(torch.float64)
     centroid = (
         molecules.sum_atoms(positions * weights[:, None]) / molecules.sum_atoms(weights)[:, None]
     )
     r = positions - centroid[molecules.owner]  # (A, 3)
-    covariance = molecules.sum_atoms(
-        weights[:, None, None] * r[:, :, None] * r[:, None, :]
-    )  # (M, 3, 3)
+    products = weights[:, None, None] * r[:, :, None] * r[:, None, :]
+    covariance = molecules.sum_atoms(products)  # (M, 3, 3)
     variances, vectors = torch.linalg.eigh(covariance)  # ascending
     axes = vectors.flip(2).transpose(1, 2).contiguous()  # rows, largest first
     undecided = variances.diff(dim=1).amin(1) <= EQUAL * variances.sum(1)
@@ -185,9 +290,7 @@ def principal(molecules: Molecules) -> Frames:
 
 
 def _pointed(molecules: Molecules, r: Tensor, axes: Tensor) -> Tensor:
-    """(M, 3, 3) the best of the four right-handed ways to point three axes, in the order of their
-    score.
-    """
+    """(M, 3, 3) the best of the four right-handed ways to point three axes."""
     candidates = []
     for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
         x, y = signs[0] * axes[:, 0], signs[1] * axes[:, 1]
@@ -209,12 +312,12 @@ def _score(numbers: Tensor, q: Tensor) -> Tensor:
 
 
 def _symmetric(numbers: Tensor, r: Tensor, weights: Tensor) -> Tensor:
-    """(3, 3) the frame of one molecule whose heavy atoms leave axes open; `r` (n, 3) Å from the
-    centroid.
+    """(3, 3) the frame of one molecule whose heavy atoms leave axes open.
+
+    `r` (n, 3) are the positions in Å from the centroid.
     """
-    blocks = [
-        torch.eye(3, dtype=torch.float64)
-    ]  # bases (k, 3) of what is still open, largest variance first
+    # bases (k, 3) of what is still open, largest variance first
+    blocks = [torch.eye(3, dtype=torch.float64)]
     for w in (weights, torch.ones_like(weights)):
         covariance = (w[:, None] * r).T @ r
         blocks = [part for block in blocks for part in _split(block, covariance)]
@@ -224,9 +327,7 @@ def _symmetric(numbers: Tensor, r: Tensor, weights: Tensor) -> Tensor:
 
 
 def _split(block: Tensor, covariance: Tensor) -> list[Tensor]:
-    """The subspace `block` (k, 3) parted where the variances of `covariance` (3, 3) along it
-    differ.
-    """
+    """Parts of the subspace `block` (k, 3) whose variances of `covariance` (3, 3) differ."""
     if len(block) == 1:
         return [block]
     variances, vectors = torch.linalg.eigh(block @ covariance @ block.T)
@@ -237,7 +338,7 @@ def _split(block: Tensor, covariance: Tensor) -> list[Tensor]:
 
 
 def _candidates(blocks: list[Tensor], r: Tensor, first: Tensor) -> Iterator[Tensor]:
-    """All right-handed frames that the parted axes and the atoms in what is open allow."""
+    """All right-handed frames that fit the parted axes and the atoms off them."""
     sizes = [len(block) for block in blocks]
     if sizes == [1, 1, 1]:
         for sx, sy in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
@@ -259,8 +360,10 @@ def _candidates(blocks: list[Tensor], r: Tensor, first: Tensor) -> Iterator[Tens
 
 
 def _directions(r: Tensor, first: Tensor, otherwise: Tensor) -> Tensor:
-    """(K, 3) unit vectors to the atoms that are not at 0: those of `first`, else of all, else one
-    of `otherwise`.
+    """(K, 3) unit vectors to the atoms of `first` that are not at 0.
+
+    Where all of these are at 0, the other atoms count. Where those are at 0 too, the result is the
+    first row of `otherwise`.
     """
     lengths = r.norm(dim=1)
     off = lengths > OFF_AXIS

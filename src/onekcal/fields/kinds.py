@@ -1,4 +1,4 @@
-"""What can be asked for, by name: "lol", "elf-alpha", "nep", "atom:C", "gauss:O@0.8"."""
+"""The names of fields: "lol", "elf-alpha", "nep", "atom:C", "gauss:O@0.8"."""
 
 from __future__ import annotations
 
@@ -28,17 +28,31 @@ ELEMENTS = ("H", "C", "N", "O", "F")
 
 @dataclass(frozen=True)
 class Kind:
-    """One channel."""
+    """One channel.
 
-    name: str  # as it is asked for and stored: "lol", "gauss:C"
-    field: str  # "lol", "nep", "gauss", …
-    spin: str = ""  # "alpha" or "beta"; both together when empty
-    of: str = ""  # atoms: an element's symbol or a property
-    sigma: float = SIGMA  # Å, of smooth atoms
+    Parameters
+    ----------
+    name
+        Its full name, as it is stored: "lol", "gauss:C".
+    field
+        The field: "lol", "nep", "gauss", …
+    spin
+        "alpha" or "beta"; "" is both together.
+    of
+        For atoms: an element's symbol or a property.
+    sigma
+        Å, the width of smooth atoms.
+    """
+
+    name: str
+    field: str
+    spin: str = ""
+    of: str = ""
+    sigma: float = SIGMA
 
     @property
     def electronic(self) -> bool:
-        """Does it need a density?"""
+        """Whether it needs a density."""
         return self.field in ELECTRONIC
 
     @property
@@ -52,13 +66,30 @@ class Kind:
         )
 
     def content(self, density: str, n: int, box: float, turn: int) -> str:
-        """Everything but the molecule that its values depend on."""
+        """Return everything that its values depend on besides the molecule.
+
+        Parameters
+        ----------
+        density, n, box, turn
+            As in `FieldRequest`.
+        """
         source = f" {density}" if self.electronic else ""
         return f"{FIELDS_FORMAT} {self.name}{source} n={n} box={box!r} turn={turn}"
 
 
 def kind(name: str) -> Kind:
-    """A channel by name."""
+    """Return a channel by its name.
+
+    Parameters
+    ----------
+    name
+        Such as "lol", "elf-alpha", "nep", "atom:C" or "gauss:O@0.8".
+
+    Raises
+    ------
+    InputError
+        There is no such field.
+    """
     word, colon, rest = name.strip().partition(":")
     if not colon:
         field, _, spin = word.lower().partition("-")
@@ -95,22 +126,37 @@ def _of_atoms(name: str, field: str, rest: str) -> Kind:
 
 
 def channels(kinds: Iterable[str]) -> tuple[Kind, ...]:
-    """The channels that `kinds` ask for, in order; "atoms" is one for each element of QM9,
-    "gausses" and "waves" too.
+    """Return the channels of several names, in order.
+
+    Parameters
+    ----------
+    kinds
+        Names. "atoms", "gausses" and "waves" stand for a channel for each element of QM9.
+
+    Raises
+    ------
+    InputError
+        A name is unknown or given twice, or there is none.
     """
     names: list[str] = []
     for name in [kinds] if isinstance(kinds, str) else kinds:
         word = name.strip()
         names += [f"{SHORT[word]}:{element}" for element in ELEMENTS] if word in SHORT else [word]
-    found = tuple(kind(name) for name in names)
-    if not found:
+    chosen = tuple(kind(name) for name in names)
+    if not chosen:
         raise InputError("no field asked for; say kinds, such as ('lol', 'nep')")
-    twice = {one.name for one in found if sum(other == one for other in found) > 1}
+    twice = {one.name for one in chosen if sum(other == one for other in chosen) > 1}
     if twice:
         raise InputError(f"{sorted(twice)[0]!r} is asked for twice")
-    return found
+    return chosen
 
 
-def any_electronic(asked: Sequence[Kind]) -> bool:
-    """Is a density needed?"""
-    return any(one.electronic for one in asked)
+def any_electronic(kinds: Sequence[Kind]) -> bool:
+    """Say whether one of the channels needs a density.
+
+    Parameters
+    ----------
+    kinds
+        The channels.
+    """
+    return any(one.electronic for one in kinds)

@@ -11,6 +11,7 @@ from onekcal.fields.compute import FieldRequest, Source, sampled
 from onekcal.fields.grid import frames
 from onekcal.molecules import Molecules
 from onekcal.quantum.orbitals.named import orbitals
+from onekcal.quantum.orbitals.orbitals import Orbitals
 
 AROUND = 2.0
 """Å of room around the nuclei."""
@@ -20,29 +21,57 @@ STEP, MOST = 0.13, 80
 
 @dataclass(frozen=True)
 class Portrait:
-    """One field of one molecule."""
+    """One field of one molecule.
 
-    name: str  # "lol"
-    title: str  # "localized orbital locator"
-    placed: Molecules  # one molecule, in the coordinates of the cubes
-    fine: np.ndarray  # (f, f, f) for surfaces
-    edge: float  # Å of the fine cube
-    voxels: np.ndarray  # (n, n, n) as it is stored
-    box: float  # Å
+    Parameters
+    ----------
+    name
+        Its name: "lol".
+    title
+        Words for it: "localized orbital locator".
+    placed
+        One molecule in the coordinates of the cubes.
+    fine
+        (f, f, f) values for surfaces.
+    edge
+        Å, the length of an edge of the fine cube.
+    voxels
+        (n, n, n) values as they are stored.
+    box
+        Å, the length of an edge of their cube.
+    """
+
+    name: str
+    title: str
+    placed: Molecules
+    fine: np.ndarray
+    edge: float
+    voxels: np.ndarray
+    box: float
 
 
 def portraits(
     molecule: Molecules, what: FieldRequest, source: Source | None = None, fine: bool = True
 ) -> list[Portrait]:
-    """A portrait for each channel; without `fine`, the stored voxels stand for the fine
-    ones, too.
+    """Return a portrait for each channel.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    what
+        The request.
+    source
+        A function that gives the orbitals of a molecule. None computes them.
+    fine
+        Whether the finer grid is computed. Without it the stored voxels stand in for it.
     """
     source = source or orbitals
     if what.density:
-        found = source(molecule, what.density)  # once for both grids
+        orbitals_of = source(molecule, what.density)  # once for both grids
 
-        def source(molecule: Molecules, density: str) -> object:  # type: ignore[misc]
-            return found
+        def source(molecule: Molecules, density: str) -> Orbitals:
+            return orbitals_of
 
     cubes = frames(molecule, what.box, what.turn)
     placed = cubes.placed(molecule)
@@ -60,5 +89,13 @@ def portraits(
 
 
 def resampled(values: np.ndarray, n: int) -> np.ndarray:
-    """(n, n, n) voxels in the same cube, by a cubic spline."""
+    """Resample voxels in the same cube by a cubic spline.
+
+    Parameters
+    ----------
+    values
+        (k, k, k) voxels.
+    n
+        Voxels along an edge of the result (n, n, n).
+    """
     return zoom(values, n / len(values), order=3, mode="nearest", grid_mode=True)

@@ -1,15 +1,15 @@
-r"""∫ ρ(r′)/|r − r′| dr′ of a density in Gaussian functions, exactly, at many points. Atomic units.
+"""∫ ρ(r′)/|r − r′| dr′ of a density in Gaussian functions, exactly, at many points. Atomic units.
 
 McMurchie & Davidson, J. Comput. Phys. 26, 218 (1978). A product of two Gaussians about A and B is a
-sum of Hermite Gaussians about P = (αA + βB)/p, p = α + β, whose potential at C is, with T = p|P −
-C|²,
+sum of Hermite Gaussians about P = (αA + βB)/p, p = α + β. With T = p|P − C|², its potential at C is
 
-    x^i y^j z^k  x^i′ y^j′ z^k′ exp(…)  →  Σ_tuv E_t^{ii′} E_u^{jj′} E_v^{kk′} Λ_tuv          (one E
-    an axis) V(C) = Σ_tuv (2π/p) E_t E_u E_v R_tuv R⁽ⁿ⁾_000 = (−2p)ⁿ F_n(T)      R⁽ⁿ⁾_{t+1,u,v} = t
-    R⁽ⁿ⁺¹⁾_{t−1,u,v} + (P − C)_x R⁽ⁿ⁺¹⁾_tuv F_n(T) = ∫₀¹ s^2n exp(−T s²) ds
-    (Boys' function)
+    x^i y^j z^k  x^i′ y^j′ z^k′ exp(…)  →  Σ_tuv E_t^{ii′} E_u^{jj′} E_v^{kk′} Λ_tuv
+                                                                             (one E an axis)
+    V(C) = Σ_tuv (2π/p) E_t E_u E_v R_tuv
+    R⁽ⁿ⁾_000 = (−2p)ⁿ F_n(T)      R⁽ⁿ⁾_{t+1,u,v} = t R⁽ⁿ⁺¹⁾_{t−1,u,v} + (P − C)_x R⁽ⁿ⁺¹⁾_tuv
+    F_n(T) = ∫₀¹ s^2n exp(−T s²) ds                                          (Boys' function)
 
-The coefficients of one pair of primitives are contracted with the density matrix first, so that a
+The coefficients of a pair of primitives are contracted with the density matrix first, so that a
 point costs one Hermite expansion a pair. Pairs whose whole contribution is below 1e-9 Hartree/e are
 left out.
 """
@@ -41,8 +41,21 @@ Powers = tuple[int, int, int]
 
 
 def electron_potential(basis: Basis, density: Tensor, points: Tensor) -> Tensor:
-    """(P,) Hartree/e, positive: the potential of the density matrix `density` (n, n) at `points`
-    (P, 3) Bohr.
+    """Return the potential of a density, with positive sign.
+
+    Parameters
+    ----------
+    basis
+        The n basis functions.
+    density
+        (n, n) density matrix, symmetric.
+    points
+        (P, 3) Bohr.
+
+    Returns
+    -------
+    Tensor
+        (P,) Hartree/e.
     """
     out = torch.zeros(len(points), dtype=torch.float64)
     for left, right in product(basis.blocks, basis.blocks):
@@ -60,8 +73,9 @@ def electron_potential(basis: Basis, density: Tensor, points: Tensor) -> Tensor:
 
 
 def _pairs(left: Block, right: Block, density: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """p (N,), P (N, 3) and the contracted coefficients (Hermite functions, N) of the primitive
-    pairs that matter.
+    """Give p (N,), P (N, 3) and the contracted coefficients of the primitive pairs that matter.
+
+    The coefficients are (Hermite functions, N).
     """
     # (S, S′, monomials, monomials′): the density matrix between the monomials of two shells
     matrix = density[left.rows[:, None, :, None], right.rows[None, :, None, :]]
@@ -103,8 +117,9 @@ def _pairs(left: Block, right: Block, density: Tensor) -> Iterator[tuple[Tensor,
 def _expansion(
     i: int, j: int, p: Tensor, from_a: Tensor, from_b: Tensor
 ) -> dict[tuple[int, int], list[Tensor]]:
-    """E_t^{ij} of one axis for all powers up to i and j, a list over t each; without the
-    exponential.
+    """E_t^{ij} of one axis for all powers up to i and j, a list over t each.
+
+    The exponential is left out.
     """
     half = 1 / (2 * p)
     found: dict[tuple[int, int], list[Tensor]] = {(0, 0): [torch.ones_like(p)]}
@@ -166,8 +181,16 @@ def _potential(order: int, p: Tensor, centres: Tensor, hermite: Tensor, points: 
 
 
 def boys(order: int, T: Tensor) -> list[Tensor]:
-    """F_0 … F_order at T ≥ 0: the highest from a table, the others by downward recursion, which
-    loses nothing.
+    """Return Boys' functions F_0 … F_order.
+
+    A table gives the highest. Downward recursion, which loses no digits, gives the others.
+
+    Parameters
+    ----------
+    order
+        The highest order.
+    T
+        Arguments ≥ 0, of any shape.
     """
     near = T.clamp_max(LAST)
     place = (near / STEP).round()

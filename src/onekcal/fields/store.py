@@ -1,34 +1,44 @@
-"""The store of fields under ONEKCAL_HOME/fields, read memory-mapped and filled where it
-lacks some.
-"""
+"""The store of fields under ONEKCAL_HOME/fields: read memory-mapped, filled where it lacks some."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from onekcal.errors import DataError
 from onekcal.fields.compute import FieldRequest, keys_of
 from onekcal.fields.fill import Filling, digest_of, fill
 from onekcal.fields.voxel_file import THERE, VoxelFile, open_file
 from onekcal.labels.labelling import Failed
-from onekcal.molecules import Molecules, rows_of
+from onekcal.molecules import Molecules, Selection, rows_of
 from onekcal.system.home import home
 
 
 def folder() -> Path:
-    """Where fields are kept; files of `onekcal field --out` that are put here are found."""
+    """Return the folder of the store.
+
+    Files of `onekcal field --out` that are put there are used too.
+    """
     return home() / "fields"
 
 
 class StoredFields:
     """Fields (M, C, n, n, n) float32 of a batch, memory-mapped.
 
-    An integer, a slice, a mask or row numbers as index give a numpy array.
+    A number, a slice, a mask or row numbers as index give a numpy array.
+
+    Parameters
+    ----------
+    files
+        The open files.
+    where
+        (M, C, 3) the file, row and channel of each field.
+    shape
+        (C, n, n, n).
     """
 
     dtype = np.dtype(np.float32)
@@ -40,7 +50,7 @@ class StoredFields:
     def __len__(self) -> int:
         return len(self.where)
 
-    def __getitem__(self, which: Any) -> np.ndarray:
+    def __getitem__(self, which: Selection) -> np.ndarray:
         rows = rows_of(which, len(self)).numpy()
         out = np.empty((len(rows), *self.shape[1:]), np.float32)
         where = self.where[rows]
@@ -50,7 +60,7 @@ class StoredFields:
                 out[mine, c] = self.files[f].fields[where[mine, c, 1], where[mine[0], c, 2]]
         return out[0] if isinstance(which, (int, np.integer)) else out
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(dtype or np.float32, copy=False)
 
 
@@ -61,15 +71,26 @@ def stored(
     workers: int | None = None,
     quiet: bool = True,
 ) -> tuple[StoredFields, Filling]:
-    """Return the fields of `molecules` and what was done for them.
+    """Return the fields of molecules, and compute those that the store lacks.
 
-    Fields that the store lacks are computed, as `fill` does. Molecules that fail are listed in the
-    `Filling`.
+    Parameters
+    ----------
+    molecules
+        The molecules.
+    what
+        The request.
+    scheduler, workers, quiet
+        As in `onekcal.fields.stored_fields`.
+
+    Returns
+    -------
+    tuple
+        The fields, and what was done. Molecules that failed are in the `Filling`.
     """
     start = time.monotonic()
     keys = [key.tobytes() for key in keys_of(molecules)]
     files = _files(what)
-    where = _found(files, keys, what)
+    where = _places(files, keys, what)
     lacking = where[:, :, 0] < 0
     computed, failed = 0, []
     for pattern in np.unique(lacking[lacking.any(1)], axis=0):
@@ -82,30 +103,30 @@ def stored(
         failed += [Failed(int(rows[one.row]), one.name, one.reason) for one in done.failed]
         files.append(open_file(done.out))
     if computed or lacking.any():
-        where = _found(files, keys, what)
+        where = _places(files, keys, what)
     filling = Filling(
         folder(), len(molecules) - len(failed), computed, failed, time.monotonic() - start
     )
-    used = np.unique(where[:, :, 0][where[:, :, 0] >= 0])  # of the others, none is kept open
+    used = np.unique(where[:, :, 0][where[:, :, 0] >= 0])  # the other files are not kept open
     where[:, :, 0] = np.where(where[:, :, 0] < 0, -1, np.searchsorted(used, where[:, :, 0]))
     return StoredFields([files[f] for f in used], where, what.shape), filling
 
 
 def _files(what: FieldRequest) -> list[VoxelFile]:
-    """The files of the store that hold any of the channels asked for."""
-    found = []
+    """Open the files of the store that hold any of the channels."""
+    files = []
     for path in sorted(folder().glob("*.h5")):
         try:
             file = open_file(path)
         except DataError:
             continue
         if set(file.contents) & set(what.contents):
-            found.append(file)
-    return found
+            files.append(file)
+    return files
 
 
-def _found(files: Sequence[VoxelFile], keys: Sequence[bytes], what: FieldRequest) -> np.ndarray:
-    """(M, C, 3) file, row and channel of every field; −1 where it is nowhere."""
+def _places(files: Sequence[VoxelFile], keys: Sequence[bytes], what: FieldRequest) -> np.ndarray:
+    """(M, C, 3) the file, row and channel of every field; −1 where no file has it."""
     where = np.full((len(keys), len(what.kinds), 3), -1)
     for f, file in enumerate(files):
         rows = np.array([file.row_of.get(key, -1) for key in keys])
@@ -121,7 +142,13 @@ def _found(files: Sequence[VoxelFile], keys: Sequence[bytes], what: FieldRequest
 
 
 def refused(filling: Filling) -> DataError:
-    """What to say where every molecule must have its fields."""
+    """Return the error that names the first molecule without fields.
+
+    Parameters
+    ----------
+    filling
+        What was done; at least one molecule failed.
+    """
     first = filling.failed[0]
     return DataError(
         f"{len(filling.failed)} of {filling.done + len(filling.failed)} molecules have no field, "

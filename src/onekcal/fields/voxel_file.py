@@ -1,15 +1,14 @@
-"""One file of fields: HDF5, of fixed size from its first moment, written and read through the
-memory map of its arrays.
+"""One file of fields: HDF5 of fixed size, written and read through the memory map of its arrays.
 
-    fields (M, C, n, n, n) float32        state (M, C) uint8: 0 not there, 1 there, 2 failed
+    fields (M, C, n, n, n) float32        state (M, C) uint8: 0 absent, 1 there, 2 failed
     keys (M,) hash of the molecule        checks (M, C) uint32: CRC-32 of a field
     molecules/numbers (A,), positions (A, 3) Å in the cube, sizes (M,), name (M,)
     attributes: format, kinds (C,), contents (C,), n, box (Å), density, turn
 
-HDF5 writes its structure once, when the file is made; nothing that is written later moves anything.
-A process killed at any moment therefore leaves a sound file, in which a field counts as there once
-its state says so and its bytes have the CRC that was noted – also after a power cut, which may keep
-the one and lose the other.
+HDF5 writes its structure once, when the file is made; later writes move nothing. So a process that
+is killed at any moment leaves a sound file. A field counts as there once its state says so and its
+bytes have the CRC that was noted. A power cut may keep the one and lose the other; then it does not
+count.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+import h5py
 import numpy as np
 
 from onekcal.errors import DataError
@@ -37,38 +36,70 @@ ABSENT, THERE, FAILED = 0, 1, 2
 
 @dataclass
 class VoxelFile:
-    """An open file of fields."""
+    """An open file of fields.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kinds, contents
+        (C,) names of the channels, and what their values depend on besides the molecule.
+    keys
+        (M,) hashes of the molecules.
+    fields
+        (M, C, n, n, n) memory map.
+    state, checks
+        (M, C) memory maps: whether a field is there, and its CRC-32.
+    """
 
     path: Path
     kinds: tuple[str, ...]
     contents: tuple[str, ...]
-    keys: list[bytes]  # (M,)
-    fields: np.ndarray  # (M, C, n, n, n) memory map
-    state: np.ndarray  # (M, C) memory map
-    checks: np.ndarray  # (M, C) memory map
+    keys: list[bytes]
+    fields: np.ndarray
+    state: np.ndarray
+    checks: np.ndarray
 
     @cached_property
     def row_of(self) -> dict[bytes, int]:
-        """Where a molecule is, by its key; the first where it is there several times."""
+        """The row of each molecule by its key; the first row where it has several."""
         return {key: row for row, key in reversed(list(enumerate(self.keys)))}
 
     def put(self, row: int, channel: int, values: np.ndarray) -> None:
-        """Write one field (n, n, n), and note that it is there, in this order."""
+        """Write one field, and then note that it is there.
+
+        Parameters
+        ----------
+        row, channel
+            Its place.
+        values
+            (n, n, n) the field.
+        """
         whole = np.ascontiguousarray(values, dtype=np.float32)
         self.fields[row, channel] = whole
         self.checks[row, channel] = zlib.crc32(whole.data)
         self.state[row, channel] = THERE
 
     def sound(self, row: int, channel: int) -> bool:
-        """Is a field there, with the bytes that were noted?"""
+        """Say whether a field is there with the bytes that were noted.
+
+        Parameters
+        ----------
+        row, channel
+            Its place.
+        """
         return bool(
             self.state[row, channel] == THERE
             and zlib.crc32(self.fields[row, channel].data) == self.checks[row, channel]
         )
 
     def forget_damaged(self) -> int:
-        """Fields whose bytes are not those that were noted, and failures, count as absent again;
-        how many were damaged.
+        """Count failed fields, and fields with other bytes than were noted, as absent again.
+
+        Returns
+        -------
+        int
+            How many had other bytes.
         """
         damaged = 0
         for row, channel in np.argwhere(self.state == THERE):
@@ -79,15 +110,28 @@ class VoxelFile:
         return damaged
 
     def flush(self) -> None:
-        """To the disk."""
+        """Write everything to the disk."""
         for part in (self.fields, self.checks, self.state):
             part.flush()  # type: ignore[attr-defined]
 
 
 def create(path: Path, molecules: Molecules, what: FieldRequest) -> None:
-    """An empty file with room for the fields of `molecules`, all of it reserved on the disk."""
-    import h5py
+    """Make a file with room for the fields of molecules, all of it reserved on the disk.
 
+    Parameters
+    ----------
+    path
+        The file.
+    molecules
+        One row for each.
+    what
+        The request.
+
+    Raises
+    ------
+    DataError
+        The file cannot be written.
+    """
     count = len(molecules)
     placed = frames(molecules, what.box, what.turn).placed(molecules)
     try:
@@ -110,7 +154,7 @@ def create(path: Path, molecules: Molecules, what: FieldRequest) -> None:
                 file["molecules/positions"] = placed.positions.numpy()
                 file["molecules/sizes"] = placed.sizes.numpy().astype(np.uint16)
                 file["molecules/name"] = np.char.encode(placed.names.astype(str), "utf-8")
-                _reserve(h5py, file, (count, *what.shape))
+                _reserve(file, (count, *what.shape))
             with part.open("r+b") as raw:
                 os.posix_fallocate(raw.fileno(), 0, os.fstat(raw.fileno()).st_size)
     except OSError as problem:
@@ -119,8 +163,8 @@ def create(path: Path, molecules: Molecules, what: FieldRequest) -> None:
         ) from None
 
 
-def _reserve(h5py: Any, file: Any, shape: tuple[int, ...]) -> None:
-    """The array of fields, contiguous and with its place in the file, but not written."""
+def _reserve(file: h5py.File, shape: tuple[int, ...]) -> None:
+    """Give the array of fields, contiguous, its place in the file without writing it."""
     settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     settings.set_layout(h5py.h5d.CONTIGUOUS)
     settings.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -130,9 +174,22 @@ def _reserve(h5py: Any, file: Any, shape: tuple[int, ...]) -> None:
 
 
 def open_file(path: Path, write: bool = False, whole: bool = False) -> VoxelFile:
-    """A file of fields; with `whole`, one in which a field is still absent is refused."""
-    import h5py
+    """Open a file of fields.
 
+    Parameters
+    ----------
+    path
+        The file.
+    write
+        Whether it may be written.
+    whole
+        Whether a file with an absent field is refused.
+
+    Raises
+    ------
+    DataError
+        There is no such file, or it is damaged, of another format, or half written.
+    """
     try:
         with h5py.File(path, "r", locking=False) as file:
             if "contents" not in file.attrs or "state" not in file:
@@ -146,10 +203,8 @@ def open_file(path: Path, write: bool = False, whole: bool = False) -> VoxelFile
                 tuple(json.loads(file.attrs[name])) for name in ("kinds", "contents")
             )
             keys = [key.tobytes() for key in file["keys"][:]]
-            whole_file = np.memmap(
-                path, np.uint8, "r+" if write else "r"
-            )  # one open file for the three of them
-            maps = {name: _part(whole_file, file[name]) for name in ("fields", "state", "checks")}
+            content = np.memmap(path, np.uint8, "r+" if write else "r")  # one open file for three
+            maps = {name: _part(content, file[name]) for name in ("fields", "state", "checks")}
     except FileNotFoundError:
         raise DataError(f"no fields at {path}") from None
     except OSError as problem:
@@ -158,18 +213,18 @@ def open_file(path: Path, write: bool = False, whole: bool = False) -> VoxelFile
         raise DataError(
             f"{path} is cut off or damaged ({problem}); remove it and compute the fields again"
         ) from None
-    found = VoxelFile(path, kinds, contents, keys, **maps)
-    if whole and (found.state == ABSENT).any():
+    opened = VoxelFile(path, kinds, contents, keys, **maps)
+    absent = int((opened.state == ABSENT).any(1).sum())
+    if whole and absent:
         raise DataError(
-            f"{path} is half written: {int((found.state == ABSENT).any(1).sum())} of {len(keys)} "
-            "molecules are "
-            "missing; run the same `onekcal field` again, which goes on where it stopped"
+            f"{path} is half written: {absent} of {len(keys)} molecules are missing; run the same "
+            "`onekcal field` again, which goes on where it stopped"
         )
-    return found
+    return opened
 
 
-def _part(file: np.ndarray, dataset: Any) -> np.ndarray:
+def _part(file: np.ndarray, dataset: h5py.Dataset) -> np.ndarray:
     offset = dataset.id.get_offset()
     if offset is None or len(file) < offset + dataset.nbytes:
-        raise OSError("its arrays are not all there")
+        raise OSError("some of its arrays are missing")
     return file[offset : offset + dataset.nbytes].view(dataset.dtype).reshape(dataset.shape)
