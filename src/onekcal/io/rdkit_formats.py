@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -16,10 +16,14 @@ from onekcal.io.records import Parsed, Problem, Record, meaning_of, whole_number
 from onekcal.io.smiles import SmilesLine, csv_lines, is_smiles, read_smiles, short, smi_lines
 from onekcal.molecules import SYMBOLS
 
+if TYPE_CHECKING:
+    from rdkit.Chem import Mol
+
+Item = TypeVar("Item")
 PROPERTY = re.compile(r"^>.*?<([^>\n]+)>[^\n]*\n([^\n]*)", re.MULTILINE)
 
 
-def _each(items: Iterable[tuple[str, Any]], make: Callable[[str, Any], Record]) -> Parsed:
+def _each(items: Iterable[tuple[str, Item]], make: Callable[[str, Item], Record]) -> Parsed:
     records, problems = [], []
     for place, item in items:
         try:
@@ -29,7 +33,7 @@ def _each(items: Iterable[tuple[str, Any]], make: Callable[[str, Any], Record]) 
     return records, problems
 
 
-def _atoms(mol: Any) -> np.ndarray:
+def _atoms(mol: Mol) -> np.ndarray:
     """(n,) nuclear charges; a dummy or an element beyond the table is refused."""
     numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=np.int64)
     for k in np.flatnonzero((numbers < 1) | (numbers >= len(SYMBOLS))):
@@ -51,7 +55,7 @@ def _energy(word: str, key: str | None) -> float:
     return value
 
 
-def _unpaired(mol: Any) -> int:
+def _unpaired(mol: Mol) -> int:
     return sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
 
 
@@ -220,16 +224,15 @@ def from_smiles(place: str, smiles: str, name: str = "") -> Record:
     )
 
 
-def _embedded(mol: Any) -> np.ndarray | None:
+def _embedded(mol: Mol) -> np.ndarray | None:
     from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
     if rdDistGeom.EmbedMolecule(mol, randomSeed=0) and rdDistGeom.EmbedMolecule(
         mol, useRandomCoords=True, randomSeed=0
     ):
         return None
-    steps = (
-        1000 if mol.GetNumAtoms() <= 100 else 200
-    )  # a clean-up, not a search: beyond, minutes for little
+    # this is a clean-up and no search: in a large molecule more steps take minutes for little
+    steps = 1000 if mol.GetNumAtoms() <= 100 else 200
     if rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
         rdForceFieldHelpers.MMFFOptimizeMolecule(mol, maxIters=steps)
     elif rdForceFieldHelpers.UFFHasAllMoleculeParams(mol):

@@ -1,8 +1,10 @@
-"""Whether energies and forces belong together. Between two near geometries of one molecule
+"""Whether energies and forces belong together.
+
+Between two near geometries of one molecule, the second turned onto the first (Kabsch),
 
     E₂ − E₁ = −½ (F₁ + F₂) · (x₂ − x₁) + O(|x₂ − x₁|³)
 
-once the second is turned onto the first (Kabsch). The slope of the left side on the right is 1.
+Where energies and forces belong together, the slope of the left side on the right is 1.
 It is −1 where gradients are stored as forces. It is the ratio of two units where one was mistaken
 for the other.
 """

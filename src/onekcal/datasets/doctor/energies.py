@@ -146,7 +146,15 @@ def _unit_guess(per_atom: float) -> str:
 
 
 def check_free_atoms(diagnosis: Diagnosis, dataset: Dataset) -> None:
-    """Report whether totals less atomization energies are the free atoms of their level."""
+    """Report whether totals and atomization energies of one level differ by free atoms.
+
+    Parameters
+    ----------
+    diagnosis
+        The findings are added to it.
+    dataset
+        The whole data set.
+    """
     columns, molecules = dataset.columns, dataset.molecules
     pairs = [
         (a, b)
