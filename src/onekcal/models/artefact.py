@@ -21,7 +21,7 @@ from onekcal.system import tensor_file
 from onekcal.trust.conformal import Conformal
 
 FORMAT = 1
-"""Raised when an older onekcal could not read what is written."""
+"""Number of the file format; increased when an older onekcal could not read a new file."""
 STAGES, CALIBRATION = "stages.", "calibration."
 
 Stage = tuple[str, dict[str, object]]
@@ -29,7 +29,37 @@ Stage = tuple[str, dict[str, object]]
 
 @dataclass
 class Artefact:
-    """A fitted stack and what is needed to trust it."""
+    """A fitted stack and what is needed to trust it.
+
+    Parameters
+    ----------
+    stages
+        Name and settings of each stage.
+    model
+        The fitted stack.
+    level
+        Level of theory of the energies, such as "g4mp2"; empty where it is not known.
+    kind
+        Kind of the energies: "atomization", "formation" or "total"; "property" or "charges" where
+        the model gives those.
+    at
+        State of the energies, such as "electronic".
+    elements
+        Nuclear charges of the training molecules.
+    largest
+        Atoms of the largest training molecule.
+    calibration
+        By kind of geometry: errors on molecules that the model was not fitted to.
+    geometry
+        Kind of geometry that the model was fitted to and expects, such as "gfn2" for minima of
+        GFN2-xTB; empty where it takes any geometry.
+    novelty_limit
+        A molecule of higher novelty lies outside what the model has seen.
+    card
+        What else is known about the model.
+    unit
+        Unit of the answers.
+    """
 
     stages: Sequence[Stage]
     model: Stack
@@ -55,7 +85,13 @@ class Artefact:
         return f"Artefact({self.kind}, {self.level or 'level unknown'}, {self.unit}: {stages})"
 
     def save(self, path: Path) -> None:
-        """Write the model to `path`, whole or not at all."""
+        """Write the model, whole or not at all.
+
+        Parameters
+        ----------
+        path
+            The file; its folder is made where there is none.
+        """
         tensors = {STAGES + name: t.contiguous() for name, t in self.model.state().items()}
         tensors |= {
             CALIBRATION + kind: conformal.scores.contiguous()
@@ -82,10 +118,15 @@ class Artefact:
     def load(cls, path: Path) -> Artefact:
         """Read a model file.
 
+        Parameters
+        ----------
+        path
+            The file.
+
         Raises
         ------
         DataError
-            Where there is no such file, or it is no model that this version can read.
+            There is no such file, or it is no model that this version can read.
         """
         if not path.is_file():
             raise DataError(f"no model at {path}")

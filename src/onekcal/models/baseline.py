@@ -1,14 +1,13 @@
-"""Baseline: an energy somebody else computed, as a stage; what is left is learned by the stages
-after it.
+"""Baseline: the energy of another method as a stage; later stages learn what is left.
 
 `Baseline("b3lyp")` reads the column `b3lyp` of the data. Where that column is absent and the name
-is a live method (`gfn2`, `gfn1`, or any FUNCTIONAL/BASIS), it is computed on the spot, so a model
-trained on tabulated GFN2 energies predicts a new molecule. A name that is neither raises.
-`Baseline("gfn2", live=True)` never reads the column.
+is a method that can be computed (`gfn2`, `gfn1`, or any FUNCTIONAL/BASIS), the energy is computed.
+So a model that was trained on tabulated GFN2 energies predicts a new molecule. Any other name is an
+error. `Baseline("gfn2", live=True)` never reads the column.
 
 `Baseline("model:g4mp2")` asks another fitted model – one that ships, a run folder, a file – at the
-geometry given. Once fitted it carries that model with it: the stack it is part of is one file, and
-means the same after the other model has been replaced or deleted.
+given geometry. After the fit this stage holds that model. So the stack is one file, and its answers
+stay the same after the other model has been replaced or deleted.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from onekcal.models.stack import Stack
 from onekcal.molecules import SYMBOLS, Molecules
 
 MODEL = "model:"
-"""What a method that is another fitted model begins with, and its tensors in this stage's state."""
+"""The beginning of the name of another model, and of its tensors in the state of this stage."""
 ABOUT = "about"
 """The tensor that holds what is known about that model."""
 
@@ -64,14 +63,17 @@ class Baseline(Model):
     def __init__(self, method: str, live: bool = False) -> None:
         self.method, self.live = method, live
         self.about: OtherModel = {}
-        """Of the other model, where it is one: its stages, what its energies mean, the data it was
-        fitted to.
-        """
+        """What is known of the other model; empty where there is none."""
         self._stack: Stack | None = None
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
-        """Nothing to learn; checks that what is to be taken off is an energy of the
-        target's kind.
+        """Check that the energy can be taken off the target; there is nothing to learn.
+
+        Raises
+        ------
+        DataError
+            The energy has another zero than the target, or the other model does not know an
+            element.
         """
         if self.method.startswith(MODEL):
             self._take_model(train)
@@ -85,10 +87,11 @@ class Baseline(Model):
         return self
 
     def _take_model(self, train: Dataset) -> None:
-        """The other model, if its energies can be taken off the target's.
+        """Take the other model, if its energies can be taken off the target's.
 
-        Another level, or another state (electronic, 0 K), is what the stages after this one
-        correct; another zero is not, save that of totals, whose atoms have to be fitted anyway.
+        The two may differ in level and in state (electronic, 0 K): the stages after this one
+        correct that. They may not differ in the zero of energy. Totals are the exception, because
+        their atoms have to be fitted anyway.
         """
         found = load_model(self.method.removeprefix(MODEL))
         assert train.target is not None
@@ -132,7 +135,7 @@ class Baseline(Model):
         )
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
-        """(A, 3) kcal/mol/Å from the column `<method>_forces`, else computed."""
+        """(A, 3) kcal/mol/Å, from the column `<method>_forces` or computed."""
         if self.method.startswith(MODEL):
             return self._other().forces(molecules, self._usable(columns))
         name = f"{self.method}_forces"
@@ -161,17 +164,13 @@ class Baseline(Model):
             ) from None
 
     def _other(self) -> Stack:
-        """The other model; looked up by its name where this stage is asked without having been
-        fitted.
-        """
+        """The other model; it is looked up by its name where this stage was not fitted."""
         if self._stack is None:
             self._stack = load_model(self.method.removeprefix(MODEL)).model
         return self._stack
 
     def _usable(self, columns: Columns | None) -> Columns | None:
-        """Columns that may stand in for a baseline of the other model: those whose zero is the
-        free atoms.
-        """
+        """Columns that may stand for a baseline of the other model: energies from free atoms."""
         if self.live or columns is None:
             return None
         return {
@@ -181,9 +180,7 @@ class Baseline(Model):
         }
 
     def state(self) -> State:
-        """The other model, where there is one: its tensors, what is known about it as one JSON
-        text.
-        """
+        """Return the tensors of the other model, where there is one, and what is known about it."""
         if self._stack is None:
             return {}
         text = torch.frombuffer(bytearray(json.dumps(self.about).encode()), dtype=torch.uint8)
@@ -193,6 +190,7 @@ class Baseline(Model):
         }
 
     def load_state(self, state: State) -> Self:
+        """Take back what `state` returned."""
         if ABOUT in state:
             self.about = json.loads(bytes(state[ABOUT].tolist()))
             stack = Stack([build(name, settings) for name, settings in self.about["stages"]])

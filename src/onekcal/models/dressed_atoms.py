@@ -2,8 +2,8 @@ r"""Dressed atoms: one energy per element, fitted by least squares.
 
     E(molecule) = Σ_Z  n_Z · ε_Z
 
-No intercept, so that a molecule of no atoms has no energy. Elements never seen in training are
-refused.
+There is no intercept, so that a molecule without atoms has no energy. Elements that no training
+molecule has are refused.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class DressedAtoms(Model):
         self.atom_energies = torch.zeros(0, dtype=torch.float64)  # (elements,) kcal/mol
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
-        """Least squares on the composition; of a single composition, the smallest solution."""
+        """Fit to the composition by least squares; of several solutions, take the smallest."""
         self.elements = torch.tensor(train.molecules.elements)
         counts = train.molecules.composition(self.elements.tolist())
         solution = torch.linalg.lstsq(
@@ -54,8 +54,10 @@ class DressedAtoms(Model):
         return torch.zeros_like(molecules.positions)
 
     def state(self) -> State:
+        """Return the elements and their energies."""
         return {"elements": self.elements, "atom_energies": self.atom_energies}
 
     def load_state(self, state: State) -> Self:
+        """Take back what `state` returned."""
         self.elements, self.atom_energies = state["elements"], state["atom_energies"]
         return self

@@ -1,4 +1,4 @@
-"""The one model protocol, and everything that a model may offer besides, with defaults.
+"""The one model protocol, and everything else that a model may offer, with defaults.
 
 Every model has four methods: `fit(train, valid)`, `energies(molecules, columns)`, `state()` and
 `load_state(state)`. Energies are kcal/mol relative to free atoms, negative when bound. A model that
@@ -19,8 +19,8 @@ without asking whether it is there:
     of_atoms          whether answers are one value an atom; no
     fits_atoms        whether total energies whose free atoms are unknown can be learned; no
 
-A model is a class that inherits from `Model`. A class of somebody else needs the four methods only:
-the registry completes it with these defaults (`completed`).
+A model is a class that inherits from `Model`. Another class needs only the four methods: the
+registry completes it with these defaults (`completed`).
 
 A model stores itself as tensors and plain settings: the keyword arguments of its class are its
 settings and must be JSON. Nothing is pickled.
@@ -43,7 +43,7 @@ from onekcal.molecules import Molecules
 State = dict[str, Tensor]
 
 NEEDED = ("fit", "energies", "state", "load_state")
-"""What every model must have itself."""
+"""Methods that every model must have itself."""
 DIFFERENTIATED = 16
 """Molecules at a time whose forces are derived: the graph of a kernel takes 5 to 10 MB a molecule.
 """
@@ -52,7 +52,10 @@ STEP = 5e-3
 
 
 class Model:
-    """What can be fitted to energies and asked for them."""
+    """What can be fitted to energies and asked for them.
+
+    A class that inherits from this one has the methods `fit`, `energies`, `state` and `load_state`.
+    """
 
     differentiable: bool = False
     """Does `energies` keep the graph of the positions?"""
@@ -78,17 +81,18 @@ class Model:
         train
             Molecules and the target column, in kcal/mol (or the target's own unit).
         valid
-            The model may use it to stop or to choose settings, and never fits to it. May be empty.
+            Molecules by which the model may stop or choose settings. It never fits to them. May be
+            empty.
         """
         raise NotImplementedError
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
-        """Energies of molecules.
+        """Return the energies of molecules.
 
         Parameters
         ----------
         molecules
-            M molecules.
+            M molecules with A atoms in all.
         columns
             Columns of the data set that the molecules come from, for models that read some.
 
@@ -100,17 +104,34 @@ class Model:
         raise NotImplementedError
 
     def state(self) -> State:
-        """Everything fitted, as tensors by name."""
+        """Return everything that was fitted, as tensors by name."""
         raise NotImplementedError
 
     def load_state(self, state: State) -> Self:
-        """Take back what `state` returned."""
+        """Take back what `state` returned.
+
+        Parameters
+        ----------
+        state
+            Tensors by name.
+        """
         raise NotImplementedError
 
     # --- what a model may have ----------------------------------------------------------------
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
-        """Forces −dE/dx, (A, 3) kcal/mol/Å."""
+        """Return the forces −dE/dx.
+
+        Parameters
+        ----------
+        molecules, columns
+            As in `energies`.
+
+        Returns
+        -------
+        Tensor
+            (A, 3) kcal/mol/Å.
+        """
         if not self.differentiable:
             return central_differences(self, molecules)
         whole = Dataset(molecules, dict(columns or {}))
@@ -120,40 +141,128 @@ class Model:
         return out
 
     def portions(self, molecules: Molecules) -> Iterator[Tensor]:
-        """Row numbers of the molecules whose forces are derived together."""
+        """Give the row numbers of the molecules whose forces are derived together.
+
+        Parameters
+        ----------
+        molecules
+            M molecules.
+        """
         yield from torch.arange(len(molecules)).split(DIFFERENTIATED) if len(molecules) else ()
 
     def variance(self, molecules: Molecules) -> Tensor:
-        """(M,) kcal²/mol²; an `InputError` where the model has none."""
+        """Return how sure the model is of each energy.
+
+        Parameters
+        ----------
+        molecules
+            M molecules.
+
+        Returns
+        -------
+        Tensor
+            (M,) kcal²/mol².
+
+        Raises
+        ------
+        InputError
+            The model has no variance.
+        """
         raise InputError(f"{type(self).__name__} gives no variance of its energies")
 
     def novelty(self, molecules: Molecules) -> Tensor | None:
-        """(M,) how unlike the training data each molecule is; None where the model cannot tell."""
+        """Return how unlike the training data each molecule is.
+
+        Parameters
+        ----------
+        molecules
+            M molecules.
+
+        Returns
+        -------
+        Tensor or None
+            (M,), in the model's own unit; None where the model cannot tell.
+        """
         return None
 
     def terms(self, molecules: Molecules) -> dict[str, Tensor]:
-        """Further values of each molecule by name, (M,) or (M, k)."""
+        """Return further values of each molecule by name.
+
+        Parameters
+        ----------
+        molecules
+            M molecules.
+
+        Returns
+        -------
+        dict
+            (M,) or (M, k) each.
+        """
         return {}
 
     def atomic_energies(self, molecules: Molecules) -> Tensor | None:
-        """(A,) kcal/mol that each atom brings; None where the model does not tell."""
+        """Return the energy that each atom contributes.
+
+        Parameters
+        ----------
+        molecules
+            Molecules with A atoms in all.
+
+        Returns
+        -------
+        Tensor or None
+            (A,) kcal/mol; None where the model does not tell.
+        """
         return None
 
     def check(self, molecules: Molecules) -> None:
-        """Refuse molecules that the model cannot answer, with an `InputError` that names them."""
+        """Refuse molecules that the model cannot answer.
+
+        Parameters
+        ----------
+        molecules
+            M molecules.
+
+        Raises
+        ------
+        InputError
+            Names the molecules and what is wrong with them.
+        """
         refuse_unsound(molecules)
 
 
 @cache
 def completed(cls: type) -> type[Model]:
-    """The class itself where it is a `Model`; else the class with the defaults of `Model`."""
+    """Return a model class that has the defaults of `Model`.
+
+    Parameters
+    ----------
+    cls
+        A class with the methods in `NEEDED`.
+
+    Returns
+    -------
+    type
+        The class itself where it inherits from `Model`, otherwise a new class on top of both.
+    """
     if issubclass(cls, Model):
         return cls
     return type(cls.__name__, (cls, Model), {"__module__": cls.__module__, "__doc__": cls.__doc__})
 
 
 def refuse_unsound(molecules: Molecules) -> None:
-    """Raise an `InputError` for coordinates that are not finite and for nuclei on one point."""
+    """Refuse coordinates that are not finite, and nuclei on one point.
+
+    Parameters
+    ----------
+    molecules
+        M molecules.
+
+    Raises
+    ------
+    InputError
+        Names the first three molecules.
+    """
     with torch.no_grad():
         problems = molecules.check() if len(molecules) else []
     if problems:
@@ -169,10 +278,17 @@ def _slope(model: Model, data: Dataset) -> Tensor:
 
 
 def central_differences(model: Model, molecules: Molecules) -> Tensor:
-    """Forces from steps of every coordinate, one batch a molecule.
+    """Return forces from steps of every coordinate, one batch a molecule.
 
-    Columns belong to the geometry they were computed at. None are passed, and a model that needs
-    one raises an error.
+    Columns belong to the geometry that they were computed at. So none are passed, and a model that
+    needs one raises an error.
+
+    Parameters
+    ----------
+    model
+        What gives the energies.
+    molecules
+        Molecules with A atoms in all.
 
     Returns
     -------

@@ -32,7 +32,7 @@ class ErrorsBy(TypedDict, total=False):
 
 @dataclass
 class ModelCard:
-    """The card of a model. What is not known is None or empty; an old model may know little."""
+    """What is known about a model; None or empty where it is not, as in files of old versions."""
 
     unit: str | None = None
     data: str | None = None
@@ -58,13 +58,19 @@ class ModelCard:
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> ModelCard:
-        """The card out of what a model file holds."""
+        """Make the card from what a model file holds.
+
+        Parameters
+        ----------
+        content
+            The card as JSON. Keys that this version does not know are kept in `more`.
+        """
         known = {each.name for each in fields(cls)} - {"more"}
         more = {key: value for key, value in content.items() if key not in known}
         return cls(**{key: content[key] for key in known if key in content}, more=more)
 
     def to_dict(self) -> Json:
-        """What is known, for JSON."""
+        """Return what is known, for JSON."""
         own = {key: value for key, value in vars(self).items() if value not in (None, {})}
         own.pop("more", None)
         return own | self.more

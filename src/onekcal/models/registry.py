@@ -1,6 +1,7 @@
 """Every model by the name an experiment uses. Adding one is a file and a line here.
 
-A model of somebody's own needs no line: its name is `module:Class`, of a module that Python finds.
+A model outside this package needs no line: its name is `module:Class`, in a module that Python
+finds.
 """
 
 from __future__ import annotations
@@ -33,7 +34,18 @@ MODELS = {
 
 
 def model_class(name: str) -> type[Model]:
-    """The class behind a name, or behind `module:Class`; completed with the protocol's defaults."""
+    """Return the class of a model, completed with the defaults of the protocol.
+
+    Parameters
+    ----------
+    name
+        A key of `MODELS`, or `module:Class`.
+
+    Raises
+    ------
+    ConfigError
+        There is no such name, module or class, or the class lacks a method.
+    """
     module, colon, attribute = MODELS.get(name, name).partition(":")
     if not colon:
         unknown("model", name, MODELS, ConfigError)
@@ -54,15 +66,19 @@ def model_class(name: str) -> type[Model]:
 
 
 def build(name: str, settings: Mapping[str, object]) -> Model:
-    """An unfitted model.
+    """Return an unfitted model.
 
     Parameters
     ----------
     name
         A key of `MODELS`, or `module:Class`.
     settings
-        Keyword arguments of the class. An unknown one raises a `ConfigError` that names the
-        nearest.
+        Keyword arguments of the class.
+
+    Raises
+    ------
+    ConfigError
+        The class has no such setting (the message names the nearest one), or refuses its value.
     """
     cls = model_class(name)
     known = inspect.signature(cls).parameters

@@ -14,8 +14,18 @@ DEFAULT = "g4mp2"
 
 
 def load_model(name: str | Path = DEFAULT) -> Artefact:
-    """A model file, the model of a run folder, or a model that ships; what is in the working
-    folder goes first.
+    """Return a fitted model by name.
+
+    Parameters
+    ----------
+    name
+        A run folder, a model file, or a model that ships. A file or folder of that name in the
+        working folder comes first.
+
+    Raises
+    ------
+    DataError
+        There is no such model.
     """
     path = Path(name)
     if path.is_dir():

@@ -14,7 +14,13 @@ from onekcal.molecules import Molecules
 
 
 class Stack(Model):
-    """E = Σ stages. Obeys the model protocol itself."""
+    """A sum of stages, E = Σ stages; it is a model itself.
+
+    Parameters
+    ----------
+    stages
+        The models, in the order in which they are fitted.
+    """
 
     def __init__(self, stages: Sequence[Model]) -> None:
         self.stages = list(stages)
@@ -23,6 +29,7 @@ class Stack(Model):
         return f"Stack({' + '.join(type(stage).__name__ for stage in self.stages)})"
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
+        """Fit each stage to what the earlier ones left."""
         for stage in self.stages:
             stage.fit(train, valid)
             if stage is not self.stages[-1]:
@@ -38,33 +45,29 @@ class Stack(Model):
         return torch.stack([stage.forces(molecules, columns) for stage in self.stages]).sum(0)
 
     def novelty(self, molecules: Molecules) -> Tensor | None:
-        """(M,) how unlike the training data each molecule is; None where no stage can tell.
-
-        The last stage that can tell answers.
-        """
+        """(M,) how unlike the training data each molecule is, by the last stage that can tell."""
         for stage in reversed(self.stages):
             if (novelty := stage.novelty(molecules)) is not None:
                 return novelty
         return None
 
     def terms(self, molecules: Molecules) -> dict[str, Tensor]:
-        """Further values of each molecule from all stages, such as HIP-NN's R (M,)."""
+        """Return further values of each molecule from all stages, such as HIP-NN's R (M,)."""
         return {
             name: values for stage in self.stages for name, values in stage.terms(molecules).items()
         }
 
     def atomic_energies(self, molecules: Molecules) -> Tensor | None:
-        """(A,) kcal/mol: the last stage's energy shared among atoms; None where it does
-        not tell.
-        """
+        """(A,) kcal/mol that the last stage gives each atom; None where it does not tell."""
         return self.stages[-1].atomic_energies(molecules)
 
     def check(self, molecules: Molecules) -> None:
-        """Refuse what a stage cannot answer."""
+        """Refuse molecules that a stage cannot answer."""
         for stage in self.stages:
             stage.check(molecules)
 
     def state(self) -> State:
+        """Return the tensors of all stages; their names begin with the number of the stage."""
         return {
             f"{k}.{name}": t
             for k, stage in enumerate(self.stages)
@@ -72,6 +75,7 @@ class Stack(Model):
         }
 
     def load_state(self, state: State) -> Self:
+        """Take back what `state` returned."""
         for k, stage in enumerate(self.stages):
             prefix = f"{k}."
             stage.load_state(

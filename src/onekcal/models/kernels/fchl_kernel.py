@@ -123,7 +123,7 @@ class FchlKernel(Model):
         self._known: tuple[Environments, Array] | None = None
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
-        """Solve exactly; of several σ or λ, with the pair of the lowest error (`choose`)."""
+        """Solve exactly; of several σ and λ, take those of the lowest error (`choose`)."""
         self.features = FchlFeatures(
             train.molecules.elements, int(train.molecules.sizes.max()), self.basis
         )
@@ -306,6 +306,7 @@ class FchlKernel(Model):
     # --- storing ------------------------------------------------------------------------------
 
     def state(self) -> State:
+        """Return the training molecules, α, σ and, where it is kept, the Cholesky factor."""
         assert self.trained is not None
         state = {
             "numbers": self.trained.numbers,
@@ -322,6 +323,7 @@ class FchlKernel(Model):
         return state
 
     def load_state(self, state: State) -> Self:
+        """Take back what `state` returned."""
         self.trained = Molecules(state["numbers"], state["positions"], state["offsets"])
         self.weights, self.sigma = state["weights"].numpy(), float(state["sigma"])
         self.features = FchlFeatures(

@@ -6,14 +6,13 @@ r"""Kernel ridge regression with one vector a molecule: SLATM or the sorted Coul
 Rupp et al., Phys. Rev. Lett. 108, 058301 (2012); Huang, von Lilienfeld, Nature Chem. 12, 945
 (2020). There is no offset: a stage of dressed atoms before this one takes the mean.
 
-σ and λ may be lists; σ left out is a list of multiples of the median distance. The pair is chosen
-by the mean absolute leave-one-out error on the training data, which is known in closed form, α_i /
-[(K + λ·1)⁻¹]_ii; of more than `choose_on` molecules, on that many drawn at random. Validation and
-test parts are not looked at. Read as a Gaussian process, the kernel has the amplitude yᵀα / N,
-which gives `variance` its unit.
+σ and λ may be lists. Without a σ, multiples of the median distance are tried. The pair with the
+lowest mean absolute leave-one-out error on the training data is taken. That error is known in
+closed form, α_i / [(K + λ·1)⁻¹]_ii; of more than `choose_on` molecules, as many are drawn at random
+for it. Validation and test parts are not used. As a Gaussian process the kernel has the amplitude
+yᵀα / N, which gives `variance` its unit.
 
-What is stored are the training molecules and α: features are computed again when the model is
-loaded.
+A stored model holds the training molecules and α. Features are computed again when it is loaded.
 """
 
 from __future__ import annotations
@@ -35,9 +34,9 @@ from onekcal.molecules import Molecules
 from onekcal.system.memory import check_free
 
 MULTIPLES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
-"""Of the median distance between training molecules: the σ tried where none is given."""
+"""Where no σ is given, these multiples of the median distance of training molecules are tried."""
 REGULARIZATIONS = [1e-10, 1e-8, 1e-6]
-"""The λ tried where none is given."""
+"""These λ are tried where none is given."""
 BLOCK = 512
 """Molecules predicted at a time."""
 
@@ -102,9 +101,7 @@ class GlobalKernel(Model):
         self._factor: Tensor | None = None  # (N, N) lower Cholesky factor of K + λ·1
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
-        """Exact solve with the σ and λ of the lowest leave-one-out error; `valid` is not
-        looked at.
-        """
+        """Solve exactly, with the σ and λ of the lowest leave-one-out error, without `valid`."""
         self.padded_to = max(self.size or 0, int(train.molecules.sizes.max()))
         self.elements = train.molecules.elements
         check_memory(len(train), sum(self._blocks()), min(self.choose_on, len(train)))
@@ -126,7 +123,7 @@ class GlobalKernel(Model):
         return torch.cat([torch.zeros(0, dtype=torch.float64), *parts])
 
     def variance(self, molecules: Molecules) -> Tensor:
-        """(M,) kcal²/mol²: posterior variance of the energy, the noise of a label not included."""
+        """(M,) kcal²/mol² posterior variance of the energy, without the noise of a label."""
         self._need_features()
         if self._factor is None:
             assert self._known is not None
@@ -218,9 +215,7 @@ class GlobalKernel(Model):
         return pairs[best]
 
     def _multiples(self, distances: Tensor) -> list[float]:
-        """Multiples of the median distance between different molecules; of 1 where there
-        is none.
-        """
+        """Multiples of the median distance between different molecules, or of 1 without one."""
         count = len(distances)
         i, j = torch.tril_indices(count, count, -1)
         median = float(distances[i, j].median()) if count > 1 else 0.0
@@ -230,6 +225,7 @@ class GlobalKernel(Model):
     # --- storing ------------------------------------------------------------------------------
 
     def state(self) -> State:
+        """Return the training molecules, α, σ, λ and the amplitude."""
         assert self.trained is not None
         numbers = {name: torch.tensor(getattr(self, name), dtype=torch.float64) for name in NUMBERS}
         return {
@@ -243,6 +239,7 @@ class GlobalKernel(Model):
         }
 
     def load_state(self, state: State) -> Self:
+        """Take back what `state` returned."""
         self.trained = Molecules(state["numbers"], state["positions"], state["offsets"])
         self.weights, self.elements = state["weights"], state["elements"].tolist()
         self.padded_to = int(state["padded_to"])
@@ -255,16 +252,41 @@ NUMBERS = ("sigma", "regularization", "amplitude")
 
 
 def squared(a: Tensor, b: Tensor, parts: list[int]) -> Tensor:
-    """(A, B) squared Euclidean distances of rows."""
+    """Return squared Euclidean distances of rows.
+
+    Parameters
+    ----------
+    a, b
+        (A, d) and (B, d).
+    parts
+        Not read; it is there so that both distances are called in one way.
+
+    Returns
+    -------
+    Tensor
+        (A, B).
+    """
     return (a.norm(dim=1).square()[:, None] + b.norm(dim=1).square() - 2 * a @ b.T).clamp_min(0)
 
 
 def manhattan(a: Tensor, b: Tensor, parts: list[int]) -> Tensor:
-    """(A, B) sums of absolute differences of rows.
+    """Return sums of absolute differences of rows.
 
-    `parts` are lengths of stretches of a row, many of which are zero throughout (SLATM: no such
-    elements in the molecule). Only pairs of rows that both have something there are compared,
-    elsewhere the difference is the one that has: on QM9 a sixth of the work.
+    Many stretches of a row are zero throughout: with SLATM, those of elements that the molecule
+    does not have. Two rows are compared only along stretches where both have something. Elsewhere
+    the difference is the sum of the one that has. On QM9 that is a sixth of the work.
+
+    Parameters
+    ----------
+    a, b
+        (A, d) and (B, d).
+    parts
+        Lengths of the stretches, d in all.
+
+    Returns
+    -------
+    Tensor
+        (A, B).
     """
     out = a.norm(p=1, dim=1)[:, None] + b.norm(p=1, dim=1)
     for left, right in zip(a.split(parts, 1), b.split(parts, 1)):
@@ -283,8 +305,21 @@ DISTANCES: dict[str, Callable[[Tensor, Tensor, list[int]], Tensor]] = {
 
 
 def left_out(kernel: Tensor, energies: Tensor, regularization: float) -> Tensor:
-    """(N,) errors at each molecule of the model fitted to all the others; infinite where the
-    kernel is singular.
+    """Return the error at each molecule of the model that is fitted to all the others.
+
+    Parameters
+    ----------
+    kernel
+        (N, N).
+    energies
+        (N,) kcal/mol.
+    regularization
+        λ.
+
+    Returns
+    -------
+    Tensor
+        (N,) kcal/mol; infinite where the kernel is singular.
     """
     regular = kernel + regularization * torch.eye(len(kernel), dtype=kernel.dtype)
     factor, failed = torch.linalg.cholesky_ex(regular)
@@ -295,18 +330,40 @@ def left_out(kernel: Tensor, energies: Tensor, regularization: float) -> Tensor:
 
 
 def memory_needed(count: int, width: int, chosen_on: int) -> float:
-    """Bytes an exact fit takes at its height, float64.
+    """Return the bytes that an exact fit takes at most, in float64.
 
-    Features are joined from parts, one copy for a moment; then they stand beside the distances and
-    either the Cholesky factor or what the leave-one-out errors of `chosen_on` molecules take. A few
-    blocks of rows come on top.
+    Features are joined from parts, which makes one copy for a moment. Later they are held together
+    with the distances and with either the Cholesky factor or what the leave-one-out errors take. A
+    few blocks of rows come on top.
+
+    Parameters
+    ----------
+    count
+        Training molecules.
+    width
+        Features of each.
+    chosen_on
+        Molecules whose leave-one-out errors are computed.
     """
     beside = max(count * width, count**2 + max(count**2, 7 * chosen_on**2))
     return 8.0 * (count * width + beside + 2 * BLOCK * (width + 3 * count))
 
 
 def check_memory(count: int, width: int, chosen_on: int, available: float | None = None) -> None:
-    """Refuse a fit that will not fit, before it begins."""
+    """Refuse a fit that needs more memory than there is, before it begins.
+
+    Parameters
+    ----------
+    count, width, chosen_on
+        As in `memory_needed`.
+    available
+        Bytes; None asks the system how many are free.
+
+    Raises
+    ------
+    ConfigError
+        The message says how much is needed, and what to change.
+    """
     check_free(
         memory_needed(count, width, chosen_on),
         f"{count:,} molecules of {width:,} features each",

@@ -1,4 +1,4 @@
-"""The parts of a kernel on landmarks that know no data set: tensors in, tensors out.
+"""The parts of a kernel on landmarks that work on tensors alone.
 
 Landmarks are sorted by element; `spans` holds the rows of each element's landmarks. Environments
 and landmarks are in units of the kernel's width σ, as in `sparse_kernel.py`, where the equations
@@ -16,7 +16,7 @@ from torch import Tensor
 from onekcal.models.kernels.landmarks import gaussian
 
 POOL = 60_000
-"""Environments the landmarks are chosen from."""
+"""Landmarks are chosen from so many environments, at most."""
 RARE = 200
 """So many molecules of each element and of each size, and so many of their environments, are always
 drawn: the atoms of small molecules have environments that no other molecule has.

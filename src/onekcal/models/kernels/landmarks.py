@@ -1,15 +1,16 @@
 r"""Landmarks for a low-rank kernel: randomly pivoted Cholesky over a pool of points.
 
-Of the pool's kernel matrix K (unit diagonal, block diagonal in the points' kind) pivots are drawn
-with probability proportional to what the earlier ones leave of the diagonal, and taken off:
+K is the kernel matrix of the pool: its diagonal is 1, and it has one block for each kind of points.
+A pivot s is drawn with a probability proportional to what the earlier pivots leave of the diagonal.
+Then its part is subtracted:
 
     K ← K − K[:, s] K[s, s]⁻¹ K[s, :]
 
 Chen, Epperly, Tropp, Webber, Comm. Pure Appl. Math. 78, 995 (2025). Many pivots are proposed at a
-time, and a proposal is accepted with the share of its diagonal that those accepted before it in the
-block have left: the same distribution as one by one (Epperly, Tropp, Webber, arXiv:2410.03969), and
-never the same point twice. Kinds share the landmarks out among themselves by what is left
-unexplained of each: an element with few, alike environments needs few.
+time. A proposal is accepted with a probability equal to the share of its diagonal that is left by
+those accepted before it in the block. This gives the same distribution as one pivot at a time
+(Epperly, Tropp, Webber, arXiv:2410.03969), and no point is taken twice. A kind with few or similar
+environments gets few landmarks, because little of it is left to explain.
 """
 
 from __future__ import annotations
@@ -20,22 +21,43 @@ from torch import Tensor
 BLOCK = 128
 """Pivots proposed at a time."""
 ROUNDING = 1e-10
-"""What is left of a diagonal of ones below this is the rounding of distances, not a direction of
-its own.
-"""
+"""Less than this of a diagonal of ones is the rounding of distances and no direction of its own."""
 
 
 def gaussian(x: Tensor, z: Tensor) -> Tensor:
-    """exp(−|x − z|²/2) of rows (n, d) and (m, d), float64: (n, m)."""
+    """Return the Gaussian kernel exp(−|x − z|²/2).
+
+    Parameters
+    ----------
+    x, z
+        (n, d) and (m, d) float64, in units of σ.
+
+    Returns
+    -------
+    Tensor
+        (n, m).
+    """
     squared = (x * x).sum(1)[:, None] + (z * z).sum(1) - 2 * x @ z.T
     return torch.exp(squared.clamp(min=0).mul(-0.5))
 
 
 def choose(points: list[Tensor], count: int, generator: torch.Generator) -> list[Tensor]:
-    """Rows of each kind's `points` (n, d), already divided by the kernel's width, that make good
-    landmarks.
+    """Choose points that make good landmarks.
 
-    Fewer than `count` where those found explain every point to within rounding.
+    Parameters
+    ----------
+    points
+        (n, d) of each kind, in units of σ.
+    count
+        Landmarks of all kinds, at most. There are fewer where those found explain every point to
+        within rounding.
+    generator
+        Source of the random choices.
+
+    Returns
+    -------
+    list of Tensor
+        Rows of each kind's points.
     """
     left = [torch.ones(len(x), dtype=torch.float64) for x in points]
     factors: list[list[Tensor]] = [
@@ -59,8 +81,8 @@ def choose(points: list[Tensor], count: int, generator: torch.Generator) -> list
                 ).T
                 factors[kind].append(columns)
                 left[kind] -= columns.square().sum(1)
-                left[kind][own] = 0  # far from the origin rounding would leave more of them
-                # a division by a pivot near zero may have left less than nothing, or no number
+                left[kind][own] = 0  # rounding leaves more of them far from the origin
+                # after a division by a pivot near zero, entries may be negative or not a number
                 left[kind][~(left[kind] >= ROUNDING)] = 0
                 chosen[kind] = torch.cat([chosen[kind], own])
     return chosen
@@ -69,12 +91,12 @@ def choose(points: list[Tensor], count: int, generator: torch.Generator) -> list
 def _accepted(
     x: Tensor, proposed: Tensor, factor: list[Tensor], left: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """The proposals that are accepted, at least the first, and the Cholesky factor of what is left
-    of their kernel.
+    """The accepted proposals, at least the first, and the Cholesky factor of their remaining
+    kernel.
     """
     rest = _rest(x[proposed], torch.arange(len(proposed)), [block[proposed] for block in factor])
-    # the first was drawn because something is left of it; the difference above may say that nothing
-    # is, as it is rounded otherwise
+    # the first was drawn because something is left of it, but the difference above is rounded in
+    # another way and may be 0
     rest.diagonal().copy_(left[proposed])
     limits = torch.rand(len(proposed), generator=generator, dtype=torch.float64) * left[proposed]
     lower = torch.zeros_like(rest)

@@ -3,17 +3,16 @@ r"""The local Gaussian kernel as products of matrices, on features projected ele
     k(A, B) = Σ_{a∈A} Σ_{b∈B}  δ(Z_a, Z_b) · exp(−|x_a − x_b|² / 2σ²)
 
 Features of one element are redundant: of 720 numbers, some 400 principal axes of the training
-environments hold all but 1e-12 of σ². With P the projection on these axes and r what it leaves of
-x,
+environments hold all but 1e-12 of σ². With P the projection on these axes and r = x − Px,
 
     |x_a − x_b|² = |x_a|² + |x_b|² − 2 Px_a·Px_b − 2 r_a·r_b
 
-and only the last term is left out: lengths are those of the full features. The axes behind the
-first 100 or so hold 1e-5 of σ² together, so that their products may be made in single precision;
-sums and exponentials are float64. Among training molecules and others like them K is right to
-1e-10; with a molecule far off the axes, |r_a| ≈ σ, to 1e-6, the size of r_b/σ; between two such
-molecules it is not right. It stays smooth and, to rounding, positive semidefinite. Atoms are sorted
-by element, then by molecule; plain torch.
+and only the last term is left out: lengths are those of the full features. The axes after the first
+100 or so hold 1e-5 of σ² together, so that their products may be made in single precision. Sums and
+exponentials are float64. Among training molecules and others like them K is right to 1e-10. With a
+molecule far off the axes, |r_a| ≈ σ, it is right to 1e-6, the size of r_b/σ. Between two such
+molecules it is wrong. It is always smooth and, to rounding, positive semidefinite. Atoms are sorted
+by element, then by molecule. Plain torch.
 """
 
 from __future__ import annotations
@@ -25,14 +24,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from onekcal.models.kernels.packed_cholesky import put_row
+from onekcal.models.kernels.packed_cholesky import Array, put_row
 
 TOLERANCE = 1e-12
-"""Mean |r|²/σ² of an element's training environments, at most: by this and less exponents are
-wrong.
-"""
+"""Largest mean |r|²/σ² of an element's training environments. Exponents are wrong by no more."""
 SINGLE = 1e-5
-"""The same for what is left to single precision, which rounds exponents by 1e-7 of this: no more
+"""The same for the axes in single precision. It rounds exponents by 1e-7 of this, which is no more
 than TOLERANCE.
 """
 MOLECULES = 64
@@ -49,9 +46,7 @@ class Atoms(NamedTuple):
 
 
 class Projected(NamedTuple):
-    """Environments of `molecules` molecules along the axes of their elements, one entry an
-    element.
-    """
+    """Environments of some molecules along the axes of their elements, one entry an element."""
 
     points: list[Tensor]  # (n, leading + 2): P(x − middle)/σ, −|x − middle|²/2σ², 1
     tails: list[Tensor]  # (n, dims − leading) P(x − middle)/σ along the other axes, float32
@@ -59,7 +54,13 @@ class Projected(NamedTuple):
     molecules: int
 
     def part(self, first: int, stop: int) -> Projected:
-        """Molecules first … stop − 1."""
+        """Return the environments of some of the molecules.
+
+        Parameters
+        ----------
+        first, stop
+            The molecules first … stop − 1.
+        """
         spans = [
             slice(*torch.searchsorted(own, torch.tensor([first, stop])).tolist())
             for own in self.owner
@@ -73,10 +74,19 @@ class Projected(NamedTuple):
 
 
 class Axes:
-    """Middle and leading principal axes of each element's environments, for one σ."""
+    """Middle and leading principal axes of each element's environments, for one σ.
+
+    Parameters
+    ----------
+    blocks
+        All training environments. The axes of one element are found at a time.
+    elements
+        Number of elements.
+    sigma
+        Width σ.
+    """
 
     def __init__(self, blocks: list[Atoms], elements: int, sigma: float) -> None:
-        """`blocks`: all training environments; the axes of one element are found at a time."""
         self.sigma = sigma
         self.middle: list[Tensor] = []  # (d,)
         self.axes: list[Tensor] = []  # (d, leading)
@@ -84,9 +94,7 @@ class Axes:
         for kind in range(elements):
             count = sum(int((block.kinds == kind).sum()) for block in blocks)
             first = next((own for own in _of(kind, blocks) if len(own)), blocks[0].features[:1])
-            self.middle.append(
-                first.mean(0)
-            )  # any point among them will do: it keeps lengths short
+            self.middle.append(first.mean(0))  # any point among them keeps lengths short
             rows = (own - self.middle[-1] for own in _of(kind, blocks))
             few = count <= len(self.middle[-1])
             axes, others = _spanning(rows) if few else _principal(rows, count, sigma)
@@ -94,7 +102,15 @@ class Axes:
             self.others.append(others)
 
     def project(self, blocks: Iterable[Atoms], count: int) -> Projected:
-        """The environments of `count` molecules."""
+        """Return environments along the axes, in units of σ.
+
+        Parameters
+        ----------
+        blocks
+            Environments of some molecules.
+        count
+            Number of these molecules.
+        """
         points: list[list[Tensor]] = [[] for _ in self.axes]
         tails: list[list[Tensor]] = [[] for _ in self.axes]
         owner: list[list[Tensor]] = [[] for _ in self.axes]
@@ -132,8 +148,19 @@ def _spanning(rows: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
     return axes, axes[:, :0]
 
 
-def symmetric(known: Projected) -> np.ndarray:
-    """K of the molecules among themselves, packed (`packed_cholesky`)."""
+def symmetric(known: Projected) -> Array:
+    """Return the kernel of molecules among themselves.
+
+    Parameters
+    ----------
+    known
+        Environments of N molecules.
+
+    Returns
+    -------
+    ndarray
+        K, packed (`packed_cholesky`).
+    """
     packed = np.empty(known.molecules * (known.molecules + 1) // 2)
     for first in range(0, known.molecules, MOLECULES):
         rows = known.part(first, first + MOLECULES)
@@ -143,7 +170,18 @@ def symmetric(known: Projected) -> np.ndarray:
 
 
 def rectangular(asked: Projected, known: Projected) -> Tensor:
-    """K between two lists of molecules, (asked, known)."""
+    """Return the kernel between two lists of molecules.
+
+    Parameters
+    ----------
+    asked, known
+        Environments of M and of N molecules.
+
+    Returns
+    -------
+    Tensor
+        (M, N).
+    """
     out = torch.empty(asked.molecules, known.molecules, dtype=torch.float64)
     for first in range(0, asked.molecules, MOLECULES):
         out[first : first + MOLECULES] = _strip(asked.part(first, first + MOLECULES), known).T
@@ -151,7 +189,22 @@ def rectangular(asked: Projected, known: Projected) -> Tensor:
 
 
 def matvec(asked: Projected, known: Projected, weights: Tensor) -> Tensor:
-    """(asked,) K · weights, without K: what every known environment weighs is its molecule's."""
+    """Return K · weights without making K.
+
+    Every known environment has the weight of its molecule.
+
+    Parameters
+    ----------
+    asked, known
+        Environments of M and of N molecules.
+    weights
+        (N,) kcal/mol.
+
+    Returns
+    -------
+    Tensor
+        (M,) kcal/mol.
+    """
     out = torch.zeros(asked.molecules, dtype=torch.float64)
     for first in range(0, asked.molecules, MOLECULES):
         rows = asked.part(first, first + MOLECULES)
@@ -163,8 +216,8 @@ def matvec(asked: Projected, known: Projected, weights: Tensor) -> Tensor:
 
 
 def _strip(rows: Projected, columns: Projected) -> Tensor:
-    """K transposed, (columns, rows): the longer side in front is what sums over atoms are fast
-    along.
+    """K transposed, (columns, rows): sums over atoms are fast along the longer side, which is
+    first.
     """
     out = torch.zeros(columns.molecules, rows.molecules, dtype=torch.float64)
     for kind, span, similar in _tiles(rows, columns):
@@ -176,9 +229,7 @@ def _strip(rows: Projected, columns: Projected) -> Tensor:
 
 
 def _tiles(rows: Projected, columns: Projected) -> Iterator[tuple[int, slice, Tensor]]:
-    """exp(−|x − z|²/2σ²) between environments of the same element: which, which columns, (rows,
-    columns).
-    """
+    """Give an element, some of its columns, and exp(−|x − z|²/2σ²) of all rows with these."""
     for kind, (x, z) in enumerate(zip(rows.points, columns.points)):
         if not len(x):
             continue

@@ -121,8 +121,8 @@ def posterior(rows: Tensor, factor: Tensor, own: Tensor, regularization: float) 
         (r,).
     """
     known = torch.linalg.solve_triangular(factor, rows.T, upper=False).square().sum(0)
-    # far from all landmarks φ vanishes: without this term the strangest molecule would be the
-    # surest
+    # far from all landmarks φ vanishes: without this term the strangest molecule would have the
+    # smallest variance
     unknown = own - rows.square().sum(1)
     return known + unknown.clamp(min=0) / regularization
 

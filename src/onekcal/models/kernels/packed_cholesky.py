@@ -17,23 +17,43 @@ from onekcal.errors import ConfigError
 
 Array = npt.NDArray[np.float64]
 """Numbers in double precision."""
+Places = npt.NDArray[np.int64]
+"""Numbers of rows, columns or places."""
 MOST_ROWS = 46_340
-"""Of the inverse and of triangular solves: SciPy's LAPACK counts n·(n + 1) with 32 bits."""
+"""Most rows of the inverse and of triangular solutions: LAPACK counts n·(n + 1) in 32 bits."""
 
 
-def place(row: np.ndarray, column: np.ndarray, count: int) -> np.ndarray:
-    """Where the elements (row ≤ column) lie in the packed array."""
-    half, height = (
-        count // 2,
-        count + 1 - count % 2,
-    )  # columns from `half` on stand upright, the triangle before is turned
+def place(row: Places, column: Places, count: int) -> Places:
+    """Return where elements of a matrix lie in the packed array.
+
+    Parameters
+    ----------
+    row, column
+        Numbers of rows and columns, row ≤ column.
+    count
+        Rows of the matrix.
+    """
+    # columns from `half` on stand upright, the triangle of those before is turned
+    half, height = count // 2, count + 1 - count % 2
     return np.where(
         column >= half, row + (column - half) * height, half + 1 + column + row * height
     )
 
 
-def put_row(packed: np.ndarray, row: int, values: np.ndarray, count: int) -> None:
-    """Store elements (row, row), (row, row + 1) … (row, count − 1)."""
+def put_row(packed: Array, row: int, values: Array, count: int) -> None:
+    """Store the part of a row from the diagonal on.
+
+    Parameters
+    ----------
+    packed
+        The packed array; it is changed.
+    row
+        Number of the row.
+    values
+        Elements (row, row), (row, row + 1) … (row, count − 1).
+    count
+        Rows of the matrix.
+    """
     half, height = count // 2, count + 1 - count % 2
     first = max(half, row)
     columns = packed.reshape(-1, height)
@@ -42,14 +62,37 @@ def put_row(packed: np.ndarray, row: int, values: np.ndarray, count: int) -> Non
         columns[row, half + 1 + row : 2 * half + 1] = values[: half - row]
 
 
-def add_to_diagonal(packed: np.ndarray, values: np.ndarray) -> None:
-    """K + diag(values), in place."""
+def add_to_diagonal(packed: Array, values: Array) -> None:
+    """Add numbers to the diagonal, in place.
+
+    Parameters
+    ----------
+    packed
+        The packed array; it is changed.
+    values
+        (rows,).
+    """
     each = np.arange(len(values))
     packed[place(each, each, len(values))] += values
 
 
-def solve(packed: np.ndarray, right: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """(K + diag(noise))⁻¹ right; `packed` becomes the Cholesky factor."""
+def solve(packed: Array, right: Array, noise: Array) -> Array:
+    """Return (K + diag(noise))⁻¹ right.
+
+    Parameters
+    ----------
+    packed
+        K, packed; it becomes the Cholesky factor.
+    right
+        (rows,).
+    noise
+        (rows,) λ of each row.
+
+    Raises
+    ------
+    ConfigError
+        The matrix is not positive definite.
+    """
     from kernelforge import kernelmath
 
     add_to_diagonal(packed, noise)
@@ -62,11 +105,24 @@ def solve(packed: np.ndarray, right: np.ndarray, noise: np.ndarray) -> np.ndarra
         ) from problem
 
 
-def left_out(factor: np.ndarray, weights: np.ndarray, groups: Iterable[np.ndarray]) -> np.ndarray:
-    """y − ŷ of every group of observations, ŷ by the fit to all others; `factor` becomes the
-    inverse.
+def left_out(factor: Array, weights: Array, groups: Iterable[Places]) -> Array:
+    """Return y − ŷ of every group of observations, with ŷ from the fit to all others.
 
     By the block inverse, r_G = [(K + λ)⁻¹]_GG⁻¹ α_G; for single observations α_i / (K + λ)⁻¹_ii.
+
+    Parameters
+    ----------
+    factor
+        The packed Cholesky factor; it becomes the inverse.
+    weights
+        (rows,) α of the fit to all observations.
+    groups
+        Row numbers of each group.
+
+    Returns
+    -------
+    ndarray
+        (rows,) in the unit of y.
     """
     from scipy.linalg import lapack
 
@@ -80,8 +136,21 @@ def left_out(factor: np.ndarray, weights: np.ndarray, groups: Iterable[np.ndarra
     return residuals
 
 
-def explained(factor: np.ndarray, cross: np.ndarray) -> np.ndarray:
-    """(M,) kᵀ (K + λ)⁻¹ k for every row k of `cross` (M, rows), as |U⁻ᵀ k|²."""
+def explained(factor: Array, cross: Array) -> Array:
+    """Return kᵀ (K + λ)⁻¹ k as |U⁻ᵀ k|².
+
+    Parameters
+    ----------
+    factor
+        The packed Cholesky factor U.
+    cross
+        (M, rows), one k a row.
+
+    Returns
+    -------
+    ndarray
+        (M,).
+    """
     from scipy.linalg import lapack
 
     check_rows(cross.shape[1])
@@ -90,7 +159,18 @@ def explained(factor: np.ndarray, cross: np.ndarray) -> np.ndarray:
 
 
 def check_rows(rows: int) -> None:
-    """Refuse more observations than the inverse and triangular solves can take."""
+    """Refuse more observations than the inverse and triangular solutions can take.
+
+    Parameters
+    ----------
+    rows
+        Number of observations.
+
+    Raises
+    ------
+    ConfigError
+        Says how many there may be.
+    """
     if rows > MOST_ROWS:
         raise ConfigError(
             f"leave-one-out and variance take at most {MOST_ROWS:,} observations, got {rows:,}; "

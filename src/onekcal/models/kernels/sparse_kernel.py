@@ -280,7 +280,7 @@ class SparseKernel(Model):
     # --- asking -------------------------------------------------------------------------------
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
-        """(M,) kcal/mol; keeps the graph of the positions."""
+        """(M,) kcal/mol, with the graph of the positions."""
         out = [torch.zeros(0, dtype=torch.float64)]
         for x, kinds, block in self._asked(molecules):
             out.append(self._kernel(kinds, x, block.owner, len(block)) @ self.weights)
@@ -323,6 +323,7 @@ class SparseKernel(Model):
     # --- keeping ------------------------------------------------------------------------------
 
     def state(self) -> State:
+        """Return projections, landmarks, their weights, and the σ and λ that were taken."""
         projection = self._fitted()
         return {
             "elements": torch.tensor(projection.features.elements),
@@ -335,6 +336,7 @@ class SparseKernel(Model):
         }
 
     def load_state(self, state: State) -> Self:
+        """Take back what `state` returned."""
         features = features_of(state["elements"].tolist(), self.basis)
         self.projection = ProjectedFeatures(features, state["middle"], state["axes"])
         self.known = state["known"]

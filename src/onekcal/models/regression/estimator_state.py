@@ -1,7 +1,7 @@
 """Fitted scikit-learn pipelines as tensors and JSON, never pickled.
 
-Only the attributes named here are stored, and an estimator is known to this file before it can be:
-that is the price of a model file that no interpreter has to trust.
+Only the attributes named here are stored, and only estimators named here can be stored. In return
+a model file contains no code that would run when it is read.
 """
 
 from __future__ import annotations
@@ -53,8 +53,23 @@ FITTED = {
 
 
 def save_estimator(pipeline: Pipeline) -> State:
-    """The fitted attributes of every step: arrays as tensors, the rest with the parameters as one
-    JSON text.
+    """Return the fitted attributes of every step of a pipeline.
+
+    Parameters
+    ----------
+    pipeline
+        A fitted pipeline of estimators that `FITTED` names.
+
+    Returns
+    -------
+    dict
+        Arrays as tensors, named step.attribute; under `plain` the rest, with the parameters, as one
+        JSON text.
+
+    Raises
+    ------
+    DataError
+        An attribute is neither an array nor something that JSON can hold.
     """
     state: State = {}
     plain: dict[str, object] = {}
@@ -73,7 +88,7 @@ def save_estimator(pipeline: Pipeline) -> State:
 
 
 def _plain(value: object) -> object:
-    """What JSON takes for a value it does not know: NumPy's scalars; anything else is refused."""
+    """A value that JSON does not know as one that it knows: NumPy's scalars; others are refused."""
     if isinstance(value, np.generic):
         return value.item()
     raise DataError(
@@ -82,8 +97,19 @@ def _plain(value: object) -> object:
 
 
 def load_estimator(pipeline: Pipeline, state: State) -> None:
-    """Put what `save_estimator` kept back into an unfitted pipeline of the same steps, and nothing
-    else.
+    """Put what `save_estimator` returned back into a pipeline, and nothing else.
+
+    Parameters
+    ----------
+    pipeline
+        An unfitted pipeline of the same steps.
+    state
+        What `save_estimator` returned.
+
+    Raises
+    ------
+    DataError
+        The state holds an attribute that the estimator does not have.
     """
     plain = json.loads(bytes(state["plain"].numpy()).decode())
     for step, estimator in pipeline.steps:

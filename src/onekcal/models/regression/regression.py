@@ -1,17 +1,17 @@
-"""Features + a scikit-learn estimator, as a model: the one adapter between the two worlds.
+"""Features and a scikit-learn estimator as a model: the only file that adapts one to the other.
 
     regression: {features: sorted_coulomb, estimator: krr, alpha: 1.0e-4, gamma: 1.0e-4}
 
-The pipeline is features → StandardScaler → estimator; further keys are the estimator's own
+The pipeline is features → StandardScaler → estimator. Further keys are the estimator's own
 parameters. With `search`, a grid of those parameters is searched by cross-validation inside the
-training part (mean absolute error), and the best is fitted to all of it; validation and test parts
-are not looked at.
+training part (mean absolute error), and the best combination is fitted to all of it. Validation and
+test parts are not used.
 
 `random_coulomb` trains on `orderings` randomly sorted copies of every molecule and predicts the
-mean over as many. `column_sorted_coulomb` is half of a sort, there to repeat a published number
-only.
+mean over as many. `column_sorted_coulomb` sorts columns without rows. It is there only because a
+published number was made with it.
 
-The target is learned as it comes: kcal/mol, not scaled, as in the study this repeats.
+The target is learned in kcal/mol and is not scaled, as in the study that this file repeats.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from joblib import parallel_config
 from sklearn.base import BaseEstimator
@@ -51,8 +52,10 @@ Feature = Callable[[Tensor, int, float], Tensor]
 
 
 def _random(matrices: Tensor, copy: int, noise: float) -> Tensor:
-    """One ordering of each matrix. The draw depends on the copy alone, so a molecule does not feel
-    its neighbours; sorting without noise first makes it independent of the order of atoms.
+    """One ordering of each matrix.
+
+    The draw depends on the copy alone, so that a molecule's answer does not depend on the other
+    molecules. Sorting without noise first makes it independent of the order of atoms.
     """
     draw = torch.randn(
         matrices.shape[1], generator=torch.Generator().manual_seed(copy), dtype=torch.float64
@@ -73,17 +76,12 @@ FEATURES: dict[str, Feature] = {
 ESTIMATORS: dict[str, tuple[type[BaseEstimator], dict[str, object]]] = {
     "linear": (LinearRegression, {}),
     "ridge": (Ridge, {}),
-    "knn": (
-        KNeighborsRegressor,
-        {"algorithm": "brute"},
-    ),  # a tree could not be stored as plain arrays
+    "knn": (KNeighborsRegressor, {"algorithm": "brute"}),  # a tree is no plain array to store
     "krr": (KernelRidge, {"kernel": "rbf"}),
     "svr": (SVR, {"cache_size": 1000}),
 }
 BATCH = 4096
-"""Molecules predicted at a time, so that a kernel matrix is at most this times the training
-molecules.
-"""
+"""Molecules predicted at a time: a kernel matrix has no more rows than this."""
 
 
 def _check_parameters(
@@ -156,7 +154,7 @@ class Regression(Model):
         if estimator not in ESTIMATORS:
             unknown("estimator", estimator, ESTIMATORS, ConfigError)
         self.features, self.size, self.search, self.folds = features, size, search, folds
-        self.padded_to = size  # atoms; the largest training molecule where nothing is said
+        self.padded_to = size  # atoms; of the largest training molecule where no size is given
         self.noise, self.seed = noise, seed
         self.orderings = orderings if features == "random_coulomb" else 1
         if self.orderings < 1:
@@ -169,7 +167,7 @@ class Regression(Model):
         )
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
-        """Fits to `train`; `valid` is not looked at."""
+        """Fit to `train`; `valid` is not used."""
         self.padded_to = self.size or int(train.molecules.sizes.max())
         table = np.concatenate(
             [self._table(train.molecules, copy) for copy in range(self.orderings)]
@@ -178,14 +176,15 @@ class Regression(Model):
         try:
             if self.search:
                 self.pipeline = self._searched(table, energies)
-            self.pipeline.fit(table, energies).predict(
-                table[:1]
-            )  # neighbours are counted only when first asked
-        except ValueError as problem:  # scikit-learn's word on a parameter it cannot use
+            # neighbours are counted only at the first prediction
+            self.pipeline.fit(table, energies).predict(table[:1])
+        except ValueError as problem:  # scikit-learn refuses a parameter
             raise ConfigError(f"regression on {len(train)} molecules: {problem}") from None
         return self
 
-    def _searched(self, table: np.ndarray, energies: np.ndarray) -> Pipeline:
+    def _searched(
+        self, table: npt.NDArray[np.float64], energies: npt.NDArray[np.float64]
+    ) -> Pipeline:
         grid = {f"estimator__{key}": values for key, values in (self.search or {}).items()}
         # copies of one molecule must not stand on both sides, so folds are drawn over molecules
         count = len(table) // self.orderings
@@ -200,8 +199,8 @@ class Regression(Model):
             refit=False,
             error_score="raise",
         )
-        # threads: the solvers run outside the interpreter's lock, and a copy of the table a process
-        # would cost more
+        # threads: the solvers run outside the interpreter's lock, and processes would need
+        # copies of the table
         with parallel_config("threading", n_jobs=min(torch.get_num_threads(), 4)):
             found.fit(table, energies)
         return self.pipeline.set_params(**found.best_params_)
@@ -214,7 +213,7 @@ class Regression(Model):
         ]
         return torch.from_numpy(np.concatenate([np.zeros(0), *parts]))
 
-    def _predicted(self, molecules: Molecules) -> np.ndarray:
+    def _predicted(self, molecules: Molecules) -> npt.NDArray[np.float64]:
         try:
             with torch.no_grad():
                 answers = [
@@ -227,14 +226,16 @@ class Regression(Model):
             ) from None
         return np.mean(answers, axis=0).astype(np.float64)
 
-    def _table(self, molecules: Molecules, copy: int) -> np.ndarray:
+    def _table(self, molecules: Molecules, copy: int) -> npt.NDArray[np.float64]:
         matrices = coulomb_matrix(molecules, self.padded_to)
         return FEATURES[self.features](matrices, self.seed + copy, self.noise).numpy()
 
     def state(self) -> State:
+        """Return the size of the matrix and the fitted pipeline."""
         return {"size": torch.tensor(self.padded_to), **save_estimator(self.pipeline)}
 
     def load_state(self, state: State) -> Self:
+        """Take back what `state` returned."""
         self.padded_to = int(state["size"])
         load_estimator(self.pipeline, state)
         return self
