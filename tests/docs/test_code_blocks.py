@@ -1,71 +1,104 @@
-"""Code in the pages runs: blocks of Python one after the other, and console blocks."""
+"""Code in the pages runs.
+
+- Blocks of Python run one after the other, but for those behind a comment `<!-- does not run: … -->`,
+  which says why. These are compiled.
+- Console blocks run, and so do shell blocks behind a comment `<!-- runs -->`. They run in one folder,
+  one after the other. The other shell blocks are parsed (`test_command_lines.py`).
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "howto").glob("*.md"))]
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+BLOCK = re.compile(
+    r"(?:^<!-- (?P<remark>runs|does not run: .+?) -->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$",
+    re.M | re.S,
+)
 
 
-def _blocks(page: Path, language: str) -> list[str]:
+def _blocks(page: Path, language: str) -> list[tuple[str, str]]:
+    """The code of each block, and the remark before it."""
     text = page.read_text(encoding="utf-8")
-    return [match[2] for match in BLOCK.finditer(text) if match[1] == language]
+    return [
+        (match["code"], match["remark"] or "")
+        for match in BLOCK.finditer(text)
+        if match["language"] == language
+    ]
 
 
-def _having(language: str) -> list[object]:
-    return [pytest.param(page, id=page.stem) for page in PAGES if _blocks(page, language)]
+def _python(page: Path) -> str:
+    """What runs of a page's Python."""
+    return "\n".join(
+        code for code, remark in _blocks(page, "python") if not remark.startswith("does not run")
+    )
 
 
-def _surroundings(home: Path) -> dict[str, str]:
-    """The test's own home, one thread, and this interpreter's commands first."""
+def _shell(page: Path) -> str:
+    """The shell lines of a page that run."""
+    typed = [
+        line.removeprefix("$ ")
+        for code, _ in _blocks(page, "console")
+        for line in code.splitlines()
+        if line.startswith("$ ")
+    ]
+    marked = [code for code, remark in _blocks(page, "sh") if remark == "runs"]
+    return "\n".join([*typed, *marked])
+
+
+def _named(pages: Iterable[Path]) -> list[object]:
+    return [pytest.param(page, id=str(page.relative_to(ROOT))) for page in pages]
+
+
+def _run(command: list[str], folder: Path) -> None:
+    """In the test's own home, on one thread, with this interpreter's commands first."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return os.environ | {"ONEKCAL_HOME": str(home), "OMP_NUM_THREADS": "1", "PATH": path}
-
-
-@pytest.mark.parametrize("page", _having("python"))
-def test_the_python_of_a_page_runs(page: Path, tmp_path: Path) -> None:
-    code = "\n".join(_blocks(page, "python"))
+    home = {"ONEKCAL_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1", "PATH": path}
     done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=_surroundings(tmp_path / "home"),
-        capture_output=True,
-        text=True,
+        command, cwd=folder, env=os.environ | home, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", _having("console"))
-def test_the_console_lines_of_a_page_run(page: Path, tmp_path: Path) -> None:
-    for block in _blocks(page, "console"):
-        commands = [line[2:] for line in block.splitlines() if line.startswith("$ ")]
-        assert commands
-        done = subprocess.run(
-            ["bash", "-ec", "\n".join(commands)],
-            cwd=tmp_path,
-            env=_surroundings(tmp_path / "home"),
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize("page", _named(page for page in PAGES if _python(page)))
+def test_the_python_of_a_page_runs(page: Path, tmp_path: Path) -> None:
+    _run([sys.executable, "-c", _python(page)], tmp_path)
 
 
-@pytest.mark.parametrize("page", _having("yaml"))
+@pytest.mark.parametrize("page", _named(page for page in PAGES if _blocks(page, "python")))
+def test_the_python_of_a_page_is_python(page: Path) -> None:
+    for code, _ in _blocks(page, "python"):
+        compile(code, str(page), "exec")
+
+
+@pytest.mark.parametrize("page", _named(page for page in PAGES if _shell(page)))
+def test_the_shell_lines_of_a_page_run(page: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    _run(["bash", "-ec", _shell(page)], tmp_path)
+
+
+def test_a_shell_line_that_fails_is_noticed(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="predikt"):
+        _run(["bash", "-ec", "onekcal predikt CCO"], tmp_path)
+
+
+@pytest.mark.parametrize("page", _named(page for page in PAGES if _blocks(page, "yaml")))
 def test_the_yaml_of_a_page_is_an_experiment(page: Path) -> None:
     """Of a whole experiment: it is valid; of a part: its keys exist."""
     from onekcal.models.registry import MODELS
     from onekcal.runs.experiment import Experiment, load_yaml, parse
 
-    for block in _blocks(page, "yaml"):
+    for block, _ in _blocks(page, "yaml"):
         content = load_yaml(block)
         assert set(content) <= set(Experiment.model_fields), yaml.safe_dump(content)
         names = [
