@@ -89,7 +89,7 @@ SPINS = {
     35: 1,
     53: 1,
 }
-"""Unpaired electrons of ground-state atoms (²S H, ³P C, ⁴S N, ³P O, ²P F, ³P S …)."""
+"""Unpaired electrons of atoms in their ground states (²S H, ³P C, ⁴S N, ³P O, ²P F, ³P S …)."""
 
 FREE_ATOMS: dict[str, FreeAtoms] = {
     atoms.level: atoms
@@ -106,7 +106,7 @@ FREE_ATOMS: dict[str, FreeAtoms] = {
         ),
     )
 }
-"""By level of theory, lower case."""
+"""Free atoms by level of theory, in lower case."""
 
 
 def free_atoms(level: str) -> FreeAtoms:

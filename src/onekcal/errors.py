@@ -60,7 +60,7 @@ class MissingExtra(OnekcalError, ImportError):
 
 
 MOST = 12
-"""Names listed when none is close."""
+"""How many names are listed where none is similar."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -21,11 +21,11 @@ SYMBOLS = (
     "Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy "
     "Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn"
 ).split()
-"""Element symbols; the index is the nuclear charge, 0 is no element."""
+"""Element symbols. The index is the nuclear charge; 0 is no element."""
 CHARGES = {symbol: charge for charge, symbol in enumerate(SYMBOLS) if charge}
 
 CLOSEST = 0.3
-"""Å; two nuclei nearer than this are a mistake in the input (H₂ is 0.74 Å)."""
+"""Å. Two nuclei that are nearer are a mistake in the input (H₂ is 0.74 Å)."""
 
 Selection: TypeAlias = (
     int | np.integer | slice | Sequence[int] | Sequence[bool] | np.ndarray | Tensor

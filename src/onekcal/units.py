@@ -24,9 +24,9 @@ ENERGY = {
     "kj/mol": KJ,
     "1/cm": WAVENUMBER,
 }
-"""kcal/mol in one of each."""
+"""How many kcal/mol one unit of energy is."""
 LENGTH = {"angstrom": 1.0, "bohr": BOHR, "nm": 10.0}
-"""Å in one of each."""
+"""How many Å one unit of length is."""
 _SPELLINGS = {
     "å": "angstrom",
     "ang": "angstrom",

@@ -192,7 +192,7 @@ def test_drawings_and_blocks_without_their_hydrogens_are_refused() -> None:
     full = Chem.AddHs(propane)
     rdDistGeom.EmbedMolecule(full, randomSeed=0)
     assert read(Chem.MolToMolBlock(full)).molecules.formulas == ["C3H8"]
-    with pytest.raises(InputError, match="its bonds ask for 8 more hydrogens"):
+    with pytest.raises(InputError, match="its bonds need 8 more hydrogens"):
         read(Chem.MolToMolBlock(Chem.RemoveHs(full)))
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from onekcal.io.options import ReadKeywords
 
 MINI = ("mini", "mini-frames")
-"""The sets that ship inside the package."""
+"""Data sets that are inside the package."""
 
 
 def _place(name: str) -> Path:
@@ -81,7 +81,7 @@ def load(name: str, strict: bool = False) -> Stored:
         else:
             raise DataError(
                 f"{name} is not here yet; get it with: onekcal data get {name} "
-                "(ONEKCAL_MIRROR=FOLDER takes it from a folder)"
+                "(set ONEKCAL_MIRROR=FOLDER to take it from a folder)"
             )
         return entry.strict(stored) if strict else stored
     if _place(name).is_file():
@@ -117,7 +117,7 @@ def get(name: str) -> Path:
     path = _place(name)
     if is_here(name):
         return path if path.is_file() else Path(__file__).parent / "sets" / "mini.npz"
-    cache = home() / "downloads"  # one for all: the ten trajectories of rMD17 share one archive
+    cache = home() / "downloads"  # all sets share it: ten trajectories of rMD17 are in one archive
     origin = fetch.mirror()
     if origin is not None and entry.mirror and entry.read_mirror is not None:
         stored = entry.read_mirror(fetch.from_mirror(origin, entry.mirror, cache))
@@ -162,7 +162,7 @@ def import_file(
         raise InputError(f"{name!r} cannot name a data set: no / and not empty")
     if _place(name).is_file() and not force:
         raise InputError(
-            f"there is a data set {name} already ({_place(name)}); --force replaces it"
+            f"the store has a data set {name} already ({_place(name)}); --force replaces it"
         )
     if name in names():
         entry = source(name)

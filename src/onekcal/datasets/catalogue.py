@@ -32,7 +32,7 @@ CATALOGUE = {
     **{f"rmd17-{name}": "md17:revised" for name in TRAJECTORIES},
     **{f"md17-{name}": "md17:original" for name in TRAJECTORIES},
 }
-"""name → module:function in onekcal.datasets.sets; the function makes the `Source` of a name."""
+"""name → module:function in onekcal.datasets.sets. The function returns the `Source` of a name."""
 
 
 def names() -> list[str]:

@@ -19,9 +19,9 @@ from onekcal.errors import DataError, DownloadError
 from onekcal.system.files import whole_file
 
 TRIES, PAUSE = 3, 1.0
-"""Attempts on a connection that breaks, and seconds between them."""
+"""How often a connection that breaks is tried, and seconds between the tries."""
 TIMEOUT = 30.0
-"""Seconds without a byte before a host counts as dead."""
+"""Seconds. A host that sends no byte for so long counts as dead."""
 
 
 def mirror() -> str | None:
@@ -85,9 +85,9 @@ class _Absent(DownloadError):
 def _verified(path: Path, remote: Remote) -> None:
     if not path.is_file():
         raise DataError(f"the mirror has no {remote.file} (looked for {path})")
-    if remote.sha256 and (found := sha256(path)) != remote.sha256:
+    if remote.sha256 and (digest := sha256(path)) != remote.sha256:
         raise DataError(
-            f"{path} is not the right file: its SHA-256 is {found}, expected {remote.sha256}; "
+            f"{path} is not the right file: its SHA-256 is {digest}, expected {remote.sha256}; "
             "get a fresh copy"
         )
 

@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 
 POWERS = 8
-"""Terms of the power series beyond the first; the next is below 1e-13 of it where the series is
-used.
+"""How many terms of the power series follow the first.
+
+The next term is below 1e-13 of the first where the series is used.
 """
 
 
@@ -63,16 +64,16 @@ def zeros(degree: int, count: int) -> Tensor:
     Tensor
         (degree + 1, count) float64.
     """
-    found = [math.pi * torch.arange(1, count + degree + 1, dtype=torch.float64)]
+    rows = [math.pi * torch.arange(1, count + degree + 1, dtype=torch.float64)]
     for order in range(1, degree + 1):
-        low, high = found[-1][:-1].clone(), found[-1][1:].clone()
+        low, high = rows[-1][:-1].clone(), rows[-1][1:].clone()
         sign = spherical_bessel(low, order).sign()
         for _ in range(60):
             middle = (low + high) / 2
             before = spherical_bessel(middle, order).sign() == sign
             low, high = torch.where(before, middle, low), torch.where(before, high, middle)
-        found.append((low + high) / 2)
-    return torch.stack([row[:count] for row in found])
+        rows.append((low + high) / 2)
+    return torch.stack([row[:count] for row in rows])
 
 
 def envelope(x: Tensor, exponent: int) -> Tensor:

@@ -66,8 +66,8 @@ def coulomb_of_padded(charges: Tensor, positions: Tensor) -> Tensor:
     i, j = torch.tril_indices(count, count, -1, device=charges.device)
     separation = (positions[:, i] - positions[:, j]) / BOHR  # (M, pairs, 3)
     real = (charges[:, i] > 0) & (charges[:, j] > 0)
-    # padding sits on one point: its distance is replaced before the square root, whose gradient
-    # would be infinite there
+    # all padding is on one point; its distance is replaced before the square root, because the
+    # gradient of the root would be infinite there
     distance = torch.where(real, separation.square().sum(-1), 1.0).sqrt()  # (M, pairs) Bohr
     entries = torch.where(real, charges[:, i] * charges[:, j] / distance, 0.0)
     matrix = torch.diag_embed(0.5 * charges**2.4)
@@ -231,7 +231,7 @@ class RandomlySortedCoulomb(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: npt.ArrayLike) -> np.ndarray:
-        # sorted first, so that the same noise meets the same atom however the input lists its atoms
+        # sorted first, so that an atom has the same noise in whatever order the input lists atoms
         """Return the randomly sorted form of packed matrices `X` (M, d)."""
         matrices = sorted_by_norm(_matrices(self, X))
         # one draw for all rows of the table, so that a molecule's ordering does not depend on its

@@ -31,7 +31,7 @@ from onekcal.molecules import SYMBOLS, Molecules
 
 ZETA = math.pi
 TRIPLES = 25_000
-"""Atom triples worked on at a time: about 25 MB; with more, memory is slower than arithmetic."""
+"""Atom triples that are worked on at once, about 25 MB. With more, memory slows the arithmetic."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +140,8 @@ class Fchl19:
         a, b, c = near**2, far**2, across**2
         cos_i = ((a + b - c) / (2 * near * far)).clamp(-1, 1)
         cos_j, cos_k = (a + c - b) / (2 * near * across), (b + c - a) / (2 * far * across)
-        # sin θ from the triangle's area: finite slope where three atoms lie on a line, which acos
-        # has not
+        # sin θ comes from the triangle's area: its slope is finite where three atoms lie on a
+        # line, and that of acos is not
         sin_i = _sine(a, b, c) / (2 * near * far)
         factor = (
             self.three_body_weight

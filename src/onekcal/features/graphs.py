@@ -25,8 +25,9 @@ from onekcal.errors import ConfigError
 from onekcal.units import BOHR
 
 TIE = 1e-4
-"""Distances, or forces, are equal where they differ by less than this share; single precision
-leaves them off by 1e-6.
+"""Distances or forces count as equal where they differ by less than this share.
+
+Single precision leaves them wrong by 1e-6.
 """
 
 

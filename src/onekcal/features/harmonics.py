@@ -19,7 +19,7 @@ from torch import Tensor
 from onekcal.errors import ConfigError
 
 HIGHEST = 4
-"""Degree of the last harmonics there are."""
+"""The highest degree that is available."""
 
 
 def real_harmonics(directions: Tensor, degree: int) -> Tensor:
@@ -44,15 +44,21 @@ def real_harmonics(directions: Tensor, degree: int) -> Tensor:
     x, y, z = directions.unbind(-1)
     # xx − yy and 2xy are the cosine and sine of 2φ, times the squared distance from the axis
     xx, yy, zz, cosine, sine = x * x, y * y, z * z, x * x - y * y, 2 * x * y
-    found = [torch.full_like(x, _root(1, 4))]
+    harmonics = [torch.full_like(x, _root(1, 4))]
     if degree >= 1:
-        found += [_root(3, 4) * one for one in (y, z, x)]
+        harmonics += [_root(3, 4) * one for one in (y, z, x)]
     if degree >= 2:
         c = _root(15, 4)
-        found += [c / 2 * sine, c * y * z, _root(5, 16) * (3 * zz - 1), c * x * z, c / 2 * cosine]
+        harmonics += [
+            c / 2 * sine,
+            c * y * z,
+            _root(5, 16) * (3 * zz - 1),
+            c * x * z,
+            c / 2 * cosine,
+        ]
     if degree >= 3:
         a, b, c = _root(35, 32), _root(105, 16), _root(21, 32)
-        found += [
+        harmonics += [
             a * y * (3 * xx - yy),
             b * z * sine,
             c * y * (5 * zz - 1),
@@ -63,7 +69,7 @@ def real_harmonics(directions: Tensor, degree: int) -> Tensor:
         ]
     if degree >= 4:
         a, b, c, d = _root(315, 64), _root(315, 32), _root(45, 64), _root(45, 32)
-        found += [
+        harmonics += [
             a * sine * cosine,
             b * y * z * (3 * xx - yy),
             c * sine * (7 * zz - 1),
@@ -74,7 +80,7 @@ def real_harmonics(directions: Tensor, degree: int) -> Tensor:
             b * x * z * (xx - 3 * yy),
             a / 2 * (cosine * cosine - sine * sine),
         ]
-    return torch.stack(found, -1)
+    return torch.stack(harmonics, -1)
 
 
 def _root(above: int, below: int) -> float:

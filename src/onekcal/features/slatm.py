@@ -27,22 +27,22 @@ from onekcal.features.known_elements import check_elements
 from onekcal.molecules import Molecules
 
 CUTOFF = 4.8
-"""Å; pairs and triples of atoms further apart are not seen."""
+"""Å. Pairs and triples of atoms that are farther apart do not count."""
 NEAREST = 0.1
-"""Å; where the radial grid begins."""
+"""Å, where the radial grid begins."""
 MARGIN = math.radians(20.0)
-"""The angular grid reaches this far (rad) beyond 0 and π, so that Gaussians at its ends are whole.
-"""
+"""rad, how far the angular grid reaches beyond 0 and π, so that Gaussians at its ends are whole."""
 SIGMAS = (0.05, 0.05)
 """Widths of the Gaussians: Å, rad."""
 STEPS = (0.03, 0.03)
-"""Grid spacings: Å, rad. The grids are stretched by up to a percent until they end on the cut-off
-and beyond π; the weights Δr and Δθ stay as they are here, as in the implementations the published
-numbers come from.
+"""Spacings of the grids: Å, rad.
+
+The grids are stretched by up to a percent until they end on the cut-off and beyond π. The weights
+Δr and Δθ stay as they are here, as in the implementations that the published numbers come from.
 """
 POWER = 6
 BLOCK = 4
-"""Molecules at a time: the Gaussians of all their triples stay in the processor's cache."""
+"""Molecules at a time. The Gaussians of all their triples stay in the processor's cache."""
 
 
 def slatm(molecules: Molecules, elements: list[int], cutoff: float = CUTOFF) -> Tensor:
@@ -111,8 +111,8 @@ def _spectrum(molecules: Molecules, elements: list[int], cutoff: float) -> Tenso
     separation = positions[:, None] - positions[:, :, None]  # (M, n, n, 3) from i to j
     real = numbers > 0
     near = real[:, :, None] & real[:, None, :] & ~torch.eye(numbers.shape[1], dtype=torch.bool)
-    # padding and i = j sit on one point: replaced before the square root, whose gradient would be
-    # infinite there
+    # padding and i = j are on one point; their distance is replaced before the square root,
+    # because the gradient of the root would be infinite there
     distance = torch.where(near, separation.square().sum(-1), 1.0).sqrt()  # (M, n, n) Å
     near = near & (distance <= cutoff)
     one = molecules.composition(elements) * torch.tensor(elements)  # (M, elements)

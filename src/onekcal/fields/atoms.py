@@ -25,9 +25,9 @@ from onekcal.geometry.bonds import bonded
 from onekcal.molecules import CHARGES, Molecules
 
 SIGMA = 1.0
-"""Å; σ where none is said."""
+"""Å, σ where the name of a field gives none."""
 TOGETHER = 50_000
-"""Voxels at a time, of whole molecules: few enough for a processor's cache."""
+"""Voxels at a time, of whole molecules. So many stay in a processor's cache."""
 
 Kernel = Callable[[Tensor], Tensor]  # squared distances (Å²) → values, may work in place
 
@@ -82,8 +82,8 @@ def summed(placed: Molecules, along: Tensor, values: Tensor, kernel: Kernel) -> 
         numbers, positions = placed[rows].pad()
         weights = torch.zeros(numbers.shape)
         weights[numbers > 0] = values[placed.atoms_of(rows)].to(torch.float32)
-        # squared distances along each edge; a cube's are their sums, so nothing of size atoms ×
-        # points × 3 is made
+        # squared distances along each edge; those to a voxel are their sums, so no array of
+        # atoms × points × 3 is needed
         apart = (
             (along - positions.to(torch.float64)[:, :, :, None]).square().to(torch.float32)
         )  # (m, a, 3, n)
@@ -161,9 +161,7 @@ PROPERTIES = {
     "radius": _radii,
     "neighbours": _neighbours,
 }
-"""Values an atom may have besides 1 for an element: 1, nuclear charge, mass (u), covalent radius
-(Å), bonded atoms.
-"""
+"""Properties of an atom: 1, nuclear charge, mass (u), covalent radius (Å), bonded atoms."""
 
 
 def check_value(word: str) -> None:

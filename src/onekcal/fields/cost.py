@@ -11,11 +11,11 @@ from onekcal.system.jobs import processors
 from onekcal.system.memory import free_memory
 
 SECONDS = {"": 3e-4, "gfn": 0.03, "one-shot": 0.3, "other": 5.0}
-"""About what a molecule costs with no density, a tight-binding, a one-shot and any other one."""
+"""About what a molecule costs without a density, and with each class of densities."""
 WORTHWHILE = 10.0
-"""Seconds of work below which it is not worth starting processes."""
+"""Seconds. For less work no processes are started."""
 JOB = 1.0
-"""Seconds of work in a job, at most: what a kill may lose a worker."""
+"""Seconds of work in a job at most. A worker that is killed loses no more."""
 
 
 def size_of(count: int, what: FieldRequest) -> float:
@@ -54,7 +54,7 @@ def check_room(count: int, what: FieldRequest, folder: Path | None, workers: int
         f"{count:,} molecules × {len(what.kinds)} channels × {what.n}³ voxels take "
         f"{size_of(count, what) / 2**30:.2f} GiB"
     )
-    # points, density, its gradient and τ of two spins, intermediate results: doubles; and the
+    # doubles: points, density, its gradient and τ of two spins, intermediate results; floats: the
     # fields themselves
     needed = workers * what.n**3 * (8.0 * 24 * bool(what.density) + 4.0 * (2 + len(what.kinds)))
     if folder is None:
@@ -62,7 +62,7 @@ def check_room(count: int, what: FieldRequest, folder: Path | None, workers: int
     free = free_memory()
     if needed > free:
         raise InputError(
-            f"{size}, and computing them {needed / 2**30:.1f} GiB of memory, of which "
+            f"{size}, and computing them takes {needed / 2**30:.1f} GiB of memory, of which "
             f"{free / 2**30:.1f} are free: take a coarser grid, fewer molecules or fewer workers"
         )
     if folder is None:

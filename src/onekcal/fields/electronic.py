@@ -31,7 +31,7 @@ from torch import Tensor
 from onekcal.quantum.orbitals.orbitals import Density
 
 FLOOR = 1e-5
-"""e/Bohr³; where the density is lower, LOL and ELF are 0."""
+"""e/Bohr³. Where the density is lower, LOL and ELF are 0."""
 EPSILON = 1e-5
 """ε, Hartree/Bohr³."""
 GAS = 0.3 * (6 * math.pi**2) ** (2 / 3)
@@ -85,7 +85,7 @@ def elf(spins: Sequence[Density]) -> Tensor:
 
 
 FUNCTIONS = {"rho": rho, "tau": tau, "lol": lol, "elf": elf}
-"""Fields that take the densities of the spins at the same points."""
+"""Fields that need only the densities of the spins at the same points."""
 
 
 def by_spin(densities: Sequence[Density]) -> tuple[Density, Density]:

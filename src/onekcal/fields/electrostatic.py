@@ -20,8 +20,9 @@ from onekcal.quantum.orbitals.orbitals import Orbitals
 from onekcal.units import BOHR
 
 NEAREST = 0.2
-"""Å; r₀: nearer to a nucleus the potential does not rise any more. A voxel's half diagonal is 0.64
-Å at N = 14.
+"""Å, r₀. Nearer to a nucleus the potential does not rise any more.
+
+Half the diagonal of a voxel is 0.64 Å at N = 14.
 """
 
 

@@ -99,7 +99,7 @@ def fill(
             if _same(out, molecules, what):
                 if not (open_file(out).state == FAILED).any():
                     return Filling(out, len(molecules), 0)
-                os.replace(out, partial)  # to try the failed ones again
+                os.replace(out, partial)  # molecules that failed are tried again
             else:
                 check_room(
                     len(molecules),
@@ -311,7 +311,7 @@ def _alone(out: Path, quiet: bool) -> Iterator[None]:
             current = -1
         if current == os.fstat(handle).st_ino:
             break
-        os.close(handle)  # who held it has removed it
+        os.close(handle)  # the process that held it has removed the file
     try:
         yield
     finally:

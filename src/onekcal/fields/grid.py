@@ -33,14 +33,15 @@ from onekcal.errors import InputError
 from onekcal.molecules import Molecules
 
 BOX = 10.4
-"""Å; the edge of the paper's cube. It holds the heavy atoms of every molecule of QM9."""
+"""Å, the edge of the paper's cube. It holds the heavy atoms of every molecule of QM9."""
 EQUAL = 1e-3
-"""Variances nearer than this share of the sum of all three count as equal."""
+"""Variances count as equal where they differ by less than this share of the sum of all three."""
 OFF_AXIS = 0.1
-"""Å; an atom nearer to an axis does not say where to turn around it."""
+"""Å. An atom nearer to an axis does not tell how to turn around it."""
 LANDMARK = (2.0, 1.0, 0.5)
-"""Å; the point p of rule 3. No rotation or reflection that a molecule could have as a symmetry
-leaves it in place.
+"""Å, the point p of rule 3.
+
+No rotation or reflection that is a symmetry of a molecule leaves it in place.
 """
 
 

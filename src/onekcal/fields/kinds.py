@@ -9,7 +9,7 @@ from onekcal.errors import InputError, unknown
 from onekcal.fields.atoms import SIGMA, check_value
 
 FIELDS_FORMAT = 1
-"""Changes with the meaning of any field: stored ones of another number are not used."""
+"""It changes with the meaning of any field. Stored fields of another number are not used."""
 ELECTRONIC = {
     "rho": "electron density, e/Bohr³",
     "tau": "kinetic energy density, Hartree/Bohr³",
@@ -23,7 +23,7 @@ NUCLEAR = {"nep": "nuclear electrostatic potential, Hartree/e"}
 ATOMIC = {"atom": "atoms in voxels", "gauss": "Gaussians on atoms", "wave": "waves on atoms"}
 SHORT = {"atoms": "atom", "gausses": "gauss", "waves": "wave"}
 ELEMENTS = ("H", "C", "N", "O", "F")
-"""What "atoms", "gausses" and "waves" stand for: a channel for each element of QM9."""
+""""atoms", "gausses" and "waves" stand for a channel for each of these, the elements of QM9."""
 
 
 @dataclass(frozen=True)

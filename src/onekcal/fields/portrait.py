@@ -14,9 +14,9 @@ from onekcal.quantum.orbitals.named import orbitals
 from onekcal.quantum.orbitals.orbitals import Orbitals
 
 AROUND = 2.0
-"""Å of room around the nuclei."""
+"""Å, the room left around the nuclei."""
 STEP, MOST = 0.13, 80
-"""Å between points of the fine grid, and how many an edge it may have."""
+"""Å between points of the fine grid, and the most points along an edge."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def portraits(
     """
     source = source or orbitals
     if what.density:
-        orbitals_of = source(molecule, what.density)  # once for both grids
+        orbitals_of = source(molecule, what.density)  # computed once for both grids
 
         def source(molecule: Molecules, density: str) -> Orbitals:
             return orbitals_of

@@ -29,12 +29,13 @@ from torch import Tensor
 from onekcal.quantum.orbitals.gaussians import Basis, Block, monomials
 
 NEGLIGIBLE = 1e-9
-"""Hartree/e; a pair of primitives that cannot contribute more is left out."""
+"""Hartree/e. A pair of primitives that cannot contribute more is left out."""
 PAIRS, POINTS = 64, 1024
-"""Evaluated together: what they need stays in the processor's cache."""
+"""How many are evaluated together. What they need stays in the processor's cache."""
 STEP, TERMS, LAST = 0.05, 6, 40.0
-"""Boys' function is a Taylor series of so many terms about multiples of `STEP`; beyond `LAST` its
-asymptotic form.
+"""Boys' function is a Taylor series of TERMS terms about multiples of STEP.
+
+Beyond LAST it has its asymptotic form.
 """
 
 Powers = tuple[int, int, int]
@@ -122,7 +123,7 @@ def _expansion(
     The exponential is left out.
     """
     half = 1 / (2 * p)
-    found: dict[tuple[int, int], list[Tensor]] = {(0, 0): [torch.ones_like(p)]}
+    expansion: dict[tuple[int, int], list[Tensor]] = {(0, 0): [torch.ones_like(p)]}
 
     def raised(old: list[Tensor], shift: Tensor) -> list[Tensor]:
         new = []
@@ -139,10 +140,10 @@ def _expansion(
 
     for m in range(i + 1):
         if m:
-            found[m, 0] = raised(found[m - 1, 0], from_a)
+            expansion[m, 0] = raised(expansion[m - 1, 0], from_a)
         for n in range(1, j + 1):
-            found[m, n] = raised(found[m, n - 1], from_b)
-    return found
+            expansion[m, n] = raised(expansion[m, n - 1], from_b)
+    return expansion
 
 
 @cache
@@ -200,12 +201,12 @@ def boys(order: int, T: Tensor) -> list[Tensor]:
     for k in range(TERMS - 1, 0, -1):
         value = torch.addcmul(row[..., k - 1], value, apart / k)
     far = _far(order) * T.clamp_min(LAST).pow(-order - 0.5)
-    found = [torch.where(LAST > T, value, far)]
+    values = [torch.where(LAST > T, value, far)]
     if order:
         fall = torch.exp(-T)
         for n in range(order, 0, -1):
-            found.append((2 * T * found[-1] + fall) / (2 * n - 1))
-    return found[::-1]
+            values.append((2 * T * values[-1] + fall) / (2 * n - 1))
+    return values[::-1]
 
 
 def _far(order: int) -> float:

@@ -44,7 +44,7 @@ class StoredFields:
     dtype = np.dtype(np.float32)
 
     def __init__(self, files: list[VoxelFile], where: np.ndarray, shape: tuple[int, ...]) -> None:
-        self.files, self.where = files, where  # (M, C, 3) file, row, channel
+        self.files, self.where = files, where
         self.shape = (len(where), *shape)
 
     def __len__(self) -> int:

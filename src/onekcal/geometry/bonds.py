@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
 BONDED, LONG, APART = 1.25, 1.375, 1.5
-"""In sums of covalent radii: a pair is bonded below the first and certainly apart above the last.
-A long bond lies between them."""
+"""In sums of covalent radii. A pair is bonded below the first and certainly apart above the last.
+
+A long bond lies between them.
+"""
 TIGHTER = (1.2, 1.15)
-"""Lower limits for a bond, tried where the first one gives impossible valences: in cages, atoms
-come so near without a bond.
+"""Lower limits for a bond. They are tried where the first one gives impossible valences.
+
+In cages, atoms that are not bonded come as near as this.
 """
 ATTEMPTS = 10_000
-"""Assignments of bond orders that are tried on one molecule; small molecules take a handful."""
+"""How many assignments of bond orders are tried at most. Small molecules need a handful."""
 
 
 def stretch(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -167,14 +170,14 @@ def perceived(
                     embedChiral=False,
                     maxIterations=ATTEMPTS,
                 )
-                found = Chem.RemoveHs(mol)  # checks valences, too
-                if any(atom.GetAtomicNum() == 1 for atom in found.GetAtoms()) and len(numbers) > 2:
-                    continue  # protons beside carbanions, for want of a triple bond
-                if any(atom.GetFormalCharge() for atom in found.GetAtoms()):
-                    # sulfur is given a charge where none is needed: S⁺=C–O⁻ for S–C=O
-                    found = rdMolStandardize.Normalize(found)
-                    Chem.SanitizeMol(found)  # where something was changed, rings are unknown again
-                return found
+                whole = Chem.RemoveHs(mol)  # checks valences, too
+                if any(atom.GetAtomicNum() == 1 for atom in whole.GetAtoms()) and len(numbers) > 2:
+                    continue  # protons beside carbanions, where a triple bond is missing
+                if any(atom.GetFormalCharge() for atom in whole.GetAtoms()):
+                    # sulfur gets a charge where none is needed: S⁺=C–O⁻ for S–C=O
+                    whole = rdMolStandardize.Normalize(whole)
+                    Chem.SanitizeMol(whole)  # a change makes RDKit forget the rings
+                return whole
             except (ValueError, RuntimeError):
                 continue
     return None

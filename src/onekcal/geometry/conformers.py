@@ -26,17 +26,19 @@ if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
 MMFF_WINDOW = 8.0
-"""kcal/mol above the lowest, by MMFF; beyond, a conformer is not looked at. MMFF is off by a few
-kcal/mol.
+"""kcal/mol above the lowest by MMFF. Conformers above it are dropped.
+
+MMFF is wrong by a few kcal/mol.
 """
 LOOSE = 0.2
-"""eV/Å; where conformers are compared before the lowest are relaxed tightly."""
+"""eV/Å, the largest force on an atom of a loosely relaxed conformer."""
 TIGHT_WINDOW = 1.0
-"""kcal/mol above the lowest, loosely relaxed; beyond, a conformer is not relaxed further (a loose
-one lies within a few tenths of its minimum).
+"""kcal/mol above the lowest. Only loosely relaxed conformers below it are relaxed tightly.
+
+A loosely relaxed one lies within a few tenths of its minimum.
 """
 SAME_DISTANCES, SAME_ENERGY = 0.15, 0.1
-"""Å and kcal/mol; nearer than both, two conformers are one."""
+"""Å and kcal/mol. Two conformers that differ by less in both are one."""
 
 
 @dataclass(frozen=True)
@@ -115,18 +117,19 @@ def conformers(
     how = method(how) if isinstance(how, str) else how
     mol = parse(smiles)
     starts, embedded = _starts(mol, smiles, count, seed)
-    loose = [found for start in starts if (found := _relaxed(start, how, LOOSE)) is not None]
+    tried = (_relaxed(start, how, LOOSE) for start in starts)
+    loose = [relaxed for relaxed in tried if relaxed is not None]
     if not loose:
-        relax(starts[0], how, LOOSE)  # every conformer fell apart: say how the lowest did
+        relax(starts[0], how, LOOSE)  # every conformer failed: raise the reason of the lowest
         raise LabelError(f"no conformer of {smiles!r} could be relaxed with {how.name}")
     loose = _distinct(loose)
     limit = loose[0].point.energy + TIGHT_WINDOW / HARTREE
     final, tight = [], []
-    for found in loose:
-        better = _relaxed(found.molecule, how, FORCE) if found.point.energy <= limit else None
-        final.append(better or found)
+    for one in loose:
+        better = _relaxed(one.molecule, how, FORCE) if one.point.energy <= limit else None
+        final.append(better or one)
         tight.append(better is not None)
-    order = np.argsort([found.point.energy for found in final], kind="stable")
+    order = np.argsort([one.point.energy for one in final], kind="stable")
     return Conformers(
         Molecules.concatenate([final[k].molecule for k in order]),
         np.array([final[k].point.energy for k in order]) * HARTREE,
@@ -178,9 +181,9 @@ def undecided(mol: Mol) -> int:
     """
     from rdkit import Chem
 
-    found = list(Chem.FindPotentialStereo(mol))
-    left = [each for each in found if each.specified == Chem.StereoSpecified.Unspecified]
-    mirror = len(found) == 1 and found[0].type == Chem.StereoType.Atom_Tetrahedral
+    places = list(Chem.FindPotentialStereo(mol))
+    left = [place for place in places if place.specified == Chem.StereoSpecified.Unspecified]
+    mirror = len(places) == 1 and places[0].type == Chem.StereoType.Atom_Tetrahedral
     return 0 if mirror else len(left)
 
 
@@ -199,29 +202,29 @@ def _starts(mol: Mol, smiles: str, count: int, seed: int) -> tuple[list[Molecule
     settings.randomSeed = 1 + seed % 1_000_003  # with 0 RDKit makes every conformer the same
     settings.numThreads = 1
     with rdBase.BlockLogs():
-        found = list(rdDistGeom.EmbedMultipleConfs(mol, wanted, settings))
-        if not found:  # strained cages: start from random coordinates
+        embedded = list(rdDistGeom.EmbedMultipleConfs(mol, wanted, settings))
+        if not embedded:  # strained cages: start from random coordinates
             settings.useRandomCoords = True
             settings.maxIterations = 200
-            found = list(rdDistGeom.EmbedMultipleConfs(mol, wanted, settings))
-    if not found:
+            embedded = list(rdDistGeom.EmbedMultipleConfs(mol, wanted, settings))
+    if not embedded:
         raise InputError(
             f"no 3-D structure could be made of {smiles!r} (a strained cage, an impossible "
             "stereocentre?); give a geometry instead"
         )
     with rdBase.BlockLogs():
-        energies = _clean(mol, len(found))
+        energies = _clean(mol, len(embedded))
     order = np.argsort(energies, kind="stable")
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
     kept: list[Molecules] = []
     for k in order:
         if energies[k] > energies[order[0]] + MMFF_WINDOW or len(kept) == count:
             break
-        positions = mol.GetConformer(found[k]).GetPositions()
+        positions = mol.GetConformer(embedded[k]).GetPositions()
         candidate = Molecules.one(numbers, positions, name=smiles.strip())
         if not any(_alike(candidate, other) for other in kept):
             kept.append(candidate)
-    return kept, len(found)
+    return kept, len(embedded)
 
 
 def _clean(mol: Mol, count: int) -> np.ndarray:
@@ -240,11 +243,11 @@ def _clean(mol: Mol, count: int) -> np.ndarray:
 def _relaxed(start: Molecules, how: Method, force: float) -> Relaxation | None:
     """Return a relaxed conformer, or None where it falls apart or does not converge."""
     try:
-        found = relax(start, how, force)
+        relaxed = relax(start, how, force)
     except (FallsApart, LabelError):
         return None
-    whole = fragments(start.numbers.numpy(), found.molecule.positions.numpy()) == 1
-    return found if whole or len(start.numbers) == 1 else None
+    whole = fragments(start.numbers.numpy(), relaxed.molecule.positions.numpy()) == 1
+    return relaxed if whole or len(start.numbers) == 1 else None
 
 
 def _sorted_distances(molecule: Molecules) -> torch.Tensor:
@@ -267,10 +270,10 @@ def _alike(one: Molecules, other: Molecules) -> bool:
     )
 
 
-def _distinct(found: list[Relaxation]) -> list[Relaxation]:
+def _distinct(relaxed: list[Relaxation]) -> list[Relaxation]:
     """Return the conformers without copies, the lowest first."""
     kept: list[Relaxation] = []
-    for candidate in sorted(found, key=lambda f: f.point.energy):
+    for candidate in sorted(relaxed, key=lambda one: one.point.energy):
         close = (
             k for k in kept if abs(k.point.energy - candidate.point.energy) * HARTREE < SAME_ENERGY
         )

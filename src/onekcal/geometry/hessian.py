@@ -11,7 +11,7 @@ from onekcal.quantum.method import Calculation
 from onekcal.units import BOHR
 
 STEP = 0.005
-"""Å; displacement of each coordinate, back and forth."""
+"""Å, how far each coordinate is displaced to either side."""
 ELECTRON_MASSES = 1822.888486209
 """Electron masses in one dalton."""
 MASSES = {
@@ -21,9 +21,9 @@ MASSES = {
     15: 30.973762,
     16: 31.97207117, 17: 34.96885268, 18: 39.96238312, 34: 79.916522, 35: 78.918338, 53: 126.904472,
 }  # fmt: skip
-"""Dalton; the most abundant isotope."""
+"""Masses of the most abundant isotopes, dalton."""
 FLAT = 1e-3
-"""A moment of inertia below this share of the largest means a linear molecule."""
+"""A molecule is linear where a moment of inertia is below this share of the largest."""
 
 
 def hessian(calculation: Calculation, positions: np.ndarray, step: float = STEP) -> np.ndarray:

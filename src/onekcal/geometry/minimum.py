@@ -30,15 +30,16 @@ from onekcal.quantum.named import method
 from onekcal.units import BOHR, HARTREE, WAVENUMBER
 
 PRODUCTS = 24
-"""Hessian-vector products at most; the residual wanted is met after about ten."""
+"""How many Hessian-vector products are computed at most. About ten are enough."""
 RESIDUAL = 0.05
-"""Of λ, which is near 1 for a bond."""
+"""The residual that ends the search, in the unit of λ, which is near 1 for a bond."""
 PROBE, PUSH = 0.01, 0.3
-"""Å; the largest movement of an atom in a central difference, and off a saddle point."""
+"""Å, the largest movement of an atom in a central difference, and on the way off a saddle point."""
 ROUNDS = 4
 STEEP = 50.0
-"""1/cm, imaginary; what falls less is within what a relaxation leaves undone, or a methyl group on
-its barrier.
+"""1/cm, imaginary. A direction that falls less steeply is not followed.
+
+It may be what a relaxation leaves undone, or a methyl group on its barrier.
 """
 
 
@@ -70,14 +71,14 @@ def minimum(
     """
     how = method(how) if isinstance(how, str) else how
     calculation = how.calculation(molecule)
-    found = relax(molecule, how, force, keep_bonds=keep_bonds, calculation=calculation)
+    relaxed = relax(molecule, how, force, keep_bonds=keep_bonds, calculation=calculation)
     for left in range(ROUNDS):
-        way = downhill(calculation, found.molecule)
+        way = downhill(calculation, relaxed.molecule)
         if way is None:
-            return found, left
+            return relaxed, left
         ends = [
             relax(
-                molecule.moved(found.molecule.positions + torch.from_numpy(sign * PUSH * way)),
+                molecule.moved(relaxed.molecule.positions + torch.from_numpy(sign * PUSH * way)),
                 how,
                 force,
                 keep_bonds=keep_bonds,
@@ -86,7 +87,7 @@ def minimum(
             for sign in (1, -1)
         ]
         lower = min(ends, key=lambda end: end.point.energy)
-        found = replace(lower, steps=found.steps + sum(end.steps for end in ends))
+        relaxed = replace(lower, steps=relaxed.steps + sum(end.steps for end in ends))
     raise LabelError(
         f"no minimum was found with {how.name}: {ROUNDS} saddle points one after another; start "
         "from another geometry"

@@ -20,9 +20,9 @@ LENGTH = np.array([[1.35, 2.10, 2.53], [2.10, 2.87, 3.40], [2.53, 3.40, 3.40]])
 STRETCH, BEND, TORSION = 0.45, 0.15, 0.005
 WEAKEST_STRETCH, WEAKEST_BEND, WEAKEST_TORSION = 1e-3, 1e-3, 1e-4
 LINEAR = 0.15
-"""sin θ below which three atoms count as linear."""
+"""Three atoms count as linear where sin θ is smaller."""
 FLOOR = 0.012
-"""Hartree/Bohr²; added on the diagonal so that no direction is without resistance."""
+"""Hartree/Bohr². It is added on the diagonal so that every direction has some resistance."""
 
 
 def model_hessian(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:

@@ -23,12 +23,12 @@ from onekcal.quantum.named import method
 from onekcal.units import BOHR, EV, HARTREE
 
 FORCE = 0.02
-"""eV/Å; the largest force on an atom of a relaxed geometry."""
+"""eV/Å, the largest force on an atom of a relaxed geometry."""
 STEPS = 300
 RADIUS, WIDEST, NARROWEST = 0.4, 0.8, 1e-3
-"""Bohr; the trust radius at the start, at most and at least (largest movement of an atom)."""
+"""Bohr, the trust radius at the start, at most and at least. It limits how far an atom moves."""
 NOISE = 1e-7
-"""Hartree; a rise within the noise of the SCF is no rise."""
+"""Hartree. A smaller rise is within the noise of the SCF."""
 
 
 class FallsApart(LabelError):

@@ -70,7 +70,7 @@ def dataset_of(
     bad = unsound(molecules)
     if bad:
         if len(bad) == len(records) and all("apart" in what for what in bad.values()):
-            check_lengths(molecules, options, where, explained=True)  # too near one and all
+            check_lengths(molecules, options, where, explained=True)  # all are too near
         problems = problems + [Problem(records[m].place, what) for m, what in bad.items()]
         records = [record for m, record in enumerate(records) if m not in bad]
         if not records:

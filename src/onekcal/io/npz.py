@@ -27,7 +27,7 @@ CHARGES = ("z", "numbers", "atomic_numbers", "nuclear_charges", "species")
 PLACES = ("r", "positions", "coords", "coordinates", "xyz")
 ENERGIES = ("e", "energies")
 FORCES = ("f", "force")
-"""Names others give these arrays, besides the keys asked for; upper case counts as lower."""
+"""Names that others give these arrays, besides the caller's keys. Upper case counts as lower."""
 
 
 def read_npz(path: Path, options: ReadOptions) -> tuple[Dataset | None, list[Problem]]:
@@ -47,7 +47,7 @@ def read_npz(path: Path, options: ReadOptions) -> tuple[Dataset | None, list[Pro
     """
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            found = {key: file[key] for key in file.files}
+            arrays = {key: file[key] for key in file.files}
     except (
         OSError,
         ValueError,
@@ -59,8 +59,8 @@ def read_npz(path: Path, options: ReadOptions) -> tuple[Dataset | None, list[Pro
     ) as problem:
         raise InputError(f"{path} is not an npz file or is damaged ({problem})") from None
     try:
-        ours = {"numbers", "positions", "offsets"} <= found.keys()
-        dataset = _ours(found) if ours else _theirs(found, options, str(path))
+        ours = {"numbers", "positions", "offsets"} <= arrays.keys()
+        dataset = _ours(arrays) if ours else _theirs(arrays, options, str(path))
     except OnekcalError as problem:
         text = str(problem)
         raise InputError(text if text.startswith(str(path)) else f"{path}: {text}") from None
@@ -77,11 +77,11 @@ def read_npz(path: Path, options: ReadOptions) -> tuple[Dataset | None, list[Pro
     return dataset, problems
 
 
-def _theirs(found: dict[str, np.ndarray], options: ReadOptions, where: str) -> Dataset:
-    charges, places = _pick(found, CHARGES), _pick(found, PLACES)
+def _theirs(arrays: dict[str, np.ndarray], options: ReadOptions, where: str) -> Dataset:
+    charges, places = _pick(arrays, CHARGES), _pick(arrays, PLACES)
     if charges is None or places is None:
         raise InputError(
-            f"expected arrays numbers, positions, offsets, or Z and R; got {', '.join(found)}"
+            f"expected arrays numbers, positions, offsets, or Z and R; got {', '.join(arrays)}"
         )
     places = places[None] if places.ndim == 2 else places
     if (
@@ -100,22 +100,22 @@ def _theirs(found: dict[str, np.ndarray], options: ReadOptions, where: str) -> D
     energies = forces = None
     if options.energy_key:
         energies = _pick(
-            found,
+            arrays,
             (options.energy_key.lower(), *ENERGIES)[
                 : None if options.energy_key == "energy" else 1
             ],
         )
         if energies is None:
-            lost_label(set(found), options.energy_key, "energ", "energy_key", where)
+            lost_label(set(arrays), options.energy_key, "energ", "energy_key", where)
         elif energies.size != len(molecules):
             raise InputError(f"expected {len(molecules)} energies, got an array {energies.shape}")
     if options.forces_key:
         forces = _pick(
-            found,
+            arrays,
             (options.forces_key.lower(), *FORCES)[: None if options.forces_key == "forces" else 1],
         )
         if forces is None:
-            lost_label(set(found), options.forces_key, "force", "forces_key", where)
+            lost_label(set(arrays), options.forces_key, "force", "forces_key", where)
         elif forces.reshape(-1, *places.shape[1:]).shape != places.shape:
             raise InputError(f"expected forces {places.shape}, got {forces.shape}")
     columns = columns_of(
@@ -128,32 +128,34 @@ def _theirs(found: dict[str, np.ndarray], options: ReadOptions, where: str) -> D
     return Dataset(molecules, columns)
 
 
-def _pick(found: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray | None:
+def _pick(arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray | None:
     """The first array of these names that holds numbers."""
-    lower = {key.lower(): value for key, value in found.items() if value.dtype.kind in "iuf"}
+    lower = {key.lower(): value for key, value in arrays.items() if value.dtype.kind in "iuf"}
     return next((lower[name] for name in names if name in lower), None)
 
 
-def _ours(found: dict[str, np.ndarray]) -> Dataset:
+def _ours(arrays: dict[str, np.ndarray]) -> Dataset:
     charge, spin = (
-        torch.from_numpy(found[key].astype(np.int64)) if key in found else None
+        torch.from_numpy(arrays[key].astype(np.int64)) if key in arrays else None
         for key in ("charge", "spin")
     )
     molecules = Molecules(
-        torch.from_numpy(found["numbers"].astype(np.int64)),
-        torch.from_numpy(found["positions"].astype(np.float64)),
-        torch.from_numpy(found["offsets"].astype(np.int64)),
+        torch.from_numpy(arrays["numbers"].astype(np.int64)),
+        torch.from_numpy(arrays["positions"].astype(np.float64)),
+        torch.from_numpy(arrays["offsets"].astype(np.int64)),
         charge,
         spin,
-        found.get("name"),
+        arrays.get("name"),
     )
     columns = {}
-    for key in found:
+    for key in arrays:
         if key.startswith("column:"):
             name = key.removeprefix("column:")
-            quantity, level, kind, at, unit, note = (str(word) for word in found[f"meaning:{name}"])
+            quantity, level, kind, at, unit, note = (
+                str(word) for word in arrays[f"meaning:{name}"]
+            )
             columns[name] = Column(
-                torch.from_numpy(found[key]),
+                torch.from_numpy(arrays[key]),
                 one_of(quantity, QUANTITIES, f"quantity of column {name!r}"),
                 level,
                 one_of(kind, KINDS, f"kind of column {name!r}"),
@@ -161,7 +163,7 @@ def _ours(found: dict[str, np.ndarray]) -> Dataset:
                 unit,
                 note,
             )
-    target = str(found["target"]) if "target" in found else ""
+    target = str(arrays["target"]) if "target" in arrays else ""
     return Dataset(molecules, columns, target or None)
 
 

@@ -88,13 +88,13 @@ def read_sdf(text: str, options: ReadOptions, where: str) -> Parsed:
             record.spin = whole_number(info, "spin")
         return record
 
-    found = _each(
+    parsed = _each(
         ((f"{where}, molecule {k}", block) for k, block in enumerate(filter(str.strip, blocks), 1)),
         make,
     )
-    if found[0] and all(record.energy is None for record in found[0]):
+    if parsed[0] and all(record.energy is None for record in parsed[0]):
         lost_label(seen, options.energy_key, "energ", "energy_key", where)
-    return found
+    return parsed
 
 
 def _from_block(place: str, block: str, options: ReadOptions) -> Record:
@@ -115,11 +115,11 @@ def _from_block(place: str, block: str, options: ReadOptions) -> Record:
             missing = (
                 sum(atom.GetTotalNumHs() for atom in mol.GetAtoms()) if mol.GetNumBonds() else 0
             )
-        except ValueError:  # unusual valences; nuclei and positions are all that is needed
+        except ValueError:  # unusual valences do not matter: only nuclei and positions are needed
             missing = 0
     if missing:
         raise InputError(
-            f"its bonds ask for {missing} more hydrogens than it has; add them with their "
+            f"its bonds need {missing} more hydrogens than it has; add them with their "
             "positions (or mark radicals with M  RAD)"
         )
     name = mol.GetProp("_Name") if mol.HasProp("_Name") else ""

@@ -26,7 +26,7 @@ FORMATS = {
     ".csv": "csv",
     ".npz": "npz",
 }
-"""By the ending of the file's name; `format` takes the endings without their dot."""
+"""Formats by the ending of a file's name."""
 
 
 def read(
@@ -122,18 +122,18 @@ def _parsed(text: str, kind: str, chosen: ReadOptions, where: str) -> Parsed:
     if kind == "xyz":
         from onekcal.io.xyz import read_xyz
 
-        found = read_xyz(text, chosen, where)
+        parsed = read_xyz(text, chosen, where)
     else:
         from onekcal.io import rdkit_formats as rdkit
 
         if kind == "text":
             return rdkit.read_text(text, chosen, where)
-        found = {"sdf": rdkit.read_sdf, "smi": rdkit.read_smi, "csv": rdkit.read_csv}[kind](
+        parsed = {"sdf": rdkit.read_sdf, "smi": rdkit.read_smi, "csv": rdkit.read_csv}[kind](
             text, chosen, where
         )
-    if not any(found):
+    if not any(parsed):
         raise InputError(f"{where} holds no molecule")
-    return found
+    return parsed
 
 
 def _unified(text: str) -> str:

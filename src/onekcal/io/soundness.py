@@ -11,7 +11,7 @@ from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.units import LENGTH
 
 BONDED = (0.7, 1.5)
-"""Limits of the median distance to the nearest neighbour, in sums of two covalent radii."""
+"""Where the median distance to the nearest neighbour lies, in sums of two covalent radii."""
 
 
 def unsound(molecules: Molecules, budget: int = 4_000_000) -> dict[int, str]:

@@ -23,10 +23,10 @@ from onekcal.molecules import charge_of
 PAIR = re.compile(
     r"""([A-Za-z_][\w.\-]*)\s*=\s*("(?:[^"\\]|\\.)*"|'[^']*'|\{[^}]*\}|\[[^\]]*\]|[^\s"'{\[]\S*)"""
 )
-"""key=value, key="many words", key={1 2 3}."""
+"""One pair of a comment line: key=value, key="many words", key={1 2 3}."""
 PROPERTY = re.compile(r"([^:\s]+):([RISL]):(\d+)")
 OWN = {"properties", "lattice", "pbc", "name", "charge", "spin", "multiplicity", "energy_unit"}
-"""Keys that make a comment an extended one."""
+"""A comment with one of these keys is an extended one."""
 
 element = lru_cache(maxsize=256)(charge_of)
 

@@ -27,11 +27,11 @@ from onekcal.quantum.named import method
 from onekcal.units import BOHR, EV, HARTREE, WAVENUMBER
 
 TEMPERATURE = 298.15
-"""K."""
+"""K, the temperature of the enthalpy."""
 GAS = 1.987204258640832e-3
 """kcal/mol/K, the gas constant (CODATA 2018)."""
 SOFT = 100.0
-"""1/cm; an imaginary frequency below is a soft rotation, one above a way downhill."""
+"""1/cm. A smaller imaginary frequency is a soft rotation, a larger one a way downhill."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,6 @@ class Frequencies:
     zero_point: float
     thermal: Thermal
     linear: bool
-    # eV/Å, the largest on an atom of the geometry; far from 0 the frequencies mean little
     force: float
 
     @property

@@ -27,15 +27,14 @@ Section = Literal["atomization", "formation 0 K", "formation 298 K", "remark"]
 CURTISS_1997 = "Curtiss et al., J. Chem. Phys. 106, 1063 (1997)"
 
 ATOM_FORMATION = {1: 51.63, 6: 169.98, 7: 112.53, 8: 58.99, 9: 18.47, 16: 65.66}
-"""kcal/mol; experimental ΔfH(0 K) of gaseous atoms (Curtiss 1997)."""
+"""kcal/mol, experimental ΔfH(0 K) of gaseous atoms (Curtiss 1997)."""
 ATOM_FORMATION_ERROR = {1: 0.001, 6: 0.1, 7: 0.02, 8: 0.02, 9: 0.07, 16: 0.06}
-"""kcal/mol; their stated uncertainties."""
+"""kcal/mol, the uncertainties of these values."""
 ELEMENT_HEAT = {1: 1.01, 6: 0.25, 7: 1.04, 8: 1.04, 9: 1.05, 16: 1.05}
-"""kcal/mol an atom; H(298 K) − H(0) of the element in its standard state (Curtiss 1997)."""
+"""kcal/mol an atom, H(298 K) − H(0) of the element in its standard state (Curtiss 1997)."""
 
 G4MP2_ERROR = 1.04
-"""kcal/mol; G4(MP2)'s mean absolute deviation from the 454 experimental energies of the G3/05 set.
-"""
+"""kcal/mol, G4(MP2)'s mean absolute deviation from the 454 experimental energies of G3/05."""
 G4MP2_SOURCE = (
     "mean absolute deviation on G3/05 (Curtiss, Redfern, Raghavachari, J. Chem. Phys. 127, 124105, "
     "2007); 0.79 for the heats of formation of 459 molecules of QM9 (Narayanan et al., "
@@ -260,10 +259,10 @@ def molecule_heat(molecule: Molecules, how: HeatFrom = "auto") -> Term:
         )
         return Term("H(298 K) − H(0)", groups.heat(molecule), error, source, "formation 298 K")
     relaxed, _ = minimum(molecule, "gfn2", force=0.002, keep_bonds=False)
-    found = frequencies(relaxed.molecule, "gfn2")
+    vibrations = frequencies(relaxed.molecule, "gfn2")
     return Term(
         "H(298 K) − H(0)",
-        found.thermal.total,
+        vibrations.thermal.total,
         groups.GFN2_ERROR,
         "GFN2-xTB harmonic frequencies, rigid rotor",
         "formation 298 K",

@@ -27,7 +27,7 @@ FORCE_UNITS = {
     if e not in ("1/cm",)
     for name, length in (("Å", 1.0), ("bohr", BOHR))
 }
-"""kcal/mol/Å in one of each unit forces are found in."""
+"""How many kcal/mol/Å one unit of force is."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def agreement(
     w, r, s = w[nearest], r[nearest], s[nearest]
     if len(w) < 5 or not w.any():
         return None
-    weight = 1 / (s**3 + np.median(s) ** 3 / 8) ** 2  # the error left is of third order in the step
+    weight = 1 / (s**3 + np.median(s) ** 3 / 8) ** 2  # the remaining error is of third order
     slope = float((weight * w * r).sum() / (weight * w * w).sum())
     scale = np.sqrt((weight * w * w).sum() * (weight * r * r).sum())
     return Agreement(
@@ -119,7 +119,7 @@ def _near_frames(
         i, j = torch.triu_indices(size, size, 1)
         apart = (places[:, i] - places[:, j]).norm(dim=2)
         unlike = torch.cdist(apart, apart).fill_diagonal_(torch.inf)
-        unlike[unlike < 1e-6] = torch.inf  # the same frame again says nothing
+        unlike[unlike < 1e-6] = torch.inf  # a copy of the frame tells nothing
         near, partner = unlike.min(1)
         keep = near.argsort()[:most]
         keep = keep[torch.isfinite(near[keep])]

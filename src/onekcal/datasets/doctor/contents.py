@@ -10,7 +10,7 @@ from onekcal.datasets.doctor.energies import size_and_unit
 from onekcal.molecules import SYMBOLS, Molecules
 
 RARE = 10
-"""A model cannot learn an element that fewer molecules hold."""
+"""A model cannot learn an element that fewer molecules have."""
 
 
 def counts(diagnosis: Diagnosis, molecules: Molecules) -> None:

@@ -11,7 +11,7 @@ from onekcal.datasets.doctor.diagnosis import Diagnosis
 from onekcal.datasets.doctor.twins import twins
 
 SAME, NEAR = 0.001, 0.01
-"""Å; two geometries are the same, or nearly so, where all distances differ by less."""
+"""Å. Two geometries are the same, or nearly the same, where all distances differ by less."""
 
 
 def copies(diagnosis: Diagnosis, dataset: Dataset, pairs: np.ndarray) -> None:

@@ -12,7 +12,7 @@ from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.units import ENERGY, HARTREE
 
 BOUND = (-250.0, -5.0)
-"""kcal/mol an atom: where atomization energies of molecules lie.
+"""kcal/mol an atom: the range of atomization energies of molecules.
 
 F2 has −19, H2 −55, CO −130, graphite −171.
 """

@@ -14,7 +14,7 @@ from onekcal.units import BOHR
 FAR = 3.0
 """Å; an atom farther than this from every other belongs to no molecule."""
 SQUEEZED = 0.6
-"""Of the sum of the covalent radii. Even hot trajectories have no atoms nearer than this."""
+"""In sums of covalent radii. Even hot trajectories have no atoms nearer than this."""
 IN_BOHR = (1.55, 2.3)
 """The median distance to the nearest neighbour, in bond lengths, when lengths are in bohr.
 

@@ -17,9 +17,9 @@ from torch import Tensor
 from onekcal.molecules import Molecules
 
 BUDGET = 4_000_000
-"""Distances held at once."""
+"""How many distances are held at once."""
 MEANS = 8
-"""Means of a distance list in the tree; they differ by no more than the distances do."""
+"""How many means of a distance list the tree has. They differ by no more than the distances do."""
 
 
 def blocks(molecules: Molecules) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -64,8 +64,8 @@ def twins(molecules: Molecules, tolerance: float = 0.01, neighbours: int = 8) ->
     for rows, charges, apart in blocks(molecules):
         means[rows.numpy()] = _means(_sorted_distances(charges, apart))
     pairs = [_candidates(rows, means, tolerance, neighbours) for rows in _compositions(molecules)]
-    found = np.unique(np.concatenate([np.empty((0, 2), dtype=np.int64), *pairs]), axis=0)
-    return found[_largest_difference(molecules, found) <= tolerance]
+    near = np.unique(np.concatenate([np.empty((0, 2), dtype=np.int64), *pairs]), axis=0)
+    return near[_largest_difference(molecules, near) <= tolerance]
 
 
 def _sorted_distances(charges: Tensor, apart: Tensor) -> np.ndarray:

@@ -74,29 +74,29 @@ def read_official(folder: Path) -> Stored:
     """
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         try:
-            found = _unpacked(folder / ARCHIVE, Path(scratch))
+            files = _unpacked(folder / ARCHIVE, Path(scratch))
         except (tarfile.TarError, EOFError, OSError) as problem:
             raise DataError(f"{folder / ARCHIVE} is damaged ({problem}); fetch it again") from None
-        missing = [f"{part}.db" for part in PARTITIONS if f"{part}.db" not in found]
+        missing = [f"{part}.db" for part in PARTITIONS if f"{part}.db" not in files]
         if missing:
             raise DataError(f"{ARCHIVE} lacks {', '.join(missing)}")
-        parts = {part: _database(found[f"{part}.db"]) for part in PARTITIONS}
-        train, valid = (_ids(found.get(name)) for name in IDS)
+        parts = {part: _database(files[f"{part}.db"]) for part in PARTITIONS}
+        train, valid = (_ids(files.get(name)) for name in IDS)
     return _stored(parts, train, valid)
 
 
 def _unpacked(archive: Path, folder: Path) -> dict[str, Path]:
     """Write only the files wanted, by their names, from any folder of the archive."""
-    wanted, found = {*(f"{part}.db" for part in PARTITIONS), *IDS}, {}
+    wanted, files = {*(f"{part}.db" for part in PARTITIONS), *IDS}, {}
     with tarfile.open(archive) as tar:
         for member in tar:
             name = Path(member.name).name
             content = tar.extractfile(member) if name in wanted and member.isfile() else None
             if content is not None:
-                found[name] = folder / name
-                with found[name].open("wb") as file:
+                files[name] = folder / name
+                with files[name].open("wb") as file:
                     shutil.copyfileobj(content, file)
-    return found
+    return files
 
 
 Frames = list[tuple[np.ndarray, np.ndarray, float, np.ndarray]]

@@ -35,15 +35,15 @@ SHA256 = {
     "toluene": "3a19297c4f4e8a4ef9ab049ef3def9b56526be2563fa3b2d2d314380eb39e2ef",
     "uracil": "c66a3dd088772b8678e9ea820e7ae1495b06a932a0472c372e184f0960f6ee0d",
 }
-"""Of the mirror's files; the other molecules have none there."""
+"""Checksums of the mirror's files. The other molecules have no file there."""
 OFFICIAL_NAMES = {
     "benzene": "md17_benzene2017",
     "azobenzene": "azobenzene_dft",
     "paracetamol": "paracetamol_dft",
 }
-"""Where MD17's own file name is not md17_ and the molecule's."""
+"""MD17's file names that are not md17_ and the molecule."""
 FRAMES = {"azobenzene": 99999, "paracetamol": 106490}
-"""Of the trajectories that have no mirror file."""
+"""Numbers of frames of the trajectories that have no file in the mirror."""
 FORMULAS = {
     "aspirin": "H C O",
     "azobenzene": "H C N",
@@ -197,25 +197,25 @@ def read_archive(folder: Path, molecule: str, card: Card) -> Stored:
         The card of the set.
     """
     wanted = f"npz_data/rmd17_{molecule}.npz"
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     try:
         with tarfile.open(folder / ARCHIVE, "r|bz2") as tar:
             for member in tar:
                 if member.name.endswith(wanted) or "/splits/index_" in member.name:
                     file = tar.extractfile(member)
                     assert file is not None
-                    found[member.name.rsplit("/", 1)[-1]] = file.read()
+                    contents[member.name.rsplit("/", 1)[-1]] = file.read()
     except (tarfile.TarError, EOFError, OSError) as problem:
         raise DataError(f"{folder / ARCHIVE} is damaged ({problem}); fetch it again") from None
-    if f"rmd17_{molecule}.npz" not in found:
+    if f"rmd17_{molecule}.npz" not in contents:
         raise DataError(f"{ARCHIVE} holds no {wanted}")
-    with np.load(io.BytesIO(found[f"rmd17_{molecule}.npz"])) as data:
+    with np.load(io.BytesIO(contents[f"rmd17_{molecule}.npz"])) as data:
         stored = _frames(
             data["nuclear_charges"], data["coords"], data["energies"], data["forces"], "pbe", card
         )
     for k in SPLITS:
         train, test = (
-            _rows(found.get(f"index_{part}_0{k}.csv"), part, k) for part in ("train", "test")
+            _rows(contents.get(f"index_{part}_0{k}.csv"), part, k) for part in ("train", "test")
         )
         if max(train.max(), test.max()) >= len(stored.dataset):
             raise DataError(

@@ -69,7 +69,7 @@ def _card(name: str, title: str, splits: str) -> Card:
 
 
 COUNT = 1042
-"""Molecules in mini.npz; a test compares."""
+"""Molecules in mini.npz. A test compares it with the file."""
 
 
 def _read(path: Path, card: Card, frames: bool) -> Stored:

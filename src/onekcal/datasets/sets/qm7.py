@@ -92,7 +92,7 @@ def read_official(folder: Path) -> Stored:
         ) from None
     if missing := [key for key in "ZRTP" if key not in file]:
         raise DataError(f"{path} must hold Z, R, T and P; {', '.join(missing)} missing")
-    # T was published to 0.01 kcal/mol and is stored in single precision: round it back
+    # T was published to 0.01 kcal/mol and is stored in single precision; rounding restores it
     energies = np.round(file["T"].ravel().astype(np.float64), 2)
     return _stored(file["Z"], file["R"].astype(np.float64) * BOHR, energies, file["P"])
 

@@ -26,7 +26,7 @@ LEVEL = "b3lyp/6-31g(2df,p)"
 RELAXATION_FAILED = frozenset(
     f"gdb {n}" for n in (6620, 59818, 59827, 128113, 129053, 129152, 129158, 130535)
 )
-"""Further molecules of the set whose relaxation failed; `strict` drops them."""
+"""Other molecules of the set whose relaxation failed. `strict` leaves them out."""
 
 PROPERTIES = {
     "A": "GHz",
@@ -45,7 +45,9 @@ PROPERTIES = {
     "G": "Hartree",
     "Cv": "cal/mol/K",
 }
-"""The second line of an official file holds "gdb", the index, and these, in this order."""
+"""Properties and their units. The second line of an official file holds "gdb", the index, and
+these in this order.
+"""
 
 CARD = Card(
     "qm9",
@@ -195,14 +197,14 @@ def read_official(folder: Path) -> Stored:
     sizes, ids = [0], []
     values: dict[str, list[float]] = {key: [] for key in PROPERTIES}
     for name, lines in _entries(folder / ARCHIVE):
-        index, found, charges, places = _parse(name, lines)
+        index, listed, charges, places = _parse(name, lines)
         if index in left_out:
             continue
         ids.append(index)
         sizes.append(len(charges))
         numbers += charges
         positions += places
-        for key, value in zip(PROPERTIES, found):
+        for key, value in zip(PROPERTIES, listed):
             values[key].append(value)
     if not ids:
         raise DataError(f"{ARCHIVE} holds no molecules")
@@ -234,14 +236,14 @@ def _parse(name: str, lines: list[str]) -> tuple[int, list[float], list[int], li
     try:
         count = int(lines[0])
         words = lines[1].split()
-        found = [_number(word) for word in words[2:17]]
-        if len(found) != len(PROPERTIES):
-            raise ValueError(f"{len(found)} properties instead of {len(PROPERTIES)}")
+        listed = [_number(word) for word in words[2:17]]
+        if len(listed) != len(PROPERTIES):
+            raise ValueError(f"{len(listed)} properties instead of {len(PROPERTIES)}")
         rows = [line.split() for line in lines[2 : 2 + count]]
         places = [[_number(word) for word in row[1:4]] for row in rows]
         if len(rows) != count or any(len(place) != 3 for place in places):
             raise ValueError(f"not {count} lines of an element and three coordinates")
-        return int(words[1]), found, [CHARGES[row[0]] for row in rows], places
+        return int(words[1]), listed, [CHARGES[row[0]] for row in rows], places
     except (ValueError, IndexError, KeyError) as problem:
         raise DataError(f"{ARCHIVE}: {name} is not in QM9's format ({problem})") from None
 
