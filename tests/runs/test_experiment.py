@@ -12,7 +12,9 @@ import torch
 
 from onekcal.datasets.card import Card, Stored
 from onekcal.errors import ConfigError, DataError
+from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import load_model
+from onekcal.prediction.answers import Answer
 from onekcal.runs.choose_split import choose
 from onekcal.runs.experiment import DataChoice, parse, read
 from onekcal.runs.folder import compare, load
@@ -286,3 +288,29 @@ def test_totals_need_atom_energies_before_the_model(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="put the stage `dressed_atoms`"):
         run(parse(content), tmp_path / "a")
     run(parse({**content, "stages": ["dressed_atoms", *content["stages"]]}), tmp_path / "a")
+
+
+def test_results_show_themselves_in_one_line(tmp_path: Path) -> None:
+    experiment = parse(
+        {
+            "data": {"set": "mini", "target": "b3lyp", "train": 60, "valid": 20, "test": 20},
+            "stages": [{"baseline": "gfn2"}, "dressed_atoms"],
+        }
+    )
+    assert repr(experiment) == "Experiment(mini, b3lyp: baseline + dressed_atoms)"
+    done = run(experiment, tmp_path / "small")
+    mae = done.metrics["mae"]
+    assert repr(done) == f"Run({tmp_path / 'small'}: MAE {mae:.4g} kcal/mol, 20 test molecules)"
+    artefact = Artefact.load(tmp_path / "small" / "model.safetensors")
+    assert repr(artefact).startswith("Artefact(atomization, b3lyp")
+    assert repr(artefact).endswith("kcal/mol: baseline + dressed_atoms)")
+    answers = [
+        Answer("a", "ethanol", energy=-770.123, half=0.456, level="g4mp2", at="0 K"),
+        Answer("CCO", energy=-770.123),
+        Answer("C(C", problem="the SMILES cannot be read"),
+    ]
+    assert [repr(answer) for answer in answers] == [
+        "Answer(ethanol: -770.12 ± 0.46 kcal/mol, atomization, 0 K, g4mp2)",
+        "Answer(CCO: -770.12 kcal/mol, atomization, electronic)",
+        "Answer(C(C: the SMILES cannot be read)",
+    ]

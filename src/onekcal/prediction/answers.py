@@ -1,14 +1,16 @@
-"""What a model says of one molecule, and how that becomes JSON or a row of a table. Energies are
-kcal/mol, lengths Å.
+"""What a model says of one molecule, and how that becomes JSON or a row of a table.
+
+Energies are kcal/mol, lengths Å.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from onekcal.molecules import Molecules
 
@@ -18,20 +20,68 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Spread:
-    """The conformers of a molecule made from its SMILES."""
+    """The conformers of a molecule made from its SMILES.
 
-    embedded: int  # that the search began with
-    relative: np.ndarray  # (conformers,) kcal/mol above the lowest, by GFN2-xTB
+    Parameters
+    ----------
+    embedded
+        Conformers that the search began with.
+    relative
+        (conformers,) kcal/mol above the lowest, by GFN2-xTB, ascending.
+    """
+
+    embedded: int
+    relative: npt.NDArray[np.float64]
 
     @property
     def largest(self) -> float:
-        """kcal/mol between the lowest and the highest of those kept."""
+        """The energy between the lowest and the highest that were kept, kcal/mol."""
         return float(self.relative[-1])
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The energy of one molecule (kcal/mol), or the `problem` that prevented it."""
+    """The energy of one molecule, or the problem that prevented it.
+
+    Parameters
+    ----------
+    source
+        What was asked: the SMILES, or the file and the place in it.
+    name, smiles, formula
+        What is known of the molecule; empty where it is not.
+    level
+        The level of theory that the model was fitted to, such as "g4mp2".
+    kind
+        Of the energy: "atomization" (relative to free atoms), "total" or "formation".
+    at
+        "electronic", "0 K" or "298 K".
+    energy
+        kcal/mol; negative when bound, where `kind` is "atomization".
+    half
+        Half width of the interval (kcal/mol); infinite where none can be given.
+    coverage
+        The share of molecules like this one that the interval is to cover.
+    geometry
+        The kind of geometry that the interval belongs to: smiles, gfn2, b3lyp or data.
+    made
+        How the geometry came about, in words.
+    molecule
+        The molecule at the geometry that was used (Å).
+    conformers
+        The conformers of a SMILES.
+    ledger
+        The terms that lead to heats of formation, where the energy allows them.
+    novelty
+        How unlike the training molecules it is; None where the model cannot tell.
+    terms
+        Further output of the model by name, such as HIP-NN's R and orders.
+    forces
+        (n, 3) kcal/mol/Å, where they were asked for.
+    remarks
+        One sentence each.
+    problem
+        Why there is no answer; empty where there is one.
+    """
 
     source: str
     name: str = ""
@@ -40,41 +90,44 @@ class Answer:
     level: str = ""
     kind: str = "atomization"
     at: str = "electronic"
-    energy: float = (
-        math.nan
-    )  # relative to free atoms and negative when bound, where `kind` is atomization
-    half: float = math.inf  # half width of the interval; infinite where none can be given
-    coverage: float = 0.9  # the share of molecules like this one the interval is to cover
-    geometry: str = ""  # the kind the interval belongs to: smiles, gfn2, b3lyp, data
-    made: str = ""  # how the geometry came about, in words
-    molecule: Molecules | None = None  # at the geometry used
+    energy: float = math.nan
+    half: float = math.inf
+    coverage: float = 0.9
+    geometry: str = ""
+    made: str = ""
+    molecule: Molecules | None = None
     conformers: Spread | None = None
     ledger: Ledger | None = None
     novelty: float | None = None
-    terms: dict[str, list[float]] = field(
-        default_factory=dict
-    )  # what the model tells besides: HIP-NN's R and orders
-    forces: np.ndarray | None = None  # (n, 3) kcal/mol/Å
+    terms: dict[str, list[float]] = field(default_factory=dict)
+    forces: npt.NDArray[np.float64] | None = None
     remarks: tuple[str, ...] = ()
     problem: str = ""
 
+    def __repr__(self) -> str:
+        if self.problem:
+            return f"Answer({self.label}: {self.problem})"
+        half = f" ± {self.half:.2f}" if math.isfinite(self.half) else ""
+        what = ", ".join(filter(None, (self.kind, self.at, self.level)))
+        return f"Answer({self.label}: {self.energy:.2f}{half} kcal/mol, {what})"
+
     @property
     def label(self) -> str:
-        """What the user calls it: its name, its SMILES, or where it stands."""
+        """The molecule's name, or its SMILES, or the place it was read from."""
         return self.name or self.smiles or self.source
 
     @property
     def lower(self) -> float:
-        """kcal/mol."""
+        """The lower end of the interval, kcal/mol."""
         return self.energy - self.half
 
     @property
     def upper(self) -> float:
-        """kcal/mol."""
+        """The upper end of the interval, kcal/mol."""
         return self.energy + self.half
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, for JSON: what is not known or not finite is null."""
+    def to_dict(self) -> dict[str, object]:
+        """Return everything, for JSON; what is unknown or not finite is None."""
         energy = {
             "value": self.energy,
             "lower": self.lower,
@@ -82,7 +135,7 @@ class Answer:
             "coverage": self.coverage,
         }
         bounded = math.isfinite(self.half)
-        out: dict[str, Any] = {
+        out: dict[str, object] = {
             "source": self.source,
             "name": self.name,
             "formula": self.formula,
@@ -122,8 +175,8 @@ class Answer:
             }
         return out
 
-    def to_row(self) -> dict[str, Any]:
-        """Flat, for CSV: units stand in the names, what is not known is empty."""
+    def to_row(self) -> dict[str, object]:
+        """Return one flat row, for CSV. Names hold the units; what is unknown is empty."""
         ledger, spread = self.ledger, self.conformers
         return {
             "source": self.source,
@@ -148,4 +201,5 @@ class Answer:
 
 
 def _number(value: float) -> str:
+    """Four decimals; empty where not finite."""
     return f"{value:.4f}" if math.isfinite(value) else ""

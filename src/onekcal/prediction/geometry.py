@@ -22,12 +22,26 @@ KINDS = {
     "b3lyp": "of a file, kept as given; the interval is for geometries like B3LYP's",
     "data": "as given, like those of the training data",
 }
-"""What geometry an interval can be calibrated for."""
+"""The kinds of geometry that an interval can be calibrated for, in words."""
 
 
 def drawn(smiles: str) -> Molecules:
-    """The nuclei of a SMILES, as yet without positions (all 0); an atom such as [O] has its own
-    number of electrons.
+    """Read the nuclei of a SMILES, which have no positions yet.
+
+    Parameters
+    ----------
+    smiles
+        One molecule; a lone atom such as [O] keeps its own number of electrons.
+
+    Returns
+    -------
+    Molecules
+        One molecule with its hydrogens; all positions are 0.
+
+    Raises
+    ------
+    InputError
+        When the SMILES cannot be read, or names isotopes.
     """
     mol = read_smiles(smiles)
     alone = mol.GetNumAtoms() == 1 and not mol.GetAtomWithIdx(0).GetTotalNumHs()
@@ -36,14 +50,31 @@ def drawn(smiles: str) -> Molecules:
     if any(atom.GetIsotope() for atom in mol.GetAtoms()):
         raise InputError(
             f"{smiles!r} names isotopes, but energies hold the zero-point energy of the most "
-            "abundant ones; leave the mass numbers out to be answered for those"
+            "abundant ones; leave the mass numbers out to get the answer for those"
         )
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
     return Molecules.one(numbers, [[0.0, 0.0, 0.0]] * len(numbers), name=smiles)
 
 
 def placed(question: Question, bare: Answer, artefact: Artefact, options: Options) -> Answer:
-    """The molecule at the geometry it is answered at, what kind that is, and how it came about."""
+    """Find the geometry that a question is answered at.
+
+    Parameters
+    ----------
+    question
+        A SMILES, or a molecule with a geometry.
+    bare
+        The answer as far as it is known.
+    artefact
+        The model; it says which kind of geometry it was fitted to.
+    options
+        How many conformers are tried, and whether a given geometry is kept.
+
+    Returns
+    -------
+    Answer
+        The answer with its molecule (Å), the kind of geometry, and how it came about.
+    """
     if question.molecule is None:
         found = conformers(question.smiles, options.conformers)
         kind = "smiles" if artefact.geometry else "data"

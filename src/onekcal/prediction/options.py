@@ -8,16 +8,35 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Options:
-    """How `predict` answers."""
+    """How `predict` answers.
 
-    keep_geometry: bool = False  # geometries of files are not relaxed
-    conformers: int = 6  # at most so many are relaxed
-    thermal: Literal["auto", "gfn2", "regression"] = "auto"  # where H(298 K) − H(0) comes from
+    Parameters
+    ----------
+    keep_geometry
+        Keep the geometries of files; otherwise they are relaxed.
+    conformers
+        The most conformers of a SMILES that are relaxed. With fewer than 6 there is no interval.
+    thermal
+        Where H(298 K) − H(0) comes from: frequencies of GFN2-xTB ("gfn2"), a regression on groups
+        ("regression"), or the better of them that is possible ("auto").
+    forces
+        Answer with forces too (kcal/mol/Å).
+    force
+        Answer outside the model's scope too, without an interval.
+    coverage
+        The share of molecules that the interval is to cover.
+    length
+        The unit of coordinates in files; None: the unit that the file names, or Å.
+    """
+
+    keep_geometry: bool = False
+    conformers: int = 6
+    thermal: Literal["auto", "gfn2", "regression"] = "auto"
     forces: bool = False
-    force: bool = False  # answer outside the scope, too, without an interval
+    force: bool = False
     coverage: float = 0.9
-    length: str | None = None  # unit of coordinates in files; what the file says, else Å
+    length: str | None = None
 
 
 DEFAULTS = Options()
-"""The options where none are named."""
+"""The options of a call that names none."""

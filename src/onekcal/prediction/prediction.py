@@ -1,10 +1,11 @@
 """Predict from a fitted model: one answer a molecule, or one clear line why there is none.
 
-A SMILES gets conformers (RDKit, relaxed with GFN2-xTB), of which the lowest is taken. The geometry
-of a file is relaxed to the nearest GFN2-xTB minimum for a model fitted to such minima, unless it is
-to be kept, and followed downhill where it stays on a saddle point; other models take it as it is.
-The interval is the one calibrated for that kind of geometry. What lies outside a model's scope is
-refused, or, forced, answered without an interval.
+A SMILES gets conformers from RDKit. They are relaxed with GFN2-xTB, and the lowest is taken. The
+geometry of a file is relaxed to the nearest minimum of GFN2-xTB if the model was fitted to such
+minima; an option keeps it. If it ends on a saddle point, it is followed downhill from there. Other
+models take the geometry as it is. The interval is the one that was calibrated for that kind of
+geometry. A molecule outside the model's scope is refused; with `force` it is answered without an
+interval.
 """
 
 from __future__ import annotations
@@ -36,10 +37,28 @@ def predict(
     model: str | Path | Artefact = "g4mp2",
     options: Options = DEFAULTS,
 ) -> Iterator[Answer]:
-    """Answers for SMILES, files, "-" and molecules, one at a time and in order; one that fails
-    does not stop the others.
+    """Answer questions one at a time, in their order.
 
-    `model` is one that ships, a run folder, a model file, or what `load_model` made of one.
+    A question that fails does not stop the others; its answer holds the problem.
+
+    Parameters
+    ----------
+    inputs
+        SMILES, names of files, "-" for standard input, or molecules.
+    model
+        A model that ships, a run folder, a model file, or what `load_model` returned.
+    options
+        How the questions are answered.
+
+    Returns
+    -------
+    iterator of Answer
+        One answer for each molecule, computed when it is asked for.
+
+    Raises
+    ------
+    InputError
+        When the model gives no energies, or an option has no meaning.
     """
     artefact = model if isinstance(model, Artefact) else load_model(model)
     if artefact.kind not in get_args(Kind):
@@ -56,8 +75,21 @@ def predict(
 
 
 def answer(question: Question, artefact: Artefact, options: Options = DEFAULTS) -> Answer:
-    """The answer to one question; what prevents it is its `problem`, one line that names the
-    molecule.
+    """Answer one question.
+
+    Parameters
+    ----------
+    question
+        A SMILES, or a molecule with a geometry.
+    artefact
+        The model.
+    options
+        How the question is answered.
+
+    Returns
+    -------
+    Answer
+        If something prevents the answer, `problem` says what in one line that names the molecule.
     """
     bare = Answer(
         question.source,
@@ -77,12 +109,8 @@ def answer(question: Question, artefact: Artefact, options: Options = DEFAULTS) 
         return _answer(question, bare, artefact, options)
     except OnekcalError as problem:
         what = str(problem)
-    except (
-        ArithmeticError,
-        LookupError,
-        RuntimeError,
-        ValueError,
-    ) as problem:  # of a library, on one odd molecule
+    # what a library raises on one odd molecule
+    except (ArithmeticError, LookupError, RuntimeError, ValueError) as problem:
         what = f"{type(problem).__name__}: {problem}"
     what = " ".join(what.split())
     return replace(
@@ -158,7 +186,7 @@ def _asked(artefact: Artefact, molecule: Molecules) -> tuple[float, float | None
 
 
 def _lone_atom(bare: Answer, atom: Molecules, artefact: Artefact) -> Answer:
-    """0 by definition."""
+    """The answer for a free atom, which is 0 by definition."""
     found = replace(
         bare, molecule=atom, energy=0.0, half=0.0, remarks=("a lone atom is 0 by definition",)
     )
@@ -166,9 +194,7 @@ def _lone_atom(bare: Answer, atom: Molecules, artefact: Artefact) -> Answer:
 
 
 def _with_ledger(found: Answer, artefact: Artefact, options: Options) -> Answer:
-    """The heats of formation, where energies are atomization energies at 0 K; the energy stays
-    where they fail.
-    """
+    """Add the heats of formation to an atomization energy at 0 K; leave other answers."""
     if artefact.kind != "atomization" or artefact.at != "0 K":
         return found
     assert found.molecule is not None

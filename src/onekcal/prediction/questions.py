@@ -1,9 +1,9 @@
 """What is asked of a model: molecules from SMILES, files and standard input, one after the other.
 
-SMILES are passed on as they are (a geometry is made when the question is answered), and .smi, .csv
-and standard input are read line by line: a file of thousands takes no more memory than one of ten.
-Files of geometries are read whole. What cannot be read becomes a question with a `problem`; the
-others go on.
+A SMILES is passed on as it is; its geometry is made when the question is answered. Files .smi and
+.csv and standard input are read line by line, so that a long file takes no more memory than a short
+one. Files of geometries are read whole. A molecule that cannot be read becomes a question with a
+`problem`, and the next one follows.
 """
 
 from __future__ import annotations
@@ -17,22 +17,36 @@ from pathlib import Path
 from typing import TextIO
 
 from onekcal.errors import InputError, OnekcalError, unknown
+from onekcal.io import read_all
+from onekcal.io.reading import FORMATS
 from onekcal.io.smiles import SmilesLine, csv_lines, is_smiles, smi_lines
 from onekcal.molecules import Molecules
 
 STANDARD_INPUT = "-"
 SMILES_FILES, TABLES = (".smi", ".smiles"), (".csv",)
 ENDING = re.compile(r"\.[A-Za-z]\w{1,7}$")
-"""How the name of a file ends."""
+"""How the name of a file ends; no SMILES ends so."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """One molecule asked for: a SMILES, or nuclei where a geometry is given; or why it could not
-    be read.
+    """One molecule that is asked for.
+
+    Parameters
+    ----------
+    source
+        Where the user finds it: the SMILES, or the file and the line or molecule in it.
+    name
+        Its name; empty where it has none.
+    smiles
+        The SMILES, where no geometry is given.
+    molecule
+        The molecule with its geometry (Å), where one is given.
+    problem
+        Why it could not be read; empty where it could.
     """
 
-    source: str  # as the user would find it: the SMILES, or the file and the line or molecule
+    source: str
     name: str = ""
     smiles: str = ""
     molecule: Molecules | None = None
@@ -40,8 +54,19 @@ class Question:
 
 
 def questions(inputs: Iterable[str | Molecules], length: str | None = None) -> Iterator[Question]:
-    """Every molecule of SMILES, names of files, "-" (standard input) and batches, in order;
-    `length`: files' unit.
+    """Read every molecule that is asked for, in order.
+
+    Parameters
+    ----------
+    inputs
+        SMILES, names of files, "-" for standard input, or molecules.
+    length
+        The unit of coordinates in files; None: the unit that the file names, or Å.
+
+    Yields
+    ------
+    Question
+        One for each molecule; one with a `problem` where a molecule or a file cannot be read.
     """
     for text in inputs:
         if isinstance(text, Molecules):
@@ -63,8 +88,17 @@ def questions(inputs: Iterable[str | Molecules], length: str | None = None) -> I
 
 
 def count(inputs: Iterable[str]) -> int | None:
-    """About how many molecules are asked for, for a progress bar; None where that is not known
-    beforehand.
+    """Estimate how many molecules are asked for, for a progress bar.
+
+    Parameters
+    ----------
+    inputs
+        SMILES, names of files, or "-" for standard input.
+
+    Returns
+    -------
+    int or None
+        None where the number is not known beforehand.
     """
     total = 0
     for text in inputs:
@@ -76,6 +110,7 @@ def count(inputs: Iterable[str]) -> int | None:
 
 
 def _count(path: Path) -> int:
+    """How many lines of a file mark a molecule."""
     marks = {
         ".sdf": lambda line: line.startswith("$$$$"),
         ".xyz": lambda line: line.strip().isdigit(),
@@ -90,8 +125,7 @@ def _count(path: Path) -> int:
 
 
 def _of(text: str, length: str | None) -> Iterator[Question]:
-    from onekcal.io.reading import FORMATS
-
+    """The questions of one argument: of a file, or of a SMILES."""
     path = _file(text)
     if path is None:
         return _smiles(text)
@@ -104,7 +138,7 @@ def _of(text: str, length: str | None) -> Iterator[Question]:
 
 
 def _file(text: str) -> Path | None:
-    """The file meant, or None where the text itself is the molecule."""
+    """The file that a text names; None where the text itself is the molecule."""
     path = Path(text)
     try:
         return path if path.is_file() else None
@@ -113,8 +147,7 @@ def _file(text: str) -> Path | None:
 
 
 def _smiles(text: str) -> Iterator[Question]:
-    from onekcal.io.reading import FORMATS
-
+    """The question of a SMILES; other texts are refused."""
     if not text.strip():
         raise InputError("an empty argument; expected a SMILES or the name of a file")
     if not is_smiles(text):
@@ -137,7 +170,7 @@ def _lines(path: Path) -> Iterator[Question]:
 
 
 def _some(lines: Iterator[SmilesLine], where: str) -> Iterator[Question]:
-    """A question for each line; a text without any is refused."""
+    """A question for each line; an empty text is refused."""
     first = next(lines, None)
     if first is None:
         raise InputError(f"{where} is empty; expected at least one molecule")
@@ -164,11 +197,7 @@ def _standard_input(stream: TextIO, length: str | None) -> Iterator[Question]:
 def _geometries(
     source: str, where: str = "", format: str | None = None, length: str | None = None
 ) -> Iterator[Question]:
-    """The molecules of a file (or of its text) with their geometries, then its problems; labels
-    are not wanted.
-    """
-    from onekcal.io import read_all
-
+    """The molecules of a file or a text with their geometries, then the problems; no labels."""
     where = where or source
     dataset, problems = read_all(
         source, format=format, length=length, energy_key=None, forces_key=None

@@ -1,4 +1,4 @@
-"""Which molecules are learned from, judged on and tested on."""
+"""Choose the molecules that a model learns from, is calibrated on, and is tested on."""
 
 from __future__ import annotations
 
@@ -7,29 +7,56 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+import numpy.typing as npt
 
 from onekcal.data.splits import TEST, TRAIN, UNUSED, VALID
 from onekcal.datasets.card import Stored
 from onekcal.errors import ConfigError, unknown
 from onekcal.runs.experiment import DataChoice
 
+Rows = npt.NDArray[np.int64]
+"""Row numbers into a data set."""
+
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers into the data set."""
+    """Row numbers into the data set.
 
-    train: np.ndarray
-    valid: np.ndarray
-    test: np.ndarray
+    Parameters
+    ----------
+    train, valid, test
+        (molecules of the part,), no molecule in two parts.
+    """
+
+    train: Rows
+    valid: Rows
+    test: Rows
 
 
 def choose(stored: Stored, choice: DataChoice) -> Split:
-    """Draw train, valid and test from the parts of the split named. Smaller training sets are
-    nested in larger.
+    """Draw train, valid and test from the parts of the split that is named.
 
-    Of a random split, what neither valid nor test take may be trained on where `train` asks for
-    more than the eight tenths, and what neither train nor valid take is tested where `test` asks
-    for more than its tenth.
+    A smaller training set lies inside a larger one of the same seed. A random split has eight
+    tenths to train on, one tenth to validate on and one to test. If `train` asks for more than its
+    part, it takes molecules that valid and test do not use. If `test` asks for more than its part,
+    it takes molecules that train and valid do not use.
+
+    Parameters
+    ----------
+    stored
+        The data set with its own splits.
+    choice
+        Which split, how many molecules of each part, and the seed that draws them.
+
+    Returns
+    -------
+    Split
+        The row numbers of each part.
+
+    Raises
+    ------
+    ConfigError
+        When the split is unknown, or has too few molecules.
     """
     rng = np.random.default_rng(choice.seed)
     if choice.split.endswith(".npz"):
@@ -83,10 +110,8 @@ def choose(stored: Stored, choice: DataChoice) -> Split:
     return Split(train, valid, test[: choice.test])
 
 
-def _split_file(path: Path, count: int) -> np.ndarray:
-    """(count,) labels from a file of row numbers `train`, `test` and maybe `valid`, such as a
-    run's split.npz.
-    """
+def _split_file(path: Path, count: int) -> npt.NDArray[np.uint8]:
+    """(count,) labels of parts, from a file of row numbers such as a run's split.npz."""
     try:
         with path.open("rb") as raw, np.load(raw) as file:
             rows = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from onekcal.models.stack import Stack
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.runs.experiment import Experiment, read
 from onekcal.trust.conformal import Conformal, coverage, spread_of
-from onekcal.trust.metrics import metrics
+from onekcal.trust.metrics import Metrics, metrics
 
 
 def measure(
@@ -28,7 +28,7 @@ def measure(
     calibration: dict[str, Conformal],
     test: Dataset,
     others: dict[str, Dataset],
-) -> tuple[torch.Tensor, dict[str, Any]]:
+) -> tuple[torch.Tensor, Metrics]:
     """Test a fitted model.
 
     Parameters
@@ -49,7 +49,7 @@ def measure(
     """
     started, unit = time.perf_counter(), test.aim.unit
     predicted = model.energies(test.molecules, test.columns)
-    found: dict[str, Any] = {
+    found: Metrics = {
         **metrics(test.energies, predicted, unit),
         "unit": unit,
         "of": "atoms" if test.aim.atomic else "molecules",
@@ -79,10 +79,20 @@ def measure(
 
 
 def atoms_of(model: Stack, test: Dataset) -> dict[str, torch.Tensor]:
-    """What the model predicts of each atom.
+    """Predict the values of each atom.
 
-    "forces" (A, 3) kcal/mol/Å where the data have forces, and "energies" (A,) kcal/mol where the
-    model tells them apart.
+    Parameters
+    ----------
+    model
+        The fitted model.
+    test
+        The test part, of M molecules with A atoms.
+
+    Returns
+    -------
+    dict
+        "forces" (A, 3) kcal/mol/Å where the data have forces, and "energies" (A,) kcal/mol where
+        the model has energies of atoms.
     """
     forces = {} if test.forces is None else {"forces": model.forces(test.molecules, test.columns)}
     energies = None if test.aim.atomic else model.atomic_energies(test.molecules)
@@ -90,12 +100,23 @@ def atoms_of(model: Stack, test: Dataset) -> dict[str, torch.Tensor]:
 
 
 def force_errors(atoms: dict[str, torch.Tensor], test: Dataset) -> dict[str, float]:
-    """MAE of the force components (kcal/mol/Å), where the data have forces."""
+    """Compare predicted forces with those of the data.
+
+    Parameters
+    ----------
+    atoms
+        What `atoms_of` returned.
+    test
+        The test part. Frames whose forces are not finite are left out.
+
+    Returns
+    -------
+    dict
+        Mean absolute and root mean square error of a component, kcal/mol/Å; empty without forces.
+    """
     if "forces" not in atoms or test.forces is None:
         return {}
-    wrong = (atoms["forces"] - test.forces)[
-        torch.isfinite(test.forces)
-    ]  # some frames may have none
+    wrong = (atoms["forces"] - test.forces)[torch.isfinite(test.forces)]
     return {
         "force_mae": float(wrong.abs().mean()),
         "force_rmse": float(wrong.square().mean().sqrt()),
@@ -103,15 +124,24 @@ def force_errors(atoms: dict[str, torch.Tensor], test: Dataset) -> dict[str, flo
 
 
 def order_errors(missing: torch.Tensor, terms: dict[str, torch.Tensor]) -> dict[str, float]:
-    """MAE (kcal/mol) of energies up to each order.
+    """Compute the error of the energies up to each order of a hierarchical model.
 
-    `missing` (M,) is reference − predicted; the term "orders" is (M, n).
+    Parameters
+    ----------
+    missing
+        (M,) reference − predicted, kcal/mol.
+    terms
+        The model's further output; "orders" (M, n) are the energies of each order, kcal/mol.
+
+    Returns
+    -------
+    dict
+        Order → mean absolute error (kcal/mol); empty for models without orders.
     """
     if "orders" not in terms:
         return {}
-    beyond = (
-        terms["orders"].flip(1).cumsum(1).flip(1) - terms["orders"]
-    )  # (M, n) what follows order k
+    orders = terms["orders"]
+    beyond = orders.flip(1).cumsum(1).flip(1) - orders  # (M, n) what follows order k
     return {
         f"mae_order_{k}": float((missing + later).abs().mean()) for k, later in enumerate(beyond.T)
     }
@@ -139,14 +169,27 @@ def _interval(
 
 
 def spread_between(experiment: Experiment, kind: str, data: Dataset) -> torch.Tensor | None:
-    """(M,) kcal/mol between the conformers of each molecule.
+    """Look up how far the conformers of each molecule lie apart.
 
-    Only of geometries made from SMILES beside those fitted to, where the data tell it.
+    Parameters
+    ----------
+    experiment
+        Says which kind of geometry the model was fitted to.
+    kind
+        The kind of geometry of `data`.
+    data
+        Molecules, maybe with a column "spread".
+
+    Returns
+    -------
+    Tensor or None
+        (M,) kcal/mol; None for geometries that were not made from SMILES, for those fitted to, and
+        where the data do not hold it.
     """
     return spread_of(data) if kind == "smiles" != experiment.geometry else None
 
 
-def evaluate(model: str | Path | Artefact, data: Dataset) -> dict[str, Any]:
+def evaluate(model: str | Path | Artefact, data: Dataset) -> Metrics:
     """Errors of a fitted model on data.
 
     Parameters
@@ -177,7 +220,7 @@ def evaluate(model: str | Path | Artefact, data: Dataset) -> dict[str, Any]:
         )
     _refuse_strange(artefact, data.molecules)
     predicted = artefact.model.energies(data.molecules, data.columns)
-    found: dict[str, Any] = {
+    found: Metrics = {
         **metrics(data.energies, predicted, column.unit),
         "unit": column.unit,
         "of": "atoms" if column.atomic else "molecules",
@@ -196,7 +239,7 @@ def evaluate(model: str | Path | Artefact, data: Dataset) -> dict[str, Any]:
 
 
 def _refuse_strange(artefact: Artefact, molecules: Molecules) -> None:
-    """Elements the model has never seen, with the first molecule that holds one."""
+    """Refuse elements that the model has never seen; name the first molecule that holds one."""
     strange = ~torch.isin(molecules.numbers, torch.tensor(artefact.elements))
     if artefact.elements and strange.any():
         rows = molecules.owner[strange].unique().tolist()
@@ -209,7 +252,20 @@ def _refuse_strange(artefact: Artefact, molecules: Molecules) -> None:
 
 
 def fitted_to(path: str | Path, data: str) -> int:
-    """How many molecules of the data set `data` the run in folder `path` was fitted to."""
+    """Count the molecules of a data set that a run was fitted to.
+
+    Parameters
+    ----------
+    path
+        The folder of the run.
+    data
+        The name of the data set.
+
+    Returns
+    -------
+    int
+        0 for another data set, or a path that is no run.
+    """
     split, experiment = Path(path, "split.npz"), Path(path, "experiment.yaml")
     if not (split.is_file() and experiment.is_file()) or read(experiment).data.set != data:
         return 0

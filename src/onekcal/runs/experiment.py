@@ -1,5 +1,6 @@
-"""An experiment is one YAML file: which data, which stages. Validated before any data is
-touched.
+"""An experiment is one YAML file: which data, which stages.
+
+It is validated before any data is read.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ import hashlib
 import inspect
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from onekcal.models.registry import build, model_class
 
 
 class DataChoice(BaseModel):
-    """Which molecules, which label, which split."""
+    """Which molecules, which label, which split: the key `data` of an experiment."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -35,24 +37,25 @@ class DataChoice(BaseModel):
     valid: int | float = Field(
         0.1,
         ge=0,
-        description="to choose and calibrate on. Where the split has no validation part: "
-        "a share of the training part (below 1), or so many of it. Where it has one (a tenth of a "
-        "random split): all of it, or at most so many. 0: none; an official one is then trained on",
+        description="molecules to choose and calibrate on. If the split has no validation part: "
+        "a share (below 1) or a number of the training part. If it has one (a tenth of a random "
+        "split): all of it, or at most this number. 0: none; the data set's own validation part "
+        "is then trained on",
     )
     test: int | None = Field(
         None,
         ge=1,
-        description="test molecules; the whole test part when absent. Of a random split, "
-        "more than its tenth come from what is neither trained nor validated on",
+        description="test molecules; the whole test part when absent. If a random split is asked "
+        "for more than its tenth, the rest comes from molecules that train and valid do not use",
     )
-    seed: int = Field(0, description="draws train, valid and test out of their parts")
+    seed: int = Field(0, description="seed that draws train, valid and test from their parts")
     strict: bool = Field(
         False, description="drop molecules whose relaxation failed (qm9, qm9-g4mp2)"
     )
 
 
 class Experiment(BaseModel):
-    """What one YAML file says."""
+    """The content of one YAML file."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -61,22 +64,24 @@ class Experiment(BaseModel):
     )
     data: DataChoice
     stages: list[str | dict[str, Any]] = Field(
-        min_length=1, description="each fitted to what the earlier ones left"
+        min_length=1, description="each is fitted to what the earlier ones left"
     )
     fit: dict[str, Any] = Field(
         default_factory=dict, description="how networks are trained; a stage's own `fit` goes first"
     )
-    coverage: float = Field(0.9, gt=0, lt=1, description="of the conformal interval")
+    coverage: float = Field(
+        0.9, gt=0, lt=1, description="share of molecules that the conformal interval is to cover"
+    )
     geometry: str = Field(
-        "data", description="what geometries `data` holds: gfn2 (minima of GFN2-xTB), b3lyp, …"
+        "data", description="kind of geometry in `data`: gfn2 (minima of GFN2-xTB), b3lyp, …"
     )
     also: dict[str, str] = Field(
         default_factory=dict,
-        description="other geometries of the same molecules: kind → data "
-        "set with the same target and split; tested and calibrated on, never fitted to",
+        description="other geometries of the same molecules: kind → data set with the same "
+        "target and split; the model is tested and calibrated on them, never fitted to them",
     )
     refit: bool = Field(
-        False, description="at the end, fit again to train and valid together; calibration stays"
+        False, description="at the end, fit again to train and valid together; keep the calibration"
     )
 
     @field_validator("name")
@@ -94,9 +99,22 @@ class Experiment(BaseModel):
                 raise ValueError(f"a stage is `name` or `name: {{settings}}`, got {stage}")
         return stages
 
+    def __repr__(self) -> str:
+        stages = " + ".join(one if isinstance(one, str) else next(iter(one)) for one in self.stages)
+        return f"Experiment({self.data.set}, {self.data.target}: {stages})"
+
     def resolved_stages(self) -> list[Stage]:
-        """(name, settings) of every stage; `baseline: gfn2` gives the value to the first
-        setting.
+        """Write out the stages: `baseline: gfn2` gives its value to the first setting.
+
+        Returns
+        -------
+        list
+            Name and settings of each stage.
+
+        Raises
+        ------
+        ConfigError
+            When a stage takes no settings, or `fit` is there and no stage is a network.
         """
         out: list[Stage] = []
         trains = False
@@ -119,15 +137,31 @@ class Experiment(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the content, the name left out: what the run folder and the results are known
-        by.
-        """
+        """SHA-256 of the content without the name; run folders and results are known by it."""
         content = self.model_dump(exclude={"name"} | (set() if self.fit else {"fit"}), mode="json")
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def parse(content: Any, origin: str = "experiment") -> Experiment:
-    """A validated experiment out of what a YAML file holds; every problem in one error."""
+def parse(content: object, origin: str = "experiment") -> Experiment:
+    """Validate an experiment.
+
+    Parameters
+    ----------
+    content
+        What a YAML file holds.
+    origin
+        Where it comes from, for messages.
+
+    Returns
+    -------
+    Experiment
+        The experiment; its stages were built once, on no data.
+
+    Raises
+    ------
+    ConfigError
+        All problems in one error.
+    """
     if content is None:
         raise ConfigError(f"{origin} is empty; `onekcal init` writes an experiment to start from")
     if not isinstance(content, dict):
@@ -137,31 +171,32 @@ def parse(content: Any, origin: str = "experiment") -> Experiment:
     try:
         experiment = Experiment.model_validate(content)
     except ValidationError as problem:
-        raise ConfigError(
-            "\n".join(f"{origin}: {line}" for line in map(_explain, problem.errors()))
-        ) from None
+        raise ConfigError("\n".join(f"{origin}: {line}" for line in _explained(problem))) from None
     try:
         for name, settings in experiment.resolved_stages():
-            build(
-                name, settings
-            )  # unknown models and settings are refused before any data is touched
+            build(name, settings)  # refuses unknown models and settings before any data is read
     except ConfigError as problem:
         raise ConfigError(f"{origin}: {problem}") from None
     return experiment
 
 
-def _explain(error: Any) -> str:
-    where = ".".join(map(str, error["loc"]))
-    if error["type"] == "extra_forbidden":
-        model = DataChoice if error["loc"][0] == "data" else Experiment
-        return f"no key {where!r}{did_you_mean(str(error['loc'][-1]), model.model_fields)}"
-    if error["type"] == "missing":
-        return f"key {where!r} is missing"
-    return f"{where}: {error['msg'].removeprefix('Value error, ')}, got {error['input']!r}"
+def _explained(problem: ValidationError) -> Iterator[str]:
+    """What pydantic objects to, in our words."""
+    for error in problem.errors():
+        place = error["loc"]
+        where = ".".join(map(str, place))
+        if error["type"] == "extra_forbidden":
+            model = DataChoice if place[0] == "data" else Experiment
+            yield f"no key {where!r}{did_you_mean(str(place[-1]), model.model_fields)}"
+        elif error["type"] == "missing":
+            yield f"key {where!r} is missing"
+        else:
+            what = error["msg"].removeprefix("Value error, ")
+            yield f"{where}: {what}, got {error['input']!r}"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 takes 1e-5 (no dot) for text; here it is the number everybody means."""
+    """Reads 1e-5 (no dot) as a number; YAML 1.1 takes it for text."""
 
 
 _Loader.add_implicit_resolver(
@@ -172,12 +207,41 @@ _Loader.add_implicit_resolver(
 
 
 def load_yaml(text: str) -> Any:
-    """What a YAML text says, numbers such as 1e-5 included."""
+    """Read a YAML text; 1e-5 is a number.
+
+    Parameters
+    ----------
+    text
+        The text.
+
+    Returns
+    -------
+    object
+        Dicts, lists, strings, numbers, booleans and None, nested.
+    """
     return yaml.load(text, Loader=_Loader)  # a SafeLoader
 
 
 def read(path: Path, changes: list[str] | None = None) -> Experiment:
-    """The experiment in a YAML file, with changes such as "data.train=1000" made to it."""
+    """Read an experiment from a YAML file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    changes
+        Changes to make to it, such as "data.train=1000".
+
+    Returns
+    -------
+    Experiment
+        The validated experiment.
+
+    Raises
+    ------
+    ConfigError
+        When the file is absent, is no YAML, or holds no valid experiment.
+    """
     try:
         content = load_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -201,7 +265,26 @@ def read(path: Path, changes: list[str] | None = None) -> Experiment:
 
 
 def changed(content: Any, change: str) -> Any:
-    """`content`, altered in place, with "a.b=c" set; list places are numbers, values are YAML."""
+    """Make one change to the content of a YAML file, in place.
+
+    Parameters
+    ----------
+    content
+        Dicts and lists, nested.
+    change
+        Such as "data.train=1000" or "stages.0.hipnn.features=5": the keys, where the place in a
+        list is a number, and a value in YAML.
+
+    Returns
+    -------
+    object
+        The same content.
+
+    Raises
+    ------
+    ConfigError
+        When the content has no such key.
+    """
     where, equals, value = change.partition("=")
     if not equals:
         raise ConfigError(f"--set takes a.b=value, got {change!r}")

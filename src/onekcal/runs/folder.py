@@ -1,10 +1,11 @@
-"""What a run leaves in its folder besides the model: predictions, written and read back."""
+"""The predictions in the folder of a run, written and read back."""
 
 from __future__ import annotations
 
 import csv
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError, DataError
 from onekcal.molecules import SYMBOLS
 from onekcal.runs.experiment import Experiment, read
-from onekcal.trust.metrics import KCAL
+from onekcal.trust.metrics import KCAL, Metrics
 
 
 def write_predictions(
@@ -25,21 +26,36 @@ def write_predictions(
     half: float,
     terms: dict[str, torch.Tensor] | None = None,
 ) -> None:
-    """name, formula, atoms, reference, predicted, error, lower, upper (kcal/mol), and what the
-    model tells besides.
+    """Write predictions.csv.
 
-    Of atoms, which one follows `atoms`: its number in the molecule, from 1, and its element.
+    Its columns are name, formula, atoms, reference, predicted, error, lower, upper, and the model's
+    further output. Where the data are of atoms, the columns atom (its number in the molecule, from
+    1) and element follow `atoms`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    data
+        M molecules, or A atoms, with their reference values.
+    predicted
+        (M,) or (A,) in the unit of the reference.
+    half
+        Half width of the interval in this unit.
+    terms
+        Further output of the model by name, each (M, …).
     """
     molecules, atomic = data.molecules, data.aim.atomic
-    more = {
-        name: values.reshape(len(values), -1) for name, values in (terms or {}).items()
-    }  # (M, k)
+    # (M, k)
+    more = {name: values.reshape(len(values), -1) for name, values in (terms or {}).items()}
     heads = [
         name if each.shape[1] == 1 else f"{name}_{k}"
         for name, each in more.items()
         for k in range(each.shape[1])
     ]
-    who: Any = zip(molecules.names, molecules.formulas, molecules.sizes.tolist())
+    who: Iterable[tuple[object, ...]] = zip(
+        molecules.names, molecules.formulas, molecules.sizes.tolist()
+    )
     if atomic:
         who = (
             (*each, k + 1, SYMBOLS[z])
@@ -72,8 +88,14 @@ def write_predictions(
 
 
 def write_atoms(path: Path, atoms: dict[str, torch.Tensor]) -> None:
-    """Predictions an atom of the test part, single precision: "forces" (A, 3) kcal/mol/Å,
-    "energies" (A,) kcal/mol.
+    """Write atoms.npz in single precision; without atoms there is no file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    atoms
+        "forces" (A, 3) kcal/mol/Å and "energies" (A,) kcal/mol, those that the model has.
     """
     if atoms:
         arrays: dict[str, Any] = {
@@ -82,8 +104,24 @@ def write_atoms(path: Path, atoms: dict[str, torch.Tensor]) -> None:
         np.savez_compressed(path, **arrays)
 
 
-def load(folder: Path) -> tuple[Experiment, dict[str, Any]]:
-    """The experiment and the metrics of a finished run."""
+def load(folder: Path) -> tuple[Experiment, Metrics]:
+    """Read the experiment and the metrics of a finished run.
+
+    Parameters
+    ----------
+    folder
+        The folder of the run.
+
+    Returns
+    -------
+    tuple
+        The experiment, and its metrics by name.
+
+    Raises
+    ------
+    DataError
+        When the folder is no finished run, or cannot be used by this version.
+    """
     experiment, metrics = folder / "experiment.yaml", folder / "metrics.json"
     if not (experiment.is_file() and metrics.is_file()):
         raise DataError(
@@ -98,8 +136,18 @@ def load(folder: Path) -> tuple[Experiment, dict[str, Any]]:
 
 
 def compare(old: Path, new: Path) -> dict[str, float]:
-    """Largest difference (in their unit) between the predictions of two runs; infinite where the
-    molecules differ.
+    """Compare the predictions of two runs.
+
+    Parameters
+    ----------
+    old, new
+        Folders of finished runs.
+
+    Returns
+    -------
+    dict
+        "molecules", and "largest_difference" in the unit of the predictions; the difference is
+        infinite where the molecules are not the same.
     """
     first, second = (_predictions(folder) for folder in (old, new))
     if [r["name"] for r in first] != [r["name"] for r in second]:

@@ -1,4 +1,4 @@
-"""A run: fit and test an experiment, and keep everything it found in one folder.
+"""A run: fit and test an experiment, and keep the whole result in one folder.
 
     RUN/experiment.yaml    the resolved experiment
         split.npz          row numbers of train, valid and test
@@ -6,15 +6,15 @@
         card.md            what the model is, for whom, and its errors by size and functional group
         predictions.csv    every test molecule: reference, predicted, interval; kcal/mol or the
                            target's unit
-        atoms.npz          predicted forces and energies of the test molecules' atoms, where
-                           there are any
+        atoms.npz          predicted forces and energies of the test molecules' atoms, if the
+                           model has any
         metrics.json       errors, coverage, counts, seconds
         provenance.json    data digest, versions, hardware, commit, command
         epochs.csv         of a network: losses and validation errors after every epoch, in the
                            same unit
 
-Until it is finished the folder is called RUN.part; networks leave the checkpoints there that
-`resume` goes on from.
+An unfinished folder is called RUN.part. Networks leave checkpoints there, and `resume` goes on from
+the last one.
 """
 
 from __future__ import annotations
@@ -23,12 +23,10 @@ import json
 import math
 import os
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -36,41 +34,55 @@ import yaml
 
 from onekcal import datasets as store
 from onekcal.data.dataset import Dataset
-from onekcal.data.splits import TEST, VALID
 from onekcal.datasets.card import Stored
-from onekcal.errors import ConfigError, DataError, unknown
+from onekcal.errors import ConfigError, DataError
 from onekcal.models.artefact import Artefact, Stage
 from onekcal.models.model_card import ModelCard
 from onekcal.models.registry import build
-from onekcal.models.stack import Stack
-from onekcal.networks.model import NetworkModel
 from onekcal.networks.training import distributed
-from onekcal.networks.training.batches import check_elements
 from onekcal.networks.training.checkpoint import refuse_differences
 from onekcal.networks.training.session import Progress, session
 from onekcal.runs.card import about_data
 from onekcal.runs.card_page import markdown
-from onekcal.runs.choose_split import Split, choose
+from onekcal.runs.choose_split import choose
 from onekcal.runs.errors_by import errors_by
-from onekcal.runs.evaluate import atoms_of, force_errors, measure, order_errors, spread_between
+from onekcal.runs.evaluate import atoms_of, force_errors, measure, order_errors
 from onekcal.runs.experiment import Experiment, read
+from onekcal.runs.fitting import Fitted, fit, other_geometries
 from onekcal.runs.folder import write_atoms, write_predictions
 from onekcal.system.files import write_text
 from onekcal.system.provenance import provenance
-from onekcal.trust.conformal import Conformal
+from onekcal.trust.metrics import Metrics
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a finished run found."""
+    """A finished run.
+
+    Parameters
+    ----------
+    folder
+        Where everything lies.
+    experiment
+        What was run.
+    metrics
+        Errors, counts and times by name, as in metrics.json.
+    test
+        The test part, of M molecules with A atoms.
+    predicted
+        (M,) in kcal/mol or the target's unit; (A,) where the target is of atoms.
+    """
 
     folder: Path
     experiment: Experiment
-    metrics: dict[str, Any]
+    metrics: Metrics
     test: Dataset
-    predicted: (
-        torch.Tensor
-    )  # (test,) kcal/mol, or the target's unit; (atoms of the test part,) of atoms
+    predicted: torch.Tensor
+
+    def __repr__(self) -> str:
+        found = self.metrics
+        mae = f"MAE {found['mae']:.4g} {found['unit']}"
+        return f"Run({self.folder}: {mae}, {found['count']:,} test {found['of']})"
 
 
 def run(
@@ -81,10 +93,34 @@ def run(
     resume: bool = False,
     watch: Callable[[Progress], None] | None = None,
 ) -> Run:
-    """Fit and test an experiment; everything it found lands in `folder`, whole or not at all.
+    """Fit and test an experiment; the folder appears whole or not at all.
 
-    With `resume`, networks go on from where an interrupted run of the same experiment stood;
-    `watch` hears of them.
+    Parameters
+    ----------
+    experiment
+        What to run.
+    folder
+        Where everything is written.
+    command
+        The command line that asked for it, for the provenance.
+    overwrite
+        Replace a folder that exists.
+    resume
+        Let networks go on from the last checkpoint of an interrupted run of the same experiment.
+    watch
+        Hears of the progress of networks.
+
+    Returns
+    -------
+    Run
+        The finished run.
+
+    Raises
+    ------
+    DataError
+        When the folder exists, or holds an interrupted training.
+    ConfigError
+        When the experiment does not fit the data.
     """
     with _workplace(experiment, folder, overwrite, resume) as part:
         about = {"experiment": experiment.model_dump(exclude={"name"}, mode="json")}
@@ -95,23 +131,21 @@ def run(
             if folder.exists():
                 shutil.rmtree(folder)
             os.replace(part, folder)
-            for checkpoint in folder.glob(
-                CHECKPOINTS
-            ):  # last: a kill before would lose the training
+            # last: a kill before would lose the training
+            for checkpoint in folder.glob(CHECKPOINTS):
                 checkpoint.unlink()
     return done
 
 
 CHECKPOINTS = "training-*.safetensors"
+"""Names of the checkpoints in the folder of an unfinished run."""
 
 
 @contextmanager
 def _workplace(
     experiment: Experiment, folder: Path, overwrite: bool, resume: bool
 ) -> Iterator[Path]:
-    """The folder of an unfinished run; after a failure it stays where there is a checkpoint to go
-    on from.
-    """
+    """The folder of an unfinished run; after a failure it stays if it holds a checkpoint."""
     if folder.exists() and not overwrite:
         raise DataError(
             f"{folder} exists; pass --overwrite, or name the run differently with --set name=…"
@@ -149,8 +183,10 @@ def _workplace(
 
 
 def _check_same(experiment: Experiment, part: Path) -> None:
-    """Refuse to resume another experiment, naming what differs; without a name its folder has
-    another name, too.
+    """Refuse to resume another experiment, and name the differences.
+
+    The folder of an experiment without a name is named after its content; the folder of another
+    such experiment is found by the rest of its name.
     """
     own = experiment.digest[:8]
     left = [part]
@@ -164,6 +200,7 @@ def _check_same(experiment: Experiment, part: Path) -> None:
 
 
 def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
+    """Fit, test, and write everything into `part`."""
     if experiment.data.set in store.names() and distributed.first():
         store.get(experiment.data.set)  # fetched once, at the first experiment that names it
     distributed.wait()
@@ -171,9 +208,9 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
     data = stored.dataset.aimed(experiment.data.target)
     _check_target(data, experiment.resolved_stages())
     split = choose(stored, experiment.data)
-    test, others = data[split.test], _other_geometries(experiment)
+    test, others = data[split.test], other_geometries(experiment)
 
-    fitted = _fit(experiment, data, split, others)
+    fitted = fit(experiment, data, split, others)
     predicted, found = measure(
         experiment,
         fitted.model,
@@ -185,11 +222,31 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
     terms, atoms = fitted.model.terms(test.molecules), atoms_of(fitted.model, test)
     found |= order_errors(test.energies - predicted, terms) | force_errors(atoms, test)
     found["valid"] = len(split.valid)
-    column = data.aim
     half = found.get("interval", math.nan)
     card = _card(experiment, stored, fitted.data, found)
     card.errors_by = errors_by(test, predicted, half)
-    artefact = Artefact(
+    artefact = _artefact(experiment, fitted, card)
+    if distributed.first():
+        artefact.save(part / "model.safetensors")
+        found["artefact_bytes"] = (part / "model.safetensors").stat().st_size
+        (part / "card.md").write_text(markdown(artefact, folder.name), encoding="utf-8")
+        np.savez(part / "split.npz", train=split.train, valid=split.valid, test=split.test)
+        _write_json(part / "metrics.json", found)
+        origin = {"experiment": experiment.digest, "data": stored.digest, "command": command}
+        _write_json(part / "provenance.json", origin | provenance())
+        write_predictions(part / "predictions.csv", test, predicted, half, terms)
+        write_atoms(part / "atoms.npz", atoms)
+    return Run(folder, experiment, found, test, predicted)
+
+
+def _write_json(path: Path, content: Mapping[str, object]) -> None:
+    path.write_text(json.dumps(content, indent=1))
+
+
+def _artefact(experiment: Experiment, fitted: Fitted, card: ModelCard) -> Artefact:
+    """The fitted stack with its scope, its calibration and its card."""
+    column = fitted.data.aim
+    return Artefact(
         fitted.stages,
         fitted.model,
         level=column.level,
@@ -203,106 +260,10 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
         card=card,
         unit=column.unit,
     )
-    if distributed.first():
-        artefact.save(part / "model.safetensors")
-        found["artefact_bytes"] = (part / "model.safetensors").stat().st_size
-        (part / "card.md").write_text(markdown(artefact, folder.name), encoding="utf-8")
-        np.savez(part / "split.npz", train=split.train, valid=split.valid, test=split.test)
-        (part / "metrics.json").write_text(json.dumps(found, indent=1))
-        (part / "provenance.json").write_text(
-            json.dumps(
-                {
-                    "experiment": experiment.digest,
-                    "data": stored.digest,
-                    "command": command,
-                    **provenance(),
-                },
-                indent=1,
-            )
-        )
-        write_predictions(part / "predictions.csv", test, predicted, half, terms)
-        write_atoms(part / "atoms.npz", atoms)
-    return Run(folder, experiment, found, test, predicted)
 
 
-@dataclass(frozen=True)
-class _Fitted:
-    """A model, what it learned from, and what was calibrated on molecules it had not seen."""
-
-    stages: list[Stage]
-    model: Stack
-    data: Dataset
-    calibration: dict[str, Conformal]  # by kind of geometry
-    limit: float  # of novelty
-    seconds: float
-
-
-def _fit(
-    experiment: Experiment, data: Dataset, split: Split, others: dict[str, tuple[Dataset, Dataset]]
-) -> _Fitted:
-    train, valid, stages = data[split.train], data[split.valid], experiment.resolved_stages()
-    torch.manual_seed(experiment.data.seed)
-    started = time.perf_counter()
-    model = Stack([build(name, settings) for name, settings in stages])
-    if any(isinstance(stage, NetworkModel) for stage in model.stages):
-        check_elements(data[split.test].molecules, train.molecules.elements, "test")
-    model.fit(train, valid)
-    judged = {experiment.geometry: valid} | {kind: some for kind, (some, _) in others.items()}
-    calibration = {
-        kind: Conformal.calibrated(
-            some.energies - model.energies(some.molecules, some.columns),
-            spread_between(experiment, kind, some),
-        )
-        for kind, some in judged.items()
-        if len(some)
-    }
-    limit = _novelty_limit(model, valid) if len(valid) else math.inf
-    if experiment.refit:
-        stages = [
-            (name, settings | dict(stage.chosen))
-            for (name, settings), stage in zip(stages, model.stages)
-        ]
-        train = data[np.concatenate([split.train, split.valid])]
-        model = Stack([build(name, settings) for name, settings in stages]).fit(train, data[[]])
-    return _Fitted(stages, model, train, calibration, limit, time.perf_counter() - started)
-
-
-def _other_geometries(experiment: Experiment) -> dict[str, tuple[Dataset, Dataset]]:
-    """By kind of geometry: what its interval is calibrated on, and what is tested; the same split
-    as the training data's.
-
-    With `valid: 0` its validation part was trained on, and calibrates nothing.
-    """
-    found = {}
-    for kind, name in experiment.also.items():
-        if name in store.names():
-            store.get(name)
-        other = store.load(name, strict=experiment.data.strict)
-        if experiment.data.split not in other.splits:
-            unknown(f"split of {name}:", experiment.data.split, other.splits, ConfigError)
-        labels, data = (
-            other.splits[experiment.data.split],
-            other.dataset.aimed(experiment.data.target),
-        )
-        found[kind] = (data[(labels == VALID) & (experiment.data.valid > 0)], data[labels == TEST])
-    return found
-
-
-NOVEL = 0.99
-"""Beyond this quantile of the validation molecules' novelty a molecule is outside what the model
-has seen.
-"""
-
-
-def _novelty_limit(model: Stack, valid: Dataset) -> float:
-    novelty = model.novelty(valid.molecules)
-    return math.inf if novelty is None else float(novelty.quantile(NOVEL))
-
-
-def _card(
-    experiment: Experiment, stored: Stored, train: Dataset, found: dict[str, Any]
-) -> ModelCard:
-    """What `predict --scope` tells of the model besides its scope."""
+def _card(experiment: Experiment, stored: Stored, train: Dataset, found: Metrics) -> ModelCard:
+    """The model's card, without its errors by group."""
     heavy = train.molecules.sum_atoms((train.molecules.numbers > 1).to(torch.int64))
     kept = ("count", "mae", "rmse", "median", "max", "above_1", "bias", "coverage")
     return ModelCard(
@@ -327,10 +288,10 @@ def _card(
 
 
 def _check_target(data: Dataset, stages: list[Stage]) -> None:
-    """Totals have no common zero with predictions: only an explicit fit of atom energies may
-    supply one.
+    """Refuse a target that the stages cannot learn.
 
-    Other properties have no baseline; those of atoms need a model that answers for atoms.
+    Total energies need a stage that fits energies of atoms, because their zero is not known. Other
+    properties have no baseline. Properties of atoms need a model that answers for atoms.
     """
     column = data.aim
     target = f"data.target {data.target!r} is {column.meaning}"

@@ -1,21 +1,37 @@
-"""Errors of predictions, in kcal/mol where they are energies."""
+"""Errors of predictions; those of energies are in kcal/mol."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
 KCAL = "kcal/mol"
+Metrics = dict[str, Any]
+"""What is known of a test by name: errors and counts (numbers), units and remarks (text)."""
 
 
 def metrics(reference: Tensor, predicted: Tensor, unit: str = KCAL) -> dict[str, float]:
-    """MAE, RMSE, median and largest absolute error in `unit`, share above 1 kcal/mol (of
-    energies), mean signed error.
+    """Compute the errors of predictions.
 
-    Predictions that are not finite are counted in `failed` and make every other figure infinite: a
-    model that fails on a molecule has no mean error.
+    A model that fails on one molecule has no mean error: if a prediction is not finite, every
+    error is infinite.
+
+    Parameters
+    ----------
+    reference, predicted
+        (M,) values in `unit`.
+    unit
+        The unit of both.
+
+    Returns
+    -------
+    dict
+        "mae", "rmse", "median" and "max" of the absolute error, and "bias", the mean signed error,
+        in `unit`; "above_1", the share of errors above 1 kcal/mol, of energies only; "count"; and
+        "failed", the number of predictions that are not finite.
     """
     error = (predicted - reference).to(torch.float64)
     size = error.abs()
