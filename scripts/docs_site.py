@@ -72,7 +72,7 @@ def _command(command: Any, name: str) -> Iterable[str]:
 
 
 def _place(argument: Any) -> str:
-    """An argument as it stands in the line that shows the usage: in brackets if it may be absent."""
+    """An argument in the line that shows the usage: in brackets if it may be absent."""
     word = (argument.metavar or argument.name or "").upper().strip("[]")
     return word if argument.required else f"[{word}]"
 

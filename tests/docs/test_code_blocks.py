@@ -1,9 +1,9 @@
 """Code in the pages runs.
 
-- Blocks of Python run one after the other, but for those behind a comment `<!-- does not run: … -->`,
-  which says why. These are compiled.
-- Console blocks run, and so do shell blocks behind a comment `<!-- runs -->`. They run in one folder,
-  one after the other. The other shell blocks are parsed (`test_command_lines.py`).
+- Blocks of Python run one after the other. A comment `<!-- does not run: … -->` before a block says
+  why it does not. Such a block is compiled.
+- Console blocks run, and so do shell blocks behind a comment `<!-- runs -->`. They run one after the
+  other, in one folder. The other shell blocks are parsed (`test_command_lines.py`).
 """
 
 from __future__ import annotations
@@ -94,16 +94,18 @@ def test_a_shell_line_that_fails_is_noticed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", _named(page for page in PAGES if _blocks(page, "yaml")))
 def test_the_yaml_of_a_page_is_an_experiment(page: Path) -> None:
-    """Of a whole experiment: it is valid; of a part: its keys exist."""
+    """Of a whole experiment: it is valid; of a part: its keys exist. A suite holds experiments."""
     from onekcal.models.registry import MODELS
     from onekcal.runs.experiment import Experiment, load_yaml, parse
 
     for block, _ in _blocks(page, "yaml"):
         content = load_yaml(block)
-        assert set(content) <= set(Experiment.model_fields), yaml.safe_dump(content)
-        names = [
-            stage if isinstance(stage, str) else next(iter(stage))
-            for stage in content.get("stages", [])
-        ]
-        if "data" in content and set(names) <= set(MODELS):
-            parse(content, page.name)
+        rows = [*content.get("rows", []), *content.get("curves", [])]
+        for one in [row["experiment"] for row in rows] or [content]:
+            assert set(one) <= set(Experiment.model_fields), yaml.safe_dump(one)
+            names = [
+                stage if isinstance(stage, str) else next(iter(stage))
+                for stage in one.get("stages", [])
+            ]
+            if "data" in one and set(names) <= set(MODELS):
+                parse(one, page.name)
