@@ -204,7 +204,7 @@ def test_a_mirror_folder_is_verified_and_not_copied(tmp_path: Path) -> None:
         fetch.from_mirror(str(folder), (Remote(file=NAME, sha256="0" * 64),), cache)
     with pytest.raises(DataError, match="no absent.npz"):
         fetch.from_mirror(str(folder), (Remote(file="absent.npz"),), cache)
-    with pytest.raises(DataError, match="no folder"):
+    with pytest.raises(DataError, match="neither a folder nor a URL"):
         fetch.from_mirror(str(tmp_path / "nowhere"), (Remote(file=NAME),), cache)
 
 
