@@ -47,7 +47,7 @@ def hipnn_sensitivities(run: Path | None = None) -> Figure:
 
 
 def _sensitivities(axes: Axes, layer: Any, r_cut: float) -> None:
-    from onekcal.networks.hipnn import sensitivities
+    from onekcal.networks.sensitivities import sensitivities
 
     r = 1.0 / torch.linspace(
         1.0 / 0.8, 1.0 / r_cut, 4 * POINTS, dtype=torch.float64

@@ -22,11 +22,10 @@ from onekcal.molecules import Molecules
 from onekcal.networks.hipnn import (
     HipNN,
     HipNNNetwork,
-    Sensitivities,
     non_hierarchicality,
-    sensitivities,
 )
 from onekcal.networks.network import Batch
+from onekcal.networks.sensitivities import Sensitivities, sensitivities
 from onekcal.prediction.prediction import answer
 from onekcal.prediction.questions import Question
 from onekcal.runs.experiment import parse

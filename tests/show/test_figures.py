@@ -30,7 +30,8 @@ from onekcal.features.bessel import radial_basis
 from onekcal.features.coulomb import coulomb_matrix, sorted_by_norm, sorted_eigenvalues
 from onekcal.features.harmonics import real_harmonics
 from onekcal.molecules import Molecules
-from onekcal.networks.hipnn import HipNNNetwork, sensitivities
+from onekcal.networks.hipnn import HipNNNetwork
+from onekcal.networks.sensitivities import sensitivities
 from onekcal.runs.experiment import Experiment
 from onekcal.runs.run import run
 from onekcal.show import plots

@@ -172,6 +172,7 @@ class AtomCloudNet(NetworkModel):
         )
 
     def network(self, elements: tuple[int, ...]) -> AtomCloudNetwork:
+        """Return an untrained network for these nuclear charges."""
         degrees = [[each.get(z, each[0]) for z in elements] for each in self.layers]
         return AtomCloudNetwork(elements, degrees, *self.settings)
 
@@ -201,11 +202,28 @@ class ResidualBlock(torch.nn.Module):
         self.b1, self.b2 = torch.nn.Linear(width, width), torch.nn.Linear(width, width)
 
     def forward(self, h: Tensor) -> Tensor:
+        """Return (B, n, 2 · width) from h (B, n, width)."""
         return torch.cat([h, softplus(self.b2(softplus(self.b1(h))))], -1)
 
 
 class AtomCloudNetwork(Network):
-    """AtomCloudNet for some elements; `degrees`: of each convolution, by element."""
+    """AtomCloudNet for some elements.
+
+    Parameters
+    ----------
+    elements
+        Nuclear charges, ascending.
+    degrees
+        Highest degree of each convolution, by element.
+    features, radius, radial, hidden, power
+        As in `AtomCloudNet`.
+    bases
+        Number of functions β_q.
+    literal
+        Whether the components are taken as in the paper, instead of invariants.
+    of_atoms
+        Whether the answer is one value for every atom.
+    """
 
     absolute = True
     charges: Tensor
@@ -258,8 +276,8 @@ class AtomCloudNetwork(Network):
     def begin(self, train: Dataset) -> None:
         """Set what comes from the data.
 
-        These are the mean and deviation of the potentials, the ends of the sigmoid, and a bias
-        with which the untrained output is near the mean label.
+        These are the mean and deviation of the potentials, the ends of the sigmoid, and a bias with
+        which the untrained output is near the mean label.
         """
         numbers, positions = train.molecules[:LOOKED_AT].pad()
         batch = Batch(numbers, positions, numbers > 0)
@@ -279,6 +297,7 @@ class AtomCloudNetwork(Network):
             )
 
     def forward(self, batch: Batch) -> Output:
+        """Return one value for every molecule, or one for every atom."""
         pairs = Pairs.of(batch)
         charges = self.charges[batch.species] * batch.mask  # (B, n)
         mean, deviation = self.standard

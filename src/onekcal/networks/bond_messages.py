@@ -10,8 +10,7 @@ from onekcal.networks.network import Batch, pair_mask
 
 
 class Messages(NamedTuple):
-    """Who sends to whom: one message along every ordered pair of atoms within the cut-off, sorted
-    by receiver.
+    """One message along every ordered pair of atoms within the cut-off, sorted by receiver.
 
     The messages to an atom also stand in a padded list of its neighbours, D places long.
     """
@@ -26,7 +25,15 @@ class Messages(NamedTuple):
 
     @classmethod
     def within(cls, batch: Batch, cutoff: float) -> Messages:
-        """The messages of a batch between atoms nearer than `cutoff` Å."""
+        """Make the messages of a batch.
+
+        Parameters
+        ----------
+        batch
+            B molecules with N atoms in all.
+        cutoff
+            Distance below which atoms send messages to each other, Å.
+        """
         r = batch.positions
         near = ((r[:, :, None] - r[:, None]).detach().square().sum(-1) < cutoff**2) & pair_mask(
             batch
@@ -47,14 +54,47 @@ class Messages(NamedTuple):
         )
 
     def padded(self, x: Tensor) -> Tensor:
-        """(N, D, f) of messages (E, f), 0 where there is none."""
+        """Return messages in the padded list.
+
+        Parameters
+        ----------
+        x
+            (E, f) one row a message.
+
+        Returns
+        -------
+        Tensor
+            (N, D, f), 0 where there is no message.
+        """
         places = x.new_zeros(self.atoms * self.width, x.shape[1])
         return places.index_copy(0, self.place, x).view(self.atoms, self.width, -1)
 
     def turned(self, x: Tensor) -> Tensor:
-        """(E, f): what stands in the padded list (N, D, f) for the message the other way."""
+        """Return, for each message, what stands in the padded list for the message the other way.
+
+        Parameters
+        ----------
+        x
+            (N, D, f).
+
+        Returns
+        -------
+        Tensor
+            (E, f).
+        """
         return x.flatten(0, 1).index_select(0, self.answer)
 
     def received(self, x: Tensor) -> Tensor:
-        """(N, f) sum over the messages (E, f) to each atom."""
+        """Return the sum over the messages to each atom.
+
+        Parameters
+        ----------
+        x
+            (E, f) one row a message.
+
+        Returns
+        -------
+        Tensor
+            (N, f).
+        """
         return x.new_zeros(self.atoms, x.shape[1]).index_add(0, self.receiver, x)

@@ -123,6 +123,7 @@ class CoulombMLP(NetworkModel):
         self.steps = torch.zeros(0, dtype=torch.int64)  # (d,) inputs made of each entry
 
     def network(self, elements: tuple[int, ...]) -> CoulombMLPNetwork:
+        """Return an untrained network for these nuclear charges."""
         return CoulombMLPNetwork(
             elements,
             self.features,
@@ -135,6 +136,7 @@ class CoulombMLP(NetworkModel):
         )
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
+        """Train, after finding the size of the matrix and the steps of the binarisation."""
         self.room = self.size or int(train.molecules.sizes.max())
         for data in (train, valid):
             self.check(data.molecules)
@@ -176,6 +178,7 @@ class CoulombMLP(NetworkModel):
         super().check(molecules)
 
     def load_state(self, state: State) -> Self:
+        """Take back what `state` returned."""
         self.steps, self.room = state["0.steps"], int(state["0.room"])
         return super().load_state(state)
 
@@ -207,7 +210,19 @@ def _in_parts(molecules: Molecules) -> Iterator[Molecules]:
 
 
 class CoulombMLPNetwork(Network):
-    """The perceptron for some elements and molecules of at most `room` atoms."""
+    """The perceptron for some elements.
+
+    Parameters
+    ----------
+    elements
+        Nuclear charges, ascending.
+    features, theta, noise, orderings, hidden
+        As in `CoulombMLP`.
+    room
+        Atoms of the matrix.
+    steps
+        (d,) number of inputs that are made of each entry.
+    """
 
     charges: Tensor
     steps: Tensor
@@ -259,7 +274,7 @@ class CoulombMLPNetwork(Network):
         self.register_buffer("charges", torch.tensor(elements).to(self.mean), persistent=False)
 
     def begin(self, train: Dataset) -> None:
-        """Mean and deviation of the inputs."""
+        """Set mean and deviation of the inputs."""
         sums = torch.zeros(2, len(self.mean), dtype=torch.float64)
         draws = DRAWS if self.features == "random" else 1
         for some in _in_parts(train.molecules):
@@ -279,6 +294,7 @@ class CoulombMLPNetwork(Network):
         self.deviation.copy_((square - mean.square()).clamp_min(0.0).sqrt().clamp_min(least))
 
     def forward(self, batch: Batch) -> Output:
+        """Return the energies of a batch, the mean over orderings."""
         x = self.expanded(self.entries(batch))  # (draws · B, D)
         x = (x - self.mean) / self.deviation
         for layer in self.hidden:
@@ -286,9 +302,23 @@ class CoulombMLPNetwork(Network):
         return Output(self.output(x).reshape(-1, len(batch.mask)).mean(0))
 
     def entries(self, batch: Batch) -> Tensor:
-        """Entries of the matrices: (B, d) in training, else (orderings · B, d).
+        """Return the entries of the matrices, one row a matrix.
 
-        Rows are all molecules in the first ordering, then all in the second, and so on.
+        Parameters
+        ----------
+        batch
+            B molecules.
+
+        Returns
+        -------
+        Tensor
+            (B, d) Hartree in training, otherwise (orderings · B, d): all molecules in the first
+            ordering, then all in the second, and so on.
+
+        Raises
+        ------
+        InputError
+            A molecule is larger than the matrix.
         """
         beyond = self.atoms - batch.mask.shape[1]
         if beyond < 0:
@@ -312,7 +342,18 @@ class CoulombMLPNetwork(Network):
         )
 
     def expanded(self, entries: Tensor) -> Tensor:
-        """(M, D) tanh of each entry (M, d) at every step; the entries themselves where θ is 0."""
+        """Return tanh of each entry at every step; the entries themselves where θ is 0.
+
+        Parameters
+        ----------
+        entries
+            (M, d) Hartree.
+
+        Returns
+        -------
+        Tensor
+            (M, D).
+        """
         if not self.theta:
             return entries
         return torch.tanh(entries[:, self.entry] / self.theta - self.offset)

@@ -11,10 +11,18 @@ SYMMETRIES = ("none", "signs", "cube")
 
 
 def orbits(symmetry: str) -> Tensor:
-    """(3, 3, 3) int64: voxels with the same number are taken into each other.
+    """Return which voxels of a 3×3×3 kernel have equal weights.
 
-    none: 27 of their own; signs: 8, by the distances from the centre along x, y and z; cube: 4, by
-    how many of them are 0.
+    Parameters
+    ----------
+    symmetry
+        "none" makes 27 classes of one voxel each; "signs" makes 8, by the distances from the centre
+        along x, y and z; "cube" makes 4, by how many of these distances are 0.
+
+    Returns
+    -------
+    Tensor
+        (3, 3, 3) int64 number of the class.
     """
     far = torch.tensor([1, 0, 1])
     if symmetry == "signs":
@@ -25,11 +33,20 @@ def orbits(symmetry: str) -> Tensor:
 
 
 def motions(symmetry: str, n: int) -> Tensor:
-    """(G, n³) int64: the voxel each voxel's value comes from, for the G motions of a symmetry; the
-    first is none at all.
+    """Return the motions of a symmetry. The first is none at all.
 
-    signs: the 8 reversals of axes; cube: all 48 rotations and reflections. A mirror image has the
-    same energy.
+    Parameters
+    ----------
+    symmetry
+        "none"; "signs", the 8 reversals of axes; "cube", all 48 rotations and reflections. A mirror
+        image of a molecule has its energy.
+    n
+        Voxels along an edge.
+
+    Returns
+    -------
+    Tensor
+        (G, n³) int64: for each motion, the voxel that each voxel's value comes from.
     """
     if symmetry == "none":
         return torch.arange(n**3)[None]

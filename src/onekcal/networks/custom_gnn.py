@@ -129,9 +129,11 @@ class CustomGNN(NetworkModel):
         self.attributes = int(forces)
 
     def network(self, elements: tuple[int, ...]) -> CustomGNNNetwork:
+        """Return an untrained network for these nuclear charges."""
         return CustomGNNNetwork(elements, *self.settings, self.builder, self.attributes)
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
+        """Train; where messages see vectors, measure `turning_spread` after it."""
         super().fit(train, valid)
         if self.geometry == "vector":
             some = (valid if len(valid) else train).molecules[:TURNED]
@@ -139,7 +141,12 @@ class CustomGNN(NetworkModel):
         return self
 
     def turning_spread(self, molecules: Molecules) -> Tensor:
-        """How much each energy changes when its molecule is turned.
+        """Return how much each energy changes when its molecule is turned.
+
+        Parameters
+        ----------
+        molecules
+            M molecules.
 
         Returns
         -------
@@ -158,7 +165,7 @@ class CustomGNN(NetworkModel):
             ).std(0)
 
     def terms(self, molecules: Molecules) -> dict[str, Tensor]:
-        """`turning_spread` where messages see vectors."""
+        """Return `turning_spread` (M,), kcal/mol, where messages see vectors."""
         return (
             {"turning_spread": self.turning_spread(molecules)} if self.geometry == "vector" else {}
         )
@@ -190,7 +197,13 @@ def builder(graph: str, k: int, radius: float, forces: bool) -> Builder:
 
 
 class Convolution(torch.nn.Module):
-    """Σ_j MLP(x_i ⊕ x_j ⊕ e_ij): features (B, n, in) → (B, n, out)."""
+    """Σ_j MLP(x_i ⊕ x_j ⊕ e_ij).
+
+    Parameters
+    ----------
+    features, edge, out
+        Numbers of features of an atom, of an edge, and of an atom after the convolution.
+    """
 
     def __init__(self, features: int, edge: int, out: int) -> None:
         super().__init__()
@@ -199,7 +212,22 @@ class Convolution(torch.nn.Module):
         self.second = torch.nn.Linear(out, out)
 
     def forward(self, x: Tensor, edge: Tensor, edges: Tensor) -> Tensor:
-        """(B, n, out) of edge features `edge` (B, n, n, e) and `edges` (B, n, n), 0 or 1."""
+        """Return new features of all atoms.
+
+        Parameters
+        ----------
+        x
+            (B, n, features).
+        edge
+            (B, n, n, e) features of edges.
+        edges
+            (B, n, n) 1 where there is an edge, otherwise 0.
+
+        Returns
+        -------
+        Tensor
+            (B, n, out).
+        """
         here, there, along = self.first.weight.split(self.parts, 1)
         heard = linear(edge, along)  # (B, n, n, out), by far the largest: changed in place
         heard.add_(linear(x, here, self.first.bias)[:, :, None]).add_(
@@ -210,7 +238,19 @@ class Convolution(torch.nn.Module):
 
 
 class CustomGNNNetwork(Network):
-    """The graph network for some elements; `attributes`: how many an edge gets from `builder`."""
+    """The graph network for some elements.
+
+    Parameters
+    ----------
+    elements
+        Nuclear charges, ascending.
+    version, hidden, layers, geometry
+        As in `CustomGNN`.
+    builder
+        Makes the graph of a batch.
+    attributes
+        Number of attributes that `builder` gives an edge.
+    """
 
     charges: Tensor
 
@@ -246,6 +286,7 @@ class CustomGNNNetwork(Network):
         )
 
     def forward(self, batch: Batch) -> Output:
+        """Return the energies of a batch."""
         x = torch.cat([self.charges[:, None], torch.eye(len(self.elements)).to(self.charges)], 1)[
             batch.species
         ]

@@ -20,11 +20,10 @@ _relu_backward = torch.ops.aten.threshold_backward
 
 
 class DenseBlock(torch.autograd.Function):
-    """x̂ (C, R) → x̂ with the channels of all layers of a block (C + growth · layers, R), R = B · x
-    · y · z.
+    """x̂ (C, R) → x̂ with the channels of all layers of a block, (C + growth · layers, R).
 
-    Its own gradient keeps the result and nothing else, and computes each layer again. It has no
-    second derivative.
+    R = B · x · y · z. Its own gradient keeps only the result and computes each layer again. It has
+    no second derivative.
     """
 
     @staticmethod
@@ -38,6 +37,7 @@ class DenseBlock(torch.autograd.Function):
         running: Sequence[tuple[Tensor, ...]],
         *weights: Tensor,
     ) -> Tensor:
+        """Append the channels of one layer after the other."""
         layers = _layers(weights)
         made, growth = len(start), weights[-1].shape[0]
         x = start.new_empty(made + growth * len(layers), start.shape[1])
@@ -60,7 +60,7 @@ class DenseBlock(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Context, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        """Layer by layer from the last: `gradient` is that of all x̂ made so far."""
+        """Go through the layers from the last; `gradient` is that of all x̂ made so far."""
         start, shape, low, training = ctx.setting
         assert training, "running means have no gradient here"
         x, *rest = ctx.saved_tensors

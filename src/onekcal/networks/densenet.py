@@ -57,7 +57,19 @@ MOMENTUM = 0.1
 
 
 class DenseNetwork(Network):
-    """A DenseNet for `channels` fields on `grid` voxels; `blocks`: layers of each dense block."""
+    """A DenseNet for fields on a grid.
+
+    Parameters
+    ----------
+    elements
+        Nuclear charges of the training molecules.
+    channels
+        Number of fields.
+    grid
+        Voxels along x, y and z.
+    blocks, growth, stem, bottleneck, compression, symmetry, together
+        As in `onekcal.networks.voxels.VoxelDenseNet`.
+    """
 
     def __init__(
         self,
@@ -105,7 +117,7 @@ class DenseNetwork(Network):
             )
 
     def forward(self, batch: Batch) -> Output:
-        """Energies, the mean over the views of `batch.inputs` (B, views, channels, x, y, z)."""
+        """Return energies, the mean over views of `batch.inputs` (B, views, channels, x, y, z)."""
         assert batch.inputs is not None
         count, views = batch.inputs.shape[:2]
         fields = batch.inputs.flatten(0, 1)  # (B · views, channels, x, y, z)
@@ -156,16 +168,24 @@ class DenseNetwork(Network):
         return self.output(pooled)[:, 0]
 
     def decayed(self) -> list[torch.nn.Parameter]:
-        """All, as in the paper."""
+        """Return all parameters, as in the paper."""
         return list(self.parameters())
 
     def statistics(self) -> list[Tensor]:
-        """Running means and variances."""
+        """Return running means and variances."""
         return [tensor for tensor in self.buffers() if tensor.is_floating_point()]
 
 
 def momentum(k: int, parts: int) -> float:
-    """Momentum of the k-th part: all parts count alike, and their mean counts MOMENTUM."""
+    """Return the momentum of the k-th part of a batch.
+
+    All parts have the same weight, and their mean has the weight MOMENTUM.
+
+    Parameters
+    ----------
+    k, parts
+        Number of the part, from 0, and number of parts.
+    """
     return MOMENTUM / (parts - (parts - 1 - k) * MOMENTUM)
 
 
@@ -191,6 +211,7 @@ class Normalisation(torch.nn.Module):
         self.register_buffer("variance", torch.ones(width))
 
     def forward(self, x: Tensor, share: float) -> Tensor:
+        """Return x̂ (C, R); `share` is the momentum of the running means."""
         return batch_norm(
             x[None], self.mean, self.variance, None, None, self.training, share, EPSILON
         )[0]
@@ -217,10 +238,7 @@ class Kernel(torch.nn.Module):
 
 
 class DenseLayer(torch.nn.Module):
-    """What one dense layer learns, with its running means and variances.
-
-    There are those of its bottleneck and those of the channels it makes.
-    """
+    """What one dense layer learns, with running means and variances of h and of its channels."""
 
     hidden_mean: Tensor
     hidden_variance: Tensor
@@ -271,5 +289,6 @@ class Transition(torch.nn.Module):
         torch.nn.init.normal_(self.reduce, std=math.sqrt(2 / width))
 
     def forward(self, x: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, tuple[int, ...]]:
+        """Return the new channels (C', R/8) and the new shape (B, x/2, y/2, z/2)."""
         pooled = avg_pool3d(_activated(x, self.gamma, self.beta).view(len(x), *shape), 2)
         return self.reduce @ pooled.flatten(1), pooled.shape[1:]

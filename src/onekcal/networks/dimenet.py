@@ -134,11 +134,20 @@ class DimeNet(NetworkModel):
         self.settings = features, blocks, triplet, basis, output, degrees, waves, cutoff
 
     def network(self, elements: tuple[int, ...]) -> DimeNetNetwork:
+        """Return an untrained network for these nuclear charges."""
         return DimeNetNetwork(elements, *self.settings)
 
 
 def dense(inputs: int, outputs: int, bias: bool = True) -> torch.nn.Linear:
-    """A linear layer with orthogonal weights of variance 2/(inputs + outputs) and bias 0."""
+    """Return a linear layer with orthogonal weights of variance 2/(inputs + outputs) and bias 0.
+
+    Parameters
+    ----------
+    inputs, outputs
+        Numbers of features.
+    bias
+        Whether there is a bias.
+    """
     layer = torch.nn.Linear(inputs, outputs, bias)
     torch.nn.init.orthogonal_(layer.weight)
     with torch.no_grad():
@@ -157,11 +166,12 @@ class Residual(torch.nn.Module):
         self.first, self.second = dense(features, features), dense(features, features)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return features of the same shape."""
         return x + silu(self.second(silu(self.first(x))))
 
 
 class Embedding(torch.nn.Module):
-    """The first messages: the embedding."""
+    """The first messages."""
 
     def __init__(self, elements: int, features: int, waves: int) -> None:
         super().__init__()
@@ -172,7 +182,22 @@ class Embedding(torch.nn.Module):
         self.whole = dense(3 * features, features)
 
     def forward(self, species: Tensor, radial: Tensor, messages: Messages) -> Tensor:
-        """(E, f) of species (N,) and the radial basis (E, waves)."""
+        """Return the first messages.
+
+        Parameters
+        ----------
+        species
+            (N,) place of each atom's element among the elements.
+        radial
+            (E, waves) radial basis.
+        messages
+            Who sends to whom.
+
+        Returns
+        -------
+        Tensor
+            (E, f).
+        """
         to, by, along = self.whole.weight.chunk(3, 1)
         pairs = linear(self.atoms, to, self.whole.bias)[:, None] + linear(
             self.atoms, by
@@ -244,7 +269,22 @@ class Readout(torch.nn.Module):
         torch.nn.init.zeros_(self.last.weight)
 
     def forward(self, m: Tensor, radial: Tensor, messages: Messages) -> Tensor:
-        """(N,) of messages (E, f) and the radial basis (E, waves)."""
+        """Return the part of the atomic energies that comes from these messages.
+
+        Parameters
+        ----------
+        m
+            (E, f) messages.
+        radial
+            (E, waves) radial basis.
+        messages
+            Who sends to whom.
+
+        Returns
+        -------
+        Tensor
+            (N,), in units of s.
+        """
         x = self.up(messages.received(m * (radial @ self.radial.weight.T.contiguous())))
         for layer in self.hidden:
             x = silu(layer(x))
@@ -252,7 +292,17 @@ class Readout(torch.nn.Module):
 
 
 class DimeNetNetwork(Network):
-    """DimeNet++ for some elements."""
+    """DimeNet++ for some elements.
+
+    Parameters
+    ----------
+    elements
+        Nuclear charges, ascending.
+    features, blocks, triplet, basis, output, degrees, waves, cutoff
+        As in `DimeNet`.
+    exponent
+        e of the envelope.
+    """
 
     absolute = True
     per_atom: Tensor
@@ -295,6 +345,7 @@ class DimeNetNetwork(Network):
         self.per_atom.copy_(energy_per_atom(train))
 
     def forward(self, batch: Batch) -> Output:
+        """Return the energies of a batch, and those of its atoms."""
         messages = Messages.within(batch, self.cutoff)
         r = messages.way.square().sum(-1).sqrt()  # (E,) Å
         radial = radial_basis(r / self.cutoff, self.frequencies, self.exponent)

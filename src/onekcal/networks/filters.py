@@ -40,7 +40,20 @@ MARGIN = 12
 
 @lru_cache(maxsize=256)
 def separations(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """First and second atoms, (P,) each, of the n(n − 1)/2 pairs, in the order of this file."""
+    """Return the first and second atoms of all pairs, in the order of this file.
+
+    Parameters
+    ----------
+    n
+        Number of atoms.
+    device
+        Where the tensors lie.
+
+    Returns
+    -------
+    tuple of Tensor
+        (P,) each, P = n(n − 1)/2.
+    """
     first = [i for s in range(1, n) for i in range(n - s)]
     second = [i + s for s in range(1, n) for i in range(n - s)]
     return torch.tensor(first, dtype=torch.int64, device=device), torch.tensor(
@@ -49,7 +62,7 @@ def separations(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def distances(positions: Tensor, mask: Tensor, absent: float) -> Tensor:
-    """Distances of all pairs.
+    """Return the distances of all pairs.
 
     Parameters
     ----------
@@ -58,7 +71,7 @@ def distances(positions: Tensor, mask: Tensor, absent: float) -> Tensor:
     mask
         (n, B) bool, whether the atom exists.
     absent
-        Å, the distance where one of the two does not exist; it has no gradient.
+        Distance of pairs of which an atom does not exist, Å; it has no gradient.
 
     Returns
     -------
@@ -75,7 +88,22 @@ def distances(positions: Tensor, mask: Tensor, absent: float) -> Tensor:
 
 
 def knots(step: float, last: int, like: Tensor) -> Tensor:
-    """(last + 1 + 2 · MARGIN,) Å where a filter is evaluated to be read from 0 to last · step."""
+    """Return the distances at which a filter is evaluated, to be read from 0 to last · step.
+
+    Parameters
+    ----------
+    step
+        Distance between knots, Å.
+    last
+        Number of the last knot.
+    like
+        A tensor of the type and on the device that are wanted.
+
+    Returns
+    -------
+    Tensor
+        (last + 1 + 2 · MARGIN,) Å.
+    """
     return step * torch.arange(-MARGIN, last + MARGIN + 1, dtype=like.dtype, device=like.device)
 
 
@@ -98,12 +126,35 @@ def _spline(last: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 
 
 def coefficients(values: Tensor, last: int) -> Tensor:
-    """(…, last + 5, f) of the spline through `values` (…, knots, f)."""
+    """Return the coefficients of the spline through some values.
+
+    Parameters
+    ----------
+    values
+        (…, knots, f) at the knots.
+    last
+        Number of the last knot.
+
+    Returns
+    -------
+    Tensor
+        (…, last + 5, f).
+    """
     return _spline(last, values.dtype, values.device) @ values
 
 
 class Places:
-    """Places of distances among knots that are `step` apart; all filters of a batch share them."""
+    """Places of distances among knots; all filters of a batch share them.
+
+    Parameters
+    ----------
+    r
+        (P,) distances, Å.
+    step
+        Distance between knots, Å.
+    last
+        Number of the knot from which on filters are 0.
+    """
 
     def __init__(self, r: Tensor, step: float, last: int) -> None:
         """Of distances (P,); from knot `last` on, filters are 0."""
@@ -123,7 +174,18 @@ class Places:
         self._weights: dict[int, Tensor] = {}
 
     def weights(self, derivative: int) -> Tensor:
-        """(P, 6) of the coefficients, for a derivative (0: the value) of the spline."""
+        """Return the weights of the coefficients in a derivative of the spline.
+
+        Parameters
+        ----------
+        derivative
+            Which derivative; 0 is the value.
+
+        Returns
+        -------
+        Tensor
+            (P, 6).
+        """
         if derivative not in self._weights:
             scale = 1 / (120 * self.step**derivative)
             polynomials = self.part.new_tensor(
@@ -144,6 +206,7 @@ class Interpolate(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Context, r: Tensor, table: Tensor, places: Places, derivative: int) -> Tensor:
+        """Return (P, f)."""
         ctx.save_for_backward(r, table)
         ctx.places, ctx.derivative = places, derivative
         return embedding_bag(
@@ -152,6 +215,7 @@ class Interpolate(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Context, slope: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        """Return the slopes by r and by the table."""
         r, table = ctx.saved_tensors
         by_r = by_table = None
         if ctx.needs_input_grad[0]:
@@ -166,6 +230,7 @@ class Spread(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Context, r: Tensor, pairs: Tensor, places: Places, derivative: int) -> Tensor:
+        """Return (last + 5, f)."""
         ctx.save_for_backward(r, pairs)
         ctx.places, ctx.derivative = places, derivative
         table = pairs.new_zeros(places.last + DEGREE, pairs.shape[1])
@@ -179,6 +244,7 @@ class Spread(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Context, slope: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        """Return the slopes by r and by the pairs."""
         r, pairs = ctx.saved_tensors
         by_r = by_pairs = None
         if ctx.needs_input_grad[0]:
@@ -205,6 +271,7 @@ class Convolve(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Context, filters: Tensor, x: Tensor) -> Tensor:
+        """Return (n, B, f)."""
         ctx.save_for_backward(filters, x)
         n, out = len(x), torch.zeros_like(x)
         for s, pairs in _blocks(n):
@@ -214,6 +281,7 @@ class Convolve(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Context, slope: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Return the slopes by the filters and by x."""
         filters, x = ctx.saved_tensors
         by_filters = Products.apply(slope, x) if ctx.needs_input_grad[0] else None
         by_x = Convolve.apply(filters, slope) if ctx.needs_input_grad[1] else None
@@ -225,6 +293,7 @@ class Products(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Context, a: Tensor, b: Tensor) -> Tensor:
+        """Return (P, B, f)."""
         ctx.save_for_backward(a, b)
         n = len(a)
         out = a.new_empty(n * (n - 1) // 2, *a.shape[1:])
@@ -235,6 +304,7 @@ class Products(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Context, slope: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Return the slopes by a and by b."""
         a, b = ctx.saved_tensors
         by_a = Convolve.apply(slope, b) if ctx.needs_input_grad[0] else None
         by_b = Convolve.apply(slope, a) if ctx.needs_input_grad[1] else None

@@ -51,15 +51,13 @@ from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError
 from onekcal.networks.limits import at_least
 from onekcal.networks.model import NetworkModel
-from onekcal.networks.network import Batch, Context, Network, Output, pair_distances, pair_mask
+from onekcal.networks.network import Batch, Network, Output, pair_distances, pair_mask
+from onekcal.networks.sensitivities import sensitivities
 from onekcal.networks.training.settings import Recipes
 from onekcal.units import BOHR
 
 FLOOR = 1e-12
 """(kcal/mol)², added to the denominators of R."""
-
-FAR = -80.0
-"""Least exponent; e⁻⁸⁰ = 2e-35. Below it numbers become denormal, and arithmetic slow."""
 
 
 Layers = Any
@@ -170,6 +168,7 @@ class HipNN(NetworkModel):
         )
 
     def network(self, elements: tuple[int, ...]) -> Network:
+        """Return an untrained network for these nuclear charges."""
         return HipNNNetwork(elements, *self.settings)
 
 
@@ -223,7 +222,7 @@ class HipNNNetwork(Network):
 
     @torch.no_grad()
     def begin(self, train: Dataset) -> None:
-        """σ_E and, by least squares, E⁰."""
+        """Set σ_E and, by least squares, E⁰."""
         spread = float(train.energies.std(correction=0))
         self.sigma_E.fill_(spread if spread > 0 else 1.0)
         if self.hierarchy:
@@ -236,6 +235,7 @@ class HipNNNetwork(Network):
             )
 
     def forward(self, batch: Batch) -> Output:
+        """Return the energies, the penalty λ_R ⟨R⟩, R, and the energy of each order."""
         orders = (
             [self.zeroth[batch.species] * batch.mask] if self.hierarchy else []
         )  # (B, n) kcal/mol each
@@ -273,7 +273,18 @@ Pairs = tuple[Tensor, Tensor]
 
 
 def non_hierarchicality(orders: Tensor) -> Tensor:
-    """(B,) R, eq. (18), of atomic energies (B, n, orders) kcal/mol, 0 where there is no atom."""
+    """Return R, eq. (18).
+
+    Parameters
+    ----------
+    orders
+        (B, n, orders) kcal/mol, 0 where there is no atom.
+
+    Returns
+    -------
+    Tensor
+        (B,).
+    """
     squares = orders.square()
     now, before = squares[..., 1:], squares[..., :-1]
     return (now / (now + before + FLOOR)).sum((1, 2))
@@ -288,6 +299,7 @@ class Residual(torch.nn.Module):
         self.shortcut = None if before == after else _linear(before, after, bias=False)  # M̃
 
     def forward(self, activated: Tensor, z: Tensor) -> Tensor:
+        """Return z' (B, n, after)."""
         return self.outer(activated) + (z if self.shortcut is None else self.shortcut(z))
 
 
@@ -300,6 +312,7 @@ class OnSite(torch.nn.Module):
         self.residual = Residual(before, after)
 
     def forward(self, z: Tensor) -> Tensor:
+        """Return z' (B, n, after)."""
         return self.residual(functional.softplus(self.inner(z)), z)
 
 
@@ -323,6 +336,7 @@ class Interaction(torch.nn.Module):
         self.residual = Residual(before, after)
 
     def forward(self, z: Tensor, pairs: Pairs) -> Tensor:
+        """Return z' (B, n, after)."""
         s = sensitivities(*pairs, self.mu, self.sigma)  # (B, n, n, ν)
         return self.residual(functional.softplus(self._inside(z, s)), z)
 
@@ -345,39 +359,6 @@ class Interaction(torch.nn.Module):
             )
         sent = (z @ self.V.view(before, count * after)).view(molecules, atoms * count, after)
         return torch.baddbmm(self.inner(z), s.reshape(molecules, atoms, atoms * count), sent)
-
-
-def sensitivities(inverse: Tensor, phi: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
-    """(…, ν) s_ν, eq. (10), from 1/r (…) Bohr⁻¹, φ (…), μ and σ (ν,) Bohr."""
-    if inverse.requires_grad or phi.requires_grad:  # forces: differentiable as often as wanted
-        off = inverse[..., None] - 1.0 / mu
-        return (-0.5 * (off * sigma).square()).clamp_min(FAR).exp() * phi[..., None]
-    return Sensitivities.apply(inverse, phi, 1.0 / mu, sigma)  # type: ignore[no-untyped-call]
-
-
-class Sensitivities(torch.autograd.Function):
-    """`sensitivities` at fixed distances, in place; slopes from three moments. `peaks`: 1/μ."""
-
-    @staticmethod
-    def forward(ctx: Context, inverse: Tensor, phi: Tensor, peaks: Tensor, sigma: Tensor) -> Tensor:
-        s = inverse[..., None] - peaks
-        s.square_().mul_(-0.5 * sigma.square()).clamp_min_(FAR).exp_().mul_(phi[..., None])
-        ctx.save_for_backward(inverse, peaks, sigma, s)
-        return s
-
-    @staticmethod
-    def backward(ctx: Context, slope: Tensor) -> tuple[None, None, Tensor, Tensor]:  # type: ignore[override]
-        inverse, peaks, sigma, s = ctx.saved_tensors
-        weight = (slope * s).view(-1, len(peaks))  # (pairs, ν)
-        u = inverse.reshape(-1)
-        # Σ over pairs of weight · (1, u, u²)
-        zero, one, two = torch.stack([torch.ones_like(u), u, u * u]) @ weight  # (ν,) each
-        return (
-            None,
-            None,
-            sigma.square() * (one - peaks * zero),
-            -sigma * (two - 2 * peaks * one + peaks.square() * zero),
-        )
 
 
 def _linear(before: int, after: int, bias: bool = True) -> torch.nn.Linear:

@@ -20,6 +20,13 @@ class Pairs(NamedTuple):
 
     @classmethod
     def of(cls, batch: Batch) -> Pairs:
+        """Make the pairs of a batch.
+
+        Parameters
+        ----------
+        batch
+            B molecules, padded to n atoms.
+        """
         exist = pair_mask(batch)
         between = batch.positions[:, None] - batch.positions[:, :, None]  # (B, n, n, 3)
         square = torch.where(exist, between.square().sum(-1), 1.0)
@@ -30,11 +37,23 @@ class Pairs(NamedTuple):
 
 
 def potentials(charges: Tensor, pairs: Pairs) -> Tensor:
-    """(B, n, 3) one-, two- and three-body terms of atoms with `charges` (B, n); e², Å.
+    """Return the one-, two- and three-body potentials of all atoms.
 
     With w_ij = √(Z_i Z_j)/R³ and S_ij = w_ij · R̂R̂ᵀ, a 3 × 3 block of a matrix of all atoms, the
     sums over j and k are powers of matrices: Σ w w w = (w³)_ii, and cos α cos β cos γ =
     −(R̂_ij·R̂_ik)(R̂_ij·R̂_jk)(R̂_ik·R̂_jk) makes Σ w w w cos cos cos = −tr (S³)_ii.
+
+    Parameters
+    ----------
+    charges
+        (B, n) nuclear charges, 0 in padding.
+    pairs
+        The pairs of the batch.
+
+    Returns
+    -------
+    Tensor
+        (B, n, 3), in powers of e² and Å.
     """
     size = charges.shape[1]
     products = charges[:, :, None] * charges[:, None]  # (B, n, n); 0 where an atom is missing

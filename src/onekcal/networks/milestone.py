@@ -55,6 +55,7 @@ class Milestone(NetworkModel):
     }
 
     def network(self, elements: tuple[int, ...]) -> MilestoneNetwork:
+        """Return an untrained network for these nuclear charges."""
         return MilestoneNetwork(elements)
 
 
@@ -70,6 +71,7 @@ class MilestoneNetwork(Network):
         self.output = torch.nn.Linear(CHARGE + SPACE, 1)
 
     def forward(self, batch: Batch) -> Output:
+        """Return the energies of a batch, and those of its atoms."""
         space = relu(self.space2(relu(self.space1(batch.positions))))  # (B, n, 16)
         atomic = self.output(torch.cat([self.charge(batch.species), space], -1)).squeeze(
             -1

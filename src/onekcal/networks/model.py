@@ -60,12 +60,19 @@ class NetworkModel(Model):
         """Figures of the last training: epochs, seconds, device, parameters."""
 
     def network(self, elements: tuple[int, ...]) -> Network:
-        """An untrained network for these nuclear charges."""
+        """Return an untrained network.
+
+        Parameters
+        ----------
+        elements
+            Nuclear charges that it is for, ascending.
+        """
         raise NotImplementedError
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
-        """Train on `train`; the weights kept are those of the best score on `valid` (on `train`
-        where that is empty).
+        """Train on `train`, and keep the weights of the best score.
+
+        The score is that on `valid`, or that on `train` where `valid` is empty.
         """
         for data in (train, valid):
             self.check(data.molecules)
@@ -75,14 +82,34 @@ class NetworkModel(Model):
         return self
 
     def inputs(self, molecules: Molecules, learn: bool) -> Callable[[Tensor], Tensor] | None:
-        """What its networks are given besides nuclei: from rows of `molecules` to a tensor (B, …),
-        on the CPU, read whenever a batch is made. `learn`: the molecules are trained on, so it may
-        be another each time (by torch's generator).
+        """Return what the networks are given besides nuclei; by default nothing.
+
+        Parameters
+        ----------
+        molecules
+            M molecules.
+        learn
+            Whether the molecules are trained on. Then the input may be another each time; torch's
+            generator decides.
+
+        Returns
+        -------
+        callable or None
+            Makes a tensor (B, …) on the CPU from row numbers (B,) of `molecules`. It is called for
+            every batch.
         """
         return None
 
     def member(self, seed: int) -> Network:
-        """A network with the initial weights of a seed; torch's own generator is left as it was."""
+        """Return a network with the initial weights of a seed.
+
+        Torch's own generator is left as it was.
+
+        Parameters
+        ----------
+        seed
+            The seed.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return self.network(self.elements).to(self.dtype)
@@ -90,8 +117,9 @@ class NetworkModel(Model):
     # --- asking -------------------------------------------------------------------------------
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
-        """(M,) float64 kcal/mol, with the graph where positions want a gradient; the mean over an
-        ensemble.
+        """(M,) float64 kcal/mol, the mean over an ensemble.
+
+        The graph is kept where the positions want a gradient.
         """
         return self._each(molecules).mean(0)
 
@@ -105,11 +133,11 @@ class NetworkModel(Model):
         return self._each(molecules).var(0)
 
     def portions(self, molecules: Molecules) -> Iterator[Tensor]:
-        """Rows of molecules of nearly equal size, as many as are asked at a time."""
+        """Give rows of molecules of nearly equal size, as many as are asked at a time."""
         yield from self._parts(molecules)
 
     def terms(self, molecules: Molecules) -> dict[str, Tensor]:
-        """What the network tells of each molecule besides its energy; the mean over an ensemble."""
+        """Return further values of each molecule by name; the mean over an ensemble."""
         found: list[dict[str, Tensor]] = []
         for network in self._ready():
             with torch.no_grad():
@@ -127,9 +155,7 @@ class NetworkModel(Model):
         }
 
     def atomic_energies(self, molecules: Molecules) -> Tensor | None:
-        """(A,) kcal/mol the energy each atom brings, without the constant; None where the network
-        has no such.
-        """
+        """(A,) kcal/mol of each atom, without the constant; None where the network has none."""
         out = torch.zeros(len(molecules.numbers), dtype=torch.float64)
         for network in self._ready():
             for rows, batch in zip(self._parts(molecules), self._batches(molecules)):
@@ -194,6 +220,7 @@ class NetworkModel(Model):
     # --- storing ------------------------------------------------------------------------------
 
     def state(self) -> State:
+        """Return the elements, the constants of the energies, and all weights."""
         standard = torch.tensor([self.shift, self.scale], dtype=torch.float64)
         out = {"elements": torch.tensor(self.elements), STANDARD: standard}
         for k, network in enumerate(self.networks):
@@ -204,6 +231,7 @@ class NetworkModel(Model):
         return out
 
     def load_state(self, state: State) -> Self:
+        """Take back what `state` returned."""
         self.elements = tuple(state["elements"].tolist())
         self.shift, self.scale = state[STANDARD].tolist()
         members = 1 + max(

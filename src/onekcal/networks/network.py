@@ -54,29 +54,60 @@ class Network(torch.nn.Module):
     standard deviation of the training energies."""
 
     def forward(self, batch: Batch) -> Output:
+        """Return the answers for a batch.
+
+        Parameters
+        ----------
+        batch
+            B molecules, padded to n atoms.
+        """
         raise NotImplementedError
 
     def begin(self, train: Dataset) -> None:
-        """Set, once before training, what comes from the data and is not learned."""
+        """Set what comes from the data and is not learned; it is called once, before training.
+
+        Parameters
+        ----------
+        train
+            The training data.
+        """
 
     def decayed(self) -> list[torch.nn.Parameter]:
-        """Parameters under L2 and weight decay: all matrices, unless a network changes this."""
+        """Return the parameters under L2 and weight decay: all matrices, by default."""
         return [parameter for parameter in self.parameters() if parameter.ndim >= 2]
 
     def statistics(self) -> list[Tensor]:
-        """Buffers that follow the batches, such as running means: averaged over processes, and in a
-        moving average as weights are. None, unless a network says otherwise."""
+        """Return the buffers that follow the batches, such as running means; none by default.
+
+        They are averaged over processes, and in a moving average they are treated as weights are.
+        """
         return []
 
 
 def pair_mask(batch: Batch) -> Tensor:
-    """(B, n, n) bool, whether these are two different atoms and both exist."""
+    """Tell which pairs of places hold two different atoms.
+
+    Parameters
+    ----------
+    batch
+        B molecules, padded to n atoms.
+
+    Returns
+    -------
+    Tensor
+        (B, n, n) bool.
+    """
     apart = ~torch.eye(batch.mask.shape[1], dtype=torch.bool, device=batch.mask.device)
     return batch.mask[:, :, None] & batch.mask[:, None, :] & apart
 
 
 def pair_distances(batch: Batch) -> Tensor:
-    """Distances of all pairs of atoms.
+    """Return the distances of all pairs of atoms.
+
+    Parameters
+    ----------
+    batch
+        B molecules, padded to n atoms.
 
     Returns
     -------
@@ -89,12 +120,17 @@ def pair_distances(batch: Batch) -> Tensor:
 
 
 def energy_per_atom(train: Dataset) -> Tensor:
-    """The scale of atomic energies.
+    """Return the scale of atomic energies.
+
+    Parameters
+    ----------
+    train
+        The training data.
 
     Returns
     -------
     Tensor
-        (2,) float64 kcal/mol: e₀, the energy an atom that fits the training energies best by least
+        (2,) float64 kcal/mol: e₀, the energy per atom that fits the training energies best by least
         squares, and s, the standard deviation of what is left (1 where that is 0).
     """
     sizes, energies = train.molecules.sizes.double(), train.energies.double()

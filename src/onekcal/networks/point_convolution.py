@@ -24,7 +24,19 @@ class Surroundings(NamedTuple):
 
 
 class Cloud(torch.nn.Module):
-    """One convolution and its invariants."""
+    """One convolution and its invariants.
+
+    Parameters
+    ----------
+    inputs, features
+        Numbers of features of an atom before and after.
+    degrees
+        Highest degree, by element.
+    bases, radial
+        Numbers of functions β_q and φ_k.
+    literal
+        Whether the components are taken as they are, instead of invariants.
+    """
 
     allowed: Tensor
 
@@ -63,20 +75,25 @@ class Cloud(torch.nn.Module):
     def forward(
         self, x: Tensor, species: Tensor, around: Surroundings, table: Tensor | None = None
     ) -> Tensor:
-        """What the convolution tells of every atom, (B, n, width).
+        """Return the features of every atom after the convolution.
 
         Parameters
         ----------
         x
-            (B, n, inputs) features. With a `table` (rows, inputs), as in the first convolution,
-            x is (B, n, rows) of 0 and 1, and says which row of the table an atom has. The table is
+            (B, n, inputs) features. With a `table` (rows, inputs), as in the first convolution, x
+            is (B, n, rows) of 0 and 1, and says which row of the table an atom has. The table is
             then multiplied into the weights, so that sums run over elements, which are fewer.
         species
-            (B, n) index of each element.
+            (B, n) place of each atom's element among the elements.
         around
             What all convolutions of the batch share.
         table
             Features of each element, or None.
+
+        Returns
+        -------
+        Tensor
+            (B, n, width).
         """
         functions = softplus(self.radial(around.basis)) * around.fading[..., None]  # (B, n, n, K)
         harmonics = around.harmonics[:, :, : (self.degree + 1) ** 2]  # (B, n, M, n)
@@ -100,9 +117,23 @@ class Cloud(torch.nn.Module):
 
 
 def gather(harmonics: Tensor, functions: Tensor, x: Tensor) -> Tensor:
-    """Σ_j Y_lm(ij) φ_k(ij) x_j: (B, n, M, n), (B, n, n, K), (B, n, f) → (B, n, M, K · f).
+    """Return Σ_j Y_lm(ij) φ_k(ij) x_j.
 
     Of the three factors, the two that are smaller together are multiplied first.
+
+    Parameters
+    ----------
+    harmonics
+        (B, n, M, n) Y_lm.
+    functions
+        (B, n, n, K) φ_k.
+    x
+        (B, n, f).
+
+    Returns
+    -------
+    Tensor
+        (B, n, M, K · f).
     """
     if x.shape[2] < functions.shape[3]:
         spread = harmonics[:, :, :, None] * x.transpose(1, 2)[:, None, None]  # (B, n, M, f, n)

@@ -48,7 +48,13 @@ LN2 = math.log(2.0)
 
 
 def ssp(x: Tensor) -> Tensor:
-    """ln(½eˣ + ½), the shifted softplus: 0 at 0."""
+    """Return ln(½eˣ + ½), the shifted softplus, which is 0 at 0.
+
+    Parameters
+    ----------
+    x
+        Of any shape.
+    """
     return softplus(x) - LN2
 
 
@@ -118,11 +124,18 @@ class SchNet(NetworkModel):
         self.settings = features, interactions, cutoff, gaussians, knots
 
     def network(self, elements: tuple[int, ...]) -> SchNetNetwork:
+        """Return an untrained network for these nuclear charges."""
         return SchNetNetwork(elements, *self.settings)
 
 
 class Filters(torch.nn.Module):
-    """The filter networks of all T interactions at once."""
+    """The filter networks of all T interactions at once.
+
+    Parameters
+    ----------
+    features, interactions, cutoff, gaussians
+        As in `SchNet`.
+    """
 
     mu: Tensor
 
@@ -140,7 +153,18 @@ class Filters(torch.nn.Module):
             torch.nn.init.xavier_uniform_(weights)
 
     def forward(self, r: Tensor) -> Tensor:
-        """(T, P, f) of distances (P,) Å, without the end of C at the cut-off: smooth everywhere."""
+        """Return all filters, smooth everywhere: C goes on beyond the cut-off.
+
+        Parameters
+        ----------
+        r
+            (P,) distances, Å.
+
+        Returns
+        -------
+        Tensor
+            (T, P, f).
+        """
         basis = torch.exp(((r[:, None] - self.mu) / self.delta).square() * -0.5)  # (P, K)
         hidden = ssp(
             torch.baddbmm(self.c1, basis.expand(len(self.v1), *basis.shape), self.v1.mT)
@@ -159,12 +183,21 @@ class Interaction(torch.nn.Module):
         self.u3 = torch.nn.Linear(features, features)
 
     def forward(self, x: Tensor, filters: Tensor) -> Tensor:
+        """Return new features (n, B, f) from features and filters (P, B, f)."""
         v = Convolve.apply(filters, self.u1(x))  # (n, B, f)
         return x + self.u3(ssp(self.u2(v)))
 
 
 class SchNetNetwork(Network):
-    """SchNet for some elements. Inside, atoms come first and molecules second."""
+    """SchNet for some elements. Inside, atoms come first and molecules second.
+
+    Parameters
+    ----------
+    elements
+        Nuclear charges, ascending.
+    features, interactions, cutoff, gaussians, knots
+        As in `SchNet`.
+    """
 
     absolute = True
     per_atom: Tensor
@@ -204,6 +237,7 @@ class SchNetNetwork(Network):
         self.per_atom.copy_(energy_per_atom(train))
 
     def forward(self, batch: Batch) -> Output:
+        """Return the energies of a batch, and those of its atoms."""
         mask = batch.mask.T  # (n, B)
         r = distances(batch.positions.transpose(0, 1), mask, 2 * self.filters.cutoff)  # (P, B)
         x = self.embedding(batch.species.T)  # (n, B, f)

@@ -17,10 +17,23 @@ That intermediate is `degrees` times as wide as a message.
 
 
 def directed(angular: Tensor, spherical: Tensor, sent: Tensor, weights: Tensor) -> Tensor:
-    """(N, D, t) Σ_l Σ_k Y_l0(α_kji) [a_kj ∘ S_l(d_kj)].
+    """Return Σ_l Σ_k Y_l0(α_kji) [a_kj ∘ S_l(d_kj)], with S_l = s_l · weights_l.
 
-    Of Y_l0 (N, D, degrees · D), s (N, D, degrees · waves), a (N, D, t); S_l = s_l · weights
-    (degrees, waves, t).
+    Parameters
+    ----------
+    angular
+        (N, D, degrees · D) Y_l0.
+    spherical
+        (N, D, degrees · waves) s.
+    sent
+        (N, D, t) a.
+    weights
+        (degrees, waves, t).
+
+    Returns
+    -------
+    Tensor
+        (N, D, t).
     """
     return (
         Directed.apply(angular, spherical, sent, weights)
@@ -40,17 +53,19 @@ def _around(angular: Tensor, spherical: Tensor, sent: Tensor, weights: Tensor) -
 
 
 class Directed(torch.autograd.Function):
-    """`directed` for a few atoms at a time, there and back; nothing in between is kept."""
+    """`directed` for a few atoms at a time, forward and backward; nothing in between is kept."""
 
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu")
     def forward(ctx: Context, *inputs: Tensor) -> Tensor:
+        """Return (N, D, t)."""
         ctx.save_for_backward(*inputs)
         return torch.cat([_around(*part, inputs[3]) for part in _parts(*inputs)])
 
     @staticmethod
     @torch.amp.custom_bwd(device_type="cpu")
     def backward(ctx: Context, slope: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the slopes by all inputs that want one."""
         inputs, wanted = ctx.saved_tensors, ctx.needs_input_grad
         if (
             torch.is_grad_enabled()

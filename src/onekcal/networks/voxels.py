@@ -179,9 +179,11 @@ class VoxelDenseNet(NetworkModel):
         self.views = views
 
     def network(self, elements: tuple[int, ...]) -> DenseNetwork:
+        """Return an untrained network for these nuclear charges."""
         return DenseNetwork(elements, len(self.asked.kinds), (self.asked.n,) * 3, *self.shape)
 
     def inputs(self, molecules: Molecules, learn: bool) -> Callable[[Tensor], Tensor] | None:
+        """Return the fields of molecules, one random look in training, otherwise `views` looks."""
         if not len(molecules):
             return None
         if (
@@ -208,7 +210,7 @@ class VoxelDenseNet(NetworkModel):
         ]
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
-        """(A, 3) kcal/mol/Å by central differences, whose geometries nobody will ask for again."""
+        """(A, 3) kcal/mol/Å by central differences; their fields are not stored."""
         passing = copy.copy(self)
         passing.kept = math.inf
         return central_differences(passing, molecules)
@@ -226,7 +228,9 @@ class VoxelDenseNet(NetworkModel):
         return out + self.terms(molecules)["spread"].square() if self.views > 1 else out
 
     def terms(self, molecules: Molecules) -> dict[str, Tensor]:
-        """`spread` (M,) kcal/mol: the standard deviation between views, where there are several."""
+        """Return `spread` (M,), kcal/mol: the standard deviation between views, where there are
+        several.
+        """
         return {name: self.scale * values for name, values in super().terms(molecules).items()}
 
 
@@ -240,11 +244,16 @@ class Fields(Protocol):
 
 
 class Looks:
-    """Fields (B, views, channels, n, n, n) of molecules by their rows: `views` fixed ones, or a
-    random one where it is None.
+    """Fields of molecules by their rows, (B, views, channels, n, n, n).
 
-    `fields`: one array (M, channels, n, n, n) for each orientation; `motions`: (G, n³), see
-    `densenet.motions`.
+    Parameters
+    ----------
+    fields
+        (M, channels, n, n, n) for each orientation.
+    motions
+        (G, n³), from `cube_symmetry.motions`.
+    views
+        Number of fixed looks; None gives one random look.
     """
 
     def __init__(self, fields: Sequence[Fields], motions: Tensor, views: int | None) -> None:

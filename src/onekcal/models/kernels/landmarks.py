@@ -91,9 +91,7 @@ def choose(points: list[Tensor], count: int, generator: torch.Generator) -> list
 def _accepted(
     x: Tensor, proposed: Tensor, factor: list[Tensor], left: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """The accepted proposals, at least the first, and the Cholesky factor of their remaining
-    kernel.
-    """
+    """The accepted proposals, at least one, and the factor of what is left of their kernel."""
     rest = _rest(x[proposed], torch.arange(len(proposed)), [block[proposed] for block in factor])
     # the first was drawn because something is left of it, but the difference above is rounded in
     # another way and may be 0

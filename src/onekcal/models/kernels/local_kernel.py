@@ -216,9 +216,7 @@ def matvec(asked: Projected, known: Projected, weights: Tensor) -> Tensor:
 
 
 def _strip(rows: Projected, columns: Projected) -> Tensor:
-    """K transposed, (columns, rows): sums over atoms are fast along the longer side, which is
-    first.
-    """
+    """K transposed, (columns, rows): sums over atoms are fast along the longer side."""
     out = torch.zeros(columns.molecules, rows.molecules, dtype=torch.float64)
     for kind, span, similar in _tiles(rows, columns):
         by_molecule = similar.new_zeros(rows.molecules, similar.shape[1]).index_add_(

@@ -23,7 +23,25 @@ ASKED, ASKED_PAIRS = 256, 2**17
 
 
 def species_of(numbers: Tensor, elements: Sequence[int]) -> Tensor:
-    """(A,) int64 index of each nuclear charge into `elements`; others are refused by name."""
+    """Return the place of each atom's element among the elements of a network.
+
+    Parameters
+    ----------
+    numbers
+        (A,) nuclear charges.
+    elements
+        Nuclear charges of the network, ascending.
+
+    Returns
+    -------
+    Tensor
+        (A,) int64.
+
+    Raises
+    ------
+    InputError
+        Names the elements that the network does not know.
+    """
     table = torch.full((len(SYMBOLS),), -1)
     table[list(elements)] = torch.arange(len(elements))
     found = table[numbers]
@@ -38,7 +56,22 @@ def species_of(numbers: Tensor, elements: Sequence[int]) -> Tensor:
 
 
 def check_elements(molecules: Molecules, elements: Sequence[int], part: str) -> None:
-    """Refuse a part of the data with an element that no training molecule has."""
+    """Refuse a part of the data with an element that no training molecule has.
+
+    Parameters
+    ----------
+    molecules
+        The molecules of the part.
+    elements
+        Nuclear charges of the training molecules.
+    part
+        Name of the part, for the message.
+
+    Raises
+    ------
+    ConfigError
+        Names the elements.
+    """
     strange = [z for z in molecules.elements if z not in elements]
     if strange:
         count = int((molecules.composition(strange).sum(1) > 0).sum())
@@ -75,7 +108,19 @@ class Held:
         dtype: torch.dtype,
         forces: bool,
     ) -> Held:
-        """Everything of `data` that training reads, on the device."""
+        """Put everything of a data set that training reads on the device.
+
+        Parameters
+        ----------
+        data
+            N molecules with labels.
+        elements
+            Nuclear charges of the network, ascending.
+        device, dtype
+            Where the tensors lie, and the type of positions and forces.
+        forces
+            Whether forces are read.
+        """
         molecules = data.molecules
         owner = molecules.owner
         slot = torch.arange(len(owner)) - torch.repeat_interleave(
@@ -115,7 +160,18 @@ class Held:
         return len(self.sizes)
 
     def batch(self, rows: Tensor) -> tuple[Batch, Tensor]:
-        """The molecules `rows` (B,), padded to the largest of them, and `rows` on the device."""
+        """Return some of the molecules, padded to the largest of them.
+
+        Parameters
+        ----------
+        rows
+            (B,) row numbers, on the CPU.
+
+        Returns
+        -------
+        tuple
+            The batch, and `rows` on the device.
+        """
         size = int(self.sizes[rows].max())
         there = rows.to(self.atoms.device, non_blocking=True)
         mask = torch.arange(size, device=there.device) < self.atoms[there][:, None]  # (B, n)
@@ -126,14 +182,34 @@ class Held:
 def in_order(
     sizes: Tensor, molecules: int = ASKED, pairs: int | None = ASKED_PAIRS
 ) -> list[Tensor]:
-    """Rows of every molecule once, the largest first, cut into batches."""
+    """Return rows of every molecule once, the largest first, cut into batches.
+
+    Parameters
+    ----------
+    sizes
+        (N,) atoms of each molecule.
+    molecules, pairs
+        Most molecules and most pairs of atoms of a batch; None for any number of pairs.
+    """
     return _cut(sizes.argsort(descending=True, stable=True), sizes, molecules, pairs)
 
 
 def shuffled(
     sizes: Tensor, molecules: int, pairs: int | None, window: int, generator: torch.Generator
 ) -> list[Tensor]:
-    """Rows of every molecule once, in random batches of nearly equal sizes."""
+    """Return rows of every molecule once, in random batches of nearly equal sizes.
+
+    Parameters
+    ----------
+    sizes
+        (N,) atoms of each molecule.
+    molecules, pairs
+        Most molecules and most pairs of atoms of a batch; None for any number of pairs.
+    window
+        Batches whose molecules are sorted by size together.
+    generator
+        Source of the random order.
+    """
     order = torch.randperm(len(sizes), generator=generator)
     width = window * (
         molecules if pairs is None else max(1, pairs // int(sizes.square().double().mean()))

@@ -42,13 +42,30 @@ class Header(TypedDict):
 
 
 def save(path: Path, tensors: dict[str, Tensor], header: Header) -> None:
-    """Write a checkpoint to `path`, whole or not at all."""
+    """Write a checkpoint, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The file.
+    tensors
+        Tensors by name; they are copied to the CPU first.
+    header
+        Where the training stands.
+    """
     kept = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     tensor_file.write(path, kept, {"format": FORMAT, **header})
 
 
 def load(path: Path, config: Content) -> tuple[dict[str, Tensor], Header]:
     """Read a checkpoint.
+
+    Parameters
+    ----------
+    path
+        The file.
+    config
+        The configuration of the training that goes on from it.
 
     Returns
     -------
@@ -58,7 +75,7 @@ def load(path: Path, config: Content) -> tuple[dict[str, Tensor], Header]:
     Raises
     ------
     ConfigError
-        If it was made with another `config`; the message lists the differences.
+        It was made with another `config`; the message lists the differences.
     """
     tensors, content = tensor_file.read(
         path, FORMAT, "a checkpoint of onekcal", "start again with --overwrite"
@@ -69,7 +86,20 @@ def load(path: Path, config: Content) -> tuple[dict[str, Tensor], Header]:
 
 
 def refuse_differences(path: Path, then: Content, now: Content) -> None:
-    """Raise where two configurations differ, naming what differs."""
+    """Refuse to go on with another configuration.
+
+    Parameters
+    ----------
+    path
+        The checkpoint or folder, for the message.
+    then, now
+        The configuration that the training began with, and the present one.
+
+    Raises
+    ------
+    ConfigError
+        Lists what differs.
+    """
     found = differences(then, now)
     if found:
         more = f"\n  … and {len(found) - MOST} more" if len(found) > MOST else ""
@@ -82,7 +112,13 @@ def refuse_differences(path: Path, then: Content, now: Content) -> None:
 
 
 def differences(then: Content, now: Content) -> list[str]:
-    """Lines such as "fit.rate: 0.001 then, 0.002 now"."""
+    """Return lines such as "fit.rate: 0.001 then, 0.002 now".
+
+    Parameters
+    ----------
+    then, now
+        Two configurations.
+    """
     before, after = _flat(then), _flat(now)
     return [
         f"{key}: {before.get(key, 'absent')} then, {after.get(key, 'absent')} now"
@@ -110,7 +146,18 @@ def _flat(content: object, prefix: str = "") -> dict[str, object]:
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """What the optimiser remembers of each parameter, without its settings."""
+    """Return what an optimiser remembers of each parameter, without its settings.
+
+    Parameters
+    ----------
+    optimizer
+        The optimiser.
+
+    Returns
+    -------
+    dict
+        Tensors, named number of the parameter.name.
+    """
     return {
         f"{k}.{name}": value
         for k, slots in optimizer.state_dict()["state"].items()
@@ -120,7 +167,15 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """The inverse of `optimizer_state`."""
+    """Put back what `optimizer_state` returned.
+
+    Parameters
+    ----------
+    optimizer
+        An optimiser of the same parameters.
+    tensors
+        What `optimizer_state` returned.
+    """
     slots: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         k, _, name = key.partition(".")

@@ -21,7 +21,7 @@ PATIENCE = timedelta(days=7)
 
 @contextmanager
 def joined() -> Iterator[None]:
-    """Inside, the processes that torchrun started are connected; nothing happens with one."""
+    """Connect the processes that torchrun started, inside the block; one process does nothing."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
         yield
         return
@@ -39,38 +39,55 @@ def joined() -> Iterator[None]:
 
 
 def world() -> int:
-    """How many processes train together."""
+    """Return how many processes train together."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Which of them this is, from 0."""
+    """Return the number of this process, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def local_rank() -> int:
-    """Which of those on this machine this is: the number of its GPU."""
+    """Return the number of this process on its machine, which is the number of its GPU."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def first() -> bool:
-    """Is this the process that writes?"""
+    """Tell whether this process is the one that writes."""
     return rank() == 0
 
 
 def wait() -> None:
-    """For the others to come here too."""
+    """Wait until all processes have come here."""
     if world() > 1:
         dist.barrier()
 
 
 def share(rows: Tensor) -> Tensor:
-    """This process's part of a batch; sizes differ by one at most, and may be 0."""
+    """Return this process's part of a batch.
+
+    Parameters
+    ----------
+    rows
+        (B,) row numbers of the whole batch.
+
+    Returns
+    -------
+    Tensor
+        Parts differ in size by one at most, and may be empty.
+    """
     return rows[rank() :: world()]
 
 
 def total(part: Tensor) -> Tensor:
-    """The sum over processes; its gradient is that of this process's part."""
+    """Return the sum over processes. Its gradient is that of this process's part.
+
+    Parameters
+    ----------
+    part
+        This process's part, of any shape.
+    """
     if world() == 1:
         return part
     whole = part.detach().clone()
@@ -79,7 +96,13 @@ def total(part: Tensor) -> Tensor:
 
 
 def add_gradients(weights: Sequence[torch.nn.Parameter]) -> None:
-    """Replace each gradient by its sum over processes, in one message."""
+    """Replace each gradient by its sum over processes, in one message.
+
+    Parameters
+    ----------
+    weights
+        The parameters; where one has no gradient, it counts as 0.
+    """
     if world() == 1:
         return
     flat = torch.cat(
@@ -91,7 +114,13 @@ def add_gradients(weights: Sequence[torch.nn.Parameter]) -> None:
 
 
 def mean_over_processes(tensors: Sequence[Tensor]) -> None:
-    """Replace each tensor by its mean over processes, in one message."""
+    """Replace each tensor by its mean over processes, in one message.
+
+    Parameters
+    ----------
+    tensors
+        Tensors of any shapes.
+    """
     if world() == 1 or not tensors:
         return
     flat = torch.cat([tensor.flatten() for tensor in tensors])
@@ -101,7 +130,13 @@ def mean_over_processes(tensors: Sequence[Tensor]) -> None:
 
 
 def same_weights(network: torch.nn.Module) -> None:
-    """Give every process the weights of the first."""
+    """Give every process the weights of the first.
+
+    Parameters
+    ----------
+    network
+        The network; it is changed in place.
+    """
     if world() > 1:
         for tensor in network.state_dict().values():
             dist.broadcast(tensor, 0)

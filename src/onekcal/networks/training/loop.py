@@ -47,7 +47,7 @@ class Training:
     settings
         The keys of `fit`.
     seed
-        Of the order of molecules.
+        Seed of the order of molecules.
     config
         What decides the loss curve; a checkpoint with another one is refused.
     """
@@ -264,7 +264,7 @@ class Training:
     # --- telling and keeping ------------------------------------------------------------------
 
     def summary(self) -> Summary:
-        """What the training came to."""
+        """Return the figures of the training by name."""
         device = self.train.energies.device
         return {
             "epochs": self.epochs_done,
@@ -310,7 +310,7 @@ class Training:
             checkpoint.save(path, *self.state())
 
     def state(self) -> tuple[dict[str, Tensor], checkpoint.Header]:
-        """Tensors and header of a checkpoint."""
+        """Return the tensors and the header of a checkpoint."""
         parts = {
             "network": self.network.state_dict(),
             "best": self.best,
@@ -368,7 +368,7 @@ class Training:
         self._rewrite()
 
     def _rewrite(self) -> None:
-        """The csv may be some epochs ahead of the checkpoint."""
+        """Write the csv again, because it may be some epochs ahead of the checkpoint."""
         rows, self.history = self.history, []
         for row in rows:
             self.history.append(row)

@@ -42,9 +42,23 @@ def sums(
     atoms: Tensor | float = 0.0,
     extra: Tensor | float = 0.0,
 ) -> Tensor:
-    """(7,) float64 `Sums` of errors of energies (B,) and of forces (…, 3), in units of σ_E.
+    """Return the `Sums` of errors.
 
-    `off` is 0 where no force is known; `atoms` is how many are.
+    Parameters
+    ----------
+    wrong
+        (B,) errors of energies, in units of σ_E.
+    off
+        (…, 3) errors of forces, in units of σ_E/Å, 0 where no force is known; None without forces.
+    atoms
+        Number of atoms with a known force.
+    extra
+        This part's share of the regularisers.
+
+    Returns
+    -------
+    Tensor
+        (7,) float64.
     """
     none = wrong.new_zeros((), dtype=torch.float64)
     wrong = wrong.double()
@@ -62,7 +76,20 @@ def sums(
 
 
 def loss(total: Tensor, settings: Settings) -> Tensor:
-    """() the loss of a batch from its `Sums` (7,)."""
+    """Return the loss of a batch.
+
+    Parameters
+    ----------
+    total
+        (7,) `Sums` of the whole batch.
+    settings
+        The keys of `fit`: which loss, and the weights.
+
+    Returns
+    -------
+    Tensor
+        ().
+    """
     s = Sums(*total)
     out = s.extra
     if settings.energy_weight:

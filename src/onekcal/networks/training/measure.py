@@ -28,7 +28,17 @@ class Standard(NamedTuple):
 
     @classmethod
     def of(cls, train: Dataset, settings: Settings, absolute: bool) -> Standard:
-        """From the training energies; `absolute`: the network's outputs are kcal/mol already."""
+        """Return the scale of a training.
+
+        Parameters
+        ----------
+        train
+            The training data.
+        settings
+            The keys of `fit`; without `standardize`, outputs are kcal/mol.
+        absolute
+            Whether the network's outputs are kcal/mol anyway.
+        """
         if not settings.standardize:
             return cls(0.0, 1.0, 1.0)
         unit = float(train.energies.std(correction=0))

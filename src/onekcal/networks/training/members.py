@@ -38,11 +38,11 @@ class Trained(Protocol):
     summary: Summary
 
     def member(self, seed: int) -> Network:
-        """A network with the initial weights of a seed."""
+        """Return a network with the initial weights of a seed."""
         ...
 
     def inputs(self, molecules: Molecules, learn: bool) -> Callable[[Tensor], Tensor] | None:
-        """What its networks get besides nuclei: from rows (B,) to a tensor (B, …), or None."""
+        """Return what its networks get besides nuclei, as `NetworkModel.inputs` does."""
         ...
 
 

@@ -15,9 +15,16 @@ if TYPE_CHECKING:
 
 
 def optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:
-    """Adam, AdamW or SGD with Nesterov momentum.
+    """Return Adam, AdamW or SGD with Nesterov momentum.
 
     Decoupled weight decay acts on `network.decayed()` alone.
+
+    Parameters
+    ----------
+    network
+        The network whose parameters are optimised.
+    settings
+        The keys of `fit`.
     """
     decayed = {id(parameter) for parameter in network.decayed()}
     wanted = [parameter for parameter in network.parameters() if parameter.requires_grad]
@@ -39,7 +46,15 @@ def optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:
 class Average:
     """An exponential moving average of a network's weights and statistics: a ← d·a + (1 − d)·w.
 
-    d = min(decay, (1 + t)/(10 + t)) after t steps: smaller at first, to forget the initial weights.
+    d = min(decay, (1 + t)/(10 + t)) after t steps. It is smaller at first, so that the initial
+    weights are forgotten.
+
+    Parameters
+    ----------
+    network
+        The network that is followed.
+    decay
+        Largest d.
     """
 
     def __init__(self, network: Network, decay: float) -> None:
@@ -54,7 +69,13 @@ class Average:
 
     @torch.no_grad()
     def update(self, steps: int) -> None:
-        """Take in the network's weights after `steps` steps; other buffers are copied."""
+        """Take in the network's weights; buffers that are no statistics are copied.
+
+        Parameters
+        ----------
+        steps
+            Steps of the optimiser so far.
+        """
         decay = min(self.decay, (1 + steps) / (10 + steps))
         for mine, theirs in self.weights:
             mine.lerp_(theirs, 1 - decay)

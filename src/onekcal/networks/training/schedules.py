@@ -14,17 +14,43 @@ FALLS = 2
 
 
 def constant(share: float, settings: Settings) -> float:
-    """The rate itself."""
+    """Return the rate itself.
+
+    Parameters
+    ----------
+    share
+        Part of the training that is over, from 0 to 1.
+    settings
+        The keys of `fit`.
+    """
     return settings.rate
 
 
 def cosine(share: float, settings: Settings) -> float:
-    """From the rate down to 0 along half a cosine."""
+    """Return a rate that falls to 0 along half a cosine.
+
+    Parameters
+    ----------
+    share
+        Part of the training that is over, from 0 to 1.
+    settings
+        The keys of `fit`.
+    """
     return settings.rate * _between(1.0, 0.0, share)
 
 
 def onecycle(share: float, settings: Settings) -> float:
-    """Up from START in the share `warmup`, then down to END, both along half a cosine."""
+    """Return a rate that rises from START in the share `warmup`, then falls to END.
+
+    Both ways it follows half a cosine.
+
+    Parameters
+    ----------
+    share
+        Part of the training that is over, from 0 to 1.
+    settings
+        The keys of `fit`.
+    """
     if share < settings.warmup:
         return settings.rate * _between(START, 1.0, share / settings.warmup)
     return settings.rate * _between(
@@ -37,7 +63,13 @@ def _between(start: float, end: float, share: float) -> float:
 
 
 class Schedule:
-    """The rate of every step, and whether training is over before its last epoch."""
+    """The rate of every step, and whether training is over before its last epoch.
+
+    Parameters
+    ----------
+    settings
+        The keys of `fit`.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -52,16 +84,35 @@ class Schedule:
         self.lowest, self.waited = math.inf, 0
 
     def rate(self, share: float) -> float:
-        """The learning rate when `share` of the training is over."""
+        """Return the learning rate.
+
+        Parameters
+        ----------
+        share
+            Part of the training that is over, from 0 to 1.
+        """
         return self.factor * self.curve(share, self.settings)
 
     def judged(self, epoch: int, score: float, loss: float = math.inf) -> bool:
-        """Take note of the score and the training loss after `epoch` (from 1); True where the score
-        is the best so far.
+        """Take note of the results of an epoch.
 
-        Plateau: after `hold` epochs, `patience` epochs in which what is watched has not fallen by
-        more than `threshold` lower the rate. Where that is the score, a second time without a
-        better one in between ends the training.
+        Plateau: after `hold` epochs, the rate is lowered when what is watched has not fallen by
+        more than `threshold` in `patience` epochs. If what is watched is the score, a second time
+        without a better score in between ends the training.
+
+        Parameters
+        ----------
+        epoch
+            Number of the epoch, from 1.
+        score
+            The score after it; lower is better.
+        loss
+            The training loss of the epoch.
+
+        Returns
+        -------
+        bool
+            Whether the score is the best so far.
         """
         better = score < self.best
         self.best, self.since_best = (score, 0) if better else (self.best, self.since_best + 1)
@@ -83,12 +134,12 @@ class Schedule:
 
     @property
     def over(self) -> bool:
-        """Should training stop early?"""
+        """Whether training is to stop early."""
         stalled = self.settings.stop is not None and self.since_best >= self.settings.stop
         return stalled or (self.settings.watch == "score" and self.falls >= FALLS)
 
     def state(self) -> dict[str, float | None]:
-        """Everything it remembers, as values that JSON can hold."""
+        """Return everything it remembers, as values that JSON can hold."""
         state = {
             name: getattr(self, name)
             for name in ("factor", "falls", "best", "since_best", "lowest", "waited")
@@ -96,6 +147,12 @@ class Schedule:
         return {name: None if value == math.inf else value for name, value in state.items()}
 
     def load_state(self, state: dict[str, float | None]) -> None:
-        """The inverse of `state`."""
+        """Take back what `state` returned.
+
+        Parameters
+        ----------
+        state
+            What `state` returned.
+        """
         for name, value in state.items():
             setattr(self, name, math.inf if value is None else value)

@@ -40,7 +40,23 @@ def _to_stderr(message: str) -> None:
 
 @dataclass
 class Session:
-    """Made by `session`."""
+    """Where trainings write and who watches them; `session` makes it.
+
+    Parameters
+    ----------
+    folder
+        Where they write; None writes nothing.
+    resume
+        Whether trainings go on from checkpoints in `folder`.
+    about
+        What a checkpoint to go on from must have been made with.
+    watch
+        Is called with the progress of each training.
+    say
+        Is called with messages.
+    begun
+        Trainings so far.
+    """
 
     folder: Path | None = None
     resume: bool = False
@@ -52,11 +68,23 @@ class Session:
     """Trainings so far."""
 
     def file(self, number: int) -> Path | None:
-        """The checkpoint of a training."""
+        """Return the checkpoint of a training; None where nothing is written.
+
+        Parameters
+        ----------
+        number
+            Number of the training in the session, from 0.
+        """
         return None if self.folder is None else self.folder / f"training-{number}.safetensors"
 
     def csv(self, number: int) -> Path | None:
-        """Its metrics, an epoch a line: epochs.csv, then epochs-1.csv …"""
+        """Return the file of a training's metrics, an epoch a line: epochs.csv, then epochs-1.csv …
+
+        Parameters
+        ----------
+        number
+            Number of the training in the session, from 0.
+        """
         return (
             None
             if self.folder is None
@@ -68,7 +96,7 @@ _CURRENT: ContextVar[Session | None] = ContextVar("session", default=None)
 
 
 def current() -> Session:
-    """The session around this call; one that writes nothing where there is none."""
+    """Return the session around this call, or one that writes nothing."""
     return _CURRENT.get() or Session()
 
 
@@ -79,7 +107,19 @@ def session(
     about: Mapping[str, object] | None = None,
     watch: Callable[[Progress], None] | None = None,
 ) -> Iterator[Session]:
-    """Inside, trainings write to `folder`; with `resume`, they go on from the checkpoints there."""
+    """Make trainings inside the block write to a folder.
+
+    Parameters
+    ----------
+    folder
+        Where they write; None writes nothing.
+    resume
+        Whether trainings go on from checkpoints in `folder`.
+    about
+        What a checkpoint to go on from must have been made with.
+    watch
+        Is called with the progress of each training.
+    """
     inside = Session(folder, resume, about or {}, watch or (lambda progress: None))
     token = _CURRENT.set(inside)
     try:

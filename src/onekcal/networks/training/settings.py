@@ -120,7 +120,7 @@ class Settings(BaseModel):
 
     @property
     def judged_by(self) -> str:
-        """The score in full."""
+        """The score in full: `auto` is resolved."""
         return ("loss" if self.force_weight else "mae") if self.score == "auto" else self.score
 
     @classmethod
@@ -149,14 +149,14 @@ class Settings(BaseModel):
             raise ConfigError("\n".join(map(_explain, problem.errors()))) from None
 
     def answering(self) -> torch.device:
-        """The device to answer on: any, where the one it was trained on is not there."""
+        """Return the device to answer on; any, where that of the training does not exist."""
         try:
             return self.where()
         except ConfigError:
             return self.model_copy(update={"device": "auto"}).where()
 
     def where(self) -> torch.device:
-        """The device to train on."""
+        """Return the device to train on."""
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
