@@ -446,7 +446,7 @@ def test_an_import_under_a_taken_name_asks_for_another(
     data.import_file(tmp_path / "mine.xyz", "water-scan")
     (tmp_path / "other.xyz").write_text("1\n\nNe 0 0 0\n")
     with pytest.raises(
-        InputError, match="there is a data set water-scan already .*--force replaces it"
+        InputError, match="the store has a data set water-scan already .*--force replaces it"
     ):
         data.import_file(tmp_path / "other.xyz", "water-scan")
     assert data.load("water-scan").dataset.molecules.formulas == ["He"]
