@@ -276,7 +276,7 @@ def _card(experiment: Experiment, stored: Stored, train: Dataset, found: Metrics
         refit=experiment.refit,
         heavy_atoms=int(heavy.max()),
         data_card=about_data(stored.card),
-        made=provenance(),
+        made=dict(provenance()),
         errors={
             kind: {key: found[prefix + key] for key in kept if prefix + key in found}
             for kind, prefix in (

@@ -30,7 +30,18 @@ def identity() -> dict[str, str | None]:
 
 
 def digest(package: Path = PACKAGE) -> str:
-    """SHA-256 of the names and contents of a package's files."""
+    """Compute the SHA-256 of the names and contents of a package's files.
+
+    Parameters
+    ----------
+    package
+        The folder of the package.
+
+    Returns
+    -------
+    str
+        Hexadecimal digits.
+    """
     total = hashlib.sha256()
     for path in sorted(package.rglob("*")):
         inside = path.relative_to(package)
@@ -42,6 +53,17 @@ def digest(package: Path = PACKAGE) -> str:
 
 
 def said(code: dict[str, str | None]) -> str:
-    """An identity in a few words, such as "0.1.0, commit 1a2b3c4, source 5d6e7f80"."""
+    """Write an identity in a few words, such as "0.1.0, commit 1a2b3c4, source 5d6e7f80".
+
+    Parameters
+    ----------
+    code
+        What `identity` returned.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     checkout = f", commit {code['commit']}" if code.get("commit") else ""
     return f"{code.get('version')}{checkout}, source {str(code.get('digest'))[:8]}"

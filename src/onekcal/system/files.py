@@ -57,18 +57,36 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON as `write_text` writes text."""
+def write_json(path: Path, content: object) -> None:
+    """Write JSON as `write_text` writes text.
+
+    Parameters
+    ----------
+    path
+        The file. It is replaced in one step.
+    content
+        Dicts, lists, strings, numbers, booleans and None, nested.
+    """
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
     """Read JSON.
 
+    Parameters
+    ----------
+    path
+        The file.
+
     Returns
     -------
     Any
         The content, or None where there is no such file.
+
+    Raises
+    ------
+    DataError
+        When the file holds no JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))

@@ -30,7 +30,7 @@ Result = dict[str, Any]
 AHEAD = 8
 """Jobs handed over for every worker: enough to keep it busy, few enough to keep memory small."""
 FEW = 4
-"""So few jobs are done in this process: starting other processes would take longer."""
+"""With this many jobs or fewer, starting other processes would take longer than the work."""
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 

@@ -35,7 +35,18 @@ def try_lock(path: Path) -> int | None:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock of this file."""
+    """Tell whether a process holds the lock of a file.
+
+    Parameters
+    ----------
+    path
+        The file; an absent one is not locked.
+
+    Returns
+    -------
+    bool
+        True while the lock is held.
+    """
     if not path.exists():
         return False
     file = os.open(path, os.O_RDONLY)
@@ -50,7 +61,13 @@ def is_locked(path: Path) -> bool:
 
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
-    """Let one process at a time change the files of a folder; others wait here."""
+    """Let one process at a time change the files of a folder; others wait here.
+
+    Parameters
+    ----------
+    folder
+        The folder; it is made where it is absent.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     file = os.open(folder, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""What is free of the machine's memory."""
+"""The memory of the machine that is free."""
 
 from __future__ import annotations
 
@@ -20,7 +20,24 @@ def free_memory() -> float:
 
 
 def check_free(needed: float, what: str, advice: str, available: float | None = None) -> None:
-    """Refuse `what` where the bytes `needed` exceed those free (or `available`)."""
+    """Refuse work that needs more memory than is free.
+
+    Parameters
+    ----------
+    needed
+        Bytes that the work needs.
+    what
+        What it works on, for the message.
+    advice
+        What the user can do instead, for the message.
+    available
+        Bytes that are free; None: ask the system.
+
+    Raises
+    ------
+    ConfigError
+        When less is free than is needed.
+    """
     if available is None:
         available = free_memory()
     if needed > available:

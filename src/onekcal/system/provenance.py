@@ -8,12 +8,23 @@ import subprocess
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 PACKAGES = ("onekcal", "torch", "numpy", "scipy", "scikit-learn", "kernelforge", "tblite", "rdkit")
 
 
-def provenance() -> dict[str, Any]:
+class Provenance(TypedDict):
+    """The circumstances of a computation."""
+
+    python: str
+    packages: dict[str, str | None]
+    """Package → version; None where it is not installed."""
+    hardware: str
+    commit: str | None
+    time: str
+
+
+def provenance() -> Provenance:
     """Return the versions of what computes, the hardware, the commit and the time (UTC)."""
     return {
         "python": platform.python_version(),

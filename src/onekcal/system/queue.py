@@ -23,7 +23,7 @@ import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from onekcal.errors import DataError
 from onekcal.system import code
@@ -35,18 +35,50 @@ FORMAT = 1
 LOOK = 0.2
 """Seconds between two looks at what has changed."""
 REFUSED = 77
-"""How a job's process ends that finds other code than the job was begun with."""
+"""Exit status of a job's process that was not begun with this code."""
+
+
+Content = dict[str, Any]
+"""What a JSON file of a job holds; the queue does not know what it means."""
+
+
+class Attempt(TypedDict):
+    """One start of a job."""
+
+    runner: int
+    """Process id of the runner."""
+    begun: float
+    """Seconds since 1970."""
+    cpu_seconds: float
+    seconds: float
+    peak_mib: int
 
 
 @dataclass(frozen=True)
 class Job:
-    """One computation of a queue."""
+    """One computation of a queue.
+
+    Parameters
+    ----------
+    folder
+        Where everything about the job lies.
+    key
+        The name of the folder.
+    name
+        What people call the job.
+    kind
+        What kind of computation it is.
+    content
+        What the computation needs to know.
+    order
+        When it was added (ns); jobs run in this order.
+    """
 
     folder: Path
     key: str
     name: str
     kind: str
-    content: dict[str, Any] = field(hash=False)
+    content: Content = field(hash=False)
     order: int
 
     @property
@@ -55,8 +87,8 @@ class Job:
         return self.folder / "work"
 
     @property
-    def result(self) -> dict[str, Any] | None:
-        """What it found, once it is done."""
+    def result(self) -> Content | None:
+        """The result of a job that is done."""
         return read_json(self.folder / "result.json")
 
     @property
@@ -71,7 +103,7 @@ class Job:
         return read_json(self.folder / "code.json")
 
     @property
-    def progress(self) -> dict[str, Any]:
+    def progress(self) -> Content:
         """How far it is, in the job's own words."""
         return read_json(self.folder / "progress.json") or {}
 
@@ -80,7 +112,7 @@ class Job:
         """Whether a process works on it."""
         return is_locked(self.folder / "lock")
 
-    def attempts(self) -> list[dict[str, Any]]:
+    def attempts(self) -> list[Attempt]:
         """Every start so far, the first one first."""
         there = sorted((self.folder / "attempts").glob("*.json"), key=lambda path: int(path.stem))
         return [read_json(path) for path in there]
@@ -98,7 +130,7 @@ class Job:
 # --- the queue's folder -----------------------------------------------------------------------
 
 
-def add(queue: Path, key: str, name: str, kind: str, content: dict[str, Any]) -> bool:
+def add(queue: Path, key: str, name: str, kind: str, content: Content) -> bool:
     """Put a job at the end of a queue.
 
     Parameters
@@ -137,7 +169,18 @@ def add(queue: Path, key: str, name: str, kind: str, content: dict[str, Any]) ->
 
 
 def jobs(queue: Path) -> list[Job]:
-    """The jobs of a queue, in the order they were added."""
+    """List the jobs of a queue.
+
+    Parameters
+    ----------
+    queue
+        The queue's folder.
+
+    Returns
+    -------
+    list of Job
+        In the order in which they were added.
+    """
     return sorted(
         map(read_job, (path.parent for path in queue.glob("jobs/*/job.json"))),
         key=lambda job: job.order,
@@ -145,7 +188,23 @@ def jobs(queue: Path) -> list[Job]:
 
 
 def read_job(folder: Path) -> Job:
-    """A job from its folder."""
+    """Read a job from its folder.
+
+    Parameters
+    ----------
+    folder
+        The folder of the job.
+
+    Returns
+    -------
+    Job
+        The job.
+
+    Raises
+    ------
+    DataError
+        When the folder holds no job, or one of a newer version.
+    """
     kept = read_json(folder / "job.json")
     if kept is None:
         raise DataError(f"{folder} should be a job of a queue but holds no job.json")
@@ -158,17 +217,40 @@ def read_job(folder: Path) -> Job:
 
 
 def runners(queue: Path) -> list[int]:
-    """Process ids of the runners that live."""
+    """List the runners of a queue that live.
+
+    Parameters
+    ----------
+    queue
+        The queue's folder.
+
+    Returns
+    -------
+    list of int
+        Process ids.
+    """
     return [int(path.stem) for path in queue.glob("runners/*.lock") if is_locked(path)]
 
 
 def stop(queue: Path, wait: float = 60.0) -> list[int]:
     """Ask the runners of a queue to end, and wait until they have.
 
+    Parameters
+    ----------
+    queue
+        The queue's folder.
+    wait
+        The longest wait, in seconds.
+
     Returns
     -------
     list of int
         The process ids of those that were asked.
+
+    Raises
+    ------
+    DataError
+        When one did not end in time.
     """
     asked = runners(queue)
     for pid in asked:
@@ -186,7 +268,20 @@ def stop(queue: Path, wait: float = 60.0) -> list[int]:
 
 
 def other_code(job: Job, now: dict[str, str | None]) -> str | None:
-    """Why a job cannot go on with the code `now`: it was begun with another one."""
+    """Explain why a job cannot go on: it was begun with other code.
+
+    Parameters
+    ----------
+    job
+        The job.
+    now
+        What `onekcal.system.code.identity` says of the code that would go on.
+
+    Returns
+    -------
+    str or None
+        One sentence for the user; None where it can go on.
+    """
     then = job.code
     if then is None or then["digest"] == now["digest"]:
         return None
@@ -197,7 +292,13 @@ def other_code(job: Job, now: dict[str, str | None]) -> str | None:
 
 
 def forget(job: Job) -> None:
-    """Drop what a job has kept, so that it begins again; its cost starts at nothing."""
+    """Drop what a job has kept, so that it begins again; its cost starts at nothing.
+
+    Parameters
+    ----------
+    job
+        A job that nobody works on.
+    """
     for folder in (job.work, job.folder / "attempts"):
         shutil.rmtree(folder, ignore_errors=True)
     for name in ("progress.json", "code.json"):  # the code last: until then it is refused
@@ -205,5 +306,13 @@ def forget(job: Job) -> None:
 
 
 def fail(job: Job, reason: str) -> None:
-    """Note that a job cannot be done."""
+    """Note that a job cannot be done.
+
+    Parameters
+    ----------
+    job
+        The job.
+    reason
+        Why, for the user.
+    """
     write_json(job.folder / "failed.json", {"reason": reason})

@@ -11,21 +11,18 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from onekcal.system import code
 from onekcal.system.files import read_json, write_json
 from onekcal.system.processes import end_with_parent
-from onekcal.system.queue import REFUSED, Job, fail, other_code, read_job
+from onekcal.system.queue import REFUSED, Content, Job, fail, other_code, read_job
 
 COUNTED = 5.0
 """Seconds between two notes of the CPU time used."""
 
 
-def working(
-    compute: Callable[[Job], dict[str, Any]], expected: tuple[type[Exception], ...]
-) -> None:
-    """What a job's process does: lower its priority, compute, keep the result.
+def working(compute: Callable[[Job], Content], expected: tuple[type[Exception], ...]) -> None:
+    """Do the work of a job's process: lower its priority, compute, keep the result.
 
     Parameters
     ----------
@@ -105,6 +102,14 @@ def _counting(path: Path) -> Callable[[], None]:
     return note
 
 
-def tell(job: Job, **progress: Any) -> None:
-    """Keep how far a job is; "reached" must change whenever a restart would begin further on."""
+def tell(job: Job, **progress: object) -> None:
+    """Keep how far a job is.
+
+    Parameters
+    ----------
+    job
+        The job of this process.
+    **progress
+        Values for JSON. `reached` must change whenever a restart would begin further on.
+    """
     write_json(job.folder / "progress.json", json.loads(json.dumps(progress)))

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from onekcal.system import code
 from onekcal.system.files import write_json
@@ -21,14 +20,39 @@ from onekcal.system.processes import ONE_THREAD
 from onekcal.system.queue import LOOK, REFUSED, Job, fail, forget, jobs, other_code, runners
 
 DEATHS = 5
-"""A job whose process dies so often in a row without getting further has failed."""
+"""A job has failed when its process dies this often in a row without getting further."""
 GRACE = 10.0
 """Seconds a job has to end after it was asked to."""
 
 
 @dataclass
 class Runner:
-    """Works through the jobs of a queue; `run` makes one."""
+    """Works through the jobs of a queue; `run` makes one.
+
+    Parameters
+    ----------
+    queue
+        The queue's folder.
+    work
+        Python code that a fresh interpreter runs for a job.
+    ended
+        Hears of each job that is done.
+    anew
+        Hears of jobs that begin again because the code is another one; None: they are
+        refused.
+    say
+        Hears one line for each thing that happens.
+    nice
+        By how much the priority of the jobs is lowered.
+    running
+        The processes and the locks of the jobs that run.
+    refused
+        Keys of jobs that were begun with other code.
+    deaths
+        How often a job's process has died in a row, and how far the job was then.
+    stopping
+        Whether the runner was asked to end.
+    """
 
     queue: Path
     work: str
@@ -38,11 +62,17 @@ class Runner:
     nice: int
     running: dict[Job, tuple[subprocess.Popen[bytes], int]] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
-    deaths: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    deaths: dict[str, tuple[int, object]] = field(default_factory=dict)
     stopping: bool = False
 
     def loop(self, workers: int) -> None:
-        """Start and settle jobs until none is left or the runner is asked to end."""
+        """Start and settle jobs until none is left or the runner is asked to end.
+
+        Parameters
+        ----------
+        workers
+            The most jobs at once.
+        """
         while not self.stopping:
             self.settle()
             pending = self.fill(workers)
@@ -52,7 +82,18 @@ class Runner:
         self.end_all()
 
     def fill(self, workers: int) -> bool:
-        """Start waiting jobs on free workers; whether some may become free later."""
+        """Start waiting jobs on free workers.
+
+        Parameters
+        ----------
+        workers
+            The most jobs at once.
+
+        Returns
+        -------
+        bool
+            Whether some jobs may become free later.
+        """
         pending, others = False, set(runners(self.queue)) - {os.getpid()}
         for job in jobs(self.queue):
             if job in self.running or job.key in self.refused:
@@ -72,7 +113,15 @@ class Runner:
         return pending
 
     def start(self, job: Job, lock: int) -> None:
-        """Start a job's process, which inherits the lock."""
+        """Start a job's process, which inherits the lock.
+
+        Parameters
+        ----------
+        job
+            A job that waits.
+        lock
+            The open file that locks it.
+        """
         if job.result is not None:  # finished by another runner since we looked
             os.close(lock)
             return
@@ -98,10 +147,10 @@ class Runner:
                 "peak_mib": 0,
             },
         )
-        told = [str(job.folder.resolve()), str(number), str(os.getpid()), str(self.nice)]
+        words = [str(job.folder.resolve()), str(number), str(os.getpid()), str(self.nice)]
         with (job.folder / "log.txt").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-c", self.work, *told],
+                [sys.executable, "-c", self.work, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -124,7 +173,15 @@ class Runner:
                 os.close(lock)
 
     def judge(self, job: Job, status: int) -> None:
-        """Done, failed, refused, or to be started again."""
+        """Decide what becomes of a job whose process has ended.
+
+        Parameters
+        ----------
+        job
+            Done, failed, refused, or to be started again.
+        status
+            The exit status of the process.
+        """
         if job.result is not None:
             self.say(f"{job.name}: done")
             self.ended(job)
@@ -163,7 +220,7 @@ class Runner:
         self.settle_stopped()
 
     def settle_stopped(self) -> None:
-        """Jobs that ended with the runner: done ones are told, the others wait."""
+        """Report the jobs that ended with the runner: some are done, the others wait."""
         for job, (_, lock) in self.running.items():
             if job.result is not None:
                 self.ended(job)
@@ -218,7 +275,7 @@ def run(
 
 @contextmanager
 def _registered(queue: Path) -> Iterator[None]:
-    """Known to `runners` for as long as this process lives."""
+    """Let `runners` list this process for as long as it lives."""
     folder = queue / "runners"
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("*.lock"):
@@ -235,6 +292,7 @@ def _registered(queue: Path) -> Iterator[None]:
 
 
 def _lives(pid: int) -> bool:
+    """Whether a process of this id exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""What `onekcal doctor` says: every declared package, the hardware, and the places in use.
+"""The report of `onekcal doctor`: every declared package, the hardware, and the places in use.
 
 The packages are those that the installed onekcal declares, so this list is never out of date.
 """
@@ -36,13 +36,21 @@ class Part(TypedDict):
 
 
 class Requirement(NamedTuple):
-    """A declared package."""
+    """A declared package.
+
+    Parameters
+    ----------
+    name
+        The package.
+    extra
+        The extra that asks for it; empty for the core.
+    system
+        The only system that it is declared for, such as "linux"; empty for all.
+    """
 
     name: str
     extra: str
-    """The extra that asks for it; empty for the core."""
     system: str
-    """The only system it is declared for, such as "linux"; empty for all."""
 
 
 def requirements() -> list[Requirement]:

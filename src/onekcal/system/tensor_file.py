@@ -6,6 +6,7 @@ Nothing is pickled.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,18 @@ from onekcal.errors import DataError
 from onekcal.system.files import whole_file
 
 
-def write(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-    """Whole or not at all; `header` holds its `format`."""
+def write(path: Path, tensors: dict[str, Tensor], header: Mapping[str, object]) -> None:
+    """Write tensors and a header, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The file.
+    tensors
+        Name → tensor; two names may share memory.
+    header
+        Content for JSON; it holds its `format`.
+    """
     from safetensors.torch import save_file
 
     owners: dict[int, str] = {}  # safetensors refuses two names for one memory
@@ -36,9 +47,28 @@ def write(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> Non
 def read(
     path: Path, newest: int, what: str, remedy: str
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and header; an error says that it is not `what`, and the `remedy`.
+    """Read tensors and their header.
 
-    Formats to `newest` can be read.
+    Parameters
+    ----------
+    path
+        The file.
+    newest
+        The newest format that can be read.
+    what
+        What the file should be, for the message.
+    remedy
+        What the user can do, for the message.
+
+    Returns
+    -------
+    tuple
+        Name → tensor, and the header.
+
+    Raises
+    ------
+    DataError
+        When the file is absent, damaged, or of a newer format.
     """
     from safetensors import SafetensorError, safe_open
 
