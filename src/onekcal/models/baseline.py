@@ -159,7 +159,7 @@ class Baseline(Model):
         except InputError as problem:
             there = ", ".join(columns or {}) or "none"
             raise DataError(
-                f"the baseline needs a column {self.method!r} (there is: {there}) or a method that "
+                f"the baseline needs a column {self.method!r} (available: {there}) or a method that "
                 f"can be computed: {problem}"
             ) from None
 

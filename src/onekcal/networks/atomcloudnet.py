@@ -21,19 +21,19 @@ Hidber, Atz, "AtomCloudNet: Deep learning molecular and atomic properties using 
 architecture" (2019).
 
 Deliberate deviations:
-- b_i are invariants. The original hands the components l > 0 to nonlinearities one by one, which
-  changes when a molecule is turned; that is `variant: literal`.
+- b_i are invariants. In the original the components l > 0 go into nonlinearities one by one, and
+  answers change when a molecule is turned. `variant: literal` does the same.
 - C(R) = ½(cos(πR/r) + 1) makes energies and forces go smoothly to zero at the radius.
-- lengths in V' and V'' are Å, which the paper leaves open; V'' runs over ordered pairs j, k,
-  without Axilrod and Teller's factor 3, as printed. Of each potential the network sees ln(1 + V),
+- Lengths in V' and V'' are in Å; the paper does not name a unit. V'' runs over ordered pairs j, k,
+  without Axilrod and Teller's factor 3, as printed. The network sees ln(1 + V) of each potential,
   standardised over training atoms.
-- y₀ and y₁ lie `MARGIN` times the range of the training labels beyond it: a sigmoid scaled to the
-  labels themselves could never answer more than the largest of them.
-- n̄ is the mean number of atoms of the training molecules, so that d is of order 1 whatever their
-  size; softplus gives powers something positive to act on.
-- no filler atoms: batches are masked.
+- y₀ and y₁ lie outside the range of the training labels by `MARGIN` times that range. A sigmoid
+  scaled to the labels themselves could never answer more than the largest of them.
+- n̄ is the mean number of atoms of the training molecules, so that d is of order 1 for molecules of
+  any size. Powers act on softplus, which is positive.
+- There are no filler atoms: batches are masked.
 
-Beyond the paper, of its outlook: several convolutions in a row (the next one's x_i is a linear map
+The paper's outlook is included: several convolutions in a row (x_i of the next one is a linear map
 of c_i), degrees that differ by layer and by the element of atom i, molecular properties as targets,
 and `readout: atoms`, where the last layers act on every c_i instead of on d, so that properties of
 atoms are learned.
@@ -61,13 +61,13 @@ from onekcal.networks.point_convolution import Cloud, Surroundings
 from onekcal.networks.training.settings import Recipes
 
 MARGIN = 0.5
-"""The sigmoid reaches beyond the training labels, at both ends, by this share of their range."""
+"""The sigmoid goes beyond the training labels at both ends by this share of their range."""
 LOOKED_AT = 1000
-"""Potentials are standardised by those of the first so many training molecules."""
+"""Potentials are standardised by those of this many training molecules, the first ones."""
 SMALLEST = 1e-20
-"""Least value that a root is taken of."""
+"""Smallest number whose root is taken."""
 OTHERS = "others"
-"""The key of `degrees` that stands for all elements it does not name."""
+"""The key of `degrees` for all elements that have no key of their own."""
 VARIANTS, READOUTS = ("invariant", "literal"), ("molecules", "atoms")
 
 Degrees = int | Mapping[str, int]
@@ -178,11 +178,11 @@ class AtomCloudNet(NetworkModel):
 
 
 def _by_element(degrees: Degrees) -> dict[int, int]:
-    """Nuclear charge → degree; 0 stands for all that are not named."""
+    """Nuclear charge → degree; 0 stands for all other elements."""
     given = degrees if isinstance(degrees, Mapping) else {OTHERS: degrees}
     if OTHERS not in given:
         raise ConfigError(
-            f"atomcloudnet: `degrees` by element must say what `{OTHERS}` have, got {dict(given)}"
+            f"atomcloudnet: `degrees` by element must have the key `{OTHERS}`, got {dict(given)}"
         )
     for name, degree in given.items():
         if name not in CHARGES and name != OTHERS:
@@ -332,7 +332,7 @@ class AtomCloudNetwork(Network):
         """(B, width) one molecule each, from its atoms (B, n, width)."""
         if self.power == 1:
             return (softplus(x) * mask[..., None]).sum(1) / self.size
-        # a power has no curvature at 0, where padding would be, and a root no slope, where all
-        # features may underflow
+        # in padding the power would act on 0, where it has no curvature; the root would act on 0
+        # where all features underflow, and has no slope there
         powers = torch.where(mask[..., None], softplus(x), 1.0).pow(self.power) * mask[..., None]
         return (powers.sum(1) / self.size).clamp_min(SMALLEST).pow(1 / self.power)

@@ -3,7 +3,7 @@ r"""A multi-layer perceptron on the Coulomb matrix C.
     eigenvalues   x = |λ₁| ≥ |λ₂| ≥ … of C
     sorted        x = the lower triangle of C, rows and columns in order of falling ‖C_i‖
     random        the same in order of falling ‖C_i‖ + ε_i,  ε ~ N(0, noise²); ε is drawn again
-                  whenever a molecule is trained on; an answer is the mean over `orderings` draws
+                  at every look in training; an answer is the mean over `orderings` draws
     binarised     x → [tanh(x/θ), tanh((x − θ)/θ), tanh((x − 2θ)/θ), …], each entry up to its own
                   largest training value
     standardised  x → (x − mean) / deviation, of the training molecules
@@ -14,13 +14,14 @@ Montavon, Hansen, Fazli, Rupp, Biegler, Ziehe, Tkatchenko, von Lilienfeld, Müll
 (2012); the settings are those of a study of QM7 with Adam and an absolute loss.
 
 Deliberate deviations:
-- the study's list of steps begins one below zero, tanh((x + θ)/θ); entries are not negative, so it
-  is left out.
-- deviations have a least value. Otherwise an input that is not 0 in a few training molecules alone
+- The study's list of steps begins one below zero, with tanh((x + θ)/θ). Entries are not negative,
+  so this step is left out.
+- Deviations have a least value. Otherwise an input that is 0 in all but a few training molecules
   would become very large in a new molecule.
-- recipe `paper` is the study's where it says something (Adam, MAE, rate and end by the training
-  loss: put `valid: 0`); rate, batch and patience are ours. The default recipe is `onecycle`, its
-  weights chosen on a validation part.
+- The recipe `paper` has the study's values where the study gives any: Adam, MAE, and the training
+  loss, which decides about the rate and the end (so use it with `valid: 0`). Rate, batch and
+  patience are not in the study. The default recipe is `onecycle`, with weights chosen on a
+  validation part.
 """
 
 from __future__ import annotations
@@ -258,9 +259,8 @@ class CoulombMLPNetwork(Network):
         self.output = torch.nn.Linear(widths[-1], 1)
         self.register_buffer("room", torch.tensor(room))
         self.register_buffer("steps", steps.clone())
-        self.register_buffer(
-            "draws", torch.randn(orderings, room)
-        )  # one for all molecules, so that none feels the others
+        # the same draws for all molecules, so that no answer depends on the other molecules
+        self.register_buffer("draws", torch.randn(orderings, room))
         self.register_buffer("mean", torch.zeros(widths[0]))
         self.register_buffer("deviation", torch.ones(widths[0]))
         entry = torch.repeat_interleave(
@@ -334,8 +334,8 @@ class CoulombMLPNetwork(Network):
             return arranged(matrices, self.features, None)
         if self.training:
             return arranged(matrices, self.features, self.noise * torch.randn_like(matrices[:, 0]))
-        # sorted without noise first, so that a draw meets the same atoms however the input lists
-        # them
+        # sorted without noise first, so that a draw meets the same atoms in whatever order they
+        # are given
         matrices = sorted_by_norm(matrices)
         return torch.cat(
             [arranged(matrices, self.features, self.noise * draw) for draw in self.draws]

@@ -11,17 +11,17 @@ r"""The three graph networks of the QM7 study: one simple message, put together 
 
     E = mean_E + std_E · MLP(Σ_i h_i)                                                       (energy)
 
-With `geometry: vector`, the study's default, the energy depends on how the molecule is turned, and
-`turning_spread` says how much; with `distance` it does not. Neighbours come and go at once, so
-energies jump where atoms change places among the k nearest.
+With `geometry: vector`, the study's default, the energy depends on the orientation of the molecule,
+and `turning_spread` measures how much. With `distance` it does not. A neighbour begins and ends to
+count all at once, so that energies jump where another atom becomes one of the k nearest.
 
-Not said in the study, and chosen here: T, the hidden width, k, the recipe; which of the edges a
-published number had.
+The study does not give T, the hidden width, k and the recipe; they are chosen here. Nor does it
+tell which edges were behind a published number.
 
 Deliberate deviations:
-- B is applied to Σ_j relu(…) instead of to every message: the same sum, one matrix product an atom
-  instead of one an edge.
-- equally near neighbours are all kept (`onekcal.features.graphs`).
+- B is applied to Σ_j relu(…) instead of to every message. The sum is the same, and there is one
+  matrix product for each atom instead of one for each edge.
+- Of equally near neighbours all are kept (`onekcal.features.graphs`).
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ from onekcal.networks.training.settings import Recipes
 
 VERSIONS = (1, 2, 3)
 GEOMETRY = {"vector": 3, "distance": 1}
-"""What a message knows of the places of its atoms, and how many numbers that is."""
+"""What a message knows of the places of its atoms, and how many numbers these are."""
 GRAPHS = ("complete", "nearest", "strongest", "within")
 TURNS, TURNED = 8, 256
-"""Orientations and molecules of the `turning_spread` that is measured after training."""
+"""Orientations, and molecules on which `turning_spread` is measured after training."""
 
 
 class CustomGNN(NetworkModel):
@@ -229,7 +229,7 @@ class Convolution(torch.nn.Module):
             (B, n, out).
         """
         here, there, along = self.first.weight.split(self.parts, 1)
-        heard = linear(edge, along)  # (B, n, n, out), by far the largest: changed in place
+        heard = linear(edge, along)  # (B, n, n, out), by far the largest, so it is changed in place
         heard.add_(linear(x, here, self.first.bias)[:, :, None]).add_(
             linear(x, there)[:, None]
         ).relu_()
@@ -306,7 +306,7 @@ class CustomGNNNetwork(Network):
         return Output(self.head(pooled).squeeze(-1))
 
     def _along(self, graph: Graph) -> Tensor:
-        """(B, n, n, e) where an edge's atoms are, and its attributes."""
+        """(B, n, n, e) geometry of each edge, and its attributes."""
         if self.geometry == "distance":
             return torch.cat([distances(graph)[..., None], graph.attributes], -1)
         between = graph.positions[:, None] - graph.positions[:, :, None]  # [i, j] is r_j − r_i

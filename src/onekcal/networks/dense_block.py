@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from onekcal.networks.network import Context
 
 EPSILON = 1e-5
-"""Added to variances."""
+"""This is added to variances."""
 LAST = torch.channels_last_3d
 
 _norm = torch.ops.aten.native_batch_norm

@@ -13,29 +13,29 @@ r"""The network of a 3-D DenseNet on fields in a cube; `networks.voxels` makes a
     E = w · ⟨relu(γ ∘ x̂ + β)⟩ + c                                                             (head)
         ⟨ ⟩: mean over voxels
 
-⊕ lays channels end to end, * is a convolution with zeros beyond the cube. Two dense blocks of d₁
-and d₂ layers with a transition between them.
+⊕ puts channels one after the other, * is a convolution with zeros outside the cube. There are two
+dense blocks of d₁ and d₂ layers with a transition between them.
 
-The gradient of a block is in `onekcal.networks.dense_block`, `orbits` in
+The gradient of a block is in `onekcal.networks.dense_block`, `orbits` is in
 `onekcal.networks.cube_symmetry`.
 
 Gupta, Raghavachari, J. Chem. Theory Comput. 18, 2132 (2022); Huang, Liu, van der Maaten,
 Weinberger, CVPR (2017).
 
-Done otherwise, with the same result:
-- every layer of a block normalises the same channels, and the mean and variance of a channel do not
-  depend on who asks. So x̂ is computed once, when a channel is made, and only x̂ is kept; γ and β
-  are each layer's own.
-- channels lie one behind the other in memory, all voxels of a batch each, so that ⊕ costs nothing.
-- the gradient of a block computes relu(γ ∘ x̂ + β), h and b_l again instead of keeping them.
-- the transition pools before it multiplies, an eighth of the work.
+Done in another way, with the same result:
+- All layers of a block normalise the same channels, and a channel has the same mean and variance
+  for all of them. So x̂ is computed once, when a channel is made, and only x̂ is kept. Each layer
+  has its own γ and β.
+- Channels lie one after the other in memory, each with all voxels of a batch. So ⊕ costs nothing.
+- The gradient of a block computes relu(γ ∘ x̂ + β), h and b_l again instead of keeping them.
+- The transition pools before it multiplies, which is an eighth of the work.
 
 Deliberate deviations:
 - `symmetry` ties the weights of S and K together (`orbits`): with "signs" the energy does not
   change when an axis of the cube is reversed, with "cube" under any of its 48 rotations and
   reflections. The published network has neither.
-- while training, a batch is normalised in parts of `together` molecules, as it was on each of the
-  paper's four GPUs. Running means and variances take in the mean over the parts, with the usual
+- In training, a batch is normalised in parts of `together` molecules, as it was on each of the
+  paper's four GPUs. Running means and variances follow the mean over the parts, with the usual
   momentum of 0.1.
 """
 
@@ -125,8 +125,8 @@ class DenseNetwork(Network):
         kind = fields.device.type
         low = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else fields.dtype
         with torch.autocast(kind, enabled=False):
-            # every so-many-th molecule: the parts that processes make of a batch, whose share is
-            # made in the same way
+            # part k has every `parts`-th molecule from the k-th on; the share of a process is made
+            # in the same way, so that several processes make the same parts
             found = [self.energies(fields[k::parts], low, momentum(k, parts)) for k in range(parts)]
         energies = torch.cat(found)[_places(len(fields), parts)].view(count, views)
         if views == 1:

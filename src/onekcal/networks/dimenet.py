@@ -1,4 +1,4 @@
-r"""DimeNet++: messages along directed bonds, weighed by distances and by the angles between them.
+r"""DimeNet++: messages along directed bonds, weighted by distances and by angles between bonds.
 
     e_n(d) = u(d/c) sin(f_n d/c),   f_n = nπ at first, learned                        (radial basis)
     s_ln(d) = u(d/c) √2/|j_{l+1}(z_ln)| j_l(z_ln d/c)   times   Y_l0(α)            (spherical basis)
@@ -10,30 +10,31 @@ r"""DimeNet++: messages along directed bonds, weighed by distances and by the an
     t_i = w · σ(W σ(W σ(W W↑ Σ_j m_ji ∘ W e(d_ji))))                           (output, T + 1 times)
     E = Σ_i [e₀ + s Σ_blocks t_i],   σ(x) = x/(1 + e^−x),   A, B: residual layers x + σ(W σ(W x))
 
-α_kji is the angle between r_i − r_j and r_j − r_k: 0 where the atoms k, j, i stand in this order on
-a line.
+α_kji is the angle between r_i − r_j and r_j − r_k. It is 0 where the atoms k, j, i lie on a line in
+this order.
 
 Gasteiger, Groß, Günnemann, ICLR (2020), arXiv 2003.03123; Gasteiger, Giri, Margraf, Günnemann,
 arXiv 2011.14115 (2020).
 
-The sum over k is a matrix product. With W₂W₁ s = Σ_l Y_l0(α_kji) S_l(d_kj), it is around atom j
+The sum over k is a matrix product. With W₂W₁ s = Σ_l Y_l0(α_kji) S_l(d_kj), the sum around atom j
+is
 
     Σ_l Σ_{k≠i} Y_l0(α_kji) [a_kj ∘ S_l(d_kj)]
 
-with a matrix, (neighbours) × (degrees · neighbours), that all interactions share. No list of
-triplets is made, and no angle: Y_l0 is a polynomial of cos α, a product of unit vectors, so that
-forces are finite and smooth where atoms stand on a line. The product is in
+All interactions share its matrix, (neighbours) × (degrees · neighbours). There is no list of
+triplets, and no angle is computed: Y_l0 is a polynomial of cos α, which is a product of unit
+vectors. So forces are finite and smooth where atoms lie on a line. The product is in
 `onekcal.networks.triplet_sum`, the list of messages in `onekcal.networks.bond_messages`.
 
 Deliberate deviations:
-- e₀ and s are set from the training energies: e₀ is the energy an atom that fits them best, s the
-  spread of what is left.
-- the embedding has a row for each element of the training molecules, the authors' 95.
-- no limit to the number of neighbours (32 in some implementations).
-- outputs begin at 0, w = 0: the authors do so for some targets, and take orthogonal weights for
+- e₀ and s come from the training energies. e₀ is the energy per atom that fits them best, s the
+  standard deviation of what is left.
+- The embedding has one row for each element of the training molecules; the authors' has 95 rows.
+- The number of neighbours has no limit; in some implementations it is 32.
+- Outputs begin at 0, w = 0. The authors do this for some targets, and take orthogonal weights for
   energies.
-- recipe `paper`: the rate falls to 0 along a cosine, not exponentially to 0.03 of its height; Adam
-  without AMSGrad.
+- In the recipe `paper` the rate falls to 0 along a cosine, not exponentially to 0.03 of its height,
+  and Adam is used without AMSGrad.
 """
 
 from __future__ import annotations

@@ -1,16 +1,15 @@
-r"""Continuous filters: functions of the distance alone, tabulated, and the convolution that uses
-them.
+r"""Continuous filters of the distance as tables, and the convolution that uses them.
 
-A filter W(r) of f features is known at evenly spaced distances, the knots; a quintic spline gives
-it in between. As the filters of a whole batch lie on one curve, a few hundred evaluations serve
-tens of thousands of pairs. The spline has four continuous derivatives, and gradients with respect
-to r and to the knots, and theirs in turn, are its own: forces are the exact derivative of the
-energies.
+A filter W(r) of f features is evaluated at evenly spaced distances, the knots; a quintic spline
+gives its values in between. The filters of a whole batch lie on one curve, so that a few hundred
+evaluations are enough for tens of thousands of pairs. The spline has four continuous derivatives.
+Its gradients by r and by the values at the knots are exact, and so are their gradients: forces are
+the exact derivative of the energies.
 
-Pairs i < j are laid out by their separation s = j − i: (0,1) (1,2) …, (0,2) (1,3) …, so that all
-pairs of one separation are two contiguous blocks of atoms. With atoms first and molecules second,
-(n, B, f), a sum over neighbours is then a few fused multiply-adds of contiguous memory, a pair is
-held once, and nothing is gathered or scattered.
+Pairs i < j are ordered by their separation s = j − i: (0,1) (1,2) …, (0,2) (1,3) …. So all pairs of
+one separation are two contiguous blocks of atoms. With atoms first and molecules second, (n, B, f),
+a sum over neighbours is a few fused multiply-adds of contiguous memory. Each pair is held once, and
+nothing is gathered or scattered.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ SPLINE = (
 """120 × the coefficients of 1, t … t⁵, t ∈ [0, 1], of the quintic B-splines between two knots."""
 TAPS, DEGREE = 6, 5
 MARGIN = 12
-"""Knots beyond either end of the range: what is assumed at the very ends fades by 0.43 a knot."""
+"""Knots beyond either end of the range. What is assumed there fades by a factor 0.43 a knot."""
 
 
 @lru_cache(maxsize=256)

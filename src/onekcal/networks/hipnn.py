@@ -1,8 +1,8 @@
 r"""HIP-NN: energies as a sum over hierarchical orders, E = Σ_i Σ_n E_i^n (eqs. 1–2).
 
 Lubbers, Smith, Barros, J. Chem. Phys. 148, 241715 (2018). Equation numbers are the paper's. Lengths
-inside are Bohr, as there: distances are converted on entry, and `r_low`, `r_high`, `r_cut`, μ and σ
-are Bohr. Energies are kcal/mol.
+inside are Bohr, as in the paper: distances are converted at the beginning, and `r_low`, `r_high`,
+`r_cut`, μ and σ are Bohr. Energies are kcal/mol.
 
     z_i⁰   = one-hot species                                                                     (3)
     E_iⁿ   = Σ_a w_aⁿ z_{i,a}^{ℓ_n} + bⁿ                                                         (4)
@@ -19,23 +19,23 @@ are Bohr. Energies are kcal/mol.
              + λ_R ⟨R⟩                                                                       (14–17)
     R      = Σ_{n≥1} Σ_i (E_iⁿ)² / ((E_iⁿ)² + (E_iⁿ⁻¹)²)                                        (18)
 
-σ_E, the standard deviation of the training energies (15), w⁰ and b⁰, a least-squares fit of
-composition, are set before training and stay. Learned are wⁿ/σ_E, bⁿ for n ≥ 1, W, B, V, μ, σ, W̃,
-B̃, M̃.
+Two things are set before training and not learned: σ_E, the standard deviation of the training
+energies (15), and w⁰ with b⁰, a least-squares fit of the composition. Training learns wⁿ/σ_E and bⁿ
+for n ≥ 1, W, B, V, μ, σ, W̃, B̃ and M̃.
 
 Initial values (II.F): matrices after Glorot, biases 0, 1/μ_ν evenly from 1/r_low to 1/r_high, σ_ν =
 2 N_sensitivity r_low, wⁿ of order σ_E 10⁻²ⁿ (the printed σ_E/10⁻²ⁿ grows with n and is a misprint).
 
 Deliberate deviations:
-- w⁰ and b⁰ cannot be told apart (every atom has one species); the one number an element that they
-  make is kept.
-- Glorot counts the ν sensitivities of V as a receptive field, as for a convolution; the paper does
-  not say.
-- a term of (18) whose two energies both vanish counts 0; FLOOR keeps it from being 0/0.
-- without hierarchy (table II, last rows) the only order left starts at the scale σ_E, not at σ_E
-  10⁻⁴, because it has no E⁰ to stand on; the paper does not say.
-- forces, the paper's outlook, are the gradient of the energy; with `fit: {force_weight: …}` they
-  are learned as well.
+- Only the sum of w⁰ and b⁰ has a meaning, because every atom has one species. So one number for
+  each element is kept.
+- Glorot counts the ν sensitivities of V as a receptive field, as for a convolution. The paper does
+  not tell.
+- A term of (18) whose two energies are both 0 is 0; FLOOR keeps it from being 0/0.
+- Without hierarchy (table II, last rows) the only order starts at the scale σ_E, not at σ_E 10⁻⁴,
+  because there is no E⁰. The paper does not tell.
+- Forces, the paper's outlook, are the gradient of the energy. With `fit: {force_weight: …}` they
+  are learned too.
 """
 
 from __future__ import annotations
@@ -348,8 +348,8 @@ class Interaction(torch.nn.Module):
         molecules, atoms, before = z.shape
         _, count, after = self.V.shape
         if before < after:
-            # s_ν(r_ij) = s_ν(r_ji): neighbours may be read from the first index, which leaves one
-            # product a molecule
+            # s_ν(r_ij) = s_ν(r_ji): the first index may be the neighbour, which makes one product
+            # for each molecule
             around = z.transpose(1, 2) @ s.reshape(
                 molecules, atoms, atoms * count
             )  # (B, before, n·ν)

@@ -1,4 +1,4 @@
-r"""The fully connected baseline of the SchNet milestone report: a toy to be reproduced and beaten.
+r"""The fully connected baseline of the SchNet milestone report.
 
     E = Σ_i [w · (a_{Z_i} ⊕ relu(B relu(A r_i + a) + b)) + c]
 
@@ -6,12 +6,12 @@ a_Z has 8 dimensions, the map of the raw coordinates r_i (Å) 16. Oesch, Loan, H
 Learning: SchNet, Milestone 1" (2023), section 2; their table 5 is one epoch over 10,000 molecules
 in batches of 32, on energies as they come.
 
-An atom's energy depends on where it is and not on what is around it, so this energy is neither
-translation nor rotation invariant, and its forces do not sum to zero. It does not depend on the
-order of atoms.
+An atom's energy depends on its position and not on its neighbours. So this energy changes when a
+molecule is moved or turned, and its forces do not sum to zero. It does not depend on the order of
+atoms.
 
-Not in the report, and chosen here: the sum over atoms, the width of the first layer (16, as the
-second), a ReLU behind each, Adam, its rate (see docs/papers/schnet.md).
+The report does not tell of the sum over atoms, the width of the first layer (16, as of the second),
+the ReLU after each layer, Adam and its rate. They are chosen here (see docs/papers/schnet.md).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Milestone(NetworkModel):
     """
 
     fits_atoms = True
-    """It takes energies as they come."""
+    """It may be given total energies, because it learns energies without a baseline."""
     recipes: ClassVar[Recipes] = {
         "paper": {**_TOY, "loss": "mae"},
         "force": {**_TOY, "loss": "mae", "energy_weight": 0.0, "force_weight": 1.0},

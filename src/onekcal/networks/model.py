@@ -1,4 +1,4 @@
-"""The model protocol around a network: it trains one or an ensemble, and asks it."""
+"""The model protocol around a network: one network or an ensemble is trained and asked."""
 
 from __future__ import annotations
 
@@ -40,8 +40,7 @@ class NetworkModel(Model):
 
     differentiable = True
     recipes: ClassVar[Recipes] = {}
-    """Ways to train beside those every network has (`onekcal.networks.training.settings.RECIPES`).
-    """
+    """The network's own recipes; `onekcal.networks.training.settings.RECIPES` has those of all."""
 
     def __init__(
         self, fit: dict[str, object] | None = None, seed: int = 0, dtype: str = "float32"

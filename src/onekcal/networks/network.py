@@ -1,8 +1,7 @@
-"""What every neural network here is made of: a `Batch` in, an `Output` out; `NetworkModel` makes a
-model of it.
+"""A neural network takes a `Batch` and gives an `Output`; `NetworkModel` makes a model of it.
 
-A published network is one file with two classes: its `Network`, and a `NetworkModel` whose keyword
-arguments are the network's settings, together with `fit` (how it is trained, see
+A published network is one file with two classes. One is its `Network`. The other is a
+`NetworkModel`, whose keyword arguments are the network's settings, `fit` (how it is trained, see
 `onekcal.networks.training.settings`), `seed` and `dtype`.
 
 Molecules of a batch have nearly equal sizes, so they are padded and sums over neighbours are
@@ -28,20 +27,18 @@ class Batch(NamedTuple):
     species: Tensor  # (B, n) int64, index into the network's `elements`
     positions: Tensor  # (B, n, 3) Å
     mask: Tensor  # (B, n) bool
-    inputs: Tensor | None = (
-        None  # (B, …) what else the network is given of each molecule (see `NetworkModel.inputs`)
-    )
+    inputs: Tensor | None = None
+    """(B, …) what else the network is given of each molecule (see `NetworkModel.inputs`)."""
 
 
 class Output(NamedTuple):
     """What a network answers, in its own unit (see `Network.absolute`)."""
 
     energies: Tensor  # (B,), or (B, n) where the target is a property of atoms
-    penalty: Tensor | None = (
-        None  # () mean over the batch of a regulariser, weighted: added to the loss as it is
-    )
-    terms: dict[str, Tensor] | None = None  # (B,) or (B, k) each: what else is told of a molecule
-    atomic: Tensor | None = None  # (B, n) the energy each atom brings, where the network has such
+    penalty: Tensor | None = None
+    """() a weighted regulariser, the mean over the batch; it is added to the loss."""
+    terms: dict[str, Tensor] | None = None  # (B,) or (B, k) further values of each molecule
+    atomic: Tensor | None = None  # (B, n) the energy of each atom, where the network has one
 
 
 class Network(torch.nn.Module):

@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn.functional import linear, softplus
 
 STEEP = 2.0
-"""Standard deviation of A's initial entries. With a small one, all φ hardly change with R at first,
-and training takes long to make them differ."""
+"""Standard deviation of A's initial entries. With a small one, the φ are almost constant at first,
+and training takes long to make them different.
+"""
 
 
 class Surroundings(NamedTuple):

@@ -15,16 +15,16 @@ Schütt, Kindermans, Sauceda, Chmiela, Tkatchenko, Müller, NIPS 30, 991 (2017);
 Kindermans, Tkatchenko, Müller, J. Chem. Phys. 148, 241722 (2018).
 
 Deliberate deviations:
-- where there are more pairs than that would take, filters are read off a table
-  (`onekcal.networks.filters`) with `knots` to every Δ; `knots: 0` evaluates the filter network for
-  every pair, as the papers do. Filters differ by about 1e-7.
-- the cosine cut-off C is not in the papers, whose basis reaches to 30 Å with μ_k every 0.1 Å and a
-  factor of 10 Å⁻² in the exponent: it makes energies and forces go smoothly to zero at r_c.
-- V₂'s result is the filter; the first paper draws another ssp after it.
-- e₀ and s are set from the training energies: e₀ is the energy an atom that fits them best, s the
-  spread of what is left. Both are per-atom, so that the energy of two distant molecules is the sum
-  of theirs.
-- the learning rate does not decay (0.96 every 100,000 steps in the papers).
+- In batches with many pairs, filters are read from a table (`onekcal.networks.filters`), which has
+  `knots` knots for every Δ. `knots: 0` evaluates the filter network for every pair, as the papers
+  do. The filters differ by about 1e-7.
+- The cosine cut-off C makes energies and forces go smoothly to zero at r_c. The papers do not have
+  it; their basis goes to 30 Å with μ_k every 0.1 Å and a factor of 10 Å⁻² in the exponent.
+- The result of V₂ is the filter. A figure of the first paper has another ssp after it.
+- e₀ and s come from the training energies. e₀ is the energy per atom that fits them best, s the
+  standard deviation of what is left. Both belong to one atom, so that the energy of two distant
+  molecules is the sum of theirs.
+- The learning rate does not decay; in the papers it falls by a factor of 0.96 every 100,000 steps.
 """
 
 from __future__ import annotations
@@ -227,9 +227,8 @@ class SchNetNetwork(Network):
                     torch.nn.init.zeros_(layer.bias)
         self.last = knots * (gaussians - 1)  # the knot at the cut-off
         self.step = cutoff / max(self.last, 1)
-        self.worth: float = (
-            2 * self.last if knots else math.inf
-        )  # pairs from which on the table is cheaper
+        # from this number of pairs on, the table is cheaper
+        self.worth: float = 2 * self.last if knots else math.inf
         self.register_buffer("per_atom", torch.tensor([0.0, 1.0]))  # e₀, s in kcal/mol
 
     def begin(self, train: Dataset) -> None:
@@ -257,7 +256,7 @@ class SchNetNetwork(Network):
             )
         kind = r.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else r.dtype
-        with torch.autocast(kind, enabled=False):  # a spline needs its digits
+        with torch.autocast(kind, enabled=False):  # a spline needs full precision
             places = Places(flat, self.step, self.last)
             tables = coefficients(
                 self.filters(knots(self.step, self.last, r)), self.last

@@ -8,7 +8,7 @@ from torch import Tensor
 from onekcal.networks.network import Context
 
 FAR = -80.0
-"""Least exponent; e⁻⁸⁰ = 2e-35. Below it numbers become denormal, and arithmetic slow."""
+"""Smallest exponent; e⁻⁸⁰ = 2e-35. Smaller numbers become denormal, which makes arithmetic slow."""
 
 
 def sensitivities(inverse: Tensor, phi: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
@@ -26,7 +26,7 @@ def sensitivities(inverse: Tensor, phi: Tensor, mu: Tensor, sigma: Tensor) -> Te
     Tensor
         (…, ν).
     """
-    if inverse.requires_grad or phi.requires_grad:  # forces: differentiable as often as wanted
+    if inverse.requires_grad or phi.requires_grad:  # with forces, any number of derivatives
         off = inverse[..., None] - 1.0 / mu
         return (-0.5 * (off * sigma).square()).clamp_min(FAR).exp() * phi[..., None]
     return Sensitivities.apply(inverse, phi, 1.0 / mu, sigma)  # type: ignore[no-untyped-call]

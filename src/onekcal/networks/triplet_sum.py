@@ -10,9 +10,9 @@ from torch import Tensor
 from onekcal.networks.network import Context
 
 PART = 2**18
-"""Numbers of the widest intermediate that a CPU holds at a time, so that they stay in its cache.
+"""Numbers that the largest intermediate has at a time on a CPU, so that it stays in the cache.
 
-That intermediate is `degrees` times as wide as a message.
+It is `degrees` times as wide as a message.
 """
 
 
@@ -67,9 +67,8 @@ class Directed(torch.autograd.Function):
     def backward(ctx: Context, slope: Tensor) -> tuple[Tensor | None, ...]:
         """Return the slopes by all inputs that want one."""
         inputs, wanted = ctx.saved_tensors, ctx.needs_input_grad
-        if (
-            torch.is_grad_enabled()
-        ):  # forces are being learned: what is returned must itself have a gradient
+        # where forces are learned, what is returned must itself have a gradient
+        if torch.is_grad_enabled():
             return _slopes(inputs, wanted, slope, True)
         found: list[tuple[Tensor | None, ...]] = []
         with torch.enable_grad():

@@ -1,22 +1,20 @@
 r"""The 3-D DenseNet as a model: fields of a molecule in a cube, a convolutional network, an energy.
 
 The network, its equations and its citation are in `onekcal.networks.densenet`; the fields and the
-orientation of the cube in `onekcal.fields`. The published way is one orientation for each molecule
-and one look at it. Beyond it:
+orientation of the cube are in `onekcal.fields`. In the published way each molecule has one
+orientation and is looked at once. Four settings go beyond that:
 
-- `augment`: while training, every look is at another of the cube's mirror images: "signs" reverses
-  axes (8), "cube" turns and reflects in every way (48). Voxels fall on voxels, so a stored field
-  serves for all of them; a mirror image of a molecule has its energy.
-- `turns`: fields in so many random orientations are stored beside the principal one, and each look
+- `augment`: in training, each look is at a random image of the cube: "signs" reverses axes (8
+  images), "cube" turns and reflects in every way (48). Voxels fall on voxels, so that all images
+  come from one stored field. A mirror image of a molecule has the same energy.
+- `turns`: fields in this many random orientations are stored, besides the principal one. Each look
   takes one of them.
-- `views`: an answer is the mean over so many looks, and their standard deviation is told as
-  `spread`.
-- `symmetry`: kernels that do not change under "signs" or "cube", so that the network need not learn
-  it.
+- `views`: an answer is the mean over this many looks, and `spread` is their standard deviation.
+- `symmetry`: kernels do not change under "signs" or "cube", so that the network need not learn it.
 
-Energies depend on the orientation of the cube, and are therefore invariant only as far as that is:
-a molecule that is moved, turned or renumbered has the same cube but for rounding. There is no
-gradient through it; forces are finite differences.
+Energies depend on the orientation of the cube. A molecule that is moved, turned or renumbered has
+the same cube but for rounding, so its energy is the same. There is no gradient through the
+orientation; forces are finite differences.
 """
 
 from __future__ import annotations
@@ -46,7 +44,7 @@ from onekcal.networks.training import distributed
 from onekcal.networks.training.settings import Recipes
 
 KEPT = 1.5
-"""Fields of an answer are stored if they cost about so many seconds: they may be needed again."""
+"""Fields of an answer are stored if they take about this many seconds or more to compute."""
 
 
 class VoxelDenseNet(NetworkModel):
@@ -186,9 +184,8 @@ class VoxelDenseNet(NetworkModel):
         """Return the fields of molecules, one random look in training, otherwise `views` looks."""
         if not len(molecules):
             return None
-        if (
-            learn and distributed.world() > 1
-        ):  # the first computes what is not stored yet, the others read it
+        # the first process computes what is not stored yet, and the others read it
+        if learn and distributed.world() > 1:
             if distributed.first():
                 self._fields(molecules, True)
             distributed.wait()
@@ -264,8 +261,8 @@ class Looks:
 
     def __call__(self, rows: Tensor) -> Tensor:
         if self.views is None:
-            # one number from torch's generator whatever the batch, so that processes with other
-            # shares of it agree
+            # one number from torch's generator for a batch of any size, so that processes with
+            # shares of different sizes stay in step
             draw = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
             look = torch.randint(
                 len(self.fields) * len(self.motions), (len(rows), 1), generator=draw

@@ -396,7 +396,7 @@ def test_a_network_that_cannot_be_compiled_trains_as_it_is(monkeypatch: pytest.M
         inside.say = told.append
         model = PairModel(fit={**QUICK, "compile": True}).fit(train, valid)
     assert told == [
-        "torch.compile cannot compile this network (no such operator); going on without"
+        "torch.compile cannot compile this network (no such operator); going on without it"
     ]
     assert torch.equal(
         model.energies(valid.molecules),

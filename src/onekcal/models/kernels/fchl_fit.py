@@ -36,7 +36,7 @@ def has_forces(train: Dataset, wanted: bool | None) -> bool:
         return False
     if train.forces is None:
         raise DataError(
-            f"`forces: true` needs the column '{train.target}_forces', there is: "
+            f"`forces: true` needs the column '{train.target}_forces', available: "
             f"{', '.join(train.columns)}"
         )
     missing = int((~torch.isfinite(train.forces)).any(1).sum())

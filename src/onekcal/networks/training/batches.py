@@ -1,8 +1,8 @@
 """A data set as padded tensors on the training device, and which molecules make a batch.
 
-Batches are made of molecules of nearly equal size: molecules are shuffled, sorted by size within
-windows of many batches, cut, and the batches are shuffled. Gathering one is a few indexings,
-whatever its size.
+The molecules of a batch have nearly equal sizes: all molecules are shuffled, sorted by size within
+windows of many batches, and cut into batches; then the batches are shuffled. A batch of any size is
+gathered by a few indexings.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.networks.network import Batch
 
 ASKED, ASKED_PAIRS = 256, 2**17
-"""Most molecules, and most pairs of atoms, of a batch that is asked rather than trained on."""
+"""Most molecules, and most pairs of atoms, of a batch outside training."""
 
 
 def species_of(numbers: Tensor, elements: Sequence[int]) -> Tensor:
@@ -94,9 +94,8 @@ class Held:
     energies: Tensor
     forces: Tensor | None  # (N, n, 3) kcal/mol/Å, 0 where unknown
     known: Tensor | None  # (N,) bool, where forces are known
-    inputs: Callable[[Tensor], Tensor] | None = (
-        None  # rows (B,) → (B, …) on the CPU (see `NetworkModel.inputs`)
-    )
+    inputs: Callable[[Tensor], Tensor] | None = None
+    """Rows (B,) → (B, …) on the CPU (see `NetworkModel.inputs`)."""
     unit: str = "kcal/mol"
 
     @classmethod

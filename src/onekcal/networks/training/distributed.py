@@ -1,7 +1,8 @@
-"""Several processes on one training, started by torchrun: each takes its share of every batch.
+"""Several processes on one training, started by torchrun: each has its share of every batch.
 
-Sums are added up over processes before a loss is made of them, and gradients after; so the loss,
-square roots included, is that of the whole batch, and all processes keep the same weights.
+Sums are added up over processes before the loss is computed from them, and gradients after that.
+So the loss, with its square roots, is that of the whole batch, and all processes have the same
+weights.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ def joined() -> Iterator[None]:
         return
     if local_rank() < torch.cuda.device_count():
         torch.cuda.set_device(local_rank())
-    # tensors go where they are; the first may fetch data or compute fields for hours while the
-    # others wait
+    # the first process may fetch data or compute fields for hours while the others wait, so that
+    # PATIENCE is long
     dist.init_process_group(
         "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE
     )

@@ -1,4 +1,4 @@
-"""The training loop: epochs of steps, the best weights by the score, and what makes it stop."""
+"""The training loop: epochs of steps, the weights of the best score, and when it stops."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from onekcal.networks.training.settings import Settings
 LOOK = 64
 """Steps between two checks that the loss is finite; each check makes a GPU wait."""
 WORSE = 100.0
-"""A training has diverged when its loss is so many times that of the first epoch."""
+"""A training has diverged when its loss is more than this many times that of the first epoch."""
 TOLD = 0.2
 """Least seconds between two reports of progress."""
 
@@ -80,7 +80,7 @@ class Training:
 
     @property
     def judged(self) -> Network:
-        """The network whose weights count: the moving average where there is one."""
+        """The network whose weights are judged: the moving average where there is one."""
         return self.average.network if self.average else self.network
 
     # --- the run ------------------------------------------------------------------------------
@@ -137,8 +137,8 @@ class Training:
         return f"{molecules} molecules" if pairs is None else f"{pairs} pairs"
 
     def _pass(self) -> float:
-        # the order depends on the seed and the number of the epoch alone, so that it is the same
-        # after a resume
+        # the order depends on the seed and the number of the epoch alone: it is the same after a
+        # resume
         order = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epochs_done)
         plan = shuffled(self.train.sizes, *self._batch(), self.settings.window, order)
         total = torch.zeros((), dtype=torch.float64, device=self.train.energies.device)
@@ -161,9 +161,8 @@ class Training:
         own = distributed.share(rows)
         part = self._measured(self.call, self.train, own, True)
         if len(own):
-            extra = part[
-                -1
-            ]  # a mean over this process's molecules; the batch's is weighted by their number
+            # a mean over this process's molecules, which counts by their number in the batch
+            extra = part[-1]
             if self.decayed:
                 extra = (
                     extra
@@ -196,7 +195,7 @@ class Training:
         except Exception as problem:
             why = str(problem).strip().splitlines() or [type(problem).__name__]
             self.session.say(
-                f"torch.compile cannot compile this network ({why[0]}); going on without"
+                f"torch.compile cannot compile this network ({why[0]}); going on without it"
             )
             self.call = self.network
             return self.network(batch)

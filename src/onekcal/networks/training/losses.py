@@ -1,5 +1,4 @@
-r"""Losses out of sums, so that parts of one batch may be added up over processes before a square
-root is taken.
+r"""Losses from sums: the parts of a batch are added up over processes before a root is taken.
 
     energies   MAE = Σ|ΔE| / M        RMSE = √(Σ ΔE² / M)         MSE = Σ ΔE² / M
     forces     MAE = Σ|ΔF| / 3A       RMSE = √(Σ|ΔF|² / 3A)       MSE = Σ|ΔF|² / A
@@ -7,8 +6,8 @@ root is taken.
     L = w_E · L_E + w_F · L_F + penalty + λ Σ w²
 
 ΔE and ΔF are divided by σ_E, the standard deviation of the training energies. With `mse`, w_E = ρ
-and w_F = 1 this is the loss of SchNet (whose forces are averaged over each molecule's atoms first:
-the same where all have one size); `mae+rmse` is that of HIP-NN.
+and w_F = 1 this is the loss of SchNet. (SchNet averages forces over each molecule's atoms first,
+which is the same where all molecules have one size.) `mae+rmse` is the loss of HIP-NN.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from torch import Tensor
 from onekcal.networks.training.settings import Loss, Settings
 
 SMALLEST = 1e-30
-"""Below the square root, whose slope at 0 is infinite."""
+"""Least value under the square root, whose slope at 0 is infinite."""
 
 
 class Sums(NamedTuple):
-    """Sums over some molecules; `extra` is their part of the batch's regularisers."""
+    """Sums over some molecules; `extra` is their share of the batch's regularisers."""
 
     molecules: Tensor
     energy_abs: Tensor

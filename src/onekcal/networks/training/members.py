@@ -62,7 +62,7 @@ def fit_members(model: Trained, train: Dataset, valid: Dataset) -> None:
     ------
     ConfigError
         If there are no training molecules, if forces are wanted and absent, or if `valid` has an
-        element that `train` has not.
+        element that `train` does not have.
     """
     settings, device = model.training, model.training.where()
     if settings.force_weight and train.forces is None:
@@ -101,18 +101,17 @@ def fit_members(model: Trained, train: Dataset, valid: Dataset) -> None:
                 network, learned, judged, standard, settings, model.seed + k, config
             )
             model.shift, model.scale = standard.shift, standard.scale
-            model.networks.append(
-                network
-            )  # before it is trained: what a failure leaves are its last good weights
+            # before it is trained: after a failure it has its last good weights
+            model.networks.append(network)
             training.run()
         model.summary = training.summary()
 
 
 def _config(model: Trained, network: Network, train: Dataset, valid: Dataset) -> Content:
-    """What decides the loss curve: a checkpoint of another one is refused."""
+    """What decides the loss curve; a checkpoint with another one is refused."""
     digest = hashlib.sha256()
     for data in (train, valid):
-        # what a stage below left differs in the last bits from one number of threads to another
+        # what earlier stages left differs in the last bits with the number of threads
         found = (data.energies, *(() if data.forces is None else (data.forces,)))
         values = [(part.nan_to_num(1e9) * 1e3).round().to(torch.int64) for part in found]
         for tensor in (

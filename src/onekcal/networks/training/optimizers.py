@@ -38,9 +38,8 @@ def optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:
             groups, lr=settings.rate, momentum=settings.momentum, nesterov=settings.momentum > 0
         )
     kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-    return kind(
-        groups, lr=settings.rate, betas=settings.betas, fused=True
-    )  # many small tensors: one kernel
+    # fused: one kernel for many small tensors
+    return kind(groups, lr=settings.rate, betas=settings.betas, fused=True)
 
 
 class Average:

@@ -10,7 +10,7 @@ from onekcal.networks.training.settings import Settings
 START, END = 1 / 25, 1e-4
 """A one-cycle begins at START and ends at END times the highest rate."""
 FALLS = 2
-"""The plateau protocol ends when the rate has fallen so often without a better score."""
+"""The plateau protocol ends when the rate has fallen this often without a better score."""
 
 
 def constant(share: float, settings: Settings) -> float:

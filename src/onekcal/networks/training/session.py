@@ -1,11 +1,12 @@
-"""Where a training writes, whether it goes on from a checkpoint, and who watches: what the model
-protocol has no room for.
+"""Where a training writes, whether it goes on from a checkpoint, and who watches it.
+
+The methods of the model protocol have no arguments for these:
 
     with session(folder, resume=True, watch=show):
         model.fit(train, valid)
 
-Every training inside, a member of an ensemble or a refit, is numbered: `training-0.safetensors`,
-`training-1.safetensors`. Outside a session nothing is written.
+All trainings inside the block, members of an ensemble and refits, are numbered:
+`training-0.safetensors`, `training-1.safetensors`. Outside a session nothing is written.
 """
 
 from __future__ import annotations
