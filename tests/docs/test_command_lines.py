@@ -58,7 +58,7 @@ def _check(words: list[str], complete: bool) -> None:
     command: Any = COMMAND
     context = command.context_class(command, info_name="onekcal")
     while words and hasattr(command, "commands") and words[0] not in ("--help", "--version"):
-        if words[0].isupper():  # a placeholder such as VERB
+        if words[0].isupper() or words[0] == "…":  # a placeholder such as VERB
             return
         name, command, words = command.resolve_command(context, words)
         context = command.context_class(command, parent=context, info_name=name)
