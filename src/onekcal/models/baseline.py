@@ -159,8 +159,8 @@ class Baseline(Model):
         except InputError as problem:
             there = ", ".join(columns or {}) or "none"
             raise DataError(
-                f"the baseline needs a column {self.method!r} (available: {there}) or a method that "
-                f"can be computed: {problem}"
+                f"the baseline needs a column {self.method!r} (available: {there}) or a method "
+                f"that can be computed: {problem}"
             ) from None
 
     def _other(self) -> Stack:

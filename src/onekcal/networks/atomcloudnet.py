@@ -305,12 +305,12 @@ class AtomCloudNetwork(Network):
         around, table = self._around(pairs), self.embedding.weight
         x = one_hot(batch.species, len(self.elements)).to(bodies)  # (B, n, elements)
         for k, (cloud, block) in enumerate(zip(self.clouds, self.residual)):
-            told = (
+            convolved = (
                 cloud(self.again[k - 1](x), batch.species, around)
                 if k
                 else cloud(x, batch.species, around, table)
             )
-            x = block(torch.cat([told, bodies], -1))  # (B, n, 2 · width)
+            x = block(torch.cat([convolved, bodies], -1))  # (B, n, 2 · width)
         x = x if self.of_atoms else self._pooled(x, batch.mask)
         scaled = self.o(softplus(self.d2(softplus(self.d1(x))))).squeeze(-1)
         low, high = self.ends

@@ -292,15 +292,15 @@ class CustomGNNNetwork(Network):
         ]
         graph = self.builder(every_slot(self.charges[batch.species] * batch.mask, batch.positions))
         edge, edges = self._along(graph), graph.edges.to(x.dtype)
-        found = []
+        convolved = []
         for convolution in self.convolutions:
-            found.append(convolution(x, edge, edges))
+            convolved.append(convolution(x, edge, edges))
             if self.version != 2:
-                x = found[-1]
+                x = convolved[-1]
         h = {
-            1: lambda: found[-1],
-            2: lambda: torch.cat(found, -1),
-            3: lambda: torch.stack(found).mean(0),
+            1: lambda: convolved[-1],
+            2: lambda: torch.cat(convolved, -1),
+            3: lambda: torch.stack(convolved).mean(0),
         }[self.version]()
         pooled = (h * batch.mask[:, :, None]).sum(1)
         return Output(self.head(pooled).squeeze(-1))

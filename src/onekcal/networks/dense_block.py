@@ -78,7 +78,7 @@ class DenseBlock(torch.autograd.Function):
             full = _activated_in(x[:made], gamma, beta, room)
             a = full.to(low)
             h = _reduced(a, reduce, shape)
-            b, *found = _norm(h, *hidden, None, None, True, 0.0, EPSILON)
+            b, *statistics = _norm(h, *hidden, None, None, True, 0.0, EPSILON)
             db, dkernel, _ = torch.ops.aten.convolution_backward(
                 new,
                 b.relu_(),
@@ -94,7 +94,7 @@ class DenseBlock(torch.autograd.Function):
             )
             db = _relu_backward(db, b, 0)
             dh, *dhidden = _norm_backward(
-                db, h, hidden[0], None, None, *found, True, EPSILON, [True] * 3
+                db, h, hidden[0], None, None, *statistics, True, EPSILON, [True] * 3
             )
             dh = dh.movedim(1, -1).reshape(-1, len(reduce))  # (R, hidden)
             dreduce = torch.mm(a, dh).T

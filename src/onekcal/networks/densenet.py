@@ -127,8 +127,10 @@ class DenseNetwork(Network):
         with torch.autocast(kind, enabled=False):
             # part k has every `parts`-th molecule from the k-th on; the share of a process is made
             # in the same way, so that several processes make the same parts
-            found = [self.energies(fields[k::parts], low, momentum(k, parts)) for k in range(parts)]
-        energies = torch.cat(found)[_places(len(fields), parts)].view(count, views)
+            parts_of = [
+                self.energies(fields[k::parts], low, momentum(k, parts)) for k in range(parts)
+            ]
+        energies = torch.cat(parts_of)[_places(len(fields), parts)].view(count, views)
         if views == 1:
             return Output(energies[:, 0])
         return Output(energies.mean(1), terms={"spread": energies.std(1)})

@@ -375,6 +375,6 @@ class DimeNetNetwork(Network):
 
         `towards` (N, D, 3) are unit vectors from j to its neighbours.
         """
-        found = angular_basis(-(towards @ towards.mT), self.degrees)  # (N, D, D, degrees)
+        basis = angular_basis(-(towards @ towards.mT), self.degrees)  # (N, D, D, degrees)
         apart = ~torch.eye(towards.shape[1], dtype=torch.bool, device=towards.device)
-        return (found * apart[:, :, None]).transpose(2, 3).flatten(2)
+        return (basis * apart[:, :, None]).transpose(2, 3).flatten(2)

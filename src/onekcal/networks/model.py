@@ -137,11 +137,11 @@ class NetworkModel(Model):
 
     def terms(self, molecules: Molecules) -> dict[str, Tensor]:
         """Return further values of each molecule by name; the mean over an ensemble."""
-        found: list[dict[str, Tensor]] = []
+        members: list[dict[str, Tensor]] = []
         for network in self._ready():
             with torch.no_grad():
                 parts = [network(batch).terms or {} for batch in self._batches(molecules)]
-            found.append(
+            members.append(
                 {
                     name: torch.cat([part[name] for part in parts])
                     for name in (parts[0] if parts else {})
@@ -149,8 +149,8 @@ class NetworkModel(Model):
             )
         order = self._order(molecules)
         return {
-            name: torch.stack([one[name].double().cpu() for one in found]).mean(0)[order]
-            for name in found[0]
+            name: torch.stack([one[name].double().cpu() for one in members]).mean(0)[order]
+            for name in members[0]
         }
 
     def atomic_energies(self, molecules: Molecules) -> Tensor | None:
@@ -183,7 +183,7 @@ class NetworkModel(Model):
                     (network(batch).energies, batch.mask) for batch in self._batches(molecules)
                 )
                 answers = torch.cat(
-                    [found[mask] if self.of_atoms else found for found, mask in asked]
+                    [answer[mask] if self.of_atoms else answer for answer, mask in asked]
                 )
                 out.append(self.shift + self.scale * answers.to("cpu", torch.float64)[order])
         return torch.stack(out)

@@ -103,12 +103,12 @@ class Cloud(torch.nn.Module):
             (w if table is None else w @ table.T) for w in (self.mixing, self.own.weight)
         )
         parts = gathered.split([2 * degree + 1 for degree in range(self.degree + 1)], 2)
-        told = [
+        invariants = [
             self._of_degree(degree, linear(part, w.flatten(1)))
             for degree, (part, w) in enumerate(zip(parts, weights))
         ]
-        told[0] = told[0] + linear(x, own, self.own.bias)
-        return torch.cat(told, -1) * self.allowed[species]
+        invariants[0] = invariants[0] + linear(x, own, self.own.bias)
+        return torch.cat(invariants, -1) * self.allowed[species]
 
     def _of_degree(self, degree: int, v: Tensor) -> Tensor:
         """(B, n, width) invariants of v (B, n, 2l + 1, f) of degree l."""
@@ -138,7 +138,7 @@ def gather(harmonics: Tensor, functions: Tensor, x: Tensor) -> Tensor:
     """
     if x.shape[2] < functions.shape[3]:
         spread = harmonics[:, :, :, None] * x.transpose(1, 2)[:, None, None]  # (B, n, M, f, n)
-        found = spread.flatten(2, 3) @ functions  # (B, n, M · f, K)
-        return found.unflatten(2, (-1, x.shape[2])).transpose(3, 4).flatten(3)
+        gathered = spread.flatten(2, 3) @ functions  # (B, n, M · f, K)
+        return gathered.unflatten(2, (-1, x.shape[2])).transpose(3, 4).flatten(3)
     kernel = harmonics[:, :, :, None] * functions.transpose(2, 3)[:, :, None]  # (B, n, M, K, n)
     return (kernel.flatten(1, 3) @ x).view(*kernel.shape[:3], -1)

@@ -70,15 +70,15 @@ class Directed(torch.autograd.Function):
         # where forces are learned, what is returned must itself have a gradient
         if torch.is_grad_enabled():
             return _slopes(inputs, wanted, slope, True)
-        found: list[tuple[Tensor | None, ...]] = []
+        slopes: list[tuple[Tensor | None, ...]] = []
         with torch.enable_grad():
             for rows, part in zip(slope.split(_atoms(*inputs)), _parts(*inputs)):
                 leaves = [
                     x.detach().requires_grad_(want) for x, want in zip((*part, inputs[3]), wanted)
                 ]
-                found.append(_slopes(leaves, wanted, rows, False))
-        first = [torch.cat(_given(found, k)) if wanted[k] else None for k in range(3)]
-        return (*first, torch.stack(_given(found, 3)).sum(0) if wanted[3] else None)
+                slopes.append(_slopes(leaves, wanted, rows, False))
+        first = [torch.cat(_given(slopes, k)) if wanted[k] else None for k in range(3)]
+        return (*first, torch.stack(_given(slopes, 3)).sum(0) if wanted[3] else None)
 
 
 def _given(slopes: Sequence[Sequence[Tensor | None]], k: int) -> list[Tensor]:

@@ -225,9 +225,7 @@ class VoxelDenseNet(NetworkModel):
         return out + self.terms(molecules)["spread"].square() if self.views > 1 else out
 
     def terms(self, molecules: Molecules) -> dict[str, Tensor]:
-        """Return `spread` (M,), kcal/mol: the standard deviation between views, where there are
-        several.
-        """
+        """Return `spread` (M,), kcal/mol: the standard deviation between several views."""
         return {name: self.scale * values for name, values in super().terms(molecules).items()}
 
 
@@ -270,13 +268,13 @@ class Looks:
         else:
             look = torch.arange(self.views).expand(len(rows), -1)  # (B, views)
         turn, motion = look % len(self.fields), self.order[look // len(self.fields)]
-        found = torch.empty(*look.shape, *self.fields[0].shape[1:])
+        looks = torch.empty(*look.shape, *self.fields[0].shape[1:])
         for k, field in enumerate(self.fields):
             which, view = (turn == k).nonzero(as_tuple=True)
-            found[which, view] = torch.from_numpy(
+            looks[which, view] = torch.from_numpy(
                 np.asarray(field[rows[which].numpy()], dtype=np.float32)
             )
         if len(self.motions) == 1:
-            return found
-        flat = found.flatten(3)  # (B, views, channels, n³)
-        return flat.gather(3, self.motions[motion][:, :, None].expand_as(flat)).view_as(found)
+            return looks
+        flat = looks.flatten(3)  # (B, views, channels, n³)
+        return flat.gather(3, self.motions[motion][:, :, None].expand_as(flat)).view_as(looks)

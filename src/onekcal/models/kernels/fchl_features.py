@@ -68,15 +68,33 @@ class FchlFeatures:
     basis: dict[str, float]
 
     def room(self, molecules: Molecules) -> int:
-        """Return how many atoms features are padded to: at least those of the largest molecule."""
+        """Return how many atoms features are padded to: at least those of the largest molecule.
+
+        Parameters
+        ----------
+        molecules
+            M molecules.
+        """
         return max([self.padded_to, *molecules.sizes.tolist()])
 
     def of(self, molecules: Molecules) -> Environments:
-        """Return the features of molecules."""
+        """Return the features of molecules.
+
+        Parameters
+        ----------
+        molecules
+            M molecules.
+        """
         return environments(molecules, self.elements, self.room(molecules), **self.basis)
 
     def with_gradients(self, molecules: Molecules) -> tuple[Environments, Array]:
-        """Return the features of M molecules and their gradients (M, n, d, 3n), Å⁻¹."""
+        """Return the features of M molecules and their gradients (M, n, d, 3n), Å⁻¹.
+
+        Parameters
+        ----------
+        molecules
+            M molecules.
+        """
         return environments_and_gradients(
             molecules, self.elements, self.room(molecules), **self.basis
         )
@@ -84,7 +102,13 @@ class FchlFeatures:
     def parts_with_gradients(
         self, molecules: Molecules
     ) -> Iterator[tuple[slice, Environments, Array]]:
-        """Give, for a few molecules at a time, their rows, their features and the gradients."""
+        """Give, for a few molecules at a time, their rows, their features and the gradients.
+
+        Parameters
+        ----------
+        molecules
+            M molecules.
+        """
         each = 8 * gradient_elements(1, self.room(molecules), len(self.elements))
         block = max(1, int(GRADIENT_BYTES / each))
         for first in range(0, len(molecules), block):
@@ -92,6 +116,12 @@ class FchlFeatures:
             yield rows, *self.with_gradients(molecules[rows])
 
     def atoms(self, molecules: Molecules) -> Iterator[Atoms]:
-        """Give the features without padding, a few molecules at a time."""
+        """Give the features without padding, a few molecules at a time.
+
+        Parameters
+        ----------
+        molecules
+            M molecules.
+        """
         for first in range(0, len(molecules), BLOCK):
             yield atoms(self.of(molecules[first : first + BLOCK]), self.elements, first)

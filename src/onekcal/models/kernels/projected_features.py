@@ -106,14 +106,30 @@ class ProjectedFeatures:
         return out
 
     def blocks(self, molecules: Molecules) -> Iterator[tuple[Molecules, Tensor, Tensor]]:
-        """Give, for a few molecules at a time, them, their kinds (A,) and features (A, dims)."""
+        """Give, for a few molecules at a time, them, their kinds (A,) and features (A, dims).
+
+        Parameters
+        ----------
+        molecules
+            M molecules.
+        """
         for block, kinds, x in _blocks(self.features, molecules):
             yield block, kinds, self.project(kinds, x)
 
     def rounded(self, molecules: Molecules) -> Tensor:
-        """Return the projected features of all atoms in float32, (A, dims).
+        """Return the projected features of all atoms in float32.
 
         Rounding moves an environment by 1e-7, by the same for every landmark.
+
+        Parameters
+        ----------
+        molecules
+            Molecules with A atoms in all.
+
+        Returns
+        -------
+        Tensor
+            (A, dims).
         """
         out = [torch.zeros(0, self.dims)]
         out += [x.float() for _, _, x in self.blocks(molecules)]

@@ -44,15 +44,15 @@ def species_of(numbers: Tensor, elements: Sequence[int]) -> Tensor:
     """
     table = torch.full((len(SYMBOLS),), -1)
     table[list(elements)] = torch.arange(len(elements))
-    found = table[numbers]
-    if (found < 0).any():
-        strange = ", ".join(SYMBOLS[int(z)] for z in numbers[found < 0].unique())
+    places = table[numbers]
+    if (places < 0).any():
+        strange = ", ".join(SYMBOLS[int(z)] for z in numbers[places < 0].unique())
         raise InputError(
             f"the network knows no {strange}: its training molecules had "
             f"{', '.join(SYMBOLS[z] for z in elements)}; leave these molecules out, or train with "
             "some"
         )
-    return found
+    return places
 
 
 def check_elements(molecules: Molecules, elements: Sequence[int], part: str) -> None:

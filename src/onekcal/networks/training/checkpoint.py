@@ -100,12 +100,12 @@ def refuse_differences(path: Path, then: Content, now: Content) -> None:
     ConfigError
         Lists what differs.
     """
-    found = differences(then, now)
-    if found:
-        more = f"\n  … and {len(found) - MOST} more" if len(found) > MOST else ""
+    lines = differences(then, now)
+    if lines:
+        more = f"\n  … and {len(lines) - MOST} more" if len(lines) > MOST else ""
         raise ConfigError(
             f"{path} belongs to another configuration, so it cannot be resumed:\n  "
-            + "\n  ".join(found[:MOST])
+            + "\n  ".join(lines[:MOST])
             + more
             + "\nresume with the configuration it began with, or start again with --overwrite"
         )

@@ -22,7 +22,7 @@ LOOK = 64
 """Steps between two checks that the loss is finite; each check makes a GPU wait."""
 WORSE = 100.0
 """A training has diverged when its loss is more than this many times that of the first epoch."""
-TOLD = 0.2
+REPORT_EVERY = 0.2
 """Least seconds between two reports of progress."""
 
 Summary = dict[str, float | str]
@@ -76,7 +76,7 @@ class Training:
         self.epochs_done, self.steps, self.halved, self.seconds = 0, 0, False, 0.0
         self.history: list[dict[str, float]] = []
         self.best_epoch, self.best = 0, _copy(network)
-        self.told = self.saved = time.monotonic()
+        self.reported = self.saved = time.monotonic()
 
     @property
     def judged(self) -> Network:
@@ -100,7 +100,7 @@ class Training:
             self.history.append(row)
             self.seconds += time.monotonic() - started
             self._write_row(row)
-            self._tell(0.0, always=True)
+            self._report(0.0, always=True)
             if time.monotonic() - self.saved >= self.settings.checkpoint:
                 self._save()
         self._save()
@@ -151,7 +151,7 @@ class Training:
             total += len(rows) * self._step(rows)
             if k % LOOK == LOOK - 1 and not torch.isfinite(total):
                 break
-            self._tell(k / len(plan))
+            self._report(k / len(plan))
         for network in dict.fromkeys((self.network, self.judged)):
             distributed.mean_over_processes(network.statistics())
         return float(total) / len(self.train)
@@ -214,14 +214,14 @@ class Training:
             "rate": self.optimizer.param_groups[0]["lr"],
             "loss": value,
         }
-        found = {"loss": value}
+        scores = {"loss": value}
         if len(self.valid):
-            found = self._errors(self.valid)
-            row |= {f"valid_{name}": number for name, number in found.items()}
+            scores = self._errors(self.valid)
+            row |= {f"valid_{name}": number for name, number in scores.items()}
         wanted = self.settings.judged_by
-        if wanted not in found and len(self.valid):
+        if wanted not in scores and len(self.valid):
             raise ConfigError(f"fit.score is {wanted!r}, but the validation part has no forces")
-        if self.schedule.judged(self.epochs_done, found.get(wanted, value), value):
+        if self.schedule.judged(self.epochs_done, scores.get(wanted, value), value):
             self.best, self.best_epoch = _copy(self.judged), self.epochs_done
         return row
 
@@ -260,7 +260,7 @@ class Training:
             "look at the data with `onekcal data check`"
         )
 
-    # --- telling and keeping ------------------------------------------------------------------
+    # --- reporting and keeping ----------------------------------------------------------------
 
     def summary(self) -> Summary:
         """Return the figures of the training by name."""
@@ -274,11 +274,11 @@ class Training:
             "processes": distributed.world(),
         }
 
-    def _tell(self, part: float, always: bool = False) -> None:
+    def _report(self, part: float, always: bool = False) -> None:
         now = time.monotonic()
-        if not distributed.first() or (now - self.told < TOLD and not always):
+        if not distributed.first() or (now - self.reported < REPORT_EVERY and not always):
             return
-        self.told = now
+        self.reported = now
         done = self.epochs_done + part
         each = self.seconds / self.epochs_done if self.epochs_done else float("nan")
         self.session.watch(

@@ -128,10 +128,10 @@ def errors(total: Tensor, unit: float) -> dict[str, float]:
         mae, rmse (kcal/mol) and, with forces, force_mae, force_rmse (kcal/mol/Å).
     """
     molecules, absolute, square, atoms, force_absolute, force_square, _ = total.tolist()
-    found = {"mae": unit * absolute / molecules, "rmse": unit * (square / molecules) ** 0.5}
+    errors_of = {"mae": unit * absolute / molecules, "rmse": unit * (square / molecules) ** 0.5}
     if atoms:
-        found |= {
+        errors_of |= {
             "force_mae": unit * force_absolute / (3 * atoms),
             "force_rmse": unit * (force_square / (3 * atoms)) ** 0.5,
         }
-    return found
+    return errors_of

@@ -112,8 +112,8 @@ def _config(model: Trained, network: Network, train: Dataset, valid: Dataset) ->
     digest = hashlib.sha256()
     for data in (train, valid):
         # what earlier stages left differs in the last bits with the number of threads
-        found = (data.energies, *(() if data.forces is None else (data.forces,)))
-        values = [(part.nan_to_num(1e9) * 1e3).round().to(torch.int64) for part in found]
+        parts = (data.energies, *(() if data.forces is None else (data.forces,)))
+        values = [(part.nan_to_num(1e9) * 1e3).round().to(torch.int64) for part in parts]
         for tensor in (
             data.molecules.numbers,
             data.molecules.positions,
