@@ -52,8 +52,8 @@ from torch.nn.functional import one_hot, softplus
 from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError, unknown
 from onekcal.features.harmonics import HIGHEST, real_harmonics
+from onekcal.models.limits import at_least, check_positive
 from onekcal.molecules import CHARGES
-from onekcal.networks.limits import at_least
 from onekcal.networks.many_body import Pairs, potentials
 from onekcal.networks.model import NetworkModel
 from onekcal.networks.network import Batch, Network, Output
@@ -144,9 +144,7 @@ class AtomCloudNet(NetworkModel):
             ("hidden", hidden, 1),
             ("power", power, 1),
         )
-        for name, length in (("radius", radius), ("spacing", spacing)):
-            if not length > 0:
-                raise ConfigError(f"atomcloudnet: `{name}` must be positive (Å), got {length}")
+        check_positive("atomcloudnet", {"radius": radius, "spacing": spacing}, "Å")
         for name, word, known in (("variant", variant, VARIANTS), ("readout", readout, READOUTS)):
             if word not in known:
                 unknown(f"{name} of atomcloudnet", word, known, ConfigError)

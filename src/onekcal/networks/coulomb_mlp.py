@@ -42,9 +42,9 @@ from onekcal.features.coulomb import (
     sorted_by_norm,
     sorted_eigenvalues,
 )
+from onekcal.models.limits import at_least
 from onekcal.models.model import State
 from onekcal.molecules import Molecules
-from onekcal.networks.limits import at_least
 from onekcal.networks.model import NetworkModel
 from onekcal.networks.network import Batch, Network, Output
 from onekcal.networks.training.settings import Recipes

@@ -46,8 +46,8 @@ from onekcal.features.graphs import (
     strongest,
     within,
 )
+from onekcal.models.limits import at_least
 from onekcal.molecules import Molecules
-from onekcal.networks.limits import at_least
 from onekcal.networks.model import NetworkModel
 from onekcal.networks.network import Batch, Network, Output
 from onekcal.networks.training.settings import Recipes

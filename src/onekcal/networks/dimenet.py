@@ -47,10 +47,9 @@ from torch import Tensor
 from torch.nn.functional import embedding, linear, silu
 
 from onekcal.data.dataset import Dataset
-from onekcal.errors import ConfigError
 from onekcal.features.bessel import angular_basis, radial_basis, spherical_basis
+from onekcal.models.limits import at_least, check_positive
 from onekcal.networks.bond_messages import Messages
-from onekcal.networks.limits import at_least
 from onekcal.networks.model import NetworkModel
 from onekcal.networks.network import Batch, Network, Output, energy_per_atom
 from onekcal.networks.training.settings import Recipes
@@ -129,8 +128,7 @@ class DimeNet(NetworkModel):
             "waves": waves,
         }
         at_least("dimenet", *((name, value, 1) for name, value in sizes.items()))
-        if not cutoff > 0:
-            raise ConfigError(f"dimenet: `cutoff` must be positive (Å), got {cutoff}")
+        check_positive("dimenet", {"cutoff": cutoff}, "Å")
         super().__init__(fit, seed, dtype)
         self.settings = features, blocks, triplet, basis, output, degrees, waves, cutoff
 

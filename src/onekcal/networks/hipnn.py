@@ -49,7 +49,7 @@ from torch.nn import functional
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError
-from onekcal.networks.limits import at_least
+from onekcal.models.limits import at_least
 from onekcal.networks.model import NetworkModel
 from onekcal.networks.network import Batch, Network, Output, pair_distances, pair_mask
 from onekcal.networks.sensitivities import sensitivities

@@ -37,9 +37,8 @@ from torch import Tensor
 from torch.nn.functional import linear, softplus
 
 from onekcal.data.dataset import Dataset
-from onekcal.errors import ConfigError
+from onekcal.models.limits import at_least, check_positive
 from onekcal.networks.filters import Convolve, Interpolate, Places, coefficients, distances, knots
-from onekcal.networks.limits import at_least
 from onekcal.networks.model import NetworkModel
 from onekcal.networks.network import Batch, Network, Output, energy_per_atom
 from onekcal.networks.training.settings import Recipes
@@ -118,8 +117,7 @@ class SchNet(NetworkModel):
             ("gaussians", gaussians, 2),
             ("knots", knots, 0),
         )
-        if not cutoff > 0:
-            raise ConfigError(f"schnet: `cutoff` must be positive (Å), got {cutoff}")
+        check_positive("schnet", {"cutoff": cutoff}, "Å")
         super().__init__(fit, seed, dtype)
         self.settings = features, interactions, cutoff, gaussians, knots
 

@@ -34,11 +34,11 @@ from onekcal.errors import ConfigError, InputError, unknown
 from onekcal.fields import BOX, fields, stored_fields
 from onekcal.fields.compute import request
 from onekcal.fields.cost import seconds_of
+from onekcal.models.limits import at_least
 from onekcal.models.model import central_differences
 from onekcal.molecules import Molecules
 from onekcal.networks.cube_symmetry import SYMMETRIES, motions
 from onekcal.networks.densenet import DenseNetwork
-from onekcal.networks.limits import at_least
 from onekcal.networks.model import NetworkModel
 from onekcal.networks.training import distributed
 from onekcal.networks.training.settings import Recipes

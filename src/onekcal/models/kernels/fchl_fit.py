@@ -13,7 +13,7 @@ from onekcal.errors import ConfigError, DataError, unknown
 from onekcal.features.fchl import width
 from onekcal.models.kernels.fchl_features import gradient_elements
 from onekcal.models.kernels.packed_cholesky import Array, left_out
-from onekcal.models.kernels.settings import check_positive
+from onekcal.models.limits import check_positive
 from onekcal.system.memory import check_free
 
 

@@ -47,7 +47,7 @@ from onekcal.models.kernels.fchl_fit import (
 )
 from onekcal.models.kernels.local_kernel import Axes, Projected, matvec, rectangular, symmetric
 from onekcal.models.kernels.packed_cholesky import Array, check_rows, explained, solve
-from onekcal.models.kernels.settings import as_list
+from onekcal.models.limits import as_list
 from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
 

@@ -28,7 +28,7 @@ from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, InputError, unknown
 from onekcal.features.coulomb import coulomb_matrix, packed, sorted_by_norm
 from onekcal.features.slatm import blocks, slatm
-from onekcal.models.kernels.settings import as_list, check_positive
+from onekcal.models.limits import as_list, check_positive
 from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
 from onekcal.system.memory import check_free

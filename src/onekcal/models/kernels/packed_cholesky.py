@@ -23,6 +23,11 @@ MOST_ROWS = 46_340
 """Most rows of the inverse and of triangular solutions: LAPACK counts n·(n + 1) in 32 bits."""
 
 
+def _layout(count: int) -> tuple[int, int]:
+    """The first column that stands upright (the triangle before it is turned), and their length."""
+    return count // 2, count + 1 - count % 2
+
+
 def place(row: Places, column: Places, count: int) -> Places:
     """Return where elements of a matrix lie in the packed array.
 
@@ -33,8 +38,7 @@ def place(row: Places, column: Places, count: int) -> Places:
     count
         Rows of the matrix.
     """
-    # columns from `half` on stand upright, the triangle of those before is turned
-    half, height = count // 2, count + 1 - count % 2
+    half, height = _layout(count)
     return np.where(
         column >= half, row + (column - half) * height, half + 1 + column + row * height
     )
@@ -54,7 +58,7 @@ def put_row(packed: Array, row: int, values: Array, count: int) -> None:
     count
         Rows of the matrix.
     """
-    half, height = count // 2, count + 1 - count % 2
+    half, height = _layout(count)
     first = max(half, row)
     columns = packed.reshape(-1, height)
     columns[first - half :, row] = values[first - row :]

@@ -44,7 +44,7 @@ from onekcal.models.kernels.landmark_kernel import (
 )
 from onekcal.models.kernels.landmarks import choose
 from onekcal.models.kernels.projected_features import ProjectedFeatures, features_of
-from onekcal.models.kernels.settings import as_list, check_positive
+from onekcal.models.limits import as_list, check_positive
 from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
 
