@@ -62,7 +62,7 @@ class FreeAtoms:
         missing = [SYMBOLS[z] for z in molecules.elements if z not in self.hartree]
         if missing:
             raise DataError(
-                f"no free-atom energy of {', '.join(missing)} at {self.level}; there is: "
+                f"no free-atom energy of {', '.join(missing)} at {self.level}; available: "
                 f"{', '.join(SYMBOLS[z] for z in self.hartree)}"
             )
         table = torch.zeros(len(SYMBOLS), dtype=torch.float64)

@@ -75,11 +75,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     known = list(known)
     if not known:
-        return "; there is none"
+        return "; none is available"
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {close[0]!r}?"
-    return f"; there is: {', '.join(map(str, known[:MOST]))}{', …' if len(known) > MOST else ''}"
+    return f"; available: {', '.join(map(str, known[:MOST]))}{', …' if len(known) > MOST else ''}"
 
 
 def unknown(

@@ -89,14 +89,15 @@ class Molecules:
             or (self.sizes < 1).any()
         ):
             raise InputError(
-                f"`offsets` must rise from 0 to the number of atoms ({atoms}); a molecule has ≥ 1 "
-                "atom"
+                f"`offsets` must rise from 0 to the number of atoms ({atoms}), by at least 1 for "
+                "each molecule"
             )
         for field in ("charge", "spin", "name"):
             value = getattr(self, field)
             if value is not None and len(value) != len(self):
                 raise InputError(
-                    f"`{field}` must have one entry a molecule ({len(self)}), got {len(value)}"
+                    f"`{field}` must have an entry for each molecule ({len(self)}), got "
+                    f"{len(value)}"
                 )
 
     # --- making -------------------------------------------------------------------------------
@@ -366,15 +367,16 @@ def rows_of(which: Selection, count: int) -> Tensor:
     """
     if isinstance(which, (int, np.integer)):
         if not -count <= which < count:
-            raise IndexError(f"row {which} of {count} molecules")
+            raise IndexError(f"there is no row {which}: the batch has {count} molecules")
         return torch.tensor([int(which) % count])
     if isinstance(which, slice):
         return torch.arange(count)[which]
     rows = torch.as_tensor(np.asarray(which))
     if rows.dtype == torch.bool:
         return torch.nonzero(rows).flatten()
-    if len(rows) and (int(rows.max()) >= count or int(rows.min()) < -count):
-        raise IndexError(f"rows up to {int(rows.max())} of {count} molecules")
+    outside = rows[(rows >= count) | (rows < -count)]
+    if len(outside):
+        raise IndexError(f"there is no row {int(outside[0])}: the batch has {count} molecules")
     return rows.to(torch.int64) % max(count, 1)
 
 

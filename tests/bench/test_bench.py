@@ -101,7 +101,7 @@ def test_a_table_is_made_from_results_and_a_typed_number_is_found(tmp_path: Path
 
 
 def test_an_unknown_row_lists_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there is: ridge"):
+    with pytest.raises(ConfigError, match="available: ridge"):
         runner.run(small(ROW), tmp_path, only="svm")
 
 

@@ -124,7 +124,7 @@ def test_words_that_only_some_suites_of_a_group_have_leave_the_others_out() -> N
     assert [one.name for one in suite.picked(both, "lasso")] == ["second"]
     assert suite.picked(both, None) == both
     with pytest.raises(
-        ConfigError, match="no row of small, second contains 'svm'; there is: ridge, lasso"
+        ConfigError, match="no row of small, second contains 'svm'; available: ridge, lasso"
     ):
         suite.picked(both, "svm")
 

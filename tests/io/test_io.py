@@ -187,7 +187,7 @@ def test_sdf_keeps_unnamed_molecules_energies_and_charges(tmp_path: Path) -> Non
 def test_drawings_and_blocks_without_their_hydrogens_are_refused() -> None:
     propane = Chem.MolFromSmiles("CCC")
     rdDepictor.Compute2DCoords(propane)
-    with pytest.raises(InputError, match="molecule 1: a flat drawing, not a geometry"):
+    with pytest.raises(InputError, match="molecule 1: it is a flat drawing, not a geometry"):
         read(Chem.MolToMolBlock(propane))
     full = Chem.AddHs(propane)
     rdDistGeom.EmbedMolecule(full, randomSeed=0)
@@ -264,7 +264,7 @@ def test_padded_arrays_are_read_and_damaged_ones_refused(tmp_path: Path) -> None
             r"molecule 2 \(line 4\): has no 'energy' while",
         ),
         ("a.csv", "name,formula\na,b\n", r"expected a column named SMILES, got name, formula"),
-        ("a.sdf", "nonsense\n", r"a\.sdf, molecule 1: not a mol block"),
+        ("a.sdf", "nonsense\n", r"a\.sdf, molecule 1: it is not a mol block"),
         ("a.pdb", "ATOM", r"no format for '\.pdb'"),
         ("a.smi", "C*\n", r"line 1: .* has an open place"),
         ("a.smi", "C\n[U]\n", r"line 2: .*atom 1 is 'U'"),
@@ -320,20 +320,20 @@ FORCED = (
             "REF_energy",
             "forces",
             {},
-            r"no 'energy' but announces REF_energy; .*energy_key='REF_energy'",
+            r"no 'energy', but it has REF_energy; .*energy_key='REF_energy'",
         ),
         (
             "energy",
             "REF_forces",
             {},
-            r"no 'forces' but announces REF_forces; .*forces_key='REF_forces'",
+            r"no 'forces', but it has REF_forces; .*forces_key='REF_forces'",
         ),
-        ("energy", "forces", {"energy_key": "e_dft"}, r"no 'e_dft' but announces energy"),
+        ("energy", "forces", {"energy_key": "e_dft"}, r"no 'e_dft', but it has energy"),
         (
             "u",
             "forces",
             {"energy_key": "e_dft"},
-            r"no 'e_dft' \(energy_key\); there is nothing like it",
+            r"no 'e_dft' \(energy_key\) and no label with a similar name",
         ),
     ],
 )
@@ -383,7 +383,7 @@ def test_an_energy_that_means_something_else_is_left_out_by_name(tmp_path: Path)
     assert data.columns["energy"].kind == "total"
     assert len(data) == 2
     assert (
-        "molecule 2 (line 4): its energy is 'eV, formation', that of most others 'eV, total'"
+        "molecule 2 (line 4): its energy is 'eV, formation', and most others are 'eV, total'"
         in str(problems[0])
     )
     path = put(tmp_path, "b.extxyz", frame.format(kind="total").replace("eV", "Eh"))
@@ -459,7 +459,7 @@ def test_bad_rows_of_arrays_are_named_and_the_others_delivered(tmp_path: Path) -
         "molecule 6",
     ]
     np.savez(tmp_path / "a.npz", Z=z, R=r, E_dft=np.arange(6.0), energy_dft=np.arange(6.0))
-    with pytest.raises(InputError, match="announces energy_dft"):
+    with pytest.raises(InputError, match="but it has energy_dft"):
         read(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", Z=z[:5], R=r, E=np.arange(6.0))
     with pytest.raises(InputError, match=r"a\.npz: expected positions \(M, n, 3\) and charges"):
@@ -498,7 +498,7 @@ def test_a_wrong_unit_or_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     strange = Molecules.one(["H", "H", "H"], [[0, 0, 0], [0, 0, 9], [0, 9, 0]])
-    with pytest.raises(InputError, match="bonds cannot be told"):
+    with pytest.raises(InputError, match="its bonds cannot be found"):
         write(tmp_path / "a.sdf", strange)
     with pytest.raises(InputError, match="no folder"):
         write(tmp_path / "nowhere" / "a.xyz", strange)

@@ -138,7 +138,7 @@ class Dataset:
     def aim(self) -> Column:
         """The target column."""
         if self.target is None:
-            raise DataError(f"no target chosen; say which of {list(self.columns)} is to be learned")
+            raise DataError(f"no target is chosen; say which of {list(self.columns)} to learn")
         return self.columns[self.target]
 
     @property

@@ -159,7 +159,7 @@ def import_file(
     if not path.exists():
         raise InputError(f"no file {path}")
     if name != Path(name).name or name in ("", ".", ".."):
-        raise InputError(f"{name!r} cannot name a data set: no / and not empty")
+        raise InputError(f"{name!r} cannot name a data set: give a name without /")
     if _place(name).is_file() and not force:
         raise InputError(
             f"the store has a data set {name} already ({_place(name)}); --force replaces it"

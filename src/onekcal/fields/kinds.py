@@ -144,7 +144,7 @@ def channels(kinds: Iterable[str]) -> tuple[Kind, ...]:
         names += [f"{SHORT[word]}:{element}" for element in ELEMENTS] if word in SHORT else [word]
     chosen = tuple(kind(name) for name in names)
     if not chosen:
-        raise InputError("no field asked for; say kinds, such as ('lol', 'nep')")
+        raise InputError("no field is named; give kinds, such as ('lol', 'nep')")
     twice = {one.name for one in chosen if sum(other == one for other in chosen) > 1}
     if twice:
         raise InputError(f"{sorted(twice)[0]!r} is asked for twice")

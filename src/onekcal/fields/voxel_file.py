@@ -159,7 +159,7 @@ def create(path: Path, molecules: Molecules, what: FieldRequest) -> None:
                 os.posix_fallocate(raw.fileno(), 0, os.fstat(raw.fileno()).st_size)
     except OSError as problem:
         raise DataError(
-            f"{path} could not be made ({problem.strerror or problem}); nothing was left behind"
+            f"{path} could not be written ({problem.strerror or problem}); nothing was left behind"
         ) from None
 
 

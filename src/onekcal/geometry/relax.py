@@ -103,7 +103,8 @@ def relax(
     if left > target:
         raise LabelError(
             f"{formula_of(molecule)} did not relax with {how.name} in {steps} steps: "
-            f"{left / target * force:.3f} eV/Å left, {force} wanted; start from a better geometry"
+            f"the largest force is still {left / target * force:.3f} eV/Å and should be {force}; "
+            "start from a better geometry"
         )
     changes = bond_changes(numbers, start, positions)
     if changes and keep_bonds:

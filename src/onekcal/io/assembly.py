@@ -58,7 +58,7 @@ def dataset_of(
     problems = problems + [
         Problem(
             r.place,
-            f"its energy is {r.meaning}, that of most others {common[0][0]}; split the file",
+            f"its energy is {r.meaning}, and most others are {common[0][0]}; split the file",
         )
         for r in records
         if r.meaning != common[0][0]
@@ -117,12 +117,12 @@ def lost_label(keys: set[str], wanted: str | None, word: str, keyword: str, wher
     others = sorted(key for key in keys if word in key.lower())
     if others:
         raise InputError(
-            f"{where} has no {wanted!r} but announces {', '.join(others)}; say which is meant "
+            f"{where} has no {wanted!r}, but it has {', '.join(others)}; say which one you mean "
             f"({keyword}={others[0]!r}; `onekcal data import --{keyword.replace('_', '-')} "
             f"{others[0]}`), or {keyword}=None for none"
         )
     if wanted != ReadOptions.__dataclass_fields__[keyword].default:
-        raise InputError(f"{where} has no {wanted!r} ({keyword}); there is nothing like it")
+        raise InputError(f"{where} has no {wanted!r} ({keyword}) and no label with a similar name")
 
 
 def _columns(records: list[Record], options: ReadOptions, where: str) -> dict[str, Column]:

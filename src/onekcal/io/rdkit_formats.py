@@ -104,12 +104,14 @@ def _from_block(place: str, block: str, options: ReadOptions) -> Record:
         mol = Chem.MolFromMolBlock(block, removeHs=False, sanitize=False)
         if mol is None or mol.GetNumAtoms() == 0:
             raise InputError(
-                "not a mol block that can be read (three header lines, then the counts)"
+                "it is not a mol block that can be read (three header lines, then the counts)"
             )
         numbers, conformer = _atoms(mol), mol.GetConformer()
         positions = np.array(conformer.GetPositions(), dtype=np.float64)
         if not conformer.Is3D() and np.ptp(positions[:, 2]) == 0 and len(numbers) > 2:
-            raise InputError("a flat drawing, not a geometry; give its SMILES to have one made")
+            raise InputError(
+                "it is a flat drawing, not a geometry; give its SMILES, and a geometry is made"
+            )
         try:
             Chem.SanitizeMol(mol)
             missing = (

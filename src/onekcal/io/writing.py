@@ -49,7 +49,7 @@ def write(
     if ending not in ("npz", *WRITERS):
         unknown("format to write", ending, [*WRITERS, "npz"])
     if not path.parent.is_dir():
-        raise InputError(f"no folder {path.parent} to write {path.name} in")
+        raise InputError(f"there is no folder {path.parent} to write {path.name} in")
     with whole_file(path) as part:
         if ending == "npz":
             with part.open("wb") as file:
@@ -159,8 +159,8 @@ def _mol_block(pieces: _Pieces, m: int) -> str:
         except (ValueError, RuntimeError) as problem:
             why = str(problem).strip().partition("\n")[0]
             raise InputError(
-                f"molecule {m + 1} ({pieces.names[m]!r}): bonds cannot be told from the geometry "
-                f"({why}); write xyz instead"
+                f"molecule {m + 1} ({pieces.names[m]!r}): its bonds cannot be found from its "
+                f"geometry ({why}); write xyz instead"
             ) from None
     mol.SetProp("_Name", pieces.names[m])
     return Chem.MolToMolBlock(mol)

@@ -108,7 +108,8 @@ def frequencies(
     missing = [SYMBOLS[z] for z in molecule.elements if z not in MASSES]
     if missing:
         raise LabelError(
-            f"frequencies of {formula_of(molecule)}: no isotope mass for {', '.join(missing)} here"
+            f"frequencies of {formula_of(molecule)}: the isotope mass of {', '.join(missing)} is "
+            "not known here"
         )
     calculation = calculation or how.calculation(molecule)
     positions = molecule.positions.numpy()

@@ -281,7 +281,7 @@ def _check(molecule: Molecules) -> None:
     strange = [SYMBOLS[z] for z in molecule.elements if z not in ATOM_FORMATION]
     if strange:
         raise InputError(
-            f"no experimental atomic heat of formation of {', '.join(strange)} here; there is: "
+            f"no experimental atomic heat of formation of {', '.join(strange)} here; available: "
             f"{', '.join(SYMBOLS[z] for z in ATOM_FORMATION)}"
         )
     if int(molecule.charges[0]):

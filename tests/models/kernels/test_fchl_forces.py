@@ -134,7 +134,7 @@ def test_forces_are_fitted_where_the_data_have_them_unless_told_otherwise() -> N
     assert fitted(data).fits_forces
     assert not fitted(data, forces=False).fits_forces
     assert not fitted(bare).fits_forces
-    with pytest.raises(DataError, match="needs the column 'pairs_forces', there is: pairs"):
+    with pytest.raises(DataError, match="needs the column 'pairs_forces', available: pairs"):
         fitted(bare, forces=True)
     assert data.forces is not None
     data.forces[3, 0] = torch.nan
