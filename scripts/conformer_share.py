@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from onekcal import datasets as data
-from onekcal.bench.runner import write
+from onekcal.bench.results_file import write
 from onekcal.data.dataset import Dataset
 from onekcal.data.splits import TEST
 from onekcal.labels.labelling import label

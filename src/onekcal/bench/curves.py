@@ -3,44 +3,58 @@ the power law through it.
 
     ε(N) = a · N^−b,    log ε = log a − b log N,    least squares over the sizes measured
 
-b = 0.5 is what independent noise would give; a curve that ends flat has a smaller b at its end than
-over its length. What the law says beyond the sizes measured is an extrapolation and is called one
-wherever it is shown. Errors are in the unit of what is learned, kcal/mol for energies.
+b = 0.5 is the slope of independent noise. A curve that ends flat has a smaller b at its end than
+over its length. Beyond the sizes that were measured the law is an extrapolation, and tables and
+pictures call it one. Errors are in the unit of what is learned, kcal/mol for energies.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
+from onekcal.bench.results import KeptCurve, Line, Measured, Results
 from onekcal.bench.suite import Curve, Suite
 from onekcal.errors import ConfigError
 from onekcal.runs.experiment import Experiment
 
-Found = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Learned:
-    """What is known of one curve."""
+    """One learning curve.
+
+    Parameters
+    ----------
+    name
+        Its name in the suite.
+    sizes
+        Training molecules, ascending.
+    mae
+        Mean error over the seeds at each size, in the unit of what is learned.
+    spread
+        Standard deviation over the seeds at each size; None where there is one seed.
+    a, b
+        Of a · N^−b; None where there are fewer than two sizes.
+    paper
+        Training molecules → the paper's error.
+    """
 
     name: str
     sizes: list[int]
     mae: list[float]
-    """Mean over the seeds."""
     spread: list[float | None]
-    """Standard deviation over the seeds; None of a single one."""
     a: float | None
     b: float | None
-    """Of a · N^−b; None of fewer than two sizes."""
     paper: dict[int, float]
-    """Training molecules → the paper's error."""
 
     def beyond(self) -> tuple[int, float] | None:
-        """The paper's largest number of training molecules if it is beyond ours, and a · N^−b
-        there.
+        """Extrapolate to the paper's largest training set, where it is larger than ours.
+
+        Returns
+        -------
+        tuple or None
+            Training molecules, and a · N^−b there.
         """
         largest = max(self.paper, default=0)
         if self.a is None or self.b is None or largest <= max(self.sizes):
@@ -48,13 +62,24 @@ class Learned:
         return largest, self.a * largest**-self.b
 
 
-def of(found: Found) -> list[Learned]:
-    """The curves in a suite's results."""
+def of(found: Results) -> list[Learned]:
+    """Collect the curves in the results of a suite.
+
+    Parameters
+    ----------
+    found
+        The results.
+
+    Returns
+    -------
+    list of Learned
+        Rows that failed are left out.
+    """
     papers = {
         curve["name"]: {int(size): mae for size, mae in curve["paper"].items()}
         for curve in found.get("curves", [])
     }
-    by_name: dict[str, list[Found]] = {}
+    by_name: dict[str, list[Measured]] = {}
     for row in found["rows"]:
         if row.get("curve") and "failed" not in row:
             by_name.setdefault(row["curve"], []).append(row)
@@ -70,7 +95,18 @@ def of(found: Found) -> list[Learned]:
 
 
 def power_law(errors: Mapping[int, float]) -> tuple[float, float] | None:
-    """a and b of a · N^−b by least squares of the logarithms; None of fewer than two sizes."""
+    """Fit a · N^−b by least squares of the logarithms.
+
+    Parameters
+    ----------
+    errors
+        Training molecules → error; errors of 0 are left out.
+
+    Returns
+    -------
+    tuple or None
+        a and b; None where there are fewer than two points.
+    """
     points = [(math.log(n), math.log(error)) for n, error in errors.items() if error > 0]
     if len(points) < 2:
         return None
@@ -79,7 +115,7 @@ def power_law(errors: Mapping[int, float]) -> tuple[float, float] | None:
     return math.exp(y0 + b * x0), b
 
 
-def _spread(row: Found) -> float | None:
+def _spread(row: Measured) -> float | None:
     """Standard deviation of the seeds' errors, as of a sample."""
     errors = [run["mae"] for run in row["runs"]]
     mean = sum(errors) / len(errors)
@@ -90,26 +126,55 @@ def _spread(row: Found) -> float | None:
     )
 
 
-def told(found: Found, suite: Suite) -> list[Found]:
-    """What a suite's JSON says of its curves."""
-    papers = [{"name": curve.name, "paper": curve.paper} for curve in suite.curves]
+def told(found: Results, suite: Suite) -> list[KeptCurve]:
+    """Describe the curves of a suite for its JSON.
+
+    Parameters
+    ----------
+    found
+        The results without their curves.
+    suite
+        The suite, which holds the paper's points.
+
+    Returns
+    -------
+    list
+        One entry for each curve, with six digits.
+    """
+    papers = {curve.name: curve.paper for curve in suite.curves}
     return [
-        {key: _rounded(value) for key, value in asdict(one).items()}
-        for one in of({**found, "curves": papers})
+        {
+            "name": one.name,
+            "sizes": one.sizes,
+            "mae": [_rounded(error) for error in one.mae],
+            "spread": [None if each is None else _rounded(each) for each in one.spread],
+            "a": None if one.a is None else _rounded(one.a),
+            "b": None if one.b is None else _rounded(one.b),
+            "paper": papers.get(one.name, {}),
+        }
+        for one in of(found)
     ]
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_rounded(one) for one in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")
 
 
-def table(found: Found) -> list[Found]:
-    """A line a curve: mean ± spread at each size, b, and where a paper went further, the law's
-    value there.
+def table(found: Results) -> list[Line]:
+    """Make the table of learning curves: a line for each curve, and one for its paper.
 
-    The paper's points stand under it: those at our sizes, and its last beyond them.
+    A line shows the mean and the spread at each size, b, and the law's value at the paper's
+    last point where the paper went further.
+
+    Parameters
+    ----------
+    found
+        The results.
+
+    Returns
+    -------
+    list
+        Head of the column → text, one dict for each line.
     """
     curves = of(found)
     sizes = sorted({size for curve in curves for size in curve.sizes})
@@ -157,7 +222,7 @@ def table(found: Found) -> list[Found]:
 
 
 EXTRAPOLATED = "extrapolated by b"
-"""Head of the column of what was not measured by us."""
+"""Head of the column of errors that were not measured."""
 
 
 def _cell(mae: float, spread: float | None) -> str:
@@ -167,8 +232,28 @@ def _cell(mae: float, spread: float | None) -> str:
 def suite_of(
     experiments: dict[str, Experiment], sizes: list[int], seeds: list[int], name: str = "curves"
 ) -> Suite:
-    """A suite out of anyone's experiments, by name: what is compared must be measured on the same
-    molecules.
+    """Make a suite of learning curves from experiments.
+
+    Parameters
+    ----------
+    experiments
+        Name → experiment; all must be measured on the same molecules.
+    sizes
+        Numbers of training molecules.
+    seeds
+        Each draws its own molecules.
+    name
+        The name of the suite.
+
+    Returns
+    -------
+    Suite
+        A suite whose rows are valid.
+
+    Raises
+    ------
+    ConfigError
+        When the experiments are not about the same data.
     """
     asked = [(e.data.set, e.data.target, e.data.split, e.data.test) for e in experiments.values()]
     if len(set(asked)) > 1:

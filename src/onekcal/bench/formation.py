@@ -17,7 +17,8 @@ from typing import Any
 
 import torch
 
-from onekcal.bench.runner import write
+from onekcal.bench.results import Measured, Results
+from onekcal.bench.results_file import write
 from onekcal.models.shipped import DEFAULT, load_model
 from onekcal.prediction.options import Options
 from onekcal.prediction.prediction import answer
@@ -27,17 +28,37 @@ from onekcal.trust.conformal import coverage
 from onekcal.trust.metrics import metrics
 
 Found = dict[str, Any]
+"""One molecule: name, SMILES, energies (kcal/mol), and what prevented an answer."""
 
 
 def experiment() -> list[dict[str, str]]:
-    """smiles, name, formation_298_kcal_per_mol, uncertainty_kcal_per_mol, source."""
+    """Read the experimental heats of formation.
+
+    Returns
+    -------
+    list
+        smiles, name, formation_298_kcal_per_mol, uncertainty_kcal_per_mol and source of
+        each.
+    """
     with files("onekcal.bench").joinpath("experiment.csv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def run(results: Path, model: str = DEFAULT) -> Found:
-    """Predict every molecule of the set and write `results`/formation.json; two rows: in the
-    model's scope, and all.
+def run(results: Path, model: str = DEFAULT) -> Results:
+    """Predict every molecule of the set and write `results`/formation.json.
+
+    Parameters
+    ----------
+    results
+        The folder of results.
+    model
+        The model that answers.
+
+    Returns
+    -------
+    dict
+        Two rows, the molecules in the model's scope and all of them, and each molecule
+        (kcal/mol).
     """
     artefact, started = load_model(model), time.perf_counter()
     torch.set_num_threads(1)
@@ -59,15 +80,18 @@ def run(results: Path, model: str = DEFAULT) -> Found:
         )
     inside = [one for one in each if one["half"] is not None]
     made = provenance()
-    shared = {
+    shared: Measured = {
         "paper": {},
         "train": artefact.card.train or 0,
         "seconds": round(time.perf_counter() - started, 1),
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "note": "",
-        **{key: made[key] for key in ("commit", "hardware", "packages", "time")},
+        "commit": made["commit"],
+        "hardware": made["hardware"],
+        "packages": made["packages"],
+        "time": made["time"],
     }
-    rows = [
+    rows: list[Measured] = [
         {
             "name": f"{len(some)} molecules {what}",
             "ours": _errors(some),
@@ -76,7 +100,7 @@ def run(results: Path, model: str = DEFAULT) -> Found:
         }
         for what, some in (("in the model's scope", inside), ("and those outside it, forced", each))
     ]
-    found: Found = {
+    found: Results = {
         "suite": "formation",
         "title": "ΔfH(298 K) from SMILES with the shipped model against experiment",
         "cite": "Ruscic, Bross, Active Thermochemical Tables 1.112 (2019); Curtiss et al., J. "

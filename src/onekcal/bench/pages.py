@@ -1,4 +1,4 @@
-"""Tables of results inside the pages, and the check that every page says what was measured."""
+"""Tables of results in the pages, and the check that they agree with the results."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 from onekcal.bench import papers, peers, suite, tables
+from onekcal.bench.results import Measured
 from onekcal.bench.runner import digest
 from onekcal.bench.tables import markdown
 from onekcal.errors import DataError
@@ -20,7 +20,22 @@ BLOCK = re.compile(
 
 
 def renewed(text: str, results: Path, page: Path | None = None) -> str:
-    """A page's text with every table made anew; pictures are linked as seen from `page`."""
+    """Make every table in the text of a page anew.
+
+    Parameters
+    ----------
+    text
+        The page.
+    results
+        The folder of results.
+    page
+        Where the page lies; its links to pictures are seen from there. None: no pictures.
+
+    Returns
+    -------
+    str
+        The new text.
+    """
 
     def table(match: re.Match[str]) -> str:
         return (
@@ -56,7 +71,25 @@ def _block(name: str, words: list[str], results: Path, page: Path | None) -> str
 
 
 def check(root: Path, write: bool = False) -> list[str]:
-    """Pages whose tables disagree with results/; `write` renews them."""
+    """Find the pages whose tables disagree with the results.
+
+    Parameters
+    ----------
+    root
+        The folder of the project, with README.md, docs/ and results/.
+    write
+        Renew the tables.
+
+    Returns
+    -------
+    list of str
+        One sentence for each page.
+
+    Raises
+    ------
+    DataError
+        When a page or results are absent.
+    """
     pages = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
     stale = []
     for page in pages:
@@ -72,8 +105,19 @@ def check(root: Path, write: bool = False) -> list[str]:
 
 
 def unsupported(results: Path) -> list[str]:
-    """Rows of results/ that are not what their suite says: another experiment, a quick run,
-    another paper's number.
+    """Find the rows of results that their suite does not support.
+
+    Such a row is of another experiment, of a quick run, or beside another number of the paper.
+
+    Parameters
+    ----------
+    results
+        The folder of results.
+
+    Returns
+    -------
+    list of str
+        One sentence for each row.
     """
     out = []
     for path in sorted(results.glob("*.json")):
@@ -88,8 +132,8 @@ def unsupported(results: Path) -> list[str]:
     return out
 
 
-def _against(row: dict[str, Any], there: dict[str, suite.Row]) -> str:
-    """What speaks against a row; a failed one claims nothing."""
+def _against(row: Measured, there: dict[str, suite.Row]) -> str:
+    """Why a suite does not support a row; empty where it does, and for a failed row."""
     if "failed" in row:
         return ""
     if row["name"] not in there:

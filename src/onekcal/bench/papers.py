@@ -1,5 +1,6 @@
-"""The main rows of the papers in one table: what each paper has, and what was measured here. The
-list is papers.yaml.
+"""The main rows of the papers in one table: each paper's number beside ours.
+
+The list is papers.yaml.
 """
 
 from __future__ import annotations
@@ -7,10 +8,12 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from onekcal.bench import suite
+from onekcal.bench.results import Line, Measured
 from onekcal.bench.tables import error_text, marked
 from onekcal.runs.experiment import load_yaml
 
@@ -26,7 +29,7 @@ class MainRow(BaseModel):
     row: str
     called: str = Field("", description="what the table calls it; the row's own name when absent")
     where: str = Field(
-        "", description="said of the paper's number where it is for other data than ours"
+        "", description="remark on the paper's number where it is for other data than ours"
     )
     side: Literal["both", "paper", "ours"] = Field(
         "both", description="whose number the row shows, where the paper's is of another method"
@@ -43,16 +46,32 @@ class Paper(BaseModel):
 
 
 def listed() -> list[Paper]:
-    """What papers.yaml holds."""
+    """Read papers.yaml.
+
+    Returns
+    -------
+    list of Paper
+        In the order of the table.
+    """
     text = files("onekcal.bench").joinpath("papers.yaml").read_text(encoding="utf-8")
     return [Paper.model_validate(one) for one in load_yaml(text)]
 
 
-def rows(results: Path) -> list[dict[str, Any]]:
-    """Lines of the table out of `results`; a dash where nothing has been measured."""
-    from onekcal.bench import suite
+def rows(results: Path) -> list[Line]:
+    """Make the table of all papers' main rows.
 
-    measured: dict[tuple[str, str], dict[str, Any]] = {}
+    Parameters
+    ----------
+    results
+        The folder of results.
+
+    Returns
+    -------
+    list
+        Head of the column → text, one dict for each line; a dash where nothing was
+        measured.
+    """
+    measured: dict[tuple[str, str], Measured] = {}
     papers: dict[tuple[str, str], dict[str, float]] = {}
     for name in {main.suite for paper in listed() for main in paper.rows}:
         path = results / f"{name}.json"
@@ -70,9 +89,7 @@ def rows(results: Path) -> list[dict[str, Any]]:
     return out
 
 
-def _line(
-    heading: str, main: MainRow, paper: dict[str, float], row: dict[str, Any] | None
-) -> dict[str, Any]:
+def _line(heading: str, main: MainRow, paper: dict[str, float], row: Measured | None) -> Line:
     ours = (row or {}).get("ours", {}) if main.side != "paper" else {}
     paper = paper if main.side != "ours" else {}
     called = main.called or main.row

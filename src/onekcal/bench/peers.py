@@ -22,7 +22,18 @@ CAPTION = (
 
 
 def block(results: Path) -> tuple[str, list[dict[str, str]]]:
-    """Caption and rows of the table, ours among the others by mean absolute error."""
+    """Make the table of other programs beside ours, on the molecules that all of them answer.
+
+    Parameters
+    ----------
+    results
+        The folder of results, with formation.json.
+
+    Returns
+    -------
+    tuple
+        The caption, and the lines of the table by mean absolute error (kcal/mol).
+    """
     found = json.loads((results / "formation.json").read_text(encoding="utf-8"))
     molecules = found["molecules"]
     answered = [one for one in molecules if one["half"] is not None]

@@ -14,9 +14,11 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from onekcal.bench import runner, suite
+from onekcal.bench.results import Measured
+from onekcal.bench.results_file import store, stored
 from onekcal.bench.suite import Row
 from onekcal.errors import OnekcalError
 from onekcal.runs.experiment import Experiment
@@ -24,13 +26,13 @@ from onekcal.system import queue as jobs
 from onekcal.system.code import identity
 from onekcal.system.files import read_json
 from onekcal.system.locks import folder_lock
-from onekcal.system.queue import Job
+from onekcal.system.queue import Content, Job
 from onekcal.system.queue_job import tell, working
 from onekcal.system.queue_runner import run as run_jobs
 
 OFTEN = 600.0
 """Seconds between two checkpoints of a training, at most; an epoch is always finished first."""
-TOLD = 5.0
+NOTED = 5.0
 """Seconds between two notes of how far a job is."""
 WORK = "from onekcal.cli.queue import work; work()"
 
@@ -92,7 +94,7 @@ def add_label(queue: Path, words: list[str], out: Path) -> dict[str, bool]:
 # --- a job's process --------------------------------------------------------------------------
 
 
-def work(label: Callable[[Job], dict[str, Any]]) -> None:
+def work(label: Callable[[Job], Content]) -> None:
     """Run the job of this process.
 
     Parameters
@@ -104,7 +106,7 @@ def work(label: Callable[[Job], dict[str, Any]]) -> None:
     working(lambda job: {"row": _row, "label": label}[job.kind](job), expected)
 
 
-def _row(job: Job) -> dict[str, Any]:
+def _row(job: Job) -> Content:
     """Every split and seed of a row; each goes on from where it stood."""
     import torch
 
@@ -117,7 +119,7 @@ def _row(job: Job) -> dict[str, Any]:
         _finish(_often(experiment), folder, job, k, len(everything))
         runs.append(about | read_json(folder / "metrics.json"))
         origin = read_json(folder / "provenance.json")
-    return runner.summary(row, runs, origin)
+    return dict(runner.summary(row, runs, origin))
 
 
 def _often(experiment: Experiment) -> Experiment:
@@ -143,7 +145,7 @@ def _finish(experiment: Experiment, folder: Path, job: Job, number: int, count: 
 
     def watch(progress: Progress) -> None:
         now, whole = time.monotonic(), int(progress.epoch)
-        if whole == last["epoch"] and now - last["time"] < TOLD:
+        if whole == last["epoch"] and now - last["time"] < NOTED:
             return
         last.update(time=now, epoch=whole)
         each = progress.seconds_left / max(progress.epochs - progress.epoch, 1e-9)
@@ -164,7 +166,13 @@ def _finish(experiment: Experiment, folder: Path, job: Job, number: int, count: 
 
 
 def anew(job: Job) -> None:
-    """Drop what a job has left outside the queue, so that other code begins it again."""
+    """Drop what a job has left outside the queue, so that other code begins it again.
+
+    Parameters
+    ----------
+    job
+        A job that nobody works on.
+    """
     if job.kind == "label":
         out = Path(job.content["out"])
         out.with_name(out.name + ".partial").unlink(missing_ok=True)
@@ -200,7 +208,7 @@ def collect(queue: Path, results: Path, say: Callable[[str], None] = print) -> i
     return brought
 
 
-def _merge(job: Job, found: dict[str, Any], results: Path) -> str | None:
+def _merge(job: Job, found: Content, results: Path) -> str | None:
     """Bring one result; "" when it was brought, None when it was there, else why it cannot be."""
     try:
         today = suite.read(job.content["suite"])
@@ -212,7 +220,7 @@ def _merge(job: Job, found: dict[str, Any], results: Path) -> str | None:
         return f"suite {today.name} has {what} such row now"
     with folder_lock(results):
         path = results / f"{today.name}.json"
-        known = {row["name"]: row for row in runner.stored(path).get("rows", [])}
+        known = {row["name"]: row for row in stored(path).get("rows", [])}
         there = known.get(found["name"])
         if there and "failed" not in there and there["row"] == found["row"]:
             return None
@@ -221,7 +229,7 @@ def _merge(job: Job, found: dict[str, Any], results: Path) -> str | None:
                 f"{path} holds rows that suite {today.name} does not have here ({lost[0]}); "
                 "run `onekcal bench queue collect` with the onekcal they belong to"
             )
-        runner.store(path, today, known | {found["name"]: found})
+        store(path, today, known | {found["name"]: cast(Measured, found)})
     return ""
 
 
@@ -271,18 +279,32 @@ def run(
 
 
 def _bring(job: Job, results: Path, say: Callable[[str], None]) -> None:
+    """Bring the result of a row, or say why it stays."""
     found = job.result
     if job.kind == "row" and found is not None and (why := _merge(job, found, results)):
         say(f"{job.name}: its result stays in {job.folder / 'result.json'}: {why}")
 
 
-def status(queue: Path) -> list[dict[str, Any]]:
-    """One dict a job: job, state, progress, core_hours, eta (seconds), note; None where unknown."""
+def status(queue: Path) -> list[dict[str, object]]:
+    """Describe every job of a queue.
+
+    Parameters
+    ----------
+    queue
+        The queue's folder.
+
+    Returns
+    -------
+    list
+        job, state, progress, core_hours, eta (seconds) and note of each; None where
+        unknown.
+    """
     now = identity()
     return [_state(job, jobs.other_code(job, now)) for job in jobs.jobs(queue)]
 
 
-def _state(job: Job, other: str | None) -> dict[str, Any]:
+def _state(job: Job, other: str | None) -> dict[str, object]:
+    """The line of one job."""
     done, failure, running = job.result, job.failure, job.running
     state = (
         "done"
@@ -310,6 +332,7 @@ def _state(job: Job, other: str | None) -> dict[str, Any]:
 
 
 def _far(job: Job) -> str | None:
+    """How far a job is, in words; None where nothing is known."""
     progress = job.progress
     if job.kind == "label":
         partial = Path(job.content["out"] + ".partial")

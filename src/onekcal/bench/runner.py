@@ -1,5 +1,6 @@
-"""Run a suite: every row in a process of its own, so that its peak memory is its own; finished
-rows are kept.
+"""Run a suite and keep the results of its rows.
+
+Every row runs in a process of its own, so that its peak memory is its own.
 """
 
 from __future__ import annotations
@@ -14,17 +15,22 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from onekcal.bench.results import Measured, Results
+from onekcal.bench.results_file import keep, stored
 from onekcal.bench.suite import Row, Suite, picked
-from onekcal.errors import ConfigError, OnekcalError
+from onekcal.errors import OnekcalError
 from onekcal.runs.experiment import Experiment
-from onekcal.system.files import whole_file
 from onekcal.system.jobs import in_parallel
-from onekcal.system.locks import folder_lock
 from onekcal.system.processes import end_with_parent
+from onekcal.system.provenance import provenance
+from onekcal.trust.metrics import Metrics
 
-Found = dict[str, Any]
+Watch = Callable[[str, Measured | None], None]
+"""Hears the name of a row, and its result or None when it begins."""
+RowJob = dict[str, Any]
+"""What the process of a row is given, as JSON."""
 
 
 def run(
@@ -32,18 +38,38 @@ def run(
     results: Path,
     only: str | None = None,
     again: bool = False,
-    watch: Callable[[str, Found | None], None] = lambda name, found: None,
+    watch: Watch = lambda name, found: None,
     runs: Path | None = None,
     workers: int = 1,
     scheduler: str | None = None,
-) -> Found:
-    """Run the rows not yet in `results`/SUITE.json (all of them with `again`); `watch` hears of
-    each row twice.
-
-    Run folders are kept in `runs` where that is given. `workers` rows run at once here, or as many
-    as a Dask `scheduler` has room for.
+) -> Results:
+    """Run the rows of a suite that have no result yet.
 
     A row that fails is reported in its place and does not stop the others.
+
+    Parameters
+    ----------
+    suite
+        The suite.
+    results
+        The folder of results; finished rows are kept in SUITE.json there.
+    only
+        Only rows whose name contains this.
+    again
+        Run finished rows again.
+    watch
+        Hears of each row when it begins (with None) and when it ends (with its result).
+    runs
+        Keep the run folders here; None: they are deleted.
+    workers
+        Rows at once, each in a process of its own.
+    scheduler
+        Address of a Dask scheduler that runs the rows; it decides how many run at once.
+
+    Returns
+    -------
+    Results
+        The content of SUITE.json; empty where no row has run.
     """
     path = results / f"{suite.name}.json"
     known = {row["name"]: row for row in stored(path).get("rows", [])}
@@ -61,24 +87,18 @@ def run(
     ):
         name = found.pop("key", None) or found["name"]
         queue.ended(name)
+        measured = cast(Measured, found)
         if "error" in found:  # its worker died
-            found = {"name": name, "failed": found["error"], "paper": {}, "row": ""}
-        watch(name, found)
-        keep(path, suite, found)
+            measured = {"name": name, "failed": found["error"], "paper": {}, "row": ""}
+        watch(name, measured)
+        keep(path, suite, measured)
     return keep(path, suite) if path.is_file() else {}
 
 
-def keep(path: Path, suite: Suite, found: Found | None = None) -> Found:
-    """Bring a row into the results as they are now; others may write there, too."""
-    with folder_lock(path.parent):
-        known = {row["name"]: row for row in stored(path).get("rows", [])}
-        return store(path, suite, known | ({found["name"]: found} if found else {}))
-
-
 class _Queue:
-    """Says of a row that it runs when a worker is free for it: jobs are handed over before."""
+    """Tells when a row begins: when a worker is free for it, as jobs are handed over before."""
 
-    def __init__(self, watch: Callable[[str, Found | None], None], workers: int | None) -> None:
+    def __init__(self, watch: Watch, workers: int | None) -> None:
         self._watch, self._workers = watch, workers
         self._running: set[str] = set()
         self._waiting: list[str] = []
@@ -98,7 +118,8 @@ class _Queue:
             self._watch(name, None)
 
 
-def _jobs(rows: list[Row], runs: Path | None, command: str, queue: _Queue) -> Iterator[Found]:
+def _jobs(rows: list[Row], runs: Path | None, command: str, queue: _Queue) -> Iterator[RowJob]:
+    """The jobs of rows; the queue hears of each as it is taken."""
     for row in rows:
         queue.handed_over(row.name)
         yield {
@@ -111,17 +132,31 @@ def _jobs(rows: list[Row], runs: Path | None, command: str, queue: _Queue) -> It
 
 
 def digest(row: Row) -> str:
-    """SHA-256 of everything that decides a row's number; which device computes it does not."""
+    """Compute the SHA-256 of everything that decides a row's number.
+
+    The device that computes it does not.
+
+    Parameters
+    ----------
+    row
+        A row of a suite.
+
+    Returns
+    -------
+    str
+        Hexadecimal digits.
+    """
     content = json.dumps([_anywhere(experiment).digest for experiment in row.experiments()])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _anywhere(experiment: Experiment) -> Experiment:
+    """The experiment without its device."""
     fit = {key: value for key, value in experiment.fit.items() if key != "device"}
     return experiment.model_copy(update={"fit": fit})
 
 
-def _in_own_process(job: Found) -> Found:
+def _in_own_process(job: RowJob) -> RowJob:
     """A row in a fresh interpreter: what kills that one is reported."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "found.json"
@@ -142,15 +177,14 @@ def _in_own_process(job: Found) -> Found:
 
 
 def measure_told() -> None:
-    """What the fresh interpreter does: a job on standard input, what was found in the file
-    named.
-    """
+    """Measure the job on standard input; write its result to the file that is named."""
     end_with_parent()
     found = _measured(json.load(sys.stdin))
     Path(sys.argv[1]).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
 
 
-def _measured(job: Found) -> Found:
+def _measured(job: RowJob) -> Measured:
+    """The result of a job, or what made it fail."""
     row, runs = Row.model_validate(job["row"]), job["runs"]
     try:
         return measure(row, None if runs is None else Path(runs), job["command"])
@@ -158,15 +192,28 @@ def _measured(job: Found) -> Found:
         return {"name": row.name, "paper": row.paper, "row": digest(row), "failed": str(problem)}
 
 
-def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:
-    """Every split and seed of a row; the mean of each metric, and each run's own. Run folders go
-    to `kept`.
+def measure(row: Row, kept: Path | None = None, command: str = "") -> Measured:
+    """Measure every split and seed of a row.
+
+    Parameters
+    ----------
+    row
+        A row of a suite.
+    kept
+        Where run folders are kept; None: they are deleted.
+    command
+        The command line that asked for it, for the provenance.
+
+    Returns
+    -------
+    Measured
+        The mean of each metric, and the metrics of each run.
     """
     from onekcal.runs.run import run as run_experiment
 
     started = time.perf_counter()
-    runs: list[Found] = []
-    origin: Found = {}
+    runs: list[Metrics] = []
+    origin: Metrics = {}
     for name, about, experiment in parts(row):
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "run" if kept is None else kept / name
@@ -180,9 +227,19 @@ def measure(row: Row, kept: Path | None = None, command: str = "") -> Found:
     }
 
 
-def parts(row: Row) -> Iterator[tuple[str, Found, Experiment]]:
-    """The experiments of a row, each with the name of its run folder and what tells it from the
-    others.
+def parts(row: Row) -> Iterator[tuple[str, Metrics, Experiment]]:
+    """List the experiments of a row.
+
+    Parameters
+    ----------
+    row
+        A row of a suite.
+
+    Yields
+    ------
+    tuple
+        The name of the run folder; the split, the seed and the network's seed; the
+        experiment.
     """
     for k, experiment in enumerate(row.experiments()):
         network = [row.networks[k % len(row.networks)]] if row.networks else []
@@ -195,10 +252,23 @@ def parts(row: Row) -> Iterator[tuple[str, Found, Experiment]]:
         yield name, about, experiment
 
 
-def summary(row: Row, runs: list[Found], origin: Found) -> Found:
-    """A row's result from what its runs found; `origin` is the provenance of one of them."""
-    from onekcal.system.provenance import provenance
+def summary(row: Row, runs: list[Metrics], origin: Metrics) -> Measured:
+    """Sum up a row's runs.
 
+    Parameters
+    ----------
+    row
+        A row of a suite.
+    runs
+        Metrics of each run.
+    origin
+        The provenance of one of them.
+
+    Returns
+    -------
+    Measured
+        The mean of each metric, and the metrics of each run, with six digits.
+    """
     keys = [
         key
         for key, value in runs[0].items()
@@ -231,55 +301,27 @@ def summary(row: Row, runs: list[Found], origin: Found) -> Found:
     }
 
 
-def _mark(row: Row) -> Found:
-    """Said of a row where it holds: a quick one, a point of a learning curve."""
-    return ({"budget": row.budget} if row.budget != "full" else {}) | (
-        {"curve": row.curve} if row.curve else {}
-    )
+def _mark(row: Row) -> Measured:
+    """Whether a row is of a quick run, and which learning curve it is a point of."""
+    marks: Measured = {}
+    if row.budget != "full":
+        marks["budget"] = row.budget
+    if row.curve:
+        marks["curve"] = row.curve
+    return marks
 
 
 def slug(*parts: object) -> str:
-    """A folder's name: letters, digits and dashes."""
-    return "-".join(re.sub(r"[^a-z0-9]+", "-", str(part).lower()).strip("-") for part in parts)
+    """Make a folder's name of letters, digits and dashes.
 
+    Parameters
+    ----------
+    *parts
+        Joined with dashes.
 
-def stored(path: Path) -> Found:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except json.JSONDecodeError:
-        raise ConfigError(f"{path} is damaged; remove it to run its rows again") from None
-
-
-def store(path: Path, suite: Suite, known: dict[str, Found]) -> Found:
-    """Rows in the suite's order, with its notes and papers' numbers of today; rows the suite no
-    longer has are dropped.
+    Returns
+    -------
+    str
+        The name.
     """
-    rows = [
-        known[row.name]
-        | {"paper": row.paper}
-        | ({"note": row.note} if "note" in known[row.name] else {})
-        for row in suite.rows
-        if row.name in known
-    ]
-    found = {
-        "suite": suite.name,
-        "title": suite.title,
-        "cite": suite.cite,
-        "unit": suite.unit,
-        "rows": rows,
-    }
-    if suite.curves:
-        from onekcal.bench import curves
-
-        found["curves"] = curves.told(found, suite)
-    write(path, found)
-    return found
-
-
-def write(path: Path, found: Found) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as part:
-        part.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return "-".join(re.sub(r"[^a-z0-9]+", "-", str(part).lower()).strip("-") for part in parts)

@@ -1,13 +1,13 @@
-"""A suite is a YAML of rows; a row is an experiment, the splits it is averaged over, and the
-paper's number.
+"""A suite is a YAML file of rows.
 
-A curve of a suite is one experiment at several numbers of training molecules: a row for each of
-them.
+A row is an experiment, the splits that it is averaged over, and the paper's number. A curve is one
+experiment at several numbers of training molecules; it becomes a row for each of them.
 """
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +20,11 @@ from onekcal.errors import ConfigError, unknown
 from onekcal.models.registry import model_class
 from onekcal.runs.experiment import Experiment, changed, load_yaml, parse
 
+Content = dict[str, Any]
+"""An experiment as YAML holds it."""
+StageEntry = str | dict[str, Any]
+"""A stage as YAML holds it: its name, or its name and settings."""
+
 
 class Row(BaseModel):
     """One line of the table."""
@@ -27,24 +32,24 @@ class Row(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str
-    experiment: dict[str, Any]
+    experiment: Content
     paper: dict[str, float] = Field(default_factory=dict, description="metric → the paper's number")
     splits: list[str] = Field(
-        default_factory=list, description="the experiment runs once on each; empty: as it says"
+        default_factory=list, description="the experiment runs on each; empty: on its own split"
     )
     seeds: list[int] = Field(
-        default_factory=list, description="… and once with each; empty: as it says"
+        default_factory=list, description="it runs with each seed of the data; empty: with its own"
     )
     networks: list[int] = Field(
         default_factory=list,
-        description="… and once with each as the seed of networks' initial "
-        "weights, on the same molecules; empty: as it says",
+        description="it runs with each seed of the networks' initial weights, on the same "
+        "molecules; empty: with its own",
     )
     note: str = ""
     quick: list[str] | None = Field(
         default=None,
-        description="changes such as data.train=500 that make it a matter of a "
-        "minute; a row without is left out of a quick run",
+        description="changes such as data.train=500 after which it takes a minute; a row "
+        "without them is left out of a quick run",
     )
     budget: Literal["full", "quick"] = Field(
         default="full", description="quick: a row of a quick run; its result says so"
@@ -67,8 +72,8 @@ class Row(BaseModel):
         return out
 
 
-def _seeded(stage: Any, seed: int | None) -> Any:
-    """A stage with this seed of its initial weights, where it is a network."""
+def _seeded(stage: StageEntry, seed: int | None) -> StageEntry:
+    """A stage with this seed of its initial weights, if it is a network."""
     if seed is None or not isinstance(stage, dict):
         return stage
     return {
@@ -79,19 +84,21 @@ def _seeded(stage: Any, seed: int | None) -> Any:
     }
 
 
-def _settings(name: str) -> Any:
+def _settings(name: str) -> Mapping[str, inspect.Parameter]:
+    """The settings that a stage takes."""
     return inspect.signature(model_class(name)).parameters
 
 
 class Curve(BaseModel):
-    """A model's error against the number of training molecules; each smaller training set of a
-    seed lies in the larger.
+    """A model's error against the number of training molecules.
+
+    With one seed, a smaller training set lies inside a larger one.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     name: str
-    experiment: dict[str, Any]
+    experiment: Content
     sizes: list[int] = Field(min_length=1, description="numbers of training molecules")
     seeds: list[int] = Field(
         default_factory=lambda: [0, 1, 2], min_length=1, description="each draws its own molecules"
@@ -167,8 +174,17 @@ def names() -> list[str]:
 
 
 def chosen(name: str) -> list[Suite]:
-    """The suites a name stands for: all of them, those of a group, or the one of this name or YAML
-    file.
+    """Read the suites that a name stands for.
+
+    Parameters
+    ----------
+    name
+        "all", the name of a group or of a suite, or a YAML file.
+
+    Returns
+    -------
+    list of Suite
+        At least one.
     """
     if name == "all":
         return [read(one) for one in names()]
@@ -176,8 +192,24 @@ def chosen(name: str) -> list[Suite]:
 
 
 def picked(suites: list[Suite], words: str | None) -> list[Suite]:
-    """The rows whose name contains `words`, and the suites that have such a row; at least
-    one must.
+    """Keep the rows whose name contains some words.
+
+    Parameters
+    ----------
+    suites
+        The suites.
+    words
+        What the name must contain; None: all rows.
+
+    Returns
+    -------
+    list of Suite
+        The suites that have such a row.
+
+    Raises
+    ------
+    ConfigError
+        When no row has such a name.
     """
     if words is None:
         return suites
@@ -189,14 +221,30 @@ def picked(suites: list[Suite], words: str | None) -> list[Suite]:
     if not found:
         there = ", ".join(row.name for one in suites for row in one.rows)
         raise ConfigError(
-            f"no row of {', '.join(one.name for one in suites)} contains {words!r}; there is: "
+            f"no row of {', '.join(one.name for one in suites)} contains {words!r}; available: "
             f"{there}"
         )
     return found
 
 
 def with_quick(suites: list[Suite]) -> list[Suite]:
-    """The suites that have a quick form, in it; at least one must."""
+    """Keep the suites that have a quick form, in that form.
+
+    Parameters
+    ----------
+    suites
+        The suites.
+
+    Returns
+    -------
+    list of Suite
+        At least one.
+
+    Raises
+    ------
+    ConfigError
+        When no row has a quick form.
+    """
     found = [quick(one) for one in suites if any(row.quick is not None for row in one.rows)]
     if not found:
         raise ConfigError(
@@ -207,8 +255,19 @@ def with_quick(suites: list[Suite]) -> list[Suite]:
 
 
 def quick(suite: Suite) -> Suite:
-    """The rows that have a quick form, in it: one seed, one split, other numbers – a look at the
-    machine, not a result.
+    """Turn a suite into its quick form: one seed, one split, and small numbers.
+
+    Its numbers show that the machine works; they are no results.
+
+    Parameters
+    ----------
+    suite
+        The suite; rows without a quick form are left out.
+
+    Returns
+    -------
+    Suite
+        The quick form; all its rows are valid.
     """
     rows = []
     for row in suite.rows:
@@ -224,7 +283,22 @@ def quick(suite: Suite) -> Suite:
 
 
 def overridden(suite: Suite, seeds: list[int] | None = None, device: str | None = None) -> Suite:
-    """Every row with other seeds; networks on another device."""
+    """Change the seeds or the device of every row.
+
+    Parameters
+    ----------
+    suite
+        The suite.
+    seeds
+        Seeds of the data; None: those of the suite.
+    device
+        Where networks are trained; None: as the suite says.
+
+    Returns
+    -------
+    Suite
+        The changed suite.
+    """
     rows = []
     for row in suite.rows:
         content = deepcopy(row.experiment)
@@ -235,7 +309,23 @@ def overridden(suite: Suite, seeds: list[int] | None = None, device: str | None 
 
 
 def read(name: str) -> Suite:
-    """A shipped suite by name, or one from a YAML file."""
+    """Read a suite.
+
+    Parameters
+    ----------
+    name
+        The name of a suite that ships, or a YAML file.
+
+    Returns
+    -------
+    Suite
+        The suite; all its rows are valid.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such suite, or it is not valid.
+    """
     is_file = name.endswith((".yaml", ".yml"))
     path = Path(name) if is_file else _folder() / f"{name}.yaml"
     if is_file and not path.is_file():

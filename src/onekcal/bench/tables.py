@@ -1,6 +1,6 @@
-"""Tables of README and docs are generated from results/*.json; nothing in them is typed by hand.
+"""The tables of README and docs, made from results/*.json; nobody types a number into them.
 
-A page asks for a table with a pair of comments, optionally with words the row names must contain:
+A page asks for a table with a pair of comments; words behind the name choose the rows:
 
     <!-- results: qm7-classical -->
     <!-- end -->
@@ -11,16 +11,31 @@ A page asks for a table with a pair of comments, optionally with words the row n
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import cast
 
 from onekcal.bench import curves
+from onekcal.bench.results import Line, Measured, Results
+from onekcal.bench.speed.contest import SpeedResults, SpeedRow
 from onekcal.trust.metrics import KCAL
 
 
-def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a table shows of a suite's results: text, one dict a row."""
+def rows(found: Results | SpeedResults) -> list[Line]:
+    """Make the table of a suite's results.
+
+    Parameters
+    ----------
+    found
+        The content of a file of results.
+
+    Returns
+    -------
+    list
+        Head of the column → text, one dict for each line.
+    """
     if found.get("suite") == "speed":
-        return [line for row in found["rows"] for line in _contests(row)]
+        return [line for row in cast(SpeedResults, found)["rows"] for line in _contests(row)]
+    found = cast(Results, found)
     if found.get("suite") == "families":
         return _costs(found["rows"])
     if found["rows"] and all(row.get("curve") for row in found["rows"]):
@@ -68,8 +83,19 @@ def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
     return [{head: line.get(head, "–") for head in heads} for line in out]
 
 
-def marked(row: dict[str, Any]) -> str:
-    """A row's name; of a quick run it says so."""
+def marked(row: Measured) -> str:
+    """Name a row, and mark one of a quick run.
+
+    Parameters
+    ----------
+    row
+        A row of results.
+
+    Returns
+    -------
+    str
+        The name.
+    """
     return row["name"] + (" (quick)" if row.get("budget") == "quick" else "")
 
 
@@ -79,15 +105,13 @@ OPTIONAL = ("paper MAE", "forces", "paper forces", "paper RMSE", "90 % holds")
 """
 
 
-def _line(
-    row: dict[str, Any], name: str, ours: dict[str, float], paper: dict[str, float]
-) -> dict[str, str]:
-    """`ours`: errors of one kind of geometry; paper's numbers are of the first."""
+def _line(row: Measured, name: str, ours: dict[str, float], paper: dict[str, float]) -> Line:
+    """The line of a row: our errors for one kind of geometry, and the paper's for the first."""
     covered, above = ours.get("coverage", float("nan")), ours.get("above_1")
     unit = next(
         (one["unit"] for one in row.get("runs", []) if one.get("unit", KCAL) != KCAL), ""
     )  # said where another
-    number: Any = "{:.3g}".format if unit else error_text
+    number: Callable[[float], str] = "{:.3g}".format if unit else error_text
     return {
         "row": name,
         "train": f"{row['train']:,}",
@@ -105,7 +129,7 @@ def _line(
     }
 
 
-def _contests(row: dict[str, Any]) -> list[dict[str, Any]]:
+def _contests(row: SpeedRow) -> list[Line]:
     """A line for every peer of a row of `bench.speed`."""
 
     def amount(name: str) -> str:
@@ -129,10 +153,8 @@ def _contests(row: dict[str, Any]) -> list[dict[str, Any]]:
 ON_GFN2 = ", on GFN2-xTB"
 
 
-def _costs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A line a model: errors, what they cost, and the error of the same model on top of
-    GFN2-xTB.
-    """
+def _costs(rows: list[Measured]) -> list[Line]:
+    """A line for each model: its errors, its costs, and its error on top of GFN2-xTB."""
     named = {row["name"]: row for row in rows if "failed" not in row}
     out = []
     for name, row in sorted(named.items(), key=lambda item: item[1]["ours"]["mae"]):
@@ -180,8 +202,19 @@ def error_text(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"
 
 
-def markdown(lines: list[dict[str, Any]]) -> str:
-    """A table with names to the left and numbers to the right."""
+def markdown(lines: Sequence[Line]) -> str:
+    """Write a table in Markdown, names to the left and numbers to the right.
+
+    Parameters
+    ----------
+    lines
+        Head of the column → text, with the same heads in each line.
+
+    Returns
+    -------
+    str
+        The table; empty without lines.
+    """
     if not lines:
         return ""
     heads = list(lines[0])

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -13,6 +12,11 @@ from typer.core import TyperGroup
 from onekcal.cli.console import Json, examples, print_json
 from onekcal.cli.queue import queue_app
 from onekcal.errors import InputError, OnekcalError
+
+if TYPE_CHECKING:
+    from onekcal.bench.results import Results
+    from onekcal.bench.speed.contest import SpeedRow
+    from onekcal.bench.suite import Suite
 
 
 class SuiteFirst(TyperGroup):
@@ -40,7 +44,7 @@ def bench_list(as_json: Json = False) -> None:
 
     loaded = {name: suite.read(name) for name in suite.names()}
     parts = {one: (one,) for one in loaded} | suite.GROUPS | {"all": tuple(loaded)}
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for name, some in parts.items():
         every = [row for one in some for row in loaded[one].rows]
         title = (
@@ -118,7 +122,7 @@ def bench_run(
         study.rows_table(papers.TITLE, papers.rows(where))
 
 
-def _tell(found: dict[str, Any], suite: Any, where: Path, as_json: bool) -> None:
+def _tell(found: Results, suite: Suite, where: Path, as_json: bool) -> None:
     """Print the table of a suite that ran; learning curves also become NAME.md and NAME.png."""
     from onekcal.bench import curves, tables
     from onekcal.show import study
@@ -208,13 +212,13 @@ def bench_speed(
     from onekcal.bench.speed.suite import PARTS, run
     from onekcal.show import study
 
-    def watch(row: Mapping[str, Any]) -> None:
+    def watch(row: SpeedRow) -> None:
         if not as_json:
             ratios = ", ".join(f"{ratio:.2f} × {peer}" for peer, ratio in row["ratio"].items())
             print(f"{row['name']}: {ratios}", file=sys.stderr)
 
     found = run(results, size, rounds, watch, part or PARTS)
-    print_json(found) if as_json else study.rows_table(found["title"], tables.rows(dict(found)))
+    print_json(found) if as_json else study.rows_table(found["title"], tables.rows(found))
 
 
 @bench_app.command(

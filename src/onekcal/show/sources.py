@@ -9,7 +9,7 @@ from onekcal.errors import InputError, OnekcalError
 
 if TYPE_CHECKING:
     from onekcal.data.dataset import Dataset
-    from onekcal.fields.compute import FieldRequest, Source
+    from onekcal.fields.compute import FieldRequest, OrbitalSource
     from onekcal.fields.portrait import Portrait
     from onekcal.molecules import Molecules
 
@@ -106,7 +106,7 @@ def portrayed(
     kinds: str,
     density: str | None = None,
     grid: int = 14,
-    orbitals: Source | None = None,
+    orbitals: OrbitalSource | None = None,
     brought: Path | None = None,
 ) -> tuple[list[Portrait], str]:
     """Fields in a cube that is large enough; `brought`: the file that the `orbitals` are from."""
@@ -129,7 +129,7 @@ def title_of(molecule: Molecules, what: FieldRequest) -> str:
     return f"{name} · {what.density}" if what.density else name
 
 
-def wavefunction_of(source: str) -> tuple[Molecules, Source]:
+def wavefunction_of(source: str) -> tuple[Molecules, OrbitalSource]:
     """The molecule of a wavefunction file, and its orbitals whatever density is asked for."""
     from onekcal.quantum.orbitals.named import read_orbitals
 

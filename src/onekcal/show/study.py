@@ -8,16 +8,20 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from onekcal.bench.results import Measured
+    from onekcal.bench.suite import Suite
     from onekcal.datasets.card import Stored
+    from onekcal.datasets.doctor.diagnosis import Diagnosis
     from onekcal.runs.run import Run
     from onekcal.show.stages import Stage
+    from onekcal.trust.metrics import Metrics
 
 # a pipe or a file has no width of its own: 80 columns would fold every table
 console = Console(width=None if sys.stdout.isatty() else 140)
@@ -73,7 +77,7 @@ def _text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def metrics_table(title: str, found: dict[str, Any]) -> None:
+def metrics_table(title: str, found: Metrics) -> None:
     """Errors of a run or an evaluation, in the unit of what was learned."""
     unit = found.get("unit", "kcal/mol")
     names = {
@@ -122,7 +126,7 @@ def picture(run: Run) -> Path:
     return path
 
 
-def report(name: str, found: Any) -> None:
+def report(name: str, found: Diagnosis) -> None:
     """The data doctor's findings."""
     console.rule(f"[bold]{name}", align="left")
     marks = {
@@ -165,8 +169,8 @@ def stage(described: Stage) -> None:
 
 @contextmanager
 def live_rows(
-    suite: Any, quiet: bool = False
-) -> Iterator[Callable[[str, dict[str, Any] | None], None]]:
+    suite: Suite, quiet: bool = False
+) -> Iterator[Callable[[str, Measured | None], None]]:
     """A table that fills as rows end, on a terminal; elsewhere a line on stderr as a row begins
     and as it ends.
     """
@@ -178,7 +182,7 @@ def live_rows(
         state: dict[str, tuple[str, ...]] = {row.name: ("", "", "") for row in suite.rows}
         with Live(console=progress, transient=True, refresh_per_second=2) as live:
 
-            def fill(name: str, found: dict[str, Any] | None) -> None:
+            def fill(name: str, found: Measured | None) -> None:
                 state[name] = ("running", "", "") if found is None else _outcome(found)
                 grid = Table("row", "", "MAE", "seconds", box=None)
                 for each, cells in state.items():
@@ -189,7 +193,7 @@ def live_rows(
     else:
         started = iter(range(1, len(suite.rows) + 1))
 
-        def tell(name: str, found: dict[str, Any] | None) -> None:
+        def tell(name: str, found: Measured | None) -> None:
             if found is None:
                 _line(progress, f"… {name} (row {next(started)} of {len(suite.rows)})")
             else:
@@ -204,7 +208,7 @@ def live_rows(
         yield tell
 
 
-def _outcome(found: dict[str, Any]) -> tuple[str, str, str]:
+def _outcome(found: Measured) -> tuple[str, str, str]:
     """How a row ended: word, mean absolute error with its unit, seconds."""
     if "failed" in found:
         return "failed", "", ""

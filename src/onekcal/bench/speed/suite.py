@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from onekcal import datasets as data
-from onekcal.bench.runner import write
+from onekcal.bench.results_file import write
 from onekcal.bench.speed.contest import Contest, Contestant, SpeedResults, SpeedRow, measure
 from onekcal.bench.speed.densenet import densenet_training
 from onekcal.bench.speed.dimenet import dimenet_training
