@@ -24,7 +24,7 @@ from onekcal.quantum.method import LabelError, Method, Point, formula_of
 from onekcal.quantum.pople import CARTESIAN, Mixed, basis_of, mixed
 
 
-def _pyscf() -> Any:
+def pyscf_package() -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -45,7 +45,7 @@ def check_names(functional: str, basis: str) -> None:
     `MissingExtra`.
     """
     with suppress(MissingExtra):
-        _check_names(_pyscf(), functional, basis)
+        _check_names(pyscf_package(), functional, basis)
 
 
 @cache
@@ -114,7 +114,7 @@ class DensityFunctional:
     @staticmethod
     def version() -> str:
         """Return pyscf's version; raise `MissingExtra` where it is not installed."""
-        return _pyscf().__version__
+        return pyscf_package().__version__
 
     def at(self, positions: np.ndarray, gradient: bool = True) -> Point:
         """Return energy, Mulliken charges and, on request, the gradient at `positions` (n, 3) Å."""
@@ -137,7 +137,7 @@ class DensityFunctional:
             (SYMBOLS[z], tuple(r))
             for z, r in zip(self.molecule.numbers.tolist(), positions.tolist())
         ]
-        pyscf = _pyscf()
+        pyscf = pyscf_package()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -163,7 +163,7 @@ class DensityFunctional:
         return mixed(self._scf(mol), mol) if has_f else self._scf(mol)
 
     def _scf(self, mol: Any) -> Any:
-        pyscf = _pyscf()
+        pyscf = pyscf_package()
         if self.method.functional == "hf":
             scf = pyscf.scf.UHF(mol) if mol.spin else pyscf.scf.RHF(mol)
         else:
