@@ -29,10 +29,10 @@ SIGMA = 1.0
 TOGETHER = 50_000
 """Voxels at a time, of whole molecules. So many stay in a processor's cache."""
 
-Kernel = Callable[[Tensor], Tensor]  # squared distances (Å²) → values, may work in place
+RadialFunction = Callable[[Tensor], Tensor]  # squared distances (Å²) → values, may work in place
 
 
-def gaussian(sigma: float) -> Kernel:
+def gaussian(sigma: float) -> RadialFunction:
     """Return the function exp(−d²/2σ²) of squared distances (Å²).
 
     Parameters
@@ -43,7 +43,7 @@ def gaussian(sigma: float) -> Kernel:
     return lambda squared: squared.mul_(-0.5 / sigma**2).exp_()
 
 
-def wave(sigma: float) -> Kernel:
+def wave(sigma: float) -> RadialFunction:
     """Return the function exp(−d²/2σ²) cos(2πd/σ) of squared distances (Å²).
 
     Parameters
@@ -56,7 +56,7 @@ def wave(sigma: float) -> Kernel:
     )
 
 
-def summed(placed: Molecules, along: Tensor, values: Tensor, kernel: Kernel) -> Tensor:
+def summed(placed: Molecules, along: Tensor, values: Tensor, kernel: RadialFunction) -> Tensor:
     """Return Σ_a v_a kernel(|r − R_a|²) at all voxel centres.
 
     Parameters

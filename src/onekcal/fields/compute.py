@@ -15,7 +15,7 @@ from onekcal.fields.atoms import counted, gaussian, summed, values_of, wave
 from onekcal.fields.electronic import FUNCTIONS, by_spin
 from onekcal.fields.electrostatic import nuclear_potential, total_potential
 from onekcal.fields.grid import BOX, Frames, centres, cube, frames
-from onekcal.fields.kinds import FIELDS_FORMAT, SPINS, Kind, any_electronic, channels
+from onekcal.fields.kinds import FIELDS_FORMAT, SPINS, FieldKind, any_electronic, channels
 from onekcal.molecules import Molecules
 from onekcal.quantum.orbitals.named import density_name, orbitals
 from onekcal.quantum.orbitals.orbitals import Orbitals
@@ -41,7 +41,7 @@ class FieldRequest:
         0, or the number of a random rotation.
     """
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[FieldKind, ...]
     density: str
     n: int
     box: float = BOX
@@ -117,14 +117,14 @@ def keys_of(molecules: Molecules) -> np.ndarray:
     )
 
 
-Source = Callable[[Molecules, str], Orbitals]
+OrbitalSource = Callable[[Molecules, str], Orbitals]
 
 
 def sampled(
     molecules: Molecules,
     what: FieldRequest,
     failed: dict[int, str] | None = None,
-    source: Source = orbitals,
+    source: OrbitalSource = orbitals,
     cubes: Frames | None = None,
 ) -> Tensor:
     """Compute the requested fields.
@@ -178,7 +178,7 @@ def sampled(
     return out
 
 
-def of_orbitals(source: Orbitals, points: Tensor, kinds: Sequence[Kind]) -> Tensor:
+def of_orbitals(source: Orbitals, points: Tensor, kinds: Sequence[FieldKind]) -> Tensor:
     """Compute electronic fields at points.
 
     Parameters
@@ -206,7 +206,7 @@ def of_orbitals(source: Orbitals, points: Tensor, kinds: Sequence[Kind]) -> Tens
     return torch.stack(rows).to(torch.float32)
 
 
-def _of_nuclei(kind: Kind, placed: Molecules, along: Tensor, what: FieldRequest) -> Tensor:
+def _of_nuclei(kind: FieldKind, placed: Molecules, along: Tensor, what: FieldRequest) -> Tensor:
     """(M, n, n, n) float32: a field that needs no density."""
     if kind.field == "nep":
         return nuclear_potential(placed, along)

@@ -27,7 +27,7 @@ ELEMENTS = ("H", "C", "N", "O", "F")
 
 
 @dataclass(frozen=True)
-class Kind:
+class FieldKind:
     """One channel.
 
     Parameters
@@ -77,7 +77,7 @@ class Kind:
         return f"{FIELDS_FORMAT} {self.name}{source} n={n} box={box!r} turn={turn}"
 
 
-def kind(name: str) -> Kind:
+def kind(name: str) -> FieldKind:
     """Return a channel by its name.
 
     Parameters
@@ -94,9 +94,9 @@ def kind(name: str) -> Kind:
     if not colon:
         field, _, spin = word.lower().partition("-")
         if field in SPIN_RESOLVED and spin in ("", *SPINS):
-            return Kind(word.lower(), field, spin)
+            return FieldKind(word.lower(), field, spin)
         if not spin and field in ELECTRONIC | NUCLEAR:
-            return Kind(field, field)
+            return FieldKind(field, field)
     elif word in ATOMIC:
         return _of_atoms(name.strip(), word, rest)
     known = [
@@ -109,7 +109,7 @@ def kind(name: str) -> Kind:
     unknown("field", name, known)
 
 
-def _of_atoms(name: str, field: str, rest: str) -> Kind:
+def _of_atoms(name: str, field: str, rest: str) -> FieldKind:
     of, at, width = rest.partition("@")
     check_value(of)
     try:
@@ -120,12 +120,12 @@ def _of_atoms(name: str, field: str, rest: str) -> Kind:
         raise InputError(
             f"expected a width in Å behind @ (of gauss and wave), such as gauss:C@0.8, got {name!r}"
         )
-    return Kind(
+    return FieldKind(
         f"{field}:{of}" + (f"@{sigma:g}" if sigma != SIGMA else ""), field, of=of, sigma=sigma
     )
 
 
-def channels(kinds: Iterable[str]) -> tuple[Kind, ...]:
+def channels(kinds: Iterable[str]) -> tuple[FieldKind, ...]:
     """Return the channels of several names, in order.
 
     Parameters
@@ -151,7 +151,7 @@ def channels(kinds: Iterable[str]) -> tuple[Kind, ...]:
     return chosen
 
 
-def any_electronic(kinds: Sequence[Kind]) -> bool:
+def any_electronic(kinds: Sequence[FieldKind]) -> bool:
     """Say whether one of the channels needs a density.
 
     Parameters

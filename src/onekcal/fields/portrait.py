@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import zoom
 
-from onekcal.fields.compute import FieldRequest, Source, sampled
+from onekcal.fields.compute import FieldRequest, OrbitalSource, sampled
 from onekcal.fields.grid import frames
 from onekcal.molecules import Molecules
 from onekcal.quantum.orbitals.named import orbitals
@@ -51,7 +51,7 @@ class Portrait:
 
 
 def portraits(
-    molecule: Molecules, what: FieldRequest, source: Source | None = None, fine: bool = True
+    molecule: Molecules, what: FieldRequest, source: OrbitalSource | None = None, fine: bool = True
 ) -> list[Portrait]:
     """Return a portrait for each channel.
 

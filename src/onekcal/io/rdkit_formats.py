@@ -12,7 +12,7 @@ import numpy as np
 from onekcal.errors import InputError
 from onekcal.io.assembly import lost_label
 from onekcal.io.options import ReadOptions
-from onekcal.io.records import Parsed, Problem, Record, meaning_of, whole_number
+from onekcal.io.records import Parsed, Problem, Record, energy_of, meaning_of, whole_number
 from onekcal.io.smiles import SmilesLine, csv_lines, is_smiles, read_smiles, short, smi_lines
 from onekcal.molecules import SYMBOLS
 
@@ -44,17 +44,6 @@ def _atoms(mol: Mol) -> np.ndarray:
     return numbers
 
 
-def _energy(word: str, key: str | None) -> float:
-    """The energy that stands under `key`, in the file's unit."""
-    try:
-        value = float(word)
-    except ValueError:
-        raise InputError(f"{key!r} must be a number, got {word!r}") from None
-    if not np.isfinite(value):
-        raise InputError(f"{key!r} is {word!r}, not a finite number")
-    return value
-
-
 def _unpaired(mol: Mol) -> int:
     return sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
 
@@ -83,7 +72,7 @@ def read_sdf(text: str, options: ReadOptions, where: str) -> Parsed:
         record = _from_block(place, block, options)
         record.meaning = meaning_of(info)
         if options.energy_key is not None and options.energy_key in info:
-            record.energy = _energy(info[options.energy_key], options.energy_key)
+            record.energy = energy_of(info[options.energy_key], options.energy_key)
         if "spin" in info:
             record.spin = whole_number(info, "spin")
         return record
@@ -193,7 +182,7 @@ def read_csv(text: str, options: ReadOptions, where: str) -> Parsed:
         record = from_smiles(place, line.smiles, line.name)
         word = line.cells.get(key, "")
         if word:
-            record.energy = _energy(word, options.energy_key)
+            record.energy = energy_of(word, options.energy_key)
         return record
 
     return _each(((line.place, line) for line in lines), make)

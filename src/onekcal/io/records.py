@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,6 +105,32 @@ def meaning_of(info: dict[str, str]) -> Meaning:
     return Meaning(
         info.get("energy_unit", ""), info.get("kind", ""), info.get("at", ""), info.get("level", "")
     )
+
+
+def energy_of(word: str, key: str | None, number: Callable[[str], float] = float) -> float:
+    """Return an energy in the file's unit.
+
+    Parameters
+    ----------
+    word
+        The energy as the file has it.
+    key
+        Its name in the file, for messages.
+    number
+        A function that reads a number, or raises a ValueError.
+
+    Raises
+    ------
+    InputError
+        It is not a number, or not a finite one.
+    """
+    try:
+        value = number(word)
+    except ValueError:
+        raise InputError(f"{key!r} must be a number, got {word!r}") from None
+    if not np.isfinite(value):
+        raise InputError(f"{key!r} is {word!r}, not a finite number")
+    return value
 
 
 def whole_number(info: dict[str, str], key: str) -> int:

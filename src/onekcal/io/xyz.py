@@ -17,7 +17,7 @@ import numpy as np
 from onekcal.errors import InputError
 from onekcal.io.assembly import lost_label
 from onekcal.io.options import ReadOptions
-from onekcal.io.records import Parsed, Problem, Record, meaning_of, whole_number
+from onekcal.io.records import Parsed, Problem, Record, energy_of, meaning_of, whole_number
 from onekcal.molecules import charge_of
 
 PAIR = re.compile(
@@ -177,7 +177,8 @@ def _record(
             else whole_number(own, "spin")
         )
         record.meaning = meaning_of(info)
-        record.energy = _energy(info, options.energy_key)
+        if options.energy_key in info:
+            record.energy = energy_of(info[options.energy_key], options.energy_key, _number)
         seen.energies.update(key for key in info if "energ" in key.lower() and key != "energy_unit")
         seen.periodic += "Lattice" in info and not _isolated(info.get("pbc", "T"))
     if layout.forces is not None:
@@ -216,18 +217,6 @@ def _isolated(pbc: str) -> bool:
     return not any(
         word in "Tt1" or word.lower() == "true" for word in re.split(r"[\s,]+", pbc.strip()) if word
     )
-
-
-def _energy(info: dict[str, str], key: str | None) -> float | None:
-    if key is None or key not in info:
-        return None
-    try:
-        value = _number(info[key])
-    except ValueError:
-        raise InputError(f"{key!r} must be a number, got {info[key]!r}") from None
-    if not np.isfinite(value):
-        raise InputError(f"{key!r} is {info[key]!r}, not a finite number")
-    return value
 
 
 @lru_cache(maxsize=64)

@@ -99,10 +99,10 @@ def _unpacked(archive: Path, folder: Path) -> dict[str, Path]:
     return files
 
 
-Frames = list[tuple[np.ndarray, np.ndarray, float, np.ndarray]]
+Rows = list[tuple[np.ndarray, np.ndarray, float, np.ndarray]]
 
 
-def _database(path: Path) -> Frames:
+def _database(path: Path) -> Rows:
     """Charges, positions (Å), energy (eV) and forces (eV/Å) of each row."""
     from ase.db import connect
 
@@ -128,7 +128,7 @@ def _ids(path: Path | None) -> set[int]:
     )
 
 
-def _stored(parts: dict[str, Frames], train: set[int], valid: set[int]) -> Stored:
+def _stored(parts: dict[str, Rows], train: set[int], valid: set[int]) -> Stored:
     frames = [frame for part in PARTITIONS for frame in parts[part]]
     sizes = torch.tensor([0, *(len(frame[0]) for frame in frames)])
     molecules = Molecules(
