@@ -65,18 +65,12 @@ class Artefact:
     model: Stack
     level: str = ""
     kind: str = "atomization"
-    """Kind of the energies it gives; "property" or "charges" where it gives those."""
     at: str = "electronic"
     elements: list[int] = field(default_factory=list)
     largest: int = 0
-    """Atoms in the largest training molecule."""
     calibration: dict[str, Conformal] = field(default_factory=dict)
-    """By kind of geometry: errors on molecules that the model was not fitted to."""
     geometry: str = ""
-    """The kind of geometry that the model was fitted to and expects, such as "gfn2" for minima of
-    GFN2-xTB; empty where it takes any geometry."""
     novelty_limit: float = math.inf
-    """A molecule of higher novelty lies outside what the model has seen."""
     card: ModelCard = field(default_factory=ModelCard)
     unit: str = "kcal/mol"
 

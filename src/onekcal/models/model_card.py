@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 class Row(TypedDict):
-    """Errors of some molecules; None where not finite."""
+    """Errors of some molecules; None stands for a number that is not finite."""
 
     count: int
     mae: float | None
@@ -32,7 +32,7 @@ class ErrorsBy(TypedDict, total=False):
 
 @dataclass
 class ModelCard:
-    """What is known about a model; None or empty where it is not, as in files of old versions."""
+    """What is known about a model; None or empty stands for what is not known."""
 
     unit: str | None = None
     data: str | None = None
@@ -40,7 +40,7 @@ class ModelCard:
     digest: str | None = None
     """SHA-256 of the data set."""
     experiment: Json = field(default_factory=dict)
-    """The resolved experiment, as its YAML file says it."""
+    """The resolved experiment, with the keys of its YAML file."""
     train: int | None = None
     valid: int | None = None
     refit: bool | None = None

@@ -185,7 +185,7 @@ class CoulombMLP(NetworkModel):
 
 
 def arranged(matrices: Tensor, features: str, noise: Tensor | None) -> Tensor:
-    """The entries of Coulomb matrices as one row a molecule.
+    """Return the entries of Coulomb matrices as one row a molecule.
 
     Parameters
     ----------

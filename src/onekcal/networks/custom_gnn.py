@@ -172,9 +172,9 @@ class CustomGNN(NetworkModel):
 
 
 def builder(graph: str, k: int, radius: float, forces: bool) -> Builder:
-    """The builder of a graph.
+    """Return the builder of a graph.
 
-    Padding takes no part, because it depends on the batch.
+    The graph has no padding, because padding depends on the batch.
 
     Parameters
     ----------

@@ -79,19 +79,7 @@ class DenseBlock(torch.autograd.Function):
             a = full.to(low)
             h = _reduced(a, reduce, shape)
             b, *statistics = _norm(h, *hidden, None, None, True, 0.0, EPSILON)
-            db, dkernel, _ = torch.ops.aten.convolution_backward(
-                new,
-                b.relu_(),
-                kernel.to(low, memory_format=LAST),
-                None,
-                [1] * 3,
-                [1] * 3,
-                [1] * 3,
-                False,
-                [0] * 3,
-                1,
-                [True, True, False],
-            )
+            db, dkernel = _convolution_slopes(new, b.relu_(), kernel.to(low, memory_format=LAST))
             db = _relu_backward(db, b, 0)
             dh, *dhidden = _norm_backward(
                 db, h, hidden[0], None, None, *statistics, True, EPSILON, [True] * 3
@@ -105,6 +93,25 @@ class DenseBlock(torch.autograd.Function):
             gradient[:made] += da.mul_(gamma[:, None])
             out = [dgamma, dbeta, dreduce.to(x.dtype), *dhidden, dkernel.to(x.dtype), *out]
         return gradient[:start], None, None, None, None, None, *out
+
+
+def _convolution_slopes(slope: Tensor, b: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
+    """The slopes of a 3×3×3 convolution with zeros outside, by its input and by its kernel."""
+    stride = padding = dilation = [1] * 3
+    by_input, by_kernel, _ = torch.ops.aten.convolution_backward(
+        slope,
+        b,
+        kernel,
+        None,
+        stride,
+        padding,
+        dilation,
+        False,
+        [0] * 3,
+        1,
+        [True, True, False],
+    )
+    return by_input, by_kernel
 
 
 def _layers(weights: Sequence[Tensor]) -> list[Sequence[Tensor]]:

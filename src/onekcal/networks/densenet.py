@@ -136,7 +136,7 @@ class DenseNetwork(Network):
         return Output(energies.mean(1), terms={"spread": energies.std(1)})
 
     def energies(self, fields: Tensor, low: torch.dtype, share: float) -> Tensor:
-        """Standardised energies of fields.
+        """Return standardised energies of fields.
 
         Parameters
         ----------
@@ -192,7 +192,7 @@ def momentum(k: int, parts: int) -> float:
 
 
 def _places(count: int, parts: int) -> Tensor:
-    """(count,) place of each molecule after `forward` has dealt them out to its parts in turn."""
+    """(count,) place of each molecule when the parts of `forward` are put one after the other."""
     return torch.cat([torch.arange(k, count, parts) for k in range(parts)]).argsort()
 
 

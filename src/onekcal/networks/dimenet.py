@@ -207,7 +207,7 @@ class Embedding(torch.nn.Module):
 
 
 class Interaction(torch.nn.Module):
-    """New messages from those to their sender."""
+    """Makes new messages from the messages to their sender."""
 
     def __init__(self, features: int, triplet: int, basis: int, degrees: int, waves: int) -> None:
         super().__init__()
@@ -225,7 +225,7 @@ class Interaction(torch.nn.Module):
     def forward(
         self, m: Tensor, radial: Tensor, spherical: Tensor, angular: Tensor, messages: Messages
     ) -> Tensor:
-        """New messages.
+        """Return new messages.
 
         Parameters
         ----------
@@ -258,7 +258,7 @@ class Interaction(torch.nn.Module):
 
 
 class Readout(torch.nn.Module):
-    """Atomic energies from the messages to an atom."""
+    """Makes atomic energies from the messages to each atom."""
 
     def __init__(self, features: int, output: int, waves: int) -> None:
         super().__init__()

@@ -156,7 +156,6 @@ class Places:
     """
 
     def __init__(self, r: Tensor, step: float, last: int) -> None:
-        """Of distances (P,); from knot `last` on, filters are 0."""
         scaled = r.detach() / step
         self.within = scaled < last  # (P,)
         bins = scaled.to(torch.int64).clamp_(max=last - 1)  # the knot below

@@ -47,7 +47,7 @@ class Milestone(NetworkModel):
     """
 
     fits_atoms = True
-    """It may be given total energies, because it learns energies without a baseline."""
+    """It may be given total energies."""
     recipes: ClassVar[Recipes] = {
         "paper": {**_TOY, "loss": "mae"},
         "force": {**_TOY, "loss": "mae", "energy_weight": 0.0, "force_weight": 1.0},

@@ -199,7 +199,7 @@ class NetworkModel(Model):
         return in_order(molecules.sizes)
 
     def _order(self, molecules: Molecules) -> Tensor:
-        """(M,) where each molecule's answer stands when those of `_parts` are laid end to end."""
+        """(M,) place of each molecule's answer among those of `_parts`, one after the other."""
         return torch.cat([torch.zeros(0, dtype=torch.int64), *self._parts(molecules)]).argsort()
 
     def _batches(self, molecules: Molecules) -> Iterator[Batch]:

@@ -47,7 +47,7 @@ def full_kernel(known: Environments, gradients: Array, sigma: float) -> Array:
 
 
 def pulls_of(known: Environments, gradients: Array, weights: Array) -> Array:
-    """Return what the weights of forces come to in the space of the features.
+    """Return the pulls, the sums of the weights of forces in the space of the features.
 
     Parameters
     ----------

@@ -16,10 +16,10 @@ from torch import Tensor
 from onekcal.models.kernels.landmarks import gaussian
 
 POOL = 60_000
-"""Landmarks are chosen from so many environments, at most."""
+"""Landmarks are chosen from this many environments, at most."""
 RARE = 200
-"""So many molecules of each element and of each size, and so many of their environments, are always
-drawn: the atoms of small molecules have environments that no other molecule has.
+"""This many molecules of each element and of each size are always drawn, and this many of their
+environments: the atoms of small molecules have environments that no other molecule has.
 """
 
 
@@ -38,7 +38,7 @@ def spans_of(counts: Sequence[int]) -> list[slice]:
 def principal_axes(
     blocks: Iterable[tuple[Tensor, Tensor]], elements: int, size: int, dims: int
 ) -> tuple[Tensor, Tensor]:
-    """Mean and leading principal axes of each element's features.
+    """Return mean and leading principal axes of each element's features.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def own_kernel(kinds: Tensor, x: Tensor, owner: Tensor, molecules: int) -> Tenso
 
 
 def pools(kinds: Tensor, sizes: Tensor, order: Tensor, elements: int) -> list[Tensor]:
-    """The environments of each element that may become landmarks.
+    """Return the environments of each element that may become landmarks.
 
     Parameters
     ----------

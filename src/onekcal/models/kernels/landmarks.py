@@ -21,7 +21,7 @@ from torch import Tensor
 BLOCK = 128
 """Pivots proposed at a time."""
 ROUNDING = 1e-10
-"""Less than this of a diagonal of ones is the rounding of distances and no direction of its own."""
+"""A rest below this of a diagonal of ones comes from the rounding of distances."""
 
 
 def gaussian(x: Tensor, z: Tensor) -> Tensor:

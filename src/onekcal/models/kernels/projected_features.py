@@ -16,7 +16,7 @@ from onekcal.models.kernels.landmark_kernel import principal_axes
 from onekcal.molecules import Molecules
 
 FEATURES = 64
-"""Molecules at a time, where features are made."""
+"""Molecules whose features are made at a time."""
 
 
 def features_of(elements: Sequence[int], basis: Mapping[str, float]) -> Fchl19:
@@ -79,7 +79,7 @@ class ProjectedFeatures:
 
     @property
     def dims(self) -> int:
-        """Numbers an atom, after projection."""
+        """How many numbers an atom has after projection."""
         return self.axes.shape[2]
 
     def project(self, kinds: Tensor, x: Tensor) -> Tensor:

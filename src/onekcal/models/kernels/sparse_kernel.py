@@ -49,9 +49,9 @@ from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
 
 BLOCK = 1024
-"""Equations at a time, in fitting."""
+"""Equations at a time in a fit."""
 SAMPLE = 4000
-"""Molecules the principal components are found on."""
+"""Molecules whose environments give the principal components."""
 TRIAL = 4
 """σ is chosen with this many times fewer molecules and landmarks."""
 

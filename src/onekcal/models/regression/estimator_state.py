@@ -88,7 +88,7 @@ def save_estimator(pipeline: Pipeline) -> State:
 
 
 def _plain(value: object) -> object:
-    """A value that JSON does not know as one that it knows: NumPy's scalars; others are refused."""
+    """Return a number of NumPy as one of Python, for JSON; refuse other values."""
     if isinstance(value, np.generic):
         return value.item()
     raise DataError(

@@ -113,7 +113,7 @@ def _term(kind: Loss, absolute: Tensor, square: Tensor, count: Tensor, component
 
 
 def errors(total: Tensor, unit: float) -> dict[str, float]:
-    """MAE and RMSE of energies and of force components.
+    """Return MAE and RMSE of energies and of force components.
 
     Parameters
     ----------

@@ -73,20 +73,7 @@ def fit_members(model: Trained, train: Dataset, valid: Dataset) -> None:
     if not len(train):
         raise ConfigError("a network needs at least one training molecule, got none")
     check_elements(valid.molecules, model.elements, "validation")
-    learned, judged = (
-        Held.of(
-            data,
-            model.elements,
-            device,
-            model.dtype,
-            bool(settings.force_weight) and data.forces is not None,
-        )
-        for data in (train, valid)
-    )
-    learned.inputs, judged.inputs = (
-        model.inputs(train.molecules, True),
-        model.inputs(valid.molecules, False),
-    )
+    learned, judged = _held(model, train, True), _held(model, valid, False)
     forked = [device] if device.type == "cuda" else []
     for k in range(settings.ensemble):
         network = model.member(model.seed + k)
@@ -105,6 +92,14 @@ def fit_members(model: Trained, train: Dataset, valid: Dataset) -> None:
             model.networks.append(network)
             training.run()
         model.summary = training.summary()
+
+
+def _held(model: Trained, data: Dataset, learn: bool) -> Held:
+    """A part of the data on the device, with what the networks get besides nuclei."""
+    forces = bool(model.training.force_weight) and data.forces is not None
+    held = Held.of(data, model.elements, model.training.where(), model.dtype, forces)
+    held.inputs = model.inputs(data.molecules, learn)
+    return held
 
 
 def _config(model: Trained, network: Network, train: Dataset, valid: Dataset) -> Content:

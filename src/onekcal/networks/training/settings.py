@@ -53,10 +53,12 @@ class Settings(BaseModel):
     epochs: int = Field(200, ge=1, description="passes over the training molecules, at most")
     batch: int = Field(64, ge=1, description="molecules a step")
     pairs: int | None = Field(
-        None, ge=1, description="instead of `batch`: at most so many pairs of (padded) atoms a step"
+        None,
+        ge=1,
+        description="at most this many pairs of (padded) atoms a step, instead of `batch`",
     )
     window: int = Field(32, ge=1, description="batches whose molecules are sorted by size together")
-    loss: Loss = Field("mae+rmse", description="of the energies and of the force components")
+    loss: Loss = Field("mae+rmse", description="loss of the energies and of the force components")
     energy_weight: float = Field(
         1.0, ge=0, description="ρ: weight of the energies beside the forces"
     )
@@ -66,10 +68,10 @@ class Settings(BaseModel):
     )
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     rate: float = Field(1e-3, gt=0, description="learning rate; the highest of a schedule")
-    betas: tuple[float, float] = Field((0.9, 0.999), description="of adam and adamw")
-    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd (Nesterov where it is not 0)")
+    betas: tuple[float, float] = Field((0.9, 0.999), description="β₁ and β₂ of adam and adamw")
+    momentum: float = Field(0.9, ge=0, lt=1, description="Nesterov momentum of sgd")
     weight_decay: float = Field(
-        0.0, ge=0, description="of the decayed parameters, decoupled (adamw)"
+        0.0, ge=0, description="decoupled decay of the decayed parameters (adamw)"
     )
     schedule: Literal["plateau", "onecycle", "cosine", "constant"] = "constant"
     warmup: float = Field(0.3, ge=0, le=1, description="share of a one-cycle spent on the way up")
@@ -84,7 +86,7 @@ class Settings(BaseModel):
     floor: float = Field(0.0, ge=0, description="plateau: the lowest rate")
     hold: int = Field(0, ge=0, description="plateau: epochs before the rate may fall")
     stop: int | None = Field(
-        None, ge=1, description="stop after so many epochs without a better score"
+        None, ge=1, description="stop after this many epochs without a better score"
     )
     score: Literal["auto", "mae", "force_mae", "loss"] = Field(
         "auto",
@@ -125,7 +127,7 @@ class Settings(BaseModel):
 
     @classmethod
     def of(cls, given: Mapping[str, object], more: Recipes | None = None) -> Settings:
-        """Settings from a recipe and the keys beside it.
+        """Return settings from a recipe and the keys beside it.
 
         Parameters
         ----------
