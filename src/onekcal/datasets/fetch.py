@@ -126,27 +126,14 @@ def download(url: str, remote: Remote, cache: Path) -> Path:
     DownloadError
         The file cannot be downloaded, is another one, or does not fit on the disk.
     """
-    import pooch
     from requests import RequestException
 
     known = _Recorded(cache / "digests.json")
     expected = remote.sha256 or known.get(remote.file)
     downloader = Resuming(cache / f"{remote.file}.part")
-    continued = downloader.part.is_file()
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        pooch.get_logger().setLevel("ERROR")
-        try:
-            pooch.retrieve(
-                url, expected and f"sha256:{expected}", remote.file, cache, downloader=downloader
-            )
-        except ValueError:
-            if not continued:
-                raise
-            # the bytes that an earlier call left may belong to another file: begin again
-            pooch.retrieve(
-                url, expected and f"sha256:{expected}", remote.file, cache, downloader=downloader
-            )
+        _retrieve(url, expected, remote.file, cache, downloader)
     except RequestException as problem:
         error = (
             _Absent if getattr(problem.response, "status_code", 0) in (404, 410) else DownloadError
@@ -157,7 +144,6 @@ def download(url: str, remote: Remote, cache: Path) -> Path:
             "Check the connection and run the same command again, or set ONEKCAL_MIRROR"
         ) from None
     except ValueError:
-        # pooch raises this for a digest that does not match, and has removed the file
         raise DownloadError(
             f"{remote.file} from {url} is not the right file (its SHA-256 is not {expected}); it "
             "was removed. The source has changed or the transfer was damaged: try again, or use a "
@@ -175,6 +161,22 @@ def download(url: str, remote: Remote, cache: Path) -> Path:
     if expected is None:
         known.record(remote.file, sha256(path))
     return path
+
+
+def _retrieve(url: str, expected: str | None, name: str, cache: Path, downloader: Resuming) -> None:
+    """Let pooch get a file; a wrong one raises a ValueError, and pooch removes it."""
+    import pooch
+
+    pooch.get_logger().setLevel("ERROR")
+    continued = downloader.part.is_file()
+    known_hash = expected and f"sha256:{expected}"
+    try:
+        pooch.retrieve(url, known_hash, name, cache, downloader=downloader)
+    except ValueError:
+        if not continued:
+            raise
+        # the bytes that an earlier call left may belong to another file: begin again
+        pooch.retrieve(url, known_hash, name, cache, downloader=downloader)
 
 
 def _reason(problem: Exception) -> str:

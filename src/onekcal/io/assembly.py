@@ -156,28 +156,7 @@ def columns_of(
     where
         The file, as messages name it.
     """
-    try:
-        energy_factor(meaning.unit or "kcal/mol")
-    except InputError:
-        unknown(f"unit of energy in {where}:", meaning.unit, ENERGY)
-    if (
-        options.energy
-        and meaning.unit
-        and energy_factor(options.energy) != energy_factor(meaning.unit)
-    ):
-        raise InputError(
-            f"{where} says its energies are in {meaning.unit}, not in {options.energy}; leave "
-            "`energy` out"
-        )
-    if options.kind and meaning.kind and options.kind != meaning.kind:
-        raise InputError(
-            f"{where} says its energies are of kind {meaning.kind!r}, not {options.kind!r}; leave "
-            "`kind` out"
-        )
-    if options.at and meaning.at and options.at != meaning.at:
-        raise InputError(
-            f"{where} says its energies are at {meaning.at!r}, not {options.at!r}; leave `at` out"
-        )
+    _check_agreement(options, meaning, where)
     kind = one_of(options.kind or meaning.kind or "total", KINDS, f"kind of energy in {where}:")
     at = one_of(
         options.at or meaning.at or "electronic",
@@ -185,33 +164,36 @@ def columns_of(
         f"temperature of the energies in {where}:",
     )
     unit = meaning.unit or options.energy or "kcal/mol"
-    known = (
-        "stated by the file"
-        if meaning.unit
-        else "as told"
-        if options.energy
-        else "assumed, nothing is said"
-    )
     level = options.level or meaning.level
     columns: dict[str, Column] = {}
     if energies is not None:
-        values = torch.from_numpy(np.ascontiguousarray(energies, dtype=np.float64)) * energy_factor(
-            unit
-        )
-        columns["energy"] = Column(
-            values,
-            level=level,
-            kind=kind,
-            at=at,
-            note=f"in {unit}: {known}",
-        )
+        known = "as told" if options.energy else "assumed, nothing is said"
+        note = f"in {unit}: {'stated by the file' if meaning.unit else known}"
+        values = _float64(energies) * energy_factor(unit)
+        columns["energy"] = Column(values, level=level, kind=kind, at=at, note=note)
     if forces is not None:
         force_unit = options.forces or f"{unit}/{options.length_unit}"
-        pull = torch.from_numpy(np.ascontiguousarray(forces, dtype=np.float64)) * force_factor(
-            force_unit
-        )
         known = "as told" if options.forces else "energy / length of the file"
-        columns["energy_forces"] = Column(
-            pull, "forces", level, unit="kcal/mol/Å", note=f"in {force_unit}: {known}"
-        )
+        note = f"in {force_unit}: {known}"
+        values = _float64(forces) * force_factor(force_unit)
+        columns["energy_forces"] = Column(values, "forces", level, unit="kcal/mol/Å", note=note)
     return columns
+
+
+def _float64(values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))
+
+
+def _check_agreement(options: ReadOptions, meaning: Meaning, where: str) -> None:
+    """Refuse an unknown unit, and a caller who contradicts the file."""
+    try:
+        factor = energy_factor(meaning.unit or "kcal/mol")
+    except InputError:
+        unknown(f"unit of energy in {where}:", meaning.unit, ENERGY)
+    says = f"{where} says its energies are"
+    if options.energy and meaning.unit and energy_factor(options.energy) != factor:
+        raise InputError(f"{says} in {meaning.unit}, not in {options.energy}; leave `energy` out")
+    if options.kind and meaning.kind and options.kind != meaning.kind:
+        raise InputError(f"{says} of kind {meaning.kind!r}, not {options.kind!r}; leave `kind` out")
+    if options.at and meaning.at and options.at != meaning.at:
+        raise InputError(f"{says} at {meaning.at!r}, not {options.at!r}; leave `at` out")

@@ -99,21 +99,15 @@ def _theirs(arrays: dict[str, np.ndarray], options: ReadOptions, where: str) -> 
     molecules = Molecules.padded(charges, places * options.scale)
     energies = forces = None
     if options.energy_key:
-        energies = _pick(
-            arrays,
-            (options.energy_key.lower(), *ENERGIES)[
-                : None if options.energy_key == "energy" else 1
-            ],
-        )
+        usual = ENERGIES if options.energy_key == "energy" else ()
+        energies = _pick(arrays, (options.energy_key.lower(), *usual))
         if energies is None:
             lost_label(set(arrays), options.energy_key, "energ", "energy_key", where)
         elif energies.size != len(molecules):
             raise InputError(f"expected {len(molecules)} energies, got an array {energies.shape}")
     if options.forces_key:
-        forces = _pick(
-            arrays,
-            (options.forces_key.lower(), *FORCES)[: None if options.forces_key == "forces" else 1],
-        )
+        usual = FORCES if options.forces_key == "forces" else ()
+        forces = _pick(arrays, (options.forces_key.lower(), *usual))
         if forces is None:
             lost_label(set(arrays), options.forces_key, "force", "forces_key", where)
         elif forces.reshape(-1, *places.shape[1:]).shape != places.shape:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from onekcal.data.dataset import Dataset
-from onekcal.datasets.doctor.consistency import agreement, mistakes
+from onekcal.datasets.doctor.consistency import Agreement, agreement, mistakes
 from onekcal.datasets.doctor.diagnosis import Diagnosis, first_names
+from onekcal.molecules import Molecules
 
 
 def forces_against_energies(diagnosis: Diagnosis, dataset: Dataset, name: str) -> None:
@@ -36,6 +38,18 @@ def forces_against_energies(diagnosis: Diagnosis, dataset: Dataset, name: str) -
         energies[keep],
         pull[keep[dataset.molecules.owner]],
     )
+    _report_sums(diagnosis, key, molecules, pull)
+    measured = agreement(molecules, energies, pull)
+    if measured is None:
+        diagnosis.add(
+            "note", key, "too few near frames of one molecule to compare forces with energies"
+        )
+    else:
+        _report_slope(diagnosis, key, measured)
+
+
+def _report_sums(diagnosis: Diagnosis, key: str, molecules: Molecules, pull: Tensor) -> None:
+    """The forces (A, 3) kcal/mol/Å on a free molecule add up to zero."""
     net = molecules.sum_atoms(pull).abs().max(1).values
     pushed = net > 0.05 * pull.abs().mean()
     if pushed.any():
@@ -47,12 +61,10 @@ def forces_against_energies(diagnosis: Diagnosis, dataset: Dataset, name: str) -
             f"{first_names(molecules, net.argmax()[None])}",
             "an external field, a fixed atom, or forces of another geometry?",
         )
-    measured = agreement(molecules, energies, pull)
-    if measured is None:
-        diagnosis.add(
-            "note", key, "too few near frames of one molecule to hold forces against energies"
-        )
-        return
+
+
+def _report_slope(diagnosis: Diagnosis, key: str, measured: Agreement) -> None:
+    """The energies rise as the forces say, by a slope of 1."""
     detail = (
         f"energy differences of {measured.pairs} pairs of near frames ({measured.step:.2f} Å "
         f"apart) are {measured.slope:.4g} × what the forces say (r = {measured.correlation:.3f})"
