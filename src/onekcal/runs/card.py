@@ -49,11 +49,18 @@ def about_data(card: Card) -> dict[str, str]:
 
 
 class Table(NamedTuple):
-    """Errors under one heading."""
+    """Errors under one heading.
+
+    Parameters
+    ----------
+    title
+        The heading.
+    rows
+        Name, molecules, MAE, median, share above 1 kcal/mol, share within the interval.
+    """
 
     title: str
     rows: list[tuple[str, ...]]
-    """Name, molecules, MAE, median, share above 1 kcal/mol, share within the interval."""
 
 
 HEADS = ("molecules", "MAE", "median", "above 1", "within")

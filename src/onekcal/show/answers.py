@@ -61,10 +61,24 @@ def one(answer: Answer) -> None:
 
 
 class Line(NamedTuple):
-    """One line of the ledger as shown."""
+    """One line of the ledger.
+
+    Parameters
+    ----------
+    label
+        What the energy is.
+    value
+        kcal/mol.
+    error
+        Its uncertainty, kcal/mol; None where it is not known.
+    source
+        Where it comes from.
+    result
+        Whether it is a sum of the lines above.
+    """
 
     label: str
-    value: float  # kcal/mol
+    value: float
     error: float | None
     source: str
     result: bool = False

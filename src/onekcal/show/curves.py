@@ -1,17 +1,17 @@
-"""Learning curves as a picture: error against training molecules, log–log, with the power law and
-the papers' points.
-"""
+"""Learning curves as a picture: error against training molecules on logarithmic axes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onekcal.errors import InputError
 from onekcal.show.parity import FAINT, INK
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from onekcal.bench.curves import Learned
 
 COLOURS = ("#0b6e99", "#c4622d", "#5b8c3a", "#7a5aa6", "#b08a1e", "#4f5d68")
@@ -21,13 +21,27 @@ MARKERS = ("o", "s", "D", "^", "P", "X")
 def curves_png(
     path: Path, curves: Sequence[Learned], title: str = "", unit: str = "kcal/mol"
 ) -> None:
-    """Means with their spread over seeds, a line a·N^−b through each, hollow markers where a paper
-    has measured.
+    """Draw learning curves into a PNG file.
 
-    Where the paper's numbers of molecules are beyond ours, the line goes on to its last, dashed: an
-    extrapolation.
+    Each curve has its means with their spread over seeds, and a line a·N^−b whose slope stands
+    in the legend. Hollow markers are the paper's errors. If the paper has more molecules, the
+    line goes on to its last point, dashed.
 
-    Beside each curve in the legend stands its slope −b.
+    Parameters
+    ----------
+    path
+        The file.
+    curves
+        At least one.
+    title
+        The title of the picture.
+    unit
+        The unit of the errors.
+
+    Raises
+    ------
+    InputError
+        When there is no curve.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -71,10 +85,8 @@ def curves_png(
     figure.savefig(path, dpi=140)
 
 
-def _curve(axes: Any, curve: Learned, colour: str, marker: str) -> None:
-    """Points with their spread, the power law and its extrapolation, the paper's points joined by
-    dots.
-    """
+def _curve(axes: Axes, curve: Learned, colour: str, marker: str) -> None:
+    """Draw points with their spread, the power law, and the paper's points joined by dots."""
     slope = f"  ∝ N$^{{{-curve.b:.2f}}}$".replace("-", "−") if curve.b is not None else ""
     axes.errorbar(
         curve.sizes,
@@ -119,13 +131,11 @@ def _curve(axes: Any, curve: Learned, colour: str, marker: str) -> None:
         )
 
 
-def _plain_ticks(axes: Any, curves: Sequence[Learned]) -> None:
-    """1, 10, 100, 1,000 instead of powers of ten, and as many steps between as there is
-    room for.
-    """
+def _plain_ticks(axes: Axes, curves: Sequence[Learned]) -> None:
+    """Write 1, 10, 100, 1,000 instead of powers of ten, and steps between where there is room."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    def plain(value: float, _: Any) -> str:
+    def plain(value: float, _: object) -> str:
         return f"{value:,.6g}"
 
     for axis, values in (

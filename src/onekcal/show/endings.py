@@ -1,4 +1,4 @@
-"""What a file that is asked for may be called."""
+"""Check the name of a file that is to be written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HTML = (".html", ".htm")
 
 
 def writable(path: str | os.PathLike[str], what: str, endings: tuple[str, ...]) -> Path:
-    """The path, if its ending fits and its folder exists.
+    """Check that the ending of a path fits and that its folder exists.
 
     Parameters
     ----------
@@ -21,6 +21,11 @@ def writable(path: str | os.PathLike[str], what: str, endings: tuple[str, ...]) 
         What is written, for the message: "a figure".
     endings
         The endings it may have, in lower case.
+
+    Returns
+    -------
+    Path
+        The path.
 
     Raises
     ------

@@ -1,12 +1,11 @@
-"""HIP-NN's hierarchy in a run: errors against the non-hierarchicality R (the paper's figure 3),
-and order by order.
+"""HIP-NN's hierarchy in a run: errors against the non-hierarchicality R, and order by order.
 
     P(|Ê − E| < Q(p, R) | R) = p
     eq. (19)
 
-Lubbers, Smith, Barros, J. Chem. Phys. 148, 241715 (2018). Bins of R hold equally many molecules
-here, at least `FEWEST`, so that every point of a curve is known equally well; the paper's are
-equally wide.
+Lubbers, Smith, Barros, J. Chem. Phys. 148, 241715 (2018), figure 3. Here all bins of R hold the
+same number of molecules, at least `FEWEST`, so that every point of a curve is equally certain. The
+bins of the paper have the same width.
 """
 
 from __future__ import annotations
@@ -22,20 +21,35 @@ from onekcal.errors import InputError
 
 QUANTILES = (0.5, 0.75, 0.9, 0.99)
 FEWEST, MOST = 25, 20
-"""Molecules in a bin, bins."""
+"""The fewest molecules in a bin, and the most bins."""
 FAINT, CURVES = "#dfe6ea", ("#0b6e99", "#5b8c3a", "#b08a1e", "#c4622d")
 
 
 class Hierarchy(NamedTuple):
-    """A test part of M molecules."""
+    """The hierarchy of HIP-NN's energies on M test molecules.
 
-    error: np.ndarray  # (M,) predicted − reference, kcal/mol
-    R: np.ndarray  # (M,)
-    orders: list[float]  # MAE of the energy up to each order, kcal/mol
+    Parameters
+    ----------
+    error
+        (M,) predicted − reference, kcal/mol.
+    R
+        (M,) non-hierarchicality.
+    orders
+        Mean absolute error of the energy up to each order, kcal/mol.
+    """
+
+    error: np.ndarray
+    R: np.ndarray
+    orders: list[float]
 
     def quantiles(self) -> tuple[np.ndarray, np.ndarray]:
-        """Median R of each bin (bins,), and the error quantiles there (bins, len(QUANTILES)),
-        kcal/mol.
+        """Compute the quantiles of the error in bins of R.
+
+        Returns
+        -------
+        tuple
+            Median R of each bin (bins,), and the error quantiles there (bins, len(QUANTILES)),
+            kcal/mol.
         """
         count = int(np.clip(len(self.R) // FEWEST, 1, MOST))
         bins = np.array_split(np.argsort(self.R), count)
@@ -46,13 +60,27 @@ class Hierarchy(NamedTuple):
 
 
 def read(folder: Path) -> Hierarchy:
-    """From the folder of a run of HIP-NN."""
+    """Read the hierarchy from the folder of a run of HIP-NN.
+
+    Parameters
+    ----------
+    folder
+        The folder of the run.
+
+    Returns
+    -------
+    Hierarchy
+        Of its test molecules.
+
+    Raises
+    ------
+    InputError
+        When the model has no hierarchy.
+    """
     found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     orders = [value for key, value in found.items() if key.startswith("mae_order_")]
     if not orders:
-        raise InputError(
-            f"{folder} tells no R; it is told where HIP-NN with its hierarchy was trained"
-        )
+        raise InputError(f"{folder} holds no R; runs of HIP-NN with its hierarchy hold it")
     with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     error, R = (np.array([float(line[name]) for line in lines]) for name in ("error", "R"))
@@ -60,8 +88,16 @@ def read(folder: Path) -> Hierarchy:
 
 
 def hierarchy_png(path: Path, found: Hierarchy, title: str = "") -> None:
-    """Error quantiles against R over the distribution of log R; beside it the error up to each
-    order.
+    """Draw error quantiles against R, and the error up to each order, into a PNG file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    found
+        The hierarchy of a run.
+    title
+        The title; empty: a general one.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -28,7 +28,17 @@ HEIGHTS = {"run": 900, "molecules": 780, "trace": 1060, "field": 860}
 
 @dataclass(frozen=True)
 class Page:
-    """A page that a notebook shows when it is the value of a cell."""
+    """A page that a notebook shows when it is the value of a cell.
+
+    Parameters
+    ----------
+    html
+        The whole page.
+    title
+        The title of the frame.
+    height
+        The height of the frame, in pixels.
+    """
 
     html: str
     title: str
@@ -46,7 +56,13 @@ class Page:
         return f"Page({self.title!r}, {len(self.html) / 2**20:.1f} MiB)"
 
     def save(self, path: str | Path) -> None:
-        """Write the same page to a file."""
+        """Write the same page to a file.
+
+        Parameters
+        ----------
+        path
+            The file.
+        """
         Path(path).write_text(self.html, encoding="utf-8")
 
 
@@ -67,7 +83,7 @@ def show(
     source
         Run folders; or one SMILES, file, name of a data set, `Molecules` or `Dataset`.
     frames
-        At most so many molecules, evenly spaced.
+        The most molecules that are shown, evenly spaced.
     energy
         The energy column that is shown, with its forces.
     field

@@ -1,4 +1,4 @@
-"""The picture a run ends in: predicted against reference, and how the errors are spread."""
+"""The picture of a run: predicted against reference, and the distribution of the errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,21 @@ def parity_png(
     unit: str = "kcal/mol",
     of: str = "molecules",
 ) -> None:
-    """Parity plot beside the distribution of errors, in `unit`; of molecules or atoms."""
+    """Draw a parity plot and the distribution of errors into a PNG file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    reference, predicted
+        (M,) values in `unit`.
+    title
+        The title of the picture.
+    unit
+        The unit of the values.
+    of
+        What the values belong to: "molecules" or "atoms".
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

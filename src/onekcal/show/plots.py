@@ -1,6 +1,4 @@
-"""Plots in one style: plotly's to look into, a single HTML file that needs no network, and
-matplotlib's for pages (PNG).
-"""
+"""Plots in one style: interactive ones by plotly (HTML), and pictures by matplotlib (PNG)."""
 
 from __future__ import annotations
 
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 from plotly.subplots import make_subplots
 
 from onekcal.data.dataset import Column, Dataset
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 INK, ACCENT, SECOND, GRID, FAINT = "#1b2733", "#0b6e99", "#c4622d", "#e3e9ed", "#c9d3da"
 CURVES = (ACCENT, SECOND, "#5b8c3a", "#7a5aa6", "#b08a1e", "#4f5d68")
-"""One colour a curve, told apart also without colour vision by the marker beside it."""
+"""Colours of curves; each curve also has its own marker, for readers without colour vision."""
 MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 LAYOUT: dict[str, Any] = {
     "font": {"family": "system-ui, sans-serif", "size": 14, "color": INK},
@@ -37,11 +36,24 @@ LAYOUT: dict[str, Any] = {
     "hoverlabel": {"bgcolor": "white", "font": {"color": INK}},
 }
 HEAVY = 100_000
-"""Bytes beyond which a PNG is given fewer colours."""
+"""A PNG of more bytes gets fewer colours."""
 
 
 def distributions(dataset: Dataset, title: str = "") -> go.Figure:
-    """Sizes, elements, energies and force components of all molecules, a panel each."""
+    """Draw the distribution of sizes, elements, energies and force components, a panel each.
+
+    Parameters
+    ----------
+    dataset
+        The molecules and their columns.
+    title
+        The title; empty: the number of molecules.
+
+    Returns
+    -------
+    Figure
+        A figure of plotly.
+    """
     columns = {name: c for name, c in dataset.columns.items() if c.quantity in ("energy", "forces")}
     columns = columns or dict(dataset.columns)
     titles = [
@@ -96,12 +108,12 @@ def _panel(name: str, column: Column) -> str:
 def _bars(
     figure: go.Figure,
     k: int,
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     across: str,
     up: str,
     hover: str,
-    width: Any = None,
+    width: ArrayLike | None = None,
     color: str = ACCENT,
 ) -> None:
     """Bars in panel `k`, counted by row."""
@@ -121,6 +133,7 @@ def _bars(
 
 
 def _styled(figure: go.Figure, title: str, height: int, width: int | None = None) -> go.Figure:
+    """The figure in the common style."""
     figure.update_layout(
         **{**LAYOUT, "title": {**LAYOUT["title"], "text": title}}, height=height, width=width
     )
@@ -130,7 +143,15 @@ def _styled(figure: go.Figure, title: str, height: int, width: int | None = None
 
 
 def save(figure: go.Figure, path: str | os.PathLike[str]) -> None:
-    """One HTML file with everything inside; never half of it."""
+    """Write a figure of plotly as one HTML file that needs no network, whole or not at all.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    path
+        The file.
+    """
     path = writable(path, "a figure", HTML)
     with whole_file(path) as part:
         page = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
@@ -138,7 +159,18 @@ def save(figure: go.Figure, path: str | os.PathLike[str]) -> None:
 
 
 def canvas(width: float, height: float) -> Figure:
-    """An empty matplotlib figure of so many inches."""
+    """Make an empty figure of matplotlib.
+
+    Parameters
+    ----------
+    width, height
+        Inches.
+
+    Returns
+    -------
+    Figure
+        Its panels are arranged without overlaps.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -148,7 +180,22 @@ def canvas(width: float, height: float) -> Figure:
 
 
 def dressed(axes: Axes, title: str = "", across: str = "", up: str = "") -> Axes:
-    """The same style for a matplotlib panel; give it its curves and scales first."""
+    """Give a panel of matplotlib the common style.
+
+    Parameters
+    ----------
+    axes
+        The panel, with its curves and scales.
+    title
+        The title of the panel.
+    across, up
+        The labels of the axes.
+
+    Returns
+    -------
+    Axes
+        The same panel.
+    """
     axes.set_title(title, loc="left", color=INK, fontsize=11)
     axes.set_xlabel(across, color=INK)
     axes.set_ylabel(up, color=INK)
@@ -161,8 +208,16 @@ def dressed(axes: Axes, title: str = "", across: str = "", up: str = "") -> Axes
 
 
 def decades(axis: Axis, values: Sequence[float]) -> None:
-    """Plain numbers on a logarithmic matplotlib axis: 1, 2, 5 of each decade, the decades alone
-    where there are many.
+    """Write plain numbers on a logarithmic axis of matplotlib.
+
+    They are 1, 2 and 5 of each decade; of many decades, 1 alone.
+
+    Parameters
+    ----------
+    axis
+        The axis.
+    values
+        The values that are drawn.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -173,7 +228,19 @@ def decades(axis: Axis, values: Sequence[float]) -> None:
 
 
 def png(figure: Figure, path: str | os.PathLike[str], dpi: int = 110) -> None:
-    """A matplotlib figure, in 256 colours where it would be large otherwise; never half of it."""
+    """Write a figure of matplotlib as PNG, whole or not at all.
+
+    A large file gets only 256 colours.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    path
+        The file.
+    dpi
+        Pixels of an inch.
+    """
     from PIL import Image
 
     path = writable(path, "a figure", (".png",))

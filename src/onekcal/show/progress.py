@@ -1,11 +1,10 @@
-"""Progress of predictions on a terminal: what is answered is counted, and problems are printed."""
+"""Progress of predictions on a terminal: answers are counted, and problems are printed."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich import progress as bars
 
@@ -13,7 +12,7 @@ from onekcal.prediction.answers import Answer
 from onekcal.show.study import console, progress
 
 MANY = 3
-"""From so many molecules on, progress is shown."""
+"""With fewer molecules than this there is no bar."""
 
 
 class Count:
@@ -27,10 +26,30 @@ class Count:
 def watched(
     answers: Iterable[Answer], total: int | None, count: Count, quiet: bool = False
 ) -> Iterator[Iterator[Answer]]:
-    """The same answers, counted, each problem a line on stderr; with progress where that is a
-    terminal, unless quiet.
+    """Count answers as they pass, and print each problem on stderr.
+
+    On a terminal a bar shows the progress.
+
+    Parameters
+    ----------
+    answers
+        The answers.
+    total
+        How many are expected; None where it is not known.
+    count
+        Counts them.
+    quiet
+        Show no bar.
+
+    Yields
+    ------
+    iterator of Answer
+        The same answers.
     """
-    columns: list[Any] = [bars.SpinnerColumn(), bars.TextColumn("{task.description}")]
+    columns: list[bars.ProgressColumn] = [
+        bars.SpinnerColumn(),
+        bars.TextColumn("{task.description}"),
+    ]
     if total is None or total >= MANY:
         columns += [
             bars.BarColumn(),

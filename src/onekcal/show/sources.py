@@ -1,4 +1,4 @@
-"""What can be shown, from what it is called: a run, a file, a data set, a SMILES."""
+"""Recognise what is to be shown: a run, a file, a data set or a SMILES."""
 
 from __future__ import annotations
 
@@ -17,13 +17,35 @@ WAVEFUNCTIONS = (".wfx", ".molden", ".fchk", ".fch")
 
 
 def is_run(source: str) -> bool:
-    """A run's folder, also one that is not finished?"""
+    """Tell whether a source is the folder of a run, finished or not.
+
+    Parameters
+    ----------
+    source
+        A path, a SMILES or a name.
+
+    Returns
+    -------
+    bool
+        True for a run.
+    """
     path = Path(source)
     return path.is_dir() or path.with_name(path.name + ".part").is_dir()
 
 
 def is_field(source: str) -> bool:
-    """A file of voxels or of a wavefunction?"""
+    """Tell whether a source is a file of voxels or of a wavefunction.
+
+    Parameters
+    ----------
+    source
+        A path, a SMILES or a name.
+
+    Returns
+    -------
+    bool
+        True for such a file.
+    """
     ending = Path(source).suffix.lower()
     if ending not in (".cube", ".cub", ".h5"):
         return ending in WAVEFUNCTIONS
@@ -33,8 +55,24 @@ def is_field(source: str) -> bool:
 
 
 def dataset_of(source: str, energy: str | None = None) -> tuple[Dataset, str]:
-    """The molecules of a file, a data set or a SMILES, aimed at an energy with its forces, and
-    what to call them.
+    """Read the molecules of a file, a data set or a SMILES.
+
+    Parameters
+    ----------
+    source
+        The file, the name of the data set, or the SMILES, of which conformers are made.
+    energy
+        The energy column to aim at; None: the first that has forces, or the first of all.
+
+    Returns
+    -------
+    tuple
+        The molecules, and what to call them.
+
+    Raises
+    ------
+    InputError
+        When the source is none of these.
     """
     from onekcal import datasets as store
     from onekcal.show.pages import view
@@ -75,8 +113,31 @@ def _conformers(smiles: str) -> Dataset:
 def portraits_of(
     source: str, row: int, kinds: str | None = None, density: str | None = None, grid: int = 14
 ) -> tuple[list[Portrait], str]:
-    """Fields that are in the file already, or are computed for the molecule `row`; and what to
-    call them.
+    """Read the fields of a file, or compute those of a molecule.
+
+    Parameters
+    ----------
+    source
+        A file of fields, a file of a wavefunction, or a source of molecules.
+    row
+        The molecule, from 0.
+    kinds
+        Kinds of fields with commas between them; None: lol.
+    density
+        Where the electrons come from; None: gfn2.
+    grid
+        Voxels along an edge of the cube.
+
+    Returns
+    -------
+    tuple
+        One portrait for each field, and what to call the molecule.
+
+    Raises
+    ------
+    InputError
+        When the file has its own fields or density and others are asked for, or the row is
+        absent.
     """
     from onekcal.show.stored_fields import holds_fields, portraits_in
 
@@ -109,7 +170,28 @@ def portrayed(
     orbitals: OrbitalSource | None = None,
     brought: Path | None = None,
 ) -> tuple[list[Portrait], str]:
-    """Fields in a cube that is large enough; `brought`: the file that the `orbitals` are from."""
+    """Compute fields in a cube that is large enough for a molecule.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    kinds
+        Kinds of fields with commas between them.
+    density
+        Where the electrons come from; None: gfn2.
+    grid
+        Voxels along an edge of the cube.
+    orbitals
+        Gives the orbitals of a wavefunction file.
+    brought
+        The file that the orbitals are from.
+
+    Returns
+    -------
+    tuple
+        One portrait for each field, and what to call the molecule.
+    """
     from onekcal.fields.compute import request
     from onekcal.fields.grid import BOX, size_needed
     from onekcal.fields.portrait import portraits
@@ -118,19 +200,42 @@ def portrayed(
     if brought is not None:
         what = of_wavefunction(what, brought)
     found = portraits(molecule, what, orbitals)
-    return [one for one in found if one.voxels.any()] or found, title_of(
-        molecule, what
-    )  # without elements it has not
+    there = [one for one in found if one.voxels.any()]  # without elements that it does not have
+    return there or found, title_of(molecule, what)
 
 
 def title_of(molecule: Molecules, what: FieldRequest) -> str:
-    """Name or formula, and where its electrons come from."""
+    """Name a molecule and the source of its electrons.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    what
+        The fields that are asked for.
+
+    Returns
+    -------
+    str
+        Its name or formula, and the density.
+    """
     name = str(molecule.names[0]) or molecule.formulas[0]
     return f"{name} · {what.density}" if what.density else name
 
 
 def wavefunction_of(source: str) -> tuple[Molecules, OrbitalSource]:
-    """The molecule of a wavefunction file, and its orbitals whatever density is asked for."""
+    """Read the molecule and the orbitals of a wavefunction file.
+
+    Parameters
+    ----------
+    source
+        The file.
+
+    Returns
+    -------
+    tuple
+        The molecule, and a function that gives the orbitals for any density.
+    """
     from onekcal.quantum.orbitals.named import read_orbitals
 
     molecules, found = read_orbitals(source)
@@ -138,7 +243,20 @@ def wavefunction_of(source: str) -> tuple[Molecules, OrbitalSource]:
 
 
 def of_wavefunction(what: FieldRequest, path: Path) -> FieldRequest:
-    """The content of a wavefunction file takes the place of a density's name."""
+    """Put the content of a wavefunction file in the place of a density's name.
+
+    Parameters
+    ----------
+    what
+        The fields that are asked for.
+    path
+        The file.
+
+    Returns
+    -------
+    FieldRequest
+        The same fields of that file.
+    """
     from dataclasses import replace
 
     from onekcal.datasets.fetch import sha256

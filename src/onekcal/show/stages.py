@@ -24,7 +24,19 @@ _PARAMETER = re.compile(
 
 @dataclass(frozen=True)
 class Setting:
-    """One keyword argument of a stage."""
+    """One keyword argument of a stage.
+
+    Parameters
+    ----------
+    name
+        Its name in an experiment.
+    type
+        Its type, as the signature names it.
+    default
+        Its default, or `REQUIRED`.
+    meaning
+        What it sets; empty where no docstring says so.
+    """
 
     name: str
     type: str
@@ -34,11 +46,22 @@ class Setting:
 
 @dataclass(frozen=True)
 class Stage:
-    """One model as a line of an experiment."""
+    """One model as a line of an experiment.
+
+    Parameters
+    ----------
+    name
+        Its name in an experiment.
+    path
+        module:Class.
+    meaning
+        The first sentence of its docstring.
+    settings
+        Its keyword arguments.
+    """
 
     name: str
     path: str
-    """module:Class"""
     meaning: str
     settings: tuple[Setting, ...]
 
@@ -80,7 +103,7 @@ def _stage(name: str) -> Stage:
 
 
 def _docstrings(cls: type) -> Iterator[str]:
-    """The class's own, its constructor's, and then those of the classes it is built on."""
+    """The docstrings of the class and its constructor, then those of its base classes."""
     for one in cls.__mro__[:-1]:
         own = one.__dict__.get("__init__")
         for text in (one.__doc__, own.__doc__ if own is not None else None):
@@ -112,7 +135,7 @@ def _default(parameter: inspect.Parameter) -> str:
 
 
 def _meaning(name: str, every: Sequence[str], texts: Sequence[str]) -> str:
-    """What the nearest class says about a setting; empty where none says anything."""
+    """The meaning of a setting in the nearest class that has one; otherwise empty."""
     for text in texts:
         section = _HEADING.search(text)
         for entry in _PARAMETER.finditer(section[1] + "\n" if section else ""):
@@ -130,7 +153,7 @@ def _quoted(name: str) -> str:
 
 
 def _part(sentence: str, found: re.Match[str], every: Sequence[str]) -> str:
-    """The sentence; of one about several settings, the words up to the next setting."""
+    """The sentence; if it is about several settings, the words up to the next setting."""
     others = [
         other.start()
         for name in every

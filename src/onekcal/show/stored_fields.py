@@ -1,4 +1,4 @@
-"""Fields that are in a file already: Gaussian's .cube, whoever wrote it, and our own HDF5."""
+"""Read fields from files: .cube files of any program, and our own HDF5."""
 
 from __future__ import annotations
 
@@ -16,11 +16,22 @@ from onekcal.molecules import Molecules
 from onekcal.units import BOHR
 
 EQUAL = 1e-3
-"""Å by which the edges of a cube may differ, from the digits of its file."""
+"""Å by which the edges of a cube may differ, because its file has few digits."""
 
 
 def holds_fields(path: Path) -> bool:
-    """Is it a .cube, or an HDF5 file of fields?"""
+    """Tell whether a file is a .cube or an HDF5 file of fields.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    bool
+        True for such a file.
+    """
     if path.suffix.lower() in (".cube", ".cub"):
         return True
     if path.suffix.lower() != ".h5" or not path.is_file():
@@ -35,7 +46,25 @@ def holds_fields(path: Path) -> bool:
 
 
 def portraits_in(path: Path, row: int = 0) -> tuple[list[Portrait], str]:
-    """The fields of the molecule `row`, and what to call it."""
+    """Read the fields of a molecule from a file.
+
+    Parameters
+    ----------
+    path
+        A .cube or an HDF5 file of fields.
+    row
+        The molecule, from 0.
+
+    Returns
+    -------
+    tuple
+        One portrait for each field, and what to call the molecule.
+
+    Raises
+    ------
+    InputError
+        When the file has no such molecule.
+    """
     if path.suffix.lower() == ".h5":
         return _of_store(path, row)
     if row:
@@ -44,8 +73,24 @@ def portraits_in(path: Path, row: int = 0) -> tuple[list[Portrait], str]:
 
 
 def read_cube(path: Path) -> Portrait:
-    """A .cube file; a grid that is no cube is sampled again on one, with 0 beyond it (Å, values as
-    they are).
+    """Read a .cube file.
+
+    A grid that is no cube is sampled again on one; the field is 0 outside the old grid.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    Portrait
+        The molecule (Å) and its field, in the unit of the file.
+
+    Raises
+    ------
+    DataError
+        When the file is absent, damaged, or holds no field.
     """
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -72,9 +117,7 @@ def read_cube(path: Path) -> Portrait:
 
 
 def _header(lines: list[str]) -> tuple[int, float, np.ndarray, np.ndarray, tuple[int, int, int]]:
-    """Atoms, Å in the unit of length, the first voxel (3,) and the steps along each axis (3, 3) in
-    Å, voxels an axis.
-    """
+    """Atoms, the unit of length (Å), the first voxel (3,) and the steps (3, 3) in Å, the voxels."""
     count, *origin = lines[2].split()[:4]
     rows = [line.split() for line in lines[3:6]]
     nx, ny, nz = (int(row[0]) for row in rows)
@@ -90,6 +133,7 @@ def _header(lines: list[str]) -> tuple[int, float, np.ndarray, np.ndarray, tuple
 
 
 def _body(lines: list[str], atoms: int, wanted: int) -> list[str]:
+    """The values of the field, as text."""
     body = " ".join(lines[6 + atoms :]).split()
     if int(lines[2].split()[0]) < 0:  # orbitals: how many there are, and their numbers
         if int(body[0]) != 1:
@@ -134,6 +178,7 @@ def _portrait(
 
 
 def _of_store(path: Path, row: int) -> tuple[list[Portrait], str]:
+    """The fields of a molecule in our own HDF5 file."""
     import h5py
 
     file = open_file(path)

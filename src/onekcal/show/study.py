@@ -1,6 +1,4 @@
-"""What the command line prints: tables, one line a finding, and progress for whatever takes longer
-than a moment.
-"""
+"""What the command line prints: tables, findings, and the progress of long work."""
 
 from __future__ import annotations
 
@@ -29,14 +27,20 @@ progress = Console(stderr=True)
 
 
 def _line(where: Console, text: str) -> None:
-    """Text as it is: no colouring of numbers, no folding."""
+    """Print text as it is: no colouring of numbers, no folding."""
     where.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
 def waiting(text: str, quiet: bool = False) -> Iterator[None]:
-    """A spinner with the elapsed time on stderr while something runs; nothing when quiet or not a
-    terminal.
+    """Show a spinner and the elapsed time on a terminal while something runs.
+
+    Parameters
+    ----------
+    text
+        What the spinner says.
+    quiet
+        Show nothing.
     """
     if quiet or not progress.is_terminal:
         yield
@@ -51,7 +55,15 @@ def waiting(text: str, quiet: bool = False) -> Iterator[None]:
 
 
 def rows_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """Any list of dicts with the same keys; numbers to the right."""
+    """Print a table, with numbers to the right.
+
+    Parameters
+    ----------
+    title
+        The title.
+    rows
+        Head of the column → value, with the same heads in each row.
+    """
     if not rows:
         console.print(f"{title}: nothing")
         return
@@ -78,7 +90,15 @@ def _text(value: object) -> str:
 
 
 def metrics_table(title: str, found: Metrics) -> None:
-    """Errors of a run or an evaluation, in the unit of what was learned."""
+    """Print the errors of a run or an evaluation.
+
+    Parameters
+    ----------
+    title
+        The head of the column of values.
+    found
+        Metrics by name, in the unit of what was learned.
+    """
     unit = found.get("unit", "kcal/mol")
     names = {
         "count": f"{found.get('of', 'molecules')} tested",
@@ -105,18 +125,35 @@ def metrics_table(title: str, found: Metrics) -> None:
 
 
 def table(run: Run) -> None:
-    """The errors of a finished run, and where everything is."""
+    """Print the errors of a finished run, and where everything lies.
+
+    Parameters
+    ----------
+    run
+        The run.
+    """
     metrics_table(run.folder.name, run.metrics)
     _line(console, f"\n{run.folder}/ holds the model, the predictions and parity.png")
 
 
 def picture(run: Run) -> Path:
-    """The run's parity plot; of HIP-NN also hierarchy.png."""
+    """Draw the parity plot of a run; of HIP-NN also hierarchy.png.
+
+    Parameters
+    ----------
+    run
+        The run.
+
+    Returns
+    -------
+    Path
+        The parity plot.
+    """
     from onekcal.show.parity import parity_png
 
     path = run.folder / "parity.png"
-    told = run.metrics["unit"], run.metrics["of"]
-    parity_png(path, run.test.energies.numpy(), run.predicted.numpy(), run.folder.name, *told)
+    unit, of = run.metrics["unit"], run.metrics["of"]
+    parity_png(path, run.test.energies.numpy(), run.predicted.numpy(), run.folder.name, unit, of)
     if "mae_order_0" in run.metrics:
         from onekcal.show import hierarchy
 
@@ -127,7 +164,15 @@ def picture(run: Run) -> Path:
 
 
 def report(name: str, found: Diagnosis) -> None:
-    """The data doctor's findings."""
+    """Print the findings of the data doctor.
+
+    Parameters
+    ----------
+    name
+        The name of the data set.
+    found
+        The findings.
+    """
     console.rule(f"[bold]{name}", align="left")
     marks = {
         "ok": "[green]ok",
@@ -147,7 +192,13 @@ def report(name: str, found: Diagnosis) -> None:
 
 
 def card(stored: Stored) -> None:
-    """What a data set is, who made it, under which licence."""
+    """Print what a data set is, who made it, and under which licence.
+
+    Parameters
+    ----------
+    stored
+        The data set.
+    """
     rows = [
         {"": key, stored.card.name: value}
         for key, value in vars(stored.card).items()
@@ -157,7 +208,13 @@ def card(stored: Stored) -> None:
 
 
 def stage(described: Stage) -> None:
-    """Print the name, the meaning and the settings of a stage of an experiment."""
+    """Print the name, the meaning and the settings of a stage of an experiment.
+
+    Parameters
+    ----------
+    described
+        The stage.
+    """
     _line(console, f"{described.name}: {described.meaning}")
     grid = Table.grid(padding=(0, 2))
     for one in described.settings:
@@ -171,8 +228,21 @@ def stage(described: Stage) -> None:
 def live_rows(
     suite: Suite, quiet: bool = False
 ) -> Iterator[Callable[[str, Measured | None], None]]:
-    """A table that fills as rows end, on a terminal; elsewhere a line on stderr as a row begins
-    and as it ends.
+    """Show the rows of a suite as they end.
+
+    On a terminal a table fills; elsewhere a line on stderr tells that a row begins or ends.
+
+    Parameters
+    ----------
+    suite
+        The suite.
+    quiet
+        Show nothing.
+
+    Yields
+    ------
+    function
+        Takes the name of a row, and its result or None when it begins.
     """
     if quiet:
         yield lambda name, found: None
@@ -209,7 +279,7 @@ def live_rows(
 
 
 def _outcome(found: Measured) -> tuple[str, str, str]:
-    """How a row ended: word, mean absolute error with its unit, seconds."""
+    """The end of a row: a word, the mean absolute error with its unit, seconds."""
     if "failed" in found:
         return "failed", "", ""
     unit = found["runs"][0].get("unit", "kcal/mol")

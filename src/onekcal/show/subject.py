@@ -1,6 +1,6 @@
 """What is to be shown: finished runs, fields of a molecule, or molecules.
 
-`onekcal show` and `onekcal.show.notebook.show` ask here, so that both recognise a source alike.
+Both `onekcal show` and `onekcal.show.notebook.show` use it, and so recognise the same sources.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from onekcal.molecules import Molecules
 
 FRAMES = 100
-"""Molecules shown at most."""
+"""The most molecules that are shown."""
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user asks for beside the source.
+    """What the user asks for besides the source.
 
     Parameters
     ----------
     molecule
         Only this row, from 0; None: all of them, or the first where a field is shown.
     frames
-        At most so many molecules, evenly spaced.
+        The most molecules that are shown, evenly spaced.
     energy
         The energy column that is shown, with its forces.
     field
@@ -52,14 +52,28 @@ class Wish:
 
 @dataclass(frozen=True)
 class Runs:
-    """Finished runs on the same molecules."""
+    """Finished runs on the same molecules.
+
+    Parameters
+    ----------
+    folders
+        Their folders.
+    """
 
     folders: list[Path]
 
 
 @dataclass(frozen=True)
 class Fields:
-    """Fields in a cube around one molecule."""
+    """Fields in a cube around one molecule.
+
+    Parameters
+    ----------
+    portraits
+        One for each field.
+    title
+        What to call the molecule.
+    """
 
     portraits: list[Portrait]
     title: str
@@ -67,7 +81,17 @@ class Fields:
 
 @dataclass(frozen=True)
 class View:
-    """Rows of a data set as molecules in space."""
+    """Molecules in space.
+
+    Parameters
+    ----------
+    dataset
+        The molecules with their columns.
+    rows
+        Those that are shown.
+    title
+        What to call them.
+    """
 
     dataset: Dataset
     rows: list[int]
@@ -84,7 +108,12 @@ def subject(
     source
         Run folders; or one SMILES, file, name of a data set, `Molecules` or `Dataset`.
     wish
-        What is asked for beside it.
+        What is asked for besides the source.
+
+    Returns
+    -------
+    Runs, Fields or View
+        What to show.
 
     Raises
     ------

@@ -18,8 +18,21 @@ Watch = Callable[[Progress], None]
 
 @contextmanager
 def watching(text: str, quiet: bool = False) -> Iterator[Watch]:
-    """Give what a session's `watch` wants; on a terminal a spinner turns until the first training
-    begins.
+    """Show trainings as they go.
+
+    On a terminal a spinner turns until the first training begins.
+
+    Parameters
+    ----------
+    text
+        What the spinner says.
+    quiet
+        Show nothing.
+
+    Yields
+    ------
+    Watch
+        What a session's `watch` takes.
     """
     if quiet:
         yield lambda at: None
@@ -75,8 +88,19 @@ class _Lines:
 
 
 def line(at: Progress) -> str:
-    """Such as "epoch 12/200 · loss 0.021 · valid MAE 1.32 kcal/mol · rate 1.0e-03 ·
-    0:03:10 left".
+    """Write the progress of a training in one line.
+
+    Such as "epoch 12/200 · loss 0.021 · valid MAE 1.32 kcal/mol · rate 1.0e-03 · 0:03:10 left".
+
+    Parameters
+    ----------
+    at
+        The progress.
+
+    Returns
+    -------
+    str
+        The line.
     """
     parts = [f"epoch {int(at.epoch)}/{at.epochs}"]
     if at.last:

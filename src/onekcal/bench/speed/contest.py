@@ -21,7 +21,7 @@ Contestant = Callable[[], ArrayLike]
 
 
 class SpeedRow(TypedDict):
-    """What one contest came to; a row of results/speed.json."""
+    """The outcome of one contest: a row of results/speed.json."""
 
     name: str
     unit: str
@@ -53,14 +53,30 @@ class SpeedResults(TypedDict):
 
 
 class Contest(NamedTuple):
-    """Contestants that do the same work; `onekcal` is one of them."""
+    """Contestants that do the same work.
+
+    Parameters
+    ----------
+    name
+        What they do.
+    unit
+        "s", or "molecules/s" where a turn does `work` molecules.
+    work
+        Molecules of one turn.
+    contestants
+        Name → contestant; one is "onekcal".
+    note
+        A remark for the reader.
+    same
+        Whether all compute the same numbers.
+    """
 
     name: str
-    unit: str  # "s", or "molecules/s" where a turn does `work` molecules
+    unit: str
     work: int
     contestants: dict[str, Contestant]
     note: str = ""
-    same: bool = True  # whether all compute the same
+    same: bool = True
 
 
 def measure(contest: Contest, rounds: int) -> SpeedRow:
@@ -72,6 +88,11 @@ def measure(contest: Contest, rounds: int) -> SpeedRow:
         Who takes part.
     rounds
         Turns of each. A contestant that has used up PATIENCE gets no further turn.
+
+    Returns
+    -------
+    SpeedRow
+        Medians, ratios and differences.
     """
     turns: dict[str, list[float]] = {name: [] for name in contest.contestants}
     results: dict[str, np.ndarray] = {}
@@ -105,7 +126,20 @@ def measure(contest: Contest, rounds: int) -> SpeedRow:
 
 
 def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Largest difference over the largest value; of symmetric matrices one may be packed."""
+    """Compare two results.
+
+    Parameters
+    ----------
+    ours
+        An array; of a symmetric matrix it may be the packed half.
+    theirs
+        The same, whole.
+
+    Returns
+    -------
+    float
+        The largest difference, over the largest value.
+    """
     if ours.ndim < theirs.ndim:
         row, column = np.triu_indices(len(theirs))
         ours, theirs = ours[place(row, column, len(theirs))], theirs[row, column]

@@ -1,8 +1,8 @@
-"""Training steps of our 3-D DenseNet beside the same network out of torch's own layers: a part of
-`onekcal bench speed`.
+"""Training steps of our 3-D DenseNet beside the same network of torch's own layers.
 
-Both sides get the same fields, initial weights, optimiser, loss and precision. What is compared is
-the energies of the batch at the initial weights, normalised over that batch.
+This is a part of `onekcal bench speed`. Both sides get the same fields, initial weights, optimiser,
+loss and precision. The energies of the batch at the initial weights, normalised over that batch,
+are compared.
 """
 
 from __future__ import annotations
@@ -28,9 +28,21 @@ BLOCKS, GRID, MOLECULES = (16, 16), 14, 16
 
 
 def densenet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
-    """Contests of the paper's (16,16) on 14³ voxels of the nuclear potential.
+    """Contests of training steps of the (16, 16) network on 14³ voxels of the nuclear potential.
 
-    Products are in float32 in the first and in bfloat16 in the second.
+    The first computes products in float32, the second in bfloat16.
+
+    Parameters
+    ----------
+    known
+        Molecules to learn from.
+    asked
+        Molecules to ask for.
+
+    Yields
+    ------
+    Contest
+        One for each precision.
     """
     some = known[:MOLECULES]
     given, energies = fields(some.molecules, ["nep"], n=GRID), some.energies.float()
@@ -58,7 +70,20 @@ def densenet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
 
 
 def energies(network: DenseNetwork | PlainDenseNet, given: Tensor) -> Tensor:
-    """(B,) of fields (B, channels, x, y, z)."""
+    """Compute the energies of fields.
+
+    Parameters
+    ----------
+    network
+        Our network, or the plain one.
+    given
+        (B, channels, x, y, z) fields.
+
+    Returns
+    -------
+    Tensor
+        (B,) normalised energies.
+    """
     return (
         network(as_batch(given)).energies if isinstance(network, DenseNetwork) else network(given)
     )
@@ -67,6 +92,7 @@ def energies(network: DenseNetwork | PlainDenseNet, given: Tensor) -> Tensor:
 def _turn(
     network: DenseNetwork | PlainDenseNet, given: Tensor, aims: Tensor, precision: str
 ) -> Contestant:
+    """Training steps of one side."""
     cast = nullcontext() if precision == "float32" else torch.autocast("cpu", torch.bfloat16)
     with torch.no_grad(), cast:
         first = energies(network, given).float().numpy()
@@ -87,7 +113,20 @@ def _turn(
 
 
 def kept_bytes(network: DenseNetwork | PlainDenseNet, given: Tensor) -> int:
-    """Bytes of all tensors that wait for the gradient, without the weights; each counts once."""
+    """Count the bytes of all tensors that wait for the gradient; weights do not count.
+
+    Parameters
+    ----------
+    network
+        Our network, or the plain one.
+    given
+        (B, channels, x, y, z) fields.
+
+    Returns
+    -------
+    int
+        Bytes; memory that tensors share counts once.
+    """
     weights = {parameter.data_ptr() for parameter in network.parameters()}
     waiting: dict[int, int] = {}
 
@@ -105,13 +144,40 @@ def kept_bytes(network: DenseNetwork | PlainDenseNet, given: Tensor) -> int:
 
 
 def as_batch(given: Tensor) -> Batch:
-    """Fields (B, channels, x, y, z), one view each, as our network reads them."""
+    """Turn fields into a batch of our network, one view each.
+
+    Parameters
+    ----------
+    given
+        (B, channels, x, y, z) fields.
+
+    Returns
+    -------
+    Batch
+        B molecules of one atom without meaning.
+    """
     mask = torch.ones(len(given), 1, dtype=torch.bool)
     return Batch(mask.long(), given.new_zeros(len(given), 1, 3), mask, given[:, None])
 
 
+Layer = Any
+"""A module of torch, whose attributes have no types."""
+
+
 class PlainLayer(torch.nn.Module):
-    """BatchNorm, ReLU, 1×1×1, BatchNorm, ReLU, 3×3×3, and the result behind what came in."""
+    """One layer of a dense block: its result is appended to its input.
+
+    BatchNorm, ReLU, 1×1×1, BatchNorm, ReLU, 3×3×3.
+
+    Parameters
+    ----------
+    width
+        Channels of the input.
+    growth
+        Channels of the result.
+    hidden
+        Channels between the two convolutions.
+    """
 
     def __init__(self, width: int, growth: int, hidden: int) -> None:
         super().__init__()
@@ -121,11 +187,39 @@ class PlainLayer(torch.nn.Module):
         self.conv2 = torch.nn.Conv3d(hidden, growth, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Append the result to the input.
+
+        Parameters
+        ----------
+        x
+            (B, width, x, y, z).
+
+        Returns
+        -------
+        Tensor
+            (B, width + growth, x, y, z).
+        """
         return torch.cat([x, self.conv2(relu(self.norm2(self.conv1(relu(self.norm1(x))))))], 1)
 
 
 class PlainDenseNet(torch.nn.Module):
-    """A 3-D DenseNet out of torch's own layers: (B,) energies of fields (B, channels, x, y, z)."""
+    """A 3-D DenseNet of torch's own layers.
+
+    Parameters
+    ----------
+    channels
+        Fields of a molecule.
+    blocks
+        Layers of each dense block.
+    growth
+        Channels that a layer adds.
+    stem
+        Channels of the first convolution.
+    bottleneck
+        Channels between the convolutions of a layer, over `growth`.
+    compression
+        The share of channels that a transition keeps.
+    """
 
     def __init__(
         self,
@@ -161,16 +255,41 @@ class PlainDenseNet(torch.nn.Module):
         self.output = torch.nn.Linear(width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute energies.
+
+        Parameters
+        ----------
+        x
+            (B, channels, x, y, z) fields.
+
+        Returns
+        -------
+        Tensor
+            (B,) normalised energies.
+        """
         x = self.stem(x)
         for k, block in enumerate(self.blocks):
             x = block(self.transitions[k - 1](x) if k else x)
         return self.output(relu(self.norm(x)).mean((2, 3, 4)))[:, 0]
 
 
-def pairs(theirs: Any, ours: Any) -> Iterator[tuple[torch.nn.Parameter, torch.nn.Parameter]]:
-    """Each weight of the plain network with ours, which may have another shape."""
+def pairs(theirs: Layer, ours: Layer) -> Iterator[tuple[torch.nn.Parameter, torch.nn.Parameter]]:
+    """Pair each weight of the plain network with ours, which may have another shape.
 
-    def norm(layer: Any, gamma: Any, beta: Any) -> Iterator[tuple[Any, Any]]:
+    Parameters
+    ----------
+    theirs
+        The plain network.
+    ours
+        Our network.
+
+    Yields
+    ------
+    tuple
+        Their weight and ours.
+    """
+
+    def norm(layer: Layer, gamma: Layer, beta: Layer) -> Iterator[tuple[Layer, Layer]]:
         yield from ((layer.weight, gamma), (layer.bias, beta))
 
     yield theirs.stem.weight, ours.stem.values
@@ -188,6 +307,14 @@ def pairs(theirs: Any, ours: Any) -> Iterator[tuple[torch.nn.Parameter, torch.nn
 
 @torch.no_grad()
 def copied(theirs: PlainDenseNet, ours: DenseNetwork) -> None:
-    """Copy our weights into the plain network."""
+    """Copy our weights into the plain network.
+
+    Parameters
+    ----------
+    theirs
+        The plain network; it is changed.
+    ours
+        Our network.
+    """
     for there, here in pairs(theirs, ours):
         there.copy_(here.view_as(there))

@@ -1,7 +1,7 @@
 """Training steps of our DimeNet++ beside PyG's: a part of `onekcal bench speed`.
 
-Both sides get the same batches, initial weights, optimiser and loss. What is compared is the
-energies of the first batch at the initial weights.
+Both sides get the same batches, initial weights, optimiser and loss. The energies of the first
+batch at the initial weights are compared.
 """
 
 from __future__ import annotations
@@ -20,14 +20,30 @@ from onekcal.networks.dimenet import DimeNetNetwork
 STEPS = 4
 """Steps a turn."""
 
+Layer = Any
+"""A module of torch, whose attributes have no types."""
+
 
 def dimenet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
-    """DimeNet++ of the published shape, cut off at 5 Å."""
+    """Contest of training steps of DimeNet++ in its published shape, cut off at 5 Å.
+
+    Parameters
+    ----------
+    known
+        Molecules to learn from.
+    asked
+        Molecules to ask for.
+
+    Yields
+    ------
+    Contest
+        One contest.
+    """
     steps, elements = steps_of(known)[:STEPS], tuple(known.molecules.elements)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         ours = DimeNetNetwork(elements)
-        readouts: Any = ours.readouts
+        readouts: Layer = ours.readouts
         for readout in readouts:  # 0 as published: nothing could be compared
             torch.nn.init.normal_(readout.last.weight, std=0.05)
     ours.begin(known)
@@ -53,7 +69,18 @@ def dimenet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
 
 
 def triplets_of(graph: PairedAtoms) -> tuple[Tensor, Tensor]:
-    """Messages k → j and j → i of every triplet, (T,) each; the message of a pair is j → i."""
+    """Find the messages k → j and j → i of every triplet.
+
+    Parameters
+    ----------
+    graph
+        Atoms and pairs; the message of a pair is j → i.
+
+    Returns
+    -------
+    tuple of Tensor
+        Row numbers of pairs, (T,) each.
+    """
     order = graph.i.argsort(stable=True)
     count = torch.bincount(graph.i, minlength=len(graph.numbers))
     heard = count[graph.j]  # (pairs,) messages to the sender of each
@@ -67,20 +94,26 @@ def triplets_of(graph: PairedAtoms) -> tuple[Tensor, Tensor]:
 def dimenet_peer(
     ours: DimeNetNetwork,
 ) -> tuple[torch.nn.Module, Callable[[tuple[PairedAtoms, Tensor, Tensor]], Tensor]] | None:
-    """PyG's DimeNet++ with our weights; None where it is not installed.
+    """Build PyG's DimeNet++ with our weights.
+
+    Parameters
+    ----------
+    ours
+        Our network.
 
     Returns
     -------
-    tuple
-        The module, and a function from a graph and its triplets to energies (B,) kcal/mol.
+    tuple or None
+        The module, and a function from a graph and its triplets to energies (B,) kcal/mol;
+        None where PyG is not installed.
     """
     try:
         import sympy  # noqa: F401 - PyG makes its bases with it
         from torch_geometric.nn.models import DimeNetPlusPlus
     except ImportError:
         return None
-    block: Any = ours.interactions[0]
-    readout: Any = ours.readouts[0]
+    block: Layer = ours.interactions[0]
+    readout: Layer = ours.readouts[0]
     peer = DimeNetPlusPlus(
         block.up.out_features,
         1,
@@ -117,7 +150,7 @@ def dimenet_peer(
 
 
 @torch.no_grad()
-def _dimenet_copy(ours: DimeNetNetwork, peer: Any) -> None:
+def _dimenet_copy(ours: DimeNetNetwork, peer: Layer) -> None:
     """Our weights into PyG's layers."""
     residual = {"lin1": "first", "lin2": "second"}
     names = {

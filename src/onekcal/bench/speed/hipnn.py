@@ -19,11 +19,26 @@ from onekcal.units import BOHR
 
 HIPNN_FEATURES = (80, 40, 20)
 
+Layer = Any
+"""A module of torch or hippynn, whose attributes have no types."""
+
 
 def hipnn_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
-    """Contests of HIP-NN with 80, 40 and 20 features.
+    """Contests of training steps of HIP-NN with 80, 40 and 20 features.
 
     It has three on-site layers and 20 sensitivities, and is cut off at 15 Bohr.
+
+    Parameters
+    ----------
+    known
+        Molecules to learn from.
+    asked
+        Molecules to ask for.
+
+    Yields
+    ------
+    Contest
+        One for each number of features.
     """
     steps, elements = steps_of(known), tuple(known.molecules.elements)
     for features in HIPNN_FEATURES:
@@ -46,7 +61,20 @@ def hipnn_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
 
 
 def hipnn_loss(wrong: Tensor, penalty: Tensor) -> Tensor:
-    """Eq. (14) without L2, of errors in units of σ_E."""
+    """Compute the loss of eq. (14) without L2.
+
+    Parameters
+    ----------
+    wrong
+        (B,) errors in units of σ_E.
+    penalty
+        The penalty on the hierarchy.
+
+    Returns
+    -------
+    Tensor
+        One number.
+    """
     return wrong.abs().mean() + wrong.square().mean().sqrt() + penalty
 
 
@@ -68,7 +96,7 @@ def _hipnn_ours(network: HipNNNetwork, steps: list[Step]) -> Contestant:
     return turn
 
 
-def _hipnn_theirs(peer: Any, unit: float, steps: list[Step]) -> Contestant:
+def _hipnn_theirs(peer: Layer, unit: float, steps: list[Step]) -> Contestant:
     with torch.no_grad():
         first = peer(steps[0].numbers, steps[0].batch.positions / BOHR)[0][:, 0].numpy()
     adam = torch.optim.Adam([p for p in peer.parameters() if p.requires_grad], 1e-3, fused=True)
@@ -85,10 +113,18 @@ def _hipnn_theirs(peer: Any, unit: float, steps: list[Step]) -> Contestant:
     return turn
 
 
-def hipnn_peer(ours: HipNNNetwork) -> Any:
-    """hippynn's network with our shape and weights; None where hippynn is not installed.
+def hipnn_peer(ours: HipNNNetwork) -> Layer | None:
+    """Build hippynn's network with our shape and weights.
 
-    It takes nuclear charges and positions (Bohr).
+    Parameters
+    ----------
+    ours
+        Our network.
+
+    Returns
+    -------
+    module or None
+        It takes nuclear charges and positions (Bohr); None where hippynn is not installed.
     """
     threads = torch.get_num_threads()
     with contextlib.suppress(ImportError), warnings.catch_warnings():
@@ -129,7 +165,7 @@ def _same_threads(count: int) -> None:
 
 
 @torch.no_grad()
-def _hipnn_copy(ours: HipNNNetwork, blocks: Any, heads: Any) -> None:
+def _hipnn_copy(ours: HipNNNetwork, blocks: Layer, heads: Layer) -> None:
     """Our weights into theirs: V is (b, ν, a) here and (ν, a, b) there."""
     for interaction, onsite, block in zip(ours.interactions, ours.onsite, blocks.blocks):
         base = block[0].base_layer
@@ -147,7 +183,7 @@ def _hipnn_copy(ours: HipNNNetwork, blocks: Any, heads: Any) -> None:
         theirs.bias.copy_(head.bias)
 
 
-def _hipnn_residual(residual: Any, theirs: Any) -> None:
+def _hipnn_residual(residual: Layer, theirs: Layer) -> None:
     theirs.res_layer.load_state_dict(residual.outer.state_dict())
     if residual.shortcut is not None:
         theirs.adjust_layer.weight.copy_(residual.shortcut.weight)

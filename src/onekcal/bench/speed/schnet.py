@@ -19,7 +19,22 @@ SCHNET: dict[str, Any] = {"features": 128, "interactions": 6, "cutoff": 5.0, "ga
 
 
 def schnet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
-    """SchNet with 128 features, six interactions and 50 Gaussians, cut off at 5 Å."""
+    """Contest of training steps of SchNet.
+
+    It has 128 features, 6 interactions and 50 Gaussians, and is cut off at 5 Å.
+
+    Parameters
+    ----------
+    known
+        Molecules to learn from.
+    asked
+        Molecules to ask for.
+
+    Yields
+    ------
+    Contest
+        One contest.
+    """
     steps, elements = steps_of(known), tuple(known.molecules.elements)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -53,7 +68,18 @@ Peer = tuple[torch.nn.Module, Callable[[PairedAtoms], Tensor]]
 
 
 def pyg_peer(ours: SchNetNetwork) -> Peer | None:
-    """PyG's SchNet with our weights; None where it is not installed."""
+    """Build PyG's SchNet with our weights.
+
+    Parameters
+    ----------
+    ours
+        Our network.
+
+    Returns
+    -------
+    Peer or None
+        None where PyG is not installed.
+    """
     try:
         from torch_geometric.nn.models import SchNet
     except ImportError:
@@ -83,14 +109,24 @@ def pyg_peer(ours: SchNetNetwork) -> Peer | None:
 
 
 def schnetpack_peer(ours: SchNetNetwork) -> Peer | None:
-    """SchNetPack's SchNet with our weights; None where it is not installed."""
+    """Build SchNetPack's SchNet with our weights.
+
+    Parameters
+    ----------
+    ours
+        Our network.
+
+    Returns
+    -------
+    Peer or None
+        None where SchNetPack is not installed.
+    """
     from torch.utils.data import dataloader
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if not hasattr(
-            dataloader, "T_co"
-        ):  # SchNetPack 2.1 imports this name, which torch 2.13 no longer has
+        # SchNetPack 2.1 imports this name, which torch 2.13 no longer has
+        if not hasattr(dataloader, "T_co"):
             dataloader.T_co = TypeVar("T_co", covariant=True)  # type: ignore[attr-defined]
         try:
             from schnetpack import atomistic, nn, representation
@@ -148,10 +184,15 @@ def _schnet_shape(ours: SchNetNetwork) -> tuple[int, int, int, int, float]:
 
 
 @torch.no_grad()
-def _copied(peer: Any, ends: dict[str, Any], ours: SchNetNetwork, layers: dict[str, str]) -> None:
+def _copied(
+    peer: torch.nn.Module,
+    ends: dict[str, torch.nn.Module],
+    ours: SchNetNetwork,
+    layers: dict[str, str],
+) -> None:
     """Copy our weights to a peer's `ends` and, in interactions, `layers` (its name → ours)."""
     found = dict(peer.named_parameters())
-    weights = {
+    weights: dict[str, Tensor] = {
         f"{name}.{kind}": p for name, layer in ends.items() for kind, p in layer.named_parameters()
     }
     f = ours.filters

@@ -27,15 +27,36 @@ STEPS = 16
 
 
 class Step(NamedTuple):
-    """What one training step reads."""
+    """One batch as a training step reads it.
+
+    Parameters
+    ----------
+    batch
+        B molecules of at most n atoms.
+    numbers
+        (B, n) nuclear charges, 0 where there is no atom.
+    energies
+        (B,) kcal/mol.
+    """
 
     batch: Batch
-    numbers: Tensor  # (B, n) nuclear charges, 0 where there is no atom
-    energies: Tensor  # (B,) kcal/mol
+    numbers: Tensor
+    energies: Tensor
 
 
 def steps_of(known: Dataset) -> list[Step]:
-    """STEPS batches as a training makes them: random molecules of nearly equal size."""
+    """Make STEPS batches as a training makes them: random molecules of nearly equal size.
+
+    Parameters
+    ----------
+    known
+        The molecules with their energies.
+
+    Returns
+    -------
+    list of Step
+        The batches.
+    """
     elements = known.molecules.elements
     held = Held.of(known, elements, torch.device("cpu"), torch.float32, forces=False)
     out = []
@@ -52,18 +73,45 @@ def steps_of(known: Dataset) -> list[Step]:
 
 
 class PairedAtoms(NamedTuple):
-    """A batch as the peers read it, with pairs, so that they need not search for neighbours."""
+    """A batch as the peers read it, with pairs, so that they need not search for neighbours.
 
-    numbers: Tensor  # (A,)
-    positions: Tensor  # (A, 3) Å
-    owner: Tensor  # (A,)
-    between: Tensor  # (pairs, 3) Å, r_j − r_i, both ways
-    i: Tensor  # (pairs,)
-    j: Tensor  # (pairs,)
+    Parameters
+    ----------
+    numbers
+        (A,) nuclear charges.
+    positions
+        (A, 3) Å.
+    owner
+        (A,) the molecule of each atom.
+    between
+        (pairs, 3) Å, r_j − r_i, both ways.
+    i, j
+        (pairs,) row numbers of atoms.
+    """
+
+    numbers: Tensor
+    positions: Tensor
+    owner: Tensor
+    between: Tensor
+    i: Tensor
+    j: Tensor
 
 
 def paired(step: Step, cutoff: float) -> PairedAtoms:
-    """Every pair of atoms of one molecule nearer than the cut-off (Å)."""
+    """Find every pair of atoms of one molecule nearer than a cut-off.
+
+    Parameters
+    ----------
+    step
+        The batch.
+    cutoff
+        Å.
+
+    Returns
+    -------
+    PairedAtoms
+        The atoms and their pairs.
+    """
     mask, positions = step.batch.mask, step.batch.positions
     place = (mask.flatten().cumsum(0) - 1).view(mask.shape)  # (B, n) row of each atom
     near = (torch.cdist(positions, positions) < cutoff) & mask[:, :, None] & mask[:, None]

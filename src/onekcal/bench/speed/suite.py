@@ -1,9 +1,8 @@
-"""Our features, kernel and prediction rates beside kernelforge and qmllib called directly, in one
-process.
+"""Our features, kernels and predictions beside kernelforge and qmllib, in one process.
 
-Contestants take turns (A B A B …) on the same molecules with the same number of threads, and what
-they return is compared: a row says by how much it differs. On a busy machine seconds mean little;
-the ratio of the medians is the result. The environment variable OMP_NUM_THREADS sets the threads of
+Contestants take turns (A B A B …) on the same molecules with the same number of threads. Their
+results are compared, and a row holds the difference. On a busy machine seconds mean little; the
+ratio of the medians is the result. The environment variable OMP_NUM_THREADS sets the threads of
 all of them.
 """
 
@@ -45,7 +44,7 @@ CUTOFFS: dict[str, Any] = {"rcut": 6.0, "acut": 6.0}
 KERNELS = (1000, 2000, 10_000)
 """Molecules of the symmetric kernels."""
 SLOW = 1000
-"""qmllib is not asked for larger kernels."""
+"""Molecules of the largest kernel that qmllib computes."""
 LEARNED = 2000
 """Training molecules of the models whose prediction rate is measured."""
 ASKED = 300
@@ -64,11 +63,27 @@ def run(
     watch: Callable[[SpeedRow], None] = lambda row: None,
     parts: Sequence[str] = PARTS,
 ) -> SpeedResults:
-    """Measure and write `results`/speed.json; `size` is the largest kernel, `watch` hears of each
-    row when it is done.
+    """Measure, and write `results`/speed.json.
 
-    On QM9 from the store; on the shipped mini set, and no more than it has, where that is absent.
-    Rows of other `parts` than those asked for stay as they are.
+    The molecules are those of QM9 from the store; without it, those of the shipped set mini.
+
+    Parameters
+    ----------
+    results
+        The folder of results.
+    size
+        Molecules of the largest kernel.
+    rounds
+        Turns of every contestant.
+    watch
+        Hears of each row when it is done.
+    parts
+        What is measured; rows of other parts stay as they are.
+
+    Returns
+    -------
+    SpeedResults
+        The content of speed.json.
     """
     for part in parts:
         if part not in PARTS:
@@ -150,7 +165,7 @@ def _begun(size: int) -> tuple[SpeedResults, Dataset, Dataset]:
 
 
 def qmllib_version() -> str | None:
-    """None where it is not installed: its turns are left out."""
+    """Look up the version of qmllib; None where it is not installed and takes no part."""
     try:
         return version("qmllib")
     except PackageNotFoundError:
@@ -161,7 +176,20 @@ def qmllib_version() -> str | None:
 
 
 def features(known: Dataset, asked: Dataset) -> Iterator[Contest]:
-    """FCHL19 features, from geometries."""
+    """Contest of FCHL19 features, from geometries.
+
+    Parameters
+    ----------
+    known
+        Molecules to learn from.
+    asked
+        Molecules to ask for.
+
+    Yields
+    ------
+    Contest
+        One contest.
+    """
     molecules, elements, size = (
         asked.molecules,
         asked.molecules.elements,
@@ -189,7 +217,20 @@ def features(known: Dataset, asked: Dataset) -> Iterator[Contest]:
 
 
 def kernels(known: Dataset, asked: Dataset) -> Iterator[Contest]:
-    """Symmetric local kernels, from features in memory."""
+    """Contests of symmetric local kernels, from features in memory.
+
+    Parameters
+    ----------
+    known
+        Molecules to learn from.
+    asked
+        Molecules to ask for.
+
+    Yields
+    ------
+    Contest
+        One for each number of molecules.
+    """
     for count in sorted({*(count for count in KERNELS if count < len(known)), len(known)}):
         yield _kernel(known.molecules[:count])
 
@@ -220,7 +261,20 @@ def _kernel(molecules: Molecules) -> Contest:
 
 
 def predictions(known: Dataset, asked: Dataset) -> Iterator[Contest]:
-    """Energies from geometries; kernelforge's exact kernel has the weights of our fit."""
+    """Contests of energies from geometries; kernelforge's exact kernel has the weights of our fit.
+
+    Parameters
+    ----------
+    known
+        Molecules to learn from.
+    asked
+        Molecules to ask for.
+
+    Yields
+    ------
+    Contest
+        One for the exact kernel, one for the sparse one.
+    """
     from kernelforge import local_kernels
 
     train, molecules = known[:LEARNED], asked.molecules

@@ -1,6 +1,4 @@
-"""Arrays and molecules inside an HTML page: base64 of small numbers, which page/scene.js
-unpacks.
-"""
+"""Arrays and molecules inside an HTML page, as base64 that page/scene.js unpacks."""
 
 from __future__ import annotations
 
@@ -8,33 +6,65 @@ import base64
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import numpy as np
 from ase.data.colors import jmol_colors
+from numpy.typing import ArrayLike
 
 from onekcal.molecules import SYMBOLS, Molecules
 
-Packed = dict[str, Any]
+Packed = dict[str, str | float]
+"""An array: its kind of number, its base64 data, and maybe a scale."""
 
 
-def floats(values: Any) -> Packed:
-    """Single precision."""
+def floats(values: ArrayLike) -> Packed:
+    """Pack numbers in single precision.
+
+    Parameters
+    ----------
+    values
+        Numbers of any shape; the page knows the shape.
+
+    Returns
+    -------
+    Packed
+        For JSON.
+    """
     return _packed("f4", np.asarray(values))
 
 
-def halved(values: Any) -> Packed:
-    """16 bits an entry, of one scale: for coordinates, whose largest entry decides the step (0.3
-    mÅ for 10 Å).
+def halved(values: ArrayLike) -> Packed:
+    """Pack numbers in 16 bits of one scale, as for coordinates.
+
+    The largest number decides the step: 0.3 mÅ for 10 Å.
+
+    Parameters
+    ----------
+    values
+        Numbers of any shape; the page knows the shape.
+
+    Returns
+    -------
+    Packed
+        For JSON.
     """
-    values = np.asarray(values, dtype=np.float64)
-    scale = float(np.abs(values).max(initial=0.0)) / 32767 or 1.0
-    return _packed("i2", np.round(values / scale)) | {"scale": scale}
+    numbers = np.asarray(values, dtype=np.float64)
+    scale = float(np.abs(numbers).max(initial=0.0)) / 32767 or 1.0
+    return _packed("i2", np.round(numbers / scale)) | {"scale": scale}
 
 
-def molecules(some: Molecules) -> Packed:
-    """Nuclear charges, positions about each molecule's middle (Å), and where each molecule
-    begins.
+def molecules(some: Molecules) -> dict[str, Packed]:
+    """Pack molecules: charges, positions, and where each molecule begins.
+
+    Parameters
+    ----------
+    some
+        The molecules.
+
+    Returns
+    -------
+    dict
+        Positions are in Å, about the middle of each molecule.
     """
     positions = some.positions.numpy()
     sizes = some.sizes.numpy()
@@ -50,7 +80,7 @@ def molecules(some: Molecules) -> Packed:
 
 
 def elements() -> dict[str, list[str]]:
-    """Symbols and colours by nuclear charge."""
+    """Look up the symbols and colours of elements, by nuclear charge."""
     return {
         "symbols": [SYMBOLS[z] for z in range(len(SYMBOLS))],
         "colors": [
@@ -59,8 +89,19 @@ def elements() -> dict[str, list[str]]:
     }
 
 
-def as_json(value: Any) -> str:
-    """JSON that may stand inside a <script>; what is not finite is null."""
+def as_json(value: object) -> str:
+    """Write JSON that may stand inside a <script>.
+
+    Parameters
+    ----------
+    value
+        Dicts, lists, strings, numbers, booleans and None, nested.
+
+    Returns
+    -------
+    str
+        Numbers that are not finite are null.
+    """
     return json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":")).replace(
         "<", "\\u003c"
     )
@@ -68,7 +109,18 @@ def as_json(value: Any) -> str:
 
 @cache
 def part(name: str) -> str:
-    """A file of `page/`; inside a <script> nothing may look like its end."""
+    """Read a file of `page/`.
+
+    Parameters
+    ----------
+    name
+        The name of the file.
+
+    Returns
+    -------
+    str
+        Its text; in a script nothing looks like the end of a <script>.
+    """
     text = files("onekcal.show").joinpath("page", name).read_text(encoding="utf-8")
     return text.replace("</script", "<\\/script") if name.endswith(".js") else text
 
@@ -78,7 +130,7 @@ def _packed(kind: str, values: np.ndarray) -> Packed:
     return {"kind": kind, "data": base64.b64encode(data.tobytes()).decode("ascii")}
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
     if isinstance(value, dict):
         return {key: _finite(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""A finished run, read back from its folder: what its report shows."""
+"""A finished run, read from its folder for its report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,49 +15,90 @@ from onekcal import datasets as store
 from onekcal.data.dataset import Dataset
 from onekcal.errors import DataError, InputError, OnekcalError
 from onekcal.models.artefact import Artefact
-from onekcal.models.model_card import ModelCard
+from onekcal.models.model_card import Json, ModelCard
 from onekcal.runs.experiment import Experiment
 from onekcal.runs.folder import load
 from onekcal.trust.conformal import coverage
+from onekcal.trust.metrics import Metrics
 
 LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))
-"""Nominal coverages at which a run's intervals are held against its test part."""
+"""Nominal coverages at which the intervals of a run are compared with its test part."""
 DOUBT = ("R", "novelty")
 """Columns of predictions.csv that grow with the error to be expected."""
 
 
 @dataclass
 class Finished:
-    """One run; M test molecules, or atoms where a property of atoms was learned."""
+    """One finished run on M test molecules, or on atoms where a property of atoms was learned.
+
+    Parameters
+    ----------
+    name
+        The name of its folder.
+    experiment
+        What was run.
+    metrics, provenance
+        What its JSON files hold.
+    names
+        M names.
+    columns
+        (M,) each: reference, predicted, error, and further output of the model.
+    test
+        The test molecules; None where they cannot be read.
+    missing
+        Why something cannot be shown; empty where all can.
+    atoms
+        Predicted "forces" (A, 3) kcal/mol/Å and "energies" (A,) kcal/mol.
+    epochs
+        Column → values, for each training.
+    card
+        The model's card.
+    calibration
+        Nominal and measured coverage of the intervals.
+    """
 
     name: str
     experiment: Experiment
-    metrics: dict[str, Any]
-    provenance: dict[str, Any]
+    metrics: Metrics
+    provenance: Json
     names: list[str]
-    columns: dict[
-        str, np.ndarray
-    ]  # (M,) each: reference, predicted, error, and what the model tells besides
-    test: Dataset | None  # None where the data set is not here any more
-    missing: str  # and why
-    atoms: dict[str, np.ndarray]  # "forces" (A, 3) kcal/mol/Å predicted, "energies" (A,) kcal/mol
-    epochs: list[dict[str, list[float]]]  # a training each: column → values
+    columns: dict[str, np.ndarray]
+    test: Dataset | None
+    missing: str
+    atoms: dict[str, np.ndarray]
+    epochs: list[dict[str, list[float]]]
     card: ModelCard
-    calibration: list[tuple[float, float]]  # nominal and found coverage of the intervals
+    calibration: list[tuple[float, float]]
 
     @property
     def unit(self) -> str:
-        """Of reference, prediction and error."""
+        """The unit of reference, prediction and error."""
         return self.metrics.get("unit", "kcal/mol")
 
     @property
     def finite(self) -> np.ndarray:
-        """(M,) molecules that have a prediction."""
+        """(M,) whether a molecule has a prediction."""
         return np.isfinite(self.columns["error"])
 
 
 def finished(folder: Path) -> Finished:
-    """Read a run's folder, or say what is wrong with it."""
+    """Read the folder of a finished run.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+
+    Returns
+    -------
+    Finished
+        What it holds.
+
+    Raises
+    ------
+    DataError
+        When there is no finished run, or part of it is absent.
+    """
     if folder.name.endswith(".part") or (
         folder.with_name(folder.name + ".part").is_dir() and not folder.is_dir()
     ):
@@ -89,7 +129,18 @@ def finished(folder: Path) -> Finished:
 
 
 def refuse_unlike(runs: list[Finished]) -> None:
-    """Runs are compared on the same test molecules, or not at all."""
+    """Refuse to compare runs on different test molecules.
+
+    Parameters
+    ----------
+    runs
+        At least one.
+
+    Raises
+    ------
+    InputError
+        When two of them differ.
+    """
     first = runs[0]
     for other in runs[1:]:
         ours, theirs = first.experiment.data, other.experiment.data
@@ -180,12 +231,23 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         return {name: file[name] for name in file.files}
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path) -> Json:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def as_yaml(experiment: Experiment) -> str:
-    """What was run, without what was left at its default."""
+    """Write an experiment without its defaults.
+
+    Parameters
+    ----------
+    experiment
+        The experiment.
+
+    Returns
+    -------
+    str
+        YAML.
+    """
     return yaml.safe_dump(
         experiment.model_dump(mode="json", exclude_defaults=True),
         sort_keys=False,

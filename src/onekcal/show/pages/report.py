@@ -1,6 +1,4 @@
-"""The report of a run, or of several on the same molecules: one HTML file with everything
-inside.
-"""
+"""The report of runs on the same test molecules: an HTML file that needs no network."""
 
 from __future__ import annotations
 
@@ -9,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from onekcal.data.dataset import Dataset
 from onekcal.models.model_card import ModelCard
@@ -21,12 +21,26 @@ from onekcal.system.files import whole_file
 from onekcal.trust.metrics import KCAL
 
 MOST = 20_000
-"""Molecules drawn; of more, the worst tenth of that and others at random."""
+"""The most molecules that are drawn: a tenth of them the worst, the others at random."""
 WORST = 20
 
 
+Cells = dict[str, Any]
+"""A table or a row of one, as the template takes it."""
+
+
 class Report(NamedTuple):
-    """What was written."""
+    """What was written.
+
+    Parameters
+    ----------
+    path
+        The file.
+    molecules
+        Test molecules of the runs.
+    drawn
+        Those that are drawn.
+    """
 
     path: Path
     molecules: int
@@ -34,7 +48,20 @@ class Report(NamedTuple):
 
 
 def report(folders: list[Path], out: Path) -> Report:
-    """Read finished runs and write their report, an HTML file."""
+    """Read finished runs and write their report.
+
+    Parameters
+    ----------
+    folders
+        Folders of runs on the same test molecules.
+    out
+        An HTML file.
+
+    Returns
+    -------
+    Report
+        What was written.
+    """
     writable(out, "the report of a run", HTML)
     runs = _read(folders)
     rows = _drawn(runs)
@@ -45,7 +72,18 @@ def report(folders: list[Path], out: Path) -> Report:
 
 
 def page(folders: list[Path]) -> tuple[str, str]:
-    """The page itself, and its title."""
+    """Make the report of finished runs.
+
+    Parameters
+    ----------
+    folders
+        Folders of runs on the same test molecules.
+
+    Returns
+    -------
+    tuple
+        The page (HTML), and its title.
+    """
     runs = _read(folders)
     return render(runs, _drawn(runs)), _title(runs)
 
@@ -61,9 +99,20 @@ def _title(runs: list[Finished]) -> str:
 
 
 def render(runs: list[Finished], rows: np.ndarray) -> str:
-    """The page for the test molecules `rows`."""
-    from jinja2 import Environment, StrictUndefined
+    """Make the page of finished runs.
 
+    Parameters
+    ----------
+    runs
+        Runs on the same test molecules.
+    rows
+        The molecules that are drawn.
+
+    Returns
+    -------
+    str
+        HTML that needs no network.
+    """
     first = runs[0]
     total = len(first.names)
     notes = [note for run in runs for note in _notes(run)]
@@ -84,14 +133,13 @@ def render(runs: list[Finished], rows: np.ndarray) -> str:
         else f"{len(rows):,} of {total:,} molecules are drawn: the worst, and others at "
         "random; all figures are of all molecules.",
         heads=HEADS,
-        runs=[_told(run, place) for run in runs],
+        runs=[_words(run, place) for run in runs],
         data=safe(embed.as_json(_data(runs, rows))),
     )
 
 
-def _safe(text: str) -> Any:
-    from markupsafe import Markup
-
+def _safe(text: str) -> Markup:
+    """Text that the template does not escape."""
     return Markup(text)
 
 
@@ -111,8 +159,8 @@ def _drawn(runs: list[Finished]) -> np.ndarray:
     return np.sort(np.array(list(kept)[:MOST]))
 
 
-def _data(runs: list[Finished], rows: np.ndarray) -> dict[str, Any]:
-    """What the page's script works on."""
+def _data(runs: list[Finished], rows: np.ndarray) -> dict[str, object]:
+    """The data of the page's script."""
     first = runs[0]
     errors = np.concatenate([run.columns["error"][run.finite] for run in runs])
     some, owners = _shown(first, rows)
@@ -131,9 +179,7 @@ def _data(runs: list[Finished], rows: np.ndarray) -> dict[str, Any]:
 
 
 def _shown(run: Finished, rows: np.ndarray) -> tuple[Dataset | None, list[int] | None]:
-    """The molecules of the points `rows`; where points are atoms, also which of these molecules
-    each belongs to.
-    """
+    """The molecules of the points `rows`; if points are atoms, also the molecule of each."""
     if run.test is None or not run.test.aim.atomic:
         return (None if run.test is None else run.test[rows]), None
     owners = run.test.molecules.owner.numpy()[rows]
@@ -141,7 +187,8 @@ def _shown(run: Finished, rows: np.ndarray) -> tuple[Dataset | None, list[int] |
     return run.test[kept], places.tolist()
 
 
-def _run_data(run: Finished, rows: np.ndarray) -> dict[str, Any]:
+def _run_data(run: Finished, rows: np.ndarray) -> dict[str, object]:
+    """The data of one run."""
     atoms = np.zeros(0, int)
     if run.test is not None and not run.test.aim.atomic:
         atoms = run.test.molecules.atoms_of(torch.from_numpy(rows)).numpy()
@@ -160,7 +207,7 @@ def _run_data(run: Finished, rows: np.ndarray) -> dict[str, Any]:
 
 
 def _risk(error: np.ndarray, doubt: np.ndarray) -> list[tuple[float, float, float]]:
-    """(share answered, MAE of those when the most doubted are refused, MAE when the worst are)."""
+    """(share answered, MAE without the most doubtful ones, MAE without the worst ones)."""
     size = np.abs(error)
     kept = np.isfinite(size) & np.isfinite(doubt)
     size, doubt = size[kept], doubt[kept]
@@ -191,7 +238,8 @@ HEADS = (
 )
 
 
-def _told(run: Finished, place: dict[int, int]) -> dict[str, Any]:
+def _words(run: Finished, place: dict[int, int]) -> dict[str, object]:
+    """The figures and tables of one run, as text."""
     found = run.metrics
     errors = np.nan_to_num(np.abs(run.columns["error"]), nan=np.inf)
     formulas = [] if run.test is None or run.test.aim.atomic else run.test.molecules.formulas
@@ -233,7 +281,7 @@ def _told(run: Finished, place: dict[int, int]) -> dict[str, Any]:
 
 
 def _tiles(run: Finished) -> list[tuple[str, str, str]]:
-    """What is said first: name, figure, unit."""
+    """The most important figures: name, figure, unit."""
     found, unit = run.metrics, run.unit
     errors = (("MAE", "mae"), ("RMSE", "rmse"), ("median error", "median"))
     tiles = [(name, _figure(found[key]), unit) for name, key in errors]
@@ -252,11 +300,11 @@ def _tiles(run: Finished) -> list[tuple[str, str, str]]:
     return tiles
 
 
-def _tables(run: Finished) -> list[dict[str, Any]]:
+def _tables(run: Finished) -> list[Cells]:
     """Errors by size, element and functional group, with bars."""
     by_element = _by_element(run)
     heads = ("name", "count", "mae", "median", "above")
-    found: list[dict[str, Any]] = [
+    found: list[Cells] = [
         {"title": table.title, "rows": [dict(zip(heads, row)) for row in table.rows]}
         for table in tables(ModelCard(errors_by=run.card.errors_by))
     ]
@@ -268,7 +316,7 @@ def _tables(run: Finished) -> list[dict[str, Any]]:
     return found
 
 
-def _by_element(run: Finished) -> list[dict[str, Any]]:
+def _by_element(run: Finished) -> list[Cells]:
     if run.test is None or run.test.aim.atomic:
         return []
     molecules, size, rows = run.test.molecules, np.abs(run.columns["error"]), []

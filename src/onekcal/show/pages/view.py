@@ -1,14 +1,12 @@
-"""Molecules to turn, trajectories to play: one HTML file with everything inside, or a PNG
-or GIF.
-"""
+"""Molecules to turn and trajectories to play: an HTML file that needs no network, PNG or GIF."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import InputError, unknown
@@ -17,22 +15,46 @@ from onekcal.show.pages import embed
 from onekcal.system.files import whole_file
 
 FRAMES = 100
-"""Molecules shown where nothing else is said."""
+"""The most molecules that are shown by default."""
 PAUSE = 80
 """Milliseconds between the frames of a GIF."""
 PIXELS = 640
 
 
 def frames_of(dataset: Dataset, count: int = FRAMES) -> list[int]:
-    """At most `count` rows, evenly spaced, in the order they are stored."""
+    """Choose rows, evenly spaced and in order.
+
+    Parameters
+    ----------
+    dataset
+        The molecules.
+    count
+        The most rows.
+
+    Returns
+    -------
+    list of int
+        The rows.
+    """
     if count < 1:
         raise InputError(f"`frames` must be at least 1, got {count}")
     return np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int).tolist()
 
 
 def with_energy(dataset: Dataset, energy: str | None = None) -> Dataset:
-    """Aimed at the energy column `energy`, else at the first that has forces, else at the first
-    there is.
+    """Aim a data set at an energy.
+
+    Parameters
+    ----------
+    dataset
+        The molecules with their columns.
+    energy
+        The energy column; None: the first that has forces, or the first of all.
+
+    Returns
+    -------
+    Dataset
+        The same molecules; without a target where they have no energy.
     """
     energies = [name for name, column in dataset.columns.items() if column.quantity == "energy"]
     if energy is not None and energy not in energies:
@@ -46,8 +68,21 @@ def with_energy(dataset: Dataset, energy: str | None = None) -> Dataset:
 
 
 def html(dataset: Dataset, rows: Sequence[int], title: str) -> str:
-    """The page of the molecules `rows`: forces on atoms (kcal/mol/Å) and energies where the target
-    has any.
+    """Make the page of molecules, with their forces (kcal/mol/Å) and energies (kcal/mol).
+
+    Parameters
+    ----------
+    dataset
+        The molecules, aimed at an energy where they have one.
+    rows
+        Those that are shown.
+    title
+        The title of the page.
+
+    Returns
+    -------
+    str
+        HTML that needs no network.
     """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -100,7 +135,19 @@ def _some(dataset: Dataset, rows: Sequence[int]) -> Dataset:
 
 
 def save(dataset: Dataset, rows: Sequence[int], path: Path, title: str) -> None:
-    """.html, .png (the first of `rows`) or .gif (all of them); never half a file."""
+    """Write a view of molecules, whole or not at all.
+
+    Parameters
+    ----------
+    dataset
+        The molecules.
+    rows
+        Those that are shown.
+    path
+        .html, .png (the first of the rows) or .gif (all of them).
+    title
+        The title of the page.
+    """
     kind = path.suffix.lower()
     writable(path, "a view", (*HTML, ".png", ".gif"))
     with whole_file(path) as part:
@@ -111,9 +158,7 @@ def save(dataset: Dataset, rows: Sequence[int], path: Path, title: str) -> None:
 
 
 def _pictures(some: Dataset, path: Path, kind: str) -> None:
-    """Balls and sticks from the side on which the first molecule is broadest, with one frame for
-    all.
-    """
+    """Balls and sticks from the side where the first molecule is broadest, in one frame."""
     from PIL import Image
 
     from onekcal.show.render.still import pictures
@@ -128,7 +173,7 @@ def _pictures(some: Dataset, path: Path, kind: str) -> None:
         )
 
 
-def _pulls(some: Dataset) -> Any:
-    """(A, 3) forces, 0 where there is none; None where the data have no forces."""
+def _pulls(some: Dataset) -> npt.NDArray[np.float64] | None:
+    """(A, 3) forces, 0 where a frame has none; None where the data have no forces."""
     forces = None if some.target is None else some.forces
     return None if forces is None else np.nan_to_num(forces.numpy())

@@ -1,6 +1,4 @@
-"""Fields to look at: surfaces of equal value beside the voxels that are stored (PNG), or to turn
-with the mouse (HTML).
-"""
+"""Pictures and pages of fields: surfaces of equal value beside the voxels that are stored."""
 
 from __future__ import annotations
 
@@ -29,17 +27,19 @@ LEVELS: dict[str, tuple[float, ...]] = {
     "gauss": (0.4,),
     "wave": (0.4,),
 }
-"""Where surfaces are drawn when nothing is said: lone pairs and bonds apart from each other."""
+"""Values of surfaces by kind of field, at which lone pairs and bonds are apart from each other."""
 REACHED, LOWERED = 1.05, 0.75
-"""By how much a field must exceed that, else which share of its highest value is taken."""
+"""If a field does not exceed such a value by this factor, this share of its maximum is taken."""
 HIGHEST_SHARE = 0.03
-"""Of a field that is not in `LEVELS` (nep), the share of the cube that its surface encloses."""
+"""The share of the cube inside the surface of a field that is not in `LEVELS` (nep)."""
 EYE = view(-72, 68)
 """From above the plane of the heavy atoms, a little from the side."""
 TURNED = 64
-"""Points along an edge of what can be turned."""
+"""Points along an edge of the field on the page."""
 ZOOM = 1.6
-"""Of the page, beyond the distance from which a molecule and much around it are seen."""
+"""Factor by which the page begins closer than the whole cube."""
+Drawn = Any
+"""A figure, a panel or an image of matplotlib."""
 PIXELS, GIF_PIXELS = 960, 420
 DPI, GIF_DPI = 150, 80
 PAUSE = 250
@@ -49,7 +49,18 @@ PLAIN, SIGNED = "viridis", "RdBu"
 
 
 def levels_of(portrait: Portrait) -> tuple[float, ...]:
-    """Where surfaces are drawn when nothing is said."""
+    """Choose the values of the surfaces of a field.
+
+    Parameters
+    ----------
+    portrait
+        The field.
+
+    Returns
+    -------
+    tuple of float
+        Values in the unit of the field.
+    """
     known = LEVELS.get(portrait.name.partition(":")[0].partition("-")[0])
     if known is not None:  # coarse voxels miss what is highest
         share = LOWERED * float(portrait.fine.max()) / max(known)
@@ -63,14 +74,37 @@ def levels_of(portrait: Portrait) -> tuple[float, ...]:
 
 
 def blocky(portrait: Portrait) -> bool:
-    """Is it a field of voxels, with nothing between them?"""
+    """Tell whether a field has no values between its voxels.
+
+    Parameters
+    ----------
+    portrait
+        The field.
+
+    Returns
+    -------
+    bool
+        True for atoms in voxels.
+    """
     return portrait.name.startswith("atom:")
 
 
 def save(
     portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None
 ) -> None:
-    """.html to turn and go through, .png of one layer, .gif of all; never half a file."""
+    """Write fields, whole or not at all: .html to turn, .png of one layer, .gif of all layers.
+
+    Parameters
+    ----------
+    portraits
+        One for each field.
+    path
+        The file.
+    title
+        The title.
+    levels
+        Values of the surfaces; None: those of `levels_of`.
+    """
     writable(path, "a field", (*HTML, ".png", ".gif"))
     kind = path.suffix.lower()
     (png if kind == ".png" else gif if kind == ".gif" else html)(portraits, path, title, levels)
@@ -79,8 +113,18 @@ def save(
 def png(
     portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None
 ) -> None:
-    """A row for each field: its surface, and the layer of stored voxels that lies in the
-    molecule's plane.
+    """Draw a row for each field: its surface, and the stored layer in the molecule's plane.
+
+    Parameters
+    ----------
+    portraits
+        One for each field.
+    path
+        The file.
+    title
+        The title.
+    levels
+        Values of the surfaces; None: those of `levels_of`.
     """
     writable(path, "a picture of a field", (".png",))
     with _figure(portraits, title, levels, PIXELS) as (figure, _), whole_file(path) as part:
@@ -90,7 +134,19 @@ def png(
 def gif(
     portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None
 ) -> None:
-    """The same, going through all layers from below; where fields have several grids, in step."""
+    """Draw the same, going through all layers from below; several grids go in step.
+
+    Parameters
+    ----------
+    portraits
+        One for each field.
+    path
+        The file.
+    title
+        The title.
+    levels
+        Values of the surfaces; None: those of `levels_of`.
+    """
     from PIL import Image
 
     writable(path, "a picture of a field", (".gif",))
@@ -114,7 +170,7 @@ def gif(
 @contextmanager
 def _figure(
     portraits: Sequence[Portrait], title: str, levels: Sequence[float] | None, width: int
-) -> Iterator[tuple[Any, list[Any]]]:
+) -> Iterator[tuple[Drawn, list[Drawn]]]:
     """The figure, and of each field the image of its layer with its axes."""
     import matplotlib.pyplot as plt
 
@@ -162,8 +218,8 @@ def _heading(portrait: Portrait, k: int) -> str:
     )
 
 
-def _layer(figure: Any, axis: Any, portrait: Portrait) -> Any:
-    """The stored voxels nearest to z = 0, seen from above, and the atoms as circles; the image."""
+def _layer(figure: Drawn, axis: Drawn, portrait: Portrait) -> Drawn:
+    """Draw the stored layer nearest to z = 0 and the atoms as circles; return the image."""
     n, half = len(portrait.voxels), portrait.box / 2
     limit, signed = _scale(portrait)
     ends = {"vmin": -limit if signed else 0, "vmax": limit, "cmap": SIGNED if signed else PLAIN}
@@ -189,7 +245,19 @@ def _layer(figure: Any, axis: Any, portrait: Portrait) -> Any:
 def html(
     portraits: Sequence[Portrait], path: Path, title: str, levels: Sequence[float] | None = None
 ) -> None:
-    """The page in a file that needs no network."""
+    """Write the page of fields into a file that needs no network.
+
+    Parameters
+    ----------
+    portraits
+        One for each field.
+    path
+        The file.
+    title
+        The title.
+    levels
+        Values of the surfaces; None: those of `levels_of`.
+    """
     writable(path, "a field that turns", HTML)
     text = page(portraits, title, levels)
     with whole_file(path) as part:
@@ -197,7 +265,22 @@ def html(
 
 
 def page(portraits: Sequence[Portrait], title: str, levels: Sequence[float] | None = None) -> str:
-    """Surfaces that can be turned and voxels that can be gone through, one field at a time."""
+    """Make the page of fields: surfaces to turn, and voxels layer by layer, one field at a time.
+
+    Parameters
+    ----------
+    portraits
+        One for each field.
+    title
+        The title of the page.
+    levels
+        Values of the surfaces; None: those of `levels_of`.
+
+    Returns
+    -------
+    str
+        HTML that needs no network.
+    """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
     from matplotlib import colormaps
@@ -236,8 +319,8 @@ def page(portraits: Sequence[Portrait], title: str, levels: Sequence[float] | No
     )
 
 
-def _layers(portrait: Portrait) -> dict[str, Any]:
-    """The voxels as they are stored, of large grids every few, and how they are coloured."""
+def _layers(portrait: Portrait) -> dict[str, object]:
+    """The voxels, those of large grids thinned out, and how they are coloured."""
     limit, signed = _scale(portrait)
     values = (
         portrait.voxels if len(portrait.voxels) <= TURNED else resampled(portrait.voxels, TURNED)
@@ -251,7 +334,7 @@ def _layers(portrait: Portrait) -> dict[str, Any]:
     }
 
 
-def _surfaces(portrait: Portrait, levels: tuple[float, ...]) -> list[dict[str, Any]]:
+def _surfaces(portrait: Portrait, levels: tuple[float, ...]) -> list[dict[str, object]]:
     """Triangles, normals and colours of each level, coloured like the picture."""
     values = portrait.fine if blocky(portrait) else resampled(portrait.fine, TURNED)
     slopes = np.gradient(values)

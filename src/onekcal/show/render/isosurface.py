@@ -1,5 +1,6 @@
-"""Surfaces of equal value as triangles, by marching tetrahedra: no case is ambiguous, and no table
-is needed.
+"""Surfaces of equal value as triangles, by marching tetrahedra.
+
+This way no case is ambiguous, and no table is needed.
 
 Every cell between eight points is cut into six tetrahedra along one of its diagonals. A surface
 separates the corners of a tetrahedron one from three (a triangle) or two from two (a quadrangle).
@@ -12,16 +13,27 @@ from itertools import permutations
 import numpy as np
 
 SLIVER = 0.08
-"""Of an edge; a vertex is kept so far from its ends, without which some triangles have no area and
-no normal.
+"""The share of an edge by which a vertex stays away from its ends.
+
+Closer to an end, some triangles would have no area and no normal.
 """
 
 
 def isosurface(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (V, 3) in units of the grid and triangles (T, 3), seen from outside
-    counter-clockwise.
+    """Find the surface on which a field has a certain value.
 
-    Inside is what lies above `level`, or below it where it is negative.
+    Parameters
+    ----------
+    values
+        (nx, ny, nz) values on a grid.
+    level
+        The value; inside are larger values, or smaller ones where it is negative.
+
+    Returns
+    -------
+    tuple
+        Vertices (V, 3) in units of the grid, and triangles (T, 3), counter-clockwise from
+        outside.
     """
     flat = (values if level >= 0 else -values).astype(np.float64).ravel() - abs(level)
     strides = np.array([values.shape[1] * values.shape[2], values.shape[2], 1])
@@ -43,9 +55,7 @@ def isosurface(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray
 
 
 def _triangles(flat: np.ndarray, tetrahedra: np.ndarray) -> np.ndarray:
-    """(T, 3, 2) of tetrahedra (N, 4): the edges on which the vertices of each triangle lie, the
-    inner end first.
-    """
+    """(T, 3, 2) edges of tetrahedra (N, 4) on which vertices of triangles lie, inner end first."""
     inside = flat[tetrahedra] > 0
     found = [np.zeros((0, 3, 2), dtype=np.int64)]
     for mask in range(1, 15):
@@ -62,9 +72,7 @@ def _triangles(flat: np.ndarray, tetrahedra: np.ndarray) -> np.ndarray:
 def _outward(
     shape: tuple[int, ...], edges: np.ndarray, vertices: np.ndarray, triangles: np.ndarray
 ) -> np.ndarray:
-    """The same triangles, turned so that their normals lead from the inner to the outer ends of
-    their edges.
-    """
+    """The same triangles, turned so that their normals point outwards."""
     places = np.stack(np.unravel_index(edges, shape), -1)  # (T, 3, 2, 3)
     out = (places[:, :, 1] - places[:, :, 0]).sum(1)
     a, b, c = (vertices[triangles[:, k]] for k in range(3))

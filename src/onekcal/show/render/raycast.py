@@ -1,8 +1,7 @@
-"""A picture of surfaces of equal value around a molecule, by casting parallel rays: no graphics
-card, no window.
+"""Pictures of surfaces of equal value around a molecule, by parallel rays.
 
-Surfaces are translucent, atoms and bonds opaque. A surface takes the colour of the atoms that are
-nearest: what is red belongs to oxygen.
+They need no graphics card and no window. Surfaces are translucent; atoms and bonds are opaque. A
+surface takes the colour of the nearest atoms: red belongs to oxygen.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from onekcal.molecules import Molecules
 LIGHT = np.array([-0.35, 0.5, 0.8])
 """Where the light comes from, in the picture's axes: right, up, towards the eye."""
 LAYERS = 6
-"""Surfaces seen through each other, at most."""
+"""The most surfaces that are seen behind each other."""
 OPAQUE = 0.62
-"""Of a surface seen face on."""
+"""Opacity of a surface that faces the eye."""
 ATOM, STICK = 0.32, 0.11
 """Radius of an atom over its covalent radius, and that of a bond in Å."""
 BLUR = 0.12
@@ -30,16 +29,25 @@ BLUR = 0.12
 POSITIVE, NEGATIVE = np.array([0.25, 0.45, 0.8]), np.array([0.85, 0.3, 0.25])
 """Colours of surfaces where there are some of either sign."""
 STRIDE = 0.1
-"""Å between samples along a ray, at least; what is nearer to each other than that may be
-overlooked.
-"""
+"""The smallest step along a ray, Å; two surfaces that are closer may be overlooked."""
 BLOCK = 8_000_000
-"""Samples along rays held at a time."""
+"""Samples along rays that are in memory at a time."""
 BOND_COLOR = np.array([0.55, 0.6, 0.64])
 
 
 def view(azimuth: float, elevation: float) -> np.ndarray:
-    """(3, 3) rows: right, up and towards the eye, in the molecule's axes; degrees."""
+    """Compute the axes of a picture from the direction of the eye.
+
+    Parameters
+    ----------
+    azimuth, elevation
+        Degrees.
+
+    Returns
+    -------
+    ndarray
+        (3, 3) rows right, up and towards the eye, in the molecule's axes.
+    """
     a, e = np.radians([azimuth, elevation])
     eye = np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
     right = np.array([-np.sin(a), np.cos(a), 0.0])
@@ -54,10 +62,27 @@ def picture(
     axes: np.ndarray,
     width: int = 720,
 ) -> np.ndarray:
-    """(height, width, 3) in 0 … 1: surfaces of `values` (n, n, n) at `levels`, seen along the last
-    of `axes`.
+    """Draw surfaces of equal value around a molecule.
 
-    The voxels fill a cube of `box` Å about the origin, in which `placed` is the molecule.
+    Parameters
+    ----------
+    placed
+        The molecule in the cube (Å).
+    values
+        (n, n, n) values on voxels that fill the cube.
+    box
+        The edge of the cube about the origin, Å.
+    levels
+        The values of the surfaces.
+    axes
+        (3, 3) rows right, up and towards the eye.
+    width
+        Pixels.
+
+    Returns
+    -------
+    ndarray
+        (height, width, 3) colours between 0 and 1.
     """
     n = len(values)
     corners = box / 2 * (np.array(np.meshgrid(*[[-1, 1]] * 3)).reshape(3, -1).T @ axes.T)
@@ -89,7 +114,7 @@ def picture(
 def _seen(
     placed: Molecules, values: np.ndarray, box: float, levels: Sequence[float], axes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest coordinates (3,) of what is to be seen, in the picture's axes."""
+    """Lowest and highest coordinates (3,) of molecule and surfaces, in the picture's axes."""
     n = len(values)
     beyond = np.zeros(values.shape, bool)
     for level in levels:
@@ -133,9 +158,7 @@ def _sampled(
 def _hits(
     samples: np.ndarray, levels: Sequence[float], depth: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Depths (sheets, y, x) at which rays meet the surfaces, −∞ where they do not, and each
-    sheet's level.
-    """
+    """Depths (sheets, y, x) where rays meet surfaces, else −∞, and the level of each sheet."""
     places, which = [], []
     rows, columns = np.indices(samples.shape[1:])
     for level in levels:
@@ -156,9 +179,7 @@ def _hits(
 
 
 def _shaded(base: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Colours and opacities of a translucent surface: brighter towards the light, denser where it
-    is seen edge on.
-    """
+    """Colours and opacities of a surface: bright towards the light, dense when seen edge on."""
     facing = np.abs(normal[:, 2])
     light = LIGHT / np.linalg.norm(LIGHT)
     outward = normal * np.where(normal[:, 2:] < 0, -1, 1)
@@ -169,12 +190,13 @@ def _shaded(base: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _halfway(light: np.ndarray) -> np.ndarray:
+    """The direction between the light and the eye."""
     half = light + np.array([0.0, 0.0, 1.0])
     return half / np.linalg.norm(half)
 
 
 class _Scene:
-    """What colour and opacity surfaces have where they are met."""
+    """Colours and opacities of surfaces where rays meet them."""
 
     def __init__(
         self,
@@ -207,8 +229,19 @@ class _Scene:
 
 
 def shades(points: np.ndarray, placed: Molecules) -> np.ndarray:
-    """(P, 3) the colours of the atoms nearest to `points` (P, 3) Å, mixed where two are about as
-    near.
+    """Mix the colours of the atoms that are nearest to points.
+
+    Parameters
+    ----------
+    points
+        (P, 3) Å.
+    placed
+        The molecule (Å).
+
+    Returns
+    -------
+    ndarray
+        (P, 3) colours between 0 and 1.
     """
     numbers = placed.numbers.numpy()
     apart = (
@@ -219,8 +252,19 @@ def shades(points: np.ndarray, placed: Molecules) -> np.ndarray:
 
 
 def colors_of(numbers: np.ndarray) -> np.ndarray:
-    """(A, 3) colours of atoms: jmol's, the commonest toned down so that they are seen on white and
-    through each other.
+    """Look up the colours of atoms.
+
+    They are jmol's; common elements are toned down, so that they are visible on white.
+
+    Parameters
+    ----------
+    numbers
+        (A,) nuclear charges.
+
+    Returns
+    -------
+    ndarray
+        (A, 3) colours between 0 and 1.
     """
     found = jmol_colors[numbers].copy()
     for z, color in {
@@ -235,7 +279,17 @@ def colors_of(numbers: np.ndarray) -> np.ndarray:
 
 
 class Opaque:
-    """Spheres on a white ground: colour and depth of the nearest, pixel by pixel."""
+    """Spheres on a white ground: the colour and the depth of the nearest, for each pixel.
+
+    Parameters
+    ----------
+    x, y
+        Places of the columns and rows of pixels, Å.
+    pixel
+        The edge of a pixel, Å.
+    axes
+        (3, 3) rows right, up and towards the eye.
+    """
 
     def __init__(self, x: np.ndarray, y: np.ndarray, pixel: float, axes: np.ndarray) -> None:
         self.x, self.y, self.pixel, self.axes = x, y, pixel, axes
@@ -243,8 +297,14 @@ class Opaque:
         self.color = np.ones((len(y), len(x), 3))
 
     def molecule(self, placed: Molecules, least: float = 0.0) -> None:
-        """Balls, `least` Å larger than a share of the covalent radius, and sticks as rows of small
-        balls.
+        """Draw a molecule: atoms as balls, bonds as rows of small balls.
+
+        Parameters
+        ----------
+        placed
+            The molecule (Å).
+        least
+            Å that each ball is larger than its share of the covalent radius.
         """
         numbers, r = placed.numbers.numpy(), placed.positions.numpy()
         for z, place in zip(numbers, r):
@@ -255,7 +315,17 @@ class Opaque:
                 self.sphere(r[i] + share * (r[j] - r[i]), STICK, BOND_COLOR)
 
     def sphere(self, place: np.ndarray, radius: float, color: np.ndarray) -> None:
-        """One ball (Å)."""
+        """Draw one ball.
+
+        Parameters
+        ----------
+        place
+            (3,) Å, in the molecule's axes.
+        radius
+            Å.
+        color
+            (3,) between 0 and 1.
+        """
         cx, cy, cz = self.axes @ place
         columns = np.flatnonzero(np.abs(self.x - cx) < radius)
         rows = np.flatnonzero(np.abs(self.y - cy) < radius)

@@ -1,6 +1,4 @@
-"""Pictures of molecules without a browser: balls and sticks, forces as arrows, all in one frame
-and seen from one side.
-"""
+"""Pictures of molecules without a browser: balls and sticks, and forces as arrows."""
 
 from __future__ import annotations
 
@@ -10,19 +8,32 @@ from onekcal.molecules import Molecules
 from onekcal.show.render.raycast import Opaque
 
 LONGEST = 1.6
-"""Å: how long the arrow of the largest force is drawn."""
+"""Length of the arrow of the largest force, Å."""
 SHAFT, HEAD = 0.05, 0.11
 """Radii of an arrow, Å."""
 BALL = 0.11
-"""Å by which atoms are drawn larger than beside a field."""
+"""Å by which atoms are larger here than beside a field."""
 ROOM = 0.7
 """Å around the outermost atoms."""
 FORCE_COLOR = np.array([0.13, 0.40, 0.67])
 
 
 def pictures(some: Molecules, width: int, forces: np.ndarray | None = None) -> list[np.ndarray]:
-    """(height, width, 3) in 0 … 1 for each molecule; `forces` (A, 3) in kcal/mol/Å, of one scale
-    for all.
+    """Draw molecules, seen from one side and in one frame.
+
+    Parameters
+    ----------
+    some
+        The molecules.
+    width
+        Pixels.
+    forces
+        (A, 3) kcal/mol/Å, drawn as arrows of one scale for all; None: no arrows.
+
+    Returns
+    -------
+    list of ndarray
+        (height, width, 3) colours between 0 and 1, for each molecule.
     """
     centred = [one.positions.numpy() - one.positions.numpy().mean(0) for one in some]
     axes = _broadside(centred[0])
@@ -48,16 +59,14 @@ def pictures(some: Molecules, width: int, forces: np.ndarray | None = None) -> l
 
 
 def _broadside(r: np.ndarray) -> np.ndarray:
-    """(3, 3) rows right, up, towards the eye: principal axes, the longest to the right; a
-    right-handed set.
-    """
+    """(3, 3) rows right, up, towards the eye: principal axes, the longest one to the right."""
     axes = np.linalg.svd(np.concatenate([r, 1e-6 * np.eye(3)]), full_matrices=False)[2]
     axes[2] = np.cross(axes[0], axes[1])
     return axes
 
 
 def _arrows(some: Molecules, forces: np.ndarray | None) -> list[np.ndarray]:
-    """Å, for each molecule; empty where there are no forces."""
+    """The arrows (n, 3) of each molecule, Å; empty where there are no forces."""
     if forces is None or not np.abs(forces).max(initial=0.0):
         return [np.zeros((0, 3)) for _ in some]
     scaled = LONGEST / np.linalg.norm(forces, axis=1).max() * forces
