@@ -54,7 +54,7 @@ def test_without_hierarchy_there_is_none_to_draw(tmp_path: Path) -> None:
     done = small(tmp_path / "flat", hierarchy=False)
     study.picture(done)
     assert not (done.folder / "hierarchy.png").exists()
-    with pytest.raises(InputError, match="tells no R"):
+    with pytest.raises(InputError, match="holds no R"):
         read(done.folder)
 
 
