@@ -162,23 +162,25 @@ def _potential(order: int, p: Tensor, centres: Tensor, hermite: Tensor, points: 
     apart = [centres[:, None, axis] - points[:, axis] for axis in range(3)]  # 3 × (N, P)
     T = p[:, None] * (apart[0].square() + apart[1].square() + apart[2].square())
     level: dict[Powers, Tensor] = {}
-    for n, value in reversed(
-        list(enumerate(boys(order, T)))
-    ):  # from R⁽ᴸ⁾ down to R⁽⁰⁾, one more order each time
+    # from R⁽ᴸ⁾ down to R⁽⁰⁾, with one more order each time
+    for n, value in reversed(list(enumerate(boys(order, T)))):
         above, level = level, {(0, 0, 0): value * ((-2 * p) ** n)[:, None]}
         for t, u, v in _orders(order - n)[1:]:
             axis = 0 if t else 1 if u else 2
-            lower = [t, u, v]
-            lower[axis] -= 1
-            once = tuple(lower)
-            lower[axis] -= 1
-            value = apart[axis] * above[once]  # type: ignore[index]
-            if lower[axis] >= 0:
-                value = value + (lower[axis] + 1) * above[tuple(lower)]  # type: ignore[index]
+            lower = (t, u, v)[axis] - 1
+            value = apart[axis] * above[_with((t, u, v), axis, lower)]
+            if lower > 0:
+                value = value + lower * above[_with((t, u, v), axis, lower - 1)]
             level[t, u, v] = value
     return torch.stack(
         [coefficients @ level[tuv] for coefficients, tuv in zip(hermite, _orders(order))]
     ).sum(0)
+
+
+def _with(powers: Powers, axis: int, value: int) -> Powers:
+    """The same powers, with another one along `axis`."""
+    t, u, v = powers
+    return (value, u, v) if axis == 0 else (t, value, v) if axis == 1 else (t, u, value)
 
 
 def boys(order: int, T: Tensor) -> list[Tensor]:

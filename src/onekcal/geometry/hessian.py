@@ -48,12 +48,35 @@ def hessian(calculation: Calculation, positions: np.ndarray, step: float = STEP)
     for coordinate in range(count):
         shift = np.zeros(count)
         shift[coordinate] = step
-        up = calculation.at(positions + shift.reshape(-1, 3)).gradient
-        down = calculation.at(positions - shift.reshape(-1, 3)).gradient
-        assert up is not None
-        assert down is not None
-        rows[coordinate] = (up - down).ravel() / (2 * step / BOHR)
+        rise = gradient_rise(calculation, positions, shift.reshape(-1, 3))
+        rows[coordinate] = rise / (2 * step / BOHR)
     return 0.5 * (rows + rows.T)
+
+
+def gradient_rise(calculation: Calculation, positions: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Return by how much the gradient rises from one side of a geometry to the other.
+
+    Parameters
+    ----------
+    calculation
+        The molecule under a method.
+    positions
+        (n, 3) Å.
+    shift
+        (n, 3) Å, added to the positions on one side and subtracted on the other.
+
+    Returns
+    -------
+    ndarray
+        (3n,) Hartree/Bohr.
+    """
+    up, down = (
+        calculation.at(positions + shift).gradient,
+        calculation.at(positions - shift).gradient,
+    )
+    assert up is not None
+    assert down is not None
+    return (up - down).ravel()
 
 
 def shape_of(masses: np.ndarray, positions: np.ndarray) -> str:

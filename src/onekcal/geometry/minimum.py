@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from scipy.linalg import cholesky, eigh_tridiagonal, solve_triangular
 
-from onekcal.geometry.hessian import ELECTRON_MASSES, MASSES, internal
+from onekcal.geometry.hessian import ELECTRON_MASSES, MASSES, gradient_rise, internal
 from onekcal.geometry.model_hessian import model_hessian
 from onekcal.geometry.relax import FORCE, Relaxation, relax
 from onekcal.molecules import Molecules
@@ -154,10 +154,7 @@ def curvature(calculation: Calculation, positions: np.ndarray, along: np.ndarray
     """
     shift = along.reshape(-1, 3)
     step = PROBE / np.linalg.norm(shift, axis=1).max()
-    up, down = (calculation.at(positions + sign * step * shift).gradient for sign in (1, -1))
-    assert up is not None
-    assert down is not None
-    return (up - down).ravel() / (2 * step / BOHR)
+    return gradient_rise(calculation, positions, step * shift) / (2 * step / BOHR)
 
 
 def _lowest(product: Callable[[np.ndarray], np.ndarray], size: int) -> np.ndarray:

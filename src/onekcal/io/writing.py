@@ -95,8 +95,9 @@ def _chosen(dataset: Dataset) -> tuple[str, Column | None]:
 
 
 def _meaning(column: Column) -> dict[str, str]:
-    said = {"energy_unit": column.unit, "kind": column.kind, "at": column.at, "level": column.level}
-    return {key: value for key, value in said.items() if value}
+    words = {"energy_unit": column.unit, "kind": column.kind, "at": column.at}
+    words["level"] = column.level
+    return {key: value for key, value in words.items() if value}
 
 
 def _extxyz(dataset: Dataset) -> Iterator[str]:
@@ -136,10 +137,10 @@ def _sdf(dataset: Dataset) -> Iterator[str]:
     pieces = _Pieces(dataset.molecules)
     _, column = _chosen(dataset)
     for m in range(len(dataset)):
-        said = {"spin": str(pieces.spins[m])} if pieces.spins[m] else {}
+        tags = {"spin": str(pieces.spins[m])} if pieces.spins[m] else {}
         if column is not None:
-            said |= {"energy": f"{float(column.values[m]):.10f}", **_meaning(column)}
-        properties = "".join(f">  <{key}>\n{value}\n\n" for key, value in said.items())
+            tags |= {"energy": f"{float(column.values[m]):.10f}", **_meaning(column)}
+        properties = "".join(f">  <{key}>\n{value}\n\n" for key, value in tags.items())
         yield _mol_block(pieces, m) + properties + "$$$$\n"
 
 

@@ -24,6 +24,7 @@ from onekcal.thermo.frequencies import frequencies
 
 HeatFrom = Literal["auto", "gfn2", "regression"]
 Section = Literal["atomization", "formation 0 K", "formation 298 K", "remark"]
+SUMMED: tuple[Section, ...] = ("atomization", "formation 0 K", "formation 298 K")
 CURTISS_1997 = "Curtiss et al., J. Chem. Phys. 106, 1063 (1997)"
 
 ATOM_FORMATION = {1: 51.63, 6: 169.98, 7: 112.53, 8: 58.99, 9: 18.47, 16: 65.66}
@@ -98,7 +99,7 @@ class Ledger:
     @property
     def formation_298(self) -> float:
         """ΔfH(298.15 K), kcal/mol."""
-        return self._sum("atomization", "formation 0 K", "formation 298 K")
+        return self._sum(*SUMMED)
 
     @property
     def totals(self) -> dict[str, float]:
@@ -112,11 +113,9 @@ class Ledger:
     def rows(self) -> list[Term]:
         """Return the lines of a table: all terms, each result below its terms, and remarks last."""
         out: list[Term] = []
-        for section, (label, value) in zip(
-            ("atomization", "formation 0 K", "formation 298 K"), self.totals.items()
-        ):
+        for section, (label, value) in zip(SUMMED, self.totals.items()):
             out += [term for term in self.terms if term.section == section]
-            out.append(Term(label, value, None, "sum of the lines above", section))  # type: ignore[arg-type]
+            out.append(Term(label, value, None, "sum of the lines above", section))
         return out + [term for term in self.terms if term.section == "remark"]
 
     def __str__(self) -> str:

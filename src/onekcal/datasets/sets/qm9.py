@@ -17,7 +17,7 @@ import torch
 from onekcal.data.dataset import Column, Dataset
 from onekcal.datasets.card import Card, Remote, Source, Stored
 from onekcal.datasets.sets.gfn2_column import gfn2_column
-from onekcal.energies import FREE_ATOMS, atomization
+from onekcal.energies import FREE_ATOMS, At, atomization
 from onekcal.errors import DataError
 from onekcal.molecules import CHARGES, Molecules
 from onekcal.units import HARTREE
@@ -172,8 +172,8 @@ def _columns(values: dict[str, np.ndarray], molecules: Molecules) -> dict[str, C
     for key, unit in PROPERTIES.items():
         column = torch.from_numpy(np.asarray(values[key], dtype=np.float64))
         if key in ("U0", "U"):
-            at = "0 K" if key == "U0" else "298 K"
-            columns[key] = Column(column * HARTREE, level=LEVEL, kind="total", at=at)  # type: ignore[arg-type]
+            at: At = "0 K" if key == "U0" else "298 K"
+            columns[key] = Column(column * HARTREE, level=LEVEL, kind="total", at=at)
         else:
             columns[key] = Column(column, "property", LEVEL, unit=unit)
     return columns
