@@ -24,8 +24,17 @@ POINTS = 400
 
 
 def hipnn_sensitivities(run: Path | None = None) -> Figure:
-    """HIP-NN, figure 2: the initial s_ν(r) under the cut-off φ(r); of a run beside them, after
-    training, layer by layer.
+    """Draw HIP-NN's figure 2: the initial s_ν(r) under the cut-off φ(r), and those of a run.
+
+    Parameters
+    ----------
+    run
+        The folder of a run of HIP-NN; None: only the initial ones.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
     """
     from onekcal.networks.hipnn import HipNNNetwork
 
@@ -77,8 +86,19 @@ def _hipnn_of(run: Path) -> Any:
 
 
 def real_spherical_harmonics(degree: int = 4) -> Figure:
-    """AtomCloudNet, figure 2: |Y_lm| as the distance from the middle, its sign as the colour; a
-    row for each degree l.
+    """Draw AtomCloudNet's figure 2: |Y_lm| as the distance from the middle.
+
+    The sign is the colour.
+
+    Parameters
+    ----------
+    degree
+        The highest l.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
     """
     from onekcal.features.harmonics import real_harmonics
 
@@ -123,8 +143,21 @@ def _lobes(axes: Any, unit: np.ndarray, values: np.ndarray) -> None:
 
 
 def dimenet_bases(degrees: int = 7, waves: int = 6, exponent: int = 5) -> Figure:
-    """The QM7 study's DimeNet++: radial waves under their envelope, and below them the spherical
-    ones in the plane.
+    """Draw the bases of DimeNet++: radial waves under their envelope, and spherical waves.
+
+    Parameters
+    ----------
+    degrees
+        Degrees of the spherical waves.
+    waves
+        Waves of each degree.
+    exponent
+        Of the envelope.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
     """
     from onekcal.features.bessel import envelope, radial_basis
 
@@ -170,8 +203,19 @@ def _wave(axes: Axes, order: int, n: int, exponent: int) -> None:
 
 
 def coulomb_features(molecule: Molecules, noise_seed: int = 0) -> Figure:
-    """The QM7 study's features of one molecule: Coulomb matrix as listed, sorted, sorted with
-    noise; eigenvalues; steps.
+    """Draw the QM7 study's features: the Coulomb matrix in several orders, and its eigenvalues.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    noise_seed
+        Seed of the random order.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
     """
     from onekcal.features.coulomb import coulomb_matrix, sorted_by_norm, sorted_eigenvalues
     from onekcal.molecules import SYMBOLS

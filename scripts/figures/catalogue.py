@@ -1,8 +1,7 @@
-"""Every figure of the five papers that data here allow, by name; `draw` writes them for the docs.
+"""The figures of the five papers by name; `draw` writes them for the docs.
 
-The functions stand in the modules beside this one and return a matplotlib figure of what they are
-given: results, a molecule, a data set or a run. What a paper shows as a sketch of an architecture
-has no figure here.
+The modules beside this one hold a function for each. It takes results, a molecule, a data set or a
+run, and returns a figure of matplotlib. Sketches of architectures are left out.
 """
 
 from __future__ import annotations
@@ -33,15 +32,37 @@ CROWDED, FLAT, LINEAR, SMALL = "CC(C)(C)O", "C=CC=C", "N#CC#N", "CCO"
 
 @dataclass(frozen=True)
 class Sources:
-    """The folder of results, and folders of runs by the model they trained: "hipnn",
-    "atomcloudnet", "milestone".
+    """Where figures come from.
+
+    Parameters
+    ----------
+    results
+        The folder of results.
+    runs
+        Model ("hipnn", "atomcloudnet", "milestone") → the folder of its run.
     """
 
     results: Path
     runs: Mapping[str, Path] = field(default_factory=dict)
 
     def run(self, model: str) -> Path:
-        """The folder of this model's run, or an error that asks for it."""
+        """Look up the folder of a model's run.
+
+        Parameters
+        ----------
+        model
+            The name of the model.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        DataError
+            When no run was named.
+        """
         if model not in self.runs:
             raise DataError(
                 f"this figure needs a run of {model}, none was named; train one and give its folder"
@@ -117,8 +138,21 @@ FIGURES: dict[str, Callable[[Path, Sources], None]] = {
 
 
 def draw(folder: Path, sources: Sources, only: str = "") -> Iterator[tuple[str, str]]:
-    """Write every figure whose name has `only` in it; each name with "" or, where it could not be
-    drawn, the reason.
+    """Write the figures.
+
+    Parameters
+    ----------
+    folder
+        Where they are written.
+    sources
+        Where they come from.
+    only
+        A word that a figure's name must contain.
+
+    Yields
+    ------
+    tuple
+        The name of each figure, and why it was not drawn; empty where it was.
     """
     for name, write in FIGURES.items():
         if only in name:

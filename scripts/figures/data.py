@@ -22,8 +22,19 @@ BINS = 80
 
 
 def energy_distribution(dataset: Dataset, name: str = "") -> Figure:
-    """Milestone, figures 1 and 2: energies about their mean, with the Gaussian of the same mean
-    and deviation.
+    """Draw the milestone's figures 1 and 2: energies about their mean, with a Gaussian.
+
+    Parameters
+    ----------
+    dataset
+        Molecules aimed at an energy.
+    name
+        What the data are called in the title.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
     """
     energies = dataset.energies.numpy()
     mean, deviation = float(energies.mean()), float(energies.std())
@@ -46,7 +57,20 @@ def energy_distribution(dataset: Dataset, name: str = "") -> Figure:
 
 
 def force_distributions(dataset: Dataset, name: str = "") -> Figure:
-    """Milestone, figure 3: the x, y and z components of all forces."""
+    """Draw the milestone's figure 3: the x, y and z components of all forces.
+
+    Parameters
+    ----------
+    dataset
+        Molecules aimed at an energy with forces.
+    name
+        What the data are called in the title.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
+    """
     if dataset.forces is None:
         raise InputError(
             f"{name or 'the data set'} has no forces to draw; take one of MD17 or rMD17"
@@ -63,8 +87,21 @@ def force_distributions(dataset: Dataset, name: str = "") -> Figure:
 
 
 def molecule_with_forces(dataset: Dataset, row: int = 0, name: str = "") -> Figure:
-    """Milestone, figure 4: a frame in three dimensions, forces as arrows, its energy in
-    the title.
+    """Draw the milestone's figure 4: a frame in space with its forces as arrows.
+
+    Parameters
+    ----------
+    dataset
+        Molecules aimed at an energy with forces.
+    row
+        The frame, from 0.
+    name
+        What the data are called in the title.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
     """
     from onekcal.show.render.still import pictures
 
@@ -90,8 +127,19 @@ def molecule_with_forces(dataset: Dataset, row: int = 0, name: str = "") -> Figu
 
 
 def predicted_distribution(run: Path, name: str = "") -> Figure:
-    """Milestone, figure 5: reference energies of a run's test molecules, and what its model
-    answers.
+    """Draw the milestone's figure 5: reference and predicted energies of test molecules.
+
+    Parameters
+    ----------
+    run
+        The folder of a finished run.
+    name
+        What the data are called in the title.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
     """
     reference, predicted = answers(run)
     low, high = (
@@ -122,7 +170,23 @@ def predicted_distribution(run: Path, name: str = "") -> Figure:
 
 
 def answers(run: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Reference and predicted energies of a run's test molecules, kcal/mol."""
+    """Read the reference and predicted energies of a run's test molecules.
+
+    Parameters
+    ----------
+    run
+        The folder of a finished run.
+
+    Returns
+    -------
+    tuple of ndarray
+        (M,) each, kcal/mol.
+
+    Raises
+    ------
+    DataError
+        When the folder is no finished run.
+    """
     path = run / "predictions.csv"
     if not path.is_file():
         raise DataError(f"no {path.name} in {run}; give the folder of a finished run")

@@ -23,7 +23,20 @@ FAINTEST = 0.05
 
 
 def discrete_voxels(molecule: Molecules, n: int = 14) -> Figure:
-    """3D-DenseNet, figure 1: the voxels that hold an atom, in the colours of the elements."""
+    """Draw 3D-DenseNet's figure 1: the voxels that hold an atom, in the colours of the elements.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    n
+        Voxels along an edge of the cube.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
+    """
     from onekcal.show.render.raycast import colors_of
 
     portrait = _portraits(molecule, ["atom:Z"], n)[0]
@@ -35,7 +48,20 @@ def discrete_voxels(molecule: Molecules, n: int = 14) -> Figure:
 
 
 def lol_voxels(molecule: Molecules, n: int = 14) -> Figure:
-    """3D-DenseNet, figure 2: LOL on the same voxels, the nearer half of the cube cut away."""
+    """Draw 3D-DenseNet's figure 2: LOL on voxels, without the nearer half of the cube.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    n
+        Voxels along an edge of the cube.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
+    """
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
 
@@ -79,8 +105,19 @@ def _cube(portrait: Portrait, filled: np.ndarray, colors: np.ndarray, title: str
 
 
 def field_surfaces(molecule: Molecules, n: int = 14) -> Figure:
-    """3D-DenseNet's three inputs: surfaces of LOL, ELF and NEP, and below them the stored voxels
-    in the molecule's plane.
+    """Draw 3D-DenseNet's inputs: surfaces of LOL, ELF and NEP above the stored voxels.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    n
+        Voxels along an edge of the cube.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
     """
     from onekcal.fields.portrait import resampled
     from onekcal.show.pages.voxels import EYE, levels_of
@@ -121,8 +158,21 @@ def _portraits(molecule: Molecules, kinds: list[str], n: int, fine: bool = False
 
 
 def atom_neighbourhood(molecule: Molecules, centre: int = 0, radius: float = 3.0) -> Figure:
-    """AtomCloudNet, figure 1: the atoms within `radius` Å of the one a convolution is centred on,
-    seen along an axis.
+    """Draw AtomCloudNet's figure 1: the atoms within a radius of one atom.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    centre
+        The atom in the middle, from 0.
+    radius
+        Å.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
     """
     from matplotlib.patches import Circle
 

@@ -64,8 +64,17 @@ QM7_NETWORKS = (
 
 
 def hipnn_widths(results: Path) -> Figure:
-    """HIP-NN, tables I and II: the error against the number of features, and against that of
-    molecules.
+    """Draw HIP-NN's tables I and II: the error against features and against molecules.
+
+    Parameters
+    ----------
+    results
+        The folder of results.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
     """
     suite, figure = Suite(results, "hipnn-tables"), canvas(9.6, 4.1)
     widths, sizes = _papers_widths(), HIPNN_SMALLER | {PAPERS_SIZE: _papers_widths()[80]}
@@ -120,7 +129,18 @@ def _papers_widths() -> dict[int, float]:
 
 
 def hipnn_trajectories(results: Path) -> Figure:
-    """HIP-NN, table III: energies of 1,000 frames of MD17, the paper's protocol and ours."""
+    """Draw HIP-NN's table III: energies of MD17 from 1,000 frames, in two protocols.
+
+    Parameters
+    ----------
+    results
+        The folder of results.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
+    """
     suite, figure = Suite(results, "hipnn-tables"), canvas(7.6, 3.9)
     axes, names = figure.subplots(), HIPNN_TRAJECTORIES
     rows = {name: f"MD17 {name}, energies of 1,000 frames, the paper's protocol" for name in names}
@@ -145,8 +165,17 @@ def hipnn_trajectories(results: Path) -> Figure:
 
 
 def atomcloud_learning_curves(results: Path) -> Figure:
-    """AtomCloudNet, figure 4 and table 1: the error against the number of molecules, and against
-    the radius.
+    """Draw AtomCloudNet's figure 4 and table 1: the error against molecules and radius.
+
+    Parameters
+    ----------
+    results
+        The folder of results.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
     """
     suite, figure = Suite(results, "atomcloud"), canvas(9.6, 4.3)
     left, right = figure.subplots(1, 2)
@@ -197,8 +226,17 @@ def atomcloud_learning_curves(results: Path) -> Figure:
 
 
 def kernel_learning_curves(results: Path) -> Figure:
-    """AtomCloudNet's kernels (table 1) and ours on QM9, with the slopes b of MAE = a/N^b that fit
-    them.
+    """Draw AtomCloudNet's kernels (table 1) and ours on QM9, with the slopes b of MAE = a/N^b.
+
+    Parameters
+    ----------
+    results
+        The folder of results.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
     """
     suite, figure = Suite(results, "qm9-kernels"), canvas(8.4, 4.8)
     axes = figure.subplots()
@@ -233,10 +271,20 @@ def _slope(points: dict[int, float]) -> str:
 
 
 def qm7_methods(results: Path) -> Figure:
-    """The QM7 study's tables: the error of every method, the study's beside ours; the networks'
-    where they are measured.
+    """Draw the QM7 study's tables: the error of every method, the study's beside ours.
 
-    The networks' bars are ours by one recipe; by the study's own protocol they stand apart.
+    Networks appear when they are measured. Their bars are ours by one recipe; those by the
+    study's own protocol stand apart.
+
+    Parameters
+    ----------
+    results
+        The folder of results.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
     """
     suite = Suite(results, "qm7-classical")
     found = suite.some({name: name for name in QM7_ROWS})

@@ -6,11 +6,12 @@ import json
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
 from onekcal.bench import suite
+from onekcal.bench.results import Measured
 from onekcal.errors import DataError
 from onekcal.show.plots import CURVES, INK, MARKERS
 
@@ -29,12 +30,24 @@ Place = TypeVar("Place", bound=Hashable)
 
 
 class Row(NamedTuple):
-    """What a chart needs of a row."""
+    """What a chart needs of a row.
 
-    mae: float  # kcal/mol, mean over runs
-    spread: float  # standard deviation over runs; 0 for one
-    paper: float | None  # kcal/mol
-    seconds: float  # of an epoch; NaN where nothing was trained in epochs
+    Parameters
+    ----------
+    mae
+        Mean over the runs, kcal/mol.
+    spread
+        Standard deviation over the runs; 0 where there is one.
+    paper
+        The paper's error, kcal/mol; None where it has none.
+    seconds
+        Time of an epoch; NaN where nothing was trained in epochs.
+    """
+
+    mae: float
+    spread: float
+    paper: float | None
+    seconds: float
 
 
 class Suite:
@@ -60,7 +73,18 @@ class Suite:
         self.used, self.missing = list[str](), list[str]()
 
     def row(self, name: str) -> Row | None:
-        """A row, or None where it was not measured."""
+        """Look up a row.
+
+        Parameters
+        ----------
+        name
+            The name of the row.
+
+        Returns
+        -------
+        Row or None
+            None where it was not measured.
+        """
         kept = self.used if name in self.rows else self.missing
         if name not in kept:
             kept.append(name)
@@ -118,7 +142,7 @@ class Suite:
         return figure
 
 
-def _row(row: dict[str, Any]) -> Row:
+def _row(row: Measured) -> Row:
     errors = [run["mae"] for run in row["runs"]]
     epochs = [run["training_seconds"] / run["epochs"] for run in row["runs"] if run.get("epochs")]
     return Row(

@@ -1,5 +1,6 @@
-"""Figures 4 to 8 of the 3D-DenseNet paper from results/voxels.json; its own points where its text
-has the number.
+"""Figures 4 to 8 of the 3D-DenseNet paper, from results/voxels.json.
+
+The paper's own point stands where its text has the number.
 """
 
 from __future__ import annotations
@@ -52,7 +53,18 @@ INPUTS = {
 
 
 def voxel_grids(results: Path) -> Figure:
-    """Figure 4: (a) the error against the grid length N, (b) the time of an epoch."""
+    """Draw figure 4: the error and the time of an epoch against the grid length N.
+
+    Parameters
+    ----------
+    results
+        The folder of results.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
+    """
     suite, figure = Suite(results, SUITE), canvas(8.8, 3.8)
     found = {kind: suite.some({n: f"figure 4, {kind}, N = {n}" for n in GRIDS}) for kind in KINDS}
     left, right = figure.subplots(1, 2)
@@ -64,7 +76,18 @@ def voxel_grids(results: Path) -> Figure:
 
 
 def voxel_sizes(results: Path) -> Figure:
-    """Figure 5: the error against the number of training molecules."""
+    """Draw figure 5: the error against the number of training molecules.
+
+    Parameters
+    ----------
+    results
+        The folder of results.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
+    """
     suite, figure = Suite(results, SUITE), canvas(6.2, 3.9)
     names = {n: "figure 5, {}, " + f"{n:,} training molecules" for n in COUNTS} | {
         COMMON: "figure 4, {}, N = 14"
@@ -88,8 +111,19 @@ def voxel_sizes(results: Path) -> Figure:
 
 
 def voxel_depths(results: Path) -> Figure:
-    """Figure 6: dense blocks (d₁, d₂) with (a) d₁ + d₂ fixed, (b, c) d₂ fixed, (d, e) both
-    doubled; (c) and (e): time.
+    """Draw figure 6: errors and times of dense blocks (d₁, d₂).
+
+    d₁ + d₂ is fixed in (a), d₂ is fixed in (b, c), and both are doubled in (d, e).
+
+    Parameters
+    ----------
+    results
+        The folder of results.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
     """
     suite, figure = Suite(results, SUITE), canvas(9.6, 6.2)
     a, b, d = (
@@ -116,14 +150,36 @@ def voxel_depths(results: Path) -> Figure:
 
 
 def voxel_densities(results: Path) -> Figure:
-    """Figure 7: LOL of several densities, the same molecules; of the dearest basis on fewer."""
+    """Draw figure 7: LOL of several densities of the same molecules.
+
+    The largest basis has fewer molecules.
+
+    Parameters
+    ----------
+    results
+        The folder of results.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
+    """
     names = {name: f"figure 7, LOL {end}" for name, end in DENSITIES.items()}
     return _bars(results, names, "Where the density comes from", 9.6)
 
 
 def voxel_inputs(results: Path) -> Figure:
-    """Figure 8: one field, several as channels, the sparse inputs they are compared with, and what
-    needs no fields.
+    """Draw figure 8: one field, several as channels, sparse inputs, and models without fields.
+
+    Parameters
+    ----------
+    results
+        The folder of results.
+
+    Returns
+    -------
+    Figure
+        A figure of matplotlib.
     """
     return _bars(results, INPUTS, "What a network is shown", 10.6)
 

@@ -14,7 +14,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import TypedDict, cast
 
 from onekcal.bench import runner, suite
 from onekcal.bench.results import Measured
@@ -285,7 +285,19 @@ def _bring(job: Job, results: Path, say: Callable[[str], None]) -> None:
         say(f"{job.name}: its result stays in {job.folder / 'result.json'}: {why}")
 
 
-def status(queue: Path) -> list[dict[str, object]]:
+class JobLine(TypedDict):
+    """One job, as `status` describes it; None where something is not known."""
+
+    job: str
+    state: str
+    progress: str | None
+    core_hours: float
+    eta: float | None
+    """Seconds."""
+    note: str | None
+
+
+def status(queue: Path) -> list[JobLine]:
     """Describe every job of a queue.
 
     Parameters
@@ -303,7 +315,7 @@ def status(queue: Path) -> list[dict[str, object]]:
     return [_state(job, jobs.other_code(job, now)) for job in jobs.jobs(queue)]
 
 
-def _state(job: Job, other: str | None) -> dict[str, object]:
+def _state(job: Job, other: str | None) -> JobLine:
     """The line of one job."""
     done, failure, running = job.result, job.failure, job.running
     state = (

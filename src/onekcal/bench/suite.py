@@ -11,19 +11,14 @@ from collections.abc import Mapping
 from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from onekcal.errors import ConfigError, unknown
 from onekcal.models.registry import model_class
-from onekcal.runs.experiment import Experiment, changed, load_yaml, parse
-
-Content = dict[str, Any]
-"""An experiment as YAML holds it."""
-StageEntry = str | dict[str, Any]
-"""A stage as YAML holds it: its name, or its name and settings."""
+from onekcal.runs.experiment import Content, Experiment, StageEntry, changed, load_yaml, parse
 
 
 class Row(BaseModel):

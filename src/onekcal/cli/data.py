@@ -70,10 +70,10 @@ def data_import(
     level: Annotated[str, typer.Option(help="Level of theory of the energies.")] = "",
     kind: Annotated[
         str | None,
-        typer.Option(help="total, atomization or formation; default: what the file says."),
+        typer.Option(help="total, atomization or formation; default: the one in the file."),
     ] = None,
     at: Annotated[
-        str | None, typer.Option(help='electronic, "0 K" or "298 K"; default: what the file says.')
+        str | None, typer.Option(help='electronic, "0 K" or "298 K"; default: the one in the file.')
     ] = None,
     energy: Annotated[
         str | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,7 @@ from onekcal.cli.console import Json, print_json
 from onekcal.errors import InputError
 
 if TYPE_CHECKING:
-    from onekcal.fields.compute import FieldRequest
+    from onekcal.fields.compute import FieldRequest, OrbitalSource
     from onekcal.fields.fill import Filling
     from onekcal.molecules import Molecules
 
@@ -98,7 +98,7 @@ def field(
     if wavefunction:
         what = of_wavefunction(what, Path(source))
     done = None
-    if wavefunction and out is not None:
+    if orbitals is not None and out is not None:
         _keep(out, molecules, what, orbitals)
     elif out is not None or not (looks or wavefunction):
         done = _fill(molecules, what, out, scheduler, workers, as_json)
@@ -121,7 +121,7 @@ def _molecules(source: str) -> Molecules:
 
     if source in data.names() or data.is_here(source) or source.endswith(".h5"):
         return data.load(source).dataset.molecules
-    found: list[Any] = []
+    found: list[Molecules] = []
     for question in questions([source]):
         try:
             if question.problem:
@@ -146,6 +146,7 @@ def _fill(
     workers: int | None,
     quiet: bool,
 ) -> Filling:
+    """Compute the fields that are not in the file or the store yet."""
     from onekcal.fields.fill import fill
     from onekcal.fields.store import folder, stored
 
@@ -155,7 +156,8 @@ def _fill(
     return fill(out, molecules, what, scheduler, workers, quiet, sources)
 
 
-def _keep(out: Path, molecules: Molecules, what: FieldRequest, source: Any) -> None:
+def _keep(out: Path, molecules: Molecules, what: FieldRequest, source: OrbitalSource) -> None:
+    """Write the fields of a wavefunction file."""
     from onekcal.fields.compute import sampled
     from onekcal.fields.cost import check_room
     from onekcal.fields.fill import keep
@@ -167,13 +169,13 @@ def _keep(out: Path, molecules: Molecules, what: FieldRequest, source: Any) -> N
 def _look(
     molecule: Molecules,
     what: FieldRequest,
-    source: Any,
+    source: OrbitalSource | None,
     png: Path | None,
     html: Path | None,
     cube: Path | None,
     level: list[float] | None,
 ) -> list[Path]:
-    """Pictures and cube files of one molecule; what was written."""
+    """Write pictures and cube files of one molecule; return the files."""
     from onekcal.fields.cube_file import write_cube
     from onekcal.fields.portrait import portraits
     from onekcal.show.pages import voxels
@@ -197,10 +199,10 @@ def _look(
 
 
 def _said(done: Filling | None, what: FieldRequest, written: list[Path], as_json: bool) -> None:
-    """What was done, what failed; nothing that succeeded is an error."""
+    """Print what was done and what failed; it is an error only if everything failed."""
     names = [kind.name for kind in what.kinds]
     if as_json:
-        found: dict[str, Any] = {
+        found: dict[str, object] = {
             "kinds": names,
             "grid": what.n,
             "box": what.box,

@@ -36,13 +36,14 @@ def label(
         list[str] | None, typer.Option(help="With --relax: a column that stays valid.")
     ] = None,
     sample: Annotated[
-        int | None, typer.Option(help="Only so many molecules, drawn at random.")
+        int | None, typer.Option(help="Only this many molecules, drawn at random.")
     ] = None,
     small: Annotated[
-        int, typer.Option(help="With --sample: and all molecules of up to so many heavy atoms.")
+        int,
+        typer.Option(help="With --sample: also all molecules with at most this many heavy atoms."),
     ] = 0,
     seed: Annotated[
-        int, typer.Option(help="Draws --sample; a larger sample begins with the smaller.")
+        int, typer.Option(help="Seed of --sample; a larger sample begins with a smaller one.")
     ] = 0,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     workers: Annotated[

@@ -34,14 +34,18 @@ def predict(
     ] = False,
     conformers: Annotated[
         int,
-        typer.Option(help="Relax at most so many conformers of a SMILES; below 6, no interval."),
+        typer.Option(
+            help="The most conformers of a SMILES to relax; below 6 there is no interval."
+        ),
     ] = 6,
     thermal: Annotated[
         str, typer.Option(help="H(298 K) − H(0): auto, gfn2 (frequencies) or regression.")
     ] = "auto",
     scope: Annotated[
         bool,
-        typer.Option("--scope", help="Print what the model is for: elements, sizes, intervals."),
+        typer.Option(
+            "--scope", help="Print what the model may be asked: elements, sizes, intervals."
+        ),
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Answer outside the scope too, without an interval.")

@@ -17,7 +17,8 @@ from onekcal.cli.label import label as label_verb
 from onekcal.errors import InputError, OnekcalError
 
 if TYPE_CHECKING:
-    from onekcal.system.queue import Job
+    from onekcal.bench.queue import JobLine
+    from onekcal.system.queue import Content, Job
 
 Queue = Annotated[Path, typer.Option("--queue", help="The queue's folder.")]
 Results = Annotated[Path, typer.Option(help="Where the numbers are kept.")]
@@ -46,7 +47,7 @@ def add(
     ] = None,
     queue: Queue = QUEUE,
 ) -> None:
-    """Add rows of a suite, or a label command; what is there is not added twice."""
+    """Add rows of a suite, or a label command; no job is added twice."""
     from onekcal.bench import queue as bench
 
     if (name is None) == (label is None):
@@ -72,7 +73,7 @@ def run(
         bool, typer.Option("--anew", help="Begin jobs again that were begun with other code.")
     ] = False,
 ) -> None:
-    """Work through the queue; run again after any interruption, it goes on."""
+    """Work through the queue; after an interruption, run it again and it goes on."""
     from onekcal.bench import queue as bench
 
     _there(queue)
@@ -102,7 +103,8 @@ def status(queue: Queue = QUEUE, as_json: Json = False) -> None:
         study.rows_table(f"Queue {queue}", [_line(one) for one in found])
 
 
-def _line(one: dict[str, Any]) -> dict[str, Any]:
+def _line(one: JobLine) -> dict[str, str]:
+    """A job as a row of the table."""
     eta = one["eta"]
     left = "–" if eta is None else f"{eta / 3600:.1f} h" if eta > 3600 else f"{eta / 60:.0f} min"
     return {
@@ -129,7 +131,7 @@ def stop(queue: Queue = QUEUE) -> None:
     "collect", epilog=examples("bench queue collect", "bench queue collect --queue queue")
 )
 def collect(queue: Queue = QUEUE, results: Results = RESULTS) -> None:
-    """Bring the results of finished rows into other results; run does so by itself."""
+    """Copy the results of finished rows into other results; `run` does it by itself."""
     from onekcal.bench import queue as bench
 
     _there(queue)
@@ -159,6 +161,7 @@ def _label_command(command: str) -> tuple[list[str], Path]:
 
 
 def _label_verb() -> TyperCommand:
+    """The verb `label` as a command of its own."""
     alone = typer.Typer()
     alone.command()(label_verb)
     command = typer.main.get_command(alone)
@@ -167,13 +170,13 @@ def _label_verb() -> TyperCommand:
 
 
 def work() -> None:
-    """What the process of a job runs."""
+    """Run the job of this process."""
     from onekcal.bench import queue as bench
 
     bench.work(_label)
 
 
-def _label(job: Job) -> dict[str, Any]:
+def _label(job: Job) -> Content:
     """The `label` command, which goes on from OUT.partial."""
     out = Path(job.content["out"])
     partial = out.with_name(out.name + ".partial")

@@ -18,14 +18,16 @@ def show(
     molecule: Annotated[int | None, typer.Option(help="Only this row, from 0.")] = None,
     frames: Annotated[
         int,
-        typer.Option(help="At most so many molecules, evenly spaced; they play as an animation."),
+        typer.Option(help="The most molecules to show, evenly spaced; they play as an animation."),
     ] = 100,
     energy: Annotated[
         str | None, typer.Option(help="Show this energy column, with its forces.")
     ] = None,
     field: Annotated[
         str | None,
-        typer.Option(help="Fields of a molecule, by comma: lol, elf, nep, esp, atoms, …"),
+        typer.Option(
+            help="Fields of a molecule, with commas between them: lol, elf, nep, esp, atoms, …"
+        ),
     ] = None,
     density: Annotated[
         str | None,

@@ -102,7 +102,7 @@ def rerun(
         float, typer.Option(help="Largest difference --check accepts, in the target's unit.")
     ] = 1e-6,
 ) -> None:
-    """Run an experiment again from its folder, and compare."""
+    """Run an experiment again from its folder, and compare the predictions."""
     import shutil
 
     from onekcal.runs import folder as run_folder

@@ -20,6 +20,11 @@ from onekcal.errors import ConfigError, did_you_mean
 from onekcal.models.artefact import Stage
 from onekcal.models.registry import build, model_class
 
+Content = dict[str, Any]
+"""Keys and values as YAML holds them."""
+StageEntry = str | dict[str, Any]
+"""A stage as YAML holds it: its name, or its name and settings."""
+
 
 class DataChoice(BaseModel):
     """Which molecules, which label, which split: the key `data` of an experiment."""
@@ -63,10 +68,10 @@ class Experiment(BaseModel):
         None, description="the run folder's name; made from the content when absent"
     )
     data: DataChoice
-    stages: list[str | dict[str, Any]] = Field(
+    stages: list[StageEntry] = Field(
         min_length=1, description="each is fitted to what the earlier ones left"
     )
-    fit: dict[str, Any] = Field(
+    fit: Content = Field(
         default_factory=dict, description="how networks are trained; a stage's own `fit` goes first"
     )
     coverage: float = Field(
@@ -93,7 +98,7 @@ class Experiment(BaseModel):
 
     @field_validator("stages")
     @classmethod
-    def _one_name_a_stage(cls, stages: list[str | dict[str, Any]]) -> list[str | dict[str, Any]]:
+    def _one_name_a_stage(cls, stages: list[StageEntry]) -> list[StageEntry]:
         for stage in stages:
             if isinstance(stage, dict) and len(stage) != 1:
                 raise ValueError(f"a stage is `name` or `name: {{settings}}`, got {stage}")
