@@ -147,7 +147,7 @@ def channels(kinds: Iterable[str]) -> tuple[FieldKind, ...]:
         raise InputError("no field is named; give kinds, such as ('lol', 'nep')")
     twice = {one.name for one in chosen if sum(other == one for other in chosen) > 1}
     if twice:
-        raise InputError(f"{sorted(twice)[0]!r} is asked for twice")
+        raise InputError(f"{sorted(twice)[0]!r} is given twice")
     return chosen
 
 

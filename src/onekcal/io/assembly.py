@@ -97,14 +97,14 @@ def _molecules(records: list[Record]) -> Molecules:
 
 
 def lost_label(keys: set[str], wanted: str | None, word: str, keyword: str, where: str) -> None:
-    """Refuse a file whose labels stand under another key than the one asked for.
+    """Refuse a file whose labels stand under another key than the wanted one.
 
     Parameters
     ----------
     keys
         The keys that the file has.
     wanted
-        The key asked for, which the file lacks. None: no labels are wanted, nothing is refused.
+        The wanted key, which the file lacks. None: no labels are wanted, nothing is refused.
     word
         A part of a key that makes it look like a label: "energ", "force".
     keyword

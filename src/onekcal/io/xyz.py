@@ -44,7 +44,7 @@ class Layout:
     width
         How many columns a line has.
     others
-        Names of arrays that look like forces and are not the ones asked for.
+        Names of arrays that look like forces and are not the ones wanted.
     """
 
     species: int = 0
