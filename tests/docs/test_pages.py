@@ -11,14 +11,17 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 FENCED = re.compile(r"^( *)```.*?^\1```", re.M | re.S)
 NESTED = re.compile(r"^ {1,3}(?:[-*]|\d+\.) ", re.M)
+GLUED = re.compile(r"^ {4}.*\n\d+\. ", re.M)
 
 
 def _flattened(text: str) -> list[str]:
-    """Items of inner lists that the site would show as items of the outer list.
+    """Items that the site would show at another depth of a list than they have.
 
-    The site's Markdown takes four spaces for one step inwards.
+    The site's Markdown takes four spaces for one step inwards. It takes an item that follows an
+    indented paragraph without an empty line for a part of the paragraph.
     """
-    return NESTED.findall(FENCED.sub("", text))
+    prose = FENCED.sub("", text)
+    return NESTED.findall(prose) + GLUED.findall(prose)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -26,8 +29,9 @@ def test_inner_lists_stay_inner_lists(page: Path) -> None:
     assert _flattened(page.read_text(encoding="utf-8")) == []
 
 
-def test_an_inner_list_with_two_spaces_is_noticed() -> None:
+def test_a_list_that_the_site_would_flatten_is_noticed() -> None:
     assert _flattened("- outer\n  - inner\n") == ["  - "]
+    assert len(_flattened("1. one\n\n    more\n2. two\n")) == 1
     assert _flattened("- outer\n    - inner\n\n```yaml\nstages:\n  - hipnn\n```\n") == []
 
 
