@@ -247,7 +247,7 @@ def test_an_element_s_own_degree_is_the_highest_its_atoms_are_told_of() -> None:
     """With degree 0 at hydrogen, its convolution does not change when its neighbours turn."""
     cloud = network(degrees=[[0, 2, 2, 2]]).clouds[0]
     assert cloud.allowed.tolist() == [[True] * 6 + [False] * 12] + [[True] * 18] * 3
-    with pytest.raises(ConfigError, match="what `others` have"):
+    with pytest.raises(ConfigError, match="must have the key `others`"):
         AtomCloudNet(degrees={"H": 1})
     made = AtomCloudNet(degrees=[{"H": 0, "others": 2}, 1])
     made.elements = ELEMENTS
