@@ -37,8 +37,8 @@ from onekcal.quantum.g4mp2_basis import ELEMENTS, WITHOUT_AUXILIARY, large, modi
 from onekcal.quantum.method import LabelError, check_molecule, formula_of
 
 if TYPE_CHECKING:
-    from typing import Any as Scf  # pyscf is untyped
     from typing import Any as Mol
+    from typing import Any as Scf  # pyscf is untyped
 
 Kept = MutableMapping[str, dict[str, float]]
 """Finished steps by name."""

@@ -17,9 +17,9 @@ The sets are spherical. 6-31G(d), the fourth set of the method, is Cartesian.
 from __future__ import annotations
 
 import warnings
-from typing import Literal
+from typing import Any, Literal
 
-Shell = list  # pyscf's form: [angular momentum, [exponent, coefficient, …], …]
+Shell = list[Any]  # pyscf's form: [angular momentum, [exponent, coefficient, …], …]
 
 ELEMENTS = ("H", "Li", "Be", "B", "C", "N", "O", "F", "Na", "Mg", "Al", "Si", "P", "S", "Cl")
 """Elements the method covers here."""
