@@ -6,8 +6,8 @@ For the hold-out molecules of SMILES.h5 (scripts/smiles_geometries.py), QM9's ow
 relaxed with GFN2-xTB too (kept in SMILES.relaxed.h5), and the model is asked at both. The label is
 the G4(MP2) energy of QM9's conformer, so
 
-    error from SMILES = error at QM9's relaxed conformer + (prediction from SMILES − prediction
-    there)
+    error from SMILES = error at QM9's relaxed conformer
+                        + (prediction from SMILES − prediction there)
 """
 
 from __future__ import annotations

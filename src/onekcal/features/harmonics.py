@@ -5,8 +5,8 @@ They are polynomials of a unit vector u = (x, y, z):
     ∫ Y_lm Y_l'm' dΩ = δ_ll' δ_mm'       Σ_m Y_lm(u) Y_lm(v) = (2l + 1)/4π · P_l(u · v)
     Y_lm(−u) = (−1)^l Y_lm(u)
 
-Orders run from −l (sin |l|φ) to l (cos lφ), without the Condon-Shortley phase: Y_1 = √(3/4π) (y, z,
-x). Polynomials need no angles, and their derivatives are finite at the poles.
+Orders run from −l (sin |l|φ) to l (cos lφ), without the Condon-Shortley phase:
+Y_1 = √(3/4π) (y, z, x). Polynomials need no angles, and their derivatives are finite at the poles.
 """
 
 from __future__ import annotations

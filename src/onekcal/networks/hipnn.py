@@ -23,8 +23,9 @@ Two things are set before training and not learned: σ_E, the standard deviation
 energies (15), and w⁰ with b⁰, a least-squares fit of the composition. Training learns wⁿ/σ_E and bⁿ
 for n ≥ 1, W, B, V, μ, σ, W̃, B̃ and M̃.
 
-Initial values (II.F): matrices after Glorot, biases 0, 1/μ_ν evenly from 1/r_low to 1/r_high, σ_ν =
-2 N_sensitivity r_low, wⁿ of order σ_E 10⁻²ⁿ (the printed σ_E/10⁻²ⁿ grows with n and is a misprint).
+Initial values (II.F): matrices after Glorot, biases 0, 1/μ_ν evenly from 1/r_low to 1/r_high,
+σ_ν = 2 N_sensitivity r_low, wⁿ of order σ_E 10⁻²ⁿ (the printed σ_E/10⁻²ⁿ grows with n and is a
+misprint).
 
 Deliberate deviations:
 - Only the sum of w⁰ and b⁰ has a meaning, because every atom has one species. So one number for

@@ -40,8 +40,11 @@ def potentials(charges: Tensor, pairs: Pairs) -> Tensor:
     """Return the one-, two- and three-body potentials of all atoms.
 
     With w_ij = √(Z_i Z_j)/R³ and S_ij = w_ij · R̂R̂ᵀ, a 3 × 3 block of a matrix of all atoms, the
-    sums over j and k are powers of matrices: Σ w w w = (w³)_ii, and cos α cos β cos γ =
-    −(R̂_ij·R̂_ik)(R̂_ij·R̂_jk)(R̂_ik·R̂_jk) makes Σ w w w cos cos cos = −tr (S³)_ii.
+    sums over j and k are powers of matrices:
+
+        Σ w w w = (w³)_ii
+        cos α cos β cos γ = −(R̂_ij·R̂_ik)(R̂_ij·R̂_jk)(R̂_ik·R̂_jk)
+        Σ w w w cos cos cos = −tr (S³)_ii
 
     Parameters
     ----------

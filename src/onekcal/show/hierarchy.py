@@ -1,7 +1,6 @@
 """HIP-NN's hierarchy in a run: errors against the non-hierarchicality R, and order by order.
 
-    P(|Ê − E| < Q(p, R) | R) = p
-    eq. (19)
+    P(|Ê − E| < Q(p, R) | R) = p                                                            eq. (19)
 
 Lubbers, Smith, Barros, J. Chem. Phys. 148, 241715 (2018), figure 3. Here all bins of R hold the
 same number of molecules, at least `FEWEST`, so that every point of a curve is equally certain. The

@@ -2,7 +2,8 @@ r"""Kernel ridge regression with a local Gaussian kernel on FCHL19 features.
 
     k(A, B) = Σ_{a∈A} Σ_{b∈B}  δ(Z_a, Z_b) · exp(−|x_a − x_b|² / 2σ²)
 
-    energies alone        K = k                                y = E          E(A) = Σ_B k(A, B) α_B
+    energies alone        K = k                                    y = E
+                          E(A) = Σ_B k(A, B) α_B
     energies and forces   K = [[k, ∂k/∂r'], [∂k/∂r, ∂²k/∂r∂r']]    y = [E, −F]
                           E(A) = Σ_B [k(A, B) α_B + ∂k/∂r_B · α'_B]
 

@@ -3,9 +3,10 @@ r"""Low-rank kernel ridge regression on atomic environments: all of QM9, with fo
     E = Σ_a Σ_j δ(Z_a, Z_j) w_j k(x_a, z_j)             k(x, z) = exp(−|x − z|² / 2σ²)
 
 with m landmark environments z_j instead of every environment of every training molecule. x is
-FCHL19 projected, element by element, on its leading principal components. With Φ_ij = Σ_{a∈i}
-k(x_a, z_j) and K the landmarks' own kernel,
+FCHL19 projected, element by element, on its leading principal components. K is the landmarks' own
+kernel.
 
+    Φ_ij = Σ_{a∈i} k(x_a, z_j)
     w = argmin |y − Φw|² + λ wᵀKw  (+ ρ |F + ∂Φ/∂R w|²  where there are forces F)
     var E = s² φᵀ(ΦᵀΦ + λK)⁻¹φ + s²/λ (k(A, A) − φᵀK⁻¹φ)
 

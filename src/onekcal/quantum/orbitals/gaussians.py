@@ -140,8 +140,9 @@ def _block(members: Sequence[tuple[int, Shell]]) -> Block:
 
 
 def _reach(angular: int, exponents: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(S,) Bohr beyond which Σ |w| r^l exp(−α r²) is negligible: r² = ln(|w| r^l / negligible) /
-    α, iterated.
+    """(S,) Bohr beyond which Σ |w| r^l exp(−α r²) is negligible.
+
+    It is found by iterating r² = ln(|w| r^l / negligible) / α.
     """
     size = np.log(np.maximum(np.abs(weights), NEGLIGIBLE) * len(weights[0]) / NEGLIGIBLE)
     distance = np.ones_like(exponents)

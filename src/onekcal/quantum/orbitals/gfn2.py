@@ -9,9 +9,9 @@ first.
 tblite fills levels at an electronic temperature, each spin for itself; what it tells is the sum
 over both spins.
 
-`with_cores` adds what is missing to Ne: a 1s Slater function on every atom from Li on, with ζ = Z −
-5/16, the best one for two electrons about a nucleus (E. A. Hylleraas, Z. Phys. 54, 347 (1929)), in
-six Gaussians.
+`with_cores` adds what is missing to Ne: a 1s Slater function on every atom from Li on, with
+ζ = Z − 5/16, the best one for two electrons about a nucleus (E. A. Hylleraas, Z. Phys. 54, 347
+(1929)), in six Gaussians.
 """
 
 from __future__ import annotations
