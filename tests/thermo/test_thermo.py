@@ -101,11 +101,21 @@ def test_zero_point_energy_is_neither_forgotten_nor_counted_twice() -> None:
         ledger(METHANE, -400.0, "b3lyp/6-31g", at="298 K")
 
 
-def test_ions_and_unknown_elements_are_refused() -> None:
-    with pytest.raises(InputError, match="only neutral"):
-        ledger(Molecules.one("OH", [[0, 0, 0], [0, 0, 1]], charge=-1), -100.0, "g4mp2")
-    with pytest.raises(InputError, match="heat of formation of Si"):
-        ledger(Molecules.one(["Si", "H"], [[0, 0, 0], [0, 0, 1.5]]), -70.0, "g4mp2")
+def test_unknown_elements_are_refused() -> None:
+    with pytest.raises(InputError, match="heat of formation of Br"):
+        ledger(Molecules.one(["Br", "H"], [[0, 0, 0], [0, 0, 1.5]]), -70.0, "g4mp2")
+
+
+def test_an_ion_states_its_convention() -> None:
+    """Two conventions of the electron differ by 1.48 kcal/mol at 298 K; a remark says so."""
+    hydroxide = Molecules.one("OH", [[0, 0, 0], [0, 0, 1]], charge=-1)
+    heat = Term("H(298 K) − H(0)", 2.07, None, "given", "formation 298 K")
+    lines = ledger(hydroxide, -140.0, "g4mp2", thermal=heat)
+    (remark,) = [term for term in lines.terms if "ion convention" in term.label]
+    assert "adds -1.48" in remark.source
+    assert lines.formation_0 == pytest.approx(-140.0 + 51.63 + 58.99)
+    neutral = ledger(Molecules.one("OH", [[0, 0, 0], [0, 0, 1]]), -100.0, "g4mp2", thermal=heat)
+    assert not [term for term in neutral.terms if "ion convention" in term.label]
 
 
 # --- H(298) − H(0) by regression --------------------------------------------------------------

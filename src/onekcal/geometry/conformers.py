@@ -16,6 +16,7 @@ import torch
 from onekcal.errors import InputError
 from onekcal.geometry.bonds import fragments
 from onekcal.geometry.relax import FORCE, FallsApart, Relaxation, relax
+from onekcal.geometry.species import Species
 from onekcal.io.smiles import read_smiles
 from onekcal.molecules import Molecules
 from onekcal.quantum.method import LabelError, Method
@@ -85,20 +86,26 @@ class Conformers:
 
 
 def conformers(
-    smiles: str, count: int = 6, seed: int = 0, how: Method | str = "gfn2"
+    smiles: str,
+    count: int = 6,
+    seed: int = 0,
+    how: Method | str = "gfn2",
+    open_shells: bool = False,
 ) -> Conformers:
     """Make relaxed conformers of a molecule, the lowest first.
 
     Parameters
     ----------
     smiles
-        One whole, neutral molecule without unpaired electrons.
+        One whole molecule, neutral and without unpaired electrons unless `open_shells`.
     count
         How many conformers are returned at most.
     seed
         Seed of the ensemble. The same seed gives the same geometries.
     how
         The quantum method that relaxes them, or its name.
+    open_shells
+        Whether radicals and ions are made too, in the ground state that `species` says.
 
     Returns
     -------
@@ -115,13 +122,13 @@ def conformers(
     if count < 1:
         raise InputError(f"`count` must be at least 1, got {count}")
     how = method(how) if isinstance(how, str) else how
-    mol = parse(smiles)
-    starts, embedded = _starts(mol, smiles, count, seed)
+    state = smiles if isinstance(smiles, Species) else Species(smiles, parse(smiles), 0, 0)
+    starts, embedded = _starts(state, count, seed)
     tried = (_relaxed(start, how, LOOSE) for start in starts)
     loose = [relaxed for relaxed in tried if relaxed is not None]
     if not loose:
         relax(starts[0], how, LOOSE)  # every conformer failed: raise the reason of the lowest
-        raise LabelError(f"no conformer of {smiles!r} could be relaxed with {how.name}")
+        raise LabelError(f"no conformer of {state.smiles!r} could be relaxed with {how.name}")
     loose = _distinct(loose)
     limit = loose[0].point.energy + TIGHT_WINDOW / HARTREE
     final, tight = [], []
@@ -135,7 +142,7 @@ def conformers(
         np.array([final[k].point.energy for k in order]) * HARTREE,
         np.array(tight)[order],
         embedded,
-        undecided(mol),
+        undecided(state.mol),
     )
 
 
@@ -187,7 +194,7 @@ def undecided(mol: Mol) -> int:
     return 0 if mirror else len(left)
 
 
-def _starts(mol: Mol, smiles: str, count: int, seed: int) -> tuple[list[Molecules], int]:
+def _starts(state: Species, count: int, seed: int) -> tuple[list[Molecules], int]:
     """Return at most `count` distinct conformers, and how many were embedded.
 
     The lowest by MMFF comes first. Where MMFF lacks a type of atom, they come as embedded.
@@ -195,6 +202,7 @@ def _starts(mol: Mol, smiles: str, count: int, seed: int) -> tuple[list[Molecule
     from rdkit import rdBase
     from rdkit.Chem import rdDistGeom, rdMolDescriptors
 
+    mol = state.mol
     rotors = rdMolDescriptors.CalcNumRotatableBonds(mol)
     # embedding is cheap beside GFN2
     wanted = 1 if mol.GetNumAtoms() <= 3 else max(3 * count, min(10 * count, 6 * rotors))
@@ -209,7 +217,7 @@ def _starts(mol: Mol, smiles: str, count: int, seed: int) -> tuple[list[Molecule
             embedded = list(rdDistGeom.EmbedMultipleConfs(mol, wanted, settings))
     if not embedded:
         raise InputError(
-            f"no 3-D structure could be made of {smiles!r} (a strained cage, an impossible "
+            f"no 3-D structure could be made of {state.smiles!r} (a strained cage, an impossible "
             "stereocentre?); give a geometry instead"
         )
     with rdBase.BlockLogs():
@@ -221,7 +229,9 @@ def _starts(mol: Mol, smiles: str, count: int, seed: int) -> tuple[list[Molecule
         if energies[k] > energies[order[0]] + MMFF_WINDOW or len(kept) == count:
             break
         positions = mol.GetConformer(embedded[k]).GetPositions()
-        candidate = Molecules.one(numbers, positions, name=smiles.strip())
+        candidate = Molecules.one(
+            numbers, positions, state.charge, state.spin, state.smiles.strip()
+        )
         if not any(_alike(candidate, other) for other in kept):
             kept.append(candidate)
     return kept, len(embedded)

@@ -74,13 +74,13 @@ LARGE_SP: dict[str, tuple[tuple[int, tuple[tuple[float, float], ...]], ...]] = {
         (0, ((0.0483, 1.0),)), (1, ((0.0483, 1.0),)),
     ),
 }
-DIFFUSE_SP = {  # s and p of the modified aug-cc-pVTZ and aug-cc-pVQZ
+DIFFUSE_SP: dict[str, dict[str, tuple[float, float]]] = {  # s and p of the modified aug-cc-pVTZ and aug-cc-pVQZ
     "T": {"Li": (0.007595, 0.009101), "Be": (0.016998, 0.012097),
           "Na": (0.007417, 0.007417), "Mg": (0.013572, 0.009172)},
     "Q": {"Li": (0.006354, 0.007719), "Be": (0.015511, 0.010626),
           "Na": (0.005891, 0.005891), "Mg": (0.011097, 0.007397)},
 }
-TIGHT_D = {  # the d exponents of cc-pV(T+d)Z and cc-pV(Q+d)Z
+TIGHT_D: dict[str, dict[str, tuple[float, ...]]] = {  # the d exponents of cc-pV(T+d)Z and cc-pV(Q+d)Z
     "T": {"Al": (1.57, 0.333, 0.111), "Si": (2.303, 0.476, 0.16), "P": (3.12, 0.648, 0.218),
           "S": (3.756, 0.812, 0.273), "Cl": (4.61, 1.011, 0.339)},
     "Q": {"Al": (1.97, 0.437, 0.195, 0.08), "Si": (2.645, 0.608, 0.272, 0.113),
@@ -110,8 +110,8 @@ def modified(symbol: str, size: Literal["T", "Q"]) -> list[Shell]:
     plain = {"T": "cc-pvtz", "Q": "cc-pvqz"}[size]
     if symbol == "H":
         smaller = {"T": "cc-pvdz", "Q": "cc-pvtz"}[size]
-        s = [shell for shell in _load(plain, "H") if shell[0] == 0]
-        return s + [shell for shell in _load(smaller, "H") if shell[0] > 0]
+        of_s = [shell for shell in _load(plain, "H") if shell[0] == 0]
+        return of_s + [shell for shell in _load(smaller, "H") if shell[0] > 0]
     shells = _load(plain, symbol)
     if symbol in TIGHT_D[size]:
         shells = [shell for shell in shells if shell[0] != 2]

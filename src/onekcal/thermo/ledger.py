@@ -27,12 +27,27 @@ Section = Literal["atomization", "formation 0 K", "formation 298 K", "remark"]
 SUMMED: tuple[Section, ...] = ("atomization", "formation 0 K", "formation 298 K")
 CURTISS_1997 = "Curtiss et al., J. Chem. Phys. 106, 1063 (1997)"
 
-ATOM_FORMATION = {1: 51.63, 6: 169.98, 7: 112.53, 8: 58.99, 9: 18.47, 16: 65.66}
+# fmt: off
+ATOM_FORMATION = {
+    1: 51.63, 3: 37.69, 4: 76.48, 5: 136.2, 6: 169.98, 7: 112.53, 8: 58.99, 9: 18.47,
+    11: 25.69, 12: 34.87, 13: 78.23, 14: 106.6, 15: 75.42, 16: 65.66, 17: 28.59,
+}
 """kcal/mol, experimental ΔfH(0 K) of gaseous atoms (Curtiss 1997)."""
-ATOM_FORMATION_ERROR = {1: 0.001, 6: 0.1, 7: 0.02, 8: 0.02, 9: 0.07, 16: 0.06}
+ATOM_FORMATION_ERROR = {
+    1: 0.001, 3: 0.2, 4: 1.2, 5: 0.2, 6: 0.1, 7: 0.02, 8: 0.02, 9: 0.07,
+    11: 0.17, 12: 0.2, 13: 1.0, 14: 1.9, 15: 0.2, 16: 0.06, 17: 0.002,
+}
 """kcal/mol, the uncertainties of these values."""
-ELEMENT_HEAT = {1: 1.01, 6: 0.25, 7: 1.04, 8: 1.04, 9: 1.05, 16: 1.05}
+ELEMENT_HEAT = {
+    1: 1.01, 3: 1.10, 4: 0.46, 5: 0.29, 6: 0.25, 7: 1.04, 8: 1.04, 9: 1.05,
+    11: 1.54, 12: 1.19, 13: 1.08, 14: 0.76, 15: 1.28, 16: 1.05, 17: 1.10,
+}
 """kcal/mol an atom, H(298 K) − H(0) of the element in its standard state (Curtiss 1997)."""
+# fmt: on
+ELECTRON_HEAT = 1.481
+"""kcal/mol, H(298 K) − H(0) of an electron gas: what the thermal-electron convention adds to a
+cation's ΔfH(298 K) for each electron, and subtracts from an anion's.
+"""
 
 G4MP2_ERROR = 1.04
 """kcal/mol, G4(MP2)'s mean absolute deviation from the 454 experimental energies of G3/05."""
@@ -182,6 +197,17 @@ def ledger(
     else:
         terms.append(thermal if isinstance(thermal, Term) else molecule_heat(molecule, thermal))
     terms += _element_terms(molecule)
+    charge = int(molecule.charges[0])
+    if charge:
+        terms.append(
+            Term(
+                f"ion convention: {charge:+d} electrons at rest are 0",
+                0.0,
+                None,
+                f"the thermal-electron convention adds {charge * ELECTRON_HEAT:+.2f} to ΔfH(298 K)",
+                "remark",
+            )
+        )
     if level.lower() in ("g4mp2", "g4(mp2)"):
         terms.append(Term("G4(MP2) against experiment", 0.0, G4MP2_ERROR, G4MP2_SOURCE, "remark"))
     return Ledger(molecule.formulas[0], tuple(terms))
@@ -282,11 +308,6 @@ def _check(molecule: Molecules) -> None:
         raise InputError(
             f"no experimental atomic heat of formation of {', '.join(strange)} here; available: "
             f"{', '.join(SYMBOLS[z] for z in ATOM_FORMATION)}"
-        )
-    if int(molecule.charges[0]):
-        raise InputError(
-            "a heat of formation of an ion needs a convention for the electron; only neutral "
-            f"molecules are done, got charge {int(molecule.charges[0])}"
         )
 
 

@@ -1,0 +1,222 @@
+"""The store of computed molecules: nothing is computed twice.
+
+    HOME/computed/KEY.json     a finished molecule
+    HOME/computed/KEY.steps/   one file a finished step of a molecule under way
+
+A key is a hash of the method, the charge, the unpaired electrons, and the molecule: its canonical
+SMILES where it was asked for by SMILES, its nuclei and positions where it was asked for by a
+geometry. A few hundred small species ship with the package and are read the same way.
+
+Several processes may use a store. The one that computes a molecule holds its lock; others wait and
+then read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, MutableMapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from onekcal.errors import DataError
+from onekcal.labels.g4mp2 import Computed, Value
+from onekcal.molecules import Molecules
+from onekcal.system.files import read_json, write_json
+from onekcal.system.home import home
+from onekcal.system.locks import try_lock
+
+FORMAT = 1
+SHIPPED = "species.json"
+WAIT = 0.5
+"""Seconds between two looks at a lock that another process holds."""
+
+
+def key_of_smiles(smiles: str, charge: int, spin: int, method: str) -> str:
+    """Return the key of a molecule that was asked for by its SMILES.
+
+    Parameters
+    ----------
+    smiles
+        Canonical, from `geometry.species`.
+    charge, spin
+        Total charge (e) and unpaired electrons.
+    method
+        "g4mp2" or "g4mp2//gfn2", with " exact" behind it where integrals are exact.
+    """
+    return _hash(f"{method} {charge} {spin} {smiles}".encode())
+
+
+def key_of_geometry(molecule: Molecules, method: str) -> str:
+    """Return the key of a molecule that was asked for by its geometry.
+
+    Parameters
+    ----------
+    molecule
+        One molecule. Positions count to 1e-4 Å.
+    method
+        As in `key_of_smiles`.
+    """
+    places = (molecule.positions.numpy() * 1e4).round().astype("<i8") + 0
+    said = f"{method} {int(molecule.charges[0])} {int(molecule.spins[0])} "
+    return _hash(
+        said.encode() + molecule.numbers.numpy().astype("<i8").tobytes() + places.tobytes()
+    )
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+class Store:
+    """Computed molecules in a folder.
+
+    Parameters
+    ----------
+    folder
+        Where they lie; None: `computed` in the data folder (ONEKCAL_HOME).
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = home() / "computed" if folder is None else folder
+
+    def find(self, key: str) -> Computed | None:
+        """Return a finished molecule, from the folder or from those that ship.
+
+        Parameters
+        ----------
+        key
+            From `key_of_smiles` or `key_of_geometry`.
+
+        Raises
+        ------
+        DataError
+            The file is damaged or was written by a newer version.
+        """
+        record = read_json(self._file(key)) or shipped().get(key)
+        return None if record is None else _checked(record, self._file(key))
+
+    def __iter__(self) -> Iterator[Computed]:
+        """Every finished molecule of the folder, in the order of their keys."""
+        for path in sorted(self.folder.glob("*.json")):
+            yield _checked(read_json(path), path)
+
+    def named(self, text: str) -> Computed | None:
+        """Return the finished molecule with this name or SMILES, the shipped ones included.
+
+        Parameters
+        ----------
+        text
+            A name or a canonical SMILES, in its own case.
+        """
+        for one in self:
+            if text in (one.name, one.smiles):
+                return one
+        records = (r for r in shipped().values() if text in (r["name"], r["smiles"]))
+        record = next(records, None)
+        return None if record is None else Computed.from_dict(record)
+
+    def once(self, key: str, compute: Callable[[Steps], Computed]) -> Computed:
+        """Return a molecule, computed if nobody has done so.
+
+        Parameters
+        ----------
+        key
+            Of the molecule.
+        compute
+            Computes it; what it puts into the steps it is given survives a kill.
+        """
+        done = self.find(key)
+        if done is not None:
+            return done
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock_path = self.folder / f"{key}.lock"
+        lock = _waited(lock_path)
+        try:
+            done = self.find(key)  # another process may have finished it
+            if done is not None:
+                return done
+            steps = Steps(self.folder / f"{key}.steps")
+            done = compute(steps)
+            write_json(self._file(key), {"format": FORMAT} | done.to_dict())
+            shutil.rmtree(steps.folder, ignore_errors=True)
+            lock_path.unlink(missing_ok=True)
+            return self.find(key) or done
+        finally:
+            os.close(lock)
+
+    def _file(self, key: str) -> Path:
+        return self.folder / f"{key}.json"
+
+
+class Steps(MutableMapping[str, "dict[str, Value]"]):
+    """Finished steps of one molecule, one file each.
+
+    Parameters
+    ----------
+    folder
+        Where the files lie; it is made with the first step.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __getitem__(self, step: str) -> dict[str, Value]:
+        values = read_json(self._file(step))
+        if values is None:
+            raise KeyError(step)
+        return values
+
+    def __setitem__(self, step: str, values: dict[str, Value]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self._file(step), values)
+
+    def __delitem__(self, step: str) -> None:
+        self._file(step).unlink()
+
+    def __iter__(self) -> Iterator[str]:
+        return (path.stem.replace("_", " ") for path in self.folder.glob("*.json"))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _file(self, step: str) -> Path:
+        return self.folder / f"{step.replace(' ', '_')}.json"
+
+
+def _waited(path: Path) -> int:
+    """The lock at `path`, once nobody else holds it."""
+    while True:
+        lock = try_lock(path)
+        if lock is not None:
+            return lock
+        time.sleep(WAIT)
+
+
+def _checked(record: dict, path: Path) -> Computed:
+    if record.get("format", FORMAT) > FORMAT:
+        raise DataError(
+            f"{path} was written by a newer version of onekcal (format {record['format']}, this "
+            f"one reads {FORMAT}); update onekcal or remove the file"
+        )
+    try:
+        return Computed.from_dict(record)
+    except (KeyError, TypeError, ValueError) as problem:
+        raise DataError(
+            f"{path} should hold a computed molecule but is damaged ({problem!r}); remove it, and "
+            "it is computed again"
+        ) from None
+
+
+@cache
+def shipped() -> dict[str, dict]:
+    """The species that ship with the package, by key; empty where the file is absent."""
+    path = resources.files("onekcal") / "shipped" / SHIPPED
+    if not path.is_file():
+        return {}
+    records = json.loads(path.read_text(encoding="utf-8"))
+    return {key_of_smiles(r["smiles"], r["charge"], r["spin"], r["method"]): r for r in records}
