@@ -1,0 +1,193 @@
+"""The text of a reaction: `2 [H][H] + O=O >> 2 O`.
+
+`>>`, `→` or `->` separates the two sides, and ` + ` (with spaces) the species of a side. A species
+is a SMILES, the name of a file with one molecule, or a name that stands for an answer. A number
+before it, with a space between, is its coefficient: `2`, `0.5` or `1/2`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+
+from rdkit import Chem, rdBase
+from rdkit.Chem import Descriptors
+
+from onekcal.energies import SPINS
+from onekcal.errors import InputError
+from onekcal.io.smiles import is_smiles, read_smiles
+from onekcal.molecules import Molecules
+from onekcal.prediction.questions import Question, questions
+
+ARROWS = (">>", "→", "->")
+"""The first of these that stands in a text separates its sides; `->` also is a bond of a SMILES."""
+PLUS = re.compile(r"\s+\+\s+")
+COEFFICIENT = re.compile(r"(\d+/\d+|\d*\.\d+|\d+)\s+(?=\S)")
+TRIPLETS = {"O=O", "S=S", "O=S", "[NH]", "[CH2]"}
+"""Canonical SMILES of molecules whose ground state is a triplet."""
+
+
+@dataclass(frozen=True)
+class Species:
+    """What stands in a reaction, apart from its coefficient.
+
+    Parameters
+    ----------
+    text
+        As it was written.
+    key
+        Equal for two texts of one molecule: the canonical SMILES, or the file.
+    molecule
+        Its nuclei, charge and unpaired electrons. Without a geometry where only a SMILES is known.
+    smiles
+        The SMILES, where it is one.
+    known
+        Whether the text names an answer.
+    """
+
+    text: str
+    key: str
+    molecule: Molecules
+    smiles: str = ""
+    known: bool = False
+
+
+@dataclass(frozen=True)
+class Equation:
+    """A reaction as it was written.
+
+    Parameters
+    ----------
+    text
+        The whole text.
+    left, right
+        The species of each side with their coefficients; None where none was written.
+    """
+
+    text: str
+    left: tuple[tuple[Fraction | None, str], ...]
+    right: tuple[tuple[Fraction | None, str], ...]
+
+
+def parse_equation(text: str) -> Equation:
+    """Split the text of a reaction into coefficients and species.
+
+    Parameters
+    ----------
+    text
+        Such as "2 [H][H] + O=O >> 2 O".
+
+    Raises
+    ------
+    InputError
+        There is no arrow, more than one, an empty side, or a coefficient that is not positive.
+    """
+    arrow = next((one for one in ARROWS if one in text), ARROWS[0])
+    sides = text.split(arrow)
+    if len(sides) != 2:
+        raise InputError(
+            f"{text!r}: expected one arrow (>>) between the two sides of a reaction, such as "
+            f"'C=C + [H][H] >> CC', got {len(sides) - 1}"
+        )
+    left, right = (_side(side, text, name) for side, name in zip(sides, ("left", "right")))
+    return Equation(text.strip(), left, right)
+
+
+def _side(text: str, whole: str, name: str) -> tuple[tuple[Fraction | None, str], ...]:
+    """Coefficient and species of each term of a side."""
+    out: list[tuple[Fraction | None, str]] = []
+    for term in PLUS.split(text.strip()):
+        term = term.strip()
+        if not term or term.startswith("+ ") or term.endswith(" +") or term == "+":
+            raise InputError(f"{whole!r}: a species is missing on the {name}")
+        match = COEFFICIENT.match(term)
+        number = _number(match[1], whole) if match else None
+        species = term[match.end() :] if match else term
+        out.append((number, species))
+    return tuple(out)
+
+
+def _number(text: str, whole: str) -> Fraction:
+    """A coefficient, positive and finite."""
+    try:
+        number = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        number = Fraction(0)
+    if number <= 0:
+        raise InputError(f"{whole!r}: a coefficient must be a positive number, got {text}")
+    return number
+
+
+def read_species(
+    text: str, known: Mapping[str, Molecules] = MappingProxyType({}), length: str | None = None
+) -> tuple[Species, Question]:
+    """Read one species of a reaction.
+
+    Parameters
+    ----------
+    text
+        A SMILES, the name of a file with one molecule, or a name that stands for an answer.
+    known
+        The molecules of names that stand for answers. They come first.
+    length
+        The unit of coordinates in files; None: the unit that the file names, or Å.
+
+    Returns
+    -------
+    tuple
+        The species, and the question that asks for it.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or a file holds several molecules.
+    """
+    if text in known:
+        return Species(text, f"answer {text}", known[text], known=True), Question(text, text)
+    if not Path(text).is_file() and not is_smiles(text):
+        _hint(text)
+    asked = list(questions([text], length))
+    if len(asked) != 1:
+        raise InputError(f"{text} holds {len(asked)} molecules; a species of a reaction is one")
+    question = asked[0]
+    if question.problem:
+        raise InputError(question.problem)
+    if question.molecule is not None:
+        return Species(text, f"file {text}", question.molecule), question
+    return _of_smiles(question.smiles), question
+
+
+def _hint(text: str) -> None:
+    """Say what to write where a text looks like a slip in the notation of a reaction."""
+    bare = re.sub(r"\[[^\]]*\]", "", text)
+    if "+" in bare:
+        raise InputError(
+            f"{text!r} is neither a file nor a SMILES; write spaces around the + between species"
+        )
+    number = re.match(r"(\d+)\*?(\D.*)", text)
+    if number and is_smiles(number[2]):
+        raise InputError(
+            f"{text!r} is neither a file nor a SMILES; write a space behind a coefficient: "
+            f"'{number[1]} {number[2]}'"
+        )
+
+
+def _of_smiles(smiles: str) -> Species:
+    """The species of a SMILES, without a geometry."""
+    mol = read_smiles(smiles)
+    key = Chem.MolToSmiles(mol)
+    with rdBase.BlockLogs():
+        full = Chem.AddHs(mol)
+    numbers = [atom.GetAtomicNum() for atom in full.GetAtoms()]
+    charge = Chem.GetFormalCharge(mol)
+    spin = Descriptors.NumRadicalElectrons(mol)
+    if len(numbers) == 1 and not charge:
+        spin = SPINS.get(numbers[0], spin)
+    elif key in TRIPLETS:
+        spin = 2
+    nuclei = Molecules.one(numbers, [[0.0, 0.0, 0.0]] * len(numbers), charge, spin, smiles)
+    return Species(smiles, key, nuclei, smiles)

@@ -1,0 +1,223 @@
+r"""The joint interval of a reaction.
+
+The energy of a reaction is Σ νᵢ Eᵢ. Errors of molecules with the same environments are alike and
+cancel in part; those of others add up like independent ones. Their covariance is modelled as
+
+    sᵢ  = hᵢ · nᵢ/9 · max(dᵢ/d₀, 1/2)
+    ρᵢⱼ = 0.8 Tᵢⱼ² for i ≠ j, and 1 for i = j
+    half width = q √(Σᵢⱼ νᵢ νⱼ sᵢ sⱼ ρᵢⱼ)
+
+hᵢ is the half of the 90 % interval of molecule i by its kind of geometry, nᵢ its number of heavy
+atoms, dᵢ its novelty and d₀ the median novelty of the calibration. Tᵢⱼ is the similarity of two
+molecules: the environments that they share over all that they have (Tanimoto's coefficient of
+counts), with environments of up to two bonds around each heavy atom. A small and familiar molecule
+has a small error, so many small partners do not make a reaction uncertain.
+
+q is calibrated like a conformal interval on the scores |error| / √(…) of reactions among molecules
+that the model was not fitted to. `scripts/joint_intervals.py` does it and tests it. Reactions share
+molecules, so the scores are not quite exchangeable; the test on other molecules is what counts.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from onekcal.geometry.bonds import bonded
+from onekcal.models.artefact import Artefact
+from onekcal.models.shipped import SHIPPED
+from onekcal.molecules import Molecules
+from onekcal.prediction.answers import Answer
+from onekcal.prediction.scope import half_width
+
+RELATED = 0.8
+"""The correlation of two molecules with the same environments, such as two stereoisomers."""
+LARGEST = 9
+"""Heavy atoms of nearly all molecules that the halves of the intervals were calibrated on."""
+FAMILIAR = 0.5
+"""A novelty below this share of the median does not make an error smaller."""
+RADIUS = 2
+"""Bonds around a heavy atom that make its environment."""
+BASE = 0.9
+"""The coverage of the intervals that the scales sᵢ are made of."""
+
+
+@dataclass(frozen=True)
+class JointCalibration:
+    """What reactions of known energy taught.
+
+    Parameters
+    ----------
+    digest
+        SHA-256 of the training data of the model that it belongs to.
+    novelty
+        The median novelty of the molecules.
+    coverages, factors
+        Ascending shares of reactions, and the factor q that covers each.
+    """
+
+    digest: str
+    novelty: float
+    coverages: tuple[float, ...]
+    factors: tuple[float, ...]
+
+    def factor(self, coverage: float) -> float:
+        """Interpolate the factor of a coverage; infinite outside those that were calibrated.
+
+        Parameters
+        ----------
+        coverage
+            The share of reactions that the interval is to cover.
+        """
+        if not self.coverages[0] <= coverage <= self.coverages[-1]:
+            return math.inf
+        return float(np.interp(coverage, self.coverages, self.factors))
+
+
+@cache
+def calibrations() -> tuple[JointCalibration, ...]:
+    """Read the calibrations that ship."""
+    content = json.loads((SHIPPED / "reactions.json").read_text(encoding="utf-8"))
+    return tuple(
+        JointCalibration(
+            one["digest"],
+            one["novelty"],
+            tuple(one["coverages"]),
+            tuple(one["factors"]),
+        )
+        for one in content["models"]
+    )
+
+
+def joint_half(
+    coefficients: Sequence[float], answers: Sequence[Answer], artefact: Artefact, coverage: float
+) -> tuple[float, str]:
+    """Compute the half width of the interval of a reaction energy.
+
+    Parameters
+    ----------
+    coefficients
+        One for each answer; negative on the left.
+    answers
+        The answers of the species.
+    artefact
+        The model that gave them.
+    coverage
+        The share of reactions that the interval is to cover.
+
+    Returns
+    -------
+    tuple
+        The half width (kcal/mol), and a remark where it is infinite or not calibrated.
+    """
+    unbounded = [answer.label for answer in answers if not math.isfinite(answer.half)]
+    if unbounded:
+        return math.inf, f"no interval, because {', '.join(unbounded)} has none"
+    fitting = [one for one in calibrations() if one.digest == artefact.card.digest]
+    if not fitting:
+        widths = np.array([answer.half for answer in answers])
+        half = float(np.linalg.norm(np.array(coefficients) * widths))
+        return half, (
+            "the interval adds the squares of the species' intervals; reactions of this model were "
+            "not calibrated"
+        )
+    factor = fitting[0].factor(coverage)
+    if math.isinf(factor):
+        return math.inf, f"no interval: reactions were not calibrated for {100 * coverage:g} %"
+    scales = np.array([scale(answer, artefact, fitting[0].novelty) for answer in answers])
+    graphs = [environments(answer.molecule) if answer.molecule else None for answer in answers]
+    return factor * joint_scale(np.array(coefficients) * scales, graphs), ""
+
+
+def scale(answer: Answer, artefact: Artefact, novelty: float) -> float:
+    """Return sᵢ of one molecule, kcal/mol.
+
+    Parameters
+    ----------
+    answer
+        The answer for the molecule.
+    artefact
+        The model. An answer that is not its own keeps its half width.
+    novelty
+        d₀, the median novelty of the calibration.
+    """
+    learned = answer.novelty is not None or math.isinf(artefact.novelty_limit)
+    if answer.molecule is None or not learned or answer.geometry not in artefact.calibration:
+        return answer.half
+    spread = answer.conformers.largest if answer.conformers else 0.0
+    half = half_width(artefact, answer.geometry, BASE, spread)
+    heavy = max(int((answer.molecule.numbers > 1).sum()), 1)
+    strange = 1.0 if answer.novelty is None else max(answer.novelty / novelty, FAMILIAR)
+    return half * heavy / LARGEST * strange
+
+
+Environments = Counter[Hashable]
+
+
+def joint_scale(weights: np.ndarray, graphs: Sequence[Environments | None]) -> float:
+    """Return √(Σ wᵢ wⱼ ρᵢⱼ).
+
+    Parameters
+    ----------
+    weights
+        (species,) νᵢ sᵢ, kcal/mol.
+    graphs
+        The environments of each species; None for one that is like no other.
+    """
+    total = 0.0
+    for i, a in enumerate(graphs):
+        total += weights[i] ** 2
+        for j, b in enumerate(graphs[:i]):
+            if a is not None and b is not None:
+                total += 2.0 * weights[i] * weights[j] * RELATED * similarity(a, b) ** 2
+    return math.sqrt(max(total, 0.0))
+
+
+def similarity(a: Environments, b: Environments) -> float:
+    """Return Tanimoto's coefficient of two counts, between 0 and 1.
+
+    Parameters
+    ----------
+    a, b
+        The environments of two molecules.
+    """
+    shared = sum((a & b).values())
+    whole = sum(a.values()) + sum(b.values()) - shared
+    return shared / whole if whole else 0.0
+
+
+def environments(molecule: Molecules) -> Environments:
+    """Count the environments of the heavy atoms, of no bond, one bond and two bonds.
+
+    Parameters
+    ----------
+    molecule
+        One molecule with its geometry.
+
+    Returns
+    -------
+    Counter
+        An atom is told by its element, its heavy neighbours and its hydrogens.
+    """
+    numbers = molecule.numbers.numpy()
+    bonds = bonded(numbers, molecule.positions.numpy())
+    heavy = np.flatnonzero(numbers > 1)
+    near = [np.flatnonzero(bonds[k] & (numbers > 1)).tolist() for k in range(len(numbers))]
+    hydrogens = bonds[:, numbers == 1].sum(1)
+    labels: dict[int, Hashable] = {
+        int(k): (int(numbers[k]), len(near[k]), int(hydrogens[k])) for k in heavy
+    }
+    counts: Environments = Counter(labels.values())
+    for _ in range(RADIUS):
+        labels = {
+            k: (label, tuple(sorted((labels[j] for j in near[k]), key=repr)))
+            for k, label in labels.items()
+        }
+        counts.update(labels.values())
+    return counts
