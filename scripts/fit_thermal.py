@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from onekcal.molecules import Molecules
-from onekcal.thermo.groups import RT, groups
+from onekcal.thermo.group_counts import groups
+from onekcal.thermo.groups import RT
 from onekcal.units import HARTREE
 
 RIDGE = 0.01

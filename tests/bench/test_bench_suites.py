@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from onekcal.bench import pages, papers, runner, suite, tables
+from onekcal.bench.unsupported import unsupported
 from onekcal.cli.main import app
 from onekcal.errors import ConfigError
 from support.suites import ROW, small
@@ -112,8 +113,8 @@ def test_a_quick_run_on_the_command_line_is_marked_kept_apart_and_resumed(tmp_pa
     quick = json.loads((tmp_path / "quick/mini.json").read_text())
     assert {row["budget"] for row in quick["rows"]} == {"quick"}
     (tmp_path / "mini.json").write_text(json.dumps(quick))  # where only full rows may be
-    assert all("is of a quick run" in why for why in pages.unsupported(tmp_path))
-    assert len(pages.unsupported(tmp_path)) == len(quick["rows"])
+    assert all("is of a quick run" in why for why in unsupported(tmp_path))
+    assert len(unsupported(tmp_path)) == len(quick["rows"])
 
 
 def test_words_that_only_some_suites_of_a_group_have_leave_the_others_out() -> None:
@@ -135,7 +136,7 @@ def test_a_row_that_its_suite_does_not_say_is_found(tmp_path: Path) -> None:
 
     def said(**change: object) -> str:
         (tmp_path / "mini.json").write_text(json.dumps({"suite": "mini", "rows": [good | change]}))
-        (found,) = pages.unsupported(tmp_path) or [""]
+        (found,) = unsupported(tmp_path) or [""]
         return found
 
     assert said() == ""

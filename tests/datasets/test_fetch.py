@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from onekcal.datasets import fetch
-from onekcal.datasets.card import Remote
+from onekcal.datasets.source import Remote
 from onekcal.errors import DataError, DownloadError
 
 CONTENT = bytes(range(256)) * 4000  # 1 MB: several blocks of a download

@@ -12,14 +12,8 @@ import torch
 from scipy.special import eval_legendre, roots_legendre, spherical_jn
 from torch.autograd import gradcheck, gradgradcheck
 
-from onekcal.features.bessel import (
-    angular_basis,
-    envelope,
-    radial_basis,
-    spherical_basis,
-    spherical_bessel,
-    zeros,
-)
+from onekcal.features.bessel import angular_basis, envelope, radial_basis, spherical_basis
+from onekcal.features.spherical_bessel import spherical_bessel, zeros
 
 DEGREES, WAVES = 7, 6
 

@@ -127,7 +127,7 @@ def test_what_is_perceived_can_be_asked_for_its_groups(smiles: str) -> None:
     from rdkit import Chem
     from rdkit.Chem import AllChem
 
-    from onekcal.runs.errors_by import groups
+    from onekcal.runs.functional_groups import functional_groups
 
     mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
     assert AllChem.EmbedMolecule(mol, randomSeed=1) == 0
@@ -135,5 +135,5 @@ def test_what_is_perceived_can_be_asked_for_its_groups(smiles: str) -> None:
         np.array([a.GetAtomicNum() for a in mol.GetAtoms()]), mol.GetConformer().GetPositions()
     )
     assert found is not None
-    assert groups(found)
+    assert functional_groups(found)
     assert Chem.MolToSmiles(found) == Chem.CanonSmiles(smiles)

@@ -14,7 +14,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from onekcal.bench.speed.dimenet import dimenet_peer, triplets_of
 from onekcal.bench.speed.steps import Step, paired
 from onekcal.errors import ConfigError, InputError
-from onekcal.features.bessel import zeros
+from onekcal.features.spherical_bessel import zeros
 from onekcal.molecules import Molecules
 from onekcal.networks import dimenet, triplet_sum
 from onekcal.networks.bond_messages import Messages

@@ -19,8 +19,9 @@ from onekcal.molecules import Molecules
 from onekcal.prediction.scope import half_width, scope
 from onekcal.runs.card import HEADS, about_data, limits, tables
 from onekcal.runs.card_page import markdown
-from onekcal.runs.errors_by import HAS, LACKS, _patterns, errors_by, groups
+from onekcal.runs.errors_by import errors_by
 from onekcal.runs.experiment import parse
+from onekcal.runs.functional_groups import HAS, LACKS, _patterns, functional_groups
 from onekcal.runs.run import run
 from onekcal.show.scope import scope as show_scope
 from onekcal.system.provenance import provenance
@@ -62,7 +63,7 @@ EXAMPLES = {
 def test_a_molecule_is_in_the_groups_a_chemist_sees(smiles: str) -> None:
     from rdkit import Chem
 
-    found = groups(Chem.MolFromSmiles(smiles))
+    found = functional_groups(Chem.MolFromSmiles(smiles))
     if smiles.count("C") == 8:  # cubane: six-membered rings run around its faces
         found = [name for name in found if name != "six-membered ring"]
     assert found == EXAMPLES[smiles]

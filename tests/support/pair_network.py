@@ -13,7 +13,8 @@ from torch import Tensor
 
 from onekcal.models.registry import MODELS
 from onekcal.networks.model import NetworkModel
-from onekcal.networks.network import Batch, Network, Output, pair_distances, pair_mask
+from onekcal.networks.network import Batch, Network, Output
+from onekcal.networks.pairs import pair_distances, pair_mask
 
 CUTOFF = 4.0  # Å
 

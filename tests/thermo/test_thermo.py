@@ -12,6 +12,7 @@ from onekcal.energies import FREE_ATOMS
 from onekcal.errors import InputError
 from onekcal.molecules import Molecules
 from onekcal.thermo import groups as thermal
+from onekcal.thermo.group_counts import groups
 from onekcal.thermo.ledger import (
     ATOM_FORMATION,
     ELEMENT_HEAT,
@@ -124,11 +125,11 @@ def test_an_ion_states_its_convention() -> None:
 def test_groups_are_counted() -> None:
     from onekcal.geometry.conformers import conformers
 
-    toluene = thermal.groups(conformers("Cc1ccccc1", count=1).lowest)
+    toluene = groups(conformers("Cc1ccccc1", count=1).lowest)
     assert toluene == {"C4H3": 1, "C3H0": 1, "C3H1": 5, "rings": 1, "rotors": 1}
-    butanol = thermal.groups(conformers("CCCCO", count=1).lowest)
+    butanol = groups(conformers("CCCCO", count=1).lowest)
     assert butanol == {"C4H3": 1, "C4H2": 3, "O2H1": 1, "rotors": 4}
-    cage = thermal.groups(conformers("C1CC12CCC2", count=1).lowest)
+    cage = groups(conformers("C1CC12CCC2", count=1).lowest)
     assert (cage["triangles"], cage["squares"], cage["rings"]) == (1, 1, 2)
 
 

@@ -8,8 +8,6 @@ import re
 from pathlib import Path
 
 from onekcal.bench import papers, peers, suite, tables
-from onekcal.bench.results import Measured
-from onekcal.bench.runner import digest
 from onekcal.bench.tables import markdown
 from onekcal.errors import DataError
 
@@ -102,49 +100,3 @@ def check(root: Path, write: bool = False) -> list[str]:
             if write:
                 page.write_text(fresh, encoding="utf-8")
     return stale
-
-
-def unsupported(results: Path) -> list[str]:
-    """Find the rows of results that their suite does not support.
-
-    Such a row is of another experiment, of a quick run, or beside another number of the paper.
-
-    Parameters
-    ----------
-    results
-        The folder of results.
-
-    Returns
-    -------
-    list of str
-        One sentence for each row.
-    """
-    out = []
-    for path in sorted(results.glob("*.json")):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found.get("suite") in suite.names():
-            there = {row.name: row for row in suite.read(found["suite"]).rows}
-            out += [
-                f"{path}: {row['name']!r} {why}"
-                for row in found["rows"]
-                if (why := _against(row, there))
-            ]
-    return out
-
-
-def _against(row: Measured, there: dict[str, suite.Row]) -> str:
-    """Why a suite does not support a row; empty where it does, and for a failed row."""
-    if "failed" in row:
-        return ""
-    if row["name"] not in there:
-        return "is no row of its suite"
-    if row.get("budget") == "quick":
-        return "is of a quick run; those are kept in results/quick"
-    if row["row"] != digest(there[row["name"]]):
-        return "is of another experiment than the suite's; run it again"
-    if row["paper"] != there[row["name"]].paper:
-        return (
-            "has another paper's number than the suite; `onekcal bench run` brings it, "
-            "and runs nothing again"
-        )
-    return ""

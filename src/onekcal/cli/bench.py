@@ -248,8 +248,9 @@ def bench_check(
 ) -> None:
     """Check the tables of README and docs against results/, and results/ against the suites."""
     from onekcal.bench import pages
+    from onekcal.bench.unsupported import unsupported
 
-    stale, claims = pages.check(root, write), pages.unsupported(root / "results")
+    stale, claims = pages.check(root, write), unsupported(root / "results")
     for problem in [*stale, *claims]:
         print(problem)
     if claims:

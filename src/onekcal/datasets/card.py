@@ -1,38 +1,13 @@
-"""The card of a data set, where its files are, and what they hold."""
+"""The card of a data set, and the molecules, columns and splits that go with it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from onekcal.data.dataset import Dataset
 from onekcal.molecules import Selection, rows_of
-
-
-@dataclass(frozen=True)
-class Remote:
-    """A file to download.
-
-    Parameters
-    ----------
-    file
-        Its name in the mirror and in the cache.
-    url
-        Its official address. "" where only mirrors have it.
-    sha256
-        Its checksum. None where nobody has verified one; then the first download records it.
-    optional
-        Whether the data set can do without it.
-    """
-
-    file: str
-    url: str = ""
-    sha256: str | None = None
-    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,41 +79,3 @@ class Stored:
         return replace(
             self, dataset=self.dataset[rows], splits={k: v[rows] for k, v in self.splits.items()}
         )
-
-
-Reader = Callable[[Path], Stored]
-
-
-@dataclass(frozen=True)
-class Source:
-    """The files of a data set, in a mirror and at the official source, and their readers.
-
-    Parameters
-    ----------
-    card
-        What the data set is.
-    mirror, official
-        The files in a mirror, and those at the official source.
-    read_mirror, read_official
-        Functions that read these files from a folder. None where there is no such source.
-    relaxation_failed
-        Names of the molecules that `strict` leaves out.
-    """
-
-    card: Card
-    mirror: tuple[Remote, ...] = ()
-    read_mirror: Reader | None = None
-    official: tuple[Remote, ...] = ()
-    read_official: Reader | None = None
-    relaxation_failed: frozenset[str] = frozenset()
-
-    def strict(self, stored: Stored) -> Stored:
-        """Return the data without the molecules whose relaxation failed.
-
-        Parameters
-        ----------
-        stored
-            The whole data set.
-        """
-        keep = [name not in self.relaxation_failed for name in stored.dataset.molecules.names]
-        return stored.kept(torch.tensor(keep))

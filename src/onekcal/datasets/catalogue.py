@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from onekcal.datasets.card import Source
+from onekcal.datasets.source import Source
 from onekcal.errors import DataError, unknown
 
 TRAJECTORIES = (

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from onekcal.datasets.card import Remote
+from onekcal.datasets.source import Remote
 from onekcal.errors import DataError, DownloadError
 from onekcal.system.files import whole_file
 

@@ -1,46 +1,26 @@
 """From a saddle point downhill: a relaxation that ends in a minimum.
 
 A geometry with a mirror plane or an axis feels no force across it. So a relaxation may end on a
-barrier: eclipsed ethane stays eclipsed, planar ammonia planar. The lowest eigenpair of the Hessian
-H tells whether it did, relative to Lindh's model P of H, among all displacements V that are neither
-translation nor rotation:
-
-    VᵀHV y = λ VᵀPV y   by Lanczos' method, each product Hv by central differences of the gradient
-
-P ≈ H for bonds and angles, so λ ≈ 1 for all but a few directions, and about ten products find the
-lowest. Where it leads downhill more steeply than `STEEP`, the geometry is relaxed from both sides
-of the saddle point, and the lower result is taken.
+barrier: eclipsed ethane stays eclipsed, planar ammonia planar. Where a direction leads downhill
+(`downhill`), the geometry is relaxed from both sides of the saddle point, and the lower result is
+taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import torch
-from scipy.linalg import cholesky, eigh_tridiagonal, solve_triangular
 
-from onekcal.geometry.hessian import ELECTRON_MASSES, MASSES, gradient_rise, internal
-from onekcal.geometry.model_hessian import model_hessian
+from onekcal.geometry.downhill import downhill
 from onekcal.geometry.relax import FORCE, Relaxation, relax
 from onekcal.molecules import Molecules
-from onekcal.quantum.method import Calculation, LabelError, Method
+from onekcal.quantum.method import LabelError, Method
 from onekcal.quantum.named import method
-from onekcal.units import BOHR, HARTREE, WAVENUMBER
 
-PRODUCTS = 24
-"""How many Hessian-vector products are computed at most. About ten are enough."""
-RESIDUAL = 0.05
-"""The residual that ends the search, in the unit of λ, which is near 1 for a bond."""
-PROBE, PUSH = 0.01, 0.3
-"""Å, the largest movement of an atom in a central difference, and on the way off a saddle point."""
+PUSH = 0.3
+"""Å, the largest movement of an atom on the way off a saddle point."""
 ROUNDS = 4
-STEEP = 50.0
-"""1/cm, imaginary. A direction that falls less steeply is not followed.
-
-It may be what a relaxation leaves undone, or a methyl group on its barrier.
-"""
 
 
 def minimum(
@@ -92,89 +72,3 @@ def minimum(
         f"no minimum was found with {how.name}: {ROUNDS} saddle points one after another; start "
         "from another geometry"
     )
-
-
-def downhill(calculation: Calculation, molecule: Molecules) -> np.ndarray | None:
-    """Find a way down from a stationary point.
-
-    Parameters
-    ----------
-    calculation
-        The molecule under a method.
-    molecule
-        The molecule at the stationary point.
-
-    Returns
-    -------
-    ndarray or None
-        (n, 3) displacement whose largest movement of an atom is 1. None at a minimum, where no
-        direction falls steeply enough, and for elements without a mass here.
-    """
-    numbers, positions = molecule.numbers.numpy(), molecule.positions.numpy()
-    if len(numbers) == 1 or any(int(z) not in MASSES for z in numbers):
-        return None
-    space = internal(np.ones(len(numbers)), positions)  # (3n, 3n − 6)
-    factor = cholesky(space.T @ model_hessian(numbers, positions / BOHR) @ space, lower=True)
-
-    def moved(y: np.ndarray) -> np.ndarray:
-        return space @ solve_triangular(factor, y, trans="T", lower=True)
-
-    def product(y: np.ndarray) -> np.ndarray:
-        return solve_triangular(
-            factor, space.T @ curvature(calculation, positions, moved(y)), lower=True
-        )
-
-    way = moved(_lowest(product, space.shape[1]))
-    masses = np.repeat([MASSES[int(z)] * ELECTRON_MASSES for z in numbers], 3)
-    square = (
-        way @ curvature(calculation, positions, way) / (way @ (masses * way))
-    )  # Hartree/(electron mass · Bohr²)
-    if square > -((STEEP * WAVENUMBER / HARTREE) ** 2):
-        return None
-    way = way.reshape(-1, 3)
-    return way / np.linalg.norm(way, axis=1).max()
-
-
-def curvature(calculation: Calculation, positions: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Multiply the Hessian with a displacement, by central differences of the gradient.
-
-    Parameters
-    ----------
-    calculation
-        The molecule under a method.
-    positions
-        (n, 3) Å.
-    along
-        (3n,) the displacement, in any unit u.
-
-    Returns
-    -------
-    ndarray
-        (3n,) Hartree/Bohr² times u.
-    """
-    shift = along.reshape(-1, 3)
-    step = PROBE / np.linalg.norm(shift, axis=1).max()
-    return gradient_rise(calculation, positions, step * shift) / (2 * step / BOHR)
-
-
-def _lowest(product: Callable[[np.ndarray], np.ndarray], size: int) -> np.ndarray:
-    """Return the lowest eigenvector of a symmetric operator on (size,).
-
-    This is Lanczos' method, and all vectors are kept orthogonal.
-    """
-    vector = np.random.default_rng(0).normal(size=size)
-    basis = [vector / np.linalg.norm(vector)]
-    diagonal: list[float] = []
-    beside: list[float] = []
-    while True:
-        image = product(basis[-1])
-        diagonal.append(float(basis[-1] @ image))
-        known = np.array(basis)
-        rest = image - known.T @ (known @ image)
-        rest -= known.T @ (known @ rest)
-        norm = float(np.linalg.norm(rest))
-        _, weights = eigh_tridiagonal(diagonal, beside, select="i", select_range=(0, 0))
-        if len(basis) == min(size, PRODUCTS) or norm * abs(weights[-1, 0]) < RESIDUAL:
-            return known.T @ weights[:, 0]
-        basis.append(rest / norm)
-        beside.append(norm)

@@ -13,7 +13,8 @@ from onekcal.errors import InputError
 from onekcal.io.assembly import lost_label
 from onekcal.io.options import ReadOptions
 from onekcal.io.records import Parsed, Problem, Record, energy_of, meaning_of, whole_number
-from onekcal.io.smiles import SmilesLine, csv_lines, is_smiles, read_smiles, short, smi_lines
+from onekcal.io.smiles import is_smiles, read_smiles, short
+from onekcal.io.smiles_lines import SmilesLine, csv_lines, smi_lines
 from onekcal.molecules import SYMBOLS
 
 if TYPE_CHECKING:

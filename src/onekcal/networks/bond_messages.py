@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from onekcal.networks.network import Batch, pair_mask
+from onekcal.networks.network import Batch
+from onekcal.networks.pairs import pair_mask
 
 
 class Messages(NamedTuple):

@@ -52,7 +52,8 @@ from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError
 from onekcal.models.limits import at_least
 from onekcal.networks.model import NetworkModel
-from onekcal.networks.network import Batch, Network, Output, pair_distances, pair_mask
+from onekcal.networks.network import Batch, Network, Output
+from onekcal.networks.pairs import pair_distances, pair_mask
 from onekcal.networks.sensitivities import sensitivities
 from onekcal.networks.training.settings import Recipes
 from onekcal.units import BOHR

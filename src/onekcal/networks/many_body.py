@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from onekcal.molecules import CLOSEST
-from onekcal.networks.network import Batch, pair_mask
+from onekcal.networks.network import Batch
+from onekcal.networks.pairs import pair_mask
 
 
 class Pairs(NamedTuple):

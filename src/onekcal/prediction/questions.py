@@ -19,7 +19,8 @@ from typing import TextIO
 from onekcal.errors import InputError, OnekcalError, unknown
 from onekcal.io import read_all
 from onekcal.io.reading import FORMATS
-from onekcal.io.smiles import SmilesLine, csv_lines, is_smiles, smi_lines
+from onekcal.io.smiles import is_smiles
+from onekcal.io.smiles_lines import SmilesLine, csv_lines, smi_lines
 from onekcal.molecules import Molecules
 
 STANDARD_INPUT = "-"

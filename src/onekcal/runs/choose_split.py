@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from onekcal.data.splits import TEST, TRAIN, UNUSED, VALID
+from onekcal.data.splits import TEST, TRAIN, VALID
 from onekcal.datasets.card import Stored
 from onekcal.errors import ConfigError, unknown
 from onekcal.runs.experiment import DataChoice
+from onekcal.runs.split_file import labels_of_file
 
 Rows = npt.NDArray[np.int64]
 """Row numbers into a data set."""
@@ -60,7 +60,7 @@ def choose(stored: Stored, choice: DataChoice) -> Split:
     """
     rng = np.random.default_rng(choice.seed)
     if choice.split.endswith(".npz"):
-        labels = _split_file(Path(choice.split), len(stored.dataset))
+        labels = labels_of_file(Path(choice.split), len(stored.dataset))
     elif choice.split in stored.splits:
         labels = stored.splits[choice.split].numpy()
     elif choice.split == "random":
@@ -108,33 +108,3 @@ def choose(stored: Stored, choice: DataChoice) -> Split:
             "test molecules; at least one of each is needed"
         )
     return Split(train, valid, test[: choice.test])
-
-
-def _split_file(path: Path, count: int) -> npt.NDArray[np.uint8]:
-    """(count,) labels of parts, from a file of row numbers such as a run's split.npz."""
-    try:
-        with path.open("rb") as raw, np.load(raw) as file:
-            rows = {
-                part: file[part].astype(np.int64).ravel()
-                for part in ("train", "valid", "test")
-                if part in file.files
-            }
-    except (OSError, ValueError, BadZipFile) as problem:
-        raise ConfigError(f"the split file {path} cannot be read ({problem})") from None
-    if not {"train", "test"} <= set(rows):
-        raise ConfigError(
-            f"the split file {path} must hold row numbers `train` and `test`, got "
-            f"{', '.join(rows) or 'none'}"
-        )
-    everything = np.concatenate(list(rows.values()))
-    if everything.max() >= count or everything.min() < 0:
-        raise ConfigError(
-            f"the split file {path} names row {everything.max()}, but there are {count} molecules: "
-            "it belongs to other data"
-        )
-    if len(np.unique(everything)) < len(everything):
-        raise ConfigError(f"the split file {path} names a molecule in two parts")
-    labels = np.full(count, UNUSED, np.uint8)
-    for part, label in (("train", TRAIN), ("valid", VALID), ("test", TEST)):
-        labels[rows.get(part, [])] = label
-    return labels

@@ -1,21 +1,16 @@
 """H(298 K) − H(0) of a molecule from its bonds alone, by linear regression on QM9's own U0 and H.
 
-A molecule is counted into groups, rings and rotors. A group is a heavy atom with its element, its
-number of neighbours and the number of hydrogens among them. Every molecule has 4 RT for
-translation, rotation and pV, and an atom has 2.5 RT. (A linear molecule lacks half an RT, which is
-within the error.) The vibrations add a sum over the counts, without a constant.
-`scripts/fit_thermal.py` fits the numbers below and measures their error.
+Every molecule has 4 RT for translation, rotation and pV, and an atom has 2.5 RT. (A linear molecule
+lacks half an RT, which is within the error.) The vibrations add a sum over the counts of groups,
+rings and rotors (`group_counts`), without a constant. `scripts/fit_thermal.py` fits the numbers
+below and measures their error.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-
-import numpy as np
-
-from onekcal.geometry.bonds import bonded, pieces
-from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.molecules import Molecules
 from onekcal.thermo.frequencies import GAS, TEMPERATURE
+from onekcal.thermo.group_counts import groups
 
 RT = GAS * TEMPERATURE
 """kcal/mol at 298.15 K."""
@@ -76,62 +71,3 @@ def knows(molecule: Molecules) -> bool:
         One molecule.
     """
     return int((molecule.numbers > 1).sum()) >= SMALLEST and set(groups(molecule)) <= set(WEIGHTS)
-
-
-def groups(molecule: Molecules) -> Counter[str]:
-    """Count the groups, rings and rotors of a molecule.
-
-    Parameters
-    ----------
-    molecule
-        One molecule.
-
-    Returns
-    -------
-    Counter
-        Counts by name. "C4H3" is a methyl carbon: four neighbours, three of them hydrogen.
-    """
-    numbers, positions = molecule.numbers.numpy(), molecule.positions.numpy()
-    bonds = bonded(numbers, positions)
-    neighbours = bonds.sum(1)
-    hydrogens = bonds[:, numbers == 1].sum(1)
-    counts: Counter[str] = Counter()
-    for z, around, h in zip(numbers.tolist(), neighbours.tolist(), hydrogens.tolist()):
-        if z != 1:
-            counts[f"{SYMBOLS[z]}{around}H{h}"] += 1
-    counts.update(_rings(bonds[np.ix_(numbers != 1, numbers != 1)]))
-    counts["rotors"] = _rotors(numbers, bonds, neighbours)
-    return +counts
-
-
-def _rings(bonds: np.ndarray) -> dict[str, int]:
-    """Count three- and four-membered rings, and all independent ones, among the heavy atoms."""
-    a = bonds.astype(np.int64)
-    two = a @ a
-    triangles = int(np.trace(two @ a)) // 6
-    pairs = two * ~bonds
-    np.fill_diagonal(pairs, 0)
-    squares = (
-        int((pairs * (pairs - 1) // 2).sum()) // 4
-    )  # two paths over different atoms between unbonded corners
-    return {
-        "triangles": triangles,
-        "squares": squares,
-        "rings": int(a.sum()) // 2 - len(a) + pieces(bonds),
-    }
-
-
-def _rotors(numbers: np.ndarray, bonds: np.ndarray, neighbours: np.ndarray) -> int:
-    """Count the bonds that a group can turn about.
-
-    A bond to hydrogen, in a ring, between two flat carbons or to a linear carbon does not count.
-    """
-    count, whole = 0, pieces(bonds)
-    free = (neighbours >= 2) & ~((numbers == 6) & (neighbours < 3))
-    for i, j in zip(*np.nonzero(np.triu(bonds & free[:, None] & free[None]))):
-        cut = bonds.copy()
-        cut[i, j] = cut[j, i] = False
-        if pieces(cut) > whole and (numbers[i] != 1 and numbers[j] != 1):
-            both_flat = numbers[i] == numbers[j] == 6 and neighbours[i] == neighbours[j] == 3
-            count += not both_flat
-    return count

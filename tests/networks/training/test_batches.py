@@ -7,7 +7,8 @@ import torch
 
 from onekcal.errors import ConfigError, InputError
 from onekcal.molecules import Molecules
-from onekcal.networks.network import Batch, pair_distances, pair_mask
+from onekcal.networks.network import Batch
+from onekcal.networks.pairs import pair_distances, pair_mask
 from onekcal.networks.training.batches import Held, in_order, shuffled
 from support.molecules import wobbly
 from support.pair_network import PairModel

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from onekcal.errors import ConfigError
-from onekcal.networks.training.losses import errors, loss, sums
+from onekcal.networks.training.error_sums import errors, sums
+from onekcal.networks.training.losses import loss
 from onekcal.networks.training.settings import Settings
 
 WRONG = torch.tensor([3.0, -4.0])  # MAE 3.5, MSE 12.5

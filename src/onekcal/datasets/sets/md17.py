@@ -21,7 +21,8 @@ import torch
 
 from onekcal.data.dataset import Column, Dataset
 from onekcal.data.splits import label_split
-from onekcal.datasets.card import Card, Remote, Source, Stored
+from onekcal.datasets.card import Card, Stored
+from onekcal.datasets.source import Remote, Source
 from onekcal.errors import DataError
 from onekcal.molecules import Molecules
 

@@ -14,8 +14,9 @@ import torch
 
 from onekcal.data.dataset import Column, Dataset
 from onekcal.data.splits import TEST, TRAIN, VALID
-from onekcal.datasets.card import Card, Source, Stored
+from onekcal.datasets.card import Card, Stored
 from onekcal.datasets.fetch import sha256
+from onekcal.datasets.source import Source
 from onekcal.energies import FreeAtoms, atomization
 from onekcal.errors import DataError
 from onekcal.molecules import Molecules

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from onekcal.data.dataset import Column, Dataset
-from onekcal.datasets.card import Card, Remote, Source, Stored
+from onekcal.datasets.card import Card, Stored
 from onekcal.datasets.sets.gfn2_column import gfn2_column
+from onekcal.datasets.source import Remote, Source
 from onekcal.energies import FREE_ATOMS, At, atomization
 from onekcal.errors import DataError
 from onekcal.molecules import CHARGES, Molecules

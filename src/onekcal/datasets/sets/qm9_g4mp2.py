@@ -23,8 +23,9 @@ import torch
 
 from onekcal.data.dataset import Column, Dataset
 from onekcal.data.splits import label_split
-from onekcal.datasets.card import Card, Remote, Source, Stored
+from onekcal.datasets.card import Card, Stored
 from onekcal.datasets.sets import qm9
+from onekcal.datasets.source import Remote, Source
 from onekcal.energies import FREE_ATOMS, FreeAtoms, atomization
 from onekcal.errors import DataError
 from onekcal.molecules import Molecules, charge_of

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from onekcal.errors import ConfigError, OnekcalError
 from onekcal.networks.network import Batch, Network, Output
-from onekcal.networks.training import checkpoint, distributed, losses
+from onekcal.networks.training import checkpoint, distributed, error_sums, losses
 from onekcal.networks.training.batches import Held, in_order, shuffled
 from onekcal.networks.training.measure import Answer, Standard, measure
 from onekcal.networks.training.optimizers import Average, optimizer
@@ -201,7 +201,7 @@ class Training:
             return self.network(batch)
 
     def _measured(self, answer: Answer, held: Held, rows: Tensor, learn: bool) -> Tensor:
-        """(7,) `losses.Sums` of the molecules `rows`."""
+        """(7,) `Sums` of the molecules `rows`."""
         bf16 = self.settings.precision == "bf16"
         return measure(answer, held, rows, self.standard, bf16, learn)
 
@@ -236,7 +236,7 @@ class Training:
         total = distributed.total(total)
         return {
             "loss": float(losses.loss(total, self.settings)),
-            **losses.errors(total, self.standard.unit),
+            **error_sums.errors(total, self.standard.unit),
         }
 
     def _diverged(self, value: float) -> None:

@@ -1,4 +1,4 @@
-r"""Losses from sums: the parts of a batch are added up over processes before a root is taken.
+r"""Losses from sums of errors over a batch.
 
     energies   MAE = Σ|ΔE| / M        RMSE = √(Σ ΔE² / M)         MSE = Σ ΔE² / M
     forces     MAE = Σ|ΔF| / 3A       RMSE = √(Σ|ΔF|² / 3A)       MSE = Σ|ΔF|² / A
@@ -12,66 +12,14 @@ which is the same where all molecules have one size.) `mae+rmse` is the loss of 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
+from onekcal.networks.training.error_sums import Sums
 from onekcal.networks.training.settings import Loss, Settings
 
 SMALLEST = 1e-30
 """Least value under the square root, whose slope at 0 is infinite."""
-
-
-class Sums(NamedTuple):
-    """Sums over some molecules; `extra` is their share of the batch's regularisers."""
-
-    molecules: Tensor
-    energy_abs: Tensor
-    energy_square: Tensor
-    atoms: Tensor  # with a known force
-    force_abs: Tensor
-    force_square: Tensor
-    extra: Tensor
-
-
-def sums(
-    wrong: Tensor,
-    off: Tensor | None = None,
-    atoms: Tensor | float = 0.0,
-    extra: Tensor | float = 0.0,
-) -> Tensor:
-    """Return the `Sums` of errors.
-
-    Parameters
-    ----------
-    wrong
-        (B,) errors of energies, in units of σ_E.
-    off
-        (…, 3) errors of forces, in units of σ_E/Å, 0 where no force is known; None without forces.
-    atoms
-        Number of atoms with a known force.
-    extra
-        This part's share of the regularisers.
-
-    Returns
-    -------
-    Tensor
-        (7,) float64.
-    """
-    none = wrong.new_zeros((), dtype=torch.float64)
-    wrong = wrong.double()
-    pull = (none, none) if off is None else (off.double().abs().sum(), off.double().square().sum())
-    return torch.stack(
-        [
-            none + len(wrong),
-            wrong.abs().sum(),
-            wrong.square().sum(),
-            none + atoms,
-            *pull,
-            none + extra,
-        ]
-    )
 
 
 def loss(total: Tensor, settings: Settings) -> Tensor:
@@ -110,28 +58,3 @@ def _term(kind: Loss, absolute: Tensor, square: Tensor, count: Tensor, component
     terms = {"mae": absolute / count, "rmse": (square / count).clamp_min(SMALLEST).sqrt()}
     out = [terms[name] for name in kind.split("+")]
     return torch.stack(out).sum()
-
-
-def errors(total: Tensor, unit: float) -> dict[str, float]:
-    """Return MAE and RMSE of energies and of force components.
-
-    Parameters
-    ----------
-    total
-        (7,) `Sums` of errors divided by `unit`.
-    unit
-        kcal/mol.
-
-    Returns
-    -------
-    dict
-        mae, rmse (kcal/mol) and, with forces, force_mae, force_rmse (kcal/mol/Å).
-    """
-    molecules, absolute, square, atoms, force_absolute, force_square, _ = total.tolist()
-    errors_of = {"mae": unit * absolute / molecules, "rmse": unit * (square / molecules) ** 0.5}
-    if atoms:
-        errors_of |= {
-            "force_mae": unit * force_absolute / (3 * atoms),
-            "force_rmse": unit * (force_square / (3 * atoms)) ** 0.5,
-        }
-    return errors_of

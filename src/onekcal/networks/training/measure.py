@@ -11,7 +11,7 @@ from torch import Tensor
 
 from onekcal.data.dataset import Dataset
 from onekcal.networks.network import Batch, Output
-from onekcal.networks.training import losses
+from onekcal.networks.training import error_sums
 from onekcal.networks.training.batches import Held
 from onekcal.networks.training.settings import Settings
 
@@ -69,7 +69,7 @@ def measure(
     Returns
     -------
     Tensor
-        (7,) `losses.Sums`; `extra` is the network's penalty.
+        (7,) `Sums`; `extra` is the network's penalty.
     """
     if not len(rows):
         return torch.zeros(7, dtype=torch.float64, device=held.energies.device)
@@ -86,11 +86,11 @@ def measure(
         wrong = (standard.shift + standard.scale * energies - labels) / standard.unit
         penalty = 0.0 if out.penalty is None else out.penalty
         if held.forces is None or held.known is None:
-            return losses.sums(wrong, extra=penalty)
+            return error_sums.sums(wrong, extra=penalty)
         slopes = torch.autograd.grad(
             energies.sum(), batch.positions, create_graph=learn, materialize_grads=True
         )[0]
         known = batch.mask & held.known[there][:, None]  # (B, n)
         off = -standard.scale * slopes - held.forces[there, : known.shape[1]]
         off = off * known[:, :, None]
-        return losses.sums(wrong, off / standard.unit, known.sum(), penalty)
+        return error_sums.sums(wrong, off / standard.unit, known.sum(), penalty)
