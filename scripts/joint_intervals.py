@@ -116,6 +116,7 @@ def calibrate(folder: Path, artefact: Artefact, name: str, keep: Path) -> None:
     novelty = float(np.median(pool.novelty[: pool.count]))
     reactions = draw(pool, CALIBRATED, seed=1)
     errors, scales = measure(pool, reactions, artefact, novelty)
+    squares = added_squares(reactions, artefact)
     weights = np.concatenate([np.full(len(e), 1.0 / len(e)) for e in errors.values()])
     scores = np.concatenate([np.abs(errors[c]) / scales[c] for c in errors])
     order = np.argsort(scores)
@@ -137,7 +138,7 @@ def calibrate(folder: Path, artefact: Artefact, name: str, keep: Path) -> None:
     }
     (SHIPPED / "reactions.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     own = JointCalibration("", novelty, tuple(coverages), tuple(factors))
-    for line, found in coverage_rows(errors, scales, own).items():
+    for line, found in coverage_rows(errors, scales, squares, own).items():
         print(line, {key: round(value, 3) for key, value in found.items()})
 
 
@@ -152,7 +153,9 @@ def test(folder: Path, artefact: Artefact, results: Path, keep: Path, started: f
     )
     assert own.digest == artefact.card.digest
     pool = read_pool(folder, artefact, TEST, keep)
-    errors, scales = measure(pool, draw(pool, TESTED, seed=2), artefact, own.novelty)
+    reactions = draw(pool, TESTED, seed=2)
+    errors, scales = measure(pool, reactions, artefact, own.novelty)
+    squares = added_squares(reactions, artefact)
     rows: list[Measured] = [
         {
             "name": name,
@@ -165,7 +168,7 @@ def test(folder: Path, artefact: Artefact, results: Path, keep: Path, started: f
             "seconds": round(time.perf_counter() - started, 1),
             **{k: v for k, v in provenance().items() if k != "python"},  # type: ignore[typeddict-item]
         }
-        for name, found in coverage_rows(errors, scales, own).items()
+        for name, found in coverage_rows(errors, scales, squares, own).items()
     ]
     write(
         results / "reactions.json",
@@ -383,14 +386,30 @@ def measure(
     return errors, scales
 
 
+def added_squares(
+    reactions: dict[str, list[Reaction]], artefact: Artefact
+) -> dict[str, np.ndarray]:
+    """The half widths that come from adding the squares of the molecules' own, kcal/mol."""
+    half = half_width(artefact, "gfn2", BASE)
+    return {
+        name: np.array([half * np.linalg.norm(list(one.values())) for one in some])
+        for name, some in reactions.items()
+    }
+
+
 def coverage_rows(
-    errors: dict[str, np.ndarray], scales: dict[str, np.ndarray], own: JointCalibration
+    errors: dict[str, np.ndarray],
+    scales: dict[str, np.ndarray],
+    squares: dict[str, np.ndarray],
+    own: JointCalibration,
 ) -> dict[str, dict[str, float]]:
     """Errors, widths and shares covered, by class and of all."""
     found = {}
     for name in (*errors, "all"):
-        error = np.concatenate(list(errors.values())) if name == "all" else errors[name]
-        scale = np.concatenate(list(scales.values())) if name == "all" else scales[name]
+        error, scale, naive = (
+            np.concatenate(list(some.values())) if name == "all" else some[name]
+            for some in (errors, scales, squares)
+        )
         size, half = np.abs(error), own.factor(BASE) * scale
         found[f"{len(error)} reactions, {name}"] = {
             "count": float(len(error)),
@@ -405,6 +424,8 @@ def coverage_rows(
             "coverage_50": float((size <= own.factor(0.5) * scale).mean()),
             "coverage_80": float((size <= own.factor(0.8) * scale).mean()),
             "coverage_95": float((size <= own.factor(0.95) * scale).mean()),
+            "coverage_squares": float((size <= naive).mean()),
+            "interval_squares": float(naive.mean()),
         }
     return found
 

@@ -80,6 +80,43 @@ def _signed(value: Fraction) -> str:
     return f"+{value}" if value > 0 else f"{value}".replace("-", "−")
 
 
+def balanced(
+    molecules: Sequence[Molecules],
+    left: int,
+    texts: Sequence[str],
+    given: Sequence[Fraction] | None,
+) -> Coefficients:
+    """Return the coefficients of a reaction.
+
+    Parameters
+    ----------
+    molecules
+        The species, those of the left side first.
+    left
+        How many species stand on the left.
+    texts
+        How each species is written.
+    given
+        The coefficients that were written; None where none was.
+
+    Raises
+    ------
+    InputError
+        Those that were written do not balance it, or none do, or several sets do.
+    """
+    tried = given or [Fraction(1)] * len(molecules)
+    lack = missing(molecules, left, tried)
+    if not lack:
+        return tuple(tried)
+    if given is None:
+        return stoichiometry(molecules, left, texts)
+    try:
+        remedy = f"; balanced: {formatted(stoichiometry(molecules, left, texts), texts, left)}"
+    except InputError:
+        remedy = ""
+    raise InputError(f"the reaction is not balanced: {'; '.join(lack)}{remedy}")
+
+
 def stoichiometry(molecules: Sequence[Molecules], left: int, texts: Sequence[str]) -> Coefficients:
     """Find the coefficients that balance a reaction.
 
@@ -164,7 +201,8 @@ def null_space(matrix: np.ndarray) -> list[list[Fraction]]:
         (rows, columns) integers.
     """
     rows = [[Fraction(int(value)) for value in row] for row in matrix]
-    columns, pivots = matrix.shape[1], []
+    columns = matrix.shape[1]
+    pivots: list[int] = []
     for column in range(columns):
         done = len(pivots)
         pivot = next((k for k in range(done, len(rows)) if rows[k][column]), None)
@@ -232,3 +270,46 @@ def smallest(counts: np.ndarray, other: Sequence[int] | None = None) -> list[int
             if best is None or (sum(whole), whole) < (sum(best), best):
                 best = whole
     return best
+
+
+def spin_remark(
+    molecules: Sequence[Molecules],
+    coefficients: Sequence[Fraction],
+    left: int,
+    texts: Sequence[str],
+) -> str:
+    """Say where no coupling of the unpaired electrons conserves the total spin.
+
+    Parameters
+    ----------
+    molecules
+        The species, those of the left side first.
+    coefficients
+        One for each.
+    left
+        How many species stand on the left.
+    texts
+        How each species is written.
+
+    Returns
+    -------
+    str
+        Empty where the spin can be conserved.
+    """
+    spins = [int(one.spins[0]) for one in molecules]
+    whole = lcm(*(c.denominator for c in coefficients))
+    sides = []
+    for part in (slice(None, left), slice(left, None)):
+        several = [
+            s for s, c in zip(spins[part], coefficients[part]) for _ in range(int(c * whole))
+        ]
+        most = sum(several)
+        least = max(2 * max(several, default=0) - most, most % 2)
+        sides.append((least, most))
+    if sides[0][0] <= sides[1][1] and sides[1][0] <= sides[0][1]:
+        return ""
+    odd = [f"{text} has {s}" for text, s in zip(texts, spins) if s]
+    return (
+        f"the spin cannot be conserved: unpaired electrons on the left {sides[0][1]}, on the right "
+        f"{sides[1][1]} ({', '.join(odd)}); the energies are those of the ground states"
+    )

@@ -191,3 +191,49 @@ def _of_smiles(smiles: str) -> Species:
         spin = 2
     nuclei = Molecules.one(numbers, [[0.0, 0.0, 0.0]] * len(numbers), charge, spin, smiles)
     return Species(smiles, key, nuclei, smiles)
+
+
+def merged(
+    equation: Equation, species: tuple[Species, ...], questions: tuple[Question, ...]
+) -> tuple[tuple[Species, ...], tuple[Question, ...], int, list[Fraction] | None]:
+    """Join the terms of one species, and refuse one that stands on both sides.
+
+    Parameters
+    ----------
+    equation
+        The reaction as it was written.
+    species, questions
+        One for each term, those of the left side first.
+
+    Returns
+    -------
+    tuple
+        Species, questions, how many stand on the left, and their coefficients; None where none was
+        written and no species stands there twice.
+
+    Raises
+    ------
+    InputError
+        A species stands on both sides.
+    """
+    terms = (*equation.left, *equation.right)
+    count = len(equation.left)
+    sides = [{one.key for one in species[:count]}, {one.key for one in species[count:]}]
+    both = [one for one in species[:count] if one.key in sides[1]]
+    if both:
+        raise InputError(
+            f"{', '.join(dict.fromkeys(one.text for one in both))} stands on both sides and "
+            "cancels; write it once, on the side where more of it is"
+        )
+    given: dict[str, Fraction] = {}
+    for one, (number, _) in zip(species, terms):
+        given[one.key] = given.get(one.key, Fraction(0)) + (number or 1)
+    first = {one.key: k for k, one in reversed(list(enumerate(species)))}
+    rows = sorted(first.values())
+    written = len(rows) < len(terms) or any(number is not None for number, _ in terms)
+    return (
+        tuple(species[k] for k in rows),
+        tuple(questions[k] for k in rows),
+        len(sides[0]),
+        [given[species[k].key] for k in rows] if written else None,
+    )

@@ -1,0 +1,258 @@
+"""Reactions: energies, enthalpies and free energies as sums over the answers for their species.
+
+    ΔrE(0 K) = Σ ν ΔfH(0 K)
+    ΔrH(T)   = ΔrE(0 K) + Σ ν [H(T) − H(0)]
+    ΔrG(T)   = ΔrE(0 K) + Σ ν [G(T) − H(0)]
+
+ν is negative on the left. At 298.15 K, ΔrH is Σ ν ΔfH(298.15 K) (Hess's law): the elements cancel.
+Enthalpies and free energies come from harmonic wavenumbers of GFN2-xTB, or from those that are
+given for a species. The interval is that of ΔrE(0 K) against the model's level (`joint`). It holds
+no error of the thermal parts, and none of the level itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy.typing as npt
+
+from onekcal.errors import InputError, OnekcalError
+from onekcal.geometry.minimum import minimum
+from onekcal.models.artefact import Artefact
+from onekcal.models.shipped import DEFAULT, load_model
+from onekcal.molecules import Molecules
+from onekcal.prediction.answers import Answer
+from onekcal.prediction.balance import balanced, formatted, spin_remark
+from onekcal.prediction.equation import Species, merged, parse_equation, read_species
+from onekcal.prediction.joint import joint_half
+from onekcal.prediction.options import DEFAULTS, Options
+from onekcal.prediction.prediction import answer as answer_one
+from onekcal.prediction.questions import Question
+from onekcal.prediction.reaction import STANDARD, Conditions, Participant, Reaction
+from onekcal.thermo.free_energies import Thermochemistry, check_conditions, thermochemistry
+from onekcal.thermo.frequencies import TEMPERATURE, frequencies
+from onekcal.thermo.ledger import Ledger, Term
+
+THERMAL_SOURCE = "GFN2-xTB harmonic frequencies, rigid rotor, symmetry number from the geometry"
+NONE: Mapping[str, Answer] = MappingProxyType({})
+NO_WAVES: Mapping[str, npt.ArrayLike] = MappingProxyType({})
+
+
+def react(
+    reactions: str | Iterable[str],
+    model: str | Path | Artefact = DEFAULT,
+    conditions: Conditions = STANDARD,
+    options: Options = DEFAULTS,
+    answers: Mapping[str, Answer] = NONE,
+    wavenumbers: Mapping[str, npt.ArrayLike] = NO_WAVES,
+) -> Iterator[Reaction]:
+    """Compute the energies of reactions one at a time, in their order.
+
+    A reaction that fails does not stop the others; it holds the problem. A species of several
+    reactions is answered once.
+
+    Parameters
+    ----------
+    reactions
+        Such as "C=C + [H][H] >> CC". Coefficients may stand before the species ("2 [H][H]"). Where
+        none is written and one of each does not balance, they are found.
+    model
+        A model that ships, a run folder, a model file, or what `load_model` returned.
+    conditions
+        Temperature, pressure, and whether free energies are computed.
+    options
+        How the species are answered.
+    answers
+        Answers that a reaction can name.
+    wavenumbers
+        Harmonic wavenumbers (1/cm) of species by their text, at the geometry of their answer.
+        GFN2-xTB gives the others.
+
+    Returns
+    -------
+    iterator of Reaction
+        One for each text, computed when it is asked for.
+
+    Raises
+    ------
+    InputError
+        The temperature or pressure is not positive, or the model gives no atomization energies at
+        0 K.
+    """
+    check_conditions(conditions.temperature, conditions.pressure)
+    if not conditions.free_energies and conditions.temperature != TEMPERATURE:
+        raise InputError(
+            f"without free energies ΔrH is at {TEMPERATURE} K, got {conditions.temperature} K"
+        )
+    artefact = model if isinstance(model, Artefact) else load_model(model)
+    if artefact.kind != "atomization" or artefact.at != "0 K":
+        raise InputError(
+            f"reactions need atomization energies at 0 K; this model gives {artefact.kind} "
+            f"({artefact.at})"
+        )
+    desk = _Desk(artefact, conditions, options, answers, wavenumbers)
+    texts = [reactions] if isinstance(reactions, str) else reactions
+    return (desk.reaction(text) for text in texts)
+
+
+class _Desk:
+    """Answers species once and adds them up."""
+
+    def __init__(
+        self,
+        artefact: Artefact,
+        conditions: Conditions,
+        options: Options,
+        answers: Mapping[str, Answer],
+        wavenumbers: Mapping[str, npt.ArrayLike],
+    ) -> None:
+        self.artefact, self.conditions, self.options = artefact, conditions, options
+        self.named, self.waves = answers, wavenumbers
+        self.molecules = {
+            name: one.molecule for name, one in answers.items() if one.molecule is not None
+        }
+        self.answered: dict[str, tuple[Answer, Thermochemistry | None]] = {}
+
+    def reaction(self, text: str) -> Reaction:
+        """The energies of one reaction, or its problem."""
+        bare = Reaction(
+            text,
+            temperature=self.conditions.temperature,
+            pressure=self.conditions.pressure,
+            coverage=self.options.coverage,
+            level=self.artefact.level,
+        )
+        try:
+            return self._reaction(bare)
+        except OnekcalError as problem:
+            return replace(bare, problem=" ".join(str(problem).split()))
+
+    def _reaction(self, bare: Reaction) -> Reaction:
+        equation = parse_equation(bare.text)
+        species, questions = zip(
+            *(
+                read_species(text, self.molecules, self.options.length)
+                for _, text in (*equation.left, *equation.right)
+            )
+        )
+        species, questions, left, given = merged(equation, species, questions)
+        molecules, texts = [one.molecule for one in species], [one.text for one in species]
+        coefficients = balanced(molecules, left, texts, given)
+        bare = replace(bare, balanced=formatted(coefficients, texts, left))
+        answered = self._answers(species, questions)
+        participants = tuple(
+            Participant(one.text, -c if k < left else c, *answered[k])
+            for k, (one, c) in enumerate(zip(species, coefficients))
+        )
+        return self._summed(bare, participants, spin_remark(molecules, coefficients, left, texts))
+
+    def _answers(
+        self, species: tuple[Species, ...], questions: tuple[Question, ...]
+    ) -> list[tuple[Answer, Thermochemistry | None]]:
+        """The answers for all species; those without one are named together."""
+        found, problems = [], []
+        for one, question in zip(species, questions):
+            try:
+                found.append(self._answer(one, question))
+            except OnekcalError as problem:
+                problems.append(f"{one.text}: {str(problem).removeprefix(f'{one.text}: ')}")
+        if problems:
+            raise InputError(f"no energy of {'; of '.join(problems)}")
+        return found
+
+    def _answer(self, one: Species, question: Question) -> tuple[Answer, Thermochemistry | None]:
+        if one.key not in self.answered:
+            answer = (
+                self.named[one.text]
+                if one.known
+                else answer_one(question, self.artefact, self.options)
+            )
+            if answer.problem:
+                raise InputError(answer.problem)
+            if answer.ledger is None:
+                raise InputError("; ".join(answer.remarks) or "it has no heat of formation")
+            thermal = None
+            if self.conditions.free_energies:
+                answer, thermal = self._heated(one, answer)
+            self.answered[one.key] = (answer, thermal)
+        return self.answered[one.key]
+
+    def _heated(self, one: Species, answer: Answer) -> tuple[Answer, Thermochemistry]:
+        """Thermochemistry of a species, and the answer with the same heat in its ledger."""
+        molecule = answer.molecule
+        assert molecule is not None
+        assert answer.ledger is not None
+        if not int(molecule.spins[0]):  # an atom's answer says 0
+            molecule = replace(molecule, spin=one.molecule.spins)
+        molecule, waves, source = self._wavenumbers(one, molecule)
+        thermal = thermochemistry(
+            molecule, waves, self.conditions.temperature, self.conditions.pressure
+        )
+        room = thermochemistry(molecule, waves, symmetry=thermal.symmetry)
+        ledger = with_heat(answer.ledger, room.enthalpy, source)
+        return replace(answer, ledger=ledger), thermal
+
+    def _wavenumbers(
+        self, one: Species, molecule: Molecules
+    ) -> tuple[Molecules, npt.ArrayLike, str]:
+        """The geometry of the wavenumbers, these (1/cm), and where they come from."""
+        if len(molecule.numbers) == 1:
+            return molecule, [], "ideal monatomic gas with its electronic levels"
+        if one.text in self.waves:
+            return molecule, self.waves[one.text], "wavenumbers that were given, rigid rotor"
+        relaxed, _ = minimum(molecule, "gfn2", force=0.002, keep_bonds=False)
+        return relaxed.molecule, frequencies(relaxed.molecule, "gfn2").wavenumbers, THERMAL_SOURCE
+
+    def _summed(self, bare: Reaction, participants: tuple[Participant, ...], spin: str) -> Reaction:
+        """Hess's law."""
+        nu = [float(one.coefficient) for one in participants]
+        ledgers = [one.answer.ledger for one in participants if one.answer.ledger is not None]
+        energy = sum(c * ledger.formation_0 for c, ledger in zip(nu, ledgers))
+        thermals = [one.thermal for one in participants if one.thermal is not None]
+        free = math.nan
+        if len(thermals) == len(participants):
+            enthalpy = energy + sum(c * thermal.enthalpy for c, thermal in zip(nu, thermals))
+            free = energy + sum(c * thermal.free_energy for c, thermal in zip(nu, thermals))
+        else:
+            enthalpy = sum(c * ledger.formation_298 for c, ledger in zip(nu, ledgers))
+        answers = [one.answer for one in participants]
+        half, remark = joint_half(nu, answers, self.artefact, self.options.coverage)
+        remarks = [spin, remark]
+        for one in participants:
+            thermal_remarks = one.thermal.remarks if one.thermal else ()
+            remarks += [f"{one.text}: {said}" for said in (*one.answer.remarks, *thermal_remarks)]
+        return replace(
+            bare,
+            participants=participants,
+            energy=energy,
+            enthalpy=enthalpy,
+            free_energy=free,
+            half=half,
+            remarks=tuple(filter(None, remarks)),
+        )
+
+
+def with_heat(ledger: Ledger, heat: float, source: str) -> Ledger:
+    """Replace H(298 K) − H(0) of the molecule in a ledger.
+
+    Parameters
+    ----------
+    ledger
+        The ledger of one molecule.
+    heat
+        kcal/mol.
+    source
+        Where it comes from.
+    """
+    first = next(
+        k
+        for k, term in enumerate(ledger.terms)
+        if term.section == "formation 298 K" and term.label.startswith("H(298 K)")
+    )
+    old = ledger.terms[first]
+    new = Term(old.label, heat, None, source, old.section)
+    return Ledger(ledger.formula, (*ledger.terms[:first], new, *ledger.terms[first + 1 :]))

@@ -1,0 +1,173 @@
+"""A reaction with its energies, and how that becomes JSON or a row of a table.
+
+Energies are kcal/mol.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from onekcal.prediction.answers import Answer
+from onekcal.thermo.free_energies import PRESSURE, Thermochemistry
+from onekcal.thermo.frequencies import TEMPERATURE
+
+
+@dataclass(frozen=True)
+class Participant:
+    """One species of a reaction.
+
+    Parameters
+    ----------
+    text
+        As it was written.
+    coefficient
+        ν, negative on the left.
+    answer
+        Its energy.
+    thermal
+        What temperature and pressure add to it; None where it was not asked for.
+    """
+
+    text: str
+    coefficient: Fraction
+    answer: Answer
+    thermal: Thermochemistry | None = None
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """A reaction and its energies, or the problem that prevented them.
+
+    Parameters
+    ----------
+    text
+        As it was written.
+    balanced
+        With its coefficients; empty where there is a problem.
+    participants
+        The species, those of the left side first.
+    temperature, pressure
+        K and bar.
+    energy
+        ΔrE(0 K), kcal/mol, zero-point energies included.
+    enthalpy, free_energy
+        ΔrH(T) and ΔrG(T), kcal/mol; NaN where they were not asked for.
+    half
+        Half of the joint interval (kcal/mol); infinite where none can be given.
+    coverage
+        The share of reactions that the interval is to cover.
+    level
+        The level of theory of the answers.
+    remarks
+        One sentence each.
+    problem
+        Why there are no energies; empty where there are.
+    """
+
+    text: str
+    balanced: str = ""
+    participants: tuple[Participant, ...] = ()
+    temperature: float = TEMPERATURE
+    pressure: float = PRESSURE
+    energy: float = math.nan
+    enthalpy: float = math.nan
+    free_energy: float = math.nan
+    half: float = math.inf
+    coverage: float = 0.9
+    level: str = ""
+    remarks: tuple[str, ...] = ()
+    problem: str = ""
+
+    def __repr__(self) -> str:
+        if self.problem:
+            return f"Reaction({self.text}: {self.problem})"
+        half = f" ± {self.half:.2f}" if math.isfinite(self.half) else ""
+        return (
+            f"Reaction({self.balanced}: ΔrH({self.temperature:g} K) {self.enthalpy:.2f}{half}, "
+            f"ΔrG {self.free_energy:.2f} kcal/mol)"
+        )
+
+    @property
+    def entropy(self) -> float:
+        """ΔrS(T), cal/mol/K."""
+        return 1000.0 * (self.enthalpy - self.free_energy) / self.temperature
+
+    def to_dict(self) -> dict[str, object]:
+        """Return everything, for JSON; what is unknown or not finite is None."""
+        return {
+            "reaction": self.text,
+            "balanced": self.balanced or None,
+            "level": self.level,
+            "unit": "kcal/mol",
+            "temperature_K": self.temperature,
+            "pressure_bar": self.pressure,
+            "energy_0": _known(self.energy),
+            "enthalpy": _known(self.enthalpy),
+            "free_energy": _known(self.free_energy),
+            "entropy_cal_per_mol_K": _known(self.entropy),
+            "half": _known(self.half),
+            "coverage": self.coverage,
+            "species": [
+                {
+                    "species": one.text,
+                    "coefficient": float(one.coefficient),
+                    "answer": one.answer.to_dict(),
+                    "thermochemistry": one.thermal.to_dict() if one.thermal else None,
+                }
+                for one in self.participants
+            ],
+            "remarks": list(self.remarks),
+            "problem": self.problem or None,
+        }
+
+    def to_row(self) -> dict[str, object]:
+        """Return one flat row, for CSV. Names hold the units; what is unknown is empty."""
+        return {
+            "reaction": self.text,
+            "balanced": self.balanced,
+            "level": self.level,
+            "temperature_K": self.temperature,
+            "pressure_bar": self.pressure,
+            "energy_0K_kcal_per_mol": _text(self.energy),
+            "enthalpy_kcal_per_mol": _text(self.enthalpy),
+            "free_energy_kcal_per_mol": _text(self.free_energy),
+            "entropy_cal_per_mol_K": _text(self.entropy),
+            "half_kcal_per_mol": _text(self.half),
+            "coverage": self.coverage if math.isfinite(self.half) else "",
+            "remarks": "; ".join(self.remarks),
+            "problem": self.problem,
+        }
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _text(value: float) -> str:
+    """Four decimals; empty where not finite."""
+    return f"{value:.4f}" if math.isfinite(value) else ""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What the energies of reactions are asked for.
+
+    Parameters
+    ----------
+    temperature
+        K.
+    pressure
+        bar, of each species.
+    free_energies
+        Whether frequencies are computed. Without them there is no ΔrG, and ΔrH is that at 298.15 K.
+    """
+
+    temperature: float = TEMPERATURE
+    pressure: float = PRESSURE
+    free_energies: bool = True
+
+
+STANDARD = Conditions()
+"""1 bar and 298.15 K."""
