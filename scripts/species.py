@@ -1,0 +1,73 @@
+"""Compute the species that ship with the package: src/onekcal/shipped/species.json.
+
+    python scripts/species.py FOLDER [--write] [--first N]
+
+Works through scripts/species.smi from the top and keeps each finished species, and each finished
+step, in FOLDER; run again after a stop, it goes on. `--write` only collects what FOLDER holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from onekcal.errors import OnekcalError
+from onekcal.geometry.conformers import conformers
+from onekcal.geometry.species import species
+from onekcal.io.smiles_lines import smi_lines
+from onekcal.labels.computed import SHIPPED, Steps, Store, key_of_smiles, shipped
+from onekcal.labels.g4mp2 import Computed, g4mp2
+
+HERE = Path(__file__).parent
+OUT = HERE.parent / "src" / "onekcal" / "shipped" / SHIPPED
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--first", type=int, default=10_000)
+    given = parser.parse_args()
+    store = Store(given.folder)
+    if given.write:
+        return write(store)
+    shipped.cache_clear()
+    lines = (HERE / "species.smi").read_text(encoding="utf-8").splitlines()
+    for line in list(smi_lines(lines, "species.smi"))[: given.first]:
+        start = time.monotonic()
+        try:
+            done = compute(store, line.smiles, line.name)
+        except (OnekcalError, ArithmeticError, LookupError, RuntimeError, ValueError) as problem:
+            print(f"{line.smiles}: {' '.join(str(problem).split())}", file=sys.stderr, flush=True)
+            continue
+        print(f"{line.smiles} {done.energy:.2f} {time.monotonic() - start:.0f} s", flush=True)
+
+
+def compute(store: Store, smiles: str, name: str) -> Computed:
+    """One species, from the store if it is there."""
+    state = species(smiles)
+
+    def fresh(steps: Steps) -> Computed:
+        place = conformers(state).lowest
+        return replace(g4mp2(place, kept=steps), smiles=state.smiles, name=name)
+
+    return store.once(key_of_smiles(state.smiles, state.charge, state.spin, "g4mp2"), fresh)
+
+
+def write(store: Store) -> None:
+    """Collect every finished species, smallest first."""
+    records = sorted(
+        (one.to_dict() for one in store if one.smiles),
+        key=lambda r: (len(r["numbers"]), r["smiles"]),
+    )
+    text = ",\n".join(json.dumps(record, ensure_ascii=False) for record in records)
+    OUT.write_text(f"[\n{text}\n]\n", encoding="utf-8")
+    print(f"{len(records)} species in {OUT.name}, {OUT.stat().st_size / 1024:.0f} KiB")
+
+
+if __name__ == "__main__":
+    main()
