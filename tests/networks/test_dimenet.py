@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
 from onekcal.bench.speed.dimenet import dimenet_peer, triplets_of
-from onekcal.bench.speed.steps import Step, paired
+from onekcal.bench.speed.paired_atoms import paired
+from onekcal.bench.speed.steps import Step
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.spherical_bessel import zeros
 from onekcal.molecules import Molecules

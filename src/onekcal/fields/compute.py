@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from onekcal.errors import OnekcalError
-from onekcal.fields.atoms import counted, gaussian, summed, values_of, wave
+from onekcal.fields.atom_values import values_of
+from onekcal.fields.atoms import counted, gaussian, summed, wave
 from onekcal.fields.electronic import FUNCTIONS, by_spin
 from onekcal.fields.electrostatic import nuclear_potential, total_potential
 from onekcal.fields.grid import BOX, Frames, centres, cube, frames

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from onekcal.errors import InputError, unknown
-from onekcal.fields.atoms import SIGMA, check_value
+from onekcal.fields.atom_values import check_value
+from onekcal.fields.atoms import SIGMA
 
 FIELDS_FORMAT = 1
 """It changes with the meaning of any field. Stored fields of another number are not used."""

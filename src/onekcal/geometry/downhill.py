@@ -16,7 +16,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.linalg import cholesky, eigh_tridiagonal, solve_triangular
 
-from onekcal.geometry.hessian import ELECTRON_MASSES, MASSES, gradient_rise, internal
+from onekcal.geometry.hessian import gradient_rise
+from onekcal.geometry.inertia import ELECTRON_MASSES, MASSES, internal
 from onekcal.geometry.model_hessian import model_hessian
 from onekcal.molecules import Molecules
 from onekcal.quantum.method import Calculation

@@ -1,8 +1,7 @@
 """npz files: those of onekcal, and those that others made.
 
-Ours hold numbers, positions, offsets, and columns with their meaning. The others hold nuclear
-charges (M, n), padded with 0, or one row (n,) for all, and positions (M, n, 3). Pickled content is
-not loaded.
+Ours are described in `own_arrays`. The others hold nuclear charges (M, n), padded with 0, or one
+row (n,) for all, and positions (M, n, 3). Pickled content is not loaded.
 """
 
 from __future__ import annotations
@@ -12,13 +11,12 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-import torch
 
-from onekcal.data.dataset import QUANTITIES, Column, Dataset
-from onekcal.energies import KINDS, TEMPERATURES
-from onekcal.errors import InputError, OnekcalError, one_of
+from onekcal.data.dataset import Dataset
+from onekcal.errors import InputError, OnekcalError
 from onekcal.io.assembly import columns_of, lost_label
 from onekcal.io.options import ReadOptions
+from onekcal.io.own_arrays import dataset_of_arrays
 from onekcal.io.records import NOTHING, Problem
 from onekcal.io.soundness import check_lengths, unsound
 from onekcal.molecules import Molecules
@@ -60,7 +58,7 @@ def read_npz(path: Path, options: ReadOptions) -> tuple[Dataset | None, list[Pro
         raise InputError(f"{path} is not an npz file or is damaged ({problem})") from None
     try:
         ours = {"numbers", "positions", "offsets"} <= arrays.keys()
-        dataset = _ours(arrays) if ours else _theirs(arrays, options, str(path))
+        dataset = dataset_of_arrays(arrays) if ours else _theirs(arrays, options, str(path))
     except OnekcalError as problem:
         text = str(problem)
         raise InputError(text if text.startswith(str(path)) else f"{path}: {text}") from None
@@ -126,60 +124,3 @@ def _pick(arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray |
     """The first array of these names that holds numbers."""
     lower = {key.lower(): value for key, value in arrays.items() if value.dtype.kind in "iuf"}
     return next((lower[name] for name in names if name in lower), None)
-
-
-def _ours(arrays: dict[str, np.ndarray]) -> Dataset:
-    charge, spin = (
-        torch.from_numpy(arrays[key].astype(np.int64)) if key in arrays else None
-        for key in ("charge", "spin")
-    )
-    molecules = Molecules(
-        torch.from_numpy(arrays["numbers"].astype(np.int64)),
-        torch.from_numpy(arrays["positions"].astype(np.float64)),
-        torch.from_numpy(arrays["offsets"].astype(np.int64)),
-        charge,
-        spin,
-        arrays.get("name"),
-    )
-    columns = {}
-    for key in arrays:
-        if key.startswith("column:"):
-            name = key.removeprefix("column:")
-            quantity, level, kind, at, unit, note = (
-                str(word) for word in arrays[f"meaning:{name}"]
-            )
-            columns[name] = Column(
-                torch.from_numpy(arrays[key]),
-                one_of(quantity, QUANTITIES, f"quantity of column {name!r}"),
-                level,
-                one_of(kind, KINDS, f"kind of column {name!r}"),
-                one_of(at, TEMPERATURES, f"temperature of column {name!r}"),
-                unit,
-                note,
-            )
-    target = str(arrays["target"]) if "target" in arrays else ""
-    return Dataset(molecules, columns, target or None)
-
-
-def arrays_of(dataset: Dataset) -> dict[str, np.ndarray]:
-    """Return the arrays of an npz file that keeps everything of a data set.
-
-    Parameters
-    ----------
-    dataset
-        The data. Each column becomes two arrays, its values and its meaning.
-    """
-    molecules = dataset.molecules
-    arrays = {
-        "numbers": molecules.numbers.numpy().astype(np.uint8),
-        "positions": molecules.positions.numpy(),
-        "offsets": molecules.offsets.numpy(),
-        "name": molecules.names.astype(str),
-        "charge": molecules.charges.numpy(),
-        "spin": molecules.spins.numpy(),
-        "target": np.array(dataset.target or ""),
-    }
-    for name, c in dataset.columns.items():
-        arrays[f"column:{name}"] = c.values.numpy()
-        arrays[f"meaning:{name}"] = np.array([c.quantity, c.level, c.kind, c.at, c.unit, c.note])
-    return arrays

@@ -15,7 +15,7 @@ import numpy as np
 
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import InputError, unknown
-from onekcal.io.npz import arrays_of
+from onekcal.io.own_arrays import arrays_of
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.system.files import whole_file
 

@@ -21,7 +21,7 @@ import torch
 
 from onekcal.energies import free_atoms
 from onekcal.errors import InputError
-from onekcal.geometry.hessian import ELECTRON_MASSES, MASSES, internal, shape_of
+from onekcal.geometry.inertia import ELECTRON_MASSES, MASSES, internal, shape_of
 from onekcal.geometry.minimum import minimum
 from onekcal.geometry.relax import relax
 from onekcal.labels.zero_point import zero_point_from_gfn2

@@ -1,107 +1,15 @@
-"""The predictions in the folder of a run, written and read back."""
+"""The folder of a finished run, read and compared with another."""
 
 from __future__ import annotations
 
 import csv
 import json
 import math
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-
-from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError, DataError
-from onekcal.molecules import SYMBOLS
 from onekcal.runs.experiment import Experiment, read
-from onekcal.trust.metrics import KCAL, Metrics
-
-
-def write_predictions(
-    path: Path,
-    data: Dataset,
-    predicted: torch.Tensor,
-    half: float,
-    terms: dict[str, torch.Tensor] | None = None,
-) -> None:
-    """Write predictions.csv.
-
-    Its columns are name, formula, atoms, reference, predicted, error, lower, upper, and the model's
-    further output. Where the data are of atoms, the columns atom (its number in the molecule, from
-    1) and element follow `atoms`.
-
-    Parameters
-    ----------
-    path
-        The file.
-    data
-        M molecules, or A atoms, with their reference values.
-    predicted
-        (M,) or (A,) in the unit of the reference.
-    half
-        Half width of the interval in this unit.
-    terms
-        Further output of the model by name, each (M, …).
-    """
-    molecules, atomic = data.molecules, data.aim.atomic
-    # (M, k)
-    more = {name: values.reshape(len(values), -1) for name, values in (terms or {}).items()}
-    heads = [
-        name if each.shape[1] == 1 else f"{name}_{k}"
-        for name, each in more.items()
-        for k in range(each.shape[1])
-    ]
-    who: Iterable[tuple[object, ...]] = zip(
-        molecules.names, molecules.formulas, molecules.sizes.tolist()
-    )
-    if atomic:
-        who = (
-            (*each, k + 1, SYMBOLS[z])
-            for each, one in zip(who, molecules)
-            for k, z in enumerate(one.numbers.tolist())
-        )
-    digits = ".4f" if data.aim.unit == KCAL else ".6g"
-    with path.open("w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file)
-        out.writerow(
-            [
-                "name",
-                "formula",
-                "atoms",
-                *(["atom", "element"] if atomic else []),
-                "reference",
-                "predicted",
-                "error",
-                "lower",
-                "upper",
-                *heads,
-            ]
-        )
-        for m, (each, reference, found) in enumerate(
-            zip(who, data.energies.tolist(), predicted.tolist())
-        ):
-            numbers = [reference, found, found - reference, found - half, found + half]
-            numbers += [value for values in more.values() for value in values[m].tolist()]
-            out.writerow([*each, *(format(number, digits) for number in numbers)])
-
-
-def write_atoms(path: Path, atoms: dict[str, torch.Tensor]) -> None:
-    """Write atoms.npz in single precision; without atoms there is no file.
-
-    Parameters
-    ----------
-    path
-        The file.
-    atoms
-        "forces" (A, 3) kcal/mol/Å and "energies" (A,) kcal/mol, those that the model has.
-    """
-    if atoms:
-        arrays: dict[str, Any] = {
-            name: values.numpy().astype(np.float32) for name, values in atoms.items()
-        }
-        np.savez_compressed(path, **arrays)
+from onekcal.trust.metrics import Metrics
 
 
 def load(folder: Path) -> tuple[Experiment, Metrics]:

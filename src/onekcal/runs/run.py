@@ -40,7 +40,7 @@ from onekcal.models.artefact import Artefact, Stage
 from onekcal.models.model_card import ModelCard
 from onekcal.models.registry import build
 from onekcal.networks.training import distributed
-from onekcal.networks.training.checkpoint import refuse_differences
+from onekcal.networks.training.config_differences import refuse_differences
 from onekcal.networks.training.session import Progress, session
 from onekcal.runs.card import about_data
 from onekcal.runs.card_page import markdown
@@ -49,7 +49,7 @@ from onekcal.runs.errors_by import errors_by
 from onekcal.runs.evaluate import atoms_of, force_errors, measure, order_errors
 from onekcal.runs.experiment import Experiment, read
 from onekcal.runs.fitting import Fitted, fit, other_geometries
-from onekcal.runs.folder import write_atoms, write_predictions
+from onekcal.runs.predictions_file import write_atoms, write_predictions
 from onekcal.system.files import write_text
 from onekcal.system.provenance import provenance
 from onekcal.trust.metrics import Metrics

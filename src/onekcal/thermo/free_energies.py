@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from onekcal.energies import SPINS
 from onekcal.errors import InputError
-from onekcal.geometry.hessian import MASSES, inertia, shape_of
+from onekcal.geometry.inertia import MASSES, inertia, shape_of
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.thermo.frequencies import GAS, SOFT, TEMPERATURE, thermal_enthalpy
 from onekcal.thermo.symmetry import symmetry_number

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onekcal.geometry.hessian import ELECTRON_MASSES, MASSES, hessian, internal, shape_of
+from onekcal.geometry.hessian import hessian
+from onekcal.geometry.inertia import ELECTRON_MASSES, MASSES, internal, shape_of
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.quantum.method import Calculation, LabelError, Method, formula_of
 from onekcal.quantum.named import method

@@ -13,7 +13,7 @@ from itertools import product
 
 import numpy as np
 
-from onekcal.geometry.hessian import shape_of
+from onekcal.geometry.inertia import shape_of
 from onekcal.molecules import Molecules
 
 TOLERANCE = 0.1

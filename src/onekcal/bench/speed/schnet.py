@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from onekcal.bench.speed.contest import Contest
-from onekcal.bench.speed.steps import PairedAtoms, paired, squared_turn, steps_of
+from onekcal.bench.speed.paired_atoms import PairedAtoms, paired
+from onekcal.bench.speed.steps import squared_turn, steps_of
 from onekcal.data.dataset import Dataset
 from onekcal.networks.schnet import SchNetNetwork
 

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from onekcal.data.dataset import Dataset
-from onekcal.datasets.doctor.consistency import Agreement, agreement, mistakes
+from onekcal.datasets.doctor.consistency import Agreement, agreement
 from onekcal.datasets.doctor.diagnosis import Diagnosis, first_names
+from onekcal.datasets.doctor.unit_mistakes import mistakes
 from onekcal.molecules import Molecules
 
 

@@ -12,6 +12,7 @@ from onekcal.errors import ConfigError, OnekcalError
 from onekcal.networks.network import Batch, Network, Output
 from onekcal.networks.training import checkpoint, distributed, error_sums, losses
 from onekcal.networks.training.batches import Held, in_order, shuffled
+from onekcal.networks.training.config_differences import Content
 from onekcal.networks.training.measure import Answer, Standard, measure
 from onekcal.networks.training.optimizers import Average, optimizer
 from onekcal.networks.training.schedules import Schedule
@@ -60,7 +61,7 @@ class Training:
         standard: Standard,
         settings: Settings,
         seed: int,
-        config: checkpoint.Content,
+        config: Content,
     ) -> None:
         self.network, self.train, self.valid = network, train, valid
         self.standard, self.settings, self.seed = standard, settings, seed

@@ -15,7 +15,7 @@ from onekcal.molecules import Molecules
 from onekcal.networks.network import Network
 from onekcal.networks.training import distributed
 from onekcal.networks.training.batches import Held, check_elements
-from onekcal.networks.training.checkpoint import Content
+from onekcal.networks.training.config_differences import Content
 from onekcal.networks.training.loop import Summary, Training
 from onekcal.networks.training.measure import Standard
 from onekcal.networks.training.settings import Settings

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from onekcal.data.dataset import Dataset
 from onekcal.show.endings import HTML, writable
-from onekcal.show.pages import embed
+from onekcal.show.pages import embed, packed
 from onekcal.show.pages.finished import DOUBT, Finished, finished, refuse_unlike
 from onekcal.show.pages.report_words import HEADS, notes_of, summary, words
 from onekcal.system.files import whole_file
@@ -161,11 +161,11 @@ def _data(runs: list[Finished], rows: np.ndarray) -> dict[str, object]:
     return {
         "unit": first.unit,
         "names": [first.names[row] for row in rows],
-        "reference": embed.floats(first.columns["reference"][rows]),
+        "reference": packed.floats(first.columns["reference"][rows]),
         "reach": max(float(np.quantile(np.abs(errors), 0.99)), 1e-6) if len(errors) else 1.0,
-        "molecules": None if some is None else embed.molecules(some.molecules),
-        "elements": embed.elements(),
-        "forces": None if forces is None else embed.floats(forces.numpy()),
+        "molecules": None if some is None else packed.molecules(some.molecules),
+        "elements": packed.elements(),
+        "forces": None if forces is None else packed.floats(forces.numpy()),
         "owners": owners,
         "runs": [_run_data(run, rows) for run in runs],
     }
@@ -188,14 +188,14 @@ def _run_data(run: Finished, rows: np.ndarray) -> dict[str, object]:
     doubt = next((name for name in DOUBT if name in run.columns), None)
     return {
         "name": run.name,
-        "error": embed.floats(run.columns["error"][rows]),
+        "error": packed.floats(run.columns["error"][rows]),
         "interval": run.metrics.get("interval"),
         "calibration": run.calibration,
         "epochs": run.epochs,
         "doubtName": doubt,
-        "doubt": None if doubt is None else embed.floats(run.columns[doubt][rows]),
+        "doubt": None if doubt is None else packed.floats(run.columns[doubt][rows]),
         "risk": [] if doubt is None else _risk(run.columns["error"], run.columns[doubt]),
-        **{name: embed.floats(values[atoms]) for name, values in run.atoms.items() if len(atoms)},
+        **{name: packed.floats(values[atoms]) for name, values in run.atoms.items() if len(atoms)},
     }
 
 

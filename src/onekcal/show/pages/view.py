@@ -11,7 +11,7 @@ import numpy.typing as npt
 from onekcal.data.dataset import Dataset
 from onekcal.errors import InputError, unknown
 from onekcal.show.endings import HTML, writable
-from onekcal.show.pages import embed
+from onekcal.show.pages import embed, packed
 from onekcal.system.files import whole_file
 
 FRAMES = 100
@@ -101,12 +101,12 @@ def html(dataset: Dataset, rows: Sequence[int], title: str) -> str:
     data = {
         "rows": list(rows),
         "names": [name or f"molecule {row}" for name, row in zip(some.molecules.names, rows)],
-        "molecules": embed.molecules(some.molecules),
-        "elements": embed.elements(),
+        "molecules": packed.molecules(some.molecules),
+        "elements": packed.elements(),
         "alike": alike,
         "energy": some.target,
-        "forces": None if forces is None else embed.floats(forces.numpy()),
-        "energies": embed.floats(some.energies.numpy()) if aimed else None,
+        "forces": None if forces is None else packed.floats(forces.numpy()),
+        "energies": packed.floats(some.energies.numpy()) if aimed else None,
     }
     traced = aimed and len(rows) > 1
     formulas = sorted(set(some.molecules.formulas))

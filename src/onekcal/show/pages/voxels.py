@@ -12,7 +12,7 @@ from scipy.ndimage import map_coordinates
 
 from onekcal.fields.portrait import Portrait, resampled
 from onekcal.show.endings import HTML, writable
-from onekcal.show.pages import embed
+from onekcal.show.pages import embed, packed
 from onekcal.show.render.isosurface import isosurface
 from onekcal.show.render.raycast import NEGATIVE, POSITIVE, colors_of, picture, shades, view
 from onekcal.system.files import whole_file
@@ -289,8 +289,8 @@ def page(portraits: Sequence[Portrait], title: str, levels: Sequence[float] | No
 
     placed = portraits[0].placed
     data = {
-        "molecules": embed.molecules(placed),
-        "elements": embed.elements(),
+        "molecules": packed.molecules(placed),
+        "elements": packed.elements(),
         "zoom": ZOOM,
         "reach": float(placed.positions.abs().max()) + 0.3,
         "middle": placed.positions.numpy().mean(0).tolist(),
@@ -328,7 +328,7 @@ def _layers(portrait: Portrait) -> dict[str, object]:
     return {
         "n": len(values),
         "box": portrait.box,
-        "voxels": embed.halved(values),
+        "voxels": packed.halved(values),
         "limit": limit,
         "signed": signed,
     }
@@ -356,10 +356,10 @@ def _surfaces(portrait: Portrait, levels: tuple[float, ...]) -> list[dict[str, o
         found.append(
             {
                 "level": level,
-                "points": embed.halved(points - middle),
-                "normals": embed.halved(normals),
-                "triangles": embed.floats(triangles),
-                "colors": embed.halved(tint),
+                "points": packed.halved(points - middle),
+                "normals": packed.halved(normals),
+                "triangles": packed.floats(triangles),
+                "colors": packed.halved(tint),
             }
         )
     return found
