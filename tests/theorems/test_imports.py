@@ -123,7 +123,7 @@ def test_the_root_holds_the_vocabulary_and_no_file_is_long() -> None:
         len(path.read_text(encoding="utf-8").splitlines()) for path in ROOT.rglob("*.py")
     )
     assert lengths[-1] <= 400
-    assert lengths[len(lengths) // 2] <= 170  # with the parameters of public functions
+    assert lengths[len(lengths) // 2] <= 130
 
 
 def test_what_is_public_is_listed_and_typed() -> None:
