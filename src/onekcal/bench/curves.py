@@ -62,12 +62,12 @@ class Learned:
         return largest, self.a * largest**-self.b
 
 
-def of(found: Results) -> list[Learned]:
+def of(results: Results) -> list[Learned]:
     """Collect the curves in the results of a suite.
 
     Parameters
     ----------
-    found
+    results
         The results.
 
     Returns
@@ -77,10 +77,10 @@ def of(found: Results) -> list[Learned]:
     """
     papers = {
         curve["name"]: {int(size): mae for size, mae in curve["paper"].items()}
-        for curve in found.get("curves", [])
+        for curve in results.get("curves", [])
     }
     by_name: dict[str, list[Measured]] = {}
-    for row in found["rows"]:
+    for row in results["rows"]:
         if row.get("curve") and "failed" not in row:
             by_name.setdefault(row["curve"], []).append(row)
     out = []
@@ -126,12 +126,12 @@ def _spread(row: Measured) -> float | None:
     )
 
 
-def told(found: Results, suite: Suite) -> list[KeptCurve]:
+def told(results: Results, suite: Suite) -> list[KeptCurve]:
     """Describe the curves of a suite for its JSON.
 
     Parameters
     ----------
-    found
+    results
         The results without their curves.
     suite
         The suite, which holds the paper's points.
@@ -152,7 +152,7 @@ def told(found: Results, suite: Suite) -> list[KeptCurve]:
             "b": None if one.b is None else _rounded(one.b),
             "paper": papers.get(one.name, {}),
         }
-        for one in of(found)
+        for one in of(results)
     ]
 
 
@@ -160,7 +160,7 @@ def _rounded(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def table(found: Results) -> list[Line]:
+def table(results: Results) -> list[Line]:
     """Make the table of learning curves: a line for each curve, and one for its paper.
 
     A line shows the mean and the spread at each size, b, and the law's value at the paper's
@@ -168,7 +168,7 @@ def table(found: Results) -> list[Line]:
 
     Parameters
     ----------
-    found
+    results
         The results.
 
     Returns
@@ -176,7 +176,7 @@ def table(found: Results) -> list[Line]:
     list
         Head of the column → text, one dict for each line.
     """
-    curves = of(found)
+    curves = of(results)
     sizes = sorted({size for curve in curves for size in curve.sizes})
     far = any(curve.beyond() for curve in curves)
     lines = []
@@ -184,7 +184,7 @@ def table(found: Results) -> list[Line]:
         at = dict(zip(curve.sizes, zip(curve.mae, curve.spread)))
         cells = {f"N = {size:,}": _cell(*at[size]) if size in at else "–" for size in sizes}
         rows = [
-            row for row in found["rows"] if row.get("curve") == curve.name and "failed" not in row
+            row for row in results["rows"] if row.get("curve") == curve.name and "failed" not in row
         ]
         seeds, quick = (
             max(len(row["runs"]) for row in rows),

@@ -100,7 +100,7 @@ def run(results: Path, model: str = DEFAULT) -> Results:
         }
         for what, some in (("in the model's scope", inside), ("and those outside it, forced", each))
     ]
-    found: Results = {
+    content: Results = {
         "suite": "formation",
         "title": "ΔfH(298 K) from SMILES with the shipped model against experiment",
         "cite": "Ruscic, Bross, Active Thermochemical Tables 1.112 (2019); Curtiss et al., J. "
@@ -109,8 +109,8 @@ def run(results: Path, model: str = DEFAULT) -> Results:
         "rows": rows,
         "molecules": each,
     }
-    write(results / "formation.json", found)
-    return found
+    write(results / "formation.json", content)
+    return content
 
 
 def _errors(some: list[Found]) -> dict[str, float]:
@@ -119,8 +119,8 @@ def _errors(some: list[Found]) -> dict[str, float]:
     reference, predicted = torch.tensor(
         [(one["experiment"], one["predicted"]) for one in good], dtype=torch.float64
     ).T
-    found = metrics(reference, predicted)
+    errors = metrics(reference, predicted)
     if good and all(one["half"] is not None for one in good):
         half = torch.tensor([one["half"] for one in good], dtype=torch.float64)
-        found["coverage"] = coverage(reference, predicted - half, predicted + half)
-    return {key: float(f"{value:.6g}") for key, value in found.items()}
+        errors["coverage"] = coverage(reference, predicted - half, predicted + half)
+    return {key: float(f"{value:.6g}") for key, value in errors.items()}

@@ -200,36 +200,36 @@ def collect(queue: Path, results: Path, say: Callable[[str], None] = print) -> i
     """
     brought = 0
     for job in jobs.jobs(queue):
-        if job.kind == "row" and (found := job.result) is not None:
-            why = _merge(job, found, results)
+        if job.kind == "row" and (result := job.result) is not None:
+            why = _merge(job, result, results)
             brought += why == ""
             if why:
                 say(f"{job.name}: its result stays in {job.folder / 'result.json'}: {why}")
     return brought
 
 
-def _merge(job: Job, found: Content, results: Path) -> str | None:
+def _merge(job: Job, result: Content, results: Path) -> str | None:
     """Bring one result; "" when it was brought, None when it was there, else why it cannot be."""
     try:
         today = suite.read(job.content["suite"])
     except OnekcalError as problem:
         return str(problem)
     wanted = {row.name: runner.digest(row) for row in today.rows}
-    if wanted.get(found["name"]) != found["row"]:
-        what = "another" if found["name"] in wanted else "no"
+    if wanted.get(result["name"]) != result["row"]:
+        what = "another" if result["name"] in wanted else "no"
         return f"suite {today.name} has {what} such row now"
     with folder_lock(results):
         path = results / f"{today.name}.json"
         known = {row["name"]: row for row in stored(path).get("rows", [])}
-        there = known.get(found["name"])
-        if there and "failed" not in there and there["row"] == found["row"]:
+        there = known.get(result["name"])
+        if there and "failed" not in there and there["row"] == result["row"]:
             return None
         if lost := sorted(known.keys() - wanted.keys()):
             return (
                 f"{path} holds rows that suite {today.name} does not have here ({lost[0]}); "
                 "run `onekcal bench queue collect` with the onekcal they belong to"
             )
-        store(path, today, known | {found["name"]: cast(Measured, found)})
+        store(path, today, known | {result["name"]: cast(Measured, result)})
     return ""
 
 
@@ -280,8 +280,8 @@ def run(
 
 def _bring(job: Job, results: Path, say: Callable[[str], None]) -> None:
     """Bring the result of a row, or say why it stays."""
-    found = job.result
-    if job.kind == "row" and found is not None and (why := _merge(job, found, results)):
+    result = job.result
+    if job.kind == "row" and result is not None and (why := _merge(job, result, results)):
         say(f"{job.name}: its result stays in {job.folder / 'result.json'}: {why}")
 
 

@@ -14,7 +14,7 @@ from onekcal.system.files import whole_file
 from onekcal.system.locks import folder_lock
 
 
-def keep(path: Path, suite: Suite, found: Measured | None = None) -> Results:
+def keep(path: Path, suite: Suite, measured: Measured | None = None) -> Results:
     """Bring a row into the results as they are now; other processes may write there too.
 
     Parameters
@@ -23,7 +23,7 @@ def keep(path: Path, suite: Suite, found: Measured | None = None) -> Results:
         The file of results.
     suite
         The suite.
-    found
+    measured
         The row's result; None: only renew the notes and the papers' numbers.
 
     Returns
@@ -33,7 +33,7 @@ def keep(path: Path, suite: Suite, found: Measured | None = None) -> Results:
     """
     with folder_lock(path.parent):
         known = {row["name"]: row for row in stored(path).get("rows", [])}
-        return store(path, suite, known | ({found["name"]: found} if found else {}))
+        return store(path, suite, known | ({measured["name"]: measured} if measured else {}))
 
 
 def stored(path: Path) -> Results:
@@ -80,7 +80,7 @@ def store(path: Path, suite: Suite, known: Mapping[str, Measured]) -> Results:
         What was written.
     """
     rows = [_of_today(known[row.name], row) for row in suite.rows if row.name in known]
-    found: Results = {
+    results: Results = {
         "suite": suite.name,
         "title": suite.title,
         "cite": suite.cite,
@@ -88,29 +88,29 @@ def store(path: Path, suite: Suite, known: Mapping[str, Measured]) -> Results:
         "rows": rows,
     }
     if suite.curves:
-        found["curves"] = curves.told(found, suite)
-    write(path, found)
-    return found
+        results["curves"] = curves.told(results, suite)
+    write(path, results)
+    return results
 
 
-def _of_today(found: Measured, row: Row) -> Measured:
+def _of_today(measured: Measured, row: Row) -> Measured:
     """A result with the paper's number and the note that its row has now."""
-    renewed: Measured = {**found, "paper": row.paper}
-    if "note" in found:
+    renewed: Measured = {**measured, "paper": row.paper}
+    if "note" in measured:
         renewed["note"] = row.note
     return renewed
 
 
-def write(path: Path, found: Mapping[str, object]) -> None:
+def write(path: Path, content: Mapping[str, object]) -> None:
     """Write JSON, whole or not at all.
 
     Parameters
     ----------
     path
         The file.
-    found
+    content
         Its content.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as part:
-        part.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -38,7 +38,7 @@ def run(
     results: Path,
     only: str | None = None,
     again: bool = False,
-    watch: Watch = lambda name, found: None,
+    watch: Watch = lambda name, result: None,
     runs: Path | None = None,
     workers: int = 1,
     scheduler: str | None = None,
@@ -82,14 +82,14 @@ def run(
             waiting.append(row)
     command = " ".join(sys.argv)
     queue = _Queue(watch, None if scheduler else workers)
-    for found in in_parallel(
+    for result in in_parallel(
         _in_own_process, _jobs(waiting, runs, command, queue), len(waiting), scheduler, workers
     ):
-        name = found.pop("key", None) or found["name"]
+        name = result.pop("key", None) or result["name"]
         queue.ended(name)
-        measured = cast(Measured, found)
-        if "error" in found:  # its worker died
-            measured = {"name": name, "failed": found["error"], "paper": {}, "row": ""}
+        measured = cast(Measured, result)
+        if "error" in result:  # its worker died
+            measured = {"name": name, "failed": result["error"], "paper": {}, "row": ""}
         watch(name, measured)
         keep(path, suite, measured)
     return keep(path, suite) if path.is_file() else {}
@@ -179,8 +179,8 @@ def _in_own_process(job: RowJob) -> RowJob:
 def measure_told() -> None:
     """Measure the job on standard input; write its result to the file that is named."""
     end_with_parent()
-    found = _measured(json.load(sys.stdin))
-    Path(sys.argv[1]).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+    measured = _measured(json.load(sys.stdin))
+    Path(sys.argv[1]).write_text(json.dumps(measured, ensure_ascii=False), encoding="utf-8")
 
 
 def _measured(job: RowJob) -> Measured:

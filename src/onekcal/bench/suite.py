@@ -240,13 +240,13 @@ def with_quick(suites: list[Suite]) -> list[Suite]:
     ConfigError
         When no row has a quick form.
     """
-    found = [quick(one) for one in suites if any(row.quick is not None for row in one.rows)]
-    if not found:
+    quick_ones = [quick(one) for one in suites if any(row.quick is not None for row in one.rows)]
+    if not quick_ones:
         raise ConfigError(
             f"no row of {', '.join(one.name for one in suites)} has a quick form; run it with "
             "--budget full"
         )
-    return found
+    return quick_ones
 
 
 def quick(suite: Suite) -> Suite:

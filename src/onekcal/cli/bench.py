@@ -122,19 +122,21 @@ def bench_run(
         study.rows_table(papers.TITLE, papers.rows(where))
 
 
-def _tell(found: Results, suite: Suite, where: Path, as_json: bool) -> None:
+def _tell(measured: Results, suite: Suite, where: Path, as_json: bool) -> None:
     """Print the table of a suite that ran; learning curves also become NAME.md and NAME.png."""
     from onekcal.bench import curves, tables
     from onekcal.show import study
     from onekcal.show.curves import curves_png
 
-    lines = tables.rows(found)
-    if any("curve" in row for row in found["rows"]):
-        caption = f"{found['title']}; {found['unit']}.\n\n"
+    lines = tables.rows(measured)
+    if any("curve" in row for row in measured["rows"]):
+        caption = f"{measured['title']}; {measured['unit']}.\n\n"
         (where / f"{suite.name}.md").write_text(caption + tables.markdown(lines), encoding="utf-8")
-        curves_png(where / f"{suite.name}.png", curves.of(found), found["title"], found["unit"])
+        curves_png(
+            where / f"{suite.name}.png", curves.of(measured), measured["title"], measured["unit"]
+        )
     if not as_json:
-        study.rows_table(found["title"], lines)
+        study.rows_table(measured["title"], lines)
 
 
 @bench_app.command(
@@ -175,10 +177,10 @@ def bench_curves(
         {one.name or path.stem: one for path, one in read.items()}, wanted, [*range(seeds)], name
     )
     with study.live_rows(drawn, quiet=as_json) as watch:
-        found = runner.run(drawn, results, watch=watch, workers=workers)
-    _tell(found, drawn, results, as_json)
+        measured = runner.run(drawn, results, watch=watch, workers=workers)
+    _tell(measured, drawn, results, as_json)
     if as_json:
-        print_json(found)
+        print_json(measured)
 
 
 def _whole_numbers(text: str | None, option: str = "--seeds") -> list[int] | None:
@@ -217,8 +219,8 @@ def bench_speed(
             ratios = ", ".join(f"{ratio:.2f} × {peer}" for peer, ratio in row["ratio"].items())
             print(f"{row['name']}: {ratios}", file=sys.stderr)
 
-    found = run(results, size, rounds, watch, part or PARTS)
-    print_json(found) if as_json else study.rows_table(found["title"], tables.rows(found))
+    measured = run(results, size, rounds, watch, part or PARTS)
+    print_json(measured) if as_json else study.rows_table(measured["title"], tables.rows(measured))
 
 
 @bench_app.command(
@@ -235,8 +237,8 @@ def bench_formation(
     from onekcal.bench import formation, tables
     from onekcal.show import study
 
-    found = formation.run(results, model)
-    print_json(found) if as_json else study.rows_table(found["title"], tables.rows(found))
+    measured = formation.run(results, model)
+    print_json(measured) if as_json else study.rows_table(measured["title"], tables.rows(measured))
 
 
 @bench_app.command("check", epilog=examples("bench check", "bench check --write"))

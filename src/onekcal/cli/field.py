@@ -121,21 +121,21 @@ def _molecules(source: str) -> Molecules:
 
     if source in data.names() or data.is_here(source) or source.endswith(".h5"):
         return data.load(source).dataset.molecules
-    found: list[Molecules] = []
+    placed: list[Molecules] = []
     for question in questions([source]):
         try:
             if question.problem:
                 raise InputError(question.problem)
-            found.append(
+            placed.append(
                 question.molecule
                 if question.molecule is not None
                 else conformers(question.smiles).lowest
             )
         except OnekcalError as problem:
             print(f"onekcal: {problem}", file=sys.stderr)
-    if not found:
+    if not placed:
         raise typer.Exit(2)
-    return Molecules.concatenate(found)
+    return Molecules.concatenate(placed)
 
 
 def _fill(
@@ -181,17 +181,17 @@ def _look(
     from onekcal.show.pages import voxels
     from onekcal.show.sources import title_of
 
-    found = portraits(molecule, what, source, fine=png is not None or html is not None)
+    drawn = portraits(molecule, what, source, fine=png is not None or html is not None)
     title = title_of(molecule, what)
     if png is not None:
-        voxels.png(found, png, title, level)
+        voxels.png(drawn, png, title, level)
     if html is not None:
-        voxels.html(found, html, title, level)
+        voxels.html(drawn, html, title, level)
     written = [path for path in (png, html) if path is not None]
-    for one in found if cube is not None else ():
+    for one in drawn if cube is not None else ():
         assert cube is not None
         path = (
-            cube if len(found) == 1 else cube.with_stem(f"{cube.stem}-{one.name.replace(':', '-')}")
+            cube if len(drawn) == 1 else cube.with_stem(f"{cube.stem}-{one.name.replace(':', '-')}")
         )
         write_cube(path, one.placed, one.voxels, one.box, f"{title}: {one.title}")
         written.append(path)
@@ -202,7 +202,7 @@ def _said(done: Filling | None, what: FieldRequest, written: list[Path], as_json
     """Print what was done and what failed; it is an error only if everything failed."""
     names = [kind.name for kind in what.kinds]
     if as_json:
-        found: dict[str, object] = {
+        facts: dict[str, object] = {
             "kinds": names,
             "grid": what.n,
             "box": what.box,
@@ -210,14 +210,14 @@ def _said(done: Filling | None, what: FieldRequest, written: list[Path], as_json
             "written": [str(path) for path in written],
         }
         if done is not None:
-            found |= {
+            facts |= {
                 "out": str(done.out),
                 "done": done.done,
                 "computed": done.computed,
                 "seconds": done.seconds,
                 "failed": [vars(one) for one in done.failed],
             }
-        print_json(found)
+        print_json(facts)
     else:
         if done is not None:
             print(

@@ -91,7 +91,7 @@ def _members(molecules: Molecules) -> tuple[dict[str, list[int]], int]:
 def _row(data: Dataset, predicted: Tensor, half: float, which: Tensor) -> Row:
     """Errors of the molecules that a mask or row numbers choose."""
     reference, predicted = data.energies[which], predicted[which]
-    found = metrics(reference, predicted, data.aim.unit)
+    errors = metrics(reference, predicted, data.aim.unit)
     inside = (
         coverage(reference, predicted - half, predicted + half) if math.isfinite(half) else math.nan
     )
@@ -102,8 +102,8 @@ def _row(data: Dataset, predicted: Tensor, half: float, which: Tensor) -> Row:
 
     return {
         "count": len(reference),
-        "mae": rounded(found["mae"]),
-        "median": rounded(found["median"]),
-        "above_1": rounded(found.get("above_1", math.nan)),
+        "mae": rounded(errors["mae"]),
+        "median": rounded(errors["median"]),
+        "above_1": rounded(errors.get("above_1", math.nan)),
         "coverage": rounded(inside),
     }

@@ -114,7 +114,7 @@ def other_geometries(experiment: Experiment) -> dict[str, tuple[Dataset, Dataset
         Kind of geometry → molecules to calibrate on, and molecules to test on. With `valid: 0` the
         validation part was trained on, and there are none to calibrate on.
     """
-    found = {}
+    others = {}
     for kind, name in experiment.also.items():
         if name in store.names():
             store.get(name)
@@ -125,8 +125,8 @@ def other_geometries(experiment: Experiment) -> dict[str, tuple[Dataset, Dataset
             other.splits[experiment.data.split],
             other.dataset.aimed(experiment.data.target),
         )
-        found[kind] = (data[(labels == VALID) & (experiment.data.valid > 0)], data[labels == TEST])
-    return found
+        others[kind] = (data[(labels == VALID) & (experiment.data.valid > 0)], data[labels == TEST])
+    return others
 
 
 NOVEL = 0.99

@@ -75,10 +75,10 @@ def write_predictions(
                 *heads,
             ]
         )
-        for m, (each, reference, found) in enumerate(
+        for m, (each, reference, answer) in enumerate(
             zip(who, data.energies.tolist(), predicted.tolist())
         ):
-            numbers = [reference, found, found - reference, found - half, found + half]
+            numbers = [reference, answer, answer - reference, answer - half, answer + half]
             numbers += [value for values in more.values() for value in values[m].tolist()]
             out.writerow([*each, *(format(number, digits) for number in numbers)])
 

@@ -144,14 +144,14 @@ def _about(answer: Answer) -> Iterator[tuple[str, str]]:
         yield "remark", remark
 
 
-def _conformers(found: Spread) -> str:
+def _conformers(spread: Spread) -> str:
     """How many conformers there are, and how far apart."""
-    others = found.relative[1:]
+    others = spread.relative[1:]
     if not len(others):
-        return f"one distinct among {found.embedded} tried"
+        return f"one distinct among {spread.embedded} tried"
     above = ", ".join(f"{energy:.2f}" for energy in others[:8]) + (", …" if len(others) > 8 else "")
     return (
-        f"{len(others) + 1} distinct among {found.embedded} tried, spread {found.largest:.2f} "
+        f"{len(others) + 1} distinct among {spread.embedded} tried, spread {spread.largest:.2f} "
         "kcal/mol (GFN2-xTB); the "
         f"lowest is taken, others {above} above"
     )
@@ -205,7 +205,7 @@ def table(answers: Iterable[Answer]) -> None:
 
 def _line(answer: Answer, ledgers: bool) -> None:
     """Print the line of one molecule, and a line for each of its remarks."""
-    found = answer.ledger
+    ledger = answer.ledger
     ends, half = f"{_number(answer.lower)} … {_number(answer.upper)}", f"{answer.half:.2f}"
     if not math.isfinite(answer.half):
         ends, half = "none", "–"
@@ -220,8 +220,8 @@ def _line(answer: Answer, ledgers: bool) -> None:
     if ledgers:
         heats = (
             ("–", "–")
-            if found is None
-            else (_number(found.formation_0), _number(found.formation_298))
+            if ledger is None
+            else (_number(ledger.formation_0), _number(ledger.formation_298))
         )
         words += [f"{heats[0]:>9s}", f"{heats[1]:>10s}"]
     plain("  ".join([*words, f"{half:>5s}"]))

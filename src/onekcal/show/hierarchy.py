@@ -76,8 +76,8 @@ def read(folder: Path) -> Hierarchy:
     InputError
         When the model has no hierarchy.
     """
-    found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    orders = [value for key, value in found.items() if key.startswith("mae_order_")]
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    orders = [value for key, value in metrics.items() if key.startswith("mae_order_")]
     if not orders:
         raise InputError(f"{folder} holds no R; runs of HIP-NN with its hierarchy hold it")
     with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
@@ -86,14 +86,14 @@ def read(folder: Path) -> Hierarchy:
     return Hierarchy(error, R, orders)
 
 
-def hierarchy_png(path: Path, found: Hierarchy, title: str = "") -> None:
+def hierarchy_png(path: Path, hierarchy: Hierarchy, title: str = "") -> None:
     """Draw error quantiles against R, and the error up to each order, into a PNG file.
 
     Parameters
     ----------
     path
         The file.
-    found
+    hierarchy
         The hierarchy of a run.
     title
         The title; empty: a general one.
@@ -107,11 +107,11 @@ def hierarchy_png(path: Path, found: Hierarchy, title: str = "") -> None:
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, width_ratios=[1.5, 1])
     behind = left.twinx()
-    behind.hist(np.log10(found.R), bins=40, color=FAINT)
+    behind.hist(np.log10(hierarchy.R), bins=40, color=FAINT)
     behind.set_yticks([])
     left.set_zorder(behind.get_zorder() + 1)
     left.patch.set_visible(False)
-    R, quantiles = found.quantiles()
+    R, quantiles = hierarchy.quantiles()
     for p, line, color in zip(QUANTILES, quantiles.T, CURVES):
         left.plot(np.log10(R), line, "o-", ms=3.5, lw=1.5, color=color, label=f"p = {p:g}")
     left.set(
@@ -121,9 +121,9 @@ def hierarchy_png(path: Path, found: Hierarchy, title: str = "") -> None:
         title=title or "Error quantiles against R",
     )
     left.legend(frameon=False, ncols=2)
-    places = np.arange(len(found.orders))
-    right.bar(places, found.orders, width=0.55, color=CURVES[0])
-    for place, value in zip(places, found.orders):
+    places = np.arange(len(hierarchy.orders))
+    right.bar(places, hierarchy.orders, width=0.55, color=CURVES[0])
+    for place, value in zip(places, hierarchy.orders):
         right.annotate(f"{value:.3g}", (place, value), ha="center", va="bottom")
     right.set(
         xlabel="orders summed",
@@ -134,7 +134,7 @@ def hierarchy_png(path: Path, found: Hierarchy, title: str = "") -> None:
         xticklabels=[" + ".join(f"E{'⁰¹²³⁴⁵⁶⁷⁸⁹'[n]}" for n in range(k + 1)) for k in places],
     )
     decades(left.yaxis, quantiles[quantiles > 0].tolist())
-    decades(right.yaxis, [value for value in found.orders if value > 0])
+    decades(right.yaxis, [value for value in hierarchy.orders if value > 0])
     for axes in (left, right, behind):
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=140)

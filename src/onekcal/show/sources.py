@@ -91,7 +91,7 @@ def _conformers(smiles: str) -> Dataset:
     from onekcal.geometry.conformers import conformers
 
     try:
-        found = conformers(smiles)
+        shapes = conformers(smiles)
     except OnekcalError as problem:
         near = (
             sorted(map(str, Path(smiles).parent.glob(f"{Path(smiles).name}*")))
@@ -101,8 +101,8 @@ def _conformers(smiles: str) -> Dataset:
         meant = f"; did you mean {near[0]}?" if near else f"; as a SMILES: {problem}"
         raise InputError(f"{smiles!r} is no run, no file and no data set{meant}") from None
     return Dataset(
-        found.molecules,
-        {"gfn2": Column(torch.from_numpy(found.energies), level="gfn2", kind="total")},
+        shapes.molecules,
+        {"gfn2": Column(torch.from_numpy(shapes.energies), level="gfn2", kind="total")},
         "gfn2",
     )
 
@@ -156,8 +156,8 @@ def portraits_of(
         raise InputError(
             f"--molecule must be from 0 to {len(molecules) - 1} in {source}, got {row}"
         )
-    found, title = portrayed(molecules[row], kinds or "lol", density, grid, orbitals, brought)
-    return found, title if path.exists() or brought is not None else title.replace(
+    drawn, title = portrayed(molecules[row], kinds or "lol", density, grid, orbitals, brought)
+    return drawn, title if path.exists() or brought is not None else title.replace(
         molecules[row].formulas[0], source, 1
     )
 
@@ -199,9 +199,9 @@ def portrayed(
     what = request(kinds.split(","), density or "gfn2", grid, max(BOX, size_needed(molecule)))
     if brought is not None:
         what = of_wavefunction(what, brought)
-    found = portraits(molecule, what, orbitals)
-    there = [one for one in found if one.voxels.any()]  # without elements that it does not have
-    return there or found, title_of(molecule, what)
+    drawn = portraits(molecule, what, orbitals)
+    there = [one for one in drawn if one.voxels.any()]  # without elements that it does not have
+    return there or drawn, title_of(molecule, what)
 
 
 def title_of(molecule: Molecules, what: FieldRequest) -> str:
@@ -238,8 +238,8 @@ def wavefunction_of(source: str) -> tuple[Molecules, OrbitalSource]:
     """
     from onekcal.quantum.orbitals.named import read_orbitals
 
-    molecules, found = read_orbitals(source)
-    return molecules, lambda molecule, density: found
+    molecules, orbitals = read_orbitals(source)
+    return molecules, lambda molecule, density: orbitals
 
 
 def of_wavefunction(what: FieldRequest, path: Path) -> FieldRequest:

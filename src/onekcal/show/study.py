@@ -89,19 +89,19 @@ def _text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def metrics_table(title: str, found: Metrics) -> None:
+def metrics_table(title: str, metrics: Metrics) -> None:
     """Print the errors of a run or an evaluation.
 
     Parameters
     ----------
     title
         The head of the column of values.
-    found
+    metrics
         Metrics by name, in the unit of what was learned.
     """
-    unit = found.get("unit", "kcal/mol")
+    unit = metrics.get("unit", "kcal/mol")
     names = {
-        "count": f"{found.get('of', 'molecules')} tested",
+        "count": f"{metrics.get('of', 'molecules')} tested",
         "mae": f"MAE ({unit})",
         "rmse": f"RMSE ({unit})",
         "median": f"median error ({unit})",
@@ -112,13 +112,13 @@ def metrics_table(title: str, found: Metrics) -> None:
         "coverage": "its measured coverage",
         "fit_seconds": "seconds to fit",
     }
-    rows = [{"": label, title: found[key]} for key, label in names.items() if key in found]
+    rows = [{"": label, title: metrics[key]} for key, label in names.items() if key in metrics]
     rows += [
-        {"": key, title: value} for key, value in found.items() if key.startswith("coverage of")
+        {"": key, title: value} for key, value in metrics.items() if key.startswith("coverage of")
     ]
     rows += [
         {"": f"MAE up to order {key.removeprefix('mae_order_')}", title: value}
-        for key, value in found.items()
+        for key, value in metrics.items()
         if key.startswith("mae_order_")
     ]
     rows_table("", rows)
@@ -163,14 +163,14 @@ def picture(run: Run) -> Path:
     return path
 
 
-def report(name: str, found: Diagnosis) -> None:
+def report(name: str, diagnosis: Diagnosis) -> None:
     """Print the findings of the data doctor.
 
     Parameters
     ----------
     name
         The name of the data set.
-    found
+    diagnosis
         The findings.
     """
     console.rule(f"[bold]{name}", align="left")
@@ -181,7 +181,7 @@ def report(name: str, found: Diagnosis) -> None:
         "error": "[red]error",
     }
     grid = Table.grid(padding=(0, 2))
-    for finding in found.findings:
+    for finding in diagnosis.findings:
         remedy = f"\n[dim]→ {escape(finding.remedy)}" if finding.remedy else ""
         grid.add_row(
             marks[finding.level],
@@ -252,8 +252,8 @@ def live_rows(
         state: dict[str, tuple[str, ...]] = {row.name: ("", "", "") for row in suite.rows}
         with Live(console=progress, transient=True, refresh_per_second=2) as live:
 
-            def fill(name: str, found: Measured | None) -> None:
-                state[name] = ("running", "", "") if found is None else _outcome(found)
+            def fill(name: str, measured: Measured | None) -> None:
+                state[name] = ("running", "", "") if measured is None else _outcome(measured)
                 grid = Table("row", "", "MAE", "seconds", box=None)
                 for each, cells in state.items():
                     grid.add_row(escape(each), *cells)
@@ -263,24 +263,24 @@ def live_rows(
     else:
         started = iter(range(1, len(suite.rows) + 1))
 
-        def tell(name: str, found: Measured | None) -> None:
-            if found is None:
+        def tell(name: str, measured: Measured | None) -> None:
+            if measured is None:
                 _line(progress, f"… {name} (row {next(started)} of {len(suite.rows)})")
             else:
-                _, mae, seconds = _outcome(found)
+                _, mae, seconds = _outcome(measured)
                 _line(
                     progress,
-                    f"✗ {name}: {found['failed']}"
-                    if "failed" in found
+                    f"✗ {name}: {measured['failed']}"
+                    if "failed" in measured
                     else f"✓ {name}: MAE {mae}, {seconds} s",
                 )
 
         yield tell
 
 
-def _outcome(found: Measured) -> tuple[str, str, str]:
+def _outcome(measured: Measured) -> tuple[str, str, str]:
     """The end of a row: a word, the mean absolute error with its unit, seconds."""
-    if "failed" in found:
+    if "failed" in measured:
         return "failed", "", ""
-    unit = found["runs"][0].get("unit", "kcal/mol")
-    return "done", f"{found['ours']['mae']:.4g} {unit}", f"{found['seconds']}"
+    unit = measured["runs"][0].get("unit", "kcal/mol")
+    return "done", f"{measured['ours']['mae']:.4g} {unit}", f"{measured['seconds']}"

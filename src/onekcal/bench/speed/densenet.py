@@ -102,8 +102,8 @@ def _turn(
 
     def turn() -> np.ndarray:
         with cast:
-            found = energies(network, given)
-        loss = (found.float() - aims).abs().mean()
+            answer = energies(network, given)
+        loss = (answer.float() - aims).abs().mean()
         sgd.zero_grad()
         loss.backward()
         sgd.step()
@@ -137,9 +137,9 @@ def kept_bytes(network: DenseNetwork | PlainDenseNet, given: Tensor) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        found = energies(network, given)  # alive while we count, so that no address is used twice
+        answer = energies(network, given)  # alive while we count, so that no address is used twice
     total = sum(waiting.values())
-    del found
+    del answer
     return total
 
 

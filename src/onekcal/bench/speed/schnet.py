@@ -159,7 +159,7 @@ def schnetpack_peer(ours: SchNetNetwork) -> Peer | None:
 
     def answer(graph: PairedAtoms) -> Tensor:
         count = int(graph.owner[-1]) + 1
-        found = head(
+        outputs = head(
             body(
                 {
                     "_atomic_numbers": graph.numbers,
@@ -171,7 +171,7 @@ def schnetpack_peer(ours: SchNetNetwork) -> Peer | None:
                 }
             )
         )
-        return scale * found["energy"].view(-1) + shift * torch.bincount(
+        return scale * outputs["energy"].view(-1) + shift * torch.bincount(
             graph.owner, minlength=count
         )
 
@@ -192,7 +192,7 @@ def _copied(
     layers: dict[str, str],
 ) -> None:
     """Copy our weights to a peer's `ends` and, in interactions, `layers` (its name → ours)."""
-    found = dict(peer.named_parameters())
+    parameters = dict(peer.named_parameters())
     weights: dict[str, Tensor] = {
         f"{name}.{kind}": p for name, layer in ends.items() for kind, p in layer.named_parameters()
     }
@@ -210,4 +210,4 @@ def _copied(
             )
             weights |= {f"interactions.{t}.{theirs}.{kind}": p for kind, p in own.items()}
     for name, value in weights.items():
-        found[name].copy_(value)
+        parameters[name].copy_(value)

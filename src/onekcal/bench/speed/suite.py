@@ -92,7 +92,7 @@ def run(
         raise ConfigError(
             f"`size` must be at least 10 molecules and `rounds` at least 1, got {size} and {rounds}"
         )
-    found, known, asked = _begun(size)
+    speeds, known, asked = _begun(size)
     contests = dict(
         zip(
             PARTS,
@@ -118,14 +118,14 @@ def run(
                 {
                     **measure(contest, rounds),
                     "part": part,
-                    "time": found["time"],
-                    "commit": found["commit"],
+                    "time": speeds["time"],
+                    "commit": speeds["commit"],
                 }
             )
-            found["rows"] = [row for part in PARTS for row in rows[part]]
-            write(results / "speed.json", dict(found))
+            speeds["rows"] = [row for part in PARTS for row in rows[part]]
+            write(results / "speed.json", dict(speeds))
             watch(rows[part][-1])
-    return found
+    return speeds
 
 
 def _rows(path: Path) -> list[SpeedRow]:
@@ -147,7 +147,7 @@ def _begun(size: int) -> tuple[SpeedResults, Dataset, Dataset]:
     there = set(known.molecules.elements)
     asked = drawn[[m for m in range(first) if there.issuperset(drawn.molecules[m].elements)]]
     made, threads = provenance(), torch.get_num_threads()
-    found: SpeedResults = {
+    speeds: SpeedResults = {
         "suite": "speed",
         "title": f"Seconds and molecules per second on {name}, threads: {threads}, contestants "
         "taking turns; a ratio above 1 means onekcal is faster",
@@ -161,7 +161,7 @@ def _begun(size: int) -> tuple[SpeedResults, Dataset, Dataset]:
         "time": made["time"],
         "packages": {**made["packages"], "qmllib": qmllib_version()},
     }
-    return found, known, asked
+    return speeds, known, asked
 
 
 def qmllib_version() -> str | None:
@@ -239,22 +239,22 @@ def _kernel(molecules: Molecules) -> Contest:
     from kernelforge import local_kernels
 
     count, elements = len(molecules), molecules.elements
-    found = environments(molecules, elements, int(molecules.sizes.max()), **CUTOFFS)
+    around = environments(molecules, elements, int(molecules.sizes.max()), **CUTOFFS)
 
     def ours() -> np.ndarray:
-        blocks = [atoms(found, elements)]
+        blocks = [atoms(around, elements)]
         return symmetric(Axes(blocks, len(elements), SIGMA).project(blocks, count))
 
     contestants: dict[str, Contestant] = {
         "onekcal": ours,
-        "kernelforge": lambda: local_kernels.kernel_gaussian_symm_rfp(*found, SIGMA),
+        "kernelforge": lambda: local_kernels.kernel_gaussian_symm_rfp(*around, SIGMA),
     }
     note = ""
     if qmllib_version() and count <= SLOW:
         from qmllib.kernels import get_local_symmetric_kernel
 
-        charges = [z[:n] for z, n in zip(found.charges, found.sizes)]
-        contestants["qmllib"] = lambda: get_local_symmetric_kernel(found.features, charges, SIGMA)
+        charges = [z[:n] for z, n in zip(around.charges, around.sizes)]
+        contestants["qmllib"] = lambda: get_local_symmetric_kernel(around.features, charges, SIGMA)
     elif qmllib_version():
         note = f"qmllib is asked for {SLOW:,} molecules at most: its time grows with N²"
     return Contest(f"symmetric local kernel, N = {count:,}", "s", count, contestants, note)

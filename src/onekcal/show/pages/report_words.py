@@ -45,7 +45,7 @@ def words(run: Finished, place: dict[int, int]) -> dict[str, object]:
     dict
         Text for the template.
     """
-    found = run.metrics
+    metrics = run.metrics
     errors = np.nan_to_num(np.abs(run.columns["error"]), nan=np.inf)
     formulas = [] if run.test is None or run.test.aim.atomic else run.test.molecules.formulas
     worst = [
@@ -67,16 +67,16 @@ def words(run: Finished, place: dict[int, int]) -> dict[str, object]:
         "yaml": as_yaml(run.experiment).strip(),
         "tiles": _tiles(run),
         "cells": [
-            _figure(found["mae"]),
-            _figure(found["rmse"]),
-            _figure(found["median"]),
-            _share(found.get("above_1")),
-            _figure(found.get("interval")),
-            _share(found.get("coverage")),
-            f"{found['train']:,}",
-            _figure(found["fit_seconds"]),
-            _figure(1e6 * found["predict_seconds_per_molecule"]),
-            f"{found['parameters']:,}" if "parameters" in found else "–",
+            _figure(metrics["mae"]),
+            _figure(metrics["rmse"]),
+            _figure(metrics["median"]),
+            _share(metrics.get("above_1")),
+            _figure(metrics.get("interval")),
+            _share(metrics.get("coverage")),
+            f"{metrics['train']:,}",
+            _figure(metrics["fit_seconds"]),
+            _figure(1e6 * metrics["predict_seconds_per_molecule"]),
+            f"{metrics['parameters']:,}" if "parameters" in metrics else "–",
         ],
         "tables": _tables(run),
         "worst": worst,
@@ -87,19 +87,19 @@ def words(run: Finished, place: dict[int, int]) -> dict[str, object]:
 
 def _tiles(run: Finished) -> list[tuple[str, str, str]]:
     """The most important figures: name, figure, unit."""
-    found, unit = run.metrics, run.unit
+    metrics, unit = run.metrics, run.unit
     errors = (("MAE", "mae"), ("RMSE", "rmse"), ("median error", "median"))
-    tiles = [(name, _figure(found[key]), unit) for name, key in errors]
-    if "above_1" in found:
-        tiles.append(("above 1 kcal/mol", _share(found["above_1"]), "of molecules"))
-    if "force_mae" in found:
-        tiles.append(("forces, MAE", _figure(found["force_mae"]), "kcal/mol/Å"))
-    if "interval" in found:
+    tiles = [(name, _figure(metrics[key]), unit) for name, key in errors]
+    if "above_1" in metrics:
+        tiles.append(("above 1 kcal/mol", _share(metrics["above_1"]), "of molecules"))
+    if "force_mae" in metrics:
+        tiles.append(("forces, MAE", _figure(metrics["force_mae"]), "kcal/mol/Å"))
+    if "interval" in metrics:
         tiles.append(
             (
                 f"{100 * run.experiment.coverage:.0f} % interval",
-                f"± {_figure(found['interval'])}",
-                f"holds {_share(found['coverage'])}",
+                f"± {_figure(metrics['interval'])}",
+                f"holds {_share(metrics['coverage'])}",
             )
         )
     return tiles
@@ -109,16 +109,16 @@ def _tables(run: Finished) -> list[Cells]:
     """Errors by size, element and functional group, with bars."""
     by_element = _by_element(run)
     heads = ("name", "count", "mae", "median", "above")
-    found: list[Cells] = [
+    every: list[Cells] = [
         {"title": table.title, "rows": [dict(zip(heads, row)) for row in table.rows]}
         for table in tables(ModelCard(errors_by=run.card.errors_by))
     ]
-    found += [{"title": "element in the molecule", "rows": by_element}] if by_element else []
-    for table in found:
+    every += [{"title": "element in the molecule", "rows": by_element}] if by_element else []
+    for table in every:
         sizes = [float(row["mae"]) if row["mae"] != "–" else 0.0 for row in table["rows"]]
         for row, size in zip(table["rows"], sizes):
             row["width"] = round(100 * size / (max(sizes) or 1.0))
-    return found
+    return every
 
 
 def _by_element(run: Finished) -> list[Cells]:
@@ -142,25 +142,28 @@ def _by_element(run: Finished) -> list[Cells]:
 
 
 def _facts(run: Finished) -> list[tuple[str, str]]:
-    found, made = run.metrics, run.provenance
+    metrics, made = run.metrics, run.provenance
     facts = [
-        ("trained on", f"{found['train']:,} molecules of {run.experiment.data.set}"),
+        ("trained on", f"{metrics['train']:,} molecules of {run.experiment.data.set}"),
         (
             "tested on",
             f"{len(run.names):,}, split {run.experiment.data.split}, seed "
             f"{run.experiment.data.seed}",
         ),
-        ("fit", f"{_figure(found['fit_seconds'])} s"),
-        ("prediction", f"{_figure(1e6 * found['predict_seconds_per_molecule'])} µs a molecule"),
+        ("fit", f"{_figure(metrics['fit_seconds'])} s"),
+        ("prediction", f"{_figure(1e6 * metrics['predict_seconds_per_molecule'])} µs a molecule"),
     ]
-    facts += [("parameters", f"{found['parameters']:,}")] if "parameters" in found else []
-    if "epochs" in found:
+    facts += [("parameters", f"{metrics['parameters']:,}")] if "parameters" in metrics else []
+    if "epochs" in metrics:
         facts.append(
-            ("epochs", f"{found['epochs']:,}, best {found['best_epoch']:,}, on {found['device']}")
+            (
+                "epochs",
+                f"{metrics['epochs']:,}, best {metrics['best_epoch']:,}, on {metrics['device']}",
+            )
         )
     facts += (
-        [("model file", f"{found['artefact_bytes'] / 2**20:.2f} MiB")]
-        if found.get("artefact_bytes")
+        [("model file", f"{metrics['artefact_bytes'] / 2**20:.2f} MiB")]
+        if metrics.get("artefact_bytes")
         else []
     )
     kept = (
