@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from onekcal.molecules import Molecules
     from onekcal.prediction.options import Options
     from onekcal.prediction.prediction import predict
+    from onekcal.prediction.react import react
+    from onekcal.prediction.reaction import Conditions
     from onekcal.runs.evaluate import evaluate
     from onekcal.runs.experiment import Experiment
     from onekcal.runs.run import run as train
@@ -25,6 +27,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Column": "onekcal.data.dataset",
+    "Conditions": "onekcal.prediction.reaction",
     "Dataset": "onekcal.data.dataset",
     "Experiment": "onekcal.runs.experiment",
     "Molecules": "onekcal.molecules",
@@ -37,12 +40,14 @@ _PUBLIC = {
     "load": "onekcal.datasets",
     "load_model": "onekcal.models.shipped",
     "predict": "onekcal.prediction.prediction",
+    "react": "onekcal.prediction.react",
     "read": "onekcal.io",
     "train": "onekcal.runs.run:run",
     "write": "onekcal.io",
 }
 __all__ = [
     "Column",
+    "Conditions",
     "Dataset",
     "Experiment",
     "Molecules",
@@ -56,6 +61,7 @@ __all__ = [
     "load",
     "load_model",
     "predict",
+    "react",
     "read",
     "train",
     "write",

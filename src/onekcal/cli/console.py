@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from typing import Annotated
 
 import typer
@@ -29,6 +30,20 @@ def _finite(content: object) -> object:
     if isinstance(content, (list, tuple)):
         return [_finite(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def print_step(molecule: str, step: str) -> None:
+    """Say on a terminal what is being computed.
+
+    Parameters
+    ----------
+    molecule
+        Its name.
+    step
+        What begins.
+    """
+    if sys.stderr.isatty():
+        print(f"onekcal: {molecule}: {step} …", file=sys.stderr)
 
 
 def examples(*lines: str) -> str:

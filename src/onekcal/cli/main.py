@@ -20,6 +20,7 @@ from onekcal.cli.field import field
 from onekcal.cli.label import label
 from onekcal.cli.models import models
 from onekcal.cli.predict import predict
+from onekcal.cli.react import react
 from onekcal.cli.show import show
 from onekcal.cli.train import evaluate, init, rerun, train
 from onekcal.errors import OnekcalError
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 VERBS = (
     (predict, ("predict CCO", "predict molecules.xyz --csv > answers.csv")),
+    (react, ("react 'CCO >> COC'", "react --table reactions.txt --csv > energies.csv")),
     (init, ("init", "init mine.yaml")),
     (train, ("train experiment.yaml", "train experiment.yaml --set data.train=1000")),
     (

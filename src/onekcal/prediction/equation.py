@@ -7,19 +7,17 @@ before it, with a space between, is its coefficient: `2`, `0.5` or `1/2`.
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
-from rdkit import Chem, rdBase
-from rdkit.Chem import Descriptors
-
-from onekcal.energies import SPINS
 from onekcal.errors import InputError
-from onekcal.io.smiles import is_smiles, read_smiles
+from onekcal.geometry.species import species
+from onekcal.io.smiles import is_smiles
 from onekcal.molecules import Molecules
 from onekcal.prediction.questions import Question, questions
 
@@ -27,13 +25,11 @@ ARROWS = (">>", "→", "->")
 """The first of these that stands in a text separates its sides; `->` also is a bond of a SMILES."""
 PLUS = re.compile(r"\s+\+\s+")
 COEFFICIENT = re.compile(r"(\d+/\d+|\d*\.\d+|\d+)\s+(?=\S)")
-TRIPLETS = {"O=O", "S=S", "O=S", "[NH]", "[CH2]"}
-"""Canonical SMILES of molecules whose ground state is a triplet."""
 
 
 @dataclass(frozen=True)
-class Species:
-    """What stands in a reaction, apart from its coefficient.
+class Substance:
+    """A species of a reaction, apart from its coefficient.
 
     Parameters
     ----------
@@ -122,9 +118,44 @@ def _number(text: str, whole: str) -> Fraction:
     return number
 
 
+def reaction_lines(path: Path) -> Iterator[str]:
+    """Read the reactions of a file.
+
+    Parameters
+    ----------
+    path
+        A text with a reaction a line, or a table (.csv) with a column `reaction`. Empty lines and
+        those that begin with # are left out.
+
+    Yields
+    ------
+    str
+        The text of each reaction.
+
+    Raises
+    ------
+    InputError
+        A table has no such column, or the file holds no reaction.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = [line.strip() for line in file]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    if path.suffix.lower() == ".csv" and lines:
+        rows = csv.DictReader(lines)
+        heads = {head.strip().lower(): head for head in rows.fieldnames or ()}
+        if "reaction" not in heads:
+            raise InputError(
+                f"{path}: expected a column named reaction, got {', '.join(heads) or 'none'}"
+            )
+        lines = [text for row in rows if (text := (row[heads["reaction"]] or "").strip())]
+    if not lines:
+        raise InputError(f"{path} holds no reaction; expected one a line")
+    yield from lines
+
+
 def read_species(
     text: str, known: Mapping[str, Molecules] = MappingProxyType({}), length: str | None = None
-) -> tuple[Species, Question]:
+) -> tuple[Substance, Question]:
     """Read one species of a reaction.
 
     Parameters
@@ -147,7 +178,7 @@ def read_species(
         It cannot be read, or a file holds several molecules.
     """
     if text in known:
-        return Species(text, f"answer {text}", known[text], known=True), Question(text, text)
+        return Substance(text, f"answer {text}", known[text], known=True), Question(text, text)
     if not Path(text).is_file() and not is_smiles(text):
         _hint(text)
     asked = list(questions([text], length))
@@ -157,7 +188,7 @@ def read_species(
     if question.problem:
         raise InputError(question.problem)
     if question.molecule is not None:
-        return Species(text, f"file {text}", question.molecule), question
+        return Substance(text, f"file {text}", question.molecule), question
     return _of_smiles(question.smiles), question
 
 
@@ -176,40 +207,32 @@ def _hint(text: str) -> None:
         )
 
 
-def _of_smiles(smiles: str) -> Species:
-    """The species of a SMILES, without a geometry."""
-    mol = read_smiles(smiles)
-    key = Chem.MolToSmiles(mol)
-    with rdBase.BlockLogs():
-        full = Chem.AddHs(mol)
-    numbers = [atom.GetAtomicNum() for atom in full.GetAtoms()]
-    charge = Chem.GetFormalCharge(mol)
-    spin = Descriptors.NumRadicalElectrons(mol)
-    if len(numbers) == 1 and not charge:
-        spin = SPINS.get(numbers[0], spin)
-    elif key in TRIPLETS:
-        spin = 2
-    nuclei = Molecules.one(numbers, [[0.0, 0.0, 0.0]] * len(numbers), charge, spin, smiles)
-    return Species(smiles, key, nuclei, smiles)
+def _of_smiles(smiles: str) -> Substance:
+    """The substance of a SMILES, in its ground state and without a geometry."""
+    state = species(smiles)
+    numbers = [atom.GetAtomicNum() for atom in state.mol.GetAtoms()]
+    empty = [[0.0, 0.0, 0.0]] * len(numbers)
+    nuclei = Molecules.one(numbers, empty, state.charge, state.spin, smiles)
+    return Substance(smiles, state.smiles, nuclei, smiles)
 
 
 def merged(
-    equation: Equation, species: tuple[Species, ...], questions: tuple[Question, ...]
-) -> tuple[tuple[Species, ...], tuple[Question, ...], int, list[Fraction] | None]:
+    equation: Equation, substances: tuple[Substance, ...], questions: tuple[Question, ...]
+) -> tuple[tuple[Substance, ...], tuple[Question, ...], int, list[Fraction] | None]:
     """Join the terms of one species, and refuse one that stands on both sides.
 
     Parameters
     ----------
     equation
         The reaction as it was written.
-    species, questions
+    substances, questions
         One for each term, those of the left side first.
 
     Returns
     -------
     tuple
-        Species, questions, how many stand on the left, and their coefficients; None where none was
-        written and no species stands there twice.
+        Substances, questions, how many stand on the left, and their coefficients; None where none
+        was written and no species stands there twice.
 
     Raises
     ------
@@ -218,22 +241,22 @@ def merged(
     """
     terms = (*equation.left, *equation.right)
     count = len(equation.left)
-    sides = [{one.key for one in species[:count]}, {one.key for one in species[count:]}]
-    both = [one for one in species[:count] if one.key in sides[1]]
+    sides = [{one.key for one in substances[:count]}, {one.key for one in substances[count:]}]
+    both = [one for one in substances[:count] if one.key in sides[1]]
     if both:
         raise InputError(
             f"{', '.join(dict.fromkeys(one.text for one in both))} stands on both sides and "
             "cancels; write it once, on the side where more of it is"
         )
     given: dict[str, Fraction] = {}
-    for one, (number, _) in zip(species, terms):
+    for one, (number, _) in zip(substances, terms):
         given[one.key] = given.get(one.key, Fraction(0)) + (number or 1)
-    first = {one.key: k for k, one in reversed(list(enumerate(species)))}
+    first = {one.key: k for k, one in reversed(list(enumerate(substances)))}
     rows = sorted(first.values())
     written = len(rows) < len(terms) or any(number is not None for number, _ in terms)
     return (
-        tuple(species[k] for k in rows),
+        tuple(substances[k] for k in rows),
         tuple(questions[k] for k in rows),
         len(sides[0]),
-        [given[species[k].key] for k in rows] if written else None,
+        [given[substances[k].key] for k in rows] if written else None,
     )

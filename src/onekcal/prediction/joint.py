@@ -131,8 +131,19 @@ def joint_half(
     if math.isinf(factor):
         return math.inf, f"no interval: reactions were not calibrated for {100 * coverage:g} %"
     scales = np.array([scale(answer, artefact, fitting[0].novelty) for answer in answers])
+    learned = np.array([answer.rung == "learned" for answer in answers])
+    weights = np.array(coefficients) * scales
     graphs = [environments(answer.molecule) if answer.molecule else None for answer in answers]
-    return factor * joint_scale(np.array(coefficients) * scales, graphs), ""
+    own = joint_scale(weights * learned, graphs)
+    computed = float(np.linalg.norm(weights * ~learned))
+    names = [answer.label for answer in answers if answer.rung != "learned" and answer.half]
+    remark = (
+        f"computed: {', '.join(names)}; their part of the interval is how far G4(MP2) lies from "
+        "experiment, and their errors are added like independent ones"
+        if names
+        else ""
+    )
+    return math.hypot(factor * own, computed), remark
 
 
 def scale(answer: Answer, artefact: Artefact, novelty: float) -> float:
@@ -147,8 +158,8 @@ def scale(answer: Answer, artefact: Artefact, novelty: float) -> float:
     novelty
         d₀, the median novelty of the calibration.
     """
-    learned = answer.novelty is not None or math.isinf(artefact.novelty_limit)
-    if answer.molecule is None or not learned or answer.geometry not in artefact.calibration:
+    learned = answer.rung == "learned" and answer.geometry in artefact.calibration
+    if answer.molecule is None or not learned:
         return answer.half
     spread = answer.conformers.largest if answer.conformers else 0.0
     half = half_width(artefact, answer.geometry, BASE, spread)

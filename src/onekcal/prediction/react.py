@@ -5,9 +5,9 @@
     ΔrG(T)   = ΔrE(0 K) + Σ ν [G(T) − H(0)]
 
 ν is negative on the left. At 298.15 K, ΔrH is Σ ν ΔfH(298.15 K) (Hess's law): the elements cancel.
-Enthalpies and free energies come from harmonic wavenumbers of GFN2-xTB, or from those that are
-given for a species. The interval is that of ΔrE(0 K) against the model's level (`joint`). It holds
-no error of the thermal parts, and none of the level itself.
+Enthalpies and free energies come from harmonic wavenumbers: those of the answer where it was
+computed, and else those of GFN2-xTB. The interval is that of ΔrE(0 K) (`joint`). It holds no error
+of the thermal parts.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ from onekcal.models.shipped import DEFAULT, load_model
 from onekcal.molecules import Molecules
 from onekcal.prediction.answers import Answer
 from onekcal.prediction.balance import balanced, formatted, spin_remark
-from onekcal.prediction.equation import Species, merged, parse_equation, read_species
+from onekcal.prediction.equation import Substance, merged, parse_equation, read_species
 from onekcal.prediction.joint import joint_half
 from onekcal.prediction.options import DEFAULTS, Options
 from onekcal.prediction.prediction import answer as answer_one
 from onekcal.prediction.questions import Question
 from onekcal.prediction.reaction import STANDARD, Conditions, Participant, Reaction
+from onekcal.prediction.rungs import Watch
 from onekcal.thermo.free_energies import Thermochemistry, check_conditions, thermochemistry
 from onekcal.thermo.frequencies import TEMPERATURE, frequencies
 from onekcal.thermo.ledger import Ledger, Term
 
-THERMAL_SOURCE = "GFN2-xTB harmonic frequencies, rigid rotor, symmetry number from the geometry"
+RIGID = "rigid rotor"
 NONE: Mapping[str, Answer] = MappingProxyType({})
 NO_WAVES: Mapping[str, npt.ArrayLike] = MappingProxyType({})
 
@@ -49,6 +50,7 @@ def react(
     options: Options = DEFAULTS,
     answers: Mapping[str, Answer] = NONE,
     wavenumbers: Mapping[str, npt.ArrayLike] = NO_WAVES,
+    watch: Watch = lambda molecule, step: None,
 ) -> Iterator[Reaction]:
     """Compute the energies of reactions one at a time, in their order.
 
@@ -69,8 +71,10 @@ def react(
     answers
         Answers that a reaction can name.
     wavenumbers
-        Harmonic wavenumbers (1/cm) of species by their text, at the geometry of their answer.
-        GFN2-xTB gives the others.
+        Harmonic wavenumbers (1/cm) of species by their text, at the geometry of their answer. The
+        others are those of the answer where it was computed, and else those of GFN2-xTB.
+    watch
+        Called with the molecule and the step whenever a step of a computation begins.
 
     Returns
     -------
@@ -94,8 +98,8 @@ def react(
             f"reactions need atomization energies at 0 K; this model gives {artefact.kind} "
             f"({artefact.at})"
         )
-    desk = _Desk(artefact, conditions, options, answers, wavenumbers)
-    texts = [reactions] if isinstance(reactions, str) else reactions
+    texts = [reactions] if isinstance(reactions, str) else list(reactions)
+    desk = _Desk(artefact, conditions, options, answers, wavenumbers, len(texts) == 1, watch)
     return (desk.reaction(text) for text in texts)
 
 
@@ -109,7 +113,10 @@ class _Desk:
         options: Options,
         answers: Mapping[str, Answer],
         wavenumbers: Mapping[str, npt.ArrayLike],
+        alone: bool,
+        watch: Watch,
     ) -> None:
+        self.may_compute, self.watch = alone, watch  # a list computes nothing by itself
         self.artefact, self.conditions, self.options = artefact, conditions, options
         self.named, self.waves = answers, wavenumbers
         self.molecules = {
@@ -129,7 +136,8 @@ class _Desk:
         try:
             return self._reaction(bare)
         except OnekcalError as problem:
-            return replace(bare, problem=" ".join(str(problem).split()))
+            what = " ".join(str(problem).split())
+            return replace(bare, problem=what if repr(text) in what else f"{text!r}: {what}")
 
     def _reaction(self, bare: Reaction) -> Reaction:
         equation = parse_equation(bare.text)
@@ -151,7 +159,7 @@ class _Desk:
         return self._summed(bare, participants, spin_remark(molecules, coefficients, left, texts))
 
     def _answers(
-        self, species: tuple[Species, ...], questions: tuple[Question, ...]
+        self, species: tuple[Substance, ...], questions: tuple[Question, ...]
     ) -> list[tuple[Answer, Thermochemistry | None]]:
         """The answers for all species; those without one are named together."""
         found, problems = [], []
@@ -164,13 +172,9 @@ class _Desk:
             raise InputError(f"no energy of {'; of '.join(problems)}")
         return found
 
-    def _answer(self, one: Species, question: Question) -> tuple[Answer, Thermochemistry | None]:
+    def _answer(self, one: Substance, question: Question) -> tuple[Answer, Thermochemistry | None]:
         if one.key not in self.answered:
-            answer = (
-                self.named[one.text]
-                if one.known
-                else answer_one(question, self.artefact, self.options)
-            )
+            answer = self.named[one.text] if one.known else self._predicted(question)
             if answer.problem:
                 raise InputError(answer.problem)
             if answer.ledger is None:
@@ -181,14 +185,18 @@ class _Desk:
             self.answered[one.key] = (answer, thermal)
         return self.answered[one.key]
 
-    def _heated(self, one: Species, answer: Answer) -> tuple[Answer, Thermochemistry]:
+    def _predicted(self, question: Question) -> Answer:
+        """What the rungs of `predict` say of one species."""
+        return answer_one(question, self.artefact, self.options, self.may_compute, self.watch)
+
+    def _heated(self, one: Substance, answer: Answer) -> tuple[Answer, Thermochemistry]:
         """Thermochemistry of a species, and the answer with the same heat in its ledger."""
         molecule = answer.molecule
         assert molecule is not None
         assert answer.ledger is not None
         if not int(molecule.spins[0]):  # an atom's answer says 0
             molecule = replace(molecule, spin=one.molecule.spins)
-        molecule, waves, source = self._wavenumbers(one, molecule)
+        molecule, waves, source = self._wavenumbers(one, replace(answer, molecule=molecule))
         thermal = thermochemistry(
             molecule, waves, self.conditions.temperature, self.conditions.pressure
         )
@@ -196,16 +204,19 @@ class _Desk:
         ledger = with_heat(answer.ledger, room.enthalpy, source)
         return replace(answer, ledger=ledger), thermal
 
-    def _wavenumbers(
-        self, one: Species, molecule: Molecules
-    ) -> tuple[Molecules, npt.ArrayLike, str]:
+    def _wavenumbers(self, one: Substance, answer: Answer) -> tuple[Molecules, npt.ArrayLike, str]:
         """The geometry of the wavenumbers, these (1/cm), and where they come from."""
+        molecule = answer.molecule
+        assert molecule is not None
         if len(molecule.numbers) == 1:
             return molecule, [], "ideal monatomic gas with its electronic levels"
         if one.text in self.waves:
-            return molecule, self.waves[one.text], "wavenumbers that were given, rigid rotor"
+            return molecule, self.waves[one.text], f"wavenumbers that were given, {RIGID}"
+        if answer.waves is not None:
+            return molecule, answer.waves, f"wavenumbers of the computed answer, {RIGID}"
         relaxed, _ = minimum(molecule, "gfn2", force=0.002, keep_bonds=False)
-        return relaxed.molecule, frequencies(relaxed.molecule, "gfn2").wavenumbers, THERMAL_SOURCE
+        waves = frequencies(relaxed.molecule, "gfn2").wavenumbers
+        return relaxed.molecule, waves, f"GFN2-xTB harmonic frequencies, {RIGID}"
 
     def _summed(self, bare: Reaction, participants: tuple[Participant, ...], spin: str) -> Reaction:
         """Hess's law."""
@@ -223,8 +234,9 @@ class _Desk:
         half, remark = joint_half(nu, answers, self.artefact, self.options.coverage)
         remarks = [spin, remark]
         for one in participants:
+            own = one.answer.remarks if one.answer.half else ()  # an atom's energy is exact
             thermal_remarks = one.thermal.remarks if one.thermal else ()
-            remarks += [f"{one.text}: {said}" for said in (*one.answer.remarks, *thermal_remarks)]
+            remarks += [f"{one.text}: {said}" for said in (*own, *thermal_remarks)]
         return replace(
             bare,
             participants=participants,

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -19,8 +19,21 @@ from onekcal.errors import InputError, unknown
 from onekcal.io.writing import WRITERS
 from onekcal.prediction.answers import Answer
 
+NOTHING = Answer("")
+"""An answer to nothing; it has every column."""
 
-def write_json(answers: Iterable[Answer]) -> None:
+
+class Outcome(Protocol):
+    """An answer or a reaction."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything, for JSON."""
+
+    def to_row(self) -> dict[str, object]:
+        """One flat row, for CSV."""
+
+
+def write_json(answers: Iterable[Outcome]) -> None:
     """Print one JSON array, an element for each answer as it comes.
 
     Parameters
@@ -39,15 +52,17 @@ def write_json(answers: Iterable[Answer]) -> None:
     print("\n]" if before == ",\n" else "[]")
 
 
-def write_csv(answers: Iterable[Answer]) -> None:
+def write_csv(answers: Iterable[Outcome], like: Outcome = NOTHING) -> None:
     """Print CSV, a row for each answer as it comes.
 
     Parameters
     ----------
     answers
         Those with a problem have a row too.
+    like
+        One that has the columns.
     """
-    out = csv.DictWriter(sys.stdout, fieldnames=list(Answer("").to_row()), lineterminator="\n")
+    out = csv.DictWriter(sys.stdout, fieldnames=list(like.to_row()), lineterminator="\n")
     out.writeheader()
     for answer in answers:
         out.writerow(answer.to_row())
