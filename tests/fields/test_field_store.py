@@ -105,7 +105,7 @@ def slow(job):
     time.sleep(0.15)
     return plain(job)
 fill.compute = slow
-fill.job_size = lambda what: 1
+fill.task_size = lambda what: 1
 fill.fill(Path({out!r}), waters(12), SMALL, quiet=True)
 """
 

@@ -159,9 +159,9 @@ def test_a_scheduler_without_dask_names_the_extra(
 def test_processes_without_dask_give_the_same_labels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from onekcal.system import jobs
+    from onekcal.system import parallel
 
-    monkeypatch.setattr(jobs, "_has_dask", lambda: False)
+    monkeypatch.setattr(parallel, "_has_dask", lambda: False)
     molecules = batch()[[0, 2]]
     label(molecules, tmp_path / "p.h5", "gfn2", workers=2, quiet=True)
     label(molecules, tmp_path / "q.h5", "gfn2", workers=1, quiet=True)

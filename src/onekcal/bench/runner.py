@@ -22,14 +22,14 @@ from onekcal.bench.results_file import keep, stored
 from onekcal.bench.suite import Row, Suite, picked
 from onekcal.errors import OnekcalError
 from onekcal.runs.experiment import Experiment
-from onekcal.system.jobs import in_parallel
+from onekcal.system.parallel import in_parallel
 from onekcal.system.processes import end_with_parent
 from onekcal.system.provenance import provenance
 from onekcal.trust.metrics import Metrics
 
 Watch = Callable[[str, Measured | None], None]
 """Hears the name of a row, and its result or None when it begins."""
-RowJob = dict[str, Any]
+RowTask = dict[str, Any]
 """What the process of a row is given, as JSON."""
 
 
@@ -83,7 +83,7 @@ def run(
     command = " ".join(sys.argv)
     queue = _Queue(watch, None if scheduler else workers)
     for result in in_parallel(
-        _in_own_process, _jobs(waiting, runs, command, queue), len(waiting), scheduler, workers
+        _in_own_process, _tasks(waiting, runs, command, queue), len(waiting), scheduler, workers
     ):
         name = result.pop("key", None) or result["name"]
         queue.ended(name)
@@ -96,7 +96,7 @@ def run(
 
 
 class _Queue:
-    """Tells when a row begins: when a worker is free for it, as jobs are handed over before."""
+    """Tells when a row begins: when a worker is free for it, as tasks are handed over before."""
 
     def __init__(self, watch: Watch, workers: int | None) -> None:
         self._watch, self._workers = watch, workers
@@ -118,8 +118,8 @@ class _Queue:
             self._watch(name, None)
 
 
-def _jobs(rows: list[Row], runs: Path | None, command: str, queue: _Queue) -> Iterator[RowJob]:
-    """The jobs of rows; the queue hears of each as it is taken."""
+def _tasks(rows: list[Row], runs: Path | None, command: str, queue: _Queue) -> Iterator[RowTask]:
+    """The tasks of rows; the queue hears of each as it is taken."""
     for row in rows:
         queue.handed_over(row.name)
         yield {
@@ -156,17 +156,17 @@ def _anywhere(experiment: Experiment) -> Experiment:
     return experiment.model_copy(update={"fit": fit})
 
 
-def _in_own_process(job: RowJob) -> RowJob:
+def _in_own_process(task: RowTask) -> RowTask:
     """A row in a fresh interpreter: what kills that one is reported."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "found.json"
         work = "from onekcal.bench.runner import measure_told; measure_told()"
         done = subprocess.run(
-            [sys.executable, "-c", work, str(out)], input=json.dumps(job), text=True
+            [sys.executable, "-c", work, str(out)], input=json.dumps(task), text=True
         )
         if out.is_file():
             return json.loads(out.read_text(encoding="utf-8"))
-    row = Row.model_validate(job["row"])
+    row = Row.model_validate(task["row"])
     return {
         "name": row.name,
         "paper": row.paper,
@@ -177,17 +177,17 @@ def _in_own_process(job: RowJob) -> RowJob:
 
 
 def measure_told() -> None:
-    """Measure the job on standard input; write its result to the file that is named."""
+    """Measure the task on standard input; write its result to the file that is named."""
     end_with_parent()
     measured = _measured(json.load(sys.stdin))
     Path(sys.argv[1]).write_text(json.dumps(measured, ensure_ascii=False), encoding="utf-8")
 
 
-def _measured(job: RowJob) -> Measured:
-    """The result of a job, or what made it fail."""
-    row, runs = Row.model_validate(job["row"]), job["runs"]
+def _measured(task: RowTask) -> Measured:
+    """The result of a task, or what made it fail."""
+    row, runs = Row.model_validate(task["row"]), task["runs"]
     try:
-        return measure(row, None if runs is None else Path(runs), job["command"])
+        return measure(row, None if runs is None else Path(runs), task["command"])
     except (OnekcalError, RuntimeError, ValueError, MemoryError) as problem:
         return {"name": row.name, "paper": row.paper, "row": digest(row), "failed": str(problem)}
 

@@ -20,7 +20,7 @@ from onekcal.fields.kinds import FIELDS_FORMAT, SPINS, FieldKind, any_electronic
 from onekcal.molecules import Molecules
 from onekcal.quantum.orbitals.named import density_name, orbitals
 from onekcal.quantum.orbitals.orbitals import Orbitals
-from onekcal.system.jobs import Job, Result
+from onekcal.system.parallel import Result, Task
 from onekcal.units import BOHR
 
 
@@ -217,13 +217,13 @@ def _of_nuclei(kind: FieldKind, placed: Molecules, along: Tensor, what: FieldReq
     return summed(placed, along, values, (gaussian if kind.field == "gauss" else wave)(kind.sigma))
 
 
-# --- jobs -------------------------------------------------------------------------------------
+# --- tasks -------------------------------------------------------------------------------------
 
 
 def packages(
     molecules: Molecules, rows: np.ndarray, what: FieldRequest, size: int
-) -> Iterator[Job]:
-    """Give jobs for other processes. They hold arrays and the request, but no tensors.
+) -> Iterator[Task]:
+    """Give tasks for other processes. They hold arrays and the request, but no tensors.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ def packages(
     what
         The request.
     size
-        Molecules in a job.
+        Molecules in a task.
     """
     for first in range(0, len(rows), size):
         some = rows[first : first + size]
@@ -252,27 +252,27 @@ def packages(
         }
 
 
-def compute(job: Job) -> Result:
-    """Compute the fields of one job.
+def compute(task: Task) -> Result:
+    """Compute the fields of one task.
 
     Parameters
     ----------
-    job
+    task
         One of `packages`.
 
     Returns
     -------
     dict
-        The job's `key`, its `values`, and the `errors` of molecules that failed, by their place in
-        the job.
+        The task's `key`, its `values`, and the `errors` of molecules that failed, by their place in
+        the task.
     """
     from threadpoolctl import threadpool_limits
 
     tensors = {
-        key: torch.from_numpy(job[key])
+        key: torch.from_numpy(task[key])
         for key in ("numbers", "positions", "offsets", "charge", "spin")
     }
     failed: dict[int, str] = {}
     with threadpool_limits(1):  # molecules are small, and the processes fill the machine
-        values = sampled(Molecules(**tensors, name=job["name"]), job["request"], failed)
-    return {"key": job["key"], "values": values.numpy(), "errors": failed}
+        values = sampled(Molecules(**tensors, name=task["name"]), task["request"], failed)
+    return {"key": task["key"], "values": values.numpy(), "errors": failed}

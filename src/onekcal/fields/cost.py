@@ -7,15 +7,15 @@ from pathlib import Path
 
 from onekcal.errors import InputError
 from onekcal.fields.compute import FieldRequest
-from onekcal.system.jobs import processors
 from onekcal.system.memory import free_memory
+from onekcal.system.parallel import processors
 
 SECONDS = {"": 3e-4, "gfn": 0.03, "one-shot": 0.3, "other": 5.0}
 """About what a molecule costs without a density, and with each class of densities."""
 WORTHWHILE = 10.0
 """Seconds. For less work no processes are started."""
 JOB = 1.0
-"""Seconds of work in a job at most. A worker that is killed loses no more."""
+"""Seconds of work in a task at most. A worker that is killed loses no more."""
 
 
 def size_of(count: int, what: FieldRequest) -> float:
@@ -90,8 +90,8 @@ def seconds_of(what: FieldRequest) -> float:
     ]
 
 
-def job_size(what: FieldRequest) -> int:
-    """Return how many molecules make a job: about a second of work, and at most 64 MiB of fields.
+def task_size(what: FieldRequest) -> int:
+    """Return how many molecules make a task: about a second of work, and at most 64 MiB of fields.
 
     Parameters
     ----------

@@ -22,14 +22,14 @@ import numpy as np
 
 from onekcal.errors import DataError, InputError
 from onekcal.fields.compute import FieldRequest, compute, keys_of, packages
-from onekcal.fields.cost import check_room, job_size, processes, size_of
+from onekcal.fields.cost import check_room, processes, size_of, task_size
 from onekcal.fields.grid import frames
 from onekcal.fields.voxel_file import ABSENT, FAILED, THERE, VoxelFile, create, open_file
 from onekcal.labels.labelling import Failed, progress
 from onekcal.molecules import Molecules
 from onekcal.quantum.orbitals.named import program_of
 from onekcal.system.files import whole_file
-from onekcal.system.jobs import in_parallel
+from onekcal.system.parallel import in_parallel
 
 
 @dataclass(frozen=True)
@@ -242,11 +242,11 @@ def _computed(
 ) -> Iterator[tuple[int, str | None]]:
     """Fill channels `which` of `rows`; give each row, as it is done, with its failure or None."""
     count = processes(what, len(rows), scheduler, workers)
-    size = job_size(what)
+    size = task_size(what)
     while len(rows):
         lost: list[int] = []
-        jobs = packages(molecules, rows, what, size)
-        for done in in_parallel(compute, jobs, -(-len(rows) // size), scheduler, count):
+        tasks = packages(molecules, rows, what, size)
+        for done in in_parallel(compute, tasks, -(-len(rows) // size), scheduler, count):
             # something ended the whole process: each molecule is tried alone to find which
             if "error" in done and len(done["key"]) > 1:
                 lost += done["key"].tolist()

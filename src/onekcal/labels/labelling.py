@@ -27,7 +27,7 @@ from onekcal.molecules import Molecules
 from onekcal.quantum.method import LabelError, Method
 from onekcal.quantum.named import method
 from onekcal.system.files import write_text
-from onekcal.system.jobs import in_parallel
+from onekcal.system.parallel import in_parallel
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ Json = dict[str, Any]
 """An object of a JSON or YAML file, which may hold anything that such a file can."""
 
 
-class Row(TypedDict):
+class GroupErrors(TypedDict):
     """Errors of some molecules; None stands for a number that is not finite."""
 
     count: int
@@ -23,9 +23,9 @@ class Row(TypedDict):
 class ErrorsBy(TypedDict, total=False):
     """Errors of the test molecules by size, by functional group, or, of atoms, by element."""
 
-    heavy_atoms: dict[str, Row]
-    groups: dict[str, Row]
-    elements: dict[str, Row]
+    heavy_atoms: dict[str, GroupErrors]
+    groups: dict[str, GroupErrors]
+    elements: dict[str, GroupErrors]
     perceived: int
     not_perceived: int
 

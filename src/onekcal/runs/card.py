@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from onekcal.datasets.card import Card
-from onekcal.models.model_card import ModelCard, Row
+from onekcal.models.model_card import GroupErrors, ModelCard
 from onekcal.thermo.ledger import G4MP2_ERROR, G4MP2_SOURCE
 from onekcal.trust.metrics import KCAL
 
@@ -223,7 +223,7 @@ def limits(card: ModelCard, level: str = "") -> Iterator[str]:
         yield f"G4(MP2) itself is ± {G4MP2_ERROR} kcal/mol against experiment ({G4MP2_SOURCE})."
 
 
-def _too_short(every: list[tuple[str, Row]], nominal: float) -> Iterator[str]:
+def _too_short(every: list[tuple[str, GroupErrors]], nominal: float) -> Iterator[str]:
     """Name the groups whose interval covers less than it promises, beyond what may be chance."""
     short = []
     for name, row in every:
@@ -239,7 +239,7 @@ def _too_short(every: list[tuple[str, Row]], nominal: float) -> Iterator[str]:
         )
 
 
-def _largest_errors(every: list[tuple[str, Row]], unit: str) -> Iterator[str]:
+def _largest_errors(every: list[tuple[str, GroupErrors]], unit: str) -> Iterator[str]:
     """Name the three groups with the largest mean errors, among those with an interval."""
     errors = [
         (name, row["mae"])

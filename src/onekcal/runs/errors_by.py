@@ -13,7 +13,7 @@ from torch import Tensor
 
 from onekcal.data.dataset import Dataset
 from onekcal.geometry.bonds import perceived
-from onekcal.models.model_card import ErrorsBy, Row
+from onekcal.models.model_card import ErrorsBy, GroupErrors
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.runs.functional_groups import HAS, LACKS, functional_groups
 from onekcal.trust.conformal import coverage
@@ -88,7 +88,7 @@ def _members(molecules: Molecules) -> tuple[dict[str, list[int]], int]:
     return members, unclear
 
 
-def _row(data: Dataset, predicted: Tensor, half: float, which: Tensor) -> Row:
+def _row(data: Dataset, predicted: Tensor, half: float, which: Tensor) -> GroupErrors:
     """Errors of the molecules that a mask or row numbers choose."""
     reference, predicted = data.energies[which], predicted[which]
     errors = metrics(reference, predicted, data.aim.unit)

@@ -1,7 +1,7 @@
-"""Run one function on many jobs: here, in local processes, or on a Dask cluster.
+"""Run one function on many tasks: here, in local processes, or on a Dask cluster.
 
 The local processes are those of the standard library. joblib (loky) was tried instead: when one
-worker is killed it ends the whole call and does not say which job was running. Here such a job
+worker is killed it ends the whole call and does not say which task was running. Here such a task
 costs only itself, and its result says what happened.
 """
 
@@ -22,58 +22,58 @@ from onekcal.errors import InputError, MissingExtra
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
-Job = dict[str, Any]
+Task = dict[str, Any]
 """What the function is given. It holds `format` and `key`, which a failed result repeats."""
 Result = dict[str, Any]
-"""What the function returns. A failed job has `format`, `key` and `error`."""
+"""What the function returns. A failed task has `format`, `key` and `error`."""
 
 AHEAD = 8
-"""Jobs handed over for every worker: enough to keep it busy, few enough to keep memory small."""
+"""Tasks handed over for every worker: enough to keep it busy, few enough to keep memory small."""
 FEW = 4
-"""With this many jobs or fewer, starting other processes would take longer than the work."""
+"""With this many tasks or fewer, starting other processes would take longer than the work."""
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 def in_parallel(
-    work: Callable[[Job], Result],
-    jobs: Iterable[Job],
+    work: Callable[[Task], Result],
+    tasks: Iterable[Task],
     count: int,
     scheduler: str | None = None,
     workers: int | None = None,
 ) -> Iterator[Result]:
-    """Run `work` on every job and give each result as soon as it is there.
+    """Run `work` on every task and give each result as soon as it is there.
 
     Parameters
     ----------
     work
         The function. Other processes import it by its name.
-    jobs
-        The jobs. They are taken from the iterable while earlier ones run.
+    tasks
+        The tasks. They are taken from the iterable while earlier ones run.
     count
-        How many jobs there are.
+        How many tasks there are.
     scheduler
-        The address of a Dask scheduler. Its cluster then does the jobs.
+        The address of a Dask scheduler. Its cluster then does the tasks.
     workers
         Local processes, each with one thread. Without a number, one for each processor, and FEW
-        jobs or fewer run in this process. Dask starts them where it is installed.
+        tasks or fewer run in this process. Dask starts them where it is installed.
 
     Yields
     ------
     dict
-        The results in the order in which the jobs finish.
+        The results in the order in which the tasks finish.
     """
     if workers is not None and workers < 1:
         raise InputError(f"`workers` must be at least 1, got {workers}")
     if scheduler is not None:
-        yield from _on_dask(work, jobs, scheduler, 0)
+        yield from _on_dask(work, tasks, scheduler, 0)
         return
     processes = min(workers or processors(), max(count, 1))
     if processes == 1 or (workers is None and count <= FEW):
-        yield from map(work, jobs)
+        yield from map(work, tasks)
     elif _has_dask():
-        yield from _on_dask(work, jobs, None, processes)
+        yield from _on_dask(work, tasks, None, processes)
     else:
-        yield from _in_processes(work, jobs, processes)
+        yield from _in_processes(work, tasks, processes)
 
 
 def processors() -> int:
@@ -85,18 +85,18 @@ def _has_dask() -> bool:
     return find_spec("distributed") is not None
 
 
-def _failed(job: Job, problem: BaseException) -> Result:
-    """The result of a job that raised an error or lost its process."""
+def _failed(task: Task, problem: BaseException) -> Result:
+    """The result of a task that raised an error or lost its process."""
     lines = str(problem).splitlines() or ["no reason given"]
     error = f"{type(problem).__name__}: {lines[0]}"
-    return {"format": job["format"], "key": job["key"], "error": error}
+    return {"format": task["format"], "key": task["key"], "error": error}
 
 
 # --- Dask -------------------------------------------------------------------------------------
 
 
 def _on_dask(
-    work: Callable[[Job], Result], jobs: Iterable[Job], address: str | None, count: int
+    work: Callable[[Task], Result], tasks: Iterable[Task], address: str | None, count: int
 ) -> Iterator[Result]:
     """On the cluster at `address`, or on a local one of `count` processes."""
     try:
@@ -108,15 +108,15 @@ def _on_dask(
     try:
         client = _connected(cluster or address)
         ahead = AHEAD * max(count or sum(client.nthreads().values()), 1)
-        queue = iter(jobs)
-        submitted = {client.submit(work, job, pure=False): job for job in islice(queue, ahead)}
+        queue = iter(tasks)
+        submitted = {client.submit(work, task, pure=False): task for task in islice(queue, ahead)}
         running = as_completed(list(submitted))
         for future in running:
-            problem, job = future.exception(), submitted.pop(future)
-            yield future.result() if problem is None else _failed(job, problem)
-            for job in islice(queue, 1):
-                more = client.submit(work, job, pure=False)
-                submitted[more] = job
+            problem, task = future.exception(), submitted.pop(future)
+            yield future.result() if problem is None else _failed(task, problem)
+            for task in islice(queue, 1):
+                more = client.submit(work, task, pure=False)
+                submitted[more] = task
                 running.add(more)
     finally:
         if client is not None:
@@ -159,41 +159,41 @@ def _connected(where: LocalCluster | str | None) -> Client:
 
 
 def _in_processes(
-    work: Callable[[Job], Result], jobs: Iterable[Job], count: int
+    work: Callable[[Task], Result], tasks: Iterable[Task], count: int
 ) -> Iterator[Result]:
-    """In `count` processes. After the death of one, the jobs it may have had run one by one."""
-    queue = iter(jobs)
+    """In `count` processes. After the death of one, the tasks it may have had run one by one."""
+    queue = iter(tasks)
     while lost := (yield from _in_pool(work, queue, count)):
-        for job in lost:
-            if (yield from _in_pool(work, iter([job]), 1)):
-                yield _failed(job, BrokenProcessPool("its process was killed"))
+        for task in lost:
+            if (yield from _in_pool(work, iter([task]), 1)):
+                yield _failed(task, BrokenProcessPool("its process was killed"))
 
 
 def _in_pool(
-    work: Callable[[Job], Result], queue: Iterator[Job], count: int
-) -> Generator[Result, None, list[Job]]:
-    """Until the queue is empty or a process dies; returns the jobs that were lost with it."""
-    lost: list[Job] = []
-    running: dict[Future[Result], Job] = {}
+    work: Callable[[Task], Result], queue: Iterator[Task], count: int
+) -> Generator[Result, None, list[Task]]:
+    """Until the queue is empty or a process dies; returns the tasks that were lost with it."""
+    lost: list[Task] = []
+    running: dict[Future[Result], Task] = {}
     # "spawn" starts the processes afresh, so that they inherit no library's threads
     with ProcessPoolExecutor(count, get_context("spawn"), _use_one_thread) as pool:
 
         def hand_over(most: int) -> None:
-            for job in islice(queue, most):
+            for task in islice(queue, most):
                 try:
-                    running[pool.submit(work, job)] = job
+                    running[pool.submit(work, task)] = task
                 except BrokenProcessPool:
-                    lost.append(job)
+                    lost.append(task)
                     return
 
         hand_over(AHEAD * count)
         while running:
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                job, problem = running.pop(future), future.exception()
+                task, problem = running.pop(future), future.exception()
                 if isinstance(problem, BrokenProcessPool):
-                    lost.append(job)
+                    lost.append(task)
                     continue
-                yield future.result() if problem is None else _failed(job, problem)
+                yield future.result() if problem is None else _failed(task, problem)
                 if not lost:
                     hand_over(1)
     return lost

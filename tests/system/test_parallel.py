@@ -1,4 +1,4 @@
-"""Jobs in local processes: each has its result, whatever happens to another."""
+"""Tasks in local processes: each has its result, whatever happens to another."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from collections.abc import Iterator
 
 import pytest
 
-from onekcal.system import jobs
-from onekcal.system.jobs import Job, Result, in_parallel
+from onekcal.system import parallel
+from onekcal.system.parallel import Result, Task, in_parallel
 
 
-def work(job: Job) -> Result:
-    if job["key"] == "killed":
+def work(task: Task) -> Result:
+    if task["key"] == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
-    if job["key"] == "wrong":
+    if task["key"] == "wrong":
         raise ValueError("no such thing\nand more")
-    return {"key": job["key"], "threads": os.environ["OMP_NUM_THREADS"]}
+    return {"key": task["key"], "threads": os.environ["OMP_NUM_THREADS"]}
 
 
-def named(*keys: str) -> Iterator[Job]:
+def named(*keys: str) -> Iterator[Task]:
     return ({"format": 1, "key": key} for key in keys)
 
 
 @pytest.fixture(autouse=True)
 def without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "_has_dask", lambda: False)
+    monkeypatch.setattr(parallel, "_has_dask", lambda: False)
 
 
-def test_a_job_that_kills_its_process_costs_only_itself() -> None:
+def test_a_task_that_kills_its_process_costs_only_itself() -> None:
     keys = ["a", "killed", "b", "wrong", "c"]
     results = {r["key"]: r for r in in_parallel(work, named(*keys), len(keys), workers=2)}
     assert set(results) == set(keys)
@@ -38,15 +38,15 @@ def test_a_job_that_kills_its_process_costs_only_itself() -> None:
     assert results["wrong"]["error"] == "ValueError: no such thing"
 
 
-def test_jobs_are_made_while_others_run() -> None:
+def test_tasks_are_made_while_others_run() -> None:
     made = []
 
-    def endless() -> Iterator[Job]:
+    def endless() -> Iterator[Task]:
         for k in range(10_000):
             made.append(k)
             yield {"format": 1, "key": str(k)}
 
     results = in_parallel(work, endless(), 10_000, workers=2)
     next(results)
-    assert len(made) <= 2 * jobs.AHEAD
+    assert len(made) <= 2 * parallel.AHEAD
     results.close()  # type: ignore[attr-defined]
