@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -50,6 +51,24 @@ def predict(
     force: Annotated[
         bool, typer.Option("--force", help="Answer outside the scope too, without an interval.")
     ] = False,
+    rung: Annotated[
+        str,
+        typer.Option(
+            help="Who answers: learned (the model), g4mp2 (computed), or auto (the lowest that "
+            "knows the molecule)."
+        ),
+    ] = "auto",
+    budget: Annotated[
+        str,
+        typer.Option(help="With auto: compute a single unknown molecule below this forecast."),
+    ] = "2min",
+    compute: Annotated[
+        bool,
+        typer.Option("--compute", help="Compute every molecule of a list that needs it."),
+    ] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Compute without fitted integrals (slower).")
+    ] = False,
     geometries: Annotated[
         Path | None, typer.Option(help="Write the geometries used (xyz, extxyz, sdf).")
     ] = None,
@@ -66,10 +85,12 @@ def predict(
     """
     # Molecules are small: threads would wait for each other longer than they work.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from onekcal.labels.forecast import spell
     from onekcal.models.shipped import load_model
     from onekcal.prediction import prediction as predictor
     from onekcal.prediction.options import Options
     from onekcal.prediction.questions import count
+    from onekcal.prediction.rungs import elapsed
     from onekcal.prediction.scope import scope as scope_of
     from onekcal.show import answers as console
     from onekcal.show import progress
@@ -86,8 +107,19 @@ def predict(
     if scope:
         found = scope_of(artefact)
         return print_json(found) if as_json else print_scope(model, found)
-    options = Options(keep_geometry, conformers, thermal, forces, force, length=length)  # type: ignore[arg-type]
-    answers = predictor.predict(inputs or [], artefact, options)
+    options = Options(
+        keep_geometry,
+        conformers,
+        thermal,  # type: ignore[arg-type]
+        forces,
+        force,
+        length=length,
+        rung=rung,  # type: ignore[arg-type]
+        budget=duration(budget),
+        compute=compute,
+        exact=exact,
+    )
+    answers = predictor.predict(inputs or [], artefact, options, _step)
     tally = progress.Count()
     bare = (as_json or as_csv) and sys.stdout.isatty()  # a bar would stand between the lines
     with progress.watched(answers, count(inputs or []), tally, quiet=bare) as passing:
@@ -96,5 +128,26 @@ def predict(
         (write_json if as_json else write_csv if as_csv else console.table)(passing)
     if tally.failed and tally.answered:
         print(f"onekcal: {tally.answered} answered, {tally.failed} not", file=sys.stderr)
+    if tally.forecast and tally.answered + tally.failed > 1:
+        print(
+            f"onekcal: G4(MP2) would answer {tally.computable} of them in about "
+            f"{spell(elapsed(tally.forecast))}; --compute does it",
+            file=sys.stderr,
+        )
     if not tally.answered:
         raise typer.Exit(2)
+
+
+def duration(text: str) -> float:
+    """Read a time such as "90", "90s", "2min" or "1.5h" in seconds."""
+    units = {"": 1.0, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
+    if match is None or match[2] not in units:
+        raise InputError(f"a time must look like 90s, 2min or 1.5h, got {text!r}")
+    return float(match[1]) * units[match[2]]
+
+
+def _step(molecule: str, step: str) -> None:
+    """Say on the terminal what is being computed."""
+    if sys.stderr.isatty():
+        print(f"onekcal: {molecule}: {step} …", file=sys.stderr)

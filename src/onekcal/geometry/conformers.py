@@ -86,7 +86,7 @@ class Conformers:
 
 
 def conformers(
-    smiles: str,
+    smiles: str | Species,
     count: int = 6,
     seed: int = 0,
     how: Method | str = "gfn2",

@@ -81,6 +81,12 @@ class Answer:
         One sentence each.
     problem
         Why there is no answer; empty where there is one.
+    rung
+        Which rung of the ladder answered: "learned" or "g4mp2".
+    waves
+        (vibrations,) 1/cm, scaled, where the energy was computed; imaginary ones are negative.
+    forecast
+        Seconds that G4(MP2) would take on one core, where it could answer and was not asked to.
     """
 
     source: str
@@ -103,6 +109,9 @@ class Answer:
     forces: npt.NDArray[np.float64] | None = None
     remarks: tuple[str, ...] = ()
     problem: str = ""
+    rung: str = "learned"
+    waves: npt.NDArray[np.float64] | None = None
+    forecast: float | None = None
 
     def __repr__(self) -> str:
         if self.problem:
@@ -140,6 +149,7 @@ class Answer:
             "name": self.name,
             "formula": self.formula,
             "smiles": self.smiles or None,
+            "rung": self.rung,
             "level": self.level,
             "kind": self.kind,
             "at": self.at,
@@ -159,6 +169,8 @@ class Answer:
             "numbers": None,
             "positions": None,
             "forces": None if self.forces is None else self.forces.tolist(),
+            "waves": None if self.waves is None else self.waves.tolist(),
+            "forecast_seconds": self.forecast,
         }
         if self.conformers is not None:
             relative = self.conformers.relative.tolist()
@@ -183,6 +195,7 @@ class Answer:
             "name": self.name,
             "formula": self.formula,
             "smiles": self.smiles,
+            "rung": self.rung,
             "level": self.level,
             "kind": self.kind,
             "geometry": self.geometry,

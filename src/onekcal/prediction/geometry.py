@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rdkit import Chem
-
-from onekcal.errors import InputError
-from onekcal.geometry.conformers import conformers, parse
+from onekcal.geometry.conformers import conformers
 from onekcal.geometry.minimum import minimum
-from onekcal.io.smiles import read_smiles
+from onekcal.geometry.species import species
 from onekcal.models.artefact import Artefact
 from onekcal.molecules import Molecules
 from onekcal.prediction.answers import Answer, Spread
@@ -31,29 +28,23 @@ def drawn(smiles: str) -> Molecules:
     Parameters
     ----------
     smiles
-        One molecule; a lone atom such as [O] keeps its own number of electrons.
+        One molecule, radical, ion or atom.
 
     Returns
     -------
     Molecules
-        One molecule with its hydrogens; all positions are 0.
+        One molecule with its hydrogens, in its ground state; all positions are 0.
 
     Raises
     ------
     InputError
         When the SMILES cannot be read, or names isotopes.
     """
-    mol = read_smiles(smiles)
-    alone = mol.GetNumAtoms() == 1 and not mol.GetAtomWithIdx(0).GetTotalNumHs()
-    if not alone or Chem.GetFormalCharge(mol):
-        mol = parse(smiles)
-    if any(atom.GetIsotope() for atom in mol.GetAtoms()):
-        raise InputError(
-            f"{smiles!r} names isotopes, but energies hold the zero-point energy of the most "
-            "abundant ones; leave the mass numbers out to get the answer for those"
-        )
-    numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
-    return Molecules.one(numbers, [[0.0, 0.0, 0.0]] * len(numbers), name=smiles)
+    state = species(smiles)
+    numbers = [atom.GetAtomicNum() for atom in state.mol.GetAtoms()]
+    return Molecules.one(
+        numbers, [[0.0, 0.0, 0.0]] * len(numbers), state.charge, state.spin, smiles
+    )
 
 
 def placed(question: Question, bare: Answer, artefact: Artefact, options: Options) -> Answer:

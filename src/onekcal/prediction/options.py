@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+Rung = Literal["auto", "learned", "g4mp2"]
+RUNGS: tuple[Rung, ...] = get_args(Rung)
+"""The rungs of the ladder of answers."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,16 @@ class Options:
         The share of molecules that the interval is to cover.
     length
         The unit of coordinates in files; None: the unit that the file names, or Å.
+    rung
+        Which rung of the ladder answers: the learned model ("learned"), G4(MP2) computed ("g4mp2"),
+        or the lowest that knows the molecule ("auto").
+    budget
+        Seconds. With "auto", a single molecule that the model does not know is computed if the
+        forecast is below this.
+    compute
+        Compute the molecules of a list too, whatever the forecast.
+    exact
+        Compute without fitted integrals.
     """
 
     keep_geometry: bool = False
@@ -36,6 +50,10 @@ class Options:
     force: bool = False
     coverage: float = 0.9
     length: str | None = None
+    rung: Rung = "auto"
+    budget: float = 120.0
+    compute: bool = False
+    exact: bool = False
 
 
 DEFAULTS = Options()

@@ -4,8 +4,8 @@ A SMILES gets conformers from RDKit. They are relaxed with GFN2-xTB, and the low
 geometry of a file is relaxed to the nearest minimum of GFN2-xTB if the model was fitted to such
 minima; an option keeps it. If it ends on a saddle point, it is followed downhill from there. Other
 models take the geometry as it is. The interval is the one that was calibrated for that kind of
-geometry. A molecule outside the model's scope is refused; with `force` it is answered without an
-interval.
+geometry. A molecule outside the model's scope is answered by G4(MP2) (`rungs`), or refused; with
+`force` the model answers it without an interval.
 """
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import get_args
 
 import torch
 
 from onekcal.energies import Kind
-from onekcal.errors import InputError, OnekcalError
+from onekcal.errors import InputError, MissingExtra, OnekcalError
 from onekcal.models.artefact import Artefact
 from onekcal.models.model import refuse_unsound
 from onekcal.models.shipped import load_model
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.prediction.answers import Answer
 from onekcal.prediction.geometry import drawn, placed
-from onekcal.prediction.options import DEFAULTS, Options
-from onekcal.prediction.questions import Question, questions
+from onekcal.prediction.options import DEFAULTS, RUNGS, Options
+from onekcal.prediction.questions import STANDARD_INPUT, Question, questions
+from onekcal.prediction.rungs import OutsideScope, Watch, computed_answer
 from onekcal.prediction.scope import half_of, outside
 from onekcal.thermo.ledger import ledger
 
@@ -36,6 +38,7 @@ def predict(
     inputs: str | Molecules | Iterable[str | Molecules],
     model: str | Path | Artefact = "g4mp2",
     options: Options = DEFAULTS,
+    watch: Watch = lambda molecule, step: None,
 ) -> Iterator[Answer]:
     """Answer questions one at a time, in their order.
 
@@ -49,6 +52,8 @@ def predict(
         A model that ships, a run folder, a model file, or what `load_model` returned.
     options
         How the questions are answered.
+    watch
+        Called with the molecule and the step whenever a step of a computation begins.
 
     Returns
     -------
@@ -70,11 +75,29 @@ def predict(
         raise InputError(f"`conformers` must be at least 1, got {options.conformers}")
     if options.thermal not in ("auto", "gfn2", "regression"):
         raise InputError(f"`thermal` must be auto, gfn2 or regression, got {options.thermal!r}")
-    asked = [inputs] if isinstance(inputs, (str, Molecules)) else inputs
-    return (answer(question, artefact, options) for question in questions(asked, options.length))
+    if options.rung not in RUNGS:
+        raise InputError(f"`rung` must be one of {', '.join(RUNGS)}, got {options.rung!r}")
+    asked = [inputs] if isinstance(inputs, (str, Molecules)) else list(inputs)
+    return _answers(asked, artefact, options, watch)
 
 
-def answer(question: Question, artefact: Artefact, options: Options = DEFAULTS) -> Answer:
+def _answers(
+    asked: list[str | Molecules], artefact: Artefact, options: Options, watch: Watch
+) -> Iterator[Answer]:
+    """Answers in order. Only a single question may start a computation by itself."""
+    every = questions(asked, options.length)
+    first = [] if STANDARD_INPUT in asked else list(islice(every, 2))
+    for question in chain(first, every):
+        yield answer(question, artefact, options, may_compute=len(first) == 1, watch=watch)
+
+
+def answer(
+    question: Question,
+    artefact: Artefact,
+    options: Options = DEFAULTS,
+    may_compute: bool = True,
+    watch: Watch = lambda molecule, step: None,
+) -> Answer:
     """Answer one question.
 
     Parameters
@@ -85,6 +108,10 @@ def answer(question: Question, artefact: Artefact, options: Options = DEFAULTS) 
         The model.
     options
         How the question is answered.
+    may_compute
+        Whether G4(MP2) may be computed for a molecule that the model does not know.
+    watch
+        Called with the molecule and the step whenever a step of a computation begins.
 
     Returns
     -------
@@ -106,7 +133,7 @@ def answer(question: Question, artefact: Artefact, options: Options = DEFAULTS) 
     if question.molecule is not None:
         bare = replace(bare, formula=question.molecule.formulas[0])
     try:
-        return _answer(question, bare, artefact, options)
+        return _by_rung(question, bare, artefact, options, may_compute, watch)
     except OnekcalError as problem:
         what = str(problem)
     # what a library raises on one odd molecule
@@ -116,6 +143,29 @@ def answer(question: Question, artefact: Artefact, options: Options = DEFAULTS) 
     return replace(
         bare, problem=what if repr(question.source) in what else f"{question.source}: {what}"
     )
+
+
+def _by_rung(
+    question: Question,
+    bare: Answer,
+    artefact: Artefact,
+    options: Options,
+    may_compute: bool,
+    watch: Watch,
+) -> Answer:
+    """The answer of the rung that was asked for, or of the lowest that knows the molecule."""
+    if options.rung == "g4mp2":
+        return computed_answer(question, bare, options, may_compute, watch=watch)
+    try:
+        return _answer(question, bare, artefact, options)
+    except OutsideScope as problem:
+        reason = str(problem)
+    if options.rung == "auto" and artefact.level == "g4mp2":
+        try:
+            return computed_answer(question, bare, options, may_compute, reason, watch)
+        except (InputError, MissingExtra) as problem:
+            reason = f"{reason}; {problem}"
+    raise InputError(f"{reason} (--force answers all the same, without an interval)")
 
 
 def _answer(question: Question, bare: Answer, artefact: Artefact, options: Options) -> Answer:
@@ -131,7 +181,7 @@ def _answer(question: Question, bare: Answer, artefact: Artefact, options: Optio
         return _lone_atom(bare, molecule, artefact)
     beyond = outside(artefact, molecule)
     if beyond and not options.force:
-        raise InputError(f"{'; '.join(beyond)} (--force answers all the same, without an interval)")
+        raise OutsideScope("; ".join(beyond))
     found = placed(question, bare, artefact, options)
     assert found.molecule is not None
     energy, novelty = _asked(artefact, found.molecule)
@@ -146,7 +196,7 @@ def _answer(question: Question, bare: Answer, artefact: Artefact, options: Optio
             f"at most {artefact.novelty_limit:.3g} is known)",
         ]
         if not options.force:
-            raise InputError(f"{beyond[-1]}; --force answers all the same, without an interval")
+            raise OutsideScope(beyond[-1])
     remarks = list(found.remarks) + [
         f"outside the model's scope, hence no interval: {reason}" for reason in beyond
     ]

@@ -125,9 +125,16 @@ def _about(answer: Answer) -> Iterator[tuple[str, str]]:
             span = f"{_number(value - answer.half)} … {_number(value + answer.half)}"
             yield head, f"{span:20s} {name}"
             head = ""
-        yield "", f"kcal/mol, of the model against {level}; the other terms have their own ±"
+        whose = (
+            f"of {level} against experiment"
+            if answer.rung == "g4mp2"
+            else f"of the model against {level}"
+        )
+        yield "", f"kcal/mol, {whose}; the other terms have their own ±"
     for term in answer.ledger.terms if answer.ledger else ():
-        if term.section == "remark" and answer.half:
+        if term.section == "remark" and term.uncertainty is None:
+            yield "ion", f"{term.label}; {term.source}"
+        elif term.section == "remark" and answer.half and answer.rung == "learned":
             yield (
                 f"{level} itself",
                 f"± {term.uncertainty:.2f} kcal/mol against experiment; {term.source}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Protocol, TypeVar
 
 from rich import progress as bars
 
@@ -15,17 +16,29 @@ MANY = 3
 """With fewer molecules than this there is no bar."""
 
 
+class Outcome(Protocol):
+    """An answer or a reaction."""
+
+    @property
+    def problem(self) -> str:
+        """Why there is none; empty where there is."""
+
+
+Some = TypeVar("Some", bound=Outcome)
+
+
 class Count:
     """How many questions were answered and how many not."""
 
     def __init__(self) -> None:
-        self.answered = self.failed = 0
+        self.answered = self.failed = self.computable = 0
+        self.forecast = 0.0  # seconds of one core, of those that could be computed
 
 
 @contextmanager
 def watched(
-    answers: Iterable[Answer], total: int | None, count: Count, quiet: bool = False
-) -> Iterator[Iterator[Answer]]:
+    answers: Iterable[Some], total: int | None, count: Count, quiet: bool = False
+) -> Iterator[Iterator[Some]]:
     """Count answers as they pass, and print each problem on stderr.
 
     On a terminal a bar shows the progress.
@@ -33,7 +46,7 @@ def watched(
     Parameters
     ----------
     answers
-        The answers.
+        Answers or reactions.
     total
         How many are expected; None where it is not known.
     count
@@ -43,8 +56,8 @@ def watched(
 
     Yields
     ------
-    iterator of Answer
-        The same answers.
+    iterator
+        The same.
     """
     columns: list[bars.ProgressColumn] = [
         bars.SpinnerColumn(),
@@ -67,11 +80,14 @@ def watched(
     ) as bar:
         task = bar.add_task("predicting", total=total)
 
-        def passing() -> Iterator[Answer]:
+        def passing() -> Iterator[Some]:
             for answer in answers:
                 bar.advance(task)
                 if answer.problem:
                     count.failed += 1
+                    if isinstance(answer, Answer) and answer.forecast:
+                        count.computable += 1
+                        count.forecast += answer.forecast
                     print(f"onekcal: {answer.problem}", file=sys.stderr, flush=True)
                 else:
                     count.answered += 1

@@ -1,0 +1,96 @@
+"""What a G4(MP2) calculation will cost: seconds of one core, and memory.
+
+Each step is a power of the numbers of functions and electrons, with a factor measured on molecules
+of one to five heavy atoms. On another machine, and beside other work, times differ by a factor of
+two or three.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from onekcal.errors import InputError
+from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.quantum.g4mp2 import frozen_orbitals
+from onekcal.quantum.g4mp2_basis import WITHOUT_AUXILIARY
+
+FUNCTIONS = {  # of H, of an atom to F, of an atom to Cl
+    "small": (2, 15, 19),
+    "b3lyp": (5, 28, 32),
+    "large": (10, 39, 59),
+    "quadruple": (15, 59, 68),
+}
+"""Basis functions an atom."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The cost of a calculation.
+
+    Parameters
+    ----------
+    seconds
+        On one core, by step.
+    memory
+        Bytes at the step that needs the most.
+    """
+
+    seconds: dict[str, float]
+    memory: float
+
+    @property
+    def total(self) -> float:
+        """Seconds of all steps on one core."""
+        return sum(self.seconds.values())
+
+
+def forecast(molecule: Molecules, variant: str = "g4mp2", exact: bool = False) -> Forecast:
+    """Tell what G4(MP2) of a molecule will cost; its positions are not used.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    variant
+        "g4mp2" or "g4mp2//gfn2".
+    exact
+        Whether the integrals of Hartree-Fock and MP2 are exact.
+    """
+    if len(molecule) != 1:
+        raise InputError(f"a forecast is of one molecule, got a batch of {len(molecule)}")
+    numbers = molecule.numbers.tolist()
+    size = {name: sum(_functions(z, of) for z in numbers) for name, of in FUNCTIONS.items()}
+    electrons = int(molecule.numbers.sum()) - int(molecule.charges[0])
+    occupied = (electrons + 1) // 2 - frozen_orbitals(molecule)
+    empty = size["small"] - occupied - frozen_orbitals(molecule)
+    spins = 3.0 if int(molecule.spins[0]) else 1.0
+    whole = exact or any(SYMBOLS[z] in WITHOUT_AUXILIARY for z in numbers)
+    slower = 12.0 if whole and len(numbers) > 1 else 1.0
+    seconds = {
+        "coupled cluster": spins
+        * (0.4 + 4e-10 * occupied**3 * empty**4 + 6e-8 * occupied**2 * empty**4),
+        "perturbation": slower * spins**0.5 * (0.2 + 5e-7 * size["large"] ** 3),
+        "triple zeta": slower * (0.1 + 1.5e-7 * size["large"] ** 3),
+        "quadruple zeta": slower * (0.2 + 4e-7 * size["quadruple"] ** 3),
+    }
+    if len(numbers) > 1 and variant == "g4mp2":
+        seconds["geometry"] = 2.0 + 1.2e-5 * size["b3lyp"] ** 3 * spins**0.5
+        seconds["frequencies"] = 1.0 + 1.5e-4 * len(numbers) * size["b3lyp"] ** 2 * spins**0.5
+    large, quadruple = size["large"], size["quadruple"]
+    memory = 8.0 * max(
+        spins * (occupied * empty**3 + size["small"] ** 4 / 8),
+        (quadruple**4 / 8) if whole else quadruple**2 / 2 * 4.0 * quadruple,
+        large**2 / 2 * 4.5 * large,
+    )
+    return Forecast(seconds, 2.5e8 + memory)
+
+
+def _functions(z: int, of: tuple[int, int, int]) -> int:
+    return of[0 if z <= 2 else 1 if z <= 10 else 2]
+
+
+def spell(seconds: float) -> str:
+    """Write a time as people say it: "40 s", "3 min", "2.5 h"."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

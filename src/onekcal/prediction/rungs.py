@@ -1,0 +1,275 @@
+"""The rung above the learned model: G4(MP2), computed once and kept.
+
+A molecule that the learned model does not know is looked up among those computed on this machine
+and those that ship. Where it is in neither, it is computed if that is allowed and affordable.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from onekcal.errors import ConfigError, InputError
+from onekcal.geometry.conformers import conformers
+from onekcal.geometry.minimum import minimum
+from onekcal.geometry.species import Species, species
+from onekcal.labels.computed import Steps, Store, key_of_geometry, key_of_smiles
+from onekcal.labels.deviations import deviation
+from onekcal.labels.forecast import Forecast, forecast, spell
+from onekcal.labels.g4mp2 import SCALE, VARIANTS, Computed, Variant, g4mp2
+from onekcal.molecules import Molecules
+from onekcal.prediction.answers import Answer
+from onekcal.prediction.options import Options
+from onekcal.prediction.questions import Question
+from onekcal.quantum.dft import pyscf_package
+from onekcal.quantum.g4mp2 import check_elements
+from onekcal.quantum.method import check_molecule
+from onekcal.system.memory import free_memory
+from onekcal.thermo.ledger import Term, ledger
+
+Watch = Callable[[str, str], None]
+"""Called with the molecule and the step that begins."""
+TWO_CORES = 1.6
+"""How many times faster two cores are than one."""
+T1_LARGE, CONTAMINATED = 0.02, 0.1
+"""Diagnostics above these are remarked (Lee and Taylor 1989 for T1)."""
+
+
+class OutsideScope(InputError):
+    """A molecule that the learned model does not know."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One molecule as this rung needs it.
+
+    Parameters
+    ----------
+    molecule
+        Nuclei, charge and spin; positions (Å) only where the question has them.
+    state
+        What its SMILES says; None where a geometry was given.
+    """
+
+    molecule: Molecules
+    state: Species | None
+
+    def key(self, method: str) -> str:
+        """Where the store keeps it."""
+        if self.state is None:
+            return key_of_geometry(self.molecule, method)
+        return key_of_smiles(self.state.smiles, self.state.charge, self.state.spin, method)
+
+    def start(self, options: Options) -> Molecules:
+        """The geometry that the calculation begins with."""
+        if self.state is not None and len(self.molecule.numbers) > 1:
+            return conformers(self.state, options.conformers).lowest
+        if options.keep_geometry or len(self.molecule.numbers) == 1:
+            return self.molecule
+        return minimum(self.molecule, "gfn2", keep_bonds=False)[0].molecule
+
+
+def computed_answer(
+    question: Question,
+    bare: Answer,
+    options: Options,
+    may_compute: bool,
+    reason: str = "",
+    watch: Watch = lambda molecule, step: None,
+) -> Answer:
+    """Answer with G4(MP2): from the store, or computed now.
+
+    Parameters
+    ----------
+    question
+        A SMILES, or a molecule with a geometry.
+    bare
+        The answer as far as it is known.
+    options
+        The budget, the rung, and how a geometry is found.
+    may_compute
+        Whether a molecule that nobody has computed may be computed now.
+    reason
+        Why the learned model does not answer, for the message where this rung does not either.
+    watch
+        Told of each step.
+
+    Returns
+    -------
+    Answer
+        With its ledger; the interval is G4(MP2)'s deviation from experiment. Where it may not be
+        computed, the answer has a `problem` and a `forecast`.
+    """
+    asked = _asked(question)
+    check_elements(asked.molecule)
+    check_molecule_electrons(asked.molecule)
+    suffix = (" exact" if options.exact else "") + (" kept" if options.keep_geometry else "")
+    store = Store()
+    done = next(
+        filter(None, (store.find(asked.key(variant + suffix)) for variant in VARIANTS)), None
+    )
+    if done is None:
+        costs = {v: forecast(asked.molecule, v, options.exact) for v in VARIANTS}
+        variant = _affordable(costs, options, may_compute)
+        if variant is None:
+            return replace(
+                bare,
+                formula=asked.molecule.formulas[0],
+                problem=_refusal(question, costs, options, reason),
+                forecast=costs["g4mp2"].total,
+            )
+        _check_memory(costs[variant])
+        done = _compute(asked, variant, suffix, question, store, options, watch)
+    return _told(done, bare, options)
+
+
+def check_molecule_electrons(molecule: Molecules) -> None:
+    """Refuse an impossible number of electrons before anything is computed."""
+    spread = molecule.positions.clone()
+    if not molecule.positions.any():  # of a SMILES, which has no positions yet
+        spread[:, 0] = 2.0 * spread.new_tensor(range(len(spread)))
+    check_molecule(molecule.moved(spread))
+
+
+def _asked(question: Question) -> _Asked:
+    if question.molecule is not None:
+        return _Asked(question.molecule, None)
+    state = species(question.smiles)
+    numbers = [atom.GetAtomicNum() for atom in state.mol.GetAtoms()]
+    empty = [[0.0, 0.0, 0.0]] * len(numbers)
+    return _Asked(Molecules.one(numbers, empty, state.charge, state.spin), state)
+
+
+def _affordable(
+    costs: dict[Variant, Forecast], options: Options, may_compute: bool
+) -> Variant | None:
+    """The variant that is computed; None where none is."""
+    if not (may_compute or options.compute):
+        return None
+    if options.rung == "g4mp2" or options.compute:
+        return "g4mp2"
+    return next((v for v in VARIANTS if elapsed(costs[v].total) <= options.budget), None)
+
+
+def elapsed(seconds: float) -> float:
+    """Seconds on this machine's cores of what takes `seconds` on one."""
+    return seconds / (TWO_CORES if (os.cpu_count() or 1) > 1 else 1.0)
+
+
+def _refusal(
+    question: Question, costs: dict[Variant, Forecast], options: Options, reason: str
+) -> str:
+    forecast_ = spell(elapsed(costs["g4mp2"].total))
+    how = "--rung g4mp2" if options.rung != "g4mp2" else "--compute"
+    begin = f"{question.source}: {reason}; " if reason else f"{question.source}: "
+    return f"{begin}G4(MP2) would take about {forecast_} ({how} computes it)"
+
+
+def _check_memory(cost: Forecast) -> None:
+    free = free_memory()
+    if cost.memory > free:
+        raise ConfigError(
+            f"G4(MP2) of this molecule needs about {cost.memory / 2**30:.0f} GiB of memory, "
+            f"{free / 2**30:.0f} are free"
+        )
+
+
+def _compute(
+    asked: _Asked,
+    variant: Variant,
+    suffix: str,
+    question: Question,
+    store: Store,
+    options: Options,
+    watch: Watch,
+) -> Computed:
+    pyscf_package()  # a missing package is said before the geometry is made
+
+    def fresh(steps: Steps) -> Computed:
+        from pyscf import lib
+        from threadpoolctl import threadpool_limits
+
+        label = question.name or question.source
+        cores = os.cpu_count() or 1
+        with threadpool_limits(cores), lib.with_omp_threads(cores):
+            place = asked.molecule
+            if "geometry" not in steps:
+                watch(label, "start")
+                place = asked.start(options)
+            done = g4mp2(
+                place,
+                variant,
+                options.exact,
+                options.keep_geometry,
+                steps,
+                lambda step: watch(label, step),
+                memory=max(1000.0, 0.6 * free_memory() / 1e6),
+            )
+        smiles = asked.state.smiles if asked.state else ""
+        return replace(done, smiles=smiles, name=question.name)
+
+    return store.once(asked.key(variant + suffix), fresh)
+
+
+def _told(done: Computed, bare: Answer, options: Options) -> Answer:
+    """A computed molecule as an answer."""
+    half, meaning = deviation(done.molecule, options.coverage)
+    if done.method == "g4mp2":
+        heat_source = "B3LYP/6-31G(2df,p) harmonic frequencies times 0.9854, rigid rotor"
+    else:
+        heat_source = "GFN2-xTB harmonic frequencies, rigid rotor"
+    atom = len(done.molecule.numbers) == 1
+    heat = Term("H(298 K) − H(0)", done.heat, None, heat_source, "formation 298 K")
+    neutral_atom = atom and not int(done.molecule.charges[0])
+    lines = ledger(
+        done.molecule,
+        done.energy,
+        "g4mp2",
+        0.0 if neutral_atom else half,
+        "0 by definition" if neutral_atom else f"computed ({done.method}); {meaning}",
+        thermal=heat,
+    )
+    return replace(
+        bare,
+        smiles=bare.smiles or done.smiles,
+        name=bare.name or done.name,
+        formula=done.molecule.formulas[0],
+        level="g4mp2",
+        kind="atomization",
+        at="0 K",
+        energy=done.energy,
+        half=0.0 if neutral_atom else half,
+        geometry="b3lyp" if done.method == "g4mp2" else "gfn2",
+        made=(
+            "B3LYP/6-31G(2df,p), relaxed"
+            if done.method == "g4mp2"
+            else "GFN2-xTB, relaxed; zero-point energy from its frequencies"
+        ),
+        molecule=done.molecule,
+        ledger=lines,
+        remarks=tuple(_remarks(done)),
+        rung="g4mp2",
+        waves=done.waves * (SCALE if done.method == "g4mp2" else 1.0),
+    )
+
+
+def _remarks(done: Computed) -> list[str]:
+    """What makes a computed energy less certain than others."""
+    spin, charge = int(done.molecule.spins[0]), int(done.molecule.charges[0])
+    out = []
+    if spin:
+        out.append(f"computed with {spin} unpaired electron{'s' if spin > 1 else ''}")
+    if charge:
+        out.append(f"an ion of charge {charge:+d}")
+    if done.terms.t1 > T1_LARGE:
+        out.append(
+            f"T1 = {done.terms.t1:.3f} (above {T1_LARGE}): the electrons are far from one "
+            "configuration, and the energy is less certain"
+        )
+    if abs(done.terms.contamination) > CONTAMINATED:
+        out.append(
+            f"⟨S²⟩ is off by {done.terms.contamination:+.2f}: another spin state is mixed in, and "
+            "the energy is less certain"
+        )
+    return out
