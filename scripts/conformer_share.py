@@ -29,6 +29,7 @@ from onekcal.bench.results_file import write
 from onekcal.data.dataset import Dataset
 from onekcal.data.splits import TEST
 from onekcal.labels.labelling import label
+from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import load_model
 from onekcal.system.provenance import provenance
 from onekcal.trust.conformal import Conformal, coverage
@@ -45,37 +46,9 @@ def main() -> None:
     asked = ask.parse_args()
     torch.set_num_threads(1)
     started = time.perf_counter()
-
-    made = data.load(str(asked.smiles))
-    made = made.kept(np.flatnonzero(made.splits["ward"].numpy() == TEST)).dataset.aimed("g4mp2")
-    everything = data.load("qm9-g4mp2")
-    place = {name: m for m, name in enumerate(everything.dataset.molecules.names.tolist())}
-    path = asked.smiles.with_suffix(".relaxed.h5")
-    if not path.exists():
-        rows = [place[name] for name in made.molecules.names.tolist()]
-        label(
-            everything.dataset[rows],
-            path,
-            "gfn2",
-            relax=True,
-            keep=["g4mp2"],
-            workers=1,
-            quiet=True,
-        )
-    relaxed = data.load(str(path)).dataset.aimed("g4mp2")
-    there = {name: m for m, name in enumerate(relaxed.molecules.names.tolist())}
-    kept = [
-        m for m, name in enumerate(made.molecules.names.tolist()) if name in there
-    ]  # some fall apart on relaxation
-    made = made[kept]
-    relaxed = relaxed[[there[name] for name in made.molecules.names.tolist()]]
-    assert torch.equal(made.energies, relaxed.energies)
-
+    made, relaxed = both_geometries(asked.smiles)
     artefact = load_model(asked.model)
-    from_smiles, from_qm9 = (
-        artefact.model.energies(some.molecules, some.columns) for some in (made, relaxed)
-    )
-    lower = made.columns["gfn2"].values - relaxed.columns["gfn2"].values  # kcal/mol, GFN2-xTB
+    lines = compared(made, relaxed, artefact)
     about: dict[str, Any] = {
         "paper": {},
         "train": artefact.card.train or 0,
@@ -85,6 +58,53 @@ def main() -> None:
         "seconds": round(time.perf_counter() - started, 1),
         **provenance(),
     }
+    write(
+        asked.results / "conformers.json",
+        {
+            "suite": "conformers",
+            "title": f"{len(made)} molecules of Ward's hold-out from SMILES",
+            "cite": "",
+            "unit": "kcal/mol",
+            "rows": [
+                {
+                    "name": name,
+                    "ours": {key: float(f"{value:.6g}") for key, value in errors.items()},
+                    **about,
+                }
+                for name, errors in lines.items()
+            ],
+        },
+    )
+
+
+def both_geometries(path: Path) -> tuple[Dataset, Dataset]:
+    """The hold-out molecules from SMILES, and at QM9's conformers relaxed with GFN2-xTB."""
+    stored = data.load(str(path))
+    held_out = np.flatnonzero(stored.splits["ward"].numpy() == TEST)
+    made = stored.dataset[held_out].aimed("g4mp2")
+    at_qm9 = path.with_suffix(".relaxed.h5")
+    if not at_qm9.exists():
+        everything = data.load("qm9-g4mp2").dataset
+        place = {name: m for m, name in enumerate(everything.molecules.names.tolist())}
+        some = everything[[place[name] for name in made.molecules.names.tolist()]]
+        label(some, at_qm9, "gfn2", relax=True, keep=["g4mp2"], workers=1, quiet=True)
+    relaxed = data.load(str(at_qm9)).dataset.aimed("g4mp2")
+    there = {name: m for m, name in enumerate(relaxed.molecules.names.tolist())}
+    kept = [
+        m for m, name in enumerate(made.molecules.names.tolist()) if name in there
+    ]  # some fall apart on relaxation
+    made = made[kept]
+    relaxed = relaxed[[there[name] for name in made.molecules.names.tolist()]]
+    assert torch.equal(made.energies, relaxed.energies)
+    return made, relaxed
+
+
+def compared(made: Dataset, relaxed: Dataset, artefact: Artefact) -> dict[str, dict[str, float]]:
+    """Errors and differences of the answers at both geometries, by what is compared."""
+    from_smiles, from_qm9 = (
+        artefact.model.energies(some.molecules, some.columns) for some in (made, relaxed)
+    )
+    lower = made.columns["gfn2"].values - relaxed.columns["gfn2"].values  # kcal/mol, GFN2-xTB
     lines = {
         "error from SMILES": metrics(made.energies, from_smiles),
         "error at QM9's conformer, relaxed": metrics(made.energies, from_qm9),
@@ -97,24 +117,7 @@ def main() -> None:
     lines[f"error from SMILES, the {int(same.sum())} molecules whose conformers agree"] = metrics(
         made.energies[same], from_smiles[same]
     )
-    lines |= by_spread(made, from_smiles, artefact.calibration["smiles"])
-    write(
-        asked.results / "conformers.json",
-        {
-            "suite": "conformers",
-            "title": f"{len(made)} molecules of Ward's hold-out from SMILES",
-            "cite": "",
-            "unit": "kcal/mol",
-            "rows": [
-                {
-                    "name": name,
-                    "ours": {key: float(f"{value:.6g}") for key, value in found.items()},
-                    **about,
-                }
-                for name, found in lines.items()
-            ],
-        },
-    )
+    return lines | by_spread(made, from_smiles, artefact.calibration["smiles"])
 
 
 def by_spread(

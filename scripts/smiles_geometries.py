@@ -15,7 +15,9 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,6 +68,18 @@ def main() -> None:
     asked.out.with_name(asked.out.name + ".failed").write_text(
         "".join(line + "\n" for line in failed)
     )
+    card = Card(
+        asked.out.stem, f"{len(good)} molecules of QM9-G4MP2 from their SMILES", molecules=len(good)
+    )
+    split = {"ward": torch.from_numpy(labels["split"][good])}
+    store.save(asked.out, Stored(dataset_of(good, known, labels), split, card))
+    print(f"{asked.out}: {len(good)} molecules, {len(failed)} failed")
+
+
+def dataset_of(
+    good: list[int], known: dict[int, dict[str, Any]], labels: Mapping[str, np.ndarray]
+) -> Dataset:
+    """The geometries that were found, with their energies, spreads and times."""
     molecules = Molecules.concatenate(
         [
             Molecules.one(
@@ -88,15 +102,10 @@ def main() -> None:
             torch.tensor([known[row]["seconds"] for row in good]), "property", unit="s"
         ),
     }
-    card = Card(
-        asked.out.stem, f"{len(good)} molecules of QM9-G4MP2 from their SMILES", molecules=len(good)
-    )
-    split = {"ward": torch.from_numpy(labels["split"][good])}
-    store.save(asked.out, Stored(Dataset(molecules, columns), split, card))
-    print(f"{asked.out}: {len(good)} molecules, {len(failed)} failed")
+    return Dataset(molecules, columns)
 
 
-def of_smiles(smiles: str) -> dict[str, object]:
+def of_smiles(smiles: str) -> dict[str, Any]:
     """The lowest conformer of a SMILES, or why there is none."""
     began = time.perf_counter()
     try:

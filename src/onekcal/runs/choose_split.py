@@ -59,20 +59,7 @@ def choose(stored: Stored, choice: DataChoice) -> Split:
         When the split is unknown, or has too few molecules.
     """
     rng = np.random.default_rng(choice.seed)
-    if choice.split.endswith(".npz"):
-        labels = labels_of_file(Path(choice.split), len(stored.dataset))
-    elif choice.split in stored.splits:
-        labels = stored.splits[choice.split].numpy()
-    elif choice.split == "random":
-        labels = rng.permutation(np.arange(len(stored.dataset)) * 10 // max(len(stored.dataset), 1))
-        labels = np.select([labels < 8, labels == 8], [TRAIN, VALID], TEST)
-    else:
-        unknown(
-            f"split of {choice.set}:",
-            choice.split,
-            dict.fromkeys([*stored.splits, "random"]),
-            ConfigError,
-        )
+    labels = _labels(stored, choice, rng)
     train, valid, test = (
         rng.permutation(np.flatnonzero(labels == part)) for part in (TRAIN, VALID, TEST)
     )
@@ -108,3 +95,22 @@ def choose(stored: Stored, choice: DataChoice) -> Split:
             "test molecules; at least one of each is needed"
         )
     return Split(train, valid, test[: choice.test])
+
+
+def _labels(
+    stored: Stored, choice: DataChoice, rng: np.random.Generator
+) -> npt.NDArray[np.int64] | npt.NDArray[np.uint8]:
+    """(M,) the part of each molecule: from a file, of the data set, or drawn."""
+    if choice.split.endswith(".npz"):
+        return labels_of_file(Path(choice.split), len(stored.dataset))
+    if choice.split in stored.splits:
+        return stored.splits[choice.split].numpy()
+    if choice.split == "random":
+        tenths = rng.permutation(np.arange(len(stored.dataset)) * 10 // max(len(stored.dataset), 1))
+        return np.select([tenths < 8, tenths == 8], [TRAIN, VALID], TEST)
+    unknown(
+        f"split of {choice.set}:",
+        choice.split,
+        dict.fromkeys([*stored.splits, "random"]),
+        ConfigError,
+    )

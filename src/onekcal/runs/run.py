@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ from onekcal.networks.training.config_differences import refuse_differences
 from onekcal.networks.training.session import Progress, session
 from onekcal.runs.card import about_data
 from onekcal.runs.card_page import markdown
-from onekcal.runs.choose_split import choose
+from onekcal.runs.choose_split import Split, choose
 from onekcal.runs.errors_by import errors_by
 from onekcal.runs.evaluate import atoms_of, force_errors, measure, order_errors
 from onekcal.runs.experiment import Experiment, read
@@ -199,44 +200,76 @@ def _check_same(experiment: Experiment, part: Path) -> None:
         refuse_differences(folder, old, experiment.model_dump(exclude={"name"}, mode="json"))
 
 
+class _Tested(NamedTuple):
+    """What a fitted model answers for the test part of M molecules with A atoms."""
+
+    predicted: torch.Tensor  # (M,), or (A,) where the target is of atoms
+    metrics: Metrics
+    terms: dict[str, torch.Tensor]  # (M, …) each
+    atoms: dict[str, torch.Tensor]  # (A, …) each
+
+    @property
+    def half(self) -> float:
+        """Half width of the interval; not a number where there is none."""
+        return self.metrics.get("interval", math.nan)
+
+
 def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
     """Fit, test, and write everything into `part`."""
-    if experiment.data.set in store.names() and distributed.first():
-        store.get(experiment.data.set)  # fetched once, at the first experiment that names it
-    distributed.wait()
-    stored = store.load(experiment.data.set, strict=experiment.data.strict)
+    stored = _loaded(experiment)
     data = stored.dataset.aimed(experiment.data.target)
     _check_target(data, experiment.resolved_stages())
     split = choose(stored, experiment.data)
     test, others = data[split.test], other_geometries(experiment)
-
     fitted = fit(experiment, data, split, others)
-    predicted, found = measure(
-        experiment,
-        fitted.model,
-        fitted.calibration,
-        test,
-        {k: some for k, (_, some) in others.items()},
-    )
-    found |= {"train": len(fitted.data), "fit_seconds": fitted.seconds}
-    terms, atoms = fitted.model.terms(test.molecules), atoms_of(fitted.model, test)
-    found |= order_errors(test.energies - predicted, terms) | force_errors(atoms, test)
-    found["valid"] = len(split.valid)
-    half = found.get("interval", math.nan)
-    card = _card(experiment, stored, fitted.data, found)
-    card.errors_by = errors_by(test, predicted, half)
+    tested = _tested(experiment, fitted, test, {kind: some for kind, (_, some) in others.items()})
+    tested.metrics["valid"] = len(split.valid)
+    card = _card(experiment, stored, fitted.data, tested.metrics)
+    card.errors_by = errors_by(test, tested.predicted, tested.half)
     artefact = _artefact(experiment, fitted, card)
     if distributed.first():
-        artefact.save(part / "model.safetensors")
-        found["artefact_bytes"] = (part / "model.safetensors").stat().st_size
-        (part / "card.md").write_text(markdown(artefact, folder.name), encoding="utf-8")
-        np.savez(part / "split.npz", train=split.train, valid=split.valid, test=split.test)
-        _write_json(part / "metrics.json", found)
         origin = {"experiment": experiment.digest, "data": stored.digest, "command": command}
-        _write_json(part / "provenance.json", origin | provenance())
-        write_predictions(part / "predictions.csv", test, predicted, half, terms)
-        write_atoms(part / "atoms.npz", atoms)
-    return Run(folder, experiment, found, test, predicted)
+        _write(part, folder.name, artefact, split, test, tested, origin | provenance())
+    return Run(folder, experiment, tested.metrics, test, tested.predicted)
+
+
+def _loaded(experiment: Experiment) -> Stored:
+    """The data set; the first process fetches it at the first experiment that names it."""
+    if experiment.data.set in store.names() and distributed.first():
+        store.get(experiment.data.set)
+    distributed.wait()
+    return store.load(experiment.data.set, strict=experiment.data.strict)
+
+
+def _tested(
+    experiment: Experiment, fitted: Fitted, test: Dataset, others: Mapping[str, Dataset]
+) -> _Tested:
+    """Ask the model for the test part, also at other geometries, and measure its errors."""
+    predicted, metrics = measure(experiment, fitted.model, fitted.calibration, test, dict(others))
+    metrics |= {"train": len(fitted.data), "fit_seconds": fitted.seconds}
+    terms, atoms = fitted.model.terms(test.molecules), atoms_of(fitted.model, test)
+    metrics |= order_errors(test.energies - predicted, terms) | force_errors(atoms, test)
+    return _Tested(predicted, metrics, terms, atoms)
+
+
+def _write(
+    part: Path,
+    name: str,
+    artefact: Artefact,
+    split: Split,
+    test: Dataset,
+    tested: _Tested,
+    origin: Mapping[str, object],
+) -> None:
+    """Write the model, its card, and what it answered."""
+    artefact.save(part / "model.safetensors")
+    tested.metrics["artefact_bytes"] = (part / "model.safetensors").stat().st_size
+    (part / "card.md").write_text(markdown(artefact, name), encoding="utf-8")
+    np.savez(part / "split.npz", train=split.train, valid=split.valid, test=split.test)
+    _write_json(part / "metrics.json", tested.metrics)
+    _write_json(part / "provenance.json", origin)
+    write_predictions(part / "predictions.csv", test, tested.predicted, tested.half, tested.terms)
+    write_atoms(part / "atoms.npz", tested.atoms)
 
 
 def _write_json(path: Path, content: Mapping[str, object]) -> None:
