@@ -13,6 +13,7 @@ from onekcal.cli.console import Json, print_json
 if TYPE_CHECKING:
     from onekcal.data.dataset import Dataset
     from onekcal.io.records import Problem
+    from onekcal.labels.labelling import Labelling
 
 
 def label(
@@ -87,6 +88,11 @@ def label(
         small=small,
         charges=charges,
     )
+    _said(out, method, done, as_json)
+
+
+def _said(out: Path, method: str, done: Labelling, as_json: bool) -> None:
+    """Tell what was computed, and which molecules failed."""
     if as_json:
         print_json(
             {
