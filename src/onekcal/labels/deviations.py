@@ -21,19 +21,21 @@ class Deviations(NamedTuple):
 
 
 DEVIATIONS = {
-    "closed shells of H C N O F": Deviations(0, 1.04, 2.1),
-    "closed shells with other elements": Deviations(0, 1.04, 2.5),
-    "radicals and ions": Deviations(0, 1.04, 2.5),
+    "closed shells of H C N O F": Deviations(42, 0.68, 1.48),
+    "closed shells with P S Cl": Deviations(0, 0.0, 0.0),
+    "closed shells with Li Be B Na Al Si": Deviations(0, 0.0, 0.0),
+    "radicals and ions": Deviations(29, 1.00, 1.97),
 }
 
 
 def class_of(molecule: Molecules) -> str:
     """Return the class of species a molecule belongs to."""
+    elements = set(molecule.elements)
     if int(molecule.spins[0]) or int(molecule.charges[0]):
         return "radicals and ions"
-    if set(molecule.elements) <= {1, 6, 7, 8, 9}:
-        return "closed shells of H C N O F"
-    return "closed shells with other elements"
+    if elements & {3, 4, 5, 11, 13, 14}:
+        return "closed shells with Li Be B Na Al Si"
+    return f"closed shells {'with P S Cl' if elements & {15, 16, 17} else 'of H C N O F'}"
 
 
 def deviation(molecule: Molecules, coverage: float = 0.9) -> tuple[float, str]:

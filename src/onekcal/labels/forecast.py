@@ -68,14 +68,14 @@ def forecast(molecule: Molecules, variant: str = "g4mp2", exact: bool = False) -
     slower = 12.0 if whole and len(numbers) > 1 else 1.0
     seconds = {
         "coupled cluster": spins
-        * (0.4 + 4e-10 * occupied**3 * empty**4 + 6e-8 * occupied**2 * empty**4),
+        * (0.4 + 4e-10 * occupied**3 * empty**4 + 2e-8 * occupied**2 * empty**4),
         "perturbation": slower * spins**0.5 * (0.2 + 5e-7 * size["large"] ** 3),
         "triple zeta": slower * (0.1 + 1.5e-7 * size["large"] ** 3),
         "quadruple zeta": slower * (0.2 + 4e-7 * size["quadruple"] ** 3),
     }
     if len(numbers) > 1 and variant == "g4mp2":
-        seconds["geometry"] = 2.0 + 1.2e-5 * size["b3lyp"] ** 3 * spins**0.5
-        seconds["frequencies"] = 1.0 + 1.5e-4 * len(numbers) * size["b3lyp"] ** 2 * spins**0.5
+        seconds["geometry"] = 2.0 + 2e-5 * size["b3lyp"] ** 3 * spins**0.5
+        seconds["frequencies"] = 1.0 + 8e-4 * len(numbers) * size["b3lyp"] ** 2 * spins**0.5
     large, quadruple = size["large"], size["quadruple"]
     memory = 8.0 * max(
         spins * (occupied * empty**3 + size["small"] ** 4 / 8),
