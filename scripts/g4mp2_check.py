@@ -28,7 +28,10 @@ from onekcal.quantum.g4mp2_basis import ELEMENTS
 from onekcal.thermo.ledger import Term, ledger
 from onekcal.units import HARTREE, WAVENUMBER
 
-OUT = Path(__file__).parents[1] / "results" / "g4mp2-computed.json"
+ROOT = Path(__file__).parents[1]
+OUT = ROOT / "results" / "g4mp2-computed.json"
+PAGE = ROOT / "docs" / "howto" / "computed-energies.md"
+BEGIN, END = "<!-- g4mp2-computed -->\n", "<!-- end -->"
 
 
 def main() -> None:
@@ -67,7 +70,7 @@ def read(path: Path) -> list[dict]:
 
 def g305(data: Path) -> list[dict]:
     """The species of G3/05 whose elements the method has, smallest first."""
-    file = np.load(data / "g305.npz")
+    file = dict(np.load(data / "g305.npz"))  # unpacked once
     atoms, waves = file["offsets"], file["frequency_offsets"]
     out = []
     for row in range(len(atoms) - 1):
@@ -95,8 +98,8 @@ def g305(data: Path) -> list[dict]:
 
 
 def qm9(data: Path, count: int) -> list[dict]:
-    """QM9 molecules of one to five heavy atoms with published label and zero-point energy."""
-    file, labels = np.load(data / "qm9.npz"), np.load(data / "qm9_g4mp2_labels.npz")
+    """QM9 molecules of one to six heavy atoms with published label and zero-point energy."""
+    file, labels = dict(np.load(data / "qm9.npz")), np.load(data / "qm9_g4mp2_labels.npz")
     subset = np.load(data / "qm9_props_subset.npz")
     place = {int(k): m for m, k in enumerate(file["id"])}
     label = {int(k): float(e) for k, e in zip(labels["gdb_id"], labels["AE_g4mp2"])}
@@ -106,7 +109,7 @@ def qm9(data: Path, count: int) -> list[dict]:
             continue
         rows = slice(atoms[place[k]], atoms[place[k] + 1])
         molecule = Molecules.one(file["Z"][rows].tolist(), file["R"][rows].astype(float))
-        if heavy(molecule) <= 5:
+        if heavy(molecule) <= 6:
             published = label[k] + float(free_atoms("g4mp2").energies(molecule)[0])
             out.append(
                 {
@@ -180,10 +183,37 @@ def write(records: dict[str, list[dict]]) -> None:
         "mean": round(float(np.mean(every)), 3),
     }
     OUT.write_text(json.dumps(out, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest[rest.index(END) :]
+    PAGE.write_text(before + BEGIN + tables(out) + after, encoding="utf-8")
+    print(tables(out))
+
+
+def tables(out: dict) -> str:
+    """The results as tables of the page."""
+    names = {
+        "g305": "published G4(MP2), G3/05 (another program)",
+        "qm9": "published G4(MP2), labels of QM9-G4MP2",
+    }
+    lines = [
+        "",
+        "| against | species | median, kcal/mol | mean | largest |",
+        "|---|---:|---:|---:|---:|",
+    ]
     for name, one in out["sets"].items():
-        print(name, {key: value for key, value in one.items() if key != "rows"})
+        lines.append(
+            f"| {names[name]} | {one['species']} | {one['median']:.3f} | {one['mean']:.3f} "
+            f"| {one['largest']:.2f} |"
+        )
+    lines += [
+        "",
+        "| ΔfH(298 K) against experiment, G3/05 | species | mean, kcal/mol | 90 % are within |",
+        "|---|---:|---:|---:|",
+    ]
     for kind, one in out["against_experiment"].items():
-        print(kind, one)
+        within = f"{one['ninety']:.2f}" if "ninety" in one else "–"
+        lines.append(f"| {kind} | {one['species']} | {one['mean']:.2f} | {within} |")
+    return "\n".join([*lines, "", ""])
 
 
 if __name__ == "__main__":

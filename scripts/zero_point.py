@@ -56,7 +56,8 @@ def main() -> None:
 
 def read(data: Path, count: int) -> tuple[list[Molecules], np.ndarray]:
     """QM9 molecules at B3LYP's geometry and their zero-point energies (kcal/mol)."""
-    qm9, subset = np.load(data / "qm9.npz"), np.load(data / "qm9_props_subset.npz")
+    qm9 = dict(np.load(data / "qm9.npz"))  # an archive unpacks an array each time it is asked
+    subset = np.load(data / "qm9_props_subset.npz")
     place = {int(k): m for m, k in enumerate(qm9["id"])}
     offsets = qm9["offsets"]
     rows = [(place[int(k)], float(z)) for k, z in zip(subset["id"], subset["zpve"]) if k in place]
