@@ -38,6 +38,8 @@ def rows(found: Results | SpeedResults) -> list[Line]:
     found = cast(Results, found)
     if found.get("suite") == "families":
         return _costs(found["rows"])
+    if found.get("suite") == "reactions":
+        return [_interval(row) for row in found["rows"]]
     if found["rows"] and all(row.get("curve") for row in found["rows"]):
         return curves.table(found)
     out = []
@@ -126,6 +128,19 @@ def _line(row: Measured, name: str, ours: dict[str, float], paper: dict[str, flo
         "90 % holds": f"{100 * covered:.1f} %" if math.isfinite(covered) else "–",
         "seconds": f"{row['seconds']:.0f}",
         "peak MiB": f"{row['peak_mib']:,}",
+    }
+
+
+def _interval(row: Measured) -> Line:
+    """The line of a class of reactions: the joint interval beside that of added squares."""
+    ours = row["ours"]
+    return {
+        "row": row["name"],
+        "MAE": error_text(ours["mae"]),
+        "joint ±": error_text(ours["interval"]),
+        "holds": f"{100 * ours['coverage']:.1f} %",
+        "± of added squares": error_text(ours["interval_squares"]),
+        "that holds": f"{100 * ours['coverage_squares']:.1f} %",
     }
 
 
