@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# small molecules: threads cost more than they bring, and their order of summation is not
-# reproducible
-os.environ["OMP_NUM_THREADS"] = "1"
+# Small molecules: threads cost more time than they save, and sums of several threads are not
+# reproducible. A number of threads that the user has set stays.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 

@@ -311,7 +311,7 @@ def test_two_runners_run_every_job_once(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", main, str(tmp_path / "queue"), work])
         for _ in range(2)
     ]
-    assert [one.wait(60) for one in both] == [0, 0]
+    assert [one.wait(120) for one in both] == [0, 0]
     assert sorted(begun.read_text()) == list("012345")
 
 
@@ -345,7 +345,7 @@ def _sleeping(queue: Path) -> subprocess.Popen[bytes]:
         "import sys; from pathlib import Path; from onekcal.system import queue_runner; "
         "queue_runner.run(Path(sys.argv[1]), sys.argv[2], say=lambda line: None)"
     )
-    work = TOY.format("lambda job: __import__('time').sleep(60) or {}")
+    work = TOY.format("lambda job: __import__('time').sleep(600) or {}")
     running = subprocess.Popen([sys.executable, "-c", main, str(queue), work])
     _until(lambda: _pids(queue) != [])
     return running
@@ -355,7 +355,7 @@ def _pids(queue: Path) -> list[int]:
     return [one["pid"] for job in jobs.jobs(queue) for one in job.attempts() if "pid" in one]
 
 
-def _until(true: Any, seconds: float = 20.0) -> None:
+def _until(true: Any, seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "waited in vain"

@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from onekcal.bench.speed.densenet import PlainDenseNet, as_batch, copied, kept_bytes, pairs
+from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError, InputError
 from onekcal.fields import fields
 from onekcal.molecules import Molecules
@@ -346,17 +347,27 @@ def test_forces_leave_nothing_in_the_store_and_dear_fields_of_an_answer_do(
     assert len(list((tmp_path / "fields").glob("*.h5"))) == kept + 1
 
 
-def test_recipes_learn() -> None:
-    train, unseen = wobbly(64, seed=1), wobbly(16, seed=2)
-    spread = float((unseen.energies - unseen.energies.mean()).abs().mean())
-    for fit in (
-        {"recipe": "fast", "epochs": 25, "batch": 8},
-        {"recipe": "paper", "epochs": 40, "batch": 16},
-    ):
-        model = fitted(train, fit=fit)
-        assert (
-            float((model.energies(unseen.molecules) - unseen.energies).abs().mean()) < 0.2 * spread
-        ), fit
+def two_kinds(count: int, seed: int) -> Dataset:
+    """Water and methanol in turn."""
+    return wobbly(2 * count, seed)[torch.arange(2 * count) % 4 % 3 == 0]
+
+
+@pytest.mark.parametrize(("recipe", "epochs"), [("fast", 40), ("paper", 60)])
+def test_recipes_learn(recipe: str, epochs: int) -> None:
+    """The error is 0.03 to 0.06 of the spread after training, 1 to 1.6 before it.
+
+    The validation part matters: the running means of small batches make single epochs bad.
+    """
+    train, valid, unseen = two_kinds(24, 1), two_kinds(8, 3), two_kinds(16, 2)
+    spread = (unseen.energies - unseen.energies.mean()).abs().mean()
+
+    def error(**more: float) -> float:
+        fit = {"recipe": recipe, "epochs": epochs, "batch": 8, **more}
+        model = VoxelDenseNet(**{**SMALL, "grid": 6, "fit": fit}).fit(train, valid)
+        return float((model.energies(unseen.molecules) - unseen.energies).abs().mean() / spread)
+
+    assert error() < 0.5
+    assert error(epochs=2, rate=1e-12) > 0.5  # the control: nothing is learned
 
 
 def test_the_paper_recipe_is_its_settings() -> None:

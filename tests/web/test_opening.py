@@ -19,9 +19,11 @@ from onekcal.show.pages.finished import Finished, finished
 from onekcal.show.pages.report import render, report
 
 MANY = 13_000
-LIMIT = 2.0
-"""Seconds of one processor until the first plot of MANY points stands (0.9 measured where this was
-written).
+YARDSTICK = "(() => { let s = 0; for (let i = 0; i < 1e7; i++) s += Math.sin(i); return s })()"
+LIMIT = 20.0
+"""Processor time until the first plot of MANY points stands, in units of that of YARDSTICK.
+
+Measured: 5 units, of 0.1 s each.
 """
 DRAWN = "performance.getEntriesByName('parity').length === 1"
 CONTRASTS = """(() => {
@@ -73,7 +75,7 @@ def many(runs: Path, count: int) -> Finished:
     return one
 
 
-def test_a_report_of_13000_molecules_opens_within_two_seconds(
+def test_a_report_of_13000_molecules_opens_at_once(
     runs: Path, tmp_path: Path, open_page: Callable
 ) -> None:
     empty, page = tmp_path / "empty.html", tmp_path / "many.html"
@@ -81,11 +83,13 @@ def test_a_report_of_13000_molecules_opens_within_two_seconds(
     page.write_text(render([many(runs, MANY)], np.arange(MANY)), encoding="utf-8")
     tab = open_page(empty)
     nothing = tab.seconds()
+    tab.run(YARDSTICK)
+    unit = tab.seconds() - nothing
     tab.open(page)
     tab.wait(DRAWN)
-    taken = tab.seconds() - nothing
+    taken = tab.seconds() - nothing - unit
     assert tab.run("cloud.xs.length") == MANY
-    assert taken < LIMIT, f"{taken:.2f} s of a processor; an empty page takes {nothing:.3f}"
+    assert taken < LIMIT * unit, f"{taken:.2f} s of a processor; the yardstick takes {unit:.2f}"
 
 
 def test_130000_points_are_decimated_and_the_page_says_so(

@@ -417,6 +417,8 @@ def test_what_it_cannot_do_it_says() -> None:
             ConfigError, match=f"not positive definite at sigma {sigma:g}; take one nearer to 4"
         ):
             fitted(data, sigma=sigma)
+    with pytest.raises(ConfigError, match="at sigma 1e-07"):
+        fitted(data, sigma=1e-7, landmarks=1)  # the kernel of one landmark is 1 wherever it lies
     assert data.forces is not None
     data.forces[3, 0] = torch.nan
     fitted(data)
