@@ -106,14 +106,8 @@ def energies(reaction: Reaction) -> dict[str, float]:
 
 def _about(reaction: Reaction) -> Iterator[tuple[str, str]]:
     """Interval, standard state, geometries and remarks, in words."""
-    level = level_name(reaction.level)
     if math.isfinite(reaction.half):
-        own = f"; {level} itself: ± {G4MP2_ERROR} a molecule" if level == "G4(MP2)" else ""
-        yield (
-            f"{100 * reaction.coverage:.0f} % interval",
-            f"of ΔrE(0 K) against {level}, for the reaction as a whole; it holds no error of the "
-            f"thermal parts{own}",
-        )
+        yield f"{100 * reaction.coverage:.0f} % interval", _meaning(reaction)
     if math.isfinite(reaction.free_energy):
         yield (
             "standard state",
@@ -127,6 +121,20 @@ def _about(reaction: Reaction) -> Iterator[tuple[str, str]]:
             yield "geometry", how
     for remark in reaction.remarks:
         yield "remark", remark
+
+
+def _meaning(reaction: Reaction) -> str:
+    """What the interval is of."""
+    level = level_name(reaction.level)
+    rungs = {one.answer.rung for one in reaction.participants if one.answer.half}
+    against = f"against {level}" if "learned" in rungs else ""
+    if rungs - {"learned"}:
+        against += f"{' and ' if against else ''}against experiment for what was computed"
+    own = f"; {level} itself: ± {G4MP2_ERROR} a molecule" if level == "G4(MP2)" else ""
+    return (
+        f"of ΔrE(0 K) {against}, for the reaction as a whole; it holds no error of the thermal parts"
+        f"{own if rungs == {'learned'} else ''}"
+    )
 
 
 def _number(value: float) -> str:
