@@ -132,8 +132,8 @@ def _meaning(reaction: Reaction) -> str:
         against += f"{' and ' if against else ''}against experiment for what was computed"
     own = f"; {level} itself: ± {G4MP2_ERROR} a molecule" if level == "G4(MP2)" else ""
     return (
-        f"of ΔrE(0 K) {against}, for the reaction as a whole; it holds no error of the thermal parts"
-        f"{own if rungs == {'learned'} else ''}"
+        f"of ΔrE(0 K) {against}, for the reaction as a whole; it holds no error of the thermal "
+        f"parts{own if rungs == {'learned'} else ''}"
     )
 
 
