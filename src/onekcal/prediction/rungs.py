@@ -26,7 +26,7 @@ from onekcal.quantum.dft import pyscf_package
 from onekcal.quantum.g4mp2 import check_elements
 from onekcal.quantum.method import check_molecule
 from onekcal.system.memory import free_memory
-from onekcal.thermo.ledger import Term, ledger
+from onekcal.thermo.ledger import ATOM_FORMATION, ELEMENT_HEAT, Term, ledger
 
 Watch = Callable[[str, str], None]
 """Called with the molecule and the step that begins."""
@@ -34,6 +34,9 @@ TWO_CORES = 1.6
 """How many times faster two cores are than one."""
 T1_LARGE, CONTAMINATED = 0.02, 0.1
 """Diagnostics above these are remarked (Lee and Taylor 1989 for T1)."""
+
+STANDARD_STATES = frozenset({"[H][H]", "N#N", "O=O", "FF", "ClCl"})
+"""Gases that are their elements' standard states: ΔfH is 0 by definition."""
 
 
 class OutsideScope(InputError):
@@ -221,15 +224,17 @@ def _told(done: Computed, bare: Answer, options: Options) -> Answer:
         heat_source = "GFN2-xTB harmonic frequencies, rigid rotor"
     atom = len(done.molecule.numbers) == 1
     heat = Term("H(298 K) − H(0)", done.heat, None, heat_source, "formation 298 K")
-    neutral_atom = atom and not int(done.molecule.charges[0])
-    lines = ledger(
-        done.molecule,
-        done.energy,
-        "g4mp2",
-        0.0 if neutral_atom else half,
-        "0 by definition" if neutral_atom else f"computed ({done.method}); {meaning}",
-        thermal=heat,
-    )
+    energy, remarks = done.energy, _remarks(done)
+    source = f"computed ({done.method}); {meaning}"
+    if atom and not int(done.molecule.charges[0]):
+        half, source = 0.0, "0 by definition"
+    elif done.smiles in STANDARD_STATES:
+        energy = -sum(ATOM_FORMATION[z] for z in done.molecule.numbers.tolist())
+        half, source = 0.0, f"ΔfH(0 K) is 0 by definition; G4(MP2) computes {done.energy:.2f}"
+        elements = sum(ELEMENT_HEAT[z] for z in done.molecule.numbers.tolist())
+        heat = Term(heat.label, elements, None, "an element in its standard state", heat.section)
+        remarks.append("an element in its standard state: ΔfH is 0 by definition")
+    lines = ledger(done.molecule, energy, "g4mp2", half, source, thermal=heat)
     return replace(
         bare,
         smiles=bare.smiles or done.smiles,
@@ -238,8 +243,8 @@ def _told(done: Computed, bare: Answer, options: Options) -> Answer:
         level="g4mp2",
         kind="atomization",
         at="0 K",
-        energy=done.energy,
-        half=0.0 if neutral_atom else half,
+        energy=energy,
+        half=half,
         geometry="b3lyp" if done.method == "g4mp2" else "gfn2",
         made=(
             "B3LYP/6-31G(2df,p), relaxed"
@@ -248,7 +253,7 @@ def _told(done: Computed, bare: Answer, options: Options) -> Answer:
         ),
         molecule=done.molecule,
         ledger=lines,
-        remarks=tuple(_remarks(done)),
+        remarks=tuple(remarks),
         rung="g4mp2",
         waves=done.waves * (SCALE if done.method == "g4mp2" else 1.0),
     )
