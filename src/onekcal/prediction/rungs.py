@@ -18,6 +18,7 @@ from onekcal.labels.computed import Steps, Store, key_of_geometry, key_of_smiles
 from onekcal.labels.deviations import deviation
 from onekcal.labels.forecast import Forecast, forecast, spell
 from onekcal.labels.g4mp2 import SCALE, VARIANTS, Computed, Variant, g4mp2
+from onekcal.labels.zero_point import ATOMS
 from onekcal.molecules import Molecules
 from onekcal.prediction.answers import Answer
 from onekcal.prediction.options import Options
@@ -113,7 +114,11 @@ def computed_answer(
         filter(None, (store.find(asked.key(variant + suffix)) for variant in VARIANTS)), None
     )
     if done is None:
-        costs = {v: forecast(asked.molecule, v, options.exact) for v in VARIANTS}
+        costs = {
+            variant: forecast(asked.molecule, variant, options.exact)
+            for variant in VARIANTS
+            if variant == "g4mp2" or set(asked.molecule.elements) <= set(ATOMS)
+        }
         variant = _affordable(costs, options, may_compute)
         if variant is None:
             return replace(
@@ -152,7 +157,7 @@ def _affordable(
         return None
     if options.rung == "g4mp2" or options.compute:
         return "g4mp2"
-    return next((v for v in VARIANTS if elapsed(costs[v].total) <= options.budget), None)
+    return next((v for v in costs if elapsed(costs[v].total) <= options.budget), None)
 
 
 def elapsed(seconds: float) -> float:
