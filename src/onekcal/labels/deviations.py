@@ -28,6 +28,12 @@ DEVIATIONS = {
 }
 
 
+VARIANT_NINETY = 2.07
+"""kcal/mol; 90 % of 24 species of one to three heavy atoms differ by less between g4mp2//gfn2 and
+g4mp2. They differ by 1.05 on average, always upwards.
+"""
+
+
 def class_of(molecule: Molecules) -> str:
     """Return the class of species a molecule belongs to."""
     elements = set(molecule.elements)

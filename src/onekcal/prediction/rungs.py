@@ -6,6 +6,7 @@ and those that ship. Where it is in neither, it is computed if that is allowed a
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from onekcal.geometry.conformers import conformers
 from onekcal.geometry.minimum import minimum
 from onekcal.geometry.species import Species, species
 from onekcal.labels.computed import Steps, Store, key_of_geometry, key_of_smiles
-from onekcal.labels.deviations import deviation
+from onekcal.labels.deviations import VARIANT_NINETY, deviation
 from onekcal.labels.forecast import Forecast, forecast, spell
 from onekcal.labels.g4mp2 import SCALE, VARIANTS, Computed, Variant, g4mp2
 from onekcal.labels.zero_point import ATOMS
@@ -223,6 +224,8 @@ def _compute(
 def _told(done: Computed, bare: Answer, options: Options) -> Answer:
     """A computed molecule as an answer."""
     half, meaning = deviation(done.molecule, options.coverage)
+    if done.method != "g4mp2":
+        half = math.hypot(half, VARIANT_NINETY)
     if done.method == "g4mp2":
         heat_source = "B3LYP/6-31G(2df,p) harmonic frequencies times 0.9854, rigid rotor"
     else:

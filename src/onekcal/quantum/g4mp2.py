@@ -253,6 +253,7 @@ class _Calculation:
         if self.fitted if fitted is None else fitted:
             scf = scf.density_fit(auxbasis=FITTED_HF)
         scf.conv_tol, scf.max_cycle, scf.chkfile = CONVERGENCE, 100, None
+        scf._chkfile = None  # pyscf's open temporary file
         guess = None
         if self.before is not None:
             old = self.before
