@@ -38,7 +38,7 @@ def rows(found: Results | SpeedResults) -> list[Line]:
     found = cast(Results, found)
     if found.get("suite") == "families":
         return _costs(found["rows"])
-    if found.get("suite") == "reactions":
+    if found.get("suite") in ("reactions", "reactions-g3"):
         return [_interval(row) for row in found["rows"]]
     if found["rows"] and all(row.get("curve") for row in found["rows"]):
         return curves.table(found)
@@ -132,16 +132,18 @@ def _line(row: Measured, name: str, ours: dict[str, float], paper: dict[str, flo
 
 
 def _interval(row: Measured) -> Line:
-    """The line of a class of reactions: the joint interval beside that of added squares."""
+    """The line of a class of reactions: its interval, beside that of added squares if it differs."""
     ours = row["ours"]
-    return {
+    line = {
         "row": row["name"],
         "MAE": error_text(ours["mae"]),
-        "joint ±": error_text(ours["interval"]),
+        "±": error_text(ours["interval"]),
         "holds": f"{100 * ours['coverage']:.1f} %",
-        "± of added squares": error_text(ours["interval_squares"]),
-        "that holds": f"{100 * ours['coverage_squares']:.1f} %",
     }
+    if "interval_squares" in ours:
+        line["± of added squares"] = error_text(ours["interval_squares"])
+        line["that holds"] = f"{100 * ours['coverage_squares']:.1f} %"
+    return line
 
 
 def _contests(row: SpeedRow) -> list[Line]:

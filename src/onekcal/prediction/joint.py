@@ -13,6 +13,9 @@ molecules: the environments that they share over all that they have (Tanimoto's 
 counts), with environments of up to two bonds around each heavy atom. A small and familiar molecule
 has a small error, so many small partners do not make a reaction uncertain.
 
+A species that was computed with G4(MP2) has the deviation from experiment as its half width, and
+(νᵢ hᵢ)² is added: reactions among species of G3/05 bear this out (`scripts/computed_reactions.py`).
+
 q is calibrated like a conformal interval on the scores |error| / √(…) of reactions among molecules
 that the model was not fitted to. `scripts/joint_intervals.py` does it and tests it. Reactions share
 molecules, so the scores are not quite exchangeable; the test on other molecules is what counts.
