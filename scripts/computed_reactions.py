@@ -5,8 +5,8 @@
 FOLDER holds g305.npz: the G4(MP2) enthalpies of G3/05 and experimental heats of formation. Each
 species gets the half width that covers 90 % of its class. Reactions are drawn at random: one to
 three species to one to three others with the same elements. The interval of a reaction is the root
-of the sum of the squares ν²·half². Species that miss the experiment by more than 6 kcal/mol are left
-out: their experiment belongs to another molecule.
+of the sum of the squares ν²·half². Species that miss the experiment by more than 6 kcal/mol are
+left out: their experiment belongs to another molecule.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def _line(row: Measured, name: str, ours: dict[str, float], paper: dict[str, flo
 
 
 def _interval(row: Measured) -> Line:
-    """The line of a class of reactions: its interval, beside that of added squares if it differs."""
+    """The line of a class of reactions: its interval, and that of added squares if it differs."""
     ours = row["ours"]
     line = {
         "row": row["name"],
