@@ -46,7 +46,9 @@ def test_a_table_is_a_line_each_and_a_bad_one_is_named(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     head, there, back, foot = done.stdout.splitlines()
     assert "ΔrG" not in head
-    assert "joint 90 % interval against G4(MP2)" in foot
+    assert "joint 90 % interval of ΔrE(0 K)" in foot
+    assert head.split()[-1] == "against"
+    assert there.split()[-1] == "G4(MP2)"
     forth, home = (float(line.split()[3].replace("−", "-")) for line in (there, back))
     assert forth == -home != 0.0
     assert "'CCO >> CO': " in done.stderr

@@ -37,6 +37,7 @@ from onekcal.prediction.joint import (
     JointCalibration,
     calibrations,
     environments,
+    from_experiment,
     joint_half,
     joint_scale,
     similarity,
@@ -399,12 +400,12 @@ def answered(isomerisation: Reaction) -> Callable[[float], Answer]:
 def test_the_scale_follows_size_and_novelty(answered: Callable[[float], Answer]) -> None:
     artefact = load_model("g4mp2")
     (own,) = [c for c in calibrations() if c.digest == artefact.card.digest]
-    half, remark = joint_half([1.0], [answered(own.novelty)], artefact, 0.9)
+    half, _, remark = joint_half([1.0], [answered(own.novelty)], artefact, 0.9)
     assert not remark
     assert half == pytest.approx(own.factor(0.9) * 0.7485 * 3 / LARGEST, rel=1e-3)
-    twice, _ = joint_half([1.0], [answered(2 * own.novelty)], artefact, 0.9)
+    twice, _, _ = joint_half([1.0], [answered(2 * own.novelty)], artefact, 0.9)
     assert twice == pytest.approx(2 * half)
-    least, _ = joint_half([1.0], [answered(0.0)], artefact, 0.9)
+    least, _, _ = joint_half([1.0], [answered(0.0)], artefact, 0.9)
     assert least == pytest.approx(half / 2)
 
 
@@ -412,25 +413,34 @@ def test_where_it_cannot_be_given_the_interval_says_so(
     answered: Callable[[float], Answer],
 ) -> None:
     artefact, answer = load_model("g4mp2"), answered(0.06)
-    half, remark = joint_half([1.0], [replace(answer, half=math.inf)], artefact, 0.9)
+    half, _, remark = joint_half([1.0], [replace(answer, half=math.inf)], artefact, 0.9)
     assert math.isinf(half)
     assert "has none" in remark
-    half, remark = joint_half([1.0], [answer], artefact, 0.999)
+    half, _, remark = joint_half([1.0], [answer], artefact, 0.999)
     assert math.isinf(half)
     assert "not calibrated for 99.9 %" in remark
     other = replace(artefact, card=ModelCard())
-    half, remark = joint_half([3.0, -4.0], [answer, answer], other, 0.9)
+    half, _, remark = joint_half([3.0, -4.0], [answer, answer], other, 0.9)
     assert half == pytest.approx(5.0 * answer.half)
     assert "adds the squares" in remark
 
 
-def test_a_computed_answer_keeps_its_deviation_from_experiment(
+def test_with_a_computed_species_the_interval_is_against_experiment(
     answered: Callable[[float], Answer],
 ) -> None:
-    computed = replace(answered(0.06), rung="g4mp2", half=2.0, novelty=None)
-    half, remark = joint_half([1.0, -1.0], [computed, computed], load_model("g4mp2"), 0.9)
-    assert half == pytest.approx(math.sqrt(8.0))
-    assert "from experiment" in remark
+    artefact, learned = load_model("g4mp2"), answered(0.06)
+    computed = replace(learned, rung="g4mp2", half=2.0, novelty=None)
+    both = joint_half([1.0, -1.0], [computed, computed], artefact, 0.9)
+    assert both.experiment
+    assert both.half == pytest.approx(math.sqrt(8.0))
+    alone = joint_half([1.0], [learned], artefact, 0.9)
+    assert not alone.experiment
+    exact = replace(computed, half=0.0)  # an element in its standard state
+    mixed = joint_half([1.0, -1.0], [learned, exact], artefact, 0.9)
+    assert mixed.experiment
+    method = from_experiment(learned, 0.9)
+    assert 1.0 < method < 3.0
+    assert mixed.half == pytest.approx(math.hypot(alone.half, method))
 
 
 def test_factors_rise_with_the_coverage() -> None:

@@ -13,8 +13,10 @@ molecules: the environments that they share over all that they have (Tanimoto's 
 counts), with environments of up to two bonds around each heavy atom. A small and familiar molecule
 has a small error, so many small partners do not make a reaction uncertain.
 
-A species that was computed with G4(MP2) has the deviation from experiment as its half width, and
-(νᵢ hᵢ)² is added: reactions among species of G3/05 bear this out (`scripts/computed_reactions.py`).
+That is the interval against the model's level, G4(MP2). A reaction with a computed species, or with
+an element in its standard state, can only be compared with experiment. Then the square of G4(MP2)'s
+deviation from experiment is added for every species: (νᵢ hᵢ)², with hᵢ by class of species.
+Reactions among species of G3/05 bear this out (`scripts/computed_reactions.py`).
 
 q is calibrated like a conformal interval on the scores |error| / √(…) of reactions among molecules
 that the model was not fitted to. `scripts/joint_intervals.py` does it and tests it. Reactions share
@@ -29,10 +31,12 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
 from onekcal.geometry.bonds import bonded
+from onekcal.labels.deviations import deviation
 from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import SHIPPED
 from onekcal.molecules import Molecules
@@ -98,9 +102,20 @@ def calibrations() -> tuple[JointCalibration, ...]:
     )
 
 
+class Joint(NamedTuple):
+    """The interval of a reaction."""
+
+    half: float
+    """Half its width, kcal/mol; infinite where none can be given."""
+    experiment: bool
+    """Whether it is against experiment, and not against the model's level."""
+    remark: str = ""
+    """Why it is infinite or not calibrated; empty where it is."""
+
+
 def joint_half(
     coefficients: Sequence[float], answers: Sequence[Answer], artefact: Artefact, coverage: float
-) -> tuple[float, str]:
+) -> Joint:
     """Compute the half width of the interval of a reaction energy.
 
     Parameters
@@ -116,37 +131,52 @@ def joint_half(
 
     Returns
     -------
-    tuple
-        The half width (kcal/mol), and a remark where it is infinite or not calibrated.
+    Joint
+        Half its width (kcal/mol), what it is against, and a remark.
     """
+    learned = np.array([answer.rung == "learned" for answer in answers])
+    mixed = not learned.all()
     unbounded = [answer.label for answer in answers if not math.isfinite(answer.half)]
     if unbounded:
-        return math.inf, f"no interval, because {', '.join(unbounded)} has none"
+        return Joint(math.inf, mixed, f"no interval, because {', '.join(unbounded)} has none")
     fitting = [one for one in calibrations() if one.digest == artefact.card.digest]
     if not fitting:
         widths = np.array([answer.half for answer in answers])
         half = float(np.linalg.norm(np.array(coefficients) * widths))
-        return half, (
+        return Joint(
+            half,
+            mixed,
             "the interval adds the squares of the species' intervals; reactions of this model were "
-            "not calibrated"
+            "not calibrated",
         )
     factor = fitting[0].factor(coverage)
     if math.isinf(factor):
-        return math.inf, f"no interval: reactions were not calibrated for {100 * coverage:g} %"
+        remark = f"no interval: reactions were not calibrated for {100 * coverage:g} %"
+        return Joint(math.inf, mixed, remark)
     scales = np.array([scale(answer, artefact, fitting[0].novelty) for answer in answers])
-    learned = np.array([answer.rung == "learned" for answer in answers])
     weights = np.array(coefficients) * scales
     graphs = [environments(answer.molecule) if answer.molecule else None for answer in answers]
-    own = joint_scale(weights * learned, graphs)
-    computed = float(np.linalg.norm(weights * ~learned))
-    names = [answer.label for answer in answers if answer.rung != "learned" and answer.half]
-    remark = (
-        f"computed: {', '.join(names)}; their part of the interval is how far G4(MP2) lies from "
-        "experiment, and their errors are added like independent ones"
-        if names
-        else ""
-    )
-    return math.hypot(factor * own, computed), remark
+    own = factor * joint_scale(weights * learned, graphs)
+    if not mixed:
+        return Joint(own, False)
+    method = [from_experiment(answer, coverage) for answer in answers]
+    return Joint(math.hypot(own, *(np.array(coefficients) * method)), True)
+
+
+def from_experiment(answer: Answer, coverage: float) -> float:
+    """Return half of G4(MP2)'s interval against experiment for one species, kcal/mol.
+
+    Parameters
+    ----------
+    answer
+        The answer for the molecule. A computed one has this as its half width. A lone atom has
+        none.
+    coverage
+        The share of species that the interval is to cover.
+    """
+    if answer.rung != "learned" or not answer.half or answer.molecule is None:
+        return answer.half
+    return deviation(answer.molecule, coverage)[0]
 
 
 def scale(answer: Answer, artefact: Artefact, novelty: float) -> float:

@@ -231,8 +231,8 @@ class _Desk:
         else:
             enthalpy = sum(c * ledger.formation_298 for c, ledger in zip(nu, ledgers))
         answers = [one.answer for one in participants]
-        half, remark = joint_half(nu, answers, self.artefact, self.options.coverage)
-        remarks = [spin, remark]
+        joint = joint_half(nu, answers, self.artefact, self.options.coverage)
+        remarks = [spin, joint.remark]
         for one in participants:
             own = one.answer.remarks if one.answer.half else ()  # an atom's energy is exact
             thermal_remarks = one.thermal.remarks if one.thermal else ()
@@ -243,7 +243,8 @@ class _Desk:
             energy=energy,
             enthalpy=enthalpy,
             free_energy=free,
-            half=half,
+            half=joint.half,
+            against="experiment" if joint.experiment else self.artefact.level,
             remarks=tuple(filter(None, remarks)),
         )
 

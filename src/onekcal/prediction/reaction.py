@@ -58,6 +58,9 @@ class Reaction:
         Half of the joint interval (kcal/mol); infinite where none can be given.
     coverage
         The share of reactions that the interval is to cover.
+    against
+        What the interval is to cover: the energy at the model's level, or "experiment" where a
+        species was computed or is an element in its standard state.
     level
         The level of theory of the answers.
     remarks
@@ -76,6 +79,7 @@ class Reaction:
     free_energy: float = math.nan
     half: float = math.inf
     coverage: float = 0.9
+    against: str = ""
     level: str = ""
     remarks: tuple[str, ...] = ()
     problem: str = ""
@@ -109,6 +113,7 @@ class Reaction:
             "entropy_cal_per_mol_K": _known(self.entropy),
             "half": _known(self.half),
             "coverage": self.coverage,
+            "against": self.against,
             "species": [
                 {
                     "species": one.text,
@@ -136,6 +141,7 @@ class Reaction:
             "entropy_cal_per_mol_K": _text(self.entropy),
             "half_kcal_per_mol": _text(self.half),
             "coverage": self.coverage if math.isfinite(self.half) else "",
+            "against": self.against if math.isfinite(self.half) else "",
             "remarks": "; ".join(self.remarks),
             "problem": self.problem,
         }

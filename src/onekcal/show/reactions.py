@@ -125,15 +125,11 @@ def _about(reaction: Reaction) -> Iterator[tuple[str, str]]:
 
 def _meaning(reaction: Reaction) -> str:
     """What the interval is of."""
-    level = level_name(reaction.level)
-    rungs = {one.answer.rung for one in reaction.participants if one.answer.half}
-    against = f"against {level}" if "learned" in rungs else ""
-    if rungs - {"learned"}:
-        against += f"{' and ' if against else ''}against experiment for what was computed"
-    own = f"; {level} itself: ± {G4MP2_ERROR} a molecule" if level == "G4(MP2)" else ""
+    against = level_name(reaction.against)
+    own = f"; {against} itself: ± {G4MP2_ERROR} a molecule" if against == "G4(MP2)" else ""
     return (
-        f"of ΔrE(0 K) {against}, for the reaction as a whole; it holds no error of the thermal "
-        f"parts{own if rungs == {'learned'} else ''}"
+        f"of ΔrE(0 K) against {against}, for the reaction as a whole; it holds no error of the "
+        f"thermal parts{own}"
     )
 
 
@@ -161,15 +157,16 @@ def table(reactions: Iterable[Reaction]) -> None:
         one(first)
         return
     heads = "  ".join(f"{name:>13s}" for name in energies(first))
-    plain(f"{'reaction':46s}  {heads}  {'±':>5s}", "bold")
+    plain(f"{'reaction':46s}  {heads}  {'±':>5s}  against", "bold")
     for reaction in chain([first, second], reactions):
         half = f"{reaction.half:.2f}" if math.isfinite(reaction.half) else "–"
         values = "  ".join(f"{_number(value):>13s}" for value in energies(reaction).values())
-        plain(f"{cut(reaction.balanced, 46):46s}  {values}  {half:>5s}")
+        words = [f"{cut(reaction.balanced, 46):46s}", values, f"{half:>5s}"]
+        plain("  ".join([*words, level_name(reaction.against)]))
         for remark in reaction.remarks:
             plain(f"  ↳ {remark}", "dim")
     plain(
-        f"kcal/mol; ±: half of the joint {100 * first.coverage:.0f} % interval against "
-        f"{level_name(first.level)} (0 K)",
+        f"kcal/mol; ±: half of the joint {100 * first.coverage:.0f} % interval of ΔrE(0 K); it "
+        "holds no error of the thermal parts",
         "dim",
     )
