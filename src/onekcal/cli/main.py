@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from onekcal.cli.bench import bench_app
+from onekcal.cli.bonds import bonds
 from onekcal.cli.console import examples
 from onekcal.cli.data import data_app
 from onekcal.cli.doctor import doctor
@@ -34,6 +35,7 @@ app = typer.Typer(
 VERBS = (
     (predict, ("predict CCO", "predict molecules.xyz --csv > answers.csv")),
     (react, ("react 'CCO >> COC'", "react --table reactions.txt --csv > energies.csv")),
+    (bonds, ("bonds CCO", "bonds CCO --csv")),
     (init, ("init", "init mine.yaml")),
     (train, ("train experiment.yaml", "train experiment.yaml --set data.train=1000")),
     (

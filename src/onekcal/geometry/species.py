@@ -66,7 +66,7 @@ def species(smiles: str) -> Species:
     InputError
         The SMILES cannot be read, or names isotopes.
     """
-    from rdkit import Chem
+    from rdkit import Chem, rdBase
 
     mol = read_smiles(smiles)
     if any(atom.GetIsotope() for atom in mol.GetAtoms()):
@@ -74,7 +74,8 @@ def species(smiles: str) -> Species:
             f"{smiles!r} names isotopes, but energies hold the zero-point energy of the most "
             "abundant ones; leave the mass numbers out to get the answer for those"
         )
-    canonical = Chem.MolToSmiles(Chem.RemoveHs(mol))
+    with rdBase.BlockLogs():  # H and H2 keep their hydrogens, and RDKit would say so each time
+        canonical = Chem.MolToSmiles(Chem.RemoveHs(mol))
     charge = Chem.GetFormalCharge(mol)
     whole = Chem.AddHs(mol)
     electrons = sum(atom.GetAtomicNum() for atom in whole.GetAtoms()) - charge
