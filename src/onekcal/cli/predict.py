@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from onekcal.cli.console import Csv, Json, print_json
+from onekcal.cli.console import Csv, Json, print_json, print_step
 from onekcal.errors import InputError
 
 
@@ -119,7 +119,7 @@ def predict(
         compute=compute,
         exact=exact,
     )
-    answers = predictor.predict(inputs or [], artefact, options, _step)
+    answers = predictor.predict(inputs or [], artefact, options, print_step)
     tally = progress.Count()
     bare = (as_json or as_csv) and sys.stdout.isatty()  # a bar would stand between the lines
     with progress.watched(answers, count(inputs or []), tally, quiet=bare) as passing:
@@ -145,9 +145,3 @@ def duration(text: str) -> float:
     if match is None or match[2] not in units:
         raise InputError(f"a time must look like 90s, 2min or 1.5h, got {text!r}")
     return float(match[1]) * units[match[2]]
-
-
-def _step(molecule: str, step: str) -> None:
-    """Say on the terminal what is being computed."""
-    if sys.stderr.isatty():
-        print(f"onekcal: {molecule}: {step} …", file=sys.stderr)
