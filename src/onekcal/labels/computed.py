@@ -97,7 +97,8 @@ class Store:
         DataError
             The file is damaged or was written by a newer version.
         """
-        record = read_json(self._file(key)) or shipped().get(key)
+        record = read_json(self._file(key))
+        record = shipped().get(key) if record is None else record
         return None if record is None else _checked(record, self._file(key))
 
     def __iter__(self) -> Iterator[Computed]:
@@ -113,6 +114,8 @@ class Store:
         text
             A name or a canonical SMILES, in its own case.
         """
+        if not text:  # most have no name
+            return None
         for one in self:
             if text in (one.name, one.smiles):
                 return one
@@ -198,7 +201,7 @@ def _waited(path: Path) -> int:
 
 
 def _checked(record: dict, path: Path) -> Computed:
-    if record.get("format", FORMAT) > FORMAT:
+    if isinstance(record, dict) and record.get("format", FORMAT) > FORMAT:
         raise DataError(
             f"{path} was written by a newer version of onekcal (format {record['format']}, this "
             f"one reads {FORMAT}); update onekcal or remove the file"
