@@ -1,6 +1,6 @@
 """How far computed G4(MP2) heats of formation lie from experiment, by class of species.
 
-Measured with this package's own G4(MP2) on the species of G3/05 (`docs/howto/computed-energies.md`).
+Measured with this G4(MP2) on the species of G3/05 (`docs/howto/computed-energies.md`).
 """
 
 from __future__ import annotations
