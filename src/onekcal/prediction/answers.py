@@ -208,6 +208,7 @@ class Answer:
             "conformers": len(spread.relative) if spread else "",
             "spread_kcal_per_mol": _number(spread.largest) if spread else "",
             "novelty": "" if self.novelty is None else f"{self.novelty:.4g}",
+            "forecast_seconds": "" if self.forecast is None else f"{self.forecast:.1f}",
             "remarks": "; ".join(self.remarks),
             "problem": self.problem,
         }

@@ -11,6 +11,8 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import torch
+
 from onekcal.errors import ConfigError, InputError
 from onekcal.geometry.conformers import conformers
 from onekcal.geometry.minimum import minimum
@@ -22,6 +24,7 @@ from onekcal.labels.g4mp2 import SCALE, VARIANTS, Computed, Variant, g4mp2
 from onekcal.labels.zero_point import ATOMS
 from onekcal.molecules import Molecules
 from onekcal.prediction.answers import Answer
+from onekcal.prediction.geometry import KINDS
 from onekcal.prediction.options import Options
 from onekcal.prediction.questions import Question
 from onekcal.quantum.dft import pyscf_package
@@ -109,7 +112,8 @@ def computed_answer(
     asked = _asked(question)
     check_elements(asked.molecule)
     check_molecule_electrons(asked.molecule)
-    suffix = (" exact" if options.exact else "") + (" kept" if options.keep_geometry else "")
+    kept = options.keep_geometry and asked.state is None  # a SMILES has no geometry to keep
+    suffix = (" exact" if options.exact else "") + (" kept" if kept else "")
     store = Store()
     done = next(
         filter(None, (store.find(asked.key(variant + suffix)) for variant in VARIANTS)), None
@@ -125,12 +129,12 @@ def computed_answer(
             return replace(
                 bare,
                 formula=asked.molecule.formulas[0],
-                problem=_refusal(question, costs, options, reason),
+                problem=_refusal(question, costs, options, may_compute, reason),
                 forecast=costs["g4mp2"].total,
             )
         _check_memory(costs[variant])
         done = _compute(asked, variant, suffix, question, store, options, watch)
-    return _told(done, bare, options)
+    return _told(done, bare, options, kept)
 
 
 def check_molecule_electrons(molecule: Molecules) -> None:
@@ -167,10 +171,14 @@ def elapsed(seconds: float) -> float:
 
 
 def _refusal(
-    question: Question, costs: dict[Variant, Forecast], options: Options, reason: str
+    question: Question,
+    costs: dict[Variant, Forecast],
+    options: Options,
+    may_compute: bool,
+    reason: str,
 ) -> str:
     forecast_ = spell(elapsed(costs["g4mp2"].total))
-    how = "--rung g4mp2" if options.rung != "g4mp2" else "--compute"
+    how = "--rung g4mp2" if may_compute else "--compute"  # a list is computed only with it
     begin = f"{question.source}: {reason}; " if reason else f"{question.source}: "
     return f"{begin}G4(MP2) would take about {forecast_} ({how} computes it)"
 
@@ -201,16 +209,16 @@ def _compute(
 
         label = question.name or question.source
         cores = os.cpu_count() or 1
+        if "start" not in steps:  # GFN2-xTB of small molecules is slower in threads
+            watch(label, "start")
+            steps["start"] = {"positions": asked.start(options).positions.tolist()}
+        begin = torch.tensor(steps["start"]["positions"], dtype=asked.molecule.positions.dtype)
         with threadpool_limits(cores), lib.with_omp_threads(cores):
-            place = asked.molecule
-            if "geometry" not in steps:
-                watch(label, "start")
-                place = asked.start(options)
             done = g4mp2(
-                place,
+                asked.molecule.moved(begin),
                 variant,
                 options.exact,
-                options.keep_geometry,
+                options.keep_geometry and asked.state is None,
                 steps,
                 lambda step: watch(label, step),
                 memory=max(1000.0, 0.6 * free_memory() / 1e6),
@@ -221,8 +229,8 @@ def _compute(
     return store.once(asked.key(variant + suffix), fresh)
 
 
-def _told(done: Computed, bare: Answer, options: Options) -> Answer:
-    """A computed molecule as an answer."""
+def _told(done: Computed, bare: Answer, options: Options, kept: bool) -> Answer:
+    """A computed molecule as an answer; `kept` says that the geometry is the one of the file."""
     half, meaning = deviation(done.molecule, options.coverage)
     if done.method != "g4mp2":
         half = math.hypot(half, VARIANT_NINETY)
@@ -255,7 +263,9 @@ def _told(done: Computed, bare: Answer, options: Options) -> Answer:
         half=half,
         geometry="b3lyp" if done.method == "g4mp2" else "gfn2",
         made=(
-            "B3LYP/6-31G(2df,p), relaxed"
+            KINDS["b3lyp"]
+            if kept
+            else "B3LYP/6-31G(2df,p), relaxed"
             if done.method == "g4mp2"
             else "GFN2-xTB, relaxed; zero-point energy from its frequencies"
         ),
