@@ -69,6 +69,12 @@ def predict(
     exact: Annotated[
         bool, typer.Option("--exact", help="Compute without fitted integrals (slower).")
     ] = False,
+    thermochemistry: Annotated[
+        bool,
+        typer.Option("--thermochemistry", help="Entropy, heat capacity and free energy too."),
+    ] = False,
+    temperature: Annotated[float, typer.Option(help="K, of the thermochemistry.")] = 298.15,
+    pressure: Annotated[float, typer.Option(help="bar, of the thermochemistry.")] = 1.0,
     geometries: Annotated[
         Path | None, typer.Option(help="Write the geometries used (xyz, extxyz, sdf).")
     ] = None,
@@ -118,6 +124,9 @@ def predict(
         budget=duration(budget),
         compute=compute,
         exact=exact,
+        thermochemistry=thermochemistry,
+        temperature=temperature,
+        pressure=pressure,
     )
     answers = predictor.predict(inputs or [], artefact, options, print_step)
     tally = progress.Count()

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from onekcal.molecules import Molecules
 
 if TYPE_CHECKING:
+    from onekcal.thermo.free_energies import Thermochemistry
     from onekcal.thermo.ledger import Ledger
 
 
@@ -85,6 +86,10 @@ class Answer:
         Which rung of the ladder answered: "learned" or "g4mp2".
     waves
         (vibrations,) 1/cm, scaled, where the energy was computed; imaginary ones are negative.
+    thermochemistry
+        Entropy, heat capacity, H(T) − H(0) and G(T) − H(0), where they were asked for.
+    thermal_source
+        Where the wavenumbers of `thermochemistry` come from.
     forecast
         Seconds that G4(MP2) would take on one core, where it could answer and was not asked to.
     """
@@ -111,6 +116,8 @@ class Answer:
     problem: str = ""
     rung: str = "learned"
     waves: npt.NDArray[np.float64] | None = None
+    thermochemistry: Thermochemistry | None = None
+    thermal_source: str = ""
     forecast: float | None = None
 
     def __repr__(self) -> str:
@@ -170,6 +177,7 @@ class Answer:
             "positions": None,
             "forces": None if self.forces is None else self.forces.tolist(),
             "waves": None if self.waves is None else self.waves.tolist(),
+            "thermochemistry": self.thermochemistry.to_dict() if self.thermochemistry else None,
             "forecast_seconds": self.forecast,
         }
         if self.conformers is not None:
@@ -205,12 +213,23 @@ class Answer:
             "coverage": self.coverage if math.isfinite(self.half) else "",
             "formation_0K_kcal_per_mol": _number(ledger.formation_0) if ledger else "",
             "formation_298K_kcal_per_mol": _number(ledger.formation_298) if ledger else "",
+            **self._thermal_row(),
             "conformers": len(spread.relative) if spread else "",
             "spread_kcal_per_mol": _number(spread.largest) if spread else "",
             "novelty": "" if self.novelty is None else f"{self.novelty:.4g}",
             "forecast_seconds": "" if self.forecast is None else f"{self.forecast:.1f}",
             "remarks": "; ".join(self.remarks),
             "problem": self.problem,
+        }
+
+    def _thermal_row(self) -> dict[str, object]:
+        """Columns of the thermochemistry, empty where it was not asked for."""
+        thermal = self.thermochemistry
+        return {
+            "enthalpy_content_kcal_per_mol": _number(thermal.enthalpy) if thermal else "",
+            "free_energy_content_kcal_per_mol": _number(thermal.free_energy) if thermal else "",
+            "entropy_cal_per_mol_K": _number(thermal.entropy) if thermal else "",
+            "heat_capacity_cal_per_mol_K": _number(thermal.heat_capacity) if thermal else "",
         }
 
 

@@ -41,6 +41,10 @@ class Options:
         Compute the molecules of a list too, whatever the forecast.
     exact
         Compute without fitted integrals.
+    thermochemistry
+        Add entropy, heat capacity, H(T) − H(0) and G(T) − H(0) to each answer.
+    temperature, pressure
+        K and bar, of the thermochemistry.
     """
 
     keep_geometry: bool = False
@@ -54,6 +58,9 @@ class Options:
     budget: float = 120.0
     compute: bool = False
     exact: bool = False
+    thermochemistry: bool = False
+    temperature: float = 298.15
+    pressure: float = 1.0
 
 
 DEFAULTS = Options()

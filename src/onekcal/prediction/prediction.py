@@ -31,6 +31,8 @@ from onekcal.prediction.options import DEFAULTS, RUNGS, Options
 from onekcal.prediction.questions import STANDARD_INPUT, Question, questions
 from onekcal.prediction.rungs import OutsideScope, Watch, computed_answer
 from onekcal.prediction.scope import half_of, outside
+from onekcal.prediction.thermal import with_thermochemistry
+from onekcal.thermo.free_energies import check_conditions
 from onekcal.thermo.ledger import ledger
 
 
@@ -75,6 +77,7 @@ def predict(
         raise InputError(f"`conformers` must be at least 1, got {options.conformers}")
     if options.thermal not in ("auto", "gfn2", "regression"):
         raise InputError(f"`thermal` must be auto, gfn2 or regression, got {options.thermal!r}")
+    check_conditions(options.temperature, options.pressure)
     if options.rung not in RUNGS:
         raise InputError(f"`rung` must be one of {', '.join(RUNGS)}, got {options.rung!r}")
     asked = [inputs] if isinstance(inputs, (str, Molecules)) else list(inputs)
@@ -133,7 +136,10 @@ def answer(
     if question.molecule is not None:
         bare = replace(bare, formula=question.molecule.formulas[0])
     try:
-        return _by_rung(question, bare, artefact, options, may_compute, watch)
+        found = _by_rung(question, bare, artefact, options, may_compute, watch)
+        if options.thermochemistry:
+            found = with_thermochemistry(found, options.temperature, options.pressure)
+        return found
     except OnekcalError as problem:
         what = str(problem)
     # what a library raises on one odd molecule

@@ -21,7 +21,6 @@ from types import MappingProxyType
 import numpy.typing as npt
 
 from onekcal.errors import InputError, OnekcalError
-from onekcal.geometry.minimum import minimum
 from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import DEFAULT, load_model
 from onekcal.molecules import Molecules
@@ -34,11 +33,11 @@ from onekcal.prediction.prediction import answer as answer_one
 from onekcal.prediction.questions import Question
 from onekcal.prediction.reaction import STANDARD, Conditions, Participant, Reaction
 from onekcal.prediction.rungs import Watch
+from onekcal.prediction.thermal import RIGID, wavenumbers_of
 from onekcal.thermo.free_energies import Thermochemistry, check_conditions, thermochemistry
-from onekcal.thermo.frequencies import TEMPERATURE, frequencies
+from onekcal.thermo.frequencies import TEMPERATURE
 from onekcal.thermo.ledger import Ledger, Term
 
-RIGID = "rigid rotor"
 NONE: Mapping[str, Answer] = MappingProxyType({})
 NO_WAVES: Mapping[str, npt.ArrayLike] = MappingProxyType({})
 
@@ -208,15 +207,9 @@ class _Desk:
         """The geometry of the wavenumbers, these (1/cm), and where they come from."""
         molecule = answer.molecule
         assert molecule is not None
-        if len(molecule.numbers) == 1:
-            return molecule, [], "ideal monatomic gas with its electronic levels"
-        if one.text in self.waves:
+        if one.text in self.waves and len(molecule.numbers) > 1:
             return molecule, self.waves[one.text], f"wavenumbers that were given, {RIGID}"
-        if answer.waves is not None:
-            return molecule, answer.waves, f"wavenumbers of the computed answer, {RIGID}"
-        relaxed, _ = minimum(molecule, "gfn2", force=0.002, keep_bonds=False)
-        waves = frequencies(relaxed.molecule, "gfn2").wavenumbers
-        return relaxed.molecule, waves, f"GFN2-xTB harmonic frequencies, {RIGID}"
+        return wavenumbers_of(answer)
 
     def _summed(self, bare: Reaction, participants: tuple[Participant, ...], spin: str) -> Reaction:
         """Hess's law."""

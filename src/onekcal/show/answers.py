@@ -139,6 +139,7 @@ def _about(answer: Answer) -> Iterator[tuple[str, str]]:
                 f"{level} itself",
                 f"± {term.uncertainty:.2f} kcal/mol against experiment; {term.source}",
             )
+    yield from _thermochemistry(answer)
     if answer.made:
         yield "geometry", answer.made
     if answer.conformers is not None:
@@ -149,6 +150,20 @@ def _about(answer: Answer) -> Iterator[tuple[str, str]]:
         yield name, "  ".join(f"{value:.4g}" for value in values)
     for remark in answer.remarks:
         yield "remark", remark
+
+
+def _thermochemistry(answer: Answer) -> Iterator[tuple[str, str]]:
+    """Entropy, heat capacity and free energy, where they were asked for."""
+    thermal = answer.thermochemistry
+    if thermal is None:
+        return
+    at = f"{thermal.temperature:g} K, {thermal.pressure:g} bar"
+    yield "H(T) − H(0)", f"{_number(thermal.enthalpy)} kcal/mol at {at}"
+    yield "G(T) − H(0)", f"{_number(thermal.free_energy)} kcal/mol"
+    yield "S(T), Cp", f"{thermal.entropy:.2f} and {thermal.heat_capacity:.2f} cal/mol/K"
+    yield "", f"{answer.thermal_source}; symmetry number {thermal.symmetry}"
+    for remark in thermal.remarks:
+        yield "", remark
 
 
 def _conformers(spread: Spread) -> str:
