@@ -352,7 +352,7 @@ def test_outside_the_scope_nothing_is_answered_unless_forced_and_then_without_in
     artefact: Artefact,
 ) -> None:
     small = replace(artefact, largest=5)
-    (refused,) = answers(small, "CCO")
+    (refused,) = answers(small, "CCO", rung="learned")
     assert "9 atoms; the largest molecule the model has seen has 5" in refused.problem
     assert "--force" in refused.problem
     (forced,) = answers(small, "CCO", force=True, conformers=1)
