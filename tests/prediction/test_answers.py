@@ -379,7 +379,7 @@ class _ByAtoms(Stack):
 
 def test_beyond_the_novelty_limit_is_outside(artefact: Artefact) -> None:
     wary = replace(artefact, model=_ByAtoms(artefact.model.stages), novelty_limit=4.5)
-    inside, beyond = answers(wary, "O", "CO", conformers=1)
+    inside, beyond = answers(wary, "O", "CO", conformers=1, rung="learned")
     assert (inside.novelty, inside.problem) == (3.0, "")
     assert "never seen (novelty 6, at most 4.5 is known)" in beyond.problem
     (forced,) = answers(wary, "CO", conformers=1, force=True)
