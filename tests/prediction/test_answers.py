@@ -428,9 +428,8 @@ def test_the_scope_names_what_may_be_asked(artefact: Artefact) -> None:
 def test_one_bad_molecule_costs_only_itself(artefact: Artefact, tmp_path: Path) -> None:
     (tmp_path / "bad.smi").write_text("O\nCCO.O\n[NH4+]\n[CH3]\nC1CC\nC1#CC#C1\n*\nC\n")
     (tmp_path / "bad.xyz").write_text(METHYL + APART + WATER)
-    found = answers(
-        artefact, str(tmp_path / "bad.smi"), str(tmp_path / "bad.xyz"), "nowhere.sdf", conformers=1
-    )
+    files = (str(tmp_path / "bad.smi"), str(tmp_path / "bad.xyz"), "nowhere.sdf")
+    found = answers(artefact, *files, conformers=1, rung="learned")
     assert [bool(a.problem) for a in found] == [False, *[True] * 6, False, True, True, False, True]
     words = (
         "disconnected",
