@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 
 import pytest
 
 from onekcal.system import parallel
-from onekcal.system.parallel import Result, Task, in_parallel
-
-
-def work(task: Task) -> Result:
-    if task["key"] == "killed":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if task["key"] == "wrong":
-        raise ValueError("no such thing\nand more")
-    return {"key": task["key"], "threads": os.environ["OMP_NUM_THREADS"]}
+from onekcal.system.parallel import Task, in_parallel
+from support.tasks import work
 
 
 def named(*keys: str) -> Iterator[Task]:
