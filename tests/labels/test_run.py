@@ -118,21 +118,21 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_another_method_or_option_is_computed_anew() -> None:
-    from onekcal.labels.compute import Ask, key_of
+    from onekcal.labels.compute import LabelRequest, key_of
     from onekcal.quantum.named import method
 
     water = batch()[0]
     asks = [
-        Ask(method("gfn2")),
-        Ask(method("gfn1")),
-        Ask(method("gfn2"), relax=True),
-        Ask(method("gfn2"), forces=True),
-        Ask(method("gfn2"), charges=True),
+        LabelRequest(method("gfn2")),
+        LabelRequest(method("gfn1")),
+        LabelRequest(method("gfn2"), relax=True),
+        LabelRequest(method("gfn2"), forces=True),
+        LabelRequest(method("gfn2"), charges=True),
     ]
     keys = [key_of(water, ask) for ask in asks]
     moved = key_of(water.moved(water.positions + 1e-9), asks[0])
     assert len({*keys, moved}) == 6
-    assert key_of(water, Ask(method("gfn2"))) == keys[0]
+    assert key_of(water, LabelRequest(method("gfn2"))) == keys[0]
 
 
 def test_nothing_labelled_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:

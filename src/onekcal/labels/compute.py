@@ -20,8 +20,18 @@ TIGHT = 0.002
 
 
 @dataclass(frozen=True)
-class Ask:
-    """What is to be computed of every molecule."""
+class LabelRequest:
+    """What is to be computed of every molecule.
+
+    Parameters
+    ----------
+    method
+        The quantum method.
+    relax
+        Relax the geometry first.
+    forces, frequencies, charges
+        Compute these too.
+    """
 
     method: Method
     relax: bool = False
@@ -30,12 +40,22 @@ class Ask:
     charges: bool = False
 
 
-def key_of(molecule: Molecules, ask: Ask) -> str:
-    """A hash of nuclei, charge, spin, method and options: equal keys, equal labels."""
+def key_of(molecule: Molecules, request: LabelRequest) -> str:
+    """Return a hash of nuclei, charge, spin, method and options: equal keys mean equal labels.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    request
+        What is to be computed.
+    """
     digest = hashlib.sha256()
-    options = f"{ask.relax} {ask.forces} {ask.frequencies}" + (" charges" if ask.charges else "")
+    options = f"{request.relax} {request.forces} {request.frequencies}" + (
+        " charges" if request.charges else ""
+    )
     digest.update(
-        f"{LABELS_FORMAT} {ask.method.level} {options} "
+        f"{LABELS_FORMAT} {request.method.level} {options} "
         f"{int(molecule.charges[0])} {int(molecule.spins[0])}".encode()
     )
     digest.update(molecule.numbers.numpy().astype("<i8").tobytes())
@@ -43,12 +63,22 @@ def key_of(molecule: Molecules, ask: Ask) -> str:
     return digest.hexdigest()
 
 
-def package(molecule: Molecules, ask: Ask, key: str) -> dict[str, Any]:
-    """A job that travels light: arrays and settings, no tensors."""
+def package(molecule: Molecules, request: LabelRequest, key: str) -> dict[str, Any]:
+    """Return a job that another process can read: arrays and settings, no tensors.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    request
+        What is to be computed.
+    key
+        From `key_of`.
+    """
     return {
         "format": LABELS_FORMAT,
         "key": key,
-        "ask": ask,
+        "request": request,
         "numbers": molecule.numbers.numpy().tolist(),
         "positions": molecule.positions.numpy(),
         "charge": int(molecule.charges[0]),
@@ -58,8 +88,17 @@ def package(molecule: Molecules, ask: Ask, key: str) -> dict[str, Any]:
 
 
 def compute(job: dict[str, Any]) -> dict[str, Any]:
-    """The labels of one job; whatever goes wrong with a molecule becomes its `error`, in
-    one line.
+    """Compute the labels of one job.
+
+    Parameters
+    ----------
+    job
+        From `package`.
+
+    Returns
+    -------
+    dict
+        Plain numbers by name. Whatever goes wrong with a molecule becomes its `error`, in one line.
     """
     record: dict[str, Any] = {"format": LABELS_FORMAT, "key": job["key"]}
     try:
@@ -67,39 +106,42 @@ def compute(job: dict[str, Any]) -> dict[str, Any]:
             job["numbers"], job["positions"], job["charge"], job["spin"], job["name"]
         )
         with _one_thread():
-            return record | _labels(molecule, job["ask"])
+            return record | _labels(molecule, job["request"])
     except OnekcalError as problem:
         return record | {"error": str(problem)}
     except Exception as problem:  # a crash of one molecule must not cost the others
         return record | {"error": f"{type(problem).__name__}: {problem}".splitlines()[0]}
 
 
-def _labels(molecule: Molecules, ask: Ask) -> dict[str, Any]:
+def _labels(molecule: Molecules, request: LabelRequest) -> dict[str, Any]:
     from onekcal.geometry.relax import FORCE, relax
     from onekcal.quantum.free_atoms import free_atoms_of
     from onekcal.thermo.frequencies import frequencies
     from onekcal.units import BOHR, HARTREE
 
-    atoms = float(free_atoms_of(ask.method, molecule.elements).energies(molecule)[0])
-    calculation = ask.method.calculation(molecule)
+    atoms = float(free_atoms_of(request.method, molecule.elements).energies(molecule)[0])
+    calculation = request.method.calculation(molecule)
     found: dict[str, Any] = {}
-    if ask.relax:
+    if request.relax:
         relaxed = relax(
-            molecule, ask.method, TIGHT if ask.frequencies else FORCE, calculation=calculation
+            molecule,
+            request.method,
+            TIGHT if request.frequencies else FORCE,
+            calculation=calculation,
         )
         molecule, point = relaxed.molecule, relaxed.point
         found["positions"] = molecule.positions.numpy().tolist()
     else:
-        point = calculation.at(molecule.positions.numpy(), gradient=ask.forces)
+        point = calculation.at(molecule.positions.numpy(), gradient=request.forces)
     found["energy"] = point.energy * HARTREE - atoms
-    if ask.forces:
+    if request.forces:
         assert point.gradient is not None
         found["forces"] = (-point.gradient * (HARTREE / BOHR)).tolist()
-    if ask.charges:
+    if request.charges:
         assert point.charges is not None
         found["charges"] = point.charges.tolist()
-    if ask.frequencies:
-        vibrations = frequencies(molecule, ask.method, calculation)
+    if request.frequencies:
+        vibrations = frequencies(molecule, request.method, calculation)
         found |= {
             "zpe": vibrations.zero_point,
             "heat": vibrations.thermal.total,

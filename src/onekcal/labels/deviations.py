@@ -35,7 +35,13 @@ g4mp2. They differ by 1.06 on average, always upwards.
 
 
 def class_of(molecule: Molecules) -> str:
-    """Return the class of species a molecule belongs to."""
+    """Return the class of species a molecule belongs to.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    """
     elements = set(molecule.elements)
     if int(molecule.spins[0]) or int(molecule.charges[0]):
         return "radicals and ions"

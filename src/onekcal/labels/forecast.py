@@ -90,7 +90,13 @@ def _functions(z: int, of: tuple[int, int, int]) -> int:
 
 
 def spell(seconds: float) -> str:
-    """Write a time as people say it: "40 s", "3 min", "2.5 h"."""
+    """Write a time as people say it: "40 s", "3 min", "2.5 h".
+
+    Parameters
+    ----------
+    seconds
+        The time.
+    """
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -21,7 +21,7 @@ import torch
 from onekcal.data.dataset import Dataset
 from onekcal.datasets.card import Stored
 from onekcal.errors import DataError, InputError, unknown
-from onekcal.labels.compute import LABELS_FORMAT, Ask, compute, key_of, package
+from onekcal.labels.compute import LABELS_FORMAT, LabelRequest, compute, key_of, package
 from onekcal.labels.result import labelled
 from onekcal.molecules import Molecules
 from onekcal.quantum.method import LabelError, Method
@@ -71,18 +71,51 @@ def label(
     small: int = 0,
     charges: bool = False,
 ) -> Labelling:
-    """Label every molecule of `source` with a quantum method and write the data set `out` (.h5,
-    onekcal's store).
+    """Label every molecule of a data set with a quantum method.
 
-    Columns: energy relative to free atoms (kcal/mol, electronic) under the method's name,
-    `<method>_forces` (kcal/mol/Å) with `forces`, `<method>_charges` (Mulliken's of the atoms, e)
-    with `charges`, and `<method>_zpe` and `<method>_heat` (H(298 K) − H(0), kcal/mol) with
-    `frequencies`. With `relax` the geometries in `out` are the relaxed ones, and columns that
-    belonged to the old ones are dropped, but for those named in `keep`: a label that is the
-    molecule's, wherever its atoms are put. Splits are kept. `sample` molecules drawn by `seed`
-    instead of all, and every molecule of up to `small` heavy atoms: they are few, and their
-    environments occur in no other. A larger sample begins with the smaller one. `workers` processes
-    (the processors there are, by default) of one thread each, or the cluster at `scheduler`.
+    The result holds the energy relative to free atoms (kcal/mol, electronic) under the method's
+    name. On request it holds `<method>_forces` (kcal/mol/Å), `<method>_charges` (Mulliken's, e),
+    `<method>_zpe` and `<method>_heat` (H(298 K) − H(0), kcal/mol). Splits are kept.
+
+    Parameters
+    ----------
+    source
+        A data set, molecules, a file, or the name of a data set.
+    out
+        The file that is written (.h5, onekcal's store).
+    how
+        The quantum method or its name.
+    relax
+        Relax each geometry first; `out` then holds the relaxed ones.
+    forces, frequencies, charges
+        Compute these too.
+    scheduler
+        Address of a Dask scheduler; None: local processes.
+    workers
+        Local processes of one thread each; None: as many as there are processors.
+    quiet
+        Show no progress.
+    keep
+        With `relax`: columns that stay valid wherever the atoms are put. The others are dropped.
+    sample
+        Label only this many molecules, drawn by `seed`. A larger sample begins with a smaller one.
+    seed
+        Seed of the draw.
+    small
+        With `sample`: label every molecule of up to so many heavy atoms too. They are few, and
+        their environments occur in no other molecule.
+
+    Returns
+    -------
+    Labelling
+        What was done, and which molecules failed.
+
+    Raises
+    ------
+    InputError
+        `out` does not end in .h5, or a setting has no meaning.
+    LabelError
+        No molecule could be labelled.
     """
     out = Path(out)
     if out.suffix != ".h5":
@@ -95,11 +128,13 @@ def label(
     for name in keep:
         if name not in data.columns:
             unknown("column to keep", name, data.columns, DataError)
-    ask = Ask(method(how) if isinstance(how, str) else how, relax, forces, frequencies, charges)
-    ask.method.program.version()  # a missing package is no fault of the molecules
+    request = LabelRequest(
+        method(how) if isinstance(how, str) else how, relax, forces, frequencies, charges
+    )
+    request.method.program.version()  # a missing package is no fault of the molecules
     start = time.monotonic()
     partial = out.with_name(out.name + ".partial")
-    records, computed = _finish(data.molecules, ask, partial, scheduler, workers, quiet)
+    records, computed = _finish(data.molecules, request, partial, scheduler, workers, quiet)
     failed = [
         Failed(m, _name(data.molecules, m), r["error"])
         for m, r in enumerate(records)
@@ -112,7 +147,7 @@ def label(
             f"none of {len(records)} molecules could be labelled; first: {failed[0].name}: "
             f"{failed[0].reason}"
         )
-    labelled(stored, ask, records, good, out, keep)
+    labelled(stored, request, records, good, out, keep)
     partial.unlink(missing_ok=True)
     fresh = max(computed - len(failed), 0)
     return Labelling(out, len(good), fresh, failed, time.monotonic() - start)
@@ -147,7 +182,7 @@ def _name(molecules: Molecules, row: int) -> str:
 
 def _finish(
     molecules: Molecules,
-    ask: Ask,
+    request: LabelRequest,
     partial: Path,
     scheduler: str | None,
     workers: int | None,
@@ -156,13 +191,13 @@ def _finish(
     """A record for every molecule, and how many were computed now. Failures are tried again in
     every run.
     """
-    keys = [key_of(molecule, ask) for molecule in molecules]
+    keys = [key_of(molecule, request) for molecule in molecules]
     known = {key: record for key, record in _read(partial).items() if "error" not in record}
     missing = {
         key: m for m, key in enumerate(keys) if key not in known
     }  # equal molecules are computed once
     jobs = (
-        package(molecules[m], ask, key) for key, m in missing.items()
+        package(molecules[m], request, key) for key, m in missing.items()
     )  # made as they are needed
     todo = len(missing)
     partial.parent.mkdir(parents=True, exist_ok=True)

@@ -11,34 +11,50 @@ import torch
 from onekcal.data.dataset import Column, Dataset
 from onekcal.datasets import store
 from onekcal.datasets.card import Card, Stored
-from onekcal.labels.compute import Ask
+from onekcal.labels.compute import LabelRequest
 from onekcal.quantum.method import Method
 
 
 def labelled(
     stored: Stored,
-    ask: Ask,
+    request: LabelRequest,
     records: list[dict[str, Any]],
     good: list[int],
     out: Path,
     keep: Sequence[str] = (),
 ) -> None:
-    """Write the molecules `good` of `stored` with their new columns to `out`."""
+    """Write labelled molecules as a data set.
+
+    Parameters
+    ----------
+    stored
+        The molecules that were labelled.
+    request
+        What was computed.
+    records
+        One for each molecule of `stored`, in its order.
+    good
+        The rows that have labels.
+    out
+        The file (.h5).
+    keep
+        Columns of the old geometries that stay.
+    """
     kept = stored.dataset[good]
     found = [records[m] for m in good]
-    if ask.relax:
+    if request.relax:
         positions = torch.cat(
             [torch.tensor(record["positions"], dtype=torch.float64) for record in found]
         )
         own = {name: kept.columns[name] for name in keep}  # the others belong to the old geometries
         kept = Dataset(kept.molecules.moved(positions), own)
-    for name, column in _columns(ask, found).items():
+    for name, column in _columns(request, found).items():
         kept = kept.with_column(name, column)
     card = Card(
         out.stem,
-        title=f"{len(kept)} molecules labelled with {ask.method.level}"
-        + (", relaxed with it" if ask.relax else ""),
-        level=ask.method.level,
+        title=f"{len(kept)} molecules labelled with {request.method.level}"
+        + (", relaxed with it" if request.relax else ""),
+        level=request.method.level,
         kind="atomization",
         molecules=len(kept),
     )
@@ -47,24 +63,24 @@ def labelled(
     )
 
 
-def _columns(ask: Ask, found: list[dict[str, Any]]) -> dict[str, Column]:
-    name, level = ask.method.column, ask.method.level
+def _columns(request: LabelRequest, found: list[dict[str, Any]]) -> dict[str, Column]:
+    name, level = request.method.column, request.method.level
 
     def values(key: str) -> torch.Tensor:
         return torch.tensor([record[key] for record in found], dtype=torch.float64)
 
-    columns = {name: Column(values("energy"), level=level, note=_note(ask.method))}
-    if ask.forces:
+    columns = {name: Column(values("energy"), level=level, note=_note(request.method))}
+    if request.forces:
         pushes = torch.cat(
             [torch.tensor(record["forces"], dtype=torch.float64).reshape(-1, 3) for record in found]
         )
         columns[f"{name}_forces"] = Column(pushes, "forces", level, unit="kcal/mol/Å")
-    if ask.charges:
+    if request.charges:
         shares = torch.cat(
             [torch.tensor(record["charges"], dtype=torch.float64) for record in found]
         )
         columns[f"{name}_charges"] = Column(shares, "charges", level, unit="e", note="Mulliken")
-    if ask.frequencies:
+    if request.frequencies:
         columns[f"{name}_zpe"] = Column(
             values("zpe"), "property", level, note="harmonic zero-point energy"
         )

@@ -153,13 +153,25 @@ def g4mp2_energy(
 
 
 def complete_basis(triple: float, quadruple: float) -> float:
-    """Return the Hartree-Fock energy at the complete basis from two sets (Hartree)."""
+    """Return the Hartree-Fock energy at the complete basis (Hartree).
+
+    Parameters
+    ----------
+    triple, quadruple
+        Hartree; in the modified aug-cc-pVTZ and aug-cc-pVQZ.
+    """
     decay = math.exp(-ALPHA)
     return (quadruple - triple * decay) / (1.0 - decay)
 
 
 def valence(molecule: Molecules) -> tuple[int, int]:
-    """Return the numbers of valence electrons, the more numerous spin first."""
+    """Return the numbers of valence electrons, the more numerous spin first.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    """
     inner = sum(0 if z <= 2 else 2 if z <= 10 else 10 for z in molecule.numbers.tolist())
     electrons = int(molecule.numbers.sum()) - int(molecule.charges[0]) - inner
     unpaired = int(molecule.spins[0])
@@ -170,12 +182,23 @@ def frozen_orbitals(molecule: Molecules) -> int:
     """Return how many orbitals correlation leaves frozen.
 
     Those of the noble gas before each atom; of Na only 1s, as in the published energies.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
     """
     return sum(0 if z <= 2 else 1 if z <= 11 else 5 for z in molecule.numbers.tolist())
 
 
 def higher_level(molecule: Molecules) -> float:
-    """Return the higher-level correction (Hartree)."""
+    """Return the higher-level correction (Hartree).
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    """
     alpha, beta = valence(molecule)
     single = alpha - beta
     if len(molecule.numbers) == 1:
@@ -187,13 +210,25 @@ def higher_level(molecule: Molecules) -> float:
 
 
 def spin_orbit(molecule: Molecules) -> float:
-    """Return the spin-orbit energy (Hartree): of neutral atoms, zero in molecules and ions."""
+    """Return the spin-orbit energy (Hartree): of neutral atoms, zero in molecules and ions.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    """
     alone = len(molecule.numbers) == 1 and not int(molecule.charges[0])
     return SPIN_ORBIT.get(int(molecule.numbers[0]), 0.0) if alone else 0.0
 
 
 def check_elements(molecule: Molecules) -> None:
-    """Refuse elements the method has no basis sets for."""
+    """Refuse elements the method has no basis sets for.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    """
     strange = [SYMBOLS[z] for z in molecule.elements if SYMBOLS[z] not in ELEMENTS]
     if strange:
         raise InputError(

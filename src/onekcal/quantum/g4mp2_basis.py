@@ -93,7 +93,13 @@ TIGHT_D: dict[str, dict[str, tuple[float, ...]]] = {
 
 
 def large(symbol: str) -> list[Shell]:
-    """Return G3MP2LargeXP of an element, in pyscf's form."""
+    """Return G3MP2LargeXP of an element, in pyscf's form.
+
+    Parameters
+    ----------
+    symbol
+        Of the element, such as "C".
+    """
     if symbol == "H":
         shells = [shell for shell in _load("6-311++g", "H") if shell[0] == 0]
         return shells + [_one(1, exponent) for exponent in LARGE_H_P]
@@ -108,7 +114,15 @@ def large(symbol: str) -> list[Shell]:
 
 
 def modified(symbol: str, size: Literal["T", "Q"]) -> list[Shell]:
-    """Return the modified aug-cc-pVTZ ("T") or aug-cc-pVQZ ("Q") of an element."""
+    """Return the modified aug-cc-pVTZ or aug-cc-pVQZ of an element, in pyscf's form.
+
+    Parameters
+    ----------
+    symbol
+        Of the element, such as "C".
+    size
+        "T" or "Q".
+    """
     plain = {"T": "cc-pvtz", "Q": "cc-pvqz"}[size]
     if symbol == "H":
         smaller = {"T": "cc-pvdz", "Q": "cc-pvtz"}[size]

@@ -97,7 +97,13 @@ class Method:
         return self.name.replace("/", "_").replace(" ", "_")
 
     def calculation(self, molecule: Molecules) -> Calculation:
-        """Return a calculation of one molecule with its own charge and unpaired electrons."""
+        """Return a calculation of one molecule with its own charge and unpaired electrons.
+
+        Parameters
+        ----------
+        molecule
+            One molecule; its positions are not used yet.
+        """
         check_molecule(molecule)
         return self.program(self, molecule)
 
@@ -106,6 +112,11 @@ def check_molecule(molecule: Molecules) -> None:
     """Refuse what no method can compute.
 
     That is: a batch of several molecules, colliding nuclei, an impossible number of electrons.
+
+    Parameters
+    ----------
+    molecule
+        One molecule, with positions in Å.
     """
     if len(molecule) != 1:
         raise InputError(f"one molecule at a time, got a batch of {len(molecule)}")
@@ -123,6 +134,12 @@ def check_molecule(molecule: Molecules) -> None:
 
 
 def formula_of(molecule: Molecules) -> str:
-    """Return what messages call a molecule: its name where it has one, and its formula."""
+    """Return what messages call a molecule: its name where it has one, and its formula.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    """
     name = str(molecule.names[0])
     return f"{name} ({molecule.formulas[0]})" if name else molecule.formulas[0]
