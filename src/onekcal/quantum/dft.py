@@ -25,6 +25,7 @@ from onekcal.quantum.pople import CARTESIAN, Mixed, basis_of, mixed
 
 
 def pyscf_package() -> Any:
+    """Return the module pyscf; raise `MissingExtra` where it is not installed."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -43,6 +44,18 @@ def check_names(functional: str, basis: str) -> None:
     Where pyscf is not installed, nothing can be checked, and nothing is refused: an experiment that
     names a method can be read and compared without the extra. A computation then raises
     `MissingExtra`.
+
+    Parameters
+    ----------
+    functional
+        pyscf's name of a functional, such as "b3lyp", or "hf".
+    basis
+        pyscf's name of a basis set, such as "6-31g(2df,p)".
+
+    Raises
+    ------
+    InputError
+        Where pyscf does not have one of them.
     """
     with suppress(MissingExtra):
         _check_names(pyscf_package(), functional, basis)
@@ -117,7 +130,27 @@ class DensityFunctional:
         return pyscf_package().__version__
 
     def at(self, positions: np.ndarray, gradient: bool = True) -> Point:
-        """Return energy, Mulliken charges and, on request, the gradient at `positions` (n, 3) Å."""
+        """Return energy, Mulliken charges and, on request, the gradient at one geometry.
+
+        Parameters
+        ----------
+        positions
+            (n, 3) Å.
+        gradient
+            Whether the gradient is computed; without it, `Point.gradient` is None.
+
+        Returns
+        -------
+        Point
+            Energy in Hartree, gradient (n, 3) in Hartree/Bohr, charges (n,) in e.
+
+        Raises
+        ------
+        LabelError
+            Where the SCF cannot be set up or does not converge.
+        MissingExtra
+            Where pyscf is not installed.
+        """
         scf = self.solved(positions)
         cartesian = scf.whole() if isinstance(scf, Mixed) else scf
         push = np.array(cartesian.nuc_grad_method().kernel()) if gradient else None
@@ -125,14 +158,43 @@ class DensityFunctional:
         return Point(float(scf.e_tot), push, charges)
 
     def solved(self, positions: np.ndarray) -> Any:
-        """Return pyscf's converged SCF object at `positions` (n, 3) Å.
+        """Return pyscf's converged SCF object at one geometry.
 
-        It is a `Mixed` one where d functions are Cartesian and f functions pure.
+        It is a `Mixed` one where d functions are Cartesian and f functions pure. It starts from the
+        density of the geometry before, if there was one and it converged.
+
+        Parameters
+        ----------
+        positions
+            (n, 3) Å.
+
+        Raises
+        ------
+        LabelError
+            Where the SCF cannot be set up or does not converge.
         """
         return self._converged(self.mol(positions))
 
     def mol(self, positions: np.ndarray) -> Any:
-        """Return pyscf's molecule with its nuclei at `positions` (n, 3) Å."""
+        """Return pyscf's molecule with its nuclei at `positions`.
+
+        Parameters
+        ----------
+        positions
+            (n, 3) Å.
+
+        Returns
+        -------
+        pyscf.gto.Mole
+            With the charge and the unpaired electrons of `molecule`.
+
+        Raises
+        ------
+        LabelError
+            Where pyscf cannot set it up, as with an element that the basis set lacks.
+        MissingExtra
+            Where pyscf is not installed.
+        """
         atoms = [
             (SYMBOLS[z], tuple(r))
             for z, r in zip(self.molecule.numbers.tolist(), positions.tolist())
@@ -158,6 +220,11 @@ class DensityFunctional:
         """Return pyscf's SCF object of the method; nothing is solved yet.
 
         It is a `Mixed` one where d functions are Cartesian and f functions pure.
+
+        Parameters
+        ----------
+        mol
+            pyscf's molecule, as `mol` returns it.
         """
         has_f = bool(mol.cart) and any(mol.bas_angular(shell) > 2 for shell in range(mol.nbas))
         return mixed(self._scf(mol), mol) if has_f else self._scf(mol)

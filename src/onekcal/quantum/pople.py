@@ -23,7 +23,21 @@ F_EXPONENT = {"C": 0.8, "N": 1.0, "O": 1.4, "F": 1.85}
 
 
 def basis_of(name: str, symbols: Iterable[str]) -> Any:
-    """What pyscf is to be given for a basis set's name."""
+    """Return what pyscf is to be given for a basis set's name.
+
+    Parameters
+    ----------
+    name
+        A basis set's name in lower case.
+    symbols
+        Symbols of the molecule's elements; they may repeat.
+
+    Returns
+    -------
+    str or dict
+        The name itself, or, for "6-31g(2df,p)", pyscf's list of shells by element symbol
+        (exponents in Bohr⁻²).
+    """
     if name != "6-31g(2df,p)":
         return name
     from pyscf import gto
@@ -49,14 +63,17 @@ class Mixed:
     pure: np.ndarray  # (Cartesian, mixed)
 
     def get_ovlp(self, mol: Any = None) -> np.ndarray:
+        """Return the overlaps of the mixed functions, (mixed, mixed)."""
         return self.pure.T @ super().get_ovlp(mol) @ self.pure  # type: ignore[misc]
 
     def get_hcore(self, mol: Any = None) -> np.ndarray:
+        """Return kinetic energy and attraction by the nuclei, (mixed, mixed) Hartree."""
         return self.pure.T @ super().get_hcore(mol) @ self.pure  # type: ignore[misc]
 
     def get_veff(
         self, mol: Any = None, dm: Any = None, dm_last: Any = 0, vhf_last: Any = 0, hermi: int = 1
     ) -> Any:
+        """Return the electrons' potential, (mixed, mixed) or (2, mixed, mixed) Hartree."""
         from pyscf import lib
 
         dm = self.make_rdm1() if dm is None else dm  # type: ignore[attr-defined]
@@ -72,10 +89,22 @@ class Mixed:
         return lib.tag_array(self.pure.T @ np.asarray(potential) @ self.pure, **tags)
 
     def get_init_guess(self, *args: Any, **kwargs: Any) -> np.ndarray:
+        """Return the density that the SCF starts from, (mixed, mixed) or (2, mixed, mixed)."""
         return self.reduced(np.asarray(super().get_init_guess(*args, **kwargs)))  # type: ignore[misc]
 
     def reduced(self, density: np.ndarray) -> np.ndarray:
-        """A Cartesian density projected onto the mixed set."""
+        """Return a Cartesian density matrix projected onto the mixed set.
+
+        Parameters
+        ----------
+        density
+            (Cartesian, Cartesian), or (2, Cartesian, Cartesian) for α and β.
+
+        Returns
+        -------
+        array
+            (mixed, mixed), or (2, mixed, mixed).
+        """
         overlap = super().get_ovlp()  # type: ignore[misc]
         project = np.linalg.solve(
             self.pure.T @ overlap @ self.pure, self.pure.T @ overlap
@@ -83,7 +112,7 @@ class Mixed:
         return project @ np.asarray(density) @ project.T
 
     def whole(self) -> Any:
-        """The same solution as a plain Cartesian SCF object."""
+        """Return the same solution as a plain Cartesian SCF object of pyscf."""
         plain = self.plain  # type: ignore[attr-defined]
         plain.mo_coeff = self.pure @ np.asarray(self.mo_coeff)  # type: ignore[attr-defined]
         for name in ("mo_energy", "mo_occ", "e_tot", "converged"):
@@ -92,7 +121,23 @@ class Mixed:
 
 
 def mixed(scf: Any, mol: Any) -> Any:
-    """`scf` (Cartesian) as an SCF with six d and pure f functions."""
+    """Turn a Cartesian SCF into one with six d and pure f functions.
+
+    `scf` itself is changed: its class becomes a `Mixed` one. A copy of it as it was stays in its
+    attribute `plain`, for `Mixed.whole`.
+
+    Parameters
+    ----------
+    scf
+        pyscf's SCF object of `mol`, not solved yet.
+    mol
+        pyscf's molecule with Cartesian functions.
+
+    Returns
+    -------
+    Mixed
+        The object `scf`.
+    """
     from pyscf.gto import cart2sph
 
     blocks = []

@@ -26,7 +26,19 @@ class Contracted:
     normalised: bool = True
 
     def shell(self, to_one: bool) -> Shell:
-        """With bare weights; `to_one` scales the contraction to norm one."""
+        """Return the shell with weights of bare Gaussians.
+
+        Parameters
+        ----------
+        to_one
+            Whether the contraction is scaled to norm one; without effect where the primitives are
+            not `normalised`.
+
+        Returns
+        -------
+        Shell
+            At the same centre (Bohr), with the same exponents (Bohr⁻²).
+        """
         weights = self.coefficients * (
             radial_norms(self.angular, self.exponents) if self.normalised else 1.0
         )
@@ -51,8 +63,10 @@ class Contents:
     electrons: float | None = None  # as the file says
 
     def of_each_spin(self) -> Contents:
-        """Orbitals of both spins that hold one electron make the shells open: that electron is an
-        α electron.
+        """Return the contents with α and β apart where some orbital holds one electron.
+
+        That electron is an α electron. Contents of closed shells, and of two spins,
+        come back as they are.
         """
         if len(self.occupations) == 2 or not (abs(self.occupations[0] - 1) < OPEN).any():
             return self

@@ -42,15 +42,58 @@ changes LOL by 3e-5.
 
 
 def self_consistent(molecule: Molecules, how: Method) -> Orbitals:
-    """Orbitals of a converged SCF; raises `LabelError` where there is none."""
+    """Return the orbitals of a converged SCF.
+
+    Parameters
+    ----------
+    molecule
+        One molecule, positions in Å.
+    how
+        Hartree-Fock or a density functional with its basis.
+
+    Returns
+    -------
+    Orbitals
+        Atomic units; α and β apart where electrons are unpaired.
+
+    Raises
+    ------
+    LabelError
+        Where the SCF cannot be set up or does not converge.
+    MissingExtra
+        Where pyscf is not installed.
+    """
     calculation = DensityFunctional(how, molecule, GRID, CONVERGENCE, AUXILIARY.get(how.basis))
     scf = calculation.solved(molecule.positions.numpy())
     return from_scf(molecule, scf.whole() if isinstance(scf, Mixed) else scf, how.level)
 
 
 def one_shot(molecule: Molecules, basis: str) -> Orbitals:
-    """Orbitals of the Hartree-Fock matrix of superposed atoms, diagonalised once: nothing is made
+    """Return orbitals of superposed atoms.
+
+    The Hartree-Fock matrix of superposed atomic densities is diagonalised once: nothing is made
     self-consistent.
+
+    Parameters
+    ----------
+    molecule
+        One molecule, positions in Å.
+    basis
+        A basis set's name, such as "6-31g".
+
+    Returns
+    -------
+    Orbitals
+        Atomic units; α and β apart where electrons are unpaired.
+
+    Raises
+    ------
+    InputError
+        Where pyscf has no such basis set.
+    LabelError
+        Where pyscf cannot set the molecule up, as with an element that the basis set lacks.
+    MissingExtra
+        Where pyscf is not installed.
     """
     calculation = DensityFunctional(
         method(f"hf/{basis} df"), molecule, auxiliary=AUXILIARY.get(basis)
@@ -77,7 +120,22 @@ def _atom(basis: str, element: int) -> np.ndarray:
 
 
 def from_scf(molecule: Molecules, scf: Any, source: str) -> Orbitals:
-    """What a (Cartesian or spherical) SCF object of pyscf holds."""
+    """Return the occupied orbitals that an SCF object of pyscf holds.
+
+    Parameters
+    ----------
+    molecule
+        The molecule it belongs to.
+    scf
+        pyscf's solved SCF object, Cartesian or spherical throughout (not a `Mixed` one).
+    source
+        What the orbitals are to say of where they come from.
+
+    Returns
+    -------
+    Orbitals
+        Atomic units; `effective` leaves out the core electrons of effective core potentials.
+    """
     mol = scf.mol
     coefficients, occupations = np.asarray(scf.mo_coeff), np.asarray(scf.mo_occ)
     if coefficients.ndim == 2:
@@ -97,7 +155,18 @@ def from_scf(molecule: Molecules, scf: Any, source: str) -> Orbitals:
 
 
 def shells_of(mol: Any) -> list[Shell]:
-    """pyscf's shells, one for each contraction, in its order of functions."""
+    """Return pyscf's shells, one for each contraction, in its order of functions.
+
+    Parameters
+    ----------
+    mol
+        pyscf's molecule.
+
+    Returns
+    -------
+    list of Shell
+        Centres in Bohr, exponents in Bohr⁻².
+    """
     shells = []
     for number in range(mol.nbas):
         angular, exponents = mol.bas_angular(number), mol.bas_exp(number)

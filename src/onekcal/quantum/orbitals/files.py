@@ -31,8 +31,24 @@ EMPTY = 1e-12
 
 
 def read_wavefunction(path: str | PathLike[str]) -> tuple[Molecules, Orbitals]:
-    """The molecule (Å; charge and unpaired electrons as the occupations say) and its occupied
-    orbitals.
+    """Return the molecule and the occupied orbitals of a wavefunction file.
+
+    Parameters
+    ----------
+    path
+        A file whose name ends in .wfx, .molden or .fchk.
+
+    Returns
+    -------
+    tuple of Molecules and Orbitals
+        One molecule (positions in Å, charge and unpaired electrons as the occupations say), named
+        like the file, and its orbitals (atomic units).
+
+    Raises
+    ------
+    InputError
+        Where there is no such file or format, or the file is cut off, contradicts itself, or has
+        orbitals that are not orthonormal.
     """
     readers: dict[str, Callable[[str, str], Contents]] = {
         ".wfx": read_wfx,

@@ -53,7 +53,27 @@ WFX_TYPES = [(angular, name) for angular, names in enumerate((*WFX, _names(5))) 
 
 
 def read_wfx(text: str, where: str) -> Contents:
-    """.wfx (AIMAll; Gaussian's `output=wfx`)."""
+    """Return what a .wfx file says (AIMAll; Gaussian's `output=wfx`).
+
+    Parameters
+    ----------
+    text
+        The text of the file.
+    where
+        How a message names the file.
+
+    Returns
+    -------
+    Contents
+        Atomic units.
+
+    Raises
+    ------
+    InputError
+        Where a section is missing, or functions are not Gaussian or beyond h.
+    ValueError, IndexError
+        Where the text is cut off or damaged.
+    """
     text = re.sub(r"<MO Number>.*?</MO Number>", "", text, flags=re.DOTALL)
     parts = {
         name: body.strip()
@@ -149,8 +169,28 @@ def _gathered(
 
 
 def read_molden(text: str, where: str) -> Contents:
-    """.molden: [Atoms], [GTO], [MO]; functions to g, Cartesian unless [5D], [7F], [9G] … say
-    otherwise.
+    """Return what a .molden file says: its [Atoms], [GTO] and [MO].
+
+    Functions go to g. They are Cartesian unless [5D], [7F], [9G] … say otherwise.
+
+    Parameters
+    ----------
+    text
+        The text of the file.
+    where
+        How a message names the file.
+
+    Returns
+    -------
+    Contents
+        Atomic units.
+
+    Raises
+    ------
+    InputError
+        Where a section is missing, or functions are Slater functions or beyond g.
+    ValueError, IndexError, KeyError, StopIteration
+        Where the text is cut off or damaged.
     """
     parts: dict[str, tuple[str, list[str]]] = {}
     lines: list[str] = []
@@ -253,7 +293,27 @@ def _molden_orbitals(lines: list[str], functions: int) -> tuple[list[np.ndarray]
 
 
 def read_fchk(text: str, where: str) -> Contents:
-    """.fchk: Gaussian's formatted checkpoint; functions to h."""
+    """Return what a .fchk file says, Gaussian's formatted checkpoint; functions to h.
+
+    Parameters
+    ----------
+    text
+        The text of the file.
+    where
+        How a message names the file.
+
+    Returns
+    -------
+    Contents
+        Atomic units.
+
+    Raises
+    ------
+    InputError
+        Where a field is missing, or functions are beyond h.
+    ValueError, IndexError, KeyError, StopIteration
+        Where the text is cut off or damaged.
+    """
     fields: dict[str, np.ndarray] = {}
     lines = iter(text.splitlines())
     for line in lines:

@@ -53,12 +53,31 @@ class Block:
     reach: Tensor  # (S,) Bohr; farther away the shell is negligible
 
     def near(self, low: Tensor, high: Tensor) -> Tensor:
-        """Shells that reach into the box between the corners `low` and `high` (3,) Bohr."""
+        """Return the numbers of the shells that reach into a box, (n,).
+
+        Parameters
+        ----------
+        low, high
+            (3,) Bohr, the corners where all coordinates are least and greatest.
+        """
         outside = (low - self.centres).clamp_min(0) + (self.centres - high).clamp_min(0)  # (S, 3)
         return (outside.square().sum(1) < self.reach.square()).nonzero().flatten()
 
     def values(self, points: Tensor, which: Tensor) -> Tensor:
-        """(4, functions, P) values and gradients at `points` (P, 3) Bohr of the shells `which`."""
+        """Return values and gradients of some shells' functions at points.
+
+        Parameters
+        ----------
+        points
+            (P, 3) Bohr.
+        which
+            (n,) numbers of the shells.
+
+        Returns
+        -------
+        Tensor
+            (4, n · F, P): value (Bohr^(−3/2)), then x, y and z of the gradient (Bohr^(−5/2)).
+        """
         apart = points.T - self.centres[which, :, None]  # (S, 3, P)
         x, y, z = apart.unbind(1)
         exponents, weights = self.exponents[which], self.weights[which]
@@ -86,10 +105,20 @@ class Basis:
     size: int
 
     def values(self, points: Tensor, screened: bool = True) -> tuple[Tensor, Tensor]:
-        """(n,) numbers of the functions that are not negligible, and (4, n, P) their values and
-        gradients.
+        """Return which functions count near some points, and their values and gradients there.
 
-        `points` (P, 3) Bohr should lie together: what is far from their bounding box is left out.
+        Parameters
+        ----------
+        points
+            (P, 3) Bohr, P > 0; best close together, for the box around them decides what is near.
+        screened
+            Whether functions that are negligible in that box are left out.
+
+        Returns
+        -------
+        tuple of Tensor
+            (n,) numbers of the functions, and (4, n, P): value (Bohr^(−3/2)), then x, y and z of
+            the gradient (Bohr^(−5/2)).
         """
         low, high = points.min(0).values, points.max(0).values
         rows, values = [], []
@@ -110,7 +139,13 @@ class Basis:
 
 
 def basis_of(shells: Iterable[Shell]) -> Basis:
-    """The basis of `shells`, whose functions are numbered in that order."""
+    """Return the basis made of shells.
+
+    Parameters
+    ----------
+    shells
+        In the order in which their functions are to be numbered.
+    """
     alike: dict[tuple[int, int, bytes], list[tuple[int, Shell]]] = {}
     first = 0
     for shell in shells:
@@ -156,7 +191,13 @@ def _reach(angular: int, exponents: np.ndarray, weights: np.ndarray) -> np.ndarr
 
 @cache
 def monomials(angular: int) -> tuple[tuple[int, int, int], ...]:
-    """Exponents (i, j, k) of x^i y^j z^k of degree `angular`: xx, xy, xz, yy, yz, zz."""
+    """Return the exponents (i, j, k) of x^i y^j z^k, in the order xx, xy, xz, yy, yz, zz.
+
+    Parameters
+    ----------
+    angular
+        The degree l = i + j + k.
+    """
     return tuple(
         (i, j, angular - i - j) for i in range(angular, -1, -1) for j in range(angular - i, -1, -1)
     )
@@ -218,8 +259,14 @@ def _harmonics(angular: int) -> np.ndarray:
 
 
 def solid_harmonics(angular: int, order: Iterable[int] | None = None) -> np.ndarray:
-    """(functions, monomials) real solid harmonics in the `order` of m; −l … l where nothing is
-    said.
+    """Return the coefficients of real solid harmonics, (functions, monomials).
+
+    Parameters
+    ----------
+    angular
+        The degree l.
+    order
+        The wanted m, one for each function; None: −l … l.
     """
     return _harmonics(angular)[
         [angular + m for m in (range(-angular, angular + 1) if order is None else order)]
@@ -227,10 +274,17 @@ def solid_harmonics(angular: int, order: Iterable[int] | None = None) -> np.ndar
 
 
 def cartesian(angular: int, order: Sequence[str], unit: bool = True) -> np.ndarray:
-    """(functions, monomials) the monomials in the `order` of names such as "xxy".
+    """Return the coefficients of Cartesian functions, (functions, monomials).
 
-    With `unit` each is scaled so that, with a radial part normalised for solid harmonics, its own
-    norm is one.
+    Parameters
+    ----------
+    angular
+        The degree l.
+    order
+        Names of the wanted monomials, such as "xxy".
+    unit
+        Whether each is scaled so that, with a radial part normalised for solid harmonics, its own
+        norm is one; otherwise its coefficient is one.
     """
     place = {powers: column for column, powers in enumerate(monomials(angular))}
     out = np.zeros((len(order), len(place)))
@@ -248,7 +302,15 @@ def _odd(n: int) -> int:
 
 
 def radial_norms(angular: int, exponents: np.ndarray) -> np.ndarray:
-    """(K,) N so that N r^l exp(−α r²) has ∫ R² r² dr = 1."""
+    """Return the factors N by which R = N r^l exp(−α r²) has ∫ R² r² dr = 1, (K,).
+
+    Parameters
+    ----------
+    angular
+        The degree l.
+    exponents
+        (K,) α in Bohr⁻²; another shape gives N of that shape.
+    """
     # ∫ r^(2l+2) exp(−2αr²) dr = (2l+1)!! √π / (2^(l+2) (2α)^(l+3/2))
     integral = (
         _odd(angular + 1) * sqrt(pi) / (2 ** (angular + 2) * (2 * exponents) ** (angular + 1.5))
@@ -260,7 +322,13 @@ def radial_norms(angular: int, exponents: np.ndarray) -> np.ndarray:
 
 
 def overlap(basis: Basis) -> np.ndarray:
-    """(basis, basis) integrals of products of two functions."""
+    """Return the integrals of products of two functions, (basis, basis).
+
+    Parameters
+    ----------
+    basis
+        Functions of one molecule; on the CPU.
+    """
     out = np.zeros((basis.size, basis.size))
     for left in basis.blocks:
         for right in basis.blocks:

@@ -50,7 +50,30 @@ CORES = range(3, 11)
 
 
 def tight_binding_orbitals(molecule: Molecules, how: Method) -> Orbitals:
-    """Orbitals of a converged calculation; raises `LabelError` where there is none."""
+    """Return the valence orbitals of a converged GFN1- or GFN2-xTB calculation.
+
+    Parameters
+    ----------
+    molecule
+        One molecule, positions in Å.
+    how
+        GFN1-xTB or GFN2-xTB.
+
+    Returns
+    -------
+    Orbitals
+        Atomic units; occupations are fractional, at 300 K; α and β apart where electrons are
+        unpaired.
+
+    Raises
+    ------
+    InputError
+        Where an element is heavier than xTB knows.
+    LabelError
+        Where the calculation does not converge.
+    OnekcalError
+        Where tblite is older than 0.8.
+    """
     calculation = TightBinding(how, molecule)
     calculation.at(molecule.positions.numpy(), gradient=False)
     result = calculation.wavefunction
@@ -77,8 +100,24 @@ def tight_binding_orbitals(molecule: Molecules, how: Method) -> Orbitals:
 
 
 def with_cores(bare: Orbitals) -> Orbitals:
-    """The same with a 1s core on every atom from Li to Ne; valence orbitals are made orthogonal to
-    the cores.
+    """Return the orbitals with a 1s core on every atom from Li to Ne.
+
+    Valence orbitals are made orthogonal to the cores.
+
+    Parameters
+    ----------
+    bare
+        Valence orbitals, as `tight_binding_orbitals` returns them.
+
+    Returns
+    -------
+    Orbitals
+        Atomic units; "+core" is appended to the source.
+
+    Raises
+    ------
+    InputError
+        Where an element is heavier than Ne.
     """
     heavy = [z for z in bare.numbers.tolist() if z > 2]
     if any(z not in CORES for z in heavy):
@@ -129,16 +168,43 @@ def _core(element: int) -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def valence(functional: str, element: int) -> float:
-    """Electrons of the neutral atom that "GFN2-xTB" or "GFN1-xTB" has: the nuclear charge less a
-    frozen core.
+    """Return the electrons that xTB has of a neutral atom: all but a frozen core.
+
+    Parameters
+    ----------
+    functional
+        "GFN2-xTB" or "GFN1-xTB".
+    element
+        Nuclear charge.
+
+    Raises
+    ------
+    OnekcalError
+        Where tblite is older than 0.8.
     """
     return float(sum(_parameters(functional)[SYMBOLS[element]]["refocc"]))
 
 
 @cache
 def element_shells(functional: str, element: int) -> tuple[tuple[int, np.ndarray, np.ndarray], ...]:
-    """Angular momentum, exponents (Bohr⁻²) and weights of the shells of an element, in tblite's
-    order.
+    """Return the shells that xTB has on an element, in tblite's order.
+
+    Parameters
+    ----------
+    functional
+        "GFN2-xTB" or "GFN1-xTB".
+    element
+        Nuclear charge.
+
+    Returns
+    -------
+    tuple of tuple
+        For each shell: angular momentum, exponents (K,) in Bohr⁻², weights (K,) of bare Gaussians.
+
+    Raises
+    ------
+    OnekcalError
+        Where tblite is older than 0.8.
     """
     kept = _parameters(functional)[SYMBOLS[element]]
     shells: list[tuple[int, np.ndarray, np.ndarray]] = []

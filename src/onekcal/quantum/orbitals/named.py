@@ -49,9 +49,19 @@ def orbitals(molecule: Molecules, density: str) -> Orbitals:
 
 
 def density_name(density: str) -> str:
-    """Return the one spelling of a density's name, or refuse it where there is no such density.
+    """Return the one spelling of a density's name.
 
     "GFN2-xTB" is "gfn2", and "one-shot" is "one-shot/6-31g".
+
+    Parameters
+    ----------
+    density
+        A name that `orbitals` takes, in any case.
+
+    Raises
+    ------
+    InputError
+        Where there is no such density.
     """
     word = " ".join(density.lower().split())
     kind, _, basis = word.partition("/")
@@ -64,12 +74,40 @@ def density_name(density: str) -> str:
 
 
 def program_of(density: str) -> Program:
-    """Return the program that computes a density; its `version` says whether it is installed."""
+    """Return the program that computes a density; its `version` says whether it is installed.
+
+    Parameters
+    ----------
+    density
+        A name that `orbitals` takes.
+
+    Raises
+    ------
+    InputError
+        Where there is no such density.
+    """
     kind, _, basis = density_name(density).partition("/")
     name = f"hf/{basis}" if kind == ONE_SHOT else density_name(density).removesuffix(CORE)
     return method(name).program
 
 
 def read_orbitals(path: str | PathLike[str]) -> tuple[Molecules, Orbitals]:
-    """Return the molecule and the occupied orbitals of a file: .wfx, .molden or .fchk."""
+    """Return the molecule and the occupied orbitals of a file of another program.
+
+    Parameters
+    ----------
+    path
+        A file whose name ends in .wfx, .molden or .fchk.
+
+    Returns
+    -------
+    tuple of Molecules and Orbitals
+        One molecule (positions in Å, charge and unpaired electrons as the occupations say) and its
+        orbitals (atomic units).
+
+    Raises
+    ------
+    InputError
+        Where there is no such file, or it cannot be read, or its orbitals are not orthonormal.
+    """
     return read_wavefunction(path)

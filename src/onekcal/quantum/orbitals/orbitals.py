@@ -48,14 +48,26 @@ class Orbitals:
 
     @property
     def electrons(self) -> float:
-        """Electrons in the orbitals."""
+        """Return the number of electrons in the orbitals."""
         return float(sum(occupied.sum() for occupied in self.occupations))
 
     def density(self, points: Tensor, screened: bool = True) -> list[Density]:
-        """Of each spin (of both where the shells are closed) at `points` (P, 3) Bohr.
+        """Return the density, its gradient and the kinetic energy density at points.
 
-        Neighbours in the list should be neighbours in space: `PIECE` points at a time, far shells
-        are left out. Without `screened` nothing is.
+        Far shells are left out for `PIECE` points at a time, so neighbours in the list should be
+        neighbours in space.
+
+        Parameters
+        ----------
+        points
+            (P, 3) Bohr, P > 0.
+        screened
+            Whether negligible shells are left out.
+
+        Returns
+        -------
+        list of Density
+            One where the shells are closed, else α and β.
         """
         points = points.to(torch.float64)
         pieces = [self._density(piece, screened) for piece in points.split(PIECE)]

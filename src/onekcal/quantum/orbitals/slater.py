@@ -72,8 +72,26 @@ for ζ = 1.
 
 
 def expansion(shell: str, count: int, zeta: float) -> tuple[np.ndarray, np.ndarray]:
-    """Exponents (Bohr⁻²) and coefficients of `count` normalised Gaussians for the Slater function
-    "2p" with ζ (1/Bohr).
+    """Return a Slater function as a sum of Gaussians.
+
+    Parameters
+    ----------
+    shell
+        Its name, such as "2p".
+    count
+        The number K of Gaussians.
+    zeta
+        The Slater exponent ζ (Bohr⁻¹).
+
+    Returns
+    -------
+    tuple of array
+        (K,) exponents in Bohr⁻², and (K,) coefficients of normalised Gaussians.
+
+    Raises
+    ------
+    KeyError
+        Where `EXPANSIONS` has no such function.
     """
     exponents, coefficients = EXPANSIONS[shell, count]
     return np.array(exponents) * zeta**2, np.array(coefficients)
