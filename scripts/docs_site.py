@@ -64,7 +64,7 @@ def _command(command: Any, name: str) -> Iterable[str]:
                     if one.param_type_name == "argument"
                     else ", ".join(f"`{flag}`" for flag in one.opts),
                     _default(one.default),
-                    getattr(one, "help", "") or "",
+                    (getattr(one, "help", "") or "").replace("[", "\\["),
                 )
                 for one in shown
             ],

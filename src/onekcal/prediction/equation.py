@@ -75,7 +75,7 @@ def parse_equation(text: str) -> Equation:
     Parameters
     ----------
     text
-        Such as "2 [H][H] + O=O >> 2 O".
+        Such as `2 [H][H] + O=O >> 2 O`.
 
     Raises
     ------

@@ -59,7 +59,7 @@ def react(
     Parameters
     ----------
     reactions
-        Such as "C=C + [H][H] >> CC". Coefficients may stand before the species ("2 [H][H]"). Where
+        Such as `C=C + [H][H] >> CC`. Coefficients may stand before the species (`2 [H][H]`). Where
         none is written and one of each does not balance, they are found.
     model
         A model that ships, a run folder, a model file, or what `load_model` returned.

@@ -34,7 +34,7 @@ def pyscf_package() -> Any:
             import pyscf.gto
             import pyscf.scf
     except ImportError:
-        raise MissingExtra("pyscf", "dft", "a density-functional or Hartree-Fock label") from None
+        raise MissingExtra("pyscf", "dft", "computing with quantum chemistry") from None
     return pyscf
 
 
