@@ -11,9 +11,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from onekcal.errors import ConfigError, DataError
 from onekcal.models.registry import MODELS
@@ -44,6 +46,17 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(content))
 
 
+@pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """With several threads the order of a sum, and so its last bit, is not fixed."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_a_killed_training_resumed_is_the_uninterrupted_one_bit_for_bit(file: Path) -> None:
     straight = run(experiments.read(file), Path("straight"))
     part = Path("runs/here.part")
