@@ -28,7 +28,6 @@ STATES = {  # charge, unpaired electrons
 def test_the_ground_state_of(smiles: str) -> None:
     state = species(smiles)
     assert (state.charge, state.spin) == STATES[smiles]
-    assert state.open == (STATES[smiles] != (0, 0))
 
 
 @pytest.mark.parametrize("smiles", list(STATES))

@@ -140,17 +140,6 @@ def test_two_processes_compute_a_molecule_once(store: Store) -> None:
     assert float(said) == pytest.approx(computed().energy, abs=1e-3)
 
 
-def test_a_molecule_is_found_by_name_and_by_smiles(store: Store) -> None:
-    named = replace(computed(smiles="[H][H]"), name="dihydrogen")
-    store.once(KEY, lambda steps: named)
-    for text in ("dihydrogen", "[H][H]"):
-        one = store.named(text)
-        assert one is not None
-        assert one.name == "dihydrogen"
-    assert store.named("Dihydrogen") is None
-    assert store.named("") is None
-
-
 # --- files that cannot be used ----------------------------------------------------------------
 
 
@@ -214,9 +203,6 @@ def test_shipped_species_are_found_and_computing_is_not_needed(
     monkeypatch.setitem(sys.modules, "pyscf", None)
     assert store.once(key("[H][H]"), never).energy == pytest.approx(-104.2, abs=1e-3)
     assert store.find(key("O=O")) is None
-    one = store.named("hydrogen")
-    assert one is not None
-    assert one.smiles == "[H][H]"
     assert not store.folder.exists()
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from onekcal.energies import SPINS
 from onekcal.errors import InputError
 from onekcal.io.smiles import read_smiles
+from onekcal.molecules import Molecules
 
 if TYPE_CHECKING:
     from rdkit.Chem import Atom, Mol
@@ -47,10 +48,17 @@ class Species:
     charge: int
     spin: int
 
-    @property
-    def open(self) -> bool:
-        """Whether it is an ion or has unpaired electrons."""
-        return bool(self.charge or self.spin)
+    def nuclei(self, name: str = "") -> Molecules:
+        """Return the nuclei with charge and spin; all positions are 0.
+
+        Parameters
+        ----------
+        name
+            What messages call the molecule.
+        """
+        numbers = [atom.GetAtomicNum() for atom in self.mol.GetAtoms()]
+        nowhere = [[0.0, 0.0, 0.0]] * len(numbers)
+        return Molecules.one(numbers, nowhere, self.charge, self.spin, name)
 
 
 def species(smiles: str) -> Species:

@@ -5,7 +5,7 @@
 
 A key is a hash of the method, the charge, the unpaired electrons, and the molecule: its canonical
 SMILES where it was asked for by SMILES, its nuclei and positions where it was asked for by a
-geometry. A few hundred small species ship with the package and are read the same way.
+geometry. Some small species ship with the package and are read the same way.
 
 Several processes may use a store. The one that computes a molecule holds its lock; others wait and
 then read.
@@ -105,23 +105,6 @@ class Store:
         """Every finished molecule of the folder, in the order of their keys."""
         for path in sorted(self.folder.glob("*.json")):
             yield _checked(read_json(path), path)
-
-    def named(self, text: str) -> Computed | None:
-        """Return the finished molecule with this name or SMILES, the shipped ones included.
-
-        Parameters
-        ----------
-        text
-            A name or a canonical SMILES, in its own case.
-        """
-        if not text:  # most have no name
-            return None
-        for one in self:
-            if text in (one.name, one.smiles):
-                return one
-        records = (r for r in shipped().values() if text in (r["name"], r["smiles"]))
-        record = next(records, None)
-        return None if record is None else Computed.from_dict(record)
 
     def once(self, key: str, compute: Callable[[Steps], Computed]) -> Computed:
         """Return a molecule, computed if nobody has done so.

@@ -40,11 +40,7 @@ def drawn(smiles: str) -> Molecules:
     InputError
         When the SMILES cannot be read, or names isotopes.
     """
-    state = species(smiles)
-    numbers = [atom.GetAtomicNum() for atom in state.mol.GetAtoms()]
-    return Molecules.one(
-        numbers, [[0.0, 0.0, 0.0]] * len(numbers), state.charge, state.spin, smiles
-    )
+    return species(smiles).nuclei(smiles)
 
 
 def placed(question: Question, bare: Answer, artefact: Artefact, options: Options) -> Answer:

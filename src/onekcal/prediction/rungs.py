@@ -29,7 +29,7 @@ from onekcal.prediction.options import Options
 from onekcal.prediction.questions import Question
 from onekcal.quantum.dft import pyscf_package
 from onekcal.quantum.g4mp2 import check_elements
-from onekcal.quantum.method import check_molecule
+from onekcal.quantum.method import check_electrons
 from onekcal.system.memory import free_memory
 from onekcal.thermo.ledger import ATOM_FORMATION, ELEMENT_HEAT, Term, ledger
 
@@ -111,7 +111,7 @@ def computed_answer(
     """
     asked = _asked(question)
     check_elements(asked.molecule)
-    check_molecule_electrons(asked.molecule)
+    check_electrons(asked.molecule)
     kept = options.keep_geometry and asked.state is None  # a SMILES has no geometry to keep
     suffix = (" exact" if options.exact else "") + (" kept" if kept else "")
     store = Store()
@@ -137,21 +137,11 @@ def computed_answer(
     return _told(done, bare, options, kept)
 
 
-def check_molecule_electrons(molecule: Molecules) -> None:
-    """Refuse an impossible number of electrons before anything is computed."""
-    spread = molecule.positions.clone()
-    if not molecule.positions.any():  # of a SMILES, which has no positions yet
-        spread[:, 0] = 2.0 * spread.new_tensor(range(len(spread)))
-    check_molecule(molecule.moved(spread))
-
-
 def _asked(question: Question) -> _Asked:
     if question.molecule is not None:
         return _Asked(question.molecule, None)
     state = species(question.smiles)
-    numbers = [atom.GetAtomicNum() for atom in state.mol.GetAtoms()]
-    empty = [[0.0, 0.0, 0.0]] * len(numbers)
-    return _Asked(Molecules.one(numbers, empty, state.charge, state.spin), state)
+    return _Asked(state.nuclei(), state)
 
 
 def _affordable(

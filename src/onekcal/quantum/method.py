@@ -123,6 +123,17 @@ def check_molecule(molecule: Molecules) -> None:
     problems = molecule.check()
     if problems:
         raise InputError(problems[0])
+    check_electrons(molecule)
+
+
+def check_electrons(molecule: Molecules) -> None:
+    """Refuse an impossible number of electrons.
+
+    Parameters
+    ----------
+    molecule
+        One molecule; its positions are not used.
+    """
     electrons = int(molecule.numbers.sum()) - int(molecule.charges[0])
     unpaired = int(molecule.spins[0])
     if electrons < unpaired or (electrons - unpaired) % 2:
