@@ -18,6 +18,7 @@ from onekcal.system.provenance import hardware
 PURPOSES = {
     "dft": "DFT, coupled cluster, densities and fields",
     "scale": "labels over several machines",
+    "serve": "the web page and its API",
     "peers": "comparison with peers",
     "docs": "the documentation site",
     "test": "the tests",
