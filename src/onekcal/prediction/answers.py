@@ -29,10 +29,13 @@ class Spread:
         Conformers that the search began with.
     relative
         (conformers,) kcal/mol above the lowest, by GFN2-xTB, ascending.
+    molecules
+        The conformers themselves (Å), in the same order.
     """
 
     embedded: int
     relative: npt.NDArray[np.float64]
+    molecules: Molecules | None = None
 
     @property
     def largest(self) -> float:

@@ -84,7 +84,7 @@ def placed(question: Question, bare: Answer, artefact: Artefact, options: Option
             geometry=kind,
             remarks=tuple(remarks),
             made=KINDS["smiles"],
-            conformers=Spread(found.embedded, found.relative),
+            conformers=Spread(found.embedded, found.relative, found.molecules),
         )
     if artefact.geometry == "gfn2" and not options.keep_geometry:
         relaxed, saddles = minimum(question.molecule)

@@ -43,7 +43,7 @@ def one(answer: Answer) -> None:
     table.add_column("", min_width=46)
     for name in ("kcal/mol", "±", "kJ/mol", "source"):
         table.add_column(name, justify="right", no_wrap=True)
-    for line in _lines(answer):
+    for line in ledger_lines(answer):
         if line.source and line.source not in sources:
             sources.append(line.source)
         table.add_row(
@@ -84,8 +84,14 @@ class Line(NamedTuple):
     result: bool = False
 
 
-def _lines(answer: Answer) -> Iterator[Line]:
-    """The lines of the ledger. An energy that is the only term of its sum stands for the sum."""
+def ledger_lines(answer: Answer) -> Iterator[Line]:
+    """List the lines of the ledger. An energy that is the only term of its sum stands for the sum.
+
+    Parameters
+    ----------
+    answer
+        An answer that has no problem.
+    """
     half = answer.half if answer.half and math.isfinite(answer.half) else None
     if answer.ledger is None:
         yield Line(
