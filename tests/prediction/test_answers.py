@@ -298,6 +298,7 @@ def test_a_coordinate_that_is_no_number_is_said(artefact: Artefact) -> None:
 
 def test_forces_are_minus_the_slope_of_the_energy(artefact: Artefact, tmp_path: Path) -> None:
     (tmp_path / "water.xyz").write_text(WATER)  # not at the minimum, where all forces are 0
+    artefact = replace(artefact, at="electronic")
     (found,) = answers(artefact, str(tmp_path / "water.xyz"), forces=True, keep_geometry=True)
     assert found.molecule is not None
     assert found.forces is not None

@@ -40,6 +40,9 @@ class Column:
         The unit of the values.
     note
         A remark for the reader.
+    own_geometry
+        Whether the values were computed at the geometries of the data set's molecules. False where
+        the molecules were moved afterwards and the values were kept.
     """
 
     values: Tensor
@@ -49,6 +52,7 @@ class Column:
     at: At = "electronic"
     unit: str = "kcal/mol"
     note: str = ""
+    own_geometry: bool = True
 
     def __repr__(self) -> str:
         return f"Column({len(self.values):,} values: {self.meaning})"

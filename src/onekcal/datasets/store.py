@@ -1,7 +1,8 @@
 """The store: one HDF5 file a data set, a handful of plain arrays. Written whole or not at all.
 
 molecules/numbers (A,) uint8   positions (A, 3) Å   sizes (M,)   [charge, spin]   name (M,)
-columns/NAME      values, with quantity, level, kind, at, unit and note as attributes
+columns/NAME      values, with quantity, level, kind, at, unit and note as attributes, and
+                  own_geometry = 0 where they were computed at other geometries
 splits/NAME       (M,) uint8
 """
 
@@ -26,6 +27,8 @@ from onekcal.system.files import whole_file
 
 FORMAT = 1
 MEANING = ("quantity", "level", "kind", "at", "unit", "note")
+ELSEWHERE = "own_geometry"
+"""Stands at columns that were computed at other geometries, and nowhere else."""
 
 
 def save(path: Path, stored: Stored) -> str:
@@ -52,9 +55,10 @@ def save(path: Path, stored: Stored) -> str:
         for name, values in arrays.items():
             file.create_dataset(name, data=values)
         for name, column in stored.dataset.columns.items():
-            file[f"columns/{_key(name)}"].attrs.update(
-                {key: getattr(column, key) for key in MEANING}
-            )
+            attributes = file[f"columns/{_key(name)}"].attrs
+            attributes.update({key: getattr(column, key) for key in MEANING})
+            if not column.own_geometry:
+                attributes[ELSEWHERE] = 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as part:
@@ -152,7 +156,8 @@ def _digest(arrays: dict[str, np.ndarray], stored: Stored) -> str:
     """SHA-256 of the numbers and of their meaning (kind, unit and so on)."""
     total = hashlib.sha256()
     for name, column in sorted(stored.dataset.columns.items()):
-        total.update(json.dumps([name, *(getattr(column, key) for key in MEANING)]).encode())
+        words = [name, *(getattr(column, key) for key in MEANING)]
+        total.update(json.dumps(words if column.own_geometry else [*words, ELSEWHERE]).encode())
     for name in sorted(arrays):
         values = np.ascontiguousarray(arrays[name])
         total.update(f"{name} {values.dtype.str} {values.shape}".encode())
@@ -162,7 +167,8 @@ def _digest(arrays: dict[str, np.ndarray], stored: Stored) -> str:
 
 def _column(values: h5py.Dataset) -> Column:
     meaning = {key: str(values.attrs[key]) for key in MEANING}
-    return Column(torch.from_numpy(values[:]), **meaning)  # type: ignore[arg-type]
+    own = bool(values.attrs.get(ELSEWHERE, True))
+    return Column(torch.from_numpy(values[:]), own_geometry=own, **meaning)  # type: ignore[arg-type]
 
 
 def _molecules(group: h5py.Group) -> Molecules:

@@ -13,6 +13,9 @@ from onekcal.energies import KINDS, TEMPERATURES
 from onekcal.errors import one_of
 from onekcal.molecules import Molecules
 
+ELSEWHERE = "computed at other geometries"
+"""The last word of the meaning of such columns."""
+
 
 def dataset_of_arrays(arrays: dict[str, np.ndarray]) -> Dataset:
     """Return the data set that `arrays_of` made into arrays.
@@ -38,7 +41,7 @@ def dataset_of_arrays(arrays: dict[str, np.ndarray]) -> Dataset:
     for key in arrays:
         if key.startswith("column:"):
             name = key.removeprefix("column:")
-            quantity, level, kind, at, unit, note = (
+            quantity, level, kind, at, unit, note, *elsewhere = (
                 str(word) for word in arrays[f"meaning:{name}"]
             )
             columns[name] = Column(
@@ -49,6 +52,7 @@ def dataset_of_arrays(arrays: dict[str, np.ndarray]) -> Dataset:
                 one_of(at, TEMPERATURES, f"temperature of column {name!r}"),
                 unit,
                 note,
+                not elsewhere,
             )
     target = str(arrays["target"]) if "target" in arrays else ""
     return Dataset(molecules, columns, target or None)
@@ -74,5 +78,6 @@ def arrays_of(dataset: Dataset) -> dict[str, np.ndarray]:
     }
     for name, c in dataset.columns.items():
         arrays[f"column:{name}"] = c.values.numpy()
-        arrays[f"meaning:{name}"] = np.array([c.quantity, c.level, c.kind, c.at, c.unit, c.note])
+        words = [c.quantity, c.level, c.kind, c.at, c.unit, c.note]
+        arrays[f"meaning:{name}"] = np.array(words if c.own_geometry else [*words, ELSEWHERE])
     return arrays

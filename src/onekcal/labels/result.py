@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,9 @@ def labelled(
         positions = torch.cat(
             [torch.tensor(record["positions"], dtype=torch.float64) for record in found]
         )
-        own = {name: kept.columns[name] for name in keep}  # the others belong to the old geometries
-        kept = Dataset(kept.molecules.moved(positions), own)
+        # the columns that are not kept belong to the old geometries alone
+        columns = {name: replace(kept.columns[name], own_geometry=False) for name in keep}
+        kept = Dataset(kept.molecules.moved(positions), columns)
     for name, column in _columns(request, found).items():
         kept = kept.with_column(name, column)
     card = Card(

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -59,6 +60,8 @@ class Artefact:
         What else is known about the model.
     unit
         Unit of the answers.
+    own_geometry
+        Whether the training energies were computed at the geometries that the model saw.
     """
 
     stages: Sequence[Stage]
@@ -73,6 +76,7 @@ class Artefact:
     novelty_limit: float = math.inf
     card: ModelCard = field(default_factory=ModelCard)
     unit: str = "kcal/mol"
+    own_geometry: bool = True
 
     def __repr__(self) -> str:
         stages = " + ".join(name for name, _ in self.stages)
@@ -103,6 +107,7 @@ class Artefact:
             "novelty_limit": self.novelty_limit if math.isfinite(self.novelty_limit) else None,
             "card": self.card.to_dict(),
             "unit": self.unit,
+            "own_geometry": self.own_geometry,
             "by_spread": [kind for kind, one in self.calibration.items() if one.by_spread],
         }
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,8 +149,17 @@ class Artefact:
             unit=header.get("unit", "kcal/mol"),
             card=ModelCard.of(header["card"]),
             novelty_limit=math.inf if limit is None else limit,
+            own_geometry=header.get("own_geometry", _judged(header)),
             **{key: header[key] for key in keys},
         )
+
+
+def _judged(header: Mapping[str, Any]) -> bool:
+    """Whether an older file, which does not tell, was fitted to energies of its own geometries.
+
+    Minima of GFN2-xTB were given the energies of another method at another geometry.
+    """
+    return header.get("geometry") != "gfn2" or str(header["level"]).startswith("gfn2")
 
 
 def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

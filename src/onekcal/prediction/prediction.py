@@ -22,6 +22,7 @@ import torch
 from onekcal.energies import Kind
 from onekcal.errors import InputError, MissingExtra, OnekcalError
 from onekcal.models.artefact import Artefact
+from onekcal.models.force_meaning import check_forces
 from onekcal.models.model import refuse_unsound
 from onekcal.models.shipped import load_model
 from onekcal.molecules import SYMBOLS, Molecules
@@ -65,7 +66,8 @@ def predict(
     Raises
     ------
     InputError
-        When the model gives no energies, or an option has no meaning.
+        When the model gives no energies, an option has no meaning, or forces are asked of a model
+        whose gradient is no force.
     """
     artefact = model if isinstance(model, Artefact) else load_model(model)
     if artefact.kind not in get_args(Kind):
@@ -78,6 +80,8 @@ def predict(
     if options.thermal not in ("auto", "gfn2", "regression"):
         raise InputError(f"`thermal` must be auto, gfn2 or regression, got {options.thermal!r}")
     check_conditions(options.temperature, options.pressure)
+    if options.forces:
+        check_forces(artefact)
     if options.rung not in RUNGS:
         raise InputError(f"`rung` must be one of {', '.join(RUNGS)}, got {options.rung!r}")
     asked = [inputs] if isinstance(inputs, (str, Molecules)) else list(inputs)

@@ -292,6 +292,7 @@ def _artefact(experiment: Experiment, fitted: Fitted, card: ModelCard) -> Artefa
         novelty_limit=fitted.limit,
         card=card,
         unit=column.unit,
+        own_geometry=column.own_geometry,
     )
 
 

@@ -1,0 +1,111 @@
+"""The gradient of a model is a force where its energies are electronic and of their geometries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from onekcal import datasets as store
+from onekcal.data.dataset import Column, Dataset
+from onekcal.datasets.card import Stored
+from onekcal.datasets.store import read as read_store
+from onekcal.datasets.store import save
+from onekcal.errors import InputError
+from onekcal.io import read, write
+from onekcal.labels.labelling import label
+from onekcal.models.artefact import Artefact
+from onekcal.models.force_meaning import check_forces, why_no_forces
+from onekcal.models.shipped import load_model
+from onekcal.models.stack import Stack
+from onekcal.molecules import Molecules
+from onekcal.prediction.options import Options
+from onekcal.prediction.prediction import predict
+from onekcal.runs.experiment import parse
+from onekcal.runs.run import run
+from onekcal.system import tensor_file
+
+ELECTRONIC = Artefact([], Stack([]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"at": "0 K"}, "zero-point energy"),
+        ({"at": "298 K"}, "thermal energy"),
+        ({"kind": "formation"}, "thermal energy"),
+        ({"own_geometry": False}, "other geometries"),
+        ({"kind": "charges", "unit": "e"}, "charges in e and no energies"),
+    ],
+)
+def test_a_model_without_forces_says_why(changes: dict[str, Any], reason: str) -> None:
+    without = replace(ELECTRONIC, **changes)
+    assert reason in why_no_forces(without)
+    with pytest.raises(InputError, match=f"is no force: .*{reason}.*; use a model of electronic"):
+        check_forces(without)
+
+
+@pytest.mark.parametrize("kind", ["atomization", "total"])
+def test_electronic_energies_at_their_own_geometries_have_forces(kind: str) -> None:
+    assert why_no_forces(replace(ELECTRONIC, kind=kind)) == ""
+    check_forces(replace(ELECTRONIC, kind=kind))
+
+
+def test_the_model_that_ships_has_none_and_predict_refuses_them_at_once(water: Molecules) -> None:
+    shipped = load_model()
+    assert "zero-point energy" in why_no_forces(shipped)
+    assert "other geometries" in why_no_forces(shipped)
+    with pytest.raises(InputError, match="is no force"):
+        predict(water, shipped, Options(forces=True))  # before the first answer is asked for
+
+
+@pytest.mark.parametrize("form", ["h5", "npz"])
+def test_a_column_keeps_that_it_belongs_to_other_geometries(tmp_path: Path, form: str) -> None:
+    some = store.load("mini").dataset[:3]
+    values = torch.zeros(3, dtype=torch.float64)
+    data = Dataset(
+        some.molecules, {"own": Column(values), "other": Column(values, own_geometry=False)}
+    )
+    if form == "h5":
+        digest = save(tmp_path / "a.h5", Stored(data))
+        back = read_store(tmp_path / "a.h5").dataset
+        assert digest != save(
+            tmp_path / "b.h5",
+            Stored(replace(data, columns={"own": Column(values), "other": Column(values)})),
+        )
+    else:
+        write(tmp_path / "a.npz", data)
+        back = read(tmp_path / "a.npz")
+    assert back.columns["own"].own_geometry
+    assert not back.columns["other"].own_geometry
+
+
+def test_energies_kept_while_the_molecules_were_relaxed_train_a_model_without_forces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONEKCAL_HOME", str(tmp_path))
+    some = store.load("mini").dataset[np.arange(24)]
+    label(some, tmp_path / "moved.h5", relax=True, keep=["b3lyp"], workers=1, quiet=True)
+    for target, forces in (("b3lyp", False), ("gfn2", True)):
+        content = {
+            "data": {"set": str(tmp_path / "moved.h5"), "target": target, "train": 12, "valid": 4},
+            "stages": ["dressed_atoms"],
+        }
+        run(parse(content), tmp_path / target)
+        artefact = load_model(tmp_path / target)
+        assert artefact.own_geometry is forces
+        assert (why_no_forces(artefact) == "") is forces
+
+
+def test_an_older_file_is_judged_by_its_geometries_and_its_level(tmp_path: Path) -> None:
+    for level, own in (("g4mp2", False), ("gfn2-xtb", True)):
+        path = tmp_path / f"{level}.safetensors"
+        replace(ELECTRONIC, level=level, geometry="gfn2").save(path)
+        tensors, header = tensor_file.read(path, 1, "a model", "")
+        del header["own_geometry"]
+        tensor_file.write(path, tensors, header)
+        assert Artefact.load(path).own_geometry is own
