@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from onekcal.errors import ConfigError, did_you_mean
 from onekcal.models.artefact import Stage
 from onekcal.models.registry import build, model_class
+from onekcal.models.setting_types import check_settings, expected
 
 Content = dict[str, Any]
 """Keys and values as YAML holds them."""
@@ -176,9 +177,12 @@ def parse(content: object, origin: str = "experiment") -> Experiment:
     try:
         experiment = Experiment.model_validate(content)
     except ValidationError as problem:
-        raise ConfigError("\n".join(f"{origin}: {line}" for line in _explained(problem))) from None
+        raise ConfigError(
+            "\n".join(f"{origin}: {line}" for line in dict.fromkeys(_explained(problem)))
+        ) from None
     try:
         for name, settings in experiment.resolved_stages():
+            check_settings(name, settings)
             build(name, settings)  # refuses unknown models and settings before any data is read
     except ConfigError as problem:
         raise ConfigError(f"{origin}: {problem}") from None
@@ -190,8 +194,11 @@ def _explained(problem: ValidationError) -> Iterator[str]:
     for error in problem.errors():
         place = error["loc"]
         where = ".".join(map(str, place))
-        if error["type"] == "extra_forbidden":
-            model = DataChoice if place[0] == "data" else Experiment
+        inner = place[0] == "data" and len(place) > 1
+        model: type[BaseModel] = DataChoice if inner else Experiment
+        if takes := expected(error, model, str(place[inner])):
+            yield f"{'.'.join(map(str, place[: inner + 1]))} {takes}"
+        elif error["type"] == "extra_forbidden":
             yield f"no key {where!r}{did_you_mean(str(place[-1]), model.model_fields)}"
         elif error["type"] == "missing":
             yield f"key {where!r} is missing"

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from onekcal.errors import ConfigError, did_you_mean, unknown
+from onekcal.models.setting_types import expected
 
 Loss = Literal["mae", "rmse", "mae+rmse", "mse"]
 
@@ -179,5 +180,7 @@ def _explain(error: ErrorDetails) -> str:
     where = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
         return f"fit takes no {where!r}{did_you_mean(where, Settings.model_fields)}"
+    if where and (takes := expected(error, Settings, str(error["loc"][0]))):
+        return f"fit.{error['loc'][0]} {takes}"
     message = error["msg"].removeprefix("Value error, ")
     return f"fit.{where}: {message}, got {error['input']!r}" if where else f"fit: {message}"
