@@ -148,6 +148,24 @@ class Baseline(Model):
         parts = [single_point(molecule, how, forces=True).forces for molecule in molecules]
         return torch.as_tensor(np.concatenate([part for part in parts if part is not None]))
 
+    def energies_and_forces(
+        self, molecules: Molecules, columns: Columns | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """(M,) kcal/mol and (A, 3) kcal/mol/Å; where they are computed, of one calculation."""
+        if self.method.startswith(MODEL):
+            return self._other().energies_and_forces(molecules, self._usable(columns))
+        if self._reads(columns, self.method):
+            return self.energies(molecules, columns), self.forces(molecules, columns)
+        from onekcal.quantum.named import single_point
+
+        how = self._live_method(columns)
+        points = [single_point(molecule, how, forces=True) for molecule in molecules]
+        pulls = [point.forces for point in points if point.forces is not None]
+        return (
+            torch.tensor([point.energy for point in points], dtype=torch.float64),
+            torch.as_tensor(np.concatenate(pulls)),
+        )
+
     def _reads(self, columns: Columns | None, name: str) -> bool:
         return not self.live and columns is not None and name in columns
 

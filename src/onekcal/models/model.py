@@ -8,6 +8,7 @@ All the rest is optional. `Model` holds a default for each capability, so that c
 without asking whether it is there:
 
     forces            −dE/dx, by autograd where `differentiable`, else by central differences
+    energies_and_forces  both, in one pass where that is cheaper
     variance          how sure the model is of each energy; the default refuses
     novelty           how unlike the training data a molecule is; None where the model cannot tell
     terms             further values of each molecule; none
@@ -134,11 +135,28 @@ class Model:
         """
         if not self.differentiable:
             return central_differences(self, molecules)
-        whole = Dataset(molecules, dict(columns or {}))
-        out = torch.zeros_like(molecules.positions, dtype=torch.float64)
-        for rows in self.portions(molecules):
-            out[molecules.atoms_of(rows)] = _slope(self, whole[rows]).to(out)
-        return out
+        return _slopes(self, molecules, columns)[1]
+
+    def energies_and_forces(
+        self, molecules: Molecules, columns: Columns | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return what `energies` and `forces` return, together.
+
+        Parameters
+        ----------
+        molecules, columns
+            As in `energies`.
+
+        Returns
+        -------
+        tuple of Tensor
+            (M,) kcal/mol and (A, 3) kcal/mol/Å.
+        """
+        if self.differentiable:
+            return _slopes(self, molecules, columns)
+        with torch.no_grad():
+            energies = self.energies(molecules, columns)
+        return energies, self.forces(molecules, columns)
 
     def portions(self, molecules: Molecules) -> Iterator[Tensor]:
         """Give the row numbers of the molecules whose forces are derived together.
@@ -270,11 +288,20 @@ def refuse_unsound(molecules: Molecules) -> None:
         raise InputError("; ".join(problems[:3]) + more)
 
 
-def _slope(model: Model, data: Dataset) -> Tensor:
-    positions = data.molecules.positions.detach().clone().requires_grad_(True)
-    with torch.enable_grad():
-        total = model.energies(data.molecules.moved(positions), data.columns).sum()
-        return -torch.autograd.grad(total, positions)[0]
+def _slopes(model: Model, molecules: Molecules, columns: Columns | None) -> tuple[Tensor, Tensor]:
+    """Energies (M,) and forces (A, 3) by autograd, as many molecules at a time as fit."""
+    whole = Dataset(molecules, dict(columns or {}))
+    energies = torch.zeros(len(molecules), dtype=torch.float64)
+    forces = torch.zeros_like(molecules.positions, dtype=torch.float64)
+    for rows in model.portions(molecules):
+        data = whole[rows]
+        positions = data.molecules.positions.detach().clone().requires_grad_(True)
+        with torch.enable_grad():
+            some = model.energies(data.molecules.moved(positions), data.columns)
+            slope = torch.autograd.grad(some.sum(), positions)[0]
+        energies[rows] = some.detach().to(energies)
+        forces[molecules.atoms_of(rows)] = -slope.to(forces)
+    return energies, forces
 
 
 def central_differences(model: Model, molecules: Molecules) -> Tensor:

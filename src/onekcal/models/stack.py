@@ -44,6 +44,14 @@ class Stack(Model):
         """(A, 3) kcal/mol/Å."""
         return torch.stack([stage.forces(molecules, columns) for stage in self.stages]).sum(0)
 
+    def energies_and_forces(
+        self, molecules: Molecules, columns: Columns | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """(M,) kcal/mol and (A, 3) kcal/mol/Å."""
+        parts = [stage.energies_and_forces(molecules, columns) for stage in self.stages]
+        energies, forces = zip(*parts)
+        return torch.stack(energies).sum(0), torch.stack(forces).sum(0)
+
     def novelty(self, molecules: Molecules) -> Tensor | None:
         """(M,) how unlike the training data each molecule is, by the last stage that can tell."""
         for stage in reversed(self.stages):

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from onekcal.geometry.bonds import fragments
 from onekcal.models.artefact import Artefact
+from onekcal.models.domain import strange_nuclei
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.prediction.answers import Answer
 from onekcal.prediction.geometry import KINDS
@@ -152,11 +153,7 @@ def outside(artefact: Artefact, molecule: Molecules) -> list[str]:
     list of str
         One reason each; empty for a molecule that the model knows.
     """
-    reasons = []
-    strange = [SYMBOLS[z] for z in molecule.elements if z not in artefact.elements]
-    if strange:
-        known = ", ".join(SYMBOLS[z] for z in artefact.elements)
-        reasons.append(f"the model has never seen {', '.join(strange)}; it knows {known}")
+    reasons = strange_nuclei(artefact, molecule)
     size = len(molecule.numbers)
     if artefact.largest and size > artefact.largest:
         reasons.append(
@@ -165,13 +162,6 @@ def outside(artefact: Artefact, molecule: Molecules) -> list[str]:
     heavy, most = int((molecule.numbers > 1).sum()), artefact.card.heavy_atoms
     if most and heavy > most:
         reasons.append(f"{heavy} atoms heavier than hydrogen; the model has seen up to {most}")
-    charge, spin = int(molecule.charges[0]), int(molecule.spins[0])
-    odd = (int(molecule.numbers.sum()) - charge) % 2
-    if charge:
-        reasons.append(f"an ion (charge {charge:+d}); the model knows neutral molecules")
-    if spin or odd:
-        said = f"unpaired electrons: {spin}" if spin else "an odd number of electrons"
-        reasons.append(f"a radical ({said}); the model knows closed shells")
     pieces = (
         fragments(molecule.numbers.numpy(), molecule.positions.numpy())
         if molecule.positions.any()

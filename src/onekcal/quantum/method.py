@@ -72,9 +72,10 @@ class Method:
     level
         The level of theory that columns and cards carry: "gfn2-xtb", "b3lyp/6-31g df".
     family
-        "xtb" (tight binding, milliseconds) or "dft" (Hartree-Fock and density functionals).
+        "xtb" (tight binding, milliseconds), "dft" (Hartree-Fock and density functionals), or
+        "model" (a fitted model, `models.as_method`).
     functional
-        The program's word for the Hamiltonian: "GFN2-xTB", "b3lyp", "hf".
+        The program's word for the Hamiltonian: "GFN2-xTB", "b3lyp", "hf"; a model's digest.
     program
         What makes calculations; two methods that differ in nothing else are equal.
     basis
@@ -85,7 +86,7 @@ class Method:
 
     name: str
     level: str
-    family: Literal["xtb", "dft"]
+    family: Literal["xtb", "dft", "model"]
     functional: str
     program: Program = field(repr=False, compare=False)
     basis: str = ""

@@ -1,0 +1,36 @@
+"""Nuclei, charges and spins that a fitted model knows."""
+
+from __future__ import annotations
+
+from onekcal.models.artefact import Artefact
+from onekcal.molecules import SYMBOLS, Molecules
+
+
+def strange_nuclei(artefact: Artefact, molecule: Molecules) -> list[str]:
+    """List what a model has never seen of a molecule, whatever its geometry and its size.
+
+    Parameters
+    ----------
+    artefact
+        The model.
+    molecule
+        One molecule; its positions are not used.
+
+    Returns
+    -------
+    list of str
+        One reason each: elements, charge, unpaired electrons; empty where all are known.
+    """
+    reasons = []
+    strange = [SYMBOLS[z] for z in molecule.elements if z not in artefact.elements]
+    if strange:
+        known = ", ".join(SYMBOLS[z] for z in artefact.elements)
+        reasons.append(f"the model has never seen {', '.join(strange)}; it knows {known}")
+    charge, spin = int(molecule.charges[0]), int(molecule.spins[0])
+    odd = (int(molecule.numbers.sum()) - charge) % 2
+    if charge:
+        reasons.append(f"an ion (charge {charge:+d}); the model knows neutral molecules")
+    if spin or odd:
+        said = f"unpaired electrons: {spin}" if spin else "an odd number of electrons"
+        reasons.append(f"a radical ({said}); the model knows closed shells")
+    return reasons
