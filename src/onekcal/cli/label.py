@@ -56,6 +56,10 @@ def label(
             help="Unit of the file's coordinates; default: the one in the file, or angstrom."
         ),
     ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace OUT even if other labels in it are lost."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Compute energies with a quantum method.
@@ -87,6 +91,7 @@ def label(
         seed=seed,
         small=small,
         charges=charges,
+        overwrite=overwrite,
     )
     _said(out, method, done, as_json)
 

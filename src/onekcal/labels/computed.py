@@ -2,6 +2,7 @@
 
     HOME/computed/KEY.json     a finished molecule
     HOME/computed/KEY.steps/   one file a finished step of a molecule under way
+    HOME/computed/b3lyp/       the same for minima of B3LYP (`labels.b3lyp`); both share their steps
 
 A key is a hash of the method, the charge, the unpaired electrons, and the molecule: its canonical
 SMILES where it was asked for by SMILES, its nuclei and positions where it was asked for by a
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Generic, Protocol, Self, TypeVar
 
 from onekcal.errors import DataError
 from onekcal.labels.g4mp2 import Computed, Value
@@ -72,19 +74,43 @@ def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
 
 
-class Store:
-    """Computed molecules in a folder.
+class Record(Protocol):
+    """What a shelf keeps: it becomes plain values and comes back from them."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return everything as plain values, for JSON."""
+
+    @classmethod
+    def from_dict(cls, record: dict) -> Self:
+        """Read what `to_dict` wrote."""
+
+
+Kind = TypeVar("Kind", bound=Record)
+
+
+class Shelf(Generic[Kind]):
+    """Finished molecules of one kind in a folder, and the steps of those under way.
 
     Parameters
     ----------
     folder
-        Where they lie; None: `computed` in the data folder (ONEKCAL_HOME).
+        Where they lie.
+    kind
+        The class of the records.
+    bench
+        Where the steps of molecules under way lie, and their locks; None: in `folder`. Where it is
+        the folder of another shelf, both go on from each other's steps.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self.folder = home() / "computed" if folder is None else folder
+    def __init__(self, folder: Path, kind: type[Kind], bench: Path | None = None) -> None:
+        self.folder, self.kind = folder, kind
+        self.bench = folder if bench is None else bench
 
-    def find(self, key: str) -> Computed | None:
+    def ships(self) -> dict[str, dict]:
+        """Return the records that come with the package, by key."""
+        return {}
+
+    def find(self, key: str) -> Kind | None:
         """Return a finished molecule, from the folder or from those that ship.
 
         Parameters
@@ -98,15 +124,15 @@ class Store:
             The file is damaged or was written by a newer version.
         """
         record = read_json(self._file(key))
-        record = shipped().get(key) if record is None else record
-        return None if record is None else _checked(record, self._file(key))
+        record = self.ships().get(key) if record is None else record
+        return None if record is None else self._checked(record, self._file(key))
 
-    def __iter__(self) -> Iterator[Computed]:
+    def __iter__(self) -> Iterator[Kind]:
         """Every finished molecule of the folder, in the order of their keys."""
         for path in sorted(self.folder.glob("*.json")):
-            yield _checked(read_json(path), path)
+            yield self._checked(read_json(path), path)
 
-    def once(self, key: str, compute: Callable[[Steps], Computed]) -> Computed:
+    def once(self, key: str, compute: Callable[[Steps], Kind]) -> Kind:
         """Return a molecule, computed if nobody has done so.
 
         Parameters
@@ -119,24 +145,67 @@ class Store:
         done = self.find(key)
         if done is not None:
             return done
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock_path = self.folder / f"{key}.lock"
+        for folder in (self.folder, self.bench):
+            folder.mkdir(parents=True, exist_ok=True)
+        lock_path = self.bench / f"{key}.lock"
         lock = _waited(lock_path)
         try:
             done = self.find(key)  # another process may have finished it
             if done is not None:
                 return done
-            steps = Steps(self.folder / f"{key}.steps")
+            steps = self.steps(key)
             done = compute(steps)
             write_json(self._file(key), {"format": FORMAT} | done.to_dict())
-            shutil.rmtree(steps.folder, ignore_errors=True)
+            if (self.bench / f"{key}.json").exists():  # nobody goes on from these steps
+                shutil.rmtree(steps.folder, ignore_errors=True)
             lock_path.unlink(missing_ok=True)
             return self.find(key) or done
         finally:
             os.close(lock)
 
+    def steps(self, key: str) -> Steps:
+        """Return the finished steps of a molecule under way.
+
+        Parameters
+        ----------
+        key
+            Of the molecule.
+        """
+        return Steps(self.bench / f"{key}.steps")
+
     def _file(self, key: str) -> Path:
         return self.folder / f"{key}.json"
+
+    def _checked(self, record: dict, path: Path) -> Kind:
+        if isinstance(record, dict) and record.get("format", FORMAT) > FORMAT:
+            raise DataError(
+                f"{path} was written by a newer version of onekcal (format {record['format']}, "
+                f"this one reads {FORMAT}); update onekcal or remove the file"
+            )
+        try:
+            return self.kind.from_dict(record)
+        except (KeyError, TypeError, ValueError) as problem:
+            raise DataError(
+                f"{path} should hold a computed molecule but is damaged ({problem!r}); remove it, "
+                "and it is computed again"
+            ) from None
+
+
+class Store(Shelf[Computed]):
+    """Molecules computed with G4(MP2), and the species that ship.
+
+    Parameters
+    ----------
+    folder
+        Where they lie; None: `computed` in the data folder (ONEKCAL_HOME).
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        super().__init__(home() / "computed" if folder is None else folder, Computed)
+
+    def ships(self) -> dict[str, dict]:
+        """Return the species that ship, by key."""
+        return shipped()
 
 
 class Steps(MutableMapping[str, "dict[str, Value]"]):
@@ -181,21 +250,6 @@ def _waited(path: Path) -> int:
         if lock is not None:
             return lock
         time.sleep(WAIT)
-
-
-def _checked(record: dict, path: Path) -> Computed:
-    if isinstance(record, dict) and record.get("format", FORMAT) > FORMAT:
-        raise DataError(
-            f"{path} was written by a newer version of onekcal (format {record['format']}, this "
-            f"one reads {FORMAT}); update onekcal or remove the file"
-        )
-    try:
-        return Computed.from_dict(record)
-    except (KeyError, TypeError, ValueError) as problem:
-        raise DataError(
-            f"{path} should hold a computed molecule but is damaged ({problem!r}); remove it, and "
-            "it is computed again"
-        ) from None
 
 
 @cache

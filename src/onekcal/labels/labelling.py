@@ -22,6 +22,7 @@ from onekcal.data.dataset import Dataset
 from onekcal.datasets.card import Stored
 from onekcal.errors import DataError, InputError, unknown
 from onekcal.labels.compute import LABELS_FORMAT, LabelRequest, compute, key_of, package
+from onekcal.labels.replacing import refuse_loss
 from onekcal.labels.result import labelled
 from onekcal.molecules import Molecules
 from onekcal.quantum.method import LabelError, Method
@@ -70,6 +71,7 @@ def label(
     seed: int = 0,
     small: int = 0,
     charges: bool = False,
+    overwrite: bool = False,
 ) -> Labelling:
     """Label every molecule of a data set with a quantum method.
 
@@ -104,6 +106,8 @@ def label(
     small
         With `sample`: label every molecule of up to so many heavy atoms too. They are few, and
         their environments occur in no other molecule.
+    overwrite
+        Replace `out` even if it holds other labels or other molecules.
 
     Returns
     -------
@@ -113,7 +117,8 @@ def label(
     Raises
     ------
     InputError
-        `out` does not end in .h5, or a setting has no meaning.
+        `out` does not end in .h5, it holds something that would be lost, or a setting has no
+        meaning.
     LabelError
         No molecule could be labelled.
     """
@@ -131,6 +136,8 @@ def label(
     request = LabelRequest(
         method(how) if isinstance(how, str) else how, relax, forces, frequencies, charges
     )
+    if not overwrite:
+        refuse_loss(out, stored, request, keep)
     request.method.program.version()  # a missing package is no fault of the molecules
     start = time.monotonic()
     partial = out.with_name(out.name + ".partial")
