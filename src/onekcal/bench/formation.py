@@ -65,7 +65,7 @@ def run(results: Path, model: str = DEFAULT) -> Results:
     each = []
     for row in experiment():
         question = Question(source=row["smiles"], smiles=row["smiles"], name=row["name"])
-        given = answer(question, artefact, Options(force=True))
+        given = answer(question, artefact, Options(force=True, route="atomization"))
         formation = given.ledger.formation_298 if given.ledger else float("nan")
         each.append(
             {

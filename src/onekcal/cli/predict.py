@@ -75,6 +75,13 @@ def predict(
     ] = False,
     temperature: Annotated[float, typer.Option(help="K, of the thermochemistry.")] = 298.15,
     pressure: Annotated[float, typer.Option(help="bar, of the thermochemistry.")] = 1.0,
+    route: Annotated[
+        str,
+        typer.Option(
+            help="To ΔfH(298 K): atomization, isodesmic (a bond separation), both, or auto (says "
+            "where both differ)."
+        ),
+    ] = "auto",
     geometries: Annotated[
         Path | None, typer.Option(help="Write the geometries used (xyz, extxyz, sdf).")
     ] = None,
@@ -127,6 +134,7 @@ def predict(
         thermochemistry=thermochemistry,
         temperature=temperature,
         pressure=pressure,
+        route=route,  # type: ignore[arg-type]
     )
     answers = predictor.predict(inputs or [], artefact, options, print_step)
     tally = progress.Count()

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from onekcal.molecules import Molecules
 
 if TYPE_CHECKING:
+    from onekcal.prediction.isodesmic import Isodesmic
     from onekcal.thermo.free_energies import Thermochemistry
     from onekcal.thermo.ledger import Ledger
 
@@ -93,6 +94,8 @@ class Answer:
         Entropy, heat capacity, H(T) − H(0) and G(T) − H(0), where they were asked for.
     thermal_source
         Where the wavenumbers of `thermochemistry` come from.
+    isodesmic
+        ΔfH(298 K) by a bond separation, where it was asked for or differs.
     forecast
         Seconds that G4(MP2) would take on one core, where it could answer and was not asked to.
     """
@@ -121,6 +124,7 @@ class Answer:
     waves: npt.NDArray[np.float64] | None = None
     thermochemistry: Thermochemistry | None = None
     thermal_source: str = ""
+    isodesmic: Isodesmic | None = None
     forecast: float | None = None
 
     def __repr__(self) -> str:
@@ -181,6 +185,7 @@ class Answer:
             "forces": None if self.forces is None else self.forces.tolist(),
             "waves": None if self.waves is None else self.waves.tolist(),
             "thermochemistry": self.thermochemistry.to_dict() if self.thermochemistry else None,
+            "isodesmic": self.isodesmic.to_dict() if self.isodesmic else None,
             "forecast_seconds": self.forecast,
         }
         if self.conformers is not None:
@@ -216,6 +221,7 @@ class Answer:
             "coverage": self.coverage if math.isfinite(self.half) else "",
             "formation_0K_kcal_per_mol": _number(ledger.formation_0) if ledger else "",
             "formation_298K_kcal_per_mol": _number(ledger.formation_298) if ledger else "",
+            **self._isodesmic_row(),
             **self._thermal_row(),
             "conformers": len(spread.relative) if spread else "",
             "spread_kcal_per_mol": _number(spread.largest) if spread else "",
@@ -223,6 +229,15 @@ class Answer:
             "forecast_seconds": "" if self.forecast is None else f"{self.forecast:.1f}",
             "remarks": "; ".join(self.remarks),
             "problem": self.problem,
+        }
+
+    def _isodesmic_row(self) -> dict[str, object]:
+        """Columns of the second route, empty where there is none."""
+        route = self.isodesmic
+        return {
+            "isodesmic_298K_kcal_per_mol": _number(route.formation) if route else "",
+            "isodesmic_half_kcal_per_mol": _number(route.half) if route else "",
+            "isodesmic_reaction": str(route.separation) if route else "",
         }
 
     def _thermal_row(self) -> dict[str, object]:

@@ -118,7 +118,8 @@ class _Desk:
     """Answers each species once: from the store where it is there, else by the lowest rung."""
 
     def __init__(self, artefact: Artefact, options: Options, watch: Watch) -> None:
-        self.artefact, self.options, self.watch = artefact, options, watch
+        self.artefact, self.watch = artefact, watch
+        self.options = replace(options, route="atomization")
         self.known: dict[str, Answer] = {}
 
     def answered(self, smiles: str) -> Answer:

@@ -8,6 +8,9 @@ from typing import Literal, get_args
 Rung = Literal["auto", "learned", "g4mp2"]
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 """The rungs of the ladder of answers."""
+Route = Literal["auto", "atomization", "isodesmic", "both"]
+ROUTES: tuple[Route, ...] = get_args(Route)
+"""The routes to a heat of formation."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ class Options:
         Add entropy, heat capacity, H(T) − H(0) and G(T) − H(0) to each answer.
     temperature, pressure
         K and bar, of the thermochemistry.
+    route
+        How ΔfH(298 K) comes about: from free atoms ("atomization"), by a bond separation with
+        experimental partners ("isodesmic"), or by both. "auto" says where the second differs by
+        more than the intervals, if its partners need no computation.
     """
 
     keep_geometry: bool = False
@@ -61,6 +68,7 @@ class Options:
     thermochemistry: bool = False
     temperature: float = 298.15
     pressure: float = 1.0
+    route: Route = "auto"
 
 
 DEFAULTS = Options()

@@ -28,8 +28,9 @@ from onekcal.models.shipped import load_model
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.prediction.answers import Answer
 from onekcal.prediction.geometry import drawn, placed
-from onekcal.prediction.options import DEFAULTS, RUNGS, Options
+from onekcal.prediction.options import DEFAULTS, ROUTES, RUNGS, Options
 from onekcal.prediction.questions import STANDARD_INPUT, Question, questions
+from onekcal.prediction.routes import with_route
 from onekcal.prediction.rungs import OutsideScope, Watch, computed_answer
 from onekcal.prediction.scope import half_of, outside
 from onekcal.prediction.thermal import with_thermochemistry
@@ -84,6 +85,8 @@ def predict(
         check_forces(artefact)
     if options.rung not in RUNGS:
         raise InputError(f"`rung` must be one of {', '.join(RUNGS)}, got {options.rung!r}")
+    if options.route not in ROUTES:
+        raise InputError(f"`route` must be one of {', '.join(ROUTES)}, got {options.route!r}")
     asked = [inputs] if isinstance(inputs, (str, Molecules)) else list(inputs)
     return _answers(asked, artefact, options, watch)
 
@@ -93,9 +96,10 @@ def _answers(
 ) -> Iterator[Answer]:
     """Answers in order. Only a single question may start a computation by itself."""
     every = questions(asked, options.length)
+    partners: dict[str, Answer] = {}
     first = [] if STANDARD_INPUT in asked else list(islice(every, 2))
     for question in chain(first, every):
-        yield answer(question, artefact, options, may_compute=len(first) == 1, watch=watch)
+        yield answer(question, artefact, options, len(first) == 1, watch, partners)
 
 
 def answer(
@@ -104,6 +108,7 @@ def answer(
     options: Options = DEFAULTS,
     may_compute: bool = True,
     watch: Watch = lambda molecule, step: None,
+    partners: dict[str, Answer] | None = None,
 ) -> Answer:
     """Answer one question.
 
@@ -119,6 +124,8 @@ def answer(
         Whether G4(MP2) may be computed for a molecule that the model does not know.
     watch
         Called with the molecule and the step whenever a step of a computation begins.
+    partners
+        Learned answers for partners of a second route by SMILES; new ones are added.
 
     Returns
     -------
@@ -137,10 +144,15 @@ def answer(
     )
     if question.problem:
         return bare
+    partners = {} if partners is None else partners
     if question.molecule is not None:
         bare = replace(bare, formula=question.molecule.formulas[0])
     try:
         found = _by_rung(question, bare, artefact, options, may_compute, watch)
+        if options.route != "atomization":
+            found = with_route(
+                found, options.route, artefact, lambda text: _small(text, artefact, partners)
+            )
         if options.thermochemistry:
             found = with_thermochemistry(found, options.temperature, options.pressure)
         return found
@@ -153,6 +165,14 @@ def answer(
     return replace(
         bare, problem=what if repr(question.source) in what else f"{question.source}: {what}"
     )
+
+
+def _small(smiles: str, artefact: Artefact, known: dict[str, Answer]) -> Answer:
+    """The learned answer for a partner of a second route, asked once."""
+    if smiles not in known:
+        plain = Options(rung="learned", route="atomization")
+        known[smiles] = answer(Question(smiles, smiles=smiles), artefact, plain, may_compute=False)
+    return known[smiles]
 
 
 def _by_rung(

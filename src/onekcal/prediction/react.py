@@ -116,7 +116,8 @@ class _Desk:
         watch: Watch,
     ) -> None:
         self.may_compute, self.watch = alone, watch  # a list computes nothing by itself
-        self.artefact, self.conditions, self.options = artefact, conditions, options
+        self.artefact, self.conditions = artefact, conditions
+        self.options = replace(options, route="atomization")  # a reaction is a route of its own
         self.named, self.waves = answers, wavenumbers
         self.molecules = {
             name: one.molecule for name, one in answers.items() if one.molecule is not None

@@ -146,6 +146,8 @@ def _about(answer: Answer) -> Iterator[tuple[str, str]]:
                 f"± {term.uncertainty:.2f} kcal/mol against experiment; {term.source}",
             )
     yield from _thermochemistry(answer)
+    if answer.isodesmic is not None:
+        yield "second route", f"ΔfH(298.15 K) {answer.isodesmic}"
     if answer.made:
         yield "geometry", answer.made
     if answer.conformers is not None:
@@ -253,5 +255,6 @@ def _line(answer: Answer, ledgers: bool) -> None:
         )
         words += [f"{heats[0]:>9s}", f"{heats[1]:>10s}"]
     plain("  ".join([*words, f"{half:>5s}"]))
-    for remark in answer.remarks:
+    second = [f"ΔfH(298.15 K) {answer.isodesmic}"] if answer.isodesmic else []
+    for remark in [*second, *answer.remarks]:
         plain(f"  ↳ {remark}", "dim")
