@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from onekcal.calculator import Calculator
     from onekcal.data.dataset import Column, Dataset
     from onekcal.datasets import load
     from onekcal.errors import OnekcalError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Calculator": "onekcal.calculator",
     "Column": "onekcal.data.dataset",
     "Conditions": "onekcal.prediction.reaction",
     "Dataset": "onekcal.data.dataset",
@@ -46,6 +48,7 @@ _PUBLIC = {
     "write": "onekcal.io",
 }
 __all__ = [
+    "Calculator",
     "Column",
     "Conditions",
     "Dataset",

@@ -13,6 +13,7 @@ stay the same after the other model has been replaced or deleted.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Self, TypedDict
 
 import numpy as np
@@ -146,7 +147,7 @@ class Baseline(Model):
 
         how = self._live_method(columns)
         parts = [single_point(molecule, how, forces=True).forces for molecule in molecules]
-        return torch.as_tensor(np.concatenate([part for part in parts if part is not None]))
+        return _together(parts)
 
     def energies_and_forces(
         self, molecules: Molecules, columns: Columns | None = None
@@ -160,10 +161,9 @@ class Baseline(Model):
 
         how = self._live_method(columns)
         points = [single_point(molecule, how, forces=True) for molecule in molecules]
-        pulls = [point.forces for point in points if point.forces is not None]
         return (
             torch.tensor([point.energy for point in points], dtype=torch.float64),
-            torch.as_tensor(np.concatenate(pulls)),
+            _together([point.forces for point in points]),
         )
 
     def _reads(self, columns: Columns | None, name: str) -> bool:
@@ -216,3 +216,10 @@ class Baseline(Model):
                 {name.removeprefix(MODEL): t for name, t in state.items() if name != ABOUT}
             )
         return self
+
+
+def _together(parts: Sequence[np.ndarray | None]) -> Tensor:
+    """(A, 3) the forces of all molecules; (0, 3) of none."""
+    return torch.as_tensor(
+        np.concatenate([np.zeros((0, 3)), *(part for part in parts if part is not None)])
+    )

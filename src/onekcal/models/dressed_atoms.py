@@ -41,17 +41,26 @@ class DressedAtoms(Model):
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(M,) kcal/mol."""
+        self._refuse_strange(molecules)
+        return molecules.composition(self.elements.tolist()) @ self.atom_energies
+
+    def _refuse_strange(self, molecules: Molecules) -> None:
         strange = sorted(set(molecules.elements) - set(self.elements.tolist()))
         if strange:
             raise InputError(
                 f"no atom energy for {', '.join(SYMBOLS[z] for z in strange)}: not in the training "
                 f"data ({', '.join(SYMBOLS[z] for z in self.elements.tolist())})"
             )
-        return molecules.composition(self.elements.tolist()) @ self.atom_energies
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """Zero: the energy does not depend on positions."""
         return torch.zeros_like(molecules.positions)
+
+    def atomic_energies(self, molecules: Molecules) -> Tensor:
+        """(A,) kcal/mol: ε of each atom's element."""
+        self._refuse_strange(molecules)
+        table = dict(zip(self.elements.tolist(), self.atom_energies.tolist()))
+        return torch.tensor([table[z] for z in molecules.numbers.tolist()], dtype=torch.float64)
 
     def state(self) -> State:
         """Return the elements and their energies."""

@@ -43,6 +43,17 @@ def drawn(smiles: str) -> Molecules:
     return species(smiles).nuclei(smiles)
 
 
+def kind_as_given(artefact: Artefact) -> str:
+    """Name the kind of geometry whose interval holds for a geometry that is taken as it is.
+
+    Parameters
+    ----------
+    artefact
+        The model. One that was fitted to minima of GFN2-xTB takes other geometries for B3LYP's.
+    """
+    return "b3lyp" if artefact.geometry == "gfn2" else artefact.geometry or "data"
+
+
 def placed(question: Question, bare: Answer, artefact: Artefact, options: Options) -> Answer:
     """Find the geometry that a question is answered at.
 
@@ -96,7 +107,7 @@ def placed(question: Question, bare: Answer, artefact: Artefact, options: Option
         return replace(
             bare, molecule=relaxed.molecule, geometry="gfn2", made=KINDS["gfn2"], remarks=said
         )
-    kind = "b3lyp" if artefact.geometry == "gfn2" else artefact.geometry or "data"
+    kind = kind_as_given(artefact)
     return replace(
         bare, molecule=question.molecule, geometry=kind, made=KINDS.get(kind, "as given")
     )
