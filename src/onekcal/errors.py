@@ -16,6 +16,9 @@ class OnekcalError(Exception):
     """Every error that onekcal raises on purpose. The command line ends with its `exit_code`."""
 
     exit_code = 1
+    page = ""
+    """The page below docs/ that helps; the command line names its verb's page where this is empty.
+    """
 
 
 class InputError(OnekcalError, ValueError):
@@ -26,6 +29,8 @@ class InputError(OnekcalError, ValueError):
 
 class ConfigError(InputError):
     """An experiment or a suite lacks something, or says something wrong."""
+
+    page = "reference/experiment.md"
 
 
 class DataError(OnekcalError):

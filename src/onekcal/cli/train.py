@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from onekcal.cli.advice import resumed
 from onekcal.cli.console import Json, print_json
 from onekcal.errors import InputError, OnekcalError
 
@@ -62,7 +63,10 @@ def train(
         with training.watching(
             f"{experiment.data.set}: fitting", quiet=as_json or not first
         ) as watch:
-            finished = run.run(experiment, folder, " ".join(sys.argv), overwrite, resume, watch)
+            try:
+                finished = run.run(experiment, folder, " ".join(sys.argv), overwrite, resume, watch)
+            except KeyboardInterrupt:
+                raise resumed(run.part_of(folder).is_dir()) from None
     if not first:
         return
     study.picture(finished)

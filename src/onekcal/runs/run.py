@@ -142,6 +142,19 @@ CHECKPOINTS = "training-*.safetensors"
 """Names of the checkpoints in the folder of an unfinished run."""
 
 
+def part_of(folder: Path) -> Path:
+    """Return the folder of the run while it is not finished.
+
+    After a failure it is there only if it holds a checkpoint.
+
+    Parameters
+    ----------
+    folder
+        The folder of the finished run.
+    """
+    return folder.with_name(folder.name + ".part")
+
+
 @contextmanager
 def _workplace(
     experiment: Experiment, folder: Path, overwrite: bool, resume: bool
@@ -151,7 +164,7 @@ def _workplace(
         raise DataError(
             f"{folder} exists; pass --overwrite, or name the run differently with --set name=…"
         )
-    part = folder.with_name(folder.name + ".part")
+    part = part_of(folder)
     for there in (folder, part):
         if there.exists() and not (there / "experiment.yaml").is_file() and any(there.iterdir()):
             raise DataError(
