@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from onekcal.cli.advice import Interrupted, Verbs, in_one_line
 from onekcal.cli.bench import bench_app
 from onekcal.cli.bonds import bonds
 from onekcal.cli.console import examples
@@ -27,8 +28,9 @@ from onekcal.cli.train import evaluate, init, rerun, train
 from onekcal.errors import OnekcalError
 
 app = typer.Typer(
+    cls=Verbs,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -97,11 +99,10 @@ def main() -> None:
             # A pipe without a reader is noticed here, where it can be told from a mistake.
             sys.stdout.flush()
     except OnekcalError as problem:
-        print(f"onekcal: {problem}", file=sys.stderr)
+        print(in_one_line(problem), file=sys.stderr)
         sys.exit(problem.exit_code)
-    except KeyboardInterrupt:
-        print("onekcal: interrupted", file=sys.stderr)
-        sys.exit(130)
+    except KeyboardInterrupt:  # before a verb began
+        sys.exit(Interrupted.exit_code)
     except BrokenPipeError:  # `onekcal … | head`: the rest of the output has no reader
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
