@@ -20,9 +20,12 @@ from onekcal.cli.data import data_app
 from onekcal.cli.doctor import doctor
 from onekcal.cli.field import field
 from onekcal.cli.label import label
+from onekcal.cli.md import md
 from onekcal.cli.models import models
 from onekcal.cli.predict import predict
 from onekcal.cli.react import react
+from onekcal.cli.relax import frequencies, relax
+from onekcal.cli.serve import serve
 from onekcal.cli.show import show
 from onekcal.cli.train import evaluate, init, rerun, train
 from onekcal.errors import OnekcalError
@@ -38,6 +41,18 @@ VERBS = (
     (predict, ("predict CCO", "predict molecules.xyz --csv > answers.csv")),
     (react, ("react 'CCO >> COC'", "react --table reactions.txt --csv > energies.csv")),
     (bonds, ("bonds CCO", "bonds CCO --csv")),
+    (relax, ("relax CCO -o ethanol.xyz", "relax start.xyz --model runs/mine -o relaxed.xyz")),
+    (
+        frequencies,
+        ("frequencies O", "frequencies water.xyz --model b3lyp/6-31g --keep-geometry"),
+    ),
+    (
+        md,
+        (
+            "md CCO -o ethanol.extxyz",
+            "md start.xyz --model runs/mine --langevin --temperature 350 --steps 20000",
+        ),
+    ),
     (init, ("init", "init mine.yaml")),
     (train, ("train experiment.yaml", "train experiment.yaml --set data.train=1000")),
     (
@@ -57,6 +72,7 @@ VERBS = (
     ),
     (field, ("field mini --kind lol --out lol.h5", "field CCO --kind elf --png ethanol.png")),
     (show, ("show runs/first", "show CCO --field lol --save ethanol.html")),
+    (serve, ("serve", "serve --port 8080 --runs runs --browser")),
     (models, ("models", "models schnet dimenet --json")),
     (doctor, ("doctor", "doctor --json")),
 )

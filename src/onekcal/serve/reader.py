@@ -1,0 +1,136 @@
+"""Uploads are read in a process of their own, with limits on its memory and time.
+
+A file comes from a stranger: what breaks a parser breaks only this process. It reads one file and
+writes a line of JSON for each molecule, with every column of its row. A molecule that cannot be
+read becomes a line with a `bad`, in its place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+"""One molecule of a file, as a task of a worker, and the `columns` that came with it."""
+
+NAMES = ("name", "id", "title")
+"""Columns that name a row, in this order."""
+
+
+def main(source: str, target: str, memory: int, seconds: int, most: int) -> None:
+    """Read a file, and print a JSON line that says how many rows it has or what is wrong.
+
+    Parameters
+    ----------
+    source
+        The file; its ending names the format.
+    target
+        Where the rows are written.
+    memory, seconds
+        Bytes and processor seconds that this process may take.
+    most
+        Rows that are taken.
+    """
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    from onekcal.errors import OnekcalError
+
+    total = 0
+    try:
+        with Path(target).open("w", encoding="utf-8") as out:
+            for row in rows(source):
+                total += 1
+                if total > most:
+                    return _say(problem=f"{source} has more than {most:,} molecules; split it")
+                out.write(json.dumps(row) + "\n")
+    except OnekcalError as problem:
+        return _say(problem=" ".join(str(problem).split()))
+    except MemoryError:
+        return _say(problem=f"{source} needs more memory than a file may take here")
+    _say(total=total)
+
+
+def _say(**content: object) -> None:
+    print(json.dumps(content))
+
+
+def rows(source: str) -> Iterator[Row]:
+    """Read the rows of a file.
+
+    Parameters
+    ----------
+    source
+        The file.
+    """
+    ending = Path(source).suffix.lower()
+    if ending == ".csv":
+        yield from _table(source)
+    elif ending in (".sdf", ".mol"):
+        yield from _with_tags(source)
+    else:
+        yield from _questions(source)
+
+
+def _table(source: str) -> Iterator[Row]:
+    from onekcal.errors import InputError
+    from onekcal.io.smiles_lines import csv_lines
+
+    empty = True
+    with open(source, encoding="utf-8-sig", errors="replace") as lines:
+        for line in csv_lines(lines, source):
+            empty = False
+            name = line.name or next(filter(None, (line.cells.get(key) for key in NAMES)), "")
+            row: Row = {"source": line.place, "name": name, "smiles": line.smiles}
+            if not line.smiles:
+                row["bad"] = f"{line.place}: no SMILES in this row"
+            yield row | {"columns": dict(line.cells)}
+    if empty:
+        raise InputError(f"{source} is empty; expected at least one molecule")
+
+
+def _with_tags(source: str) -> Iterator[Row]:
+    """The molecules of an sdf with their tags."""
+    from onekcal.io.rdkit_formats import PROPERTY
+
+    text = Path(source).read_text(encoding="utf-8-sig", errors="replace").replace("\r\n", "\n")
+    blocks = [b for b in re.split(r"^\$\$\$\$[^\n]*\n?", text, flags=re.MULTILINE) if b.strip()]
+    found = sorted(_questions(source), key=_place)
+    for row in found:
+        k = _place(row)
+        columns = dict(PROPERTY.findall(blocks[k])) if k < len(blocks) else {}
+        yield row | {"columns": {key: value.strip() for key, value in columns.items()}}
+
+
+def _place(row: Row) -> int:
+    """Which molecule of its file a row is, from 0."""
+    match = re.search(r", molecule (\d+)", row["source"])
+    return int(match[1]) - 1 if match else 0
+
+
+def _questions(source: str) -> Iterator[Row]:
+    from onekcal.prediction.questions import questions
+
+    for question in questions([source]):
+        row: Row = {"source": question.source, "name": question.name, "columns": {}}
+        if question.problem:
+            row["bad"] = question.problem
+        elif question.molecule is None:
+            row["smiles"] = question.smiles
+        else:
+            one = question.molecule
+            row |= {
+                "numbers": one.numbers.tolist(),
+                "positions": one.positions.tolist(),
+                "charge": int(one.charges[0]),
+                "spin": int(one.spins[0]),
+            }
+        yield row
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

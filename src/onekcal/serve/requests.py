@@ -1,0 +1,89 @@
+"""What the API takes. Unknown fields are refused, so that a misspelt option is noticed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Smiles = Annotated[str, StringConstraints(max_length=1000, strip_whitespace=True)]
+Name = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True)]
+
+
+class OptionsRequest(BaseModel):
+    """How a molecule is answered; the fields of `onekcal.Options`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    conformers: int = Field(6, ge=1, le=20, description="Conformers of a SMILES that are relaxed.")
+    keep_geometry: bool = Field(False, description="Do not relax a geometry that is given.")
+    force: bool = Field(False, description="Answer outside the scope too, without an interval.")
+    coverage: float = Field(0.9, gt=0.0, lt=1.0, description="What the interval is to cover.")
+    rung: Literal["auto", "learned", "g4mp2"] = Field("auto", description="Who answers.")
+    thermal: Literal["auto", "gfn2", "regression"] = Field(
+        "auto", description="Where H(298 K) − H(0) comes from."
+    )
+
+
+class PredictRequest(OptionsRequest):
+    """One molecule: a SMILES, or a geometry."""
+
+    smiles: Smiles = Field("", description="One molecule.", examples=["CCO"])
+    geometry: str = Field("", max_length=100_000, description="The text of an xyz or sdf file.")
+    format: Literal["xyz", "sdf"] = Field("xyz", description="What `geometry` is.")
+    name: Name = ""
+    thermochemistry: bool = Field(False, description="Entropy, heat capacity, free energy too.")
+    temperature: float = Field(298.15, gt=0.0, le=5000.0, description="K.")
+    pressure: float = Field(1.0, gt=0.0, le=1e5, description="bar.")
+
+
+class BatchRequest(OptionsRequest):
+    """A file of molecules, which is the body of the request."""
+
+    file: str = Field(max_length=300, description="Its name; the ending says the format.")
+    compute: bool = Field(False, description="Compute what the model does not know.")
+
+
+class ReactRequest(OptionsRequest):
+    """One reaction."""
+
+    reaction: str = Field(
+        max_length=2000, description="SMILES and coefficients.", examples=["C=C + [H][H] >> CC"]
+    )
+    temperature: float = Field(298.15, gt=0.0, le=5000.0, description="K.")
+    pressure: float = Field(1.0, gt=0.0, le=1e5, description="bar.")
+    free_energies: bool = Field(True, description="Frequencies of every species, for ΔrG.")
+
+
+class BondsRequest(BaseModel):
+    """One molecule whose single bonds are broken."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    smiles: Smiles = Field(min_length=1, examples=["CCO"])
+
+
+class JobRequest(BaseModel):
+    """A question that is computed in the background, whatever it costs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    predict: PredictRequest | None = None
+    react: ReactRequest | None = None
+    bonds: BondsRequest | None = None
+
+
+def options(request: OptionsRequest) -> dict[str, object]:
+    """Return the fields of a request that are options.
+
+    Parameters
+    ----------
+    request
+        The request.
+    """
+    found = request.model_dump(include=set(OptionsRequest.model_fields))
+    if isinstance(request, PredictRequest) and request.thermochemistry:
+        found |= request.model_dump(include={"thermochemistry", "temperature", "pressure"})
+    if isinstance(request, BatchRequest) and request.compute:
+        found["compute"] = True
+    return found

@@ -1,0 +1,201 @@
+"""Answers as the page and the API tell them: everything of `Answer.to_dict`, and what is drawn."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from onekcal.data.dataset import Dataset
+from onekcal.errors import InputError, MissingExtra
+from onekcal.io.writing import WRITERS
+from onekcal.labels.forecast import spell
+from onekcal.models.artefact import Artefact
+from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.prediction.answers import Answer, Spread
+from onekcal.prediction.options import Options
+from onekcal.prediction.prediction import answer as answer_one
+from onekcal.prediction.questions import Question
+from onekcal.prediction.reaction import Reaction
+from onekcal.prediction.rungs import elapsed
+from onekcal.show.answers import ledger_lines
+from onekcal.thermo.frequencies import GAS, TEMPERATURE
+
+FLAG = re.compile(r" \(--[^()]*\)")
+"""What a message says to readers of the command line alone."""
+
+Told = dict[str, Any]
+"""What becomes JSON."""
+
+
+def told(answer: Answer, artefact: Artefact) -> Told:
+    """Tell an answer.
+
+    Parameters
+    ----------
+    answer
+        The answer to one question.
+    artefact
+        The model that was asked.
+
+    Returns
+    -------
+    dict
+        `Answer.to_dict` with the interval's half width, the lines of the ledger, the symbols and
+        energies (kcal/mol) of the atoms, and the conformers with positions and weights.
+    """
+    out: Told = answer.to_dict()
+    out["label"] = answer.label
+    out["problem"] = plain(answer.problem)
+    out["half"] = answer.half if math.isfinite(answer.half) else None
+    out["made"] = answer.made
+    out["coverage"] = answer.coverage
+    out["novelty_limit"] = artefact.novelty_limit
+    out["thermal_source"] = answer.thermal_source
+    out["lines"] = [] if answer.problem else [line._asdict() for line in ledger_lines(answer)]
+    if answer.molecule is not None:
+        out["symbols"] = symbols(answer.molecule)
+        out["atom_energies"] = _atom_energies(answer, artefact)
+    if answer.conformers is not None:
+        out["conformers"] = out["conformers"] | _conformers(answer.conformers)
+    return out
+
+
+def plain(message: str) -> str | None:
+    """Leave out what a message says of flags; None where there is no message.
+
+    Parameters
+    ----------
+    message
+        For a reader of the command line.
+    """
+    return FLAG.sub("", message) or None
+
+
+def symbols(molecule: Molecules) -> list[str]:
+    """List the symbols of a molecule's atoms.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    """
+    return [SYMBOLS[z] for z in molecule.numbers.tolist()]
+
+
+def _atom_energies(answer: Answer, artefact: Artefact) -> list[float] | None:
+    if answer.rung != "learned" or answer.molecule is None:
+        return None
+    energies = artefact.model.atomic_energies(answer.molecule)
+    return None if energies is None else energies.tolist()
+
+
+def _conformers(spread: Spread) -> Told:
+    """Positions (Å) and Boltzmann weights at 298.15 K of the conformers."""
+    weights = np.exp(-spread.relative / (GAS * TEMPERATURE))
+    positions = spread.molecules
+    return {
+        "weights": (weights / weights.sum()).tolist(),
+        "positions": [one.positions.tolist() for one in positions] if positions else None,
+    }
+
+
+def following(
+    question: Question, answer: Answer, artefact: Artefact, options: Options
+) -> Told | None:
+    """Tell what the rung above an answer would cost.
+
+    Parameters
+    ----------
+    question
+        What was asked.
+    answer
+        The answer.
+    artefact
+        The model that was asked.
+    options
+        How it was asked.
+
+    Returns
+    -------
+    dict or None
+        "rung"; "stored" where it is computed already; else "seconds" and "time" in words, or the
+        "problem". None where the highest rung has answered.
+    """
+    if answer.rung == "g4mp2" and not answer.problem:
+        return None
+    above = replace(options, rung="g4mp2", compute=False, thermochemistry=False)
+    found = answer_one(question, artefact, above, may_compute=False)
+    if not found.problem:
+        return {"rung": "g4mp2", "stored": True}
+    if found.forecast is None:
+        return {"rung": "g4mp2", "stored": False, "problem": plain(found.problem)}
+    seconds = elapsed(found.forecast)
+    missing = "" if find_spec("pyscf") else str(MissingExtra("pyscf", "dft", "G4(MP2)"))
+    return {
+        "rung": "g4mp2",
+        "stored": False,
+        "seconds": seconds,
+        "time": spell(seconds),
+        "problem": missing or None,
+    }
+
+
+def row(answer: Answer) -> Told:
+    """Tell an answer as a flat row of a table, with its geometry as a mol block.
+
+    Parameters
+    ----------
+    answer
+        The answer to one question.
+
+    Returns
+    -------
+    dict
+        "cells" as in `Answer.to_row`, and "block": a mol block, empty where there is none.
+    """
+    cells = answer.to_row()
+    if answer.ledger is not None and math.isfinite(answer.half):
+        heat = answer.ledger.formation_298
+        cells["formation_298K_lower_kcal_per_mol"] = f"{heat - answer.half:.4f}"
+        cells["formation_298K_upper_kcal_per_mol"] = f"{heat + answer.half:.4f}"
+    cells["problem"] = plain(answer.problem) or ""
+    return {"cells": cells, "block": _block(answer)}
+
+
+def _block(answer: Answer) -> str:
+    if answer.molecule is None:
+        return ""
+    named = replace(answer.molecule, name=np.array([answer.label]))
+    try:
+        return "".join(WRITERS["sdf"](Dataset(named))).removesuffix("$$$$\n")
+    except InputError:  # a geometry that shows no bonds
+        return ""
+
+
+def reaction(found: Reaction, artefact: Artefact) -> Told:
+    """Tell a reaction, with everything of its species.
+
+    Parameters
+    ----------
+    found
+        The reaction.
+    artefact
+        The model that was asked.
+    """
+    out: Told = found.to_dict()
+    out["problem"] = plain(found.problem)
+    species = [
+        {
+            "species": one.text,
+            "coefficient": float(one.coefficient),
+            "answer": told(one.answer, artefact),
+            "thermochemistry": one.thermal.to_dict() if one.thermal else None,
+        }
+        for one in found.participants
+    ]
+    return out | {"species": species}
