@@ -54,8 +54,8 @@ def predict(
     rung: Annotated[
         str,
         typer.Option(
-            help="Who answers: learned (the model), g4mp2 (computed), or auto (the lowest that "
-            "knows the molecule)."
+            help="Who answers: learned (the model), b3lyp (a model on computed B3LYP), g4mp2 "
+            "(computed), or auto (learned, and g4mp2 where the model does not know the molecule)."
         ),
     ] = "auto",
     budget: Annotated[
@@ -145,9 +145,10 @@ def predict(
         (write_json if as_json else write_csv if as_csv else console.table)(passing)
     if tally.failed and tally.answered:
         print(f"onekcal: {tally.answered} answered, {tally.failed} not", file=sys.stderr)
+    above = "B3LYP" if rung == "b3lyp" else "G4(MP2)"
     if tally.forecast and tally.answered + tally.failed > 1:
         print(
-            f"onekcal: G4(MP2) would answer {tally.computable} of them in about "
+            f"onekcal: {above} would answer {tally.computable} of them in about "
             f"{spell(elapsed(tally.forecast))}; --compute does it",
             file=sys.stderr,
         )

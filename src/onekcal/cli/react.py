@@ -53,8 +53,8 @@ def react(
     rung: Annotated[
         str,
         typer.Option(
-            help="Who answers: learned (the model), g4mp2 (computed), or auto (the lowest that "
-            "knows the molecule)."
+            help="Who answers: learned (the model), b3lyp (a model on computed B3LYP), g4mp2 "
+            "(computed), or auto (learned, and g4mp2 where the model does not know the molecule)."
         ),
     ] = "auto",
     budget: Annotated[

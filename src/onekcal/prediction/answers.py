@@ -87,7 +87,7 @@ class Answer:
     problem
         Why there is no answer; empty where there is one.
     rung
-        Which rung of the ladder answered: "learned" or "g4mp2".
+        Which rung of the ladder answered: "learned", "b3lyp" or "g4mp2".
     waves
         (vibrations,) 1/cm, scaled, where the energy was computed; imaginary ones are negative.
     thermochemistry
@@ -97,7 +97,7 @@ class Answer:
     isodesmic
         ΔfH(298 K) by a bond separation, where it was asked for or differs.
     forecast
-        Seconds that G4(MP2) would take on one core, where it could answer and was not asked to.
+        Seconds that the rung would take on one core, where it could answer and was not asked to.
     """
 
     source: str

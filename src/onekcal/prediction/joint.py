@@ -169,14 +169,15 @@ def from_experiment(answer: Answer, coverage: float) -> float:
     Parameters
     ----------
     answer
-        The answer for the molecule. A computed one has this as its half width. A lone atom has
-        none.
+        The answer for the molecule. A computed one has this as its half width; one learned on B3LYP
+        adds its own. A lone atom has none.
     coverage
         The share of species that the interval is to cover.
     """
-    if answer.rung != "learned" or not answer.half or answer.molecule is None:
+    if answer.rung == "g4mp2" or not answer.half or answer.molecule is None:
         return answer.half
-    return deviation(answer.molecule, coverage)[0]
+    method = deviation(answer.molecule, coverage)[0]
+    return method if answer.rung == "learned" else math.hypot(method, answer.half)
 
 
 def scale(answer: Answer, artefact: Artefact, novelty: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Rung = Literal["auto", "learned", "g4mp2"]
+Rung = Literal["auto", "learned", "b3lyp", "g4mp2"]
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 """The rungs of the ladder of answers."""
 Route = Literal["auto", "atomization", "isodesmic", "both"]
@@ -35,8 +35,9 @@ class Options:
     length
         The unit of coordinates in files; None: the unit that the file names, or Å.
     rung
-        Which rung of the ladder answers: the learned model ("learned"), G4(MP2) computed ("g4mp2"),
-        or the lowest that knows the molecule ("auto").
+        Which rung of the ladder answers: the learned model ("learned"), a model on B3LYP, which is
+        computed ("b3lyp"), G4(MP2) computed ("g4mp2"), or the learned model where it knows the
+        molecule and G4(MP2) elsewhere ("auto").
     budget
         Seconds. With "auto", a single molecule that the model does not know is computed if the
         forecast is below this.

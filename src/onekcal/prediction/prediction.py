@@ -27,6 +27,7 @@ from onekcal.models.model import refuse_unsound
 from onekcal.models.shipped import load_model
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.prediction.answers import Answer
+from onekcal.prediction.b3lyp_rung import b3lyp_answer, is_for_b3lyp, shipped
 from onekcal.prediction.geometry import drawn, placed
 from onekcal.prediction.options import DEFAULTS, ROUTES, RUNGS, Options
 from onekcal.prediction.questions import STANDARD_INPUT, Question, questions
@@ -186,6 +187,9 @@ def _by_rung(
     """The answer of the rung that was asked for, or of the lowest that knows the molecule."""
     if options.rung == "g4mp2":
         return computed_answer(question, bare, options, may_compute, watch=watch)
+    if options.rung == "b3lyp" or is_for_b3lyp(artefact):
+        above = artefact if is_for_b3lyp(artefact) else shipped()
+        return b3lyp_answer(question, bare, above, options, may_compute, watch)
     try:
         return _answer(question, bare, artefact, options)
     except OutsideScope as problem:

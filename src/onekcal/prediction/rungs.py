@@ -1,4 +1,4 @@
-"""The rung above the learned model: G4(MP2), computed once and kept.
+"""The highest rung: G4(MP2), computed once and kept.
 
 A molecule that the learned model does not know is looked up among those computed on this machine
 and those that ship. Where it is in neither, it is computed if that is allowed and affordable.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -49,8 +50,8 @@ class OutsideScope(InputError):
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """One molecule as this rung needs it.
+class Asked:
+    """One molecule as the computed rungs need it.
 
     Parameters
     ----------
@@ -63,8 +64,16 @@ class _Asked:
     molecule: Molecules
     state: Species | None
 
+    @classmethod
+    def of(cls, question: Question) -> Asked:
+        """Read a question."""
+        if question.molecule is not None:
+            return cls(question.molecule, None)
+        state = species(question.smiles)
+        return cls(state.nuclei(), state)
+
     def key(self, method: str) -> str:
-        """Where the store keeps it."""
+        """Return where the store keeps it."""
         if self.state is None:
             return key_of_geometry(self.molecule, method)
         return key_of_smiles(self.state.smiles, self.state.charge, self.state.spin, method)
@@ -109,7 +118,7 @@ def computed_answer(
         With its ledger; the interval is G4(MP2)'s deviation from experiment. Where it may not be
         computed, the answer has a `problem` and a `forecast`.
     """
-    asked = _asked(question)
+    asked = Asked.of(question)
     check_elements(asked.molecule)
     check_electrons(asked.molecule)
     kept = options.keep_geometry and asked.state is None  # a SMILES has no geometry to keep
@@ -132,16 +141,9 @@ def computed_answer(
                 problem=_refusal(question, costs, options, may_compute, reason),
                 forecast=costs["g4mp2"].total,
             )
-        _check_memory(costs[variant])
+        check_memory(costs[variant], "G4(MP2)")
         done = _compute(asked, variant, suffix, question, store, options, watch)
     return _told(done, bare, options, kept)
-
-
-def _asked(question: Question) -> _Asked:
-    if question.molecule is not None:
-        return _Asked(question.molecule, None)
-    state = species(question.smiles)
-    return _Asked(state.nuclei(), state)
 
 
 def _affordable(
@@ -173,17 +175,37 @@ def _refusal(
     return f"{begin}G4(MP2) would take about {forecast_} ({how} computes it)"
 
 
-def _check_memory(cost: Forecast) -> None:
+def check_memory(cost: Forecast, method: str) -> None:
+    """Refuse a calculation that needs more memory than is free.
+
+    Parameters
+    ----------
+    cost
+        What the calculation needs.
+    method
+        What the message calls it.
+    """
     free = free_memory()
     if cost.memory > free:
         raise ConfigError(
-            f"G4(MP2) of this molecule needs about {cost.memory / 2**30:.0f} GiB of memory, "
-            f"{free / 2**30:.0f} are free"
+            f"{method} of this molecule needs about {cost.memory / 2**30:.0f} GiB of memory, "
+            f"{free / 2**30:.0f} are free; close other programs, or compute it on a larger machine"
         )
 
 
+@contextmanager
+def on_all_cores() -> Iterator[None]:
+    """Let pyscf and the linear algebra use every core, whatever the command line set."""
+    from pyscf import lib
+    from threadpoolctl import threadpool_limits
+
+    cores = os.cpu_count() or 1
+    with threadpool_limits(cores), lib.with_omp_threads(cores):
+        yield
+
+
 def _compute(
-    asked: _Asked,
+    asked: Asked,
     variant: Variant,
     suffix: str,
     question: Question,
@@ -203,7 +225,7 @@ def _compute(
             watch(label, "start")
             steps["start"] = {"positions": asked.start(options).positions.tolist()}
         begin = torch.tensor(steps["start"]["positions"], dtype=asked.molecule.positions.dtype)
-        with threadpool_limits(cores), lib.with_omp_threads(cores):
+        with on_all_cores():
             done = g4mp2(
                 asked.molecule.moved(begin),
                 variant,

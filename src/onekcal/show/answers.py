@@ -140,7 +140,7 @@ def _about(answer: Answer) -> Iterator[tuple[str, str]]:
     for term in answer.ledger.terms if answer.ledger else ():
         if term.section == "remark" and term.uncertainty is None:
             yield "ion", f"{term.label}; {term.source}"
-        elif term.section == "remark" and answer.half and answer.rung == "learned":
+        elif term.section == "remark" and answer.half and answer.rung != "g4mp2":
             yield (
                 f"{level} itself",
                 f"± {term.uncertainty:.2f} kcal/mol against experiment; {term.source}",
