@@ -20,13 +20,12 @@ from ase.calculators.calculator import PropertyNotImplementedError, all_changes
 from onekcal.errors import InputError
 from onekcal.io.ase_atoms import CHARGE, SPIN, from_atoms
 from onekcal.models.artefact import Artefact
-from onekcal.models.as_method import artefact_of, method_of
+from onekcal.models.as_method import artefact_of, method_of, zero_of
 from onekcal.models.force_meaning import check_forces, why_no_forces
 from onekcal.models.model import refuse_unsound
 from onekcal.molecules import Molecules
 from onekcal.prediction.geometry import kind_as_given
 from onekcal.prediction.scope import half_width, outside
-from onekcal.quantum.free_atoms import free_atoms_of
 from onekcal.quantum.method import Calculation, Method
 from onekcal.units import BOHR, EV, HARTREE
 
@@ -129,9 +128,7 @@ class Calculator(AseCalculator):
         if system_changes:
             self.results = {}
         point = self._continued(molecule).at(molecule.positions.numpy(), "forces" in properties)
-        energy = point.energy * HARTREE  # kcal/mol
-        if self.artefact is None:
-            energy -= float(free_atoms_of(self.method, molecule.elements).energies(molecule)[0])
+        energy = (point.energy - zero_of(self.method, molecule)) * HARTREE  # kcal/mol
         self.results |= {"energy": energy / EV, "free_energy": energy / EV}
         if point.gradient is not None and "forces" in properties:
             self.results["forces"] = -point.gradient * (HARTREE / BOHR / EV)

@@ -13,8 +13,8 @@ ROOMS = [  # a file may import from its own room and from those above it in this
     ("errors",), ("units",), ("molecules",), ("energies",), ("system",), ("data",), ("io",),
     ("datasets",),
     ("quantum",), ("geometry",), ("thermo",), ("labels",), ("features",), ("fields",), ("trust",),
-    ("models",), ("networks",), ("runs",), ("prediction",), ("calculator",), ("bench",), ("show",),
-    ("serve",), ("cli",), ("__init__", "__main__"),
+    ("models",), ("networks",), ("runs",), ("prediction",), ("calculator",), ("dynamics",),
+    ("bench",), ("show",), ("serve",), ("cli",), ("__init__", "__main__"),
 ]  # fmt: skip
 LAZY = {"models/registry.py", "datasets/catalogue.py", "__init__.py"}
 """Files that name classes of later rooms as strings and import them when asked."""

@@ -115,8 +115,8 @@ def _molecules(source: str) -> Molecules:
     """
     from onekcal import datasets as data
     from onekcal.errors import OnekcalError
-    from onekcal.geometry.conformers import conformers
     from onekcal.molecules import Molecules
+    from onekcal.prediction.geometry import geometry_of
     from onekcal.prediction.questions import questions
 
     if source in data.names() or data.is_here(source) or source.endswith(".h5"):
@@ -124,13 +124,7 @@ def _molecules(source: str) -> Molecules:
     placed: list[Molecules] = []
     for question in questions([source]):
         try:
-            if question.problem:
-                raise InputError(question.problem)
-            placed.append(
-                question.molecule
-                if question.molecule is not None
-                else conformers(question.smiles).lowest
-            )
+            placed.append(geometry_of(question))
         except OnekcalError as problem:
             print(f"onekcal: {problem}", file=sys.stderr)
     if not placed:

@@ -8,7 +8,7 @@ geometry and the name.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,15 +41,7 @@ def write(
     """
     path = Path(path)
     dataset = data if isinstance(data, Dataset) else Dataset(data)
-    ending = (
-        path.suffix.lower().removeprefix(".")
-        if format is None
-        else format.lower().removeprefix(".")
-    )
-    if ending not in ("npz", *WRITERS):
-        unknown("format to write", ending, [*WRITERS, "npz"])
-    if not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent} to write {path.name} in")
+    ending = check_target(path, format)
     with whole_file(path) as part:
         if ending == "npz":
             with part.open("wb") as file:
@@ -57,6 +49,29 @@ def write(
         else:
             with part.open("w", encoding="utf-8", newline="\n") as lines:
                 lines.writelines(WRITERS[ending](dataset))
+
+
+def check_target(path: Path, format: str | None = None) -> str:
+    """Return the format that a file is written in, before anything is computed for it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    format
+        As in `write`.
+
+    Raises
+    ------
+    InputError
+        The format or the folder does not exist.
+    """
+    ending = (path.suffix if format is None else format).lower().removeprefix(".")
+    if ending not in ("npz", *WRITERS):
+        unknown("format to write", ending, [*WRITERS, "npz"])
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent} to write {path.name} in")
+    return ending
 
 
 class _Pieces:
@@ -77,9 +92,24 @@ class _Pieces:
         table = (
             self.positions[a:b] if extra is None else np.hstack([self.positions[a:b], extra[a:b]])
         )
-        row = " ".join(["%16.10f"] * table.shape[1])
-        form = "".join([f"{SYMBOLS[z]:2s} {row}\n" for z in self.numbers[a:b]])
-        return f"{b - a}\n{comment}\n" + form % tuple(table.ravel().tolist())
+        return xyz_frame(self.numbers[a:b], table, comment)
+
+
+def xyz_frame(numbers: Sequence[int], table: np.ndarray, comment: str) -> str:
+    """Return one frame of an xyz file.
+
+    Parameters
+    ----------
+    numbers
+        (n,) nuclear charges.
+    table
+        (n, columns) positions (Å) and whatever stands behind them.
+    comment
+        The second line.
+    """
+    row = " ".join(["%16.10f"] * table.shape[1])
+    form = "".join([f"{SYMBOLS[z]:2s} {row}\n" for z in numbers])
+    return f"{len(numbers)}\n{comment}\n" + form % tuple(table.ravel().tolist())
 
 
 def _xyz(dataset: Dataset) -> Iterator[str]:
@@ -111,12 +141,12 @@ def _extxyz(dataset: Dataset) -> Iterator[str]:
     meaning = (
         ""
         if column is None
-        else " ".join(f"{key}={_quoted(value)}" for key, value in _meaning(column).items())
+        else " ".join(f"{key}={quoted(value)}" for key, value in _meaning(column).items())
     )
     for m in range(len(dataset)):
         words = [head] if energies is None else [head, f"energy={energies[m]:.10f}", meaning]
         if pieces.names[m]:
-            words.append(f"name={_quoted(pieces.names[m])}")
+            words.append(f"name={quoted(pieces.names[m])}")
         words += [
             f"{key}={value}"
             for key, value in (("charge", pieces.charges[m]), ("spin", pieces.spins[m]))
@@ -125,7 +155,14 @@ def _extxyz(dataset: Dataset) -> Iterator[str]:
         yield pieces.block(m, " ".join(words), forces)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return a value as the comment of an extended xyz file takes it.
+
+    Parameters
+    ----------
+    text
+        The value.
+    """
     if text and all(letter.isalnum() or letter in "-_./" for letter in text):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')

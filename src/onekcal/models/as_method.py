@@ -20,6 +20,7 @@ from onekcal.models.domain import strange_nuclei
 from onekcal.models.force_meaning import check_forces
 from onekcal.models.shipped import load_model
 from onekcal.molecules import Molecules
+from onekcal.quantum.free_atoms import free_atoms_of
 from onekcal.quantum.method import LabelError, Method, Point, formula_of
 from onekcal.quantum.named import method
 from onekcal.units import BOHR, HARTREE
@@ -163,6 +164,39 @@ def artefact_of(how: Method) -> Artefact | None:
         What `method_of` returned.
     """
     return how.program.artefact if isinstance(how.program, ModelProgram) else None
+
+
+def zero_of(how: Method, molecule: Molecules) -> float:
+    """Return the energy from which energies of a method are counted, Hartree.
+
+    Parameters
+    ----------
+    how
+        What `method_of` returned.
+    molecule
+        One molecule.
+
+    Returns
+    -------
+    float
+        The free atoms of a quantum method; 0 for a fitted model, which has its own zero.
+    """
+    if isinstance(how.program, ModelProgram):
+        return 0.0
+    return float(free_atoms_of(how, molecule.elements).energies(molecule)[0]) / HARTREE
+
+
+def meaning_of(how: Method) -> dict[str, str]:
+    """Return kind, temperature and level of a method's energies, as extended xyz names them.
+
+    Parameters
+    ----------
+    how
+        What `method_of` returned.
+    """
+    artefact = artefact_of(how)
+    kind, at = (artefact.kind, artefact.at) if artefact else ("atomization", "electronic")
+    return {"kind": kind, "at": at, "level": how.level}
 
 
 def digest(artefact: Artefact) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from onekcal.errors import InputError
 from onekcal.geometry.conformers import conformers
 from onekcal.geometry.minimum import minimum
 from onekcal.geometry.species import species
@@ -41,6 +42,26 @@ def drawn(smiles: str) -> Molecules:
         When the SMILES cannot be read, or names isotopes.
     """
     return species(smiles).nuclei(smiles)
+
+
+def geometry_of(question: Question) -> Molecules:
+    """Return the geometry of a question: the one it has, or the lowest conformer of its SMILES.
+
+    Parameters
+    ----------
+    question
+        A SMILES, or a molecule with a geometry.
+
+    Raises
+    ------
+    InputError
+        The question could not be read.
+    """
+    if question.problem:
+        raise InputError(question.problem)
+    if question.molecule is not None:
+        return question.molecule
+    return conformers(question.smiles).lowest
 
 
 def kind_as_given(artefact: Artefact) -> str:
