@@ -11,7 +11,7 @@ import typer
 from onekcal.cli.console import Json, examples, print_json
 from onekcal.errors import OnekcalError
 
-data_app = typer.Typer(help="Data sets: list, get, import, check, show.", no_args_is_help=True)
+data_app = typer.Typer(help="Data sets: list, get, import, export, check, show.", no_args_is_help=True)
 
 
 @data_app.command("list", epilog=examples("data list", "data list --json"))
@@ -118,6 +118,35 @@ def data_import(
             file=sys.stderr,
         )
     print(f"{name}: {path}; next: onekcal data check {name}")
+
+
+@data_app.command(
+    "export",
+    epilog=examples(
+        "data export computed.npz", "data export radicals.extxyz --level g4mp2 --no-ships"
+    ),
+)
+def data_export(
+    out: Annotated[Path, typer.Argument(help="The file to write: npz, h5, extxyz, sdf.")],
+    level: Annotated[
+        str | None,
+        typer.Option(
+            help="Only molecules with an energy of this level: g4mp2, g4mp2//gfn2 or b3lyp. "
+            "extxyz and sdf need it."
+        ),
+    ] = None,
+    ships: Annotated[
+        bool, typer.Option(help="The species that come with the package too.")
+    ] = True,
+) -> None:
+    """Write every computed molecule as a data set, for training or for others.
+
+    The columns say the level, the diagnostics, and whether a molecule was computed here.
+    """
+    from onekcal.labels.export import export
+
+    data = export(out, level=level, ships=ships)  # type: ignore[arg-type]
+    print(f"{out}: {len(data):,} molecules with {', '.join(data.columns)}; next: data check {out}")
 
 
 @data_app.command("check", epilog=examples("data check qm7", "data check labels.h5 --json"))

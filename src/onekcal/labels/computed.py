@@ -132,6 +132,20 @@ class Shelf(Generic[Kind]):
         for path in sorted(self.folder.glob("*.json")):
             yield self._checked(read_json(path), path)
 
+    def items(self) -> Iterator[tuple[str, Kind, bool]]:
+        """Give everything that `find` finds.
+
+        Yields
+        ------
+        tuple
+            The key, the molecule, and whether it came with the package.
+        """
+        for path in sorted(self.folder.glob("*.json")):
+            yield path.stem, self._checked(read_json(path), path), False
+        for key, record in self.ships().items():
+            if not self._file(key).exists():
+                yield key, self.kind.from_dict(record), True
+
     def once(self, key: str, compute: Callable[[Steps], Kind]) -> Kind:
         """Return a molecule, computed if nobody has done so.
 
