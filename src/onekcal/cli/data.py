@@ -11,7 +11,9 @@ import typer
 from onekcal.cli.console import Json, examples, print_json
 from onekcal.errors import OnekcalError
 
-data_app = typer.Typer(help="Data sets: list, get, import, export, check, show.", no_args_is_help=True)
+data_app = typer.Typer(
+    help="Data sets: list, get, import, export, check, show.", no_args_is_help=True
+)
 
 
 @data_app.command("list", epilog=examples("data list", "data list --json"))
@@ -135,9 +137,7 @@ def data_export(
             "extxyz and sdf need it."
         ),
     ] = None,
-    ships: Annotated[
-        bool, typer.Option(help="The species that come with the package too.")
-    ] = True,
+    ships: Annotated[bool, typer.Option(help="The species that come with the package too.")] = True,
 ) -> None:
     """Write every computed molecule as a data set, for training or for others.
 

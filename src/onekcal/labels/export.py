@@ -30,7 +30,6 @@ from onekcal.datasets.card import Card, Stored
 from onekcal.errors import ConfigError, DataError, unknown
 from onekcal.io import write
 from onekcal.labels.b3lyp import LEVEL, Minima, Minimum
-from onekcal.labels.computed import Store
 from onekcal.labels.g4mp2 import Computed
 from onekcal.molecules import SYMBOLS, Molecules
 
@@ -44,18 +43,18 @@ ENERGIES = {
 """What the energies mean."""
 PROPERTIES = {
     "zero_point": Column(torch.zeros(0), "property", "g4mp2", note="scaled"),
-    "t1": Column(torch.zeros(0), "property", "g4mp2", unit=""),
-    "contamination": Column(torch.zeros(0), "property", "g4mp2", unit=""),
+    "t1": Column(torch.zeros(0), "property", "g4mp2", unit="1"),
+    "contamination": Column(torch.zeros(0), "property", "g4mp2", unit="1"),
     "source": Column(
-        torch.zeros(0), "property", unit="", note="0: computed here; 1: came with the package"
+        torch.zeros(0), "property", unit="1", note="0: computed here; 1: came with the package"
     ),
 }
+WHOLE = (".npz", ".h5")
+"""Files that hold every column."""
 Row = dict[str, float]
 
 
-def exported(
-    folder: Path | None = None, level: Level | None = None, ships: bool = True
-) -> Dataset:
+def exported(folder: Path | None = None, level: Level | None = None, ships: bool = True) -> Dataset:
     """Collect what was computed.
 
     Parameters
@@ -122,12 +121,14 @@ def export(
         No level was given for a format that holds one energy.
     """
     ending = out.suffix.lower()
-    if ending not in (".h5", ".npz") and level is None:
+    if ending not in WHOLE and level is None:
         raise ConfigError(
             f"{out.name} holds one energy a molecule: give `level` ({', '.join(LEVELS)}), or write "
             "npz or h5, which hold all"
         )
     data = exported(folder, level, ships)
+    if ending not in WHOLE:
+        data = Dataset(data.molecules, {name: data.aim for name in [level] if name}, level)
     if ending == ".h5":
         data_store.save(out, Stored(data, card=_card(out.stem, data)))
     else:
