@@ -16,24 +16,27 @@ r"""The network of a 3-D DenseNet on fields in a cube; `networks.voxels` makes a
 ⊕ puts channels one after the other, * is a convolution with zeros outside the cube. There are two
 dense blocks of d₁ and d₂ layers with a transition between them.
 
-The gradient of a block is in `onekcal.networks.dense_block`, `orbits` is in
-`onekcal.networks.cube_symmetry`.
+`orbits` is in `onekcal.networks.cube_symmetry`.
 
 Gupta, Raghavachari, J. Chem. Theory Comput. 18, 2132 (2022); Huang, Liu, van der Maaten,
 Weinberger, CVPR (2017).
 
 Done in another way, with the same result:
 - All layers of a block normalise the same channels, and a channel has the same mean and variance
-  for all of them. So x̂ is computed once, when a channel is made, and only x̂ is kept. Each layer
-  has its own γ and β.
-- Channels lie one after the other in memory, each with all voxels of a batch. So ⊕ costs nothing.
-- The gradient of a block computes relu(γ ∘ x̂ + β), h and b_l again instead of keeping them.
+  for all of them. So x̂ is computed once, when a channel is made, and only x̂ is kept.
+- Channels lie last in one buffer a block, so that ⊕ costs nothing and W is a matrix product.
+- relu(γ ∘ x̂ + β) is x̂, clipped; the product with W does the rest (`onekcal.networks.clipping`).
+- The gradient of a block computes relu(γ ∘ x̂ + β) and b_l again instead of keeping them
+  (`onekcal.networks.dense_block`).
 - The transition pools before it multiplies, which is an eighth of the work.
 
 Deliberate deviations:
 - `symmetry` ties the weights of S and K together (`orbits`): with "signs" the energy does not
   change when an axis of the cube is reversed, with "cube" under any of its 48 rotations and
   reflections. The published network has neither.
+- With bfloat16, x̂, h, b and their gradients are kept in bfloat16, and products are made in it;
+  means, variances, weights and energies are in float32. A CPU that does not multiply bfloat16
+  itself trains in float32 instead.
 - In training, a batch is normalised in parts of `together` molecules, as it was on each of the
   paper's four GPUs. Running means and variances follow the mean over the parts, with the usual
   momentum of 0.1.
@@ -42,14 +45,16 @@ Deliberate deviations:
 from __future__ import annotations
 
 import math
+import platform
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool3d, batch_norm
+from torch.nn.functional import batch_norm, pad
 
+from onekcal.networks.clipped_mean import ClippedMean
 from onekcal.networks.cube_symmetry import orbits
-from onekcal.networks.dense_block import EPSILON, LAST, DenseBlock
+from onekcal.networks.dense_block import EPSILON, LAST, DenseBlock, cube, matrix
 from onekcal.networks.network import Batch, Network, Output
 
 MOMENTUM = 0.1
@@ -122,8 +127,9 @@ class DenseNetwork(Network):
         count, views = batch.inputs.shape[:2]
         fields = batch.inputs.flatten(0, 1)  # (B · views, channels, x, y, z)
         parts = -(-len(fields) // self.together)
-        kind = fields.device.type
-        low = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else fields.dtype
+        kind, low = fields.device.type, fields.dtype
+        if torch.is_autocast_enabled(kind) and (kind != "cpu" or cpu_multiplies_bfloat16()):
+            low = torch.get_autocast_dtype(kind)
         with torch.autocast(kind, enabled=False):
             # part k has every `parts`-th molecule from the k-th on; the share of a process is made
             # in the same way, so that several processes make the same parts
@@ -152,21 +158,18 @@ class DenseNetwork(Network):
         Tensor
             (B,).
         """
-        x = torch.conv3d(fields.contiguous(memory_format=LAST), self.stem.weight(), padding=1)
-        shape = (x.shape[0], *x.shape[2:])
-        x = x.transpose(0, 1).flatten(1)  # (channels, B · x · y · z)
+        shape = (len(fields), *fields.shape[2:])
+        x = _neighbourhoods(fields) @ self.stem.weight().flatten(1).T  # (B · x · y · z, channels)
         for k, (normalised, block) in enumerate(zip(self.normalised, self.blocks)):
             if k:
-                x, shape = self.transitions[k - 1](x, shape)
-            x = normalised(x, share)
+                x, shape = self.transitions[k - 1](x, shape, low)
+            x = normalised(x, shape, share)
             layers = [layer for layer in block.children() if isinstance(layer, DenseLayer)]
             weights = [weight for layer in layers for weight in layer.weights()]
             running = [layer.running() for layer in layers]
             if weights:
                 x = DenseBlock.apply(x, shape, low, share, self.training, running, *weights)
-        pooled = (
-            _activated(x, self.gamma, self.beta).view(len(x), shape[0], -1).mean(2).T
-        )  # (B, width)
+        pooled = ClippedMean.apply(x, self.gamma, self.beta, shape, shape[1:])  # (B, width)
         return self.output(pooled)[:, 0]
 
     def decayed(self) -> list[torch.nn.Parameter]:
@@ -176,6 +179,19 @@ class DenseNetwork(Network):
     def statistics(self) -> list[Tensor]:
         """Return running means and variances."""
         return [tensor for tensor in self.buffers() if tensor.is_floating_point()]
+
+
+def cpu_multiplies_bfloat16() -> bool:
+    """Return whether this processor has instructions for products of bfloat16.
+
+    Without them such products are computed as well, but slower than those of float32.
+    """
+    if not torch.backends.mkldnn.is_available() or not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False
+    asked = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return platform.machine() not in ("x86_64", "AMD64") or any(
+        getattr(torch.cpu, name, lambda: False)() for name in asked
+    )
 
 
 def momentum(k: int, parts: int) -> float:
@@ -196,13 +212,16 @@ def _places(count: int, parts: int) -> Tensor:
     return torch.cat([torch.arange(k, count, parts) for k in range(parts)]).argsort()
 
 
-def _activated(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-    """relu(γ ∘ x + β) of channels (C, R)."""
-    return torch.addcmul(beta[:, None], x, gamma[:, None]).relu()
+def _neighbourhoods(fields: Tensor) -> Tensor:
+    """The 3×3×3 voxels round each voxel (B · x · y · z, channels · 27); outside is 0."""
+    x = pad(fields, [1] * 6)
+    for axis in (2, 3, 4):
+        x = x.unfold(axis, 3, 1)
+    return x.permute(0, 2, 3, 4, 1, 5, 6, 7).flatten(4).flatten(0, 3)
 
 
 class Normalisation(torch.nn.Module):
-    """x̂ of channels (C, R); a trained network uses its running means and variances."""
+    """x̂ of channels (R, C); a trained network uses its running means and variances."""
 
     mean: Tensor
     variance: Tensor
@@ -212,11 +231,12 @@ class Normalisation(torch.nn.Module):
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("variance", torch.ones(width))
 
-    def forward(self, x: Tensor, share: float) -> Tensor:
-        """Return x̂ (C, R); `share` is the momentum of the running means."""
-        return batch_norm(
-            x[None], self.mean, self.variance, None, None, self.training, share, EPSILON
-        )[0]
+    def forward(self, x: Tensor, shape: tuple[int, ...], share: float) -> Tensor:
+        """Return x̂ (R, C); `share` is the momentum of the running means."""
+        x = batch_norm(
+            cube(x, shape), self.mean, self.variance, None, None, self.training, share, EPSILON
+        )
+        return matrix(x)
 
 
 class Kernel(torch.nn.Module):
@@ -290,7 +310,10 @@ class Transition(torch.nn.Module):
         self.reduce = torch.nn.Parameter(torch.empty(out, width))
         torch.nn.init.normal_(self.reduce, std=math.sqrt(2 / width))
 
-    def forward(self, x: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, tuple[int, ...]]:
-        """Return the new channels (C', R/8) and the new shape (B, x/2, y/2, z/2)."""
-        pooled = avg_pool3d(_activated(x, self.gamma, self.beta).view(len(x), *shape), 2)
-        return self.reduce @ pooled.flatten(1), pooled.shape[1:]
+    def forward(
+        self, x: Tensor, shape: tuple[int, ...], low: torch.dtype
+    ) -> tuple[Tensor, tuple[int, ...]]:
+        """Return the new channels (R/8, C') and the new shape (B, x/2, y/2, z/2)."""
+        pooled = ClippedMean.apply(x, self.gamma, self.beta, shape, (2, 2, 2))
+        new = pooled.to(low) @ self.reduce.to(low).T
+        return new.to(pooled.dtype), (shape[0], *(edge // 2 for edge in shape[1:]))
