@@ -15,8 +15,9 @@ from onekcal.system.home import home
 if TYPE_CHECKING:
     from onekcal.io.options import ReadKeywords
 
-MINI = ("mini", "mini-frames")
-"""Data sets that are inside the package."""
+EMBEDDED = {"mini": "mini.npz", "mini-frames": "mini.npz", "qm9-small": "qm9_small.npz"}
+"""Data sets that are inside the package, and their files."""
+INSIDE = Path(__file__).parent / "sets"
 
 
 def _place(name: str) -> Path:
@@ -31,7 +32,7 @@ def is_here(name: str) -> bool:
     name
         Its name.
     """
-    return name in MINI or _place(name).is_file()
+    return name in EMBEDDED or _place(name).is_file()
 
 
 def imported() -> list[str]:
@@ -73,9 +74,9 @@ def load(name: str, strict: bool = False) -> Stored:
     """
     if name in names():
         entry = source(name)
-        if name in MINI:
+        if name in EMBEDDED:
             assert entry.read_mirror is not None
-            stored = entry.read_mirror(Path(__file__).parent / "sets")
+            stored = entry.read_mirror(INSIDE)
         elif _place(name).is_file():
             stored = store.read(_place(name))
         else:
@@ -116,7 +117,7 @@ def get(name: str) -> Path:
     entry = source(name)
     path = _place(name)
     if is_here(name):
-        return path if path.is_file() else Path(__file__).parent / "sets" / "mini.npz"
+        return path if path.is_file() else INSIDE / EMBEDDED[name]
     cache = home() / "downloads"  # all sets share it: ten trajectories of rMD17 are in one archive
     origin = fetch.mirror()
     if origin is not None and entry.mirror and entry.read_mirror is not None:

@@ -23,6 +23,7 @@ TRAJECTORIES = (
 CATALOGUE = {
     "mini": "mini:molecules",
     "mini-frames": "mini:frames",
+    "qm9-small": "qm9_small:source",
     "qm7": "qm7:source",
     "qm9": "qm9:source",
     "qm9-properties": "qm9:properties",
