@@ -140,8 +140,7 @@ class _Run:
         draw = np.random.default_rng(self.motion.seed)
         positions = self.molecule.positions.numpy().copy()
         velocities = thermal_velocities(self.masses, positions, self.motion.temperature, draw)
-        energy, forces = self._pull()(positions)
-        state = State(positions, velocities, energy, forces)
+        _, state = self._afresh(State(positions, velocities, 0.0, np.zeros_like(positions)))
         return Checkpoint(0, state, Drift(), 0.0, 0, 0, draw.bit_generator.state)
 
     def _taken_up(self) -> Checkpoint:
@@ -173,7 +172,8 @@ class _Run:
         motion, state, drift, warmth, stopped = self.motion, at.state, at.drift, at.warmth, ""
         draw = np.random.default_rng()
         draw.bit_generator.state = dict(at.random)
-        self.limits.above, step, pull = at.above, at.step, self._pull()
+        self.limits.above, step = at.above, at.step
+        pull, state = self._afresh(state)
         while step < motion.steps and not stopped:
             try:
                 state = advance(state, self.masses, motion.step, motion.bath, pull, draw)
@@ -190,9 +190,7 @@ class _Run:
                 self._frame(state, step, frames, watch)
                 stopped = stopped or self.limits.unknown(state)
             if step % CHECKPOINT == 0 and not stopped:
-                pull = self._pull()
-                energy, forces = pull(state.positions)
-                state = replace(state, energy=energy, forces=forces)
+                pull, state = self._afresh(state)
                 at = Checkpoint(
                     step,
                     state,
@@ -213,8 +211,8 @@ class _Run:
             stopped,
         )
 
-    def _pull(self) -> Pull:
-        """Energy (kcal/mol) and forces (kcal/mol/Å), from a calculation that begins here."""
+    def _afresh(self, state: State) -> tuple[Pull, State]:
+        """A calculation that begins here, and the state with its energy and forces."""
         calculation = self.how.calculation(self.molecule)
 
         def pull(positions: np.ndarray) -> tuple[float, np.ndarray]:
@@ -222,7 +220,8 @@ class _Run:
             assert point.gradient is not None
             return (point.energy - self.zero) * HARTREE, -point.gradient * (HARTREE / BOHR)
 
-        return pull
+        energy, forces = pull(state.positions)
+        return pull, replace(state, energy=energy, forces=forces)
 
     def _temperature(self, state: State) -> float:
         """K. Without a thermostat the molecule neither moves nor turns as a whole."""
