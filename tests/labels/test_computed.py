@@ -43,8 +43,9 @@ def compute(steps):
     print("computed a second time", flush=True)
     raise SystemExit(7)
 
-print("waiting", flush=True)
-print(Store(Path(sys.argv[1])).once(sys.argv[2], compute).energy)
+store = Store(Path(sys.argv[1]))
+print("asking", flush=True)
+print(store.once(sys.argv[2], compute, lambda: print("waiting", flush=True)).energy)
 """
 
 
@@ -123,14 +124,24 @@ def test_finished_steps_survive_a_failure_and_go_with_success(store: Store) -> N
     assert [path.name for path in store.folder.iterdir()] == [f"{KEY}.json"]
 
 
+def test_steps_of_a_newer_version_are_not_gone_on_from(store: Store) -> None:
+    steps = Steps(store.folder / f"{KEY}.steps")
+    steps["coupled cluster"] = {"ccsdt": -1.17}
+    (path,) = steps.folder.iterdir()
+    path.write_text(path.read_text().replace(f'"format": {FORMAT}', '"format": 99'))
+    with pytest.raises(DataError, match=r"newer version of onekcal \(format 99.*update"):
+        store.once(KEY, lambda steps: computed(energy=steps["coupled cluster"]["ccsdt"]))  # type: ignore[arg-type]
+
+
 def test_two_processes_compute_a_molecule_once(store: Store) -> None:
     words = [sys.executable, "-c", WAITING, str(store.folder), KEY]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as other:
 
         def compute(steps: Steps) -> Computed:
             assert other.stdout is not None
-            assert other.stdout.readline() == "waiting\n"
-            time.sleep(2 * WAIT)  # the other has found the lock held
+            assert other.stdout.readline() == "asking\n"
+            assert other.stdout.readline() == "waiting\n"  # it says so, once
+            time.sleep(2 * WAIT)
             assert other.poll() is None
             return computed()
 

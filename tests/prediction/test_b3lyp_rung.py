@@ -16,6 +16,7 @@ from onekcal.energies import free_atoms
 from onekcal.labels import computed as store_module
 from onekcal.labels.b3lyp import LEVEL, Minima, Minimum
 from onekcal.labels.computed import key_of_smiles
+from onekcal.labels.deviations import deviation
 from onekcal.labels.g4mp2 import Kept
 from onekcal.models.artefact import Artefact
 from onekcal.models.model_card import ModelCard
@@ -176,7 +177,10 @@ def test_a_lone_atom_is_zero_by_definition(artefact: Artefact, programme: Progra
 
 def test_against_experiment_the_method_counts_beside_the_model(artefact: Artefact) -> None:
     (water,) = ask(artefact, "O")
-    assert from_experiment(water, 0.9) > np.hypot(1.4, water.half)
+    assert water.molecule is not None
+    method, _ = deviation(water.molecule, 0.9)
+    assert from_experiment(water, 0.9) == pytest.approx(np.hypot(method, water.half))
+    assert method > 3 * water.half > 0
 
 
 # --- what it refuses --------------------------------------------------------------------------

@@ -62,6 +62,7 @@ class Programme:
         self.asked: list[tuple[str, Variant, bool]] = []
         self.starts: list[Molecules] = []
         self.dies_at = ""
+        self.dies: BaseException = KeyboardInterrupt()
         self.steps: list[str] = []
 
     def __call__(
@@ -81,7 +82,7 @@ class Programme:
                 self.steps.append(step)
                 watch(step)
                 if step == self.dies_at:
-                    raise KeyboardInterrupt
+                    raise self.dies
                 kept[step] = {"positions": molecule.positions.tolist()}
         return computed(molecule, -104.2, variant)
 
@@ -213,6 +214,17 @@ def test_too_little_memory_is_said_with_the_numbers(
     (refused,) = ask(artefact, "C1=CC=CC=C1", rung="g4mp2")
     assert "GiB of memory, 0 are free" in refused.problem
     assert programme.asked == []
+
+
+def test_memory_that_runs_out_on_the_way_is_said_and_the_steps_stay(
+    artefact: Artefact, programme: Programme
+) -> None:
+    programme.dies_at, programme.dies = "coupled cluster", MemoryError()
+    (failed,) = ask(artefact, "[CH3]")
+    assert "the memory ran out; what was finished is kept" in failed.problem
+    programme.dies_at = ""
+    assert ask(artefact, "[CH3]")[0].problem == ""
+    assert programme.steps == ["geometry", "coupled cluster", "coupled cluster"]
 
 
 # --- what goes wrong --------------------------------------------------------------------------

@@ -146,7 +146,12 @@ class Shelf(Generic[Kind]):
             if not self._file(key).exists():
                 yield key, self.kind.from_dict(record), True
 
-    def once(self, key: str, compute: Callable[[Steps], Kind]) -> Kind:
+    def once(
+        self,
+        key: str,
+        compute: Callable[[Steps], Kind],
+        waits: Callable[[], None] = lambda: None,
+    ) -> Kind:
         """Return a molecule, computed if nobody has done so.
 
         Parameters
@@ -155,6 +160,8 @@ class Shelf(Generic[Kind]):
             Of the molecule.
         compute
             Computes it; what it puts into the steps it is given survives a kill.
+        waits
+            Called once if another process is computing it already.
         """
         done = self.find(key)
         if done is not None:
@@ -162,7 +169,7 @@ class Shelf(Generic[Kind]):
         for folder in (self.folder, self.bench):
             folder.mkdir(parents=True, exist_ok=True)
         lock_path = self.bench / f"{key}.lock"
-        lock = _waited(lock_path)
+        lock = _waited(lock_path, waits)
         try:
             done = self.find(key)  # another process may have finished it
             if done is not None:
@@ -191,11 +198,7 @@ class Shelf(Generic[Kind]):
         return self.folder / f"{key}.json"
 
     def _checked(self, record: dict, path: Path) -> Kind:
-        if isinstance(record, dict) and record.get("format", FORMAT) > FORMAT:
-            raise DataError(
-                f"{path} was written by a newer version of onekcal (format {record['format']}, "
-                f"this one reads {FORMAT}); update onekcal or remove the file"
-            )
+        _refuse_newer(record, path)
         try:
             return self.kind.from_dict(record)
         except (KeyError, TypeError, ValueError) as problem:
@@ -238,11 +241,12 @@ class Steps(MutableMapping[str, "dict[str, Value]"]):
         values = read_json(self._file(step))
         if values is None:
             raise KeyError(step)
-        return values
+        _refuse_newer(values, self._file(step))
+        return {key: value for key, value in values.items() if key != "format"}
 
     def __setitem__(self, step: str, values: dict[str, Value]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(self._file(step), values)
+        write_json(self._file(step), {"format": FORMAT} | values)
 
     def __delitem__(self, step: str) -> None:
         self._file(step).unlink()
@@ -257,13 +261,24 @@ class Steps(MutableMapping[str, "dict[str, Value]"]):
         return self.folder / f"{step.replace(' ', '_')}.json"
 
 
-def _waited(path: Path) -> int:
+def _refuse_newer(record: object, path: Path) -> None:
+    """Refuse what a newer version wrote: it may mean something else by the same words."""
+    if isinstance(record, dict) and record.get("format", FORMAT) > FORMAT:
+        raise DataError(
+            f"{path} was written by a newer version of onekcal (format {record['format']}, "
+            f"this one reads {FORMAT}); update onekcal or remove the file"
+        )
+
+
+def _waited(path: Path, waits: Callable[[], None]) -> int:
     """The lock at `path`, once nobody else holds it."""
-    while True:
-        lock = try_lock(path)
-        if lock is not None:
-            return lock
+    lock = try_lock(path)
+    if lock is None:
+        waits()
+    while lock is None:
         time.sleep(WAIT)
+        lock = try_lock(path)
+    return lock
 
 
 @cache

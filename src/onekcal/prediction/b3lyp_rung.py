@@ -34,6 +34,7 @@ from onekcal.prediction.geometry import KINDS
 from onekcal.prediction.options import Options
 from onekcal.prediction.questions import Question
 from onekcal.prediction.rungs import (
+    WAITING,
     Asked,
     OutsideScope,
     Watch,
@@ -210,7 +211,7 @@ def _computed(case: _Case, watch: Watch) -> Minimum:
             name=case.question.name,
         )
 
-    return case.store.once(case.key, fresh)
+    return case.store.once(case.key, fresh, lambda: watch(label, WAITING))
 
 
 def _start(case: _Case) -> dict[str, Value]:

@@ -38,6 +38,7 @@ Watch = Callable[[str, str], None]
 """Called with the molecule and the step that begins."""
 TWO_CORES = 1.6
 """How many times faster two cores are than one."""
+WAITING = "waiting for another process that computes it"
 T1_LARGE, CONTAMINATED = 0.02, 0.1
 """Diagnostics above these are remarked (Lee and Taylor 1989 for T1)."""
 
@@ -200,8 +201,14 @@ def on_all_cores() -> Iterator[None]:
     from threadpoolctl import threadpool_limits
 
     cores = os.cpu_count() or 1
-    with threadpool_limits(cores), lib.with_omp_threads(cores):
-        yield
+    try:
+        with threadpool_limits(cores), lib.with_omp_threads(cores):
+            yield
+    except MemoryError:
+        raise ConfigError(
+            "the memory ran out; what was finished is kept: close other programs and ask again, "
+            "or compute it on a larger machine"
+        ) from None
 
 
 def _compute(
@@ -214,13 +221,9 @@ def _compute(
     watch: Watch,
 ) -> Computed:
     pyscf_package()  # a missing package is said before the geometry is made
+    label = question.name or question.source
 
     def fresh(steps: Steps) -> Computed:
-        from pyscf import lib
-        from threadpoolctl import threadpool_limits
-
-        label = question.name or question.source
-        cores = os.cpu_count() or 1
         if "start" not in steps:  # GFN2-xTB of small molecules is slower in threads
             watch(label, "start")
             steps["start"] = {"positions": asked.start(options).positions.tolist()}
@@ -238,7 +241,7 @@ def _compute(
         smiles = asked.state.smiles if asked.state else ""
         return replace(done, smiles=smiles, name=question.name)
 
-    return store.once(asked.key(variant + suffix), fresh)
+    return store.once(asked.key(variant + suffix), fresh, lambda: watch(label, WAITING))
 
 
 def _told(done: Computed, bare: Answer, options: Options, kept: bool) -> Answer:
