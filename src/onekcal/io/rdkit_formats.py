@@ -15,7 +15,7 @@ from onekcal.io.options import ReadOptions
 from onekcal.io.records import Parsed, Problem, Record, energy_of, meaning_of, whole_number
 from onekcal.io.smiles import is_smiles, read_smiles, short
 from onekcal.io.smiles_lines import SmilesLine, csv_lines, smi_lines
-from onekcal.molecules import SYMBOLS
+from onekcal.molecules import SYMBOLS, Molecules
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
@@ -104,19 +104,57 @@ def _from_block(place: str, block: str, options: ReadOptions) -> Record:
             )
         try:
             Chem.SanitizeMol(mol)
-            missing = (
-                sum(atom.GetTotalNumHs() for atom in mol.GetAtoms()) if mol.GetNumBonds() else 0
-            )
+            whole = True
         except ValueError:  # unusual valences do not matter: only nuclei and positions are needed
-            missing = 0
+            whole = False
+    if whole and mol.GetNumBonds():
+        _refuse_bare(mol)
+    name = mol.GetProp("_Name") if mol.HasProp("_Name") else ""
+    return Record(
+        place, numbers, positions * options.scale, name, Chem.GetFormalCharge(mol), _unpaired(mol)
+    )
+
+
+def _refuse_bare(mol: Mol) -> None:
+    missing = sum(atom.GetTotalNumHs() for atom in mol.GetAtoms())
     if missing:
         raise InputError(
             f"its bonds need {missing} more hydrogens than it has; add them with their "
             "positions (or mark radicals with M  RAD)"
         )
-    name = mol.GetProp("_Name") if mol.HasProp("_Name") else ""
-    return Record(
-        place, numbers, positions * options.scale, name, Chem.GetFormalCharge(mol), _unpaired(mol)
+
+
+def from_mol(mol: Mol) -> str | Molecules:
+    """Return the molecule that RDKit's is: with its geometry where it has one, else its SMILES.
+
+    Parameters
+    ----------
+    mol
+        One molecule. A conformer in space (not a drawing) is its geometry, Å.
+
+    Returns
+    -------
+    str or Molecules
+        A SMILES, or a batch of one.
+
+    Raises
+    ------
+    InputError
+        It has no atoms, or a geometry without some of its hydrogens.
+    """
+    from rdkit import Chem
+
+    if mol.GetNumAtoms() == 0:
+        raise InputError("this Mol is empty; expected at least one atom")
+    if not mol.GetNumConformers() or not mol.GetConformer().Is3D():
+        return str(Chem.MolToSmiles(mol))
+    _refuse_bare(mol)
+    return Molecules.one(
+        _atoms(mol),
+        mol.GetConformer().GetPositions(),
+        Chem.GetFormalCharge(mol),
+        _unpaired(mol),
+        mol.GetProp("_Name") if mol.HasProp("_Name") else "",
     )
 
 

@@ -15,12 +15,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import torch
 
 from onekcal.energies import Kind
 from onekcal.errors import InputError, MissingExtra, OnekcalError
+from onekcal.io.python_objects import listed
 from onekcal.models.artefact import Artefact
 from onekcal.models.force_meaning import check_forces
 from onekcal.models.model import refuse_unsound
@@ -38,9 +39,12 @@ from onekcal.prediction.thermal import with_thermochemistry
 from onekcal.thermo.free_energies import check_conditions
 from onekcal.thermo.ledger import ledger
 
+if TYPE_CHECKING:
+    from onekcal.io.python_objects import Given
+
 
 def predict(
-    inputs: str | Molecules | Iterable[str | Molecules],
+    inputs: Given | Iterable[Given],
     model: str | Path | Artefact = "g4mp2",
     options: Options = DEFAULTS,
     watch: Watch = lambda molecule, step: None,
@@ -52,7 +56,8 @@ def predict(
     Parameters
     ----------
     inputs
-        SMILES, names of files, "-" for standard input, or molecules.
+        SMILES, names of files, "-" for standard input, molecules, ASE's `Atoms` or RDKit's `Mol`;
+        one, or several: a list, a pandas column.
     model
         A model that ships, a run folder, a model file, or what `load_model` returned.
     options
@@ -88,12 +93,11 @@ def predict(
         raise InputError(f"`rung` must be one of {', '.join(RUNGS)}, got {options.rung!r}")
     if options.route not in ROUTES:
         raise InputError(f"`route` must be one of {', '.join(ROUTES)}, got {options.route!r}")
-    asked = [inputs] if isinstance(inputs, (str, Molecules)) else list(inputs)
-    return _answers(asked, artefact, options, watch)
+    return _answers(listed(inputs), artefact, options, watch)
 
 
 def _answers(
-    asked: list[str | Molecules], artefact: Artefact, options: Options, watch: Watch
+    asked: list[Given], artefact: Artefact, options: Options, watch: Watch
 ) -> Iterator[Answer]:
     """Answers in order. Only a single question may start a computation by itself."""
     every = questions(asked, options.length)
@@ -164,7 +168,7 @@ def answer(
         what = f"{type(problem).__name__}: {problem}"
     what = " ".join(what.split())
     return replace(
-        bare, problem=what if repr(question.source) in what else f"{question.source}: {what}"
+        bare, problem=what if repr(question.source) in what else f"{question.place}: {what}"
     )
 
 

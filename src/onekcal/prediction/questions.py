@@ -14,14 +14,18 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from onekcal.errors import InputError, OnekcalError, unknown
 from onekcal.io import read_all
+from onekcal.io.python_objects import text_or_molecules
 from onekcal.io.reading import FORMATS
-from onekcal.io.smiles import is_smiles
+from onekcal.io.smiles import is_smiles, short
 from onekcal.io.smiles_lines import SmilesLine, csv_lines, smi_lines
 from onekcal.molecules import Molecules
+
+if TYPE_CHECKING:
+    from onekcal.io.python_objects import Given
 
 STANDARD_INPUT = "-"
 SMILES_FILES, TABLES = (".smi", ".smiles"), (".csv",)
@@ -53,14 +57,20 @@ class Question:
     molecule: Molecules | None = None
     problem: str = ""
 
+    @property
+    def place(self) -> str:
+        """Where it was found, with its SMILES: what messages begin with."""
+        bare = not self.smiles or self.smiles in self.source
+        return self.source if bare else f"{self.source} ({short(self.smiles)})"
 
-def questions(inputs: Iterable[str | Molecules], length: str | None = None) -> Iterator[Question]:
+
+def questions(inputs: Iterable[Given], length: str | None = None) -> Iterator[Question]:
     """Read every molecule that is asked for, in order.
 
     Parameters
     ----------
     inputs
-        SMILES, names of files, "-" for standard input, or molecules.
+        SMILES, names of files, "-" for standard input, molecules, ASE's `Atoms` or RDKit's `Mol`.
     length
         The unit of coordinates in files; None: the unit that the file names, or Å.
 
@@ -69,14 +79,17 @@ def questions(inputs: Iterable[str | Molecules], length: str | None = None) -> I
     Question
         One for each molecule; one with a `problem` where a molecule or a file cannot be read.
     """
-    for text in inputs:
+    for place, given in enumerate(inputs, 1):
+        try:
+            text = text_or_molecules(given)
+        except InputError as problem:
+            yield Question(f"input {place}", problem=f"input {place}: {problem}")
+            continue
         if isinstance(text, Molecules):
             for k, molecule in enumerate(text):
-                yield Question(
-                    str(molecule.names[0]) or f"molecule {k}",
-                    str(molecule.names[0]),
-                    molecule=molecule,
-                )
+                name = str(molecule.names[0])
+                where = f"molecule {k}" if text is given else molecule.formulas[0]
+                yield Question(name or where, name, molecule=molecule)
             continue
         try:
             yield from (
