@@ -19,7 +19,7 @@ STATES = {  # charge, unpaired electrons
     **{"[CH2]": (0, 2), "[NH]": (0, 2), "F[C]F": (0, 0), "[SiH2]": (0, 0)},
     **{"[CH]": (0, 1), "[SiH]": (0, 1), "F[C]": (0, 1)},
     **{"O=O": (0, 2), "S=S": (0, 2), "O=S": (0, 2), "[O][O]": (0, 2), "O=C=O": (0, 0)},
-    **{"[OH-]": (-1, 0), "[NH4+]": (1, 0), "[OH3+]": (1, 0), "[N]=O": (0, 1)},
+    **{"[OH-]": (-1, 0), "[NH4+]": (1, 0), "[OH3+]": (1, 0), "[N]=O": (0, 1), "[H+]": (1, 0)},
     "[CH2]C[CH2]": (0, 2),
 }
 
@@ -40,7 +40,13 @@ def test_every_state_is_possible(smiles: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("OCC", "CCO"), ("[H]O[H]", "O"), ("[H][C]([H])[H]", "[CH3]"), ("[H][O]", "[OH]")],
+    [
+        ("OCC", "CCO"),
+        ("[H]O[H]", "O"),
+        ("[H][C]([H])[H]", "[CH3]"),
+        ("[H][O]", "[OH]"),
+        ("[O][O]", "O=O"),
+    ],
 )
 def test_spellings_have_one_canonical_smiles_and_state(one: str, other: str) -> None:
     a, b = species(one), species(other)
@@ -57,7 +63,7 @@ def test_hydrogens_are_there() -> None:
     ("smiles", "message"),
     [
         ("[2H]O[2H]", "isotopes.*leave the mass numbers out"),
-        ("[H+]", "has no electrons"),
+        ("[He+2]", "has no electrons"),
         ("C.C", "2 disconnected molecules"),
         ("C(C)(C)(C)(C)C", "not a SMILES that can be read"),
         ("*C", "open place"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from onekcal.prediction.questions import count, questions
+from onekcal.prediction.questions import Question, count, questions
 
 WATER = "3\nwater\nO 0 0 0.117\nH 0 0.757 -0.469\nH 0 -0.757 -0.469\n"
 ATOM = "1\nnitrogen atom\nN 0 0 0\n"
@@ -34,6 +34,12 @@ def test_smiles_come_from_files_with_their_names(
     found = list(questions([str(tmp_path / name)]))
     assert [(q.smiles, q.name) for q in found] == expected
     assert all(f"{name}, line" in q.source for q in found)
+
+
+def test_the_place_of_a_question_names_its_smiles_once() -> None:
+    assert Question("some.smi, line 3", smiles="CCO").place == "some.smi, line 3 ('CCO')"
+    assert Question("CCO", smiles="CCO").place == "CCO"
+    assert Question("some.xyz").place == "some.xyz"
 
 
 def test_lines_of_smiles_are_read_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,8 @@ from onekcal.prediction.reaction import Conditions, Reaction
 
 LEARNED = Options(rung="learned")
 """Nothing is computed in these tests."""
+FAST = Options(budget=0.0)
+"""What ships is looked up."""
 
 
 def nuclei(*smiles: str) -> list[Molecules]:
@@ -102,6 +104,46 @@ def test_a_species_that_cannot_be_read_is_refused(text: str, message: str) -> No
 def test_two_spellings_of_a_molecule_are_one_species() -> None:
     assert read_species("OCC")[0].key == read_species("CCO")[0].key
     assert read_species("CCO")[0].key != read_species("COC")[0].key
+
+
+NAMES = {"ethylene": {"C=C"}, "mine": {"C", "CC"}, "measured": {""}}
+"""Names of stored answers as `Store.names` gives them."""
+
+
+def test_names_of_stored_answers_are_species() -> None:
+    found, question = read_species("Ethylene", names=lambda: NAMES)
+    assert (found.text, found.key, question.smiles) == ("Ethylene", "C=C", "C=C")
+    assert found.key == read_species("C=C")[0].key
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ethylen", "no stored answer has this name; did you mean 'ethylene'"),
+        ("mine", r"several stored answers \(C, CC\); write a SMILES"),
+        ("measured", "computed from a geometry; give the file"),
+    ],
+)
+def test_a_name_that_is_unknown_or_ambiguous_is_refused(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_species(text, names=lambda: NAMES)
+
+
+def test_what_ships_has_names_and_takes_part_by_them() -> None:
+    none = Conditions(free_energies=False)
+    by_name, by_smiles = react(
+        ["water + carbon monoxide >> carbon dioxide + hydrogen", "O + [C-]#[O+] >> O=C=O + [H][H]"],
+        conditions=none,
+        options=FAST,
+    )
+    assert by_name.problem == by_smiles.problem == ""
+    assert by_name.enthalpy == by_smiles.enthalpy
+    assert by_name.balanced == "water + carbon monoxide >> carbon dioxide + hydrogen"
+
+
+def test_a_name_and_a_smiles_of_one_species_cancel() -> None:
+    (found,) = react("ethylene + CC >> ethane", options=FAST)
+    assert "CC stands on both sides" in found.problem
 
 
 def test_reactions_are_read_from_lines_and_tables(tmp_path: Path) -> None:

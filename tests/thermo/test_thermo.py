@@ -12,12 +12,14 @@ from onekcal.energies import FREE_ATOMS
 from onekcal.errors import InputError
 from onekcal.molecules import Molecules
 from onekcal.thermo import groups as thermal
+from onekcal.thermo.free_energies import electronic_enthalpy
 from onekcal.thermo.group_counts import groups
 from onekcal.thermo.ledger import (
     ATOM_FORMATION,
     ELEMENT_HEAT,
     G4MP2_ERROR,
     Term,
+    atom_heat,
     from_total,
     ledger,
     molecule_heat,
@@ -78,9 +80,18 @@ def test_a_free_atom_has_its_experimental_heat_of_formation(element: int) -> Non
     atom = Molecules.one([element], [[0, 0, 0]])
     found = ledger(atom, 0.0, "g4mp2")
     assert found.formation_0 == ATOM_FORMATION[element]
+    heat = 1.481 + electronic_enthalpy(atom)
     assert found.formation_298 == pytest.approx(
-        ATOM_FORMATION[element] + 1.481 - ELEMENT_HEAT[element], abs=1e-3
+        ATOM_FORMATION[element] + heat - ELEMENT_HEAT[element], abs=1e-3
     )
+
+
+@pytest.mark.parametrize(("element", "joule"), [(1, 6.197), (6, 6.536), (8, 6.728), (9, 6.518)])
+def test_the_heat_of_an_atom_has_its_electronic_part(element: int, joule: float) -> None:
+    """H(298.15 K) − H(0) of JANAF's tables, kJ/mol. Without electronic levels all would be 6.197,
+    and O would be 0.13 kcal/mol low."""
+    atom = Molecules.one([element], [[0.0, 0.0, 0.0]])
+    assert atom_heat(atom).value == pytest.approx(joule / 4.184, abs=0.003)
 
 
 def test_the_atomic_values_are_those_of_the_reference_table() -> None:

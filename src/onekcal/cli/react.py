@@ -18,8 +18,8 @@ def react(
     reactions: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Such as 'C=C + [H][H] >> CC', with SMILES or files; coefficients as in "
-            "'2 [H][H] + O=O >> 2 O'."
+            help="Such as 'C=C + [H][H] >> CC', with SMILES, files or names of stored answers; "
+            "coefficients as in '2 [H][H] + O=O >> 2 O'."
         ),
     ] = None,
     table: Annotated[

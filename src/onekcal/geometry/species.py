@@ -7,7 +7,7 @@ A SMILES names the unpaired electrons of each atom, not how they couple. The rul
 - a carbon or silicon with two pairs them where a halogen, oxygen, nitrogen or silicon is its
   neighbour, and silicon always (CF2, SiH2); otherwise it is a triplet (CH2);
 - on different atoms they are parallel;
-- O2, S2 and SO are triplets, although O=O has none unpaired.
+- O2, S2 and SO are triplets, although O=O has none unpaired, and [O][O] is the same molecule.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TRIPLETS = {"O=O": 2, "S=S": 2, "O=S": 2}
 """Unpaired electrons of molecules whose SMILES shows none, by canonical SMILES."""
+SPELLINGS = {"[O][O]": "O=O", "[S][S]": "S=S", "[O][S]": "O=S", "[C]=O": "[C-]#[O+]"}
+"""Other ways to write a molecule, canonical → the one that is its key."""
 SINGLETS = ("[C]=[C]", "[C]#[C]")
 """Molecules without unpaired electrons whose SMILES shows some."""
 
@@ -84,10 +86,12 @@ def species(smiles: str) -> Species:
         )
     with rdBase.BlockLogs():  # H and H2 keep their hydrogens, and RDKit would say so each time
         canonical = Chem.MolToSmiles(Chem.RemoveHs(mol))
+    if canonical in SPELLINGS:
+        return species(SPELLINGS[canonical])
     charge = Chem.GetFormalCharge(mol)
     whole = Chem.AddHs(mol)
     electrons = sum(atom.GetAtomicNum() for atom in whole.GetAtoms()) - charge
-    if electrons < 1:
+    if electrons < (0 if canonical == "[H+]" else 1):
         raise InputError(f"{smiles!r} has no electrons")
     return Species(canonical, whole, charge, _spin(whole, canonical, charge, electrons))
 

@@ -224,6 +224,22 @@ class Store(Shelf[Computed]):
         """Return the species that ship, by key."""
         return shipped()
 
+    def names(self) -> dict[str, set[str]]:
+        """Return what the names of finished molecules stand for.
+
+        Returns
+        -------
+        dict
+            Name in lower case → canonical SMILES; an empty one stands for a molecule that was
+            computed from a geometry.
+        """
+        found: dict[str, set[str]] = {}
+        kept = ((one.name, one.smiles) for one in self)
+        for name, smiles in (*((r["name"], r["smiles"]) for r in self.ships().values()), *kept):
+            if name:
+                found.setdefault(name.lower(), set()).add(smiles)
+        return found
+
 
 class Steps(MutableMapping[str, "dict[str, Value]"]):
     """Finished steps of one molecule, one file each.

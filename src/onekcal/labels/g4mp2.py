@@ -30,6 +30,7 @@ from onekcal.quantum.b3lyp import METHOD as B3LYP
 from onekcal.quantum.b3lyp import VibratingB3LYP
 from onekcal.quantum.g4mp2 import G4MP2Energy, check_elements, g4mp2_energy
 from onekcal.quantum.method import LabelError, check_molecule, formula_of
+from onekcal.thermo.free_energies import electronic_enthalpy
 from onekcal.thermo.frequencies import frequencies, thermal_enthalpy, wavenumbers
 from onekcal.units import HARTREE, WAVENUMBER
 
@@ -93,11 +94,12 @@ class Computed:
 
     @property
     def heat(self) -> float:
-        """H(298.15 K) − H(0), kcal/mol: rigid rotor, harmonic, scaled frequencies."""
+        """H(298.15 K) − H(0), kcal/mol: rigid rotor, scaled frequencies, electronic levels."""
         masses = np.array([MASSES[int(z)] for z in self.molecule.numbers])
         kind = shape_of(masses, self.molecule.positions.numpy())
         scale = SCALE if self.method == "g4mp2" else 1.0
-        return thermal_enthalpy(np.abs(self.waves[self.waves > -100.0]) * scale, kind).total
+        vibrating = thermal_enthalpy(np.abs(self.waves[self.waves > -100.0]) * scale, kind).total
+        return vibrating + electronic_enthalpy(self.molecule)
 
     def to_dict(self) -> dict[str, object]:
         """Return everything as plain values, for JSON."""

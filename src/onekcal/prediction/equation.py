@@ -1,7 +1,7 @@
 """The text of a reaction: `2 [H][H] + O=O >> 2 O`.
 
 `>>`, `→` or `->` separates the two sides, and ` + ` (with spaces) the species of a side. A species
-is a SMILES, the name of a file with one molecule, or a name that stands for an answer. A number
+is a SMILES, the name of a file with one molecule, or the name of a stored answer. A number
 before it, with a space between, is its coefficient: `2`, `0.5` or `1/2`.
 """
 
@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
-from onekcal.errors import InputError
+from onekcal.errors import InputError, did_you_mean
 from onekcal.geometry.species import species
 from onekcal.io.smiles import is_smiles
 from onekcal.molecules import Molecules
-from onekcal.prediction.questions import Question, questions
+from onekcal.prediction.questions import ENDING, Question, questions
 
 ARROWS = (">>", "→", "->")
 """The first of these that stands in a text separates its sides; `->` also is a bond of a SMILES."""
@@ -154,7 +154,10 @@ def reaction_lines(path: Path) -> Iterator[str]:
 
 
 def read_species(
-    text: str, known: Mapping[str, Molecules] = MappingProxyType({}), length: str | None = None
+    text: str,
+    known: Mapping[str, Molecules] = MappingProxyType({}),
+    length: str | None = None,
+    names: Callable[[], Mapping[str, set[str]]] = dict,
 ) -> tuple[Substance, Question]:
     """Read one species of a reaction.
 
@@ -166,6 +169,8 @@ def read_species(
         The molecules of names that stand for answers. They come first.
     length
         The unit of coordinates in files; None: the unit that the file names, or Å.
+    names
+        Returns the names of stored answers in lower case, and the SMILES they stand for.
 
     Returns
     -------
@@ -180,7 +185,8 @@ def read_species(
     if text in known:
         return Substance(text, f"answer {text}", known[text], known=True), Question(text, text)
     if not Path(text).is_file() and not is_smiles(text):
-        _hint(text)
+        smiles = _named(text, names())
+        return replace(_of_smiles(smiles), text=text), Question(text, text, smiles)
     asked = list(questions([text], length))
     if len(asked) != 1:
         raise InputError(f"{text} holds {len(asked)} molecules; a species of a reaction is one")
@@ -190,6 +196,29 @@ def read_species(
     if question.molecule is not None:
         return Substance(text, f"file {text}", question.molecule), question
     return _of_smiles(question.smiles), question
+
+
+def _named(text: str, names: Mapping[str, set[str]]) -> str:
+    """The SMILES that a name stands for; other texts are refused."""
+    found = sorted(names.get(text.lower(), ()))
+    if found == [""]:
+        raise InputError(
+            f"{text!r} was computed from a geometry; give the file instead of its name"
+        )
+    if len(found) > 1:
+        several = ", ".join(smiles or "one computed from a geometry" for smiles in found)
+        raise InputError(
+            f"{text!r} is the name of several stored answers ({several}); write a SMILES"
+        )
+    if found:
+        return found[0]
+    _hint(text)
+    if ENDING.search(text):
+        raise InputError(f"there is no file {text}")
+    raise InputError(
+        f"{text!r} is neither a file that exists nor a SMILES that can be read, and no stored "
+        f"answer has this name{did_you_mean(text.lower(), names)}"
+    )
 
 
 def _hint(text: str) -> None:

@@ -21,6 +21,7 @@ from types import MappingProxyType
 import numpy.typing as npt
 
 from onekcal.errors import InputError, OnekcalError
+from onekcal.labels.computed import Store
 from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import DEFAULT, load_model
 from onekcal.molecules import Molecules
@@ -68,7 +69,7 @@ def react(
     options
         How the species are answered.
     answers
-        Answers that a reaction can name.
+        Answers that a reaction can name. It can also name stored answers, such as ethylene.
     wavenumbers
         Harmonic wavenumbers (1/cm) of species by their text, at the geometry of their answer. The
         others are those of the answer where it was computed, and else those of GFN2-xTB.
@@ -122,6 +123,7 @@ class _Desk:
         self.molecules = {
             name: one.molecule for name, one in answers.items() if one.molecule is not None
         }
+        self.stored_names: dict[str, set[str]] | None = None
         self.answered: dict[str, tuple[Answer, Thermochemistry | None]] = {}
 
     def reaction(self, text: str) -> Reaction:
@@ -143,7 +145,7 @@ class _Desk:
         equation = parse_equation(bare.text)
         species, questions = zip(
             *(
-                read_species(text, self.molecules, self.options.length)
+                read_species(text, self.molecules, self.options.length, self._names)
                 for _, text in (*equation.left, *equation.right)
             )
         )
@@ -157,6 +159,12 @@ class _Desk:
             for k, (one, c) in enumerate(zip(species, coefficients))
         )
         return self._summed(bare, participants, spin_remark(molecules, coefficients, left, texts))
+
+    def _names(self) -> dict[str, set[str]]:
+        """What the names of stored answers stand for, read once."""
+        if self.stored_names is None:
+            self.stored_names = Store().names()
+        return self.stored_names
 
     def _answers(
         self, species: tuple[Substance, ...], questions: tuple[Question, ...]

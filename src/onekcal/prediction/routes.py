@@ -71,8 +71,9 @@ def with_route(answer: Answer, route: Route, artefact: Artefact, ask: Ask) -> An
     except InputError as problem:
         if route == "isodesmic":
             raise
-        said = (f"no second route: {problem}",) if route == "both" else ()
-        return replace(answer, remarks=(*answer.remarks, *said))
+        if route == "auto":
+            return answer
+        return replace(answer, remarks=(*answer.remarks, f"no second route: {problem}"))
     if route == "auto" and not found.apart:
         return answer
     remarks = [*answer.remarks, f"energies of the partners at G4(MP2): {found.mixture}"]

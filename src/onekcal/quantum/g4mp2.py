@@ -133,6 +133,8 @@ def g4mp2_energy(
     """
     check_elements(molecule)
     check_molecule(molecule)
+    if int(molecule.charges[0]) == int(molecule.numbers.sum()):  # a proton
+        return G4MP2Energy(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     kept = {} if kept is None else kept
     run = _Calculation(molecule, exact, memory)
     for step in STEPS:

@@ -211,6 +211,19 @@ def unpaired(molecule: Molecules) -> int:
     return spin or (int(molecule.numbers.sum()) - charge) % 2
 
 
+def electronic_enthalpy(molecule: Molecules, temperature: float = TEMPERATURE) -> float:
+    """Return what electronic levels add to H(T) − H(0), kcal/mol; 0 where `LEVELS` knows none.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    temperature
+        K.
+    """
+    return _electronic(molecule, temperature).energy
+
+
 def check_conditions(temperature: float, pressure: float) -> None:
     """Refuse a temperature or a pressure that is not positive.
 

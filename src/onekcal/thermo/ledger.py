@@ -20,6 +20,7 @@ from onekcal.errors import InputError
 from onekcal.geometry.minimum import minimum
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.thermo import groups
+from onekcal.thermo.free_energies import thermochemistry
 from onekcal.thermo.frequencies import frequencies
 
 HeatFrom = Literal["auto", "gfn2", "regression"]
@@ -193,7 +194,7 @@ def ledger(
     terms += _zero_point_terms(at, zero_point)
     terms += _atom_terms(molecule)
     if len(molecule.numbers) == 1:
-        terms.append(atom_heat())
+        terms.append(atom_heat(molecule))
     else:
         terms.append(thermal if isinstance(thermal, Term) else molecule_heat(molecule, thermal))
     terms += _element_terms(molecule)
@@ -294,10 +295,17 @@ def molecule_heat(molecule: Molecules, how: HeatFrom = "auto") -> Term:
     )
 
 
-def atom_heat() -> Term:
-    """Return H(298 K) − H(0) of a lone atom, 5/2 RT, as a line of the ledger."""
-    heat = 2.5 * groups.RT
-    return Term("H(298 K) − H(0)", heat, 0.0, "ideal monatomic gas, 5/2 RT", "formation 298 K")
+def atom_heat(atom: Molecules) -> Term:
+    """Return H(298 K) − H(0) of a lone atom, 5/2 RT and its electronic part, as a line.
+
+    Parameters
+    ----------
+    atom
+        One atom or atomic ion.
+    """
+    heat = thermochemistry(atom, []).enthalpy
+    source = "ideal monatomic gas with its electronic levels"
+    return Term("H(298 K) − H(0)", heat, 0.0, source, "formation 298 K")
 
 
 def _check(molecule: Molecules) -> None:
