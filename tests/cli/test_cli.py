@@ -80,7 +80,9 @@ def test_rerun_check_proves_the_run_and_fails_on_a_changed_prediction(trained: P
 
 
 def test_evaluate_measures_on_other_data(trained: Path) -> None:
-    done = onekcal("evaluate", "runs/first", "mini", "--target", "b3lyp", "--json", cwd=trained)
+    done = onekcal(
+        "evaluate", "runs/first", "qm9-small", "--target", "b3lyp", "--json", cwd=trained
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["count"] > 1000
     assert "runs/first was fitted to" in done.stderr  # most of these molecules are no test

@@ -282,7 +282,7 @@ def test_totals_need_atom_energies_before_the_model(tmp_path: Path) -> None:
     numbers, positions = data.molecules.pad()
     np.savez(tmp_path / "t.npz", Z=numbers.numpy(), R=positions.numpy(), E=column.values.numpy())
     content = {
-        "data": {"set": str(tmp_path / "t.npz"), "target": "energy"},
+        "data": {"set": str(tmp_path / "t.npz"), "target": "energy", "check": False},
         "stages": [{"regression": {"size": 9}}],
     }
     with pytest.raises(ConfigError, match="put the stage `dressed_atoms`"):

@@ -51,7 +51,7 @@ def card(name: str) -> Card:
     return source(name).card if name in names() else store.card(_place(name))
 
 
-def load(name: str, strict: bool = False) -> Stored:
+def load(name: str, strict: bool = False, **options: Unpack[ReadKeywords]) -> Stored:
     """Load a data set of the store, or a file.
 
     Parameters
@@ -61,6 +61,8 @@ def load(name: str, strict: bool = False) -> Stored:
         stored set (.h5).
     strict
         Whether molecules whose relaxation is known to have failed are left out.
+    **options
+        As in `read`, for a file that is not one of the store: units, level and kind of the labels.
 
     Returns
     -------
@@ -95,7 +97,9 @@ def load(name: str, strict: bool = False) -> Stored:
     if path.suffix == ".h5":
         return store.read(path)
     return Stored(
-        read(name), card=Card(path.stem, title=f"read from {path.name}"), digest=fetch.sha256(path)
+        read(name, **options),
+        card=Card(path.stem, title=f"read from {path.name}"),
+        digest=fetch.sha256(path),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from onekcal.data.splits import TEST, TRAIN, VALID
 from onekcal.datasets.card import Stored
 from onekcal.errors import ConfigError, unknown
-from onekcal.runs.experiment import DataChoice
+from onekcal.runs.data_choice import DataChoice
 from onekcal.runs.split_file import labels_of_file
 
 Rows = npt.NDArray[np.int64]
@@ -31,6 +32,35 @@ class Split:
     train: Rows
     valid: Rows
     test: Rows
+
+
+class Judged(NamedTuple):
+    """The molecules that a run is measured on.
+
+    Parameters
+    ----------
+    rows
+        Row numbers into the data set.
+    part
+        "" where they are the test part; else the part that stands in for it: "validation" or
+        "training".
+    """
+
+    rows: Rows
+    part: str
+
+
+def judged(train: Rows, valid: Rows, test: Rows) -> Judged:
+    """Choose what a run is measured on: the test part, where there is one.
+
+    Parameters
+    ----------
+    train, valid, test
+        Row numbers of the parts.
+    """
+    if len(test):
+        return Judged(test, "")
+    return Judged(valid, "validation") if len(valid) else Judged(train, "training")
 
 
 def choose(stored: Stored, choice: DataChoice) -> Split:
@@ -60,6 +90,9 @@ def choose(stored: Stored, choice: DataChoice) -> Split:
     """
     rng = np.random.default_rng(choice.seed)
     labels = _labels(stored, choice, rng)
+    if choice.test == 0 and choice.split == "random":  # nothing is held back
+        spare = (TEST, VALID) if choice.valid == 0 else (TEST,)
+        labels = np.where(np.isin(labels, spare), TRAIN, labels)
     train, valid, test = (
         rng.permutation(np.flatnonzero(labels == part)) for part in (TRAIN, VALID, TEST)
     )
@@ -89,10 +122,10 @@ def choose(stored: Stored, choice: DataChoice) -> Split:
             len(labels)
         )  # whatever `train` is
         test = np.concatenate([test, order[~np.isin(order, np.concatenate([train, valid, test]))]])
-    if len(train) == 0 or len(test) == 0:
+    if len(train) == 0 or (len(test) == 0 and choice.test != 0):
         raise ConfigError(
             f"split {choice.split!r} of {choice.set} gives {len(train)} training and {len(test)} "
-            "test molecules; at least one of each is needed"
+            "test molecules; at least one of each is needed (data.test: 0 asks for no test part)"
         )
     return Split(train, valid, test[: choice.test])
 

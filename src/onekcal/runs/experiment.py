@@ -20,44 +20,12 @@ from onekcal.errors import ConfigError, did_you_mean
 from onekcal.models.artefact import Stage
 from onekcal.models.registry import build, model_class
 from onekcal.models.setting_types import check_settings, expected
+from onekcal.runs.data_choice import DataChoice
 
 Content = dict[str, Any]
 """Keys and values as YAML holds them."""
 StageEntry = str | dict[str, Any]
 """A stage as YAML holds it: its name, or its name and settings."""
-
-
-class DataChoice(BaseModel):
-    """Which molecules, which label, which split: the key `data` of an experiment."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    set: str = Field(description="a data set's name (`onekcal data list`) or a file")
-    target: str = Field(description="the energy column to learn")
-    split: str = Field(
-        "random", description="a split the data set defines, a run's split.npz, or random"
-    )
-    train: int | None = Field(
-        None, ge=1, description="training molecules; all of the training part when absent"
-    )
-    valid: int | float = Field(
-        0.1,
-        ge=0,
-        description="molecules to choose and calibrate on. If the split has no validation part: "
-        "a share (below 1) or a number of the training part. If it has one (a tenth of a random "
-        "split): all of it, or at most this number. 0: none; the data set's own validation part "
-        "is then trained on",
-    )
-    test: int | None = Field(
-        None,
-        ge=1,
-        description="test molecules; the whole test part when absent. If a random split is asked "
-        "for more than its tenth, the rest comes from molecules that train and valid do not use",
-    )
-    seed: int = Field(0, description="seed that draws train, valid and test from their parts")
-    strict: bool = Field(
-        False, description="drop molecules whose relaxation failed (qm9, qm9-g4mp2)"
-    )
 
 
 class Experiment(BaseModel):
@@ -145,6 +113,7 @@ class Experiment(BaseModel):
     def digest(self) -> str:
         """SHA-256 of the content without the name; run folders and results are known by it."""
         content = self.model_dump(exclude={"name"} | (set() if self.fit else {"fit"}), mode="json")
+        content["data"] = self.data.as_first_written()
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

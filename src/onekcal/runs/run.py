@@ -45,12 +45,14 @@ from onekcal.networks.training.config_differences import refuse_differences
 from onekcal.networks.training.session import Progress, session
 from onekcal.runs.card import about_data
 from onekcal.runs.card_page import markdown
-from onekcal.runs.choose_split import Split, choose
+from onekcal.runs.choose_split import Split, choose, judged
+from onekcal.runs.data_choice import load as load_data
 from onekcal.runs.errors_by import errors_by
 from onekcal.runs.evaluate import atoms_of, force_errors, measure, order_errors
 from onekcal.runs.experiment import Experiment, read
 from onekcal.runs.fitting import Fitted, fit, other_geometries
 from onekcal.runs.predictions_file import write_atoms, write_predictions
+from onekcal.runs.unit_check import check_units
 from onekcal.system.files import write_text
 from onekcal.system.provenance import provenance
 from onekcal.trust.metrics import Metrics
@@ -232,11 +234,15 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
     stored = _loaded(experiment)
     data = stored.dataset.aimed(experiment.data.target)
     _check_target(data, experiment.resolved_stages())
+    check_units(data, experiment.data)
     split = choose(stored, experiment.data)
-    test, others = data[split.test], other_geometries(experiment)
+    tested_on = judged(split.train, split.valid, split.test)
+    test, others = data[tested_on.rows], other_geometries(experiment)
     fitted = fit(experiment, data, split, others)
     tested = _tested(experiment, fitted, test, {kind: some for kind, (_, some) in others.items()})
     tested.metrics["valid"] = len(split.valid)
+    if tested_on.part:
+        tested.metrics["judged_on"] = tested_on.part
     card = _card(experiment, stored, fitted.data, tested.metrics)
     card.errors_by = errors_by(test, tested.predicted, tested.half)
     artefact = _artefact(experiment, fitted, card)
@@ -251,7 +257,7 @@ def _loaded(experiment: Experiment) -> Stored:
     if experiment.data.set in store.names() and distributed.first():
         store.get(experiment.data.set)
     distributed.wait()
-    return store.load(experiment.data.set, strict=experiment.data.strict)
+    return load_data(experiment.data)
 
 
 def _tested(

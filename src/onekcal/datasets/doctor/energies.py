@@ -7,15 +7,11 @@ from torch import Tensor
 
 from onekcal.data.dataset import Column, Dataset
 from onekcal.datasets.doctor.diagnosis import Diagnosis, first_names
+from onekcal.datasets.doctor.units_of_energies import BOUND, unit_of_totals, units_of_atomization
 from onekcal.energies import FREE_ATOMS
 from onekcal.molecules import SYMBOLS, Molecules
-from onekcal.units import ENERGY, HARTREE
+from onekcal.units import HARTREE
 
-BOUND = (-250.0, -5.0)
-"""kcal/mol an atom: the range of atomization energies of molecules.
-
-F2 has −19, H2 −55, CO −130, graphite −171.
-"""
 FORMATION = 60.0
 """kcal/mol an atom: heats of formation are smaller (acetylene 14, C2 100, CF4 −45)."""
 OUTLIER = 8.0
@@ -46,7 +42,7 @@ def size_and_unit(
         (M,) the molecules they belong to.
     """
     typical = float((values / molecules.sizes).median())
-    unit = _totals_unit(values, molecules)
+    unit = unit_of_totals(values, molecules)
     per_atom = f"{detail}; median {typical:.1f} kcal/mol an atom"
     if unit and unit != "kcal/mol":
         diagnosis.add(
@@ -64,7 +60,7 @@ def size_and_unit(
             f"{per_atom}, but atomization energies lie in {BOUND[0]:.0f} … {BOUND[1]:.0f}",
             "positive when bound: change the sign"
             if -BOUND[1] < typical < -BOUND[0]
-            else _unit_guess(typical),
+            else _remedy(typical),
         )
     elif column.kind == "formation" and abs(typical) > FORMATION:
         diagnosis.add(
@@ -111,38 +107,16 @@ def _totals(diagnosis: Diagnosis, name: str, per_atom: str, typical: float, fit:
             "warning",
             name,
             f"{per_atom}, far from what totals have",
-            _unit_guess(typical) + ", or are they relative energies?",
+            _remedy(typical) + ", or are they relative energies?",
         )
 
 
-def _totals_unit(values: Tensor, molecules: Molecules) -> str:
-    """The unit in which values (M,) would be totals of all electrons; "" where no unit fits.
-
-    The total energy of an atom is near Schwinger's −0.768745 Z^(7/3) + Z²/2 − 0.2699 Z^(5/3)
-    Hartree (Phys. Rev. A 24, 2353, 1981), to 3 % from Z = 6 on. No other energy has so even a
-    ratio to the sum of it over a molecule.
-    """
-    z = torch.arange(len(SYMBOLS), dtype=torch.float64)
-    atoms = (-0.768745 * z ** (7 / 3) + z**2 / 2 - 0.2699 * z ** (5 / 3)) * HARTREE
-    ratio = values / molecules.sum_atoms(atoms[molecules.numbers])
-    middle = float(ratio.median())
-    if float((ratio - middle).abs().median()) > 0.02 * abs(middle):
-        return ""
-    return next((unit for unit, factor in ENERGY.items() if abs(middle * factor - 1) < 0.03), "")
-
-
-def _unit_guess(per_atom: float) -> str:
-    """Units that would bring a median energy an atom to where atomization energies lie."""
-    out = [
-        unit
-        for unit, factor in ENERGY.items()
-        if factor != 1 and BOUND[0] < per_atom * factor < BOUND[1]
-    ]
-    return (
-        f"are they in {' or '.join(out)}? import again with --energy"
-        if out
-        else "check the unit, the sign and the kind"
-    )
+def _remedy(typical: float) -> str:
+    """What to do about a median energy an atom that is not that of atomization energies."""
+    units = units_of_atomization(typical)
+    if not units:
+        return "check the unit, the sign and the kind"
+    return f"are they in {' or '.join(units)}? import again with --energy"
 
 
 def check_free_atoms(diagnosis: Diagnosis, dataset: Dataset) -> None:

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 import yaml
 
-from onekcal import datasets as store
 from onekcal.data.dataset import Dataset
 from onekcal.errors import DataError, InputError, OnekcalError
 from onekcal.models.artefact import Artefact
 from onekcal.models.model_card import Json, ModelCard
+from onekcal.runs.choose_split import judged
+from onekcal.runs.data_choice import load as load_data
 from onekcal.runs.experiment import Experiment
 from onekcal.runs.folder import load
 from onekcal.trust.conformal import coverage
@@ -188,11 +189,9 @@ def _artefact(folder: Path) -> tuple[Artefact | None, str]:
 def _test(experiment: Experiment, folder: Path, count: int) -> tuple[Dataset | None, str]:
     """The test molecules, from the store."""
     try:
-        dataset = store.load(experiment.data.set, strict=experiment.data.strict).dataset.aimed(
-            experiment.data.target
-        )
+        dataset = load_data(experiment.data).dataset.aimed(experiment.data.target)
         with np.load(folder / "split.npz") as split:
-            test = dataset[split["test"]]
+            test = dataset[judged(split["train"], split["valid"], split["test"]).rows]
     except (OnekcalError, OSError, KeyError, IndexError) as problem:
         return None, f"molecules cannot be shown: {problem}"
     points = len(test.energies)
