@@ -16,7 +16,6 @@ from ase.io import read as ase_read
 from ase.md.verlet import VelocityVerlet
 
 from onekcal.calculator import Calculator
-from onekcal.data.dataset import Columns
 from onekcal.dynamics import run as running
 from onekcal.dynamics.drift import Drift
 from onekcal.dynamics.integrate import (
@@ -32,51 +31,11 @@ from onekcal.dynamics.motion import Motion
 from onekcal.dynamics.run import dynamics
 from onekcal.errors import ConfigError, InputError
 from onekcal.io import read
-from onekcal.models.artefact import Artefact
-from onekcal.models.model import Model
 from onekcal.models.shipped import load_model
-from onekcal.models.stack import Stack
 from onekcal.molecules import Molecules
 from onekcal.thermo.frequencies import GAS
 from onekcal.units import BOHR, EV, HARTREE
-
-SPRING = 500.0
-"""kcal/mol/Å²."""
-
-
-class Springs(Model):
-    """½ k (r − r₀)² of every pair; r₀ is its distance at the start."""
-
-    def __init__(self, start: Molecules, stiff: float = SPRING) -> None:
-        self.rest = torch.cdist(start.positions, start.positions)
-        self.stiff = stiff
-
-    differentiable = True
-
-    def energies(self, molecules: Molecules, columns: Columns | None = None) -> torch.Tensor:
-        size = len(self.rest)
-        i, j = torch.triu_indices(size, size, 1)
-        x = molecules.positions.reshape(-1, size, 3)
-        apart = (x[:, i] - x[:, j]).norm(dim=-1)
-        return (0.5 * self.stiff * (apart - self.rest[i, j]) ** 2).sum(1)
-
-    def state(self) -> dict[str, torch.Tensor]:
-        return {"rest": self.rest, "stiff": torch.tensor(self.stiff)}
-
-
-class Novel(Springs):
-    """Springs that say how far the first bond is from its rest."""
-
-    def novelty(self, molecules: Molecules) -> torch.Tensor:
-        x = molecules.positions
-        return ((x[0] - x[1]).norm() - self.rest[0, 1]).abs()[None]
-
-
-def springs(molecule: Molecules, **about: object) -> Artefact:
-    given: dict[str, object] = {"elements": molecule.elements, "level": "springs", **about}
-    model = given.pop("model", None) or Springs(molecule)
-    return Artefact([], Stack([model]), **given)  # type: ignore[arg-type, list-item]
-
+from support.springs import SPRING, Novel, Springs, springs
 
 # --- the integrator -------------------------------------------------------------------------------
 

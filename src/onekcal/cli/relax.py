@@ -56,7 +56,7 @@ def relax(
         try:
             minima.append(relaxed(geometry_of(question), how, fmax, not any_bonds))
         except OnekcalError as problem:
-            print(f"onekcal: {question.source}: {problem}", file=sys.stderr)
+            _said(question.source, problem)
     if not minima:
         raise typer.Exit(2)
     if out is not None:
@@ -92,7 +92,7 @@ def frequencies(
             keep = keep_geometry and question.molecule is not None
             molecule, waves = vibrations(geometry_of(question), how, keep)
         except OnekcalError as problem:
-            print(f"onekcal: {question.source}: {problem}", file=sys.stderr)
+            _said(question.source, problem)
             continue
         rows.append(moving.vibrations_dict(molecule, waves))
         if not as_json:
@@ -101,3 +101,10 @@ def frequencies(
         print_json(rows)
     if not rows:
         raise typer.Exit(2)
+
+
+def _said(source: str, problem: OnekcalError) -> None:
+    """Print a problem in one line that names the molecule once."""
+    text = str(problem)
+    where = "" if source in text else f"{source}: "
+    print(f"onekcal: {where}{text}", file=sys.stderr)
