@@ -172,7 +172,7 @@ def _refusal(
 ) -> str:
     forecast_ = spell(elapsed(costs["g4mp2"].total))
     how = "--rung g4mp2" if may_compute else "--compute"  # a list is computed only with it
-    begin = f"{question.source}: {reason}; " if reason else f"{question.source}: "
+    begin = f"{question.place}: {reason}; " if reason else f"{question.place}: "
     return f"{begin}G4(MP2) would take about {forecast_} ({how} computes it)"
 
 
@@ -300,6 +300,11 @@ def _remarks(done: Computed) -> list[str]:
         out.append(f"computed with {spin} unpaired electron{'s' if spin > 1 else ''}")
     if charge:
         out.append(f"an ion of charge {charge:+d}")
+    if charge == int(done.molecule.numbers.sum()):
+        out.append(
+            "a proton has no electrons: its total energy is 0, as in G2's proton affinities "
+            "(Curtiss et al., J. Chem. Phys. 94, 7221, 1991)"
+        )
     if done.terms.t1 > T1_LARGE:
         out.append(
             f"T1 = {done.terms.t1:.3f} (above {T1_LARGE}): the electrons are far from one "
