@@ -1,4 +1,5 @@
-"""What the jobs of a queue mean here: a row of a suite, or a `label` command.
+"""What the jobs of a queue mean here: a row of a suite, species of `bench.computed`, or a `label`
+command.
 
 A row keeps the run folder of each of its experiments in the queue: finished ones are not run again,
 and a network goes on from its last checkpoint.
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from onekcal.bench import runner, suite
+from onekcal.bench.computed import run as computed
 from onekcal.bench.results import Measured
 from onekcal.bench.results_file import store, stored
 from onekcal.bench.suite import Row
@@ -103,7 +105,8 @@ def work(label: Callable[[Job], Content]) -> None:
         Runs the `label` command of a job and returns what it made.
     """
     expected = (OnekcalError, RuntimeError, ValueError, MemoryError)
-    working(lambda job: {"row": _row, "label": label}[job.kind](job), expected)
+    kinds = {"row": _row, computed.KIND: computed.work, "label": label}
+    working(lambda job: kinds[job.kind](job), expected)
 
 
 def _row(job: Job) -> Content:
@@ -198,14 +201,7 @@ def collect(queue: Path, results: Path, say: Callable[[str], None] = print) -> i
     int
         Results brought now.
     """
-    brought = 0
-    for job in jobs.jobs(queue):
-        if job.kind == "row" and (result := job.result) is not None:
-            why = _merge(job, result, results)
-            brought += why == ""
-            if why:
-                say(f"{job.name}: its result stays in {job.folder / 'result.json'}: {why}")
-    return brought
+    return sum(_bring(job, results, say) for job in jobs.jobs(queue))
 
 
 def _merge(job: Job, result: Content, results: Path) -> str | None:
@@ -266,11 +262,15 @@ def run(
     bool
         Whether nothing waits any more.
     """
+
+    def bring(job: Job) -> None:
+        _bring(job, results, say)
+
     collect(queue, results, say)
     return run_jobs(
         queue,
         WORK,
-        lambda job: _bring(job, results, say),
+        bring,
         workers,
         anew if begin_anew else None,
         say,
@@ -278,11 +278,17 @@ def run(
     )
 
 
-def _bring(job: Job, results: Path, say: Callable[[str], None]) -> None:
-    """Bring the result of a row, or say why it stays."""
+def _bring(job: Job, results: Path, say: Callable[[str], None]) -> bool:
+    """Bring the result of a row or of species, or say why it stays; whether it was brought now."""
     result = job.result
-    if job.kind == "row" and result is not None and (why := _merge(job, result, results)):
+    if result is None or job.kind == "label":
+        return False
+    if job.kind == computed.KIND:
+        return computed.merge(result, results)
+    why = _merge(job, result, results)
+    if why:
         say(f"{job.name}: its result stays in {job.folder / 'result.json'}: {why}")
+    return why == ""
 
 
 class JobLine(TypedDict):
@@ -352,5 +358,7 @@ def _far(job: Job) -> str | None:
         return f"{lines} molecules" if lines else None
     if not progress:
         return None
+    if job.kind == computed.KIND:
+        return f"{progress['done']} of {progress['of']} species"
     which = f"run {progress['experiment']} of {progress['of']}, " if progress["of"] > 1 else ""
     return f"{which}epoch {progress['epoch']:.1f} of {progress['epochs']}"

@@ -15,12 +15,13 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from onekcal.bench import curves
+from onekcal.bench.computed import results as computed
 from onekcal.bench.results import Line, Measured, Results
 from onekcal.bench.speed.contest import SpeedResults, SpeedRow
 from onekcal.trust.metrics import KCAL
 
 
-def rows(found: Results | SpeedResults) -> list[Line]:
+def rows(found: Results | SpeedResults | computed.Results) -> list[Line]:
     """Make the table of a suite's results.
 
     Parameters
@@ -35,11 +36,17 @@ def rows(found: Results | SpeedResults) -> list[Line]:
     """
     if found.get("suite") == "speed":
         return [line for row in cast(SpeedResults, found)["rows"] for line in _contests(row)]
+    if found.get("suite") == computed.NAME:
+        return computed.lines(cast(computed.Results, found)["rows"])
     found = cast(Results, found)
     if found.get("suite") == "families":
         return _costs(found["rows"])
     if found.get("suite") in ("reactions", "reactions-g3"):
         return [_interval(row) for row in found["rows"]]
+    if found.get("suite") == "routes":
+        return [_routes(row) for row in found["rows"]]
+    if found.get("suite") == "bonds":
+        return [_bond(row) for row in found["rows"]]
     if found["rows"] and all(row.get("curve") for row in found["rows"]):
         return curves.table(found)
     out = []
@@ -144,6 +151,39 @@ def _interval(row: Measured) -> Line:
         line["± of added squares"] = error_text(ours["interval_squares"])
         line["that holds"] = f"{100 * ours['coverage_squares']:.1f} %"
     return line
+
+
+def _routes(row: Measured) -> Line:
+    """The line of a class of molecules: errors of the first and of the second route."""
+    ours = row["ours"]
+    bounded = "coverage" in ours
+    return {
+        "energies, molecules": row["name"],
+        "atomization": error_text(ours["mae"]),
+        "90 %": error_text(ours["ninety"]),
+        "separation": error_text(ours["mae_isodesmic"]),
+        "its 90 %": error_text(ours["ninety_isodesmic"]),
+        "its ±": error_text(ours["interval"]) if bounded else "–",
+        "holds": f"{100 * ours['coverage']:.0f} %" if bounded else "–",
+    }
+
+
+def _bond(row: Measured) -> Line:
+    """The line of a bond, or of the mean of all."""
+    ours = row["ours"]
+    if "mae" in ours:
+        return {
+            "bond": row["name"],
+            "D(298 K)": "",
+            "experiment": "",
+            "error": f"{ours['mae']:.2f}",
+        }
+    return {
+        "bond": row["name"],
+        "D(298 K)": f"{ours['dissociation']:.1f}",
+        "experiment": f"{ours['experiment']:.1f}",
+        "error": f"{ours['error']:+.1f}".replace("-", "−"),
+    }
 
 
 def _contests(row: SpeedRow) -> list[Line]:

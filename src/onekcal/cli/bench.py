@@ -14,6 +14,8 @@ from onekcal.cli.queue import queue_app
 from onekcal.errors import InputError, OnekcalError
 
 if TYPE_CHECKING:
+    from onekcal.bench.computed.cases import Case
+    from onekcal.bench.computed.measure import Record
     from onekcal.bench.results import Results
     from onekcal.bench.speed.contest import SpeedRow
     from onekcal.bench.suite import Suite
@@ -64,6 +66,15 @@ def bench_list(as_json: Json = False) -> None:
             "rows": none,
             "quick": none,
             "title": "features, kernels, predictions and training steps beside the peers'",
+        },
+    )
+    rows.insert(
+        -1,
+        {
+            "suite": "g4mp2-computed",
+            "rows": none,
+            "quick": none,
+            "title": "computed G4(MP2) beside published energies and experiment",
         },
     )
     print_json(rows) if as_json else study.rows_table("Suites", rows)
@@ -238,6 +249,40 @@ def bench_formation(
     from onekcal.show import study
 
     measured = formation.run(results, model)
+    print_json(measured) if as_json else study.rows_table(measured["title"], tables.rows(measured))
+
+
+@bench_app.command(
+    "g4mp2-computed",
+    epilog=examples("bench g4mp2-computed --data DATA", "bench g4mp2-computed --heavy 3"),
+)
+def bench_computed(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the archives; else ONEKCAL_MIRROR.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--set", help="g305, zero-points, qm9 or ions; may repeat.")
+    ] = None,
+    heavy: Annotated[
+        int | None, typer.Option(min=0, help="Only species of up to so many heavy atoms.")
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
+    as_json: Json = False,
+) -> None:
+    """Compute G4(MP2) of published species, small ones first, and compare.
+
+    Species that have a result are not computed again.
+    """
+    from onekcal.bench import tables
+    from onekcal.bench.computed import run as computed
+    from onekcal.show import study
+
+    def watch(case: Case, record: Record) -> None:
+        if not as_json:
+            told = record.get("failed", record.get("difference"))
+            print(f"{case.set} {record['formula']}: {told}", file=sys.stderr)
+
+    measured = computed.run(results, computed.archives(data), only or (), heavy, watch)
     print_json(measured) if as_json else study.rows_table(measured["title"], tables.rows(measured))
 
 

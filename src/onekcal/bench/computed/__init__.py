@@ -1,0 +1,1 @@
+"""Computed G4(MP2) beside published energies and experiment."""
