@@ -89,6 +89,8 @@ def test_temperature_and_pressure_are_taken(tmp_path: Path) -> None:
         (["2 CO >> COC"], "2 H too few on the right"),
         (["CCO >> OCC"], "stands on both sides"),
         (["CCO + C >> COC + CC"], "balances only without C, CC"),
+        (["C + O=O >> [C-]#[O+] + O=C=O + O"], "the coefficients must be given"),
+        (["ethylen + hydrogen >> ethane"], "did you mean 'ethylene'"),
         (["--table", "empty.txt"], "holds no reaction"),
         (["C=C + [H][H] >> CC", *LEARNED], "no energy of C=C"),
     ],

@@ -184,13 +184,14 @@ def _summed(
     )
     learned = [(-float(one.count), said) for one, said in found if said is not None]
     own = [(1.0, answer)] if answer.rung == "learned" else []
+    apart = answer.half if answer.rung == "b3lyp" else 0.0  # of a model of its own
     method = deviation(molecule, answer.coverage)[0]
     change = _joint(learned, artefact, answer.coverage)  # the error of M is in both routes
     return Isodesmic(
         separation,
         partners,
         lines.formation_298 + shift,
-        math.hypot(_joint([*own, *learned], artefact, answer.coverage), left),
+        math.hypot(_joint([*own, *learned], artefact, answer.coverage), apart, left),
         abs(shift) > math.hypot(method, left, change),
     )
 
