@@ -54,8 +54,10 @@ NAME = "b3lyp"
 """The model that ships, the column that it starts from, and its kind of geometry."""
 CLOSE = 1.0
 """kcal/mol; conformers this near may change places between GFN2-xTB and B3LYP."""
-RAW = 1.5
-"""A geometry of GFN2-xTB is up to so many times as novel as B3LYP's of the same molecule."""
+RAW = 2.0
+"""Where GFN2-xTB's geometry is more than so many times as novel as the limit, nothing is computed.
+Of 588 validation molecules that the model knows, the most novel had 1.9 times the limit there.
+"""
 
 
 @cache
@@ -118,7 +120,7 @@ def b3lyp_answer(
     case.refuse(outside(artefact, case.asked.molecule))
     done = case.store.find(case.key)
     if done is None and not (may_compute or options.compute):
-        price, place = case.price().total, case.question.source
+        price, place = case.price().total, case.question.place
         said = f"B3LYP would take about {spell(elapsed(price))} (--compute computes it)"
         formula = case.asked.molecule.formulas[0]
         return replace(bare, formula=formula, problem=f"{place}: {said}", forecast=price)

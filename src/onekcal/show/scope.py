@@ -16,7 +16,11 @@ from onekcal.show.lines import cut, grid, level_name, plain
 from onekcal.show.study import console
 from onekcal.trust.conformal import WIDER
 
-FITTED = {"gfn2": "minima of GFN2-xTB", "data": "geometries as given"}
+FITTED = {
+    "gfn2": "minima of GFN2-xTB",
+    "b3lyp": "minima of B3LYP/6-31G(2df,p)",
+    "data": "geometries as given",
+}
 """What geometries a model was fitted to."""
 LONG = 8
 """Entries of a model card's table beyond which it is not printed."""
