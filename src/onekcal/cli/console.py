@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import sys
 from typing import Annotated
 
@@ -22,6 +23,11 @@ def print_json(content: object) -> None:
         Dicts, lists, tuples, strings, numbers, booleans and None, nested as you like.
     """
     print(json.dumps(_finite(content), indent=1, allow_nan=False))
+
+
+def command_line() -> str:
+    """Return what the user typed, for the provenance; without the folder of the program."""
+    return shlex.join(["onekcal", *sys.argv[1:]])
 
 
 def _finite(content: object) -> object:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from onekcal.cli.advice import resumed
-from onekcal.cli.console import Json, print_json
+from onekcal.cli.console import Json, command_line, print_json
 from onekcal.errors import InputError, OnekcalError
 
 Set = Annotated[
@@ -62,7 +62,7 @@ def train(
             f"{experiment.data.set}: fitting", quiet=as_json or not first
         ) as watch:
             try:
-                finished = run.run(experiment, folder, " ".join(sys.argv), overwrite, resume, watch)
+                finished = run.run(experiment, folder, command_line(), overwrite, resume, watch)
             except KeyboardInterrupt:
                 raise resumed(run.part_of(folder).is_dir()) from None
     if not first:
@@ -114,7 +114,7 @@ def rerun(
     experiment, _ = run_folder.load(folder)
     fresh = folder.with_name(folder.name + ".again")
     with study.waiting(f"{folder}: again"):
-        again = run.run(experiment, fresh, " ".join(sys.argv), overwrite=True)
+        again = run.run(experiment, fresh, command_line(), overwrite=True)
     apart = run_folder.compare(folder, fresh)
     if check:
         shutil.rmtree(fresh)

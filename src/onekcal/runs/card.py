@@ -17,6 +17,13 @@ from onekcal.trust.metrics import KCAL
 
 FEW = 30
 """A group of fewer molecules is not counted among the limits."""
+NO_TEST = {
+    "validation": "the errors are those of the validation molecules, which also calibrated the "
+    "interval. They say little about other molecules.",
+    "training": "the errors are those of the molecules the model was fitted to. They say nothing "
+    "about other molecules.",
+}
+"""What the errors of a run without a test part are, by the part that stands in for it."""
 SHORT = 0.03
 """How far a coverage may lie below the nominal before it is mentioned."""
 

@@ -10,8 +10,9 @@ import yaml
 from onekcal.energies import Kind
 from onekcal.models.artefact import Artefact
 from onekcal.models.baseline import Baseline
+from onekcal.models.model_card import ModelCard
 from onekcal.molecules import SYMBOLS
-from onekcal.runs.card import Table, heads, limits, recipe, tables
+from onekcal.runs.card import NO_TEST, Table, heads, limits, recipe, tables
 from onekcal.trust.conformal import WIDER
 from onekcal.trust.metrics import KCAL
 
@@ -37,7 +38,7 @@ def markdown(artefact: Artefact, name: str) -> str:
     if card.errors:
         parts += [
             "## Errors",
-            f"Of molecules the model was not fitted to. MAE and median: {unit}; above 1: share of "
+            f"{_whose(card)} MAE and median: {unit}; above 1: share of "
             "errors above 1 kcal/mol; within: share within the interval. A molecule counts in "
             "every group it has.",
         ]
@@ -47,6 +48,13 @@ def markdown(artefact: Artefact, name: str) -> str:
         text = yaml.safe_dump(card.experiment, sort_keys=False, allow_unicode=True)
         parts.append(f"## Recipe\n\n```yaml\n{text}```")
     return "\n\n".join(parts) + "\n"
+
+
+def _whose(card: ModelCard) -> str:
+    """Say which molecules the errors are those of."""
+    if card.experiment.get("data", {}).get("test") != 0:
+        return "Of molecules the model was not fitted to."
+    return f"There was no test part: {NO_TEST['validation' if card.valid else 'training']}"
 
 
 def _scope(artefact: Artefact) -> list[tuple[str, str]]:

@@ -101,7 +101,8 @@ def metrics_table(title: str, metrics: Metrics) -> None:
     """
     unit = metrics.get("unit", "kcal/mol")
     names = {
-        "count": f"{metrics.get('of', 'molecules')} tested",
+        "count": f"{metrics.get('judged_on', '')} {metrics.get('of', 'molecules')}".strip()
+        + ("" if "judged_on" in metrics else " tested"),
         "mae": f"MAE ({unit})",
         "rmse": f"RMSE ({unit})",
         "median": f"median error ({unit})",
@@ -132,7 +133,11 @@ def table(run: Run) -> None:
     run
         The run.
     """
+    from onekcal.runs.card import NO_TEST
+
     metrics_table(run.folder.name, run.metrics)
+    if part := run.metrics.get("judged_on"):
+        _line(console, f"\nThere is no test part: {NO_TEST[part]}")
     _line(console, f"\n{run.folder}/ holds the model, the predictions and parity.png")
 
 

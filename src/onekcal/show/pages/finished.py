@@ -34,6 +34,8 @@ class Finished:
 
     Parameters
     ----------
+    folder
+        Its folder, as the user named it.
     name
         The name of its folder.
     experiment
@@ -58,6 +60,7 @@ class Finished:
         Nominal and measured coverage of the intervals.
     """
 
+    folder: Path
     name: str
     experiment: Experiment
     metrics: Metrics
@@ -114,6 +117,7 @@ def finished(folder: Path) -> Finished:
     artefact, why = _artefact(folder)
     test, missing = _test(experiment, folder, len(names))
     return Finished(
+        folder=folder,
         name=folder.resolve().name,
         experiment=experiment,
         metrics=metrics,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import numpy as np
 
 from onekcal.models.model_card import ModelCard
 from onekcal.molecules import SYMBOLS
-from onekcal.runs.card import tables
+from onekcal.runs.card import NO_TEST, tables
 from onekcal.show.pages.finished import Finished, as_yaml
 
 WORST = 20
@@ -177,7 +178,8 @@ def _facts(run: Finished) -> list[tuple[str, str]]:
 
 def _rerun(run: Finished) -> str:
     command = run.provenance.get("command", "")
-    return f"onekcal rerun {run.name} --check\n" + (f"# first: {command}" if command else "")
+    where = shlex.quote(run.folder.as_posix())
+    return f"onekcal rerun {where} --check\n" + (f"# first: {command}" if command else "")
 
 
 def notes_of(run: Finished) -> list[str]:
@@ -200,6 +202,8 @@ def notes_of(run: Finished) -> list[str]:
             f"{run.name}: {lost:,} of {len(run.names):,} predictions are not a number; they are in "
             "no figure but their count, and come first among the worst."
         )
+    if part := run.metrics.get("judged_on"):
+        notes.append(f"{run.name} has no test part: {NO_TEST[part]}")
     if len(run.names) < 30:
         notes.append(
             f"Only {len(run.names)} test molecule{'s' * (len(run.names) > 1)}: a mean error of so "
@@ -225,7 +229,9 @@ def summary(run: Finished) -> str:
         run.experiment.data,
         " + ".join(name for name, _ in run.experiment.resolved_stages()),
     )
-    return f"{stages}, learning {data.target} of {data.set}; tested on {len(run.names):,} molecules"
+    part = run.metrics.get("judged_on")
+    tested = f"errors of {part}" if part else "tested on"
+    return f"{stages}, learning {data.target} of {data.set}; {tested} {len(run.names):,} molecules"
 
 
 def _figure(value: float | None) -> str:
