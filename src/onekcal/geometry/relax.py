@@ -1,21 +1,24 @@
 """Relaxation of a geometry by quasi-Newton steps in Cartesian coordinates.
 
-The first Hessian is Lindh's model. Each step minimises the quadratic model within a trust radius.
-BFGS updates the Hessian. A step that raises the energy is taken back, and the radius shrinks. The
-relaxation ends when no atom feels more than `force` (0.02 eV/Å by default).
+The first Hessian is Lindh's model or one that is given. Each step minimises the quadratic model
+within a trust radius. BFGS updates the Hessian. A step that raises the energy is taken back, and
+the radius shrinks. The relaxation ends when no atom feels more than `force` (0.02 eV/Å by default).
+Forces that would move or turn the whole molecule, an error of integration grids, are left out.
 
 A symmetric start may end in a saddle point, where forces vanish too. `minimum` goes on from there.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from onekcal.errors import InputError
 from onekcal.geometry.bonds import bond_changes
+from onekcal.geometry.inertia import internal
 from onekcal.geometry.model_hessian import model_hessian
 from onekcal.molecules import Molecules
 from onekcal.quantum.method import Calculation, LabelError, Method, Point, formula_of
@@ -29,6 +32,8 @@ RADIUS, WIDEST, NARROWEST = 0.4, 0.8, 1e-3
 """Bohr, the trust radius at the start, at most and at least. It limits how far an atom moves."""
 NOISE = 1e-7
 """Hartree. A smaller rise is within the noise of the SCF."""
+SOFTEST = 0.005
+"""Hartree/Bohr², the least resistance of a given Hessian."""
 
 
 class FallsApart(LabelError):
@@ -67,6 +72,8 @@ def relax(
     steps: int = STEPS,
     keep_bonds: bool = True,
     calculation: Calculation | None = None,
+    hessian: np.ndarray | None = None,
+    watch: Callable[[np.ndarray], None] = lambda positions: None,
 ) -> Relaxation:
     """Relax one molecule.
 
@@ -84,6 +91,11 @@ def relax(
         Whether broken or formed bonds are an error. Otherwise the result lists them.
     calculation
         A calculation of this molecule that goes on. None begins a new one.
+    hessian
+        (3n, 3n) Hartree/Bohr², the first Hessian; negative and small eigenvalues are replaced. None
+        takes Lindh's model.
+    watch
+        Called with the positions (n, 3) Å of each step that is kept.
 
     Raises
     ------
@@ -98,7 +110,7 @@ def relax(
     calculation = calculation or how.calculation(molecule)
     numbers, start = molecule.numbers.numpy(), molecule.positions.numpy()
     target = force * EV / HARTREE * BOHR  # Hartree/Bohr
-    positions, point, count = _minimise(calculation, numbers, start, target, steps)
+    positions, point, count = _minimise(calculation, numbers, start, target, steps, hessian, watch)
     left = _largest(point.gradient)
     if left > target:
         raise LabelError(
@@ -123,30 +135,68 @@ def _largest(gradient: np.ndarray | None) -> float:
 
 
 def _minimise(
-    calculation: Calculation, numbers: np.ndarray, start: np.ndarray, target: float, steps: int
+    calculation: Calculation,
+    numbers: np.ndarray,
+    start: np.ndarray,
+    target: float,
+    steps: int,
+    hessian: np.ndarray | None,
+    watch: Callable[[np.ndarray], None],
 ) -> tuple[np.ndarray, Point, int]:
     """Return positions (Å), the point there, and how many points were computed."""
     x = start / BOHR
-    point = calculation.at(start)
+    point = _inner(calculation.at(start), x)
     if len(numbers) == 1 or _largest(point.gradient) <= target:
         return start.copy(), point, 1
-    hessian, radius = model_hessian(numbers, x), RADIUS
+    hessian = model_hessian(numbers, x) if hessian is None else stiffened(hessian)
+    radius = RADIUS
     for count in range(2, steps + 1):
         assert point.gradient is not None
         gradient = point.gradient.ravel()
         step = _step(hessian, gradient, radius)
         predicted = gradient @ step + 0.5 * step @ hessian @ step
-        there = calculation.at((x + step.reshape(-1, 3)) * BOHR)
+        new = x + step.reshape(-1, 3)
+        there = _inner(calculation.at(new * BOHR), new)
         assert there.gradient is not None
         rise = there.energy - point.energy
         hessian = _bfgs(hessian, step, there.gradient.ravel() - gradient)
         moved = float(np.linalg.norm(step.reshape(-1, 3), axis=1).max())
         radius = _radius(radius, moved, rise, predicted)
         if rise <= NOISE or moved <= NARROWEST:
-            x, point = x + step.reshape(-1, 3), there
+            x, point = new, there
+            watch(x * BOHR)
             if _largest(point.gradient) <= target:
                 return x * BOHR, point, count
     return x * BOHR, point, steps
+
+
+def _inner(point: Point, positions: np.ndarray) -> Point:
+    """The same point without net force and torque."""
+    assert point.gradient is not None
+    if len(positions) == 1:
+        return point
+    space = internal(np.ones(len(positions)), positions)  # (3n, vibrations)
+    inner = space @ (space.T @ point.gradient.ravel())
+    return replace(point, gradient=inner.reshape(-1, 3))
+
+
+def stiffened(hessian: np.ndarray, least: float = SOFTEST) -> np.ndarray:
+    """Return a Hessian without negative and small eigenvalues.
+
+    Parameters
+    ----------
+    hessian
+        (3n, 3n) Hartree/Bohr².
+    least
+        Hartree/Bohr²; a smaller size of an eigenvalue is replaced by it.
+
+    Returns
+    -------
+    ndarray
+        (3n, 3n) Hartree/Bohr², positive definite.
+    """
+    values, vectors = np.linalg.eigh(hessian)
+    return (vectors * np.maximum(np.abs(values), least)) @ vectors.T
 
 
 def _step(hessian: np.ndarray, gradient: np.ndarray, radius: float) -> np.ndarray:

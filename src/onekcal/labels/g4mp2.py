@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Literal, get_args
 
@@ -21,15 +22,17 @@ import torch
 
 from onekcal.energies import free_atoms
 from onekcal.errors import InputError
+from onekcal.geometry.hessian import hessian
 from onekcal.geometry.inertia import ELECTRON_MASSES, MASSES, internal, shape_of
 from onekcal.geometry.minimum import minimum
-from onekcal.geometry.relax import relax
+from onekcal.geometry.relax import relax, stiffened
 from onekcal.labels.zero_point import zero_point_from_gfn2
 from onekcal.molecules import Molecules
 from onekcal.quantum.b3lyp import METHOD as B3LYP
 from onekcal.quantum.b3lyp import VibratingB3LYP
 from onekcal.quantum.g4mp2 import G4MP2Energy, check_elements, g4mp2_energy
 from onekcal.quantum.method import LabelError, check_molecule, formula_of
+from onekcal.quantum.named import method
 from onekcal.thermo.free_energies import electronic_enthalpy
 from onekcal.thermo.frequencies import frequencies, thermal_enthalpy, wavenumbers
 from onekcal.units import HARTREE, WAVENUMBER
@@ -42,12 +45,18 @@ Kept = MutableMapping[str, dict[str, Value]]
 
 SCALE = 0.9854
 """G4(MP2)'s factor on B3LYP's frequencies."""
-FORCE = 0.005
+FORCE = 0.01
 """eV/Å; how far geometries are relaxed."""
+CLOSE = 0.003
+"""kcal/mol; a geometry that the Hessian says to be higher above its minimum is relaxed again."""
+ROUNDS = 3
+"""How many saddle points are left behind at most."""
 SADDLE = 50.0
 """1/cm; a larger imaginary frequency means a saddle point, which is left downhill."""
 PUSH = 0.2
 """Å; the largest movement of an atom off a saddle point."""
+WAY = "geometry under way"
+"""Where the best geometry of a relaxation that goes on is kept."""
 
 
 @dataclass(frozen=True)
@@ -201,13 +210,27 @@ class _Timed(dict):
 
     def __init__(self, kept: Kept, watch: Callable[[str], None]) -> None:
         super().__init__(kept)
+        self.pop(WAY, None)
         self.kept, self.watch, self.since = kept, watch, time.monotonic()
+
+    def on_the_way(self, positions: np.ndarray) -> None:
+        """Keep an unfinished geometry (n, 3) Å."""
+        self.kept[WAY] = {"positions": positions.tolist()}
+
+    def way(self, molecule: Molecules) -> Molecules:
+        """The molecule where an unfinished geometry got to, or as it is."""
+        if WAY not in self.kept:
+            return molecule
+        got = torch.tensor(self.kept[WAY]["positions"], dtype=molecule.positions.dtype)
+        return molecule.moved(got)
 
     def __setitem__(self, step: str, values: dict[str, Value]) -> None:
         now = time.monotonic()
         values = values | {"seconds": now - self.since}
         super().__setitem__(step, values)
         self.kept[step] = values
+        if step == "geometry" and WAY in self.kept:
+            del self.kept[WAY]
         self.since = now
 
     @property
@@ -224,12 +247,9 @@ def _b3lyp(
         steps.setdefault("geometry", {"positions": molecule.positions.tolist()})
     elif "geometry" not in steps:
         steps.watch("geometry")
-        relaxed = relax(molecule, B3LYP, FORCE, keep_bonds=False, calculation=calculation)
-        steps["geometry"] = {"positions": relaxed.molecule.positions.tolist()}
-    for _ in range(3):
-        place = molecule.moved(
-            torch.tensor(steps["geometry"]["positions"], dtype=molecule.positions.dtype)
-        )
+        _relaxed(steps.way(molecule), steps, calculation)
+    for _ in range(ROUNDS):
+        place = _placed(molecule, steps)
         if "frequencies" not in steps:
             steps.watch("frequencies")
             positions = place.positions.numpy()
@@ -237,10 +257,12 @@ def _b3lyp(
             second = calculation.hessian(positions)
             waves = wavenumbers(second, masses, positions)
             if waves[0] < -SADDLE and not keep_geometry:
-                pushed = place.moved(place.positions + _downhill(second, masses, positions))
-                relaxed = relax(pushed, B3LYP, FORCE, keep_bonds=False, calculation=calculation)
-                steps["geometry"] = {"positions": relaxed.molecule.positions.tolist()}
+                way = _downhill(second, masses, positions)
+                _relaxed(place.moved(place.positions + way), steps, calculation)
                 continue
+            if not keep_geometry and _height(calculation, second, positions) > CLOSE:
+                _relaxed(place, steps, calculation, second)
+                place = _placed(molecule, steps)
             steps["frequencies"] = {"waves": waves.tolist()}
         waves = np.array(steps["frequencies"]["waves"])
         return place, SCALE * 0.5 * WAVENUMBER * float(waves[waves > 0].sum()), waves
@@ -248,6 +270,47 @@ def _b3lyp(
         f"G4(MP2) of {formula_of(molecule)}: B3LYP ends on saddle points again and again; start "
         "from another geometry"
     )
+
+
+def _placed(molecule: Molecules, steps: _Timed) -> Molecules:
+    """The molecule at the geometry that is kept."""
+    kept = torch.tensor(steps["geometry"]["positions"], dtype=molecule.positions.dtype)
+    return molecule.moved(kept)
+
+
+def _relaxed(
+    start: Molecules,
+    steps: _Timed,
+    calculation: VibratingB3LYP,
+    second: np.ndarray | None = None,
+) -> None:
+    """Relax with B3LYP and keep the geometry; each better one on the way is kept, too.
+
+    The first Hessian is `second` (Hartree/Bohr²) or, without it, GFN2-xTB's.
+    """
+    if second is None:
+        with suppress(LabelError):
+            second = hessian(method("gfn2").calculation(start), start.positions.numpy())
+    relaxed = relax(
+        start,
+        B3LYP,
+        FORCE,
+        keep_bonds=False,
+        calculation=calculation,
+        hessian=second,
+        watch=steps.on_the_way,
+    )
+    steps["geometry"] = {"positions": relaxed.molecule.positions.tolist()}
+
+
+def _height(calculation: VibratingB3LYP, second: np.ndarray, positions: np.ndarray) -> float:
+    """kcal/mol above the minimum of the quadratic model."""
+    gradient = calculation.at(positions).gradient
+    assert gradient is not None
+    space = internal(np.ones(len(positions)), positions)
+    slope = space.T @ gradient.ravel()
+    inner = stiffened(space.T @ second @ space)
+    return HARTREE * 0.5 * float(slope @ np.linalg.solve(inner, slope))
 
 
 def _gfn2(
