@@ -463,6 +463,17 @@ def test_forces_are_minus_the_gradient(case: Case) -> None:
     )
 
 
+@smooth
+def test_energies_and_forces_together_are_those_asked_one_by_one(case: Case) -> None:
+    model, _ = fitted(case)
+    energies, forces = model.energies_and_forces(unseen())
+    assert not energies.requires_grad
+    assert torch.allclose(energies, model.energies(unseen()), atol=case.exact, rtol=0)
+    assert torch.allclose(forces, model.forces(unseen()), atol=1e-9, rtol=1e-9)
+    still = case.model == "dressed_atoms"
+    assert still or not torch.allclose(forces[:3], forces[3:6], atol=1e-3)  # atoms in their order
+
+
 def test_a_kernel_of_absolute_differences_has_kinks_everywhere() -> None:
     """The control: these two slopes must not agree."""
     (case,) = (c for c in CASES if c.settings.get("features") == "slatm" and "smooth" in c.broken)

@@ -16,6 +16,7 @@ from onekcal.datasets.card import Stored
 from onekcal.datasets.store import read as read_store
 from onekcal.datasets.store import save
 from onekcal.errors import InputError
+from onekcal.geometry.conformers import conformers
 from onekcal.io import read, write
 from onekcal.labels.labelling import label
 from onekcal.models.artefact import Artefact
@@ -53,6 +54,14 @@ def test_a_model_without_forces_says_why(changes: dict[str, Any], reason: str) -
 def test_electronic_energies_at_their_own_geometries_have_forces(kind: str) -> None:
     assert why_no_forces(replace(ELECTRONIC, kind=kind)) == ""
     check_forces(replace(ELECTRONIC, kind=kind))
+
+
+def test_the_gradient_of_the_model_that_ships_is_as_large_as_the_page_says() -> None:
+    benzene = conformers("c1ccccc1").lowest
+    gradient = load_model().model.forces(benzene).norm(dim=1)
+    assert float(gradient.max()) == pytest.approx(92, abs=2)  # at a minimum, where forces vanish
+    page = Path(__file__).parents[2] / "docs" / "howto" / "ase.md"
+    assert "benzene its gradient is 92 kcal/mol/Å" in page.read_text(encoding="utf-8")
 
 
 def test_the_model_that_ships_has_none_and_predict_refuses_them_at_once(water: Molecules) -> None:
