@@ -227,6 +227,8 @@ def test_other_settings_and_an_existing_file_are_refused(water: Molecules, tmp_p
         dynamics(water, artefact, out, Motion(5))
     with pytest.raises(ConfigError, match=r"timestep: 0\.5 then, 0\.4 now"):
         dynamics(water, artefact, out, Motion(5, 0.4), resume=True)
+    with pytest.raises(InputError, match="began at another geometry"):
+        dynamics(water.moved(water.positions * 1.2), artefact, out, Motion(5), resume=True)
     stiffer = springs(water, model=Springs(water, 600.0))
     out.write_bytes(b"")
     with pytest.raises(InputError, match="shorter than its checkpoint"):

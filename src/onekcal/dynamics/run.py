@@ -28,7 +28,7 @@ from onekcal.errors import InputError
 from onekcal.geometry.inertia import internal
 from onekcal.models.artefact import Artefact
 from onekcal.models.as_method import artefact_of, meaning_of, method_of, zero_of
-from onekcal.molecules import Molecules
+from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.networks.training.config_differences import refuse_differences
 from onekcal.prediction.scope import outside
 from onekcal.quantum.method import LabelError, Method, formula_of
@@ -37,6 +37,10 @@ from onekcal.units import BOHR, HARTREE
 
 CHECKPOINT = 100
 """Steps between checkpoints."""
+SAME = 0.05
+"""Å; how far a start may be from the one that a trajectory began with. Two searches for conformers
+on two machines differ by less.
+"""
 
 
 Watch = Callable[[int, float, float], None]
@@ -126,7 +130,7 @@ class _Run:
         motion = self.motion
         return {
             "model": self.how.functional if self.artefact else self.how.name,
-            "formula": self.molecule.formulas[0],
+            "atoms": " ".join(SYMBOLS[z] for z in self.molecule.numbers.tolist()),
             "charge": int(self.molecule.charges[0]),
             "spin": int(self.molecule.spins[0]),
             "timestep": motion.step,
@@ -141,11 +145,17 @@ class _Run:
         positions = self.molecule.positions.numpy().copy()
         velocities = thermal_velocities(self.masses, positions, self.motion.temperature, draw)
         _, state = self._afresh(State(positions, velocities, 0.0, np.zeros_like(positions)))
-        return Checkpoint(0, state, Drift(), 0.0, 0, 0, draw.bit_generator.state)
+        return Checkpoint(positions, 0, state, Drift(), 0.0, 0, 0, draw.bit_generator.state)
 
     def _taken_up(self) -> Checkpoint:
         at, settings = read_checkpoint(self.out)
         refuse_differences(self.out, settings, self.settings())
+        moved = float(np.abs(at.start - self.molecule.positions.numpy()).max())
+        if moved > SAME:
+            raise InputError(
+                f"{self.out} began at another geometry (an atom lies {moved:.2f} Å away); give "
+                "the one that it began with, or start again with --overwrite"
+            )
         length = self.out.stat().st_size if self.out.exists() else 0
         if length < at.length:
             raise InputError(
@@ -192,6 +202,7 @@ class _Run:
             if step % CHECKPOINT == 0 and not stopped:
                 pull, state = self._afresh(state)
                 at = Checkpoint(
+                    at.start,
                     step,
                     state,
                     drift,

@@ -33,6 +33,8 @@ class Checkpoint:
 
     Parameters
     ----------
+    start
+        (n, 3) where the trajectory began, Å.
     step
         Steps so far.
     state
@@ -49,6 +51,7 @@ class Checkpoint:
         The state of the random generator.
     """
 
+    start: np.ndarray
     step: int
     state: State
     drift: Drift
@@ -86,6 +89,7 @@ def write_checkpoint(out: Path, at: Checkpoint, settings: Mapping[str, object]) 
         name: torch.from_numpy(np.ascontiguousarray(getattr(state, name)))
         for name in ("positions", "velocities", "forces")
     }
+    tensors["start"] = torch.from_numpy(np.ascontiguousarray(at.start))
     header = {
         "format": FORMAT,
         "settings": settings,
@@ -118,8 +122,10 @@ def read_checkpoint(out: Path) -> tuple[Checkpoint, dict[str, object]]:
         resume_path(out), FORMAT, "a checkpoint of a trajectory", "start again with --overwrite"
     )
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    start = arrays.pop("start")
     state = State(energy=header["energy"], heat=header["heat"], **arrays)
     at = Checkpoint(
+        start,
         header["step"],
         state,
         Drift(**header["drift"]),
