@@ -73,7 +73,6 @@ class DenseBlock(torch.autograd.Function):
         ctx: Context,
         start: Tensor,
         shape: tuple[int, ...],
-        low: torch.dtype,
         share: float,
         training: bool,
         running: Sequence[tuple[Tensor, ...]],
@@ -82,17 +81,17 @@ class DenseBlock(torch.autograd.Function):
         """Append the channels of one layer after the other."""
         layers = _grouped(weights, Layer)
         (rows, made), growth = start.shape, len(weights[-1])
-        x = start.new_empty(rows, made + growth * len(layers), dtype=low)
+        x = start.new_empty(rows, made + growth * len(layers))
         x[:, :made] = start
         room, kept = Room(shape, x), list[Tensor]()
         for layer, own in zip(layers, running):
-            clip = Clip.of(layer.gamma, layer.beta, low)
-            w, constant = _folded(layer, clip, low)
+            clip = Clip.of(layer.gamma, layer.beta, x.dtype)
+            w, constant = _folded(layer, clip, x.dtype)
             h = x.new_empty(rows, len(w))
             for part in room.parts:
                 torch.mm(clip.a(x[part, :made], room.of(part, made)), w.T, out=h[part])
             b, mean, spread = _normalised_relu(h, layer, own, constant, shape, share, training)
-            new = torch.conv3d(b, layer.kernel.to(low, memory_format=LAST), padding=1)
+            new = torch.conv3d(b, layer.kernel.to(x.dtype, memory_format=LAST), padding=1)
             new, _, new_spread = _norm(new, None, None, *own[2:], training, share, EPSILON)
             new = matrix(new)
             x[:, made : made + growth] = new
@@ -100,18 +99,19 @@ class DenseBlock(torch.autograd.Function):
             if training:
                 kept += Kept(h, mean, spread, new, new_spread)
         ctx.save_for_backward(x, *kept, *weights)
-        ctx.setting = start.shape[1], start.dtype, shape, len(layers), training
+        ctx.setting = start.shape[1], shape, len(layers), training
         return x
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Context, upstream: Tensor) -> tuple[Tensor | None, ...]:
         """Go through the layers from the last; `slope` is that of all x̂ made so far."""
-        start, dtype, shape, depth, training = ctx.setting
+        start, shape, depth, training = ctx.setting
         assert training, "running means have no gradient here"
         x, *rest = ctx.saved_tensors
         width = depth * len(Kept._fields)
         kept, layers = _grouped(rest[:width], Kept), _grouped(rest[width:], Layer)
+        dtype = layers[0].gamma.dtype
         slope, made, out = upstream.clone(), x.shape[1], list[Tensor]()
         room, second = Room(shape, x), Room(shape, x)
         for layer, saved in zip(reversed(layers), reversed(kept)):
@@ -132,7 +132,7 @@ class DenseBlock(torch.autograd.Function):
                 whole += dh_part.sum(0)
                 slope[part, :made] += p
             out = [*_wide_slopes(layer, clip, w, products, sums, whole), *narrow, *out]
-        return slope[:, :start].to(dtype), None, None, None, None, None, *out
+        return slope[:, :start].contiguous(), None, None, None, None, *out
 
 
 class Room:

@@ -159,7 +159,8 @@ class DenseNetwork(Network):
             (B,).
         """
         shape = (len(fields), *fields.shape[2:])
-        x = _neighbourhoods(fields) @ self.stem.weight().flatten(1).T  # (B · x · y · z, channels)
+        x = _neighbourhoods(fields) @ self.stem.weight().flatten(1).T
+        x = x.to(low)  # (B · x · y · z, channels)
         for k, (normalised, block) in enumerate(zip(self.normalised, self.blocks)):
             if k:
                 x, shape = self.transitions[k - 1](x, shape, low)
@@ -168,7 +169,7 @@ class DenseNetwork(Network):
             weights = [weight for layer in layers for weight in layer.weights()]
             running = [layer.running() for layer in layers]
             if weights:
-                x = DenseBlock.apply(x, shape, low, share, self.training, running, *weights)
+                x = DenseBlock.apply(x, shape, share, self.training, running, *weights)
         pooled = ClippedMean.apply(x, self.gamma, self.beta, shape, shape[1:])  # (B, width)
         return self.output(pooled)[:, 0]
 
@@ -315,5 +316,7 @@ class Transition(torch.nn.Module):
     ) -> tuple[Tensor, tuple[int, ...]]:
         """Return the new channels (R/8, C') and the new shape (B, x/2, y/2, z/2)."""
         pooled = ClippedMean.apply(x, self.gamma, self.beta, shape, (2, 2, 2))
-        new = pooled.to(low) @ self.reduce.to(low).T
-        return new.to(pooled.dtype), (shape[0], *(edge // 2 for edge in shape[1:]))
+        return pooled.to(low) @ self.reduce.to(low).T, (
+            shape[0],
+            *(edge // 2 for edge in shape[1:]),
+        )

@@ -19,18 +19,19 @@ from torch.nn.functional import relu
 from onekcal.bench.speed.contest import Contest, Contestant
 from onekcal.data.dataset import Dataset
 from onekcal.fields import fields
-from onekcal.networks.dense_block import EPSILON
-from onekcal.networks.densenet import DenseNetwork
+from onekcal.networks.dense_block import EPSILON, LAST
+from onekcal.networks.densenet import DenseNetwork, cpu_multiplies_bfloat16
 from onekcal.networks.network import Batch
 
-BLOCKS, GRID, MOLECULES = (16, 16), 14, 16
-"""The paper's network and grid; molecules a step."""
+BLOCKS, GRID, MOLECULES = (16, 16), 14, 32
+"""The paper's network and grid, and its molecules on one GPU."""
 
 
 def densenet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
     """Contests of training steps of the (16, 16) network on 14³ voxels of the nuclear potential.
 
-    The first computes products in float32, the second in bfloat16.
+    In the first both sides compute in float32. In the second we compute in bfloat16; torch's layers
+    compute in float32, and in bfloat16 with channels last.
 
     Parameters
     ----------
@@ -48,25 +49,47 @@ def densenet_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
     given, energies = fields(some.molecules, ["nep"], n=GRID), some.energies.float()
     unit = float(energies.std())
     aims = (energies - energies.mean()) / (unit or 1.0)
-    for precision in ("float32", "bfloat16"):
+
+    def turn(name: str, precision: str) -> Contestant:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             ours = DenseNetwork((), 1, (GRID,) * 3, BLOCKS, together=MOLECULES)
-            theirs = PlainDenseNet(1, BLOCKS)
+        if name == "onekcal":
+            return _turn(ours, given, aims, precision)
+        theirs = PlainDenseNet(1, BLOCKS)
         copied(theirs, ours)
-        contestants = {
-            "onekcal": _turn(ours, given, aims, precision),
-            "torch": _turn(theirs, given, aims, precision),
-        }
-        kept = [kept_bytes(network, given) / 2**20 for network in (ours, theirs)]
+        order = LAST if "channels last" in name else torch.contiguous_format
+        theirs = theirs.to(memory_format=order)  # type: ignore[call-overload]
+        return _turn(theirs, given.contiguous(memory_format=order), aims, precision)
+
+    contests: dict[str, dict[str, str]] = {
+        "float32": {"torch": "float32"},
+        "bfloat16": {"torch, float32": "float32", "torch, channels last": "bfloat16"},
+    }
+    for precision, peers in contests.items():
+        contestants = {"onekcal": turn("onekcal", precision)}
+        contestants |= {name: turn(name, theirs) for name, theirs in peers.items()}
         yield Contest(
             f"training step, 3D-DenseNet {BLOCKS}, {precision}",
             "molecules/s",
             len(some),
             contestants,
-            note=f"kept between forward and backward in float32: {kept[0]:.0f} MiB, "
-            f"torch {kept[1]:.0f} MiB",
+            note=_kept(given) if precision == "float32" else f"bfloat16: {instructions()}",
         )
+
+
+def _kept(given: Tensor) -> str:
+    nets = DenseNetwork((), 1, (GRID,) * 3, BLOCKS, together=MOLECULES), PlainDenseNet(1, BLOCKS)
+    kept = [kept_bytes(network, given) / 2**20 for network in nets]
+    return f"kept between forward and backward: {kept[0]:.0f} MiB, torch {kept[1]:.0f} MiB"
+
+
+def instructions() -> str:
+    """Name the instructions with which this processor multiplies bfloat16."""
+    if not cpu_multiplies_bfloat16():
+        return "no instructions, so onekcal computes in float32"
+    amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
+    return "AMX" if amx else "instructions of its own, not AMX"
 
 
 def energies(network: DenseNetwork | PlainDenseNet, given: Tensor) -> Tensor:
