@@ -109,7 +109,7 @@ def test_only_the_steps_that_are_left_are_computed() -> None:
 def test_an_energy_that_was_kept_before_a_kill_is_not_computed_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(b3lyp, "relax", None)
+    monkeypatch.setattr(b3lyp, "relax_b3lyp", None)
     monkeypatch.setattr(b3lyp, "DensityFunctional", None)
     kept = {
         "geometry": {"positions": HYDROGEN.positions.tolist()},

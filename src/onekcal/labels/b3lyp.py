@@ -22,19 +22,22 @@ import numpy as np
 import torch
 
 from onekcal.energies import free_atoms
-from onekcal.geometry.relax import relax
+from onekcal.geometry.bonds import bond_changes
+from onekcal.geometry.relax import FallsApart
 from onekcal.labels.computed import Shelf, Store
-from onekcal.labels.forecast import FUNCTIONS, Forecast, forecast
-from onekcal.labels.g4mp2 import FORCE, Kept
+from onekcal.labels.forecast import FUNCTIONS, Forecast, forecast, functions
+from onekcal.labels.g4mp2 import Kept, TimedSteps, relax_b3lyp
 from onekcal.molecules import Molecules
 from onekcal.quantum.b3lyp import AUXILIARY, METHOD, VibratingB3LYP
 from onekcal.quantum.dft import DensityFunctional
-from onekcal.quantum.method import check_molecule
+from onekcal.quantum.method import check_molecule, formula_of
 from onekcal.units import HARTREE
 
 LEVEL = "b3lyp/6-31g(2df,p)"
 """The level of theory; its free atoms are QM9's."""
 STEP = "b3lyp energy"
+NEAR = 0.02
+"""Å; G4(MP2) may move the atoms of a minimum by less, once it knows the frequencies."""
 AUXILIARY_RATIO = 4.5
 """Fitting functions for each basis function, at most."""
 
@@ -135,16 +138,14 @@ class Minima(Shelf[Minimum]):
         """
         finished, steps = self.above.find(key), self.steps(key)
         if finished is not None and finished.method == "g4mp2":
-            place, waves = finished.molecule.positions.numpy(), finished.waves
+            place, waves = finished.molecule, finished.waves
         elif "frequencies" in steps and "geometry" in steps:
-            place, waves = (
-                np.array(steps[name][what])
-                for name, what in (("geometry", "positions"), ("frequencies", "waves"))
-            )
+            positions = torch.tensor(steps["geometry"]["positions"])
+            place = done.molecule.moved(positions.to(done.molecule.positions.dtype))
+            waves = np.array(steps["frequencies"]["waves"])
         else:
             return None
-        same = np.allclose(place, done.molecule.positions.numpy(), atol=1e-4)
-        return waves if same else None
+        return waves if same_minimum(place, done.molecule) else None
 
 
 def b3lyp_minimum(
@@ -175,27 +176,47 @@ def b3lyp_minimum(
         that falls apart.
     """
     check_molecule(molecule)
-    steps: Kept = {} if kept is None else kept
-    calculation, began = VibratingB3LYP(molecule), time.monotonic()
+    began = time.monotonic()
+    steps = TimedSteps({} if kept is None else kept, watch)
+    calculation = VibratingB3LYP(molecule)
     if keep_geometry:
         steps.setdefault("geometry", {"positions": molecule.positions.tolist()})
     elif "geometry" not in steps:
         watch("geometry")
-        relaxed = relax(molecule, METHOD, FORCE, calculation=calculation)
-        took = time.monotonic() - began
-        steps["geometry"] = {"positions": relaxed.molecule.positions.tolist(), "seconds": took}
+        relax_b3lyp(steps.way(molecule), steps, calculation)
     place = molecule.moved(
         torch.tensor(steps["geometry"]["positions"], dtype=molecule.positions.dtype)
     )
+    _refuse_changes(molecule, place)
     if STEP not in steps:
         watch("energy")
         fine = DensityFunctional(METHOD, molecule, auxiliary=AUXILIARY)
         fine.density = calculation.density
-        point = fine.at(place.positions.numpy(), gradient=False)
-        steps[STEP] = {"electronic": point.energy}
-    energy = steps[STEP]["electronic"]
-    assert isinstance(energy, float)
-    return Minimum(place, energy, time.monotonic() - began)
+        steps[STEP] = {"electronic": fine.at(place.positions.numpy(), gradient=False).energy}
+    return Minimum(place, steps[STEP]["electronic"], time.monotonic() - began)
+
+
+def _refuse_changes(before: Molecules, after: Molecules) -> None:
+    """Refuse a molecule that has other bonds after its relaxation."""
+    changes = bond_changes(
+        before.numbers.numpy(), before.positions.numpy(), after.positions.numpy()
+    )
+    if changes:
+        raise FallsApart(
+            f"{formula_of(before)} is another molecule after its relaxation with B3LYP: "
+            f"{', '.join(changes)}; start from another geometry, or keep the one that is given"
+        )
+
+
+def same_minimum(one: Molecules, other: Molecules) -> bool:
+    """Tell whether two geometries of one relaxation are the same minimum.
+
+    Parameters
+    ----------
+    one, other
+        One molecule each (Å), with its atoms in one order.
+    """
+    return torch.allclose(one.positions, other.positions, rtol=0.0, atol=NEAR)
 
 
 def cost(molecule: Molecules, geometry: bool = True) -> Forecast:
@@ -215,7 +236,6 @@ def cost(molecule: Molecules, geometry: bool = True) -> Forecast:
     """
     whole = forecast(molecule).seconds.get("geometry", 1.0)
     seconds = {"geometry": whole} if geometry else {"energy": whole / 10}
-    small = [FUNCTIONS["b3lyp"][0 if z <= 2 else 1 if z <= 10 else 2] for z in molecule.numbers]
-    functions = sum(small)
-    memory = 2.5e8 + 8.0 * functions**2 / 2 * AUXILIARY_RATIO * functions
+    size = sum(functions(z, FUNCTIONS["b3lyp"]) for z in molecule.numbers.tolist())
+    memory = 2.5e8 + 8.0 * size**2 / 2 * AUXILIARY_RATIO * size
     return Forecast(seconds, memory)

@@ -29,7 +29,7 @@ from onekcal.datasets import store as data_store
 from onekcal.datasets.card import Card, Stored
 from onekcal.errors import ConfigError, DataError, unknown
 from onekcal.io import write
-from onekcal.labels.b3lyp import LEVEL, Minima, Minimum
+from onekcal.labels.b3lyp import LEVEL, Minima, Minimum, same_minimum
 from onekcal.labels.g4mp2 import Computed
 from onekcal.molecules import SYMBOLS, Molecules
 
@@ -169,8 +169,7 @@ def _row(one: Computed) -> Row:
 
 def _one_place(one: Computed, other: Minimum) -> bool:
     """Whether both are at B3LYP's same geometry."""
-    places = one.molecule.positions, other.molecule.positions
-    return one.method == "g4mp2" and torch.allclose(*places, atol=1e-4)
+    return one.method == "g4mp2" and same_minimum(one.molecule, other.molecule)
 
 
 def _named(one: Computed | Minimum) -> Molecules:

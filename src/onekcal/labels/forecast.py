@@ -59,7 +59,7 @@ def forecast(molecule: Molecules, variant: str = "g4mp2", exact: bool = False) -
     if len(molecule) != 1:
         raise InputError(f"a forecast is of one molecule, got a batch of {len(molecule)}")
     numbers = molecule.numbers.tolist()
-    size = {name: sum(_functions(z, of) for z in numbers) for name, of in FUNCTIONS.items()}
+    size = {name: sum(functions(z, of) for z in numbers) for name, of in FUNCTIONS.items()}
     electrons = int(molecule.numbers.sum()) - int(molecule.charges[0])
     occupied = (electrons + 1) // 2 - frozen_orbitals(molecule)
     empty = size["small"] - occupied - frozen_orbitals(molecule)
@@ -85,7 +85,16 @@ def forecast(molecule: Molecules, variant: str = "g4mp2", exact: bool = False) -
     return Forecast(seconds, 2.5e8 + memory)
 
 
-def _functions(z: int, of: tuple[int, int, int]) -> int:
+def functions(z: int, of: tuple[int, int, int]) -> int:
+    """Count the functions of an element.
+
+    Parameters
+    ----------
+    z
+        The nuclear charge.
+    of
+        A value of `FUNCTIONS`.
+    """
     return of[0 if z <= 2 else 1 if z <= 10 else 2]
 
 

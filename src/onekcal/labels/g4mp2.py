@@ -187,7 +187,7 @@ def g4mp2(
         raise InputError(f"`variant` must be one of {', '.join(VARIANTS)}, got {variant!r}")
     check_elements(molecule)
     check_molecule(molecule)
-    steps = _Timed({} if kept is None else kept, watch)
+    steps = TimedSteps({} if kept is None else kept, watch)
     if len(molecule.numbers) > 1:
         place = _gfn2 if variant == "g4mp2//gfn2" else _b3lyp
         placed, zero_point, waves = place(molecule, steps, keep_geometry)
@@ -205,7 +205,7 @@ def g4mp2(
     )
 
 
-class _Timed(dict):
+class TimedSteps(dict):
     """Steps that are also written to `kept`, with the time since the one before."""
 
     def __init__(self, kept: Kept, watch: Callable[[str], None]) -> None:
@@ -239,7 +239,7 @@ class _Timed(dict):
 
 
 def _b3lyp(
-    molecule: Molecules, steps: _Timed, keep_geometry: bool
+    molecule: Molecules, steps: TimedSteps, keep_geometry: bool
 ) -> tuple[Molecules, float, np.ndarray]:
     """B3LYP's minimum, its scaled zero-point energy (kcal/mol) and frequencies (1/cm)."""
     calculation = VibratingB3LYP(molecule)
@@ -247,7 +247,7 @@ def _b3lyp(
         steps.setdefault("geometry", {"positions": molecule.positions.tolist()})
     elif "geometry" not in steps:
         steps.watch("geometry")
-        _relaxed(steps.way(molecule), steps, calculation)
+        relax_b3lyp(steps.way(molecule), steps, calculation)
     for _ in range(ROUNDS):
         place = _placed(molecule, steps)
         if "frequencies" not in steps:
@@ -258,10 +258,10 @@ def _b3lyp(
             waves = wavenumbers(second, masses, positions)
             if waves[0] < -SADDLE and not keep_geometry:
                 way = _downhill(second, masses, positions)
-                _relaxed(place.moved(place.positions + way), steps, calculation)
+                relax_b3lyp(place.moved(place.positions + way), steps, calculation)
                 continue
             if not keep_geometry and _height(calculation, second, positions) > CLOSE:
-                _relaxed(place, steps, calculation, second)
+                relax_b3lyp(place, steps, calculation, second)
                 place = _placed(molecule, steps)
             steps["frequencies"] = {"waves": waves.tolist()}
         waves = np.array(steps["frequencies"]["waves"])
@@ -272,21 +272,30 @@ def _b3lyp(
     )
 
 
-def _placed(molecule: Molecules, steps: _Timed) -> Molecules:
+def _placed(molecule: Molecules, steps: TimedSteps) -> Molecules:
     """The molecule at the geometry that is kept."""
     kept = torch.tensor(steps["geometry"]["positions"], dtype=molecule.positions.dtype)
     return molecule.moved(kept)
 
 
-def _relaxed(
+def relax_b3lyp(
     start: Molecules,
-    steps: _Timed,
+    steps: TimedSteps,
     calculation: VibratingB3LYP,
     second: np.ndarray | None = None,
 ) -> None:
     """Relax with B3LYP and keep the geometry; each better one on the way is kept, too.
 
-    The first Hessian is `second` (Hartree/Bohr²) or, without it, GFN2-xTB's.
+    Parameters
+    ----------
+    start
+        One molecule (Å).
+    steps
+        Where the step "geometry" is put.
+    calculation
+        Of this molecule.
+    second
+        (3n, 3n) Hartree/Bohr², the first Hessian; None: GFN2-xTB's.
     """
     if second is None:
         with suppress(LabelError):
@@ -314,7 +323,7 @@ def _height(calculation: VibratingB3LYP, second: np.ndarray, positions: np.ndarr
 
 
 def _gfn2(
-    molecule: Molecules, steps: _Timed, keep_geometry: bool
+    molecule: Molecules, steps: TimedSteps, keep_geometry: bool
 ) -> tuple[Molecules, float, np.ndarray]:
     """GFN2-xTB's minimum, its zero-point energy as B3LYP's would be (kcal/mol, scaled), and its
     frequencies (1/cm).

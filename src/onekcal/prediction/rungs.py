@@ -7,7 +7,6 @@ and those that ship. Where it is in neither, it is computed if that is allowed a
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from onekcal.quantum.dft import pyscf_package
 from onekcal.quantum.g4mp2 import check_elements
 from onekcal.quantum.method import check_electrons
 from onekcal.system.memory import free_memory
+from onekcal.system.parallel import processors
 from onekcal.thermo.ledger import ATOM_FORMATION, ELEMENT_HEAT, Term, ledger
 
 Watch = Callable[[str, str], None]
@@ -160,7 +160,7 @@ def _affordable(
 
 def elapsed(seconds: float) -> float:
     """Seconds on this machine's cores of what takes `seconds` on one."""
-    return seconds / (TWO_CORES if (os.cpu_count() or 1) > 1 else 1.0)
+    return seconds / (TWO_CORES if processors() > 1 else 1.0)
 
 
 def _refusal(
@@ -200,7 +200,7 @@ def on_all_cores() -> Iterator[None]:
     from pyscf import lib
     from threadpoolctl import threadpool_limits
 
-    cores = os.cpu_count() or 1
+    cores = processors()
     try:
         with threadpool_limits(cores), lib.with_omp_threads(cores):
             yield
