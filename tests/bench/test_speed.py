@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from onekcal.bench import pages
 from onekcal.bench.speed import contest, suite
@@ -75,6 +77,17 @@ def test_contestants_take_turns_and_long_ones_fewer(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(contest, "PATIENCE", 0.0)
     measure(race, 5)
     assert order == ["onekcal", "peer"]
+
+
+def test_waiting_counts_with_several_threads_and_not_with_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One thread: processor seconds. Several: seconds of the clock."""
+    race = Contest("waits", "s", 1, {"onekcal": lambda: time.sleep(0.1) or np.ones(1)})
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert measure(race, 1)["medians"]["onekcal"] < 0.05
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert measure(race, 1)["medians"]["onekcal"] >= 0.1
 
 
 def test_a_peer_that_is_not_installed_is_left_out(
