@@ -34,7 +34,29 @@ def init(
 
 
 def train(
-    file: Annotated[Path, typer.Argument(help="An experiment (YAML); `onekcal init` writes one.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="An experiment (YAML; `onekcal init` writes one); or a file of energies: csv with "
+            "SMILES, xyz, extxyz, sdf, npz, h5."
+        ),
+    ],
+    target: Annotated[
+        str | None, typer.Option(help="Of a file: its energies [default: energy].")
+    ] = None,
+    energy: Annotated[
+        str | None, typer.Option(help="Of a file: unit of the energies, such as eV.")
+    ] = None,
+    length: Annotated[str | None, typer.Option(help="Of a file: unit of the coordinates.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Of a file: total, atomization or formation.")
+    ] = None,
+    at: Annotated[str | None, typer.Option(help='Of a file: electronic, "0 K" or "298 K".')] = None,
+    level: Annotated[str | None, typer.Option(help="Of a file: level of theory.")] = None,
+    correct: Annotated[
+        str | None,
+        typer.Option(help="Of a file: the fitted model that its energies correct, such as g4mp2."),
+    ] = None,
     runs: Annotated[Path, typer.Option(help="The run folder is made in here.")] = Path("runs"),
     changes: Set = None,
     overwrite: Annotated[
@@ -47,6 +69,8 @@ def train(
 ) -> None:
     """Fit and test an experiment; the model and all results go into one folder.
 
+    A file of energies becomes an experiment first, which is written beside it: what GFN2-xTB (or
+    the model of --correct) misses is learned by a kernel. SMILES get geometries from GFN2-xTB.
     Networks train on several cores or GPUs with: torchrun --nproc-per-node N -m onekcal train FILE
     """
     from onekcal.networks.training import distributed
@@ -54,6 +78,8 @@ def train(
     from onekcal.runs import run
     from onekcal.show import study, training
 
+    said = {"energy": energy, "length": length, "kind": kind, "at": at, "level": level}
+    file, changes = _experiment_of(file, target, said, correct, overwrite, changes or [], as_json)
     experiment = experiments.read(file, changes)
     folder = runs / (experiment.name or f"{file.stem}-{experiment.digest[:8]}")
     with distributed.joined():
@@ -69,6 +95,33 @@ def train(
         return
     study.picture(finished)
     print_json(finished.metrics) if as_json else study.table(finished)
+
+
+def _experiment_of(
+    file: Path,
+    target: str | None,
+    meaning: dict[str, str | None],
+    correct: str | None,
+    overwrite: bool,
+    changes: list[str],
+    quiet: bool,
+) -> tuple[Path, list[str]]:
+    """The experiment, which is written first where `file` holds energies; and its changes."""
+    from onekcal.runs import own_data
+
+    said = {key: word for key, word in meaning.items() if word is not None}
+    if own_data.is_data(file):
+        path = own_data.written(file, target or "energy", said, correct, overwrite, command_line())
+        print(f"wrote {path}; run it again with: onekcal train {path}", file=sys.stderr)
+        return path, changes
+    if correct:
+        raise InputError(
+            f"--correct needs a file of energies, got {file}; an experiment says it with the stage "
+            f'baseline: "model:{correct}"'
+        )
+    if target is not None:
+        said["target"] = target
+    return file, [*(f"data.{key}={word}" for key, word in said.items()), *changes]
 
 
 def evaluate(
