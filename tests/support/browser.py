@@ -118,10 +118,11 @@ class Browser:
         self._call("Performance.enable", timeDomain="threadTicks")
         self.dark(dark)
 
-    def open(self, page: Path) -> float:
-        """Seconds until the page says that it is ready."""
+    def open(self, page: Path | str) -> float:
+        """Seconds until the page, a file or an address, says that it is ready."""
         started = time.perf_counter()
-        self._call("Page.navigate", url=page.resolve().as_uri())
+        address = page if isinstance(page, str) else page.resolve().as_uri()
+        self._call("Page.navigate", url=address)
         self.wait("document.documentElement?.dataset?.ready === 'yes'")
         return time.perf_counter() - started
 

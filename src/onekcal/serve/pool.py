@@ -57,7 +57,7 @@ class Worker:
             *self.command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,
+            process_group=0,  # Ctrl-C of the terminal ends the server, which ends its workers
             limit=LINE,
         )
         first = await self._line()

@@ -1,0 +1,144 @@
+// The first page: one molecule, drawn or written, and everything that is known of it.
+
+import {headline, ledger, novelty, remarks, rows, text, tiles} from "./answer.js";
+import {ask} from "./api.js";
+import {busy, el, energy, fill, known, number, say, trouble, unit} from "./dom.js";
+import {Editor} from "./editor.js";
+import {higher} from "./higher.js";
+import {diverging, Scene} from "./scene.js";
+import {share} from "./share.js";
+import {thermo} from "./thermo.js";
+
+const EXAMPLES = [["ethanol", "CCO"], ["benzene", "c1ccccc1"], ["acetone", "CC(C)=O"], ["alanine", "CC(N)C(=O)O"]];
+
+export class MoleculePage {
+  constructor(box, frame) {
+    this.frame = frame;
+    this.asked = 0;
+    this.question = null;
+    this.input = el("input", {type: "text", id: "smiles", autocomplete: "off", autocapitalize: "off", spellcheck: "false", placeholder: "CCO", maxlength: "1000"});
+    this.drawing = el("div", {class: "editor", id: "editor", "aria-label": "Molecule editor", role: "application"});
+    this.editor = new Editor(this.drawing, smiles => { this.input.value = smiles; if (smiles) this.go({smiles}); });
+    this.drawing.hidden = true;
+    this.draw = el("button", {type: "button", id: "draw", "aria-expanded": "false", onclick: () => this.toggle()}, "Draw");
+    this.file = this.file.bind(this);
+    const file = el("input", {type: "file", id: "file", class: "unseen", accept: ".xyz,.extxyz,.sdf,.mol", "aria-label": "A file with one molecule", onchange: event => this.file(event.target.files[0])});
+    this.answer = el("div", {class: "card", id: "answer", "aria-live": "polite"}, el("p", {class: "empty"}, "Draw a molecule or write its SMILES."));
+    this.more = el("div", {id: "more"});
+    fill(box, el("div", {class: "two"},
+      el("div", {class: "card inputs"}, el("h2", {}, "Molecule"),
+        el("form", {onsubmit: event => { event.preventDefault(); this.go({smiles: this.input.value.trim()}); }},
+          el("label", {class: "field", for: "smiles"}, "SMILES"),
+          el("div", {class: "bar"}, el("div", {class: "grow"}, this.input), el("button", {type: "submit", class: "main", id: "go"}, "Predict"), this.draw)),
+        el("div", {class: "chosen"}, EXAMPLES.map(([name, smiles]) => el("button", {type: "button", class: "quiet", onclick: () => this.go({smiles})}, name)),
+          el("button", {type: "button", class: "quiet", onclick: () => file.click()}, "a file …")), file,
+        this.drawing),
+      this.answer), this.more);
+    this.input.addEventListener("paste", event => {
+      const lines = event.clipboardData.getData("text").split(/\r?\n/).filter(line => line.trim());
+      if (lines.length < 2) return;
+      event.preventDefault();
+      frame.open("batch", `\n${lines.join("\n")}`);
+    });
+    document.addEventListener("unit", () => { if (this.told) this.show(this.told); });
+  }
+
+  opened() { if (!this.opening && matchMedia("(min-width: 861px)").matches) { this.opening = true; this.toggle(true); } }
+
+  arrive(smiles) { if (smiles && smiles !== this.question?.smiles) this.go({smiles}); }
+
+  toggle(on = this.drawing.hidden) {
+    this.drawing.hidden = !on;
+    this.draw.setAttribute("aria-expanded", String(on));
+    this.draw.textContent = on ? "Hide editor" : "Draw";
+    if (on) this.editor.open(this.input.value.trim());
+  }
+
+  // A file with one molecule; false where it holds several, which are a batch.
+  async file(file) {
+    if (!file) return true;
+    const geometry = await file.text(), format = /\.(sdf|mol)$/i.test(file.name) ? "sdf" : "xyz";
+    const answer = await this.go({geometry, format});
+    return !/expected one molecule/.test(answer?.problem || "");
+  }
+
+  async go(question) {
+    if (!question.smiles && !question.geometry) { fill(this.answer, trouble("write a SMILES or draw a molecule first")); return null; }
+    const mine = ++this.asked;
+    this.question = question;
+    this.told = null;
+    if (question.smiles) {
+      this.input.value = question.smiles;
+      if (!this.drawing.hidden) this.editor.set(question.smiles);
+    }
+    this.frame.address("smiles", question.smiles);
+    fill(this.answer, busy("conformers, relaxation, energy …"));
+    fill(this.more);
+    try {
+      const answer = await ask("predict", question);
+      if (mine === this.asked) this.show(answer);
+      return answer;
+    } catch (problem) {
+      if (mine === this.asked) fill(this.answer, trouble(problem.message));
+      return null;
+    }
+  }
+
+  show(answer) {
+    this.told = answer;
+    const question = this.question;
+    const up = higher(answer.next, question, found => { if (question === this.question) this.show(found); });
+    if (answer.problem) {
+      say(answer.problem);
+      fill(this.answer, el("h2", {}, answer.label || "No answer"), trouble(answer.problem));
+      fill(this.more, up);
+      return;
+    }
+    const scene = new Shapes(answer);
+    fill(this.answer, headline(answer), scene.box, tiles(answer));
+    fill(this.more,
+      el("div", {class: "card"}, el("div", {class: "bar apart"}, el("h2", {}, "How it comes about"),
+        share({name: answer.label, text: () => text(answer), rows: () => rows(answer), json: answer})), ledger(answer),
+      remarks(answer), novelty(answer), thermo(question.rung ? question : {...question, ...(answer.rung !== "learned" ? {rung: answer.rung} : {})}),
+      answer.smiles && el("p", {}, el("button", {type: "button", class: "link", onclick: () => this.frame.open("bonds", answer.smiles)}, "Its bonds and what breaks them"))),
+      up);
+    scene.draw();
+    say(`${answer.label}: ${energy(answer.formation_298)} ${unit.name}`);
+  }
+}
+
+// The geometry, its conformers to go through, and colours of the atoms.
+class Shapes {
+  constructor(answer) {
+    this.answer = answer;
+    this.at = 0;
+    this.view = el("div", {class: "scene", id: "scene", role: "img", tabindex: "0", "aria-label": "molecule in three dimensions"});
+    this.scene = new Scene(this.view);
+    this.words = el("span", {class: "soft small grow", "aria-live": "polite"});
+    const all = answer.conformers, several = all?.positions && all.positions.length > 1;
+    this.colours = el("input", {type: "checkbox", id: "atoms", onchange: () => this.draw(true)});
+    const step = by => () => { this.at = (this.at + by + all.count) % all.count; this.draw(); };
+    this.box = el("div", {}, this.view, el("div", {class: "bar stepper"},
+      several && el("button", {type: "button", class: "quiet", id: "previous", "aria-label": "previous conformer", onclick: step(-1)}, "‹"),
+      several && el("button", {type: "button", class: "quiet", id: "following", "aria-label": "next conformer", onclick: step(1)}, "›"),
+      this.words,
+      answer.atom_energies && el("label", {class: "small"}, this.colours, " energy of each atom ", el("span", {class: "key", "aria-hidden": "true"}))));
+    if (several) this.view.addEventListener("keydown", event => {
+      if (event.key === "ArrowLeft") step(-1)();
+      if (event.key === "ArrowRight") step(1)();
+    });
+  }
+
+  draw(keep = false) {
+    const {answer, at} = this, all = answer.conformers;
+    if (!answer.symbols) return;
+    const positions = at && all?.positions ? all.positions[at] : answer.positions;
+    const parts = answer.atom_energies, reach = parts ? Math.max(...parts.map(Math.abs)) : 0;
+    const colours = this.colours.checked && parts && at === 0 ? parts.map(x => diverging(x, reach)) : null;
+    this.words.textContent = all?.positions && all.count > 1
+      ? `conformer ${at + 1} of ${all.count}: ${energy(all.relative[at])} ${unit.name} above the lowest (GFN2-xTB), weight ${number(100 * all.weights[at], 0)} % at 298 K`
+      : known(all?.count) ? "one conformer" : "";
+    this.scene.show(answer.symbols, positions, {colours, keep, label: `${answer.formula}, ${answer.label}, in three dimensions`})
+      .catch(problem => { this.words.textContent = problem.message; });
+  }
+}
