@@ -54,7 +54,13 @@ VERBS = (
         ),
     ),
     (init, ("init", "init mine.yaml")),
-    (train, ("train experiment.yaml", "train experiment.yaml --set data.train=1000")),
+    (
+        train,
+        (
+            "train experiment.yaml --set data.train=1000",
+            "train mine.csv --target energy --energy eV --kind atomization",
+        ),
+    ),
     (
         evaluate,
         (
