@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ import torch
 
 from onekcal.errors import InputError
 from onekcal.geometry.bonds import bond_changes, fragments
+from onekcal.geometry.hessian import hessian
 from onekcal.geometry.minimum import minimum
 from onekcal.geometry.model_hessian import model_hessian
-from onekcal.geometry.relax import FallsApart, relax
+from onekcal.geometry.relax import SOFTEST, FallsApart, relax, stiffened
 from onekcal.molecules import Molecules
-from onekcal.quantum.method import LabelError
+from onekcal.quantum.method import LabelError, Point
 from onekcal.quantum.named import method
 from onekcal.thermo.frequencies import frequencies, thermal_enthalpy
 from onekcal.units import EV, HARTREE
@@ -227,3 +229,49 @@ def test_planar_ammonia_leads_downhill() -> None:
     found = frequencies(relax(flat, force=0.002).molecule)
     assert found.imaginary == 1
     assert found.wavenumbers[0] < -100
+
+
+class Watched:
+    """GFN2-xTB; a net force and a torque are added as small integration grids do."""
+
+    def __init__(self, molecule: Molecules, error: float = 0.0) -> None:
+        self.inner, self.error, self.points = method("gfn2").calculation(molecule), error, 0
+
+    def at(self, positions: np.ndarray, gradient: bool = True) -> Point:
+        self.points += 1
+        point = self.inner.at(positions, gradient)
+        assert point.gradient is not None
+        turning = np.cross([0.0, 0.0, 1.0], positions - positions.mean(0))
+        whole = turning + np.array([1.0, 0.0, 0.0])
+        return replace(point, gradient=point.gradient + self.error * whole)
+
+
+def test_a_good_hessian_saves_steps_and_every_kept_step_is_watched(water: Molecules) -> None:
+    start = water.moved(water.positions * 1.1)
+    guess = hessian(method("gfn2").calculation(start), start.positions.numpy())
+    seen: list[np.ndarray] = []
+    plain = relax(start, force=0.001)
+    helped = relax(start, force=0.001, hessian=guess, watch=seen.append)
+    assert helped.steps < plain.steps
+    assert helped.point.energy == pytest.approx(plain.point.energy, abs=1e-7)
+    assert np.array_equal(seen[-1], helped.molecule.positions.numpy())
+    assert 2 <= len(seen) < helped.steps
+
+
+def test_a_hessian_of_a_saddle_point_still_leads_downhill(water: Molecules) -> None:
+    start = water.moved(water.positions * 1.1)
+    wrong = -hessian(method("gfn2").calculation(start), start.positions.numpy())
+    assert np.linalg.eigvalsh(wrong).min() < -0.1
+    assert np.linalg.eigvalsh(stiffened(wrong)).min() == pytest.approx(SOFTEST)
+    assert relax(start, hessian=wrong).force <= 0.02
+
+
+def test_forces_that_move_or_turn_the_whole_molecule_are_left_out(water: Molecules) -> None:
+    start = water.moved(water.positions * 1.1)
+    wrong = Watched(start, 1e-3)  # 0.05 eV/Å, above the limit
+    right = Watched(start)
+    found = relax(start, calculation=wrong)
+    assert wrong.points == found.steps
+    assert found.point.energy == pytest.approx(
+        relax(start, calculation=right).point.energy, abs=1e-6
+    )

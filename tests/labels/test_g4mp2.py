@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,10 +17,11 @@ from onekcal.errors import InputError
 from onekcal.geometry import hessian as differences
 from onekcal.labels import g4mp2 as module
 from onekcal.labels.computed import Steps, Store
-from onekcal.labels.g4mp2 import SCALE, VARIANTS, Computed, Kept, Variant, g4mp2
+from onekcal.labels.g4mp2 import SCALE, VARIANTS, WAY, Computed, Kept, Variant, g4mp2
 from onekcal.molecules import Molecules
 from onekcal.quantum.g4mp2 import STEPS as OF_THE_ENERGY
 from onekcal.quantum.g4mp2 import G4MP2Energy
+from onekcal.quantum.method import Point
 from onekcal.quantum.named import method
 from onekcal.units import WAVENUMBER
 from support.computed import HYDROGEN, computed
@@ -210,6 +212,50 @@ def test_a_saddle_point_is_left_downhill(variant: Variant) -> None:
     assert height(done.molecule) > 0.25  # ammonia 0.37
     assert done.waves.min() > 100
     assert kept["geometry"]["positions"] == done.molecule.positions.tolist()
+
+
+class Dying(Tight):
+    """It computes some points and then dies; counts are those of the last one made."""
+
+    left = 10_000
+    asked: ClassVar[list[np.ndarray]] = []
+
+    def __init__(self, molecule: Molecules) -> None:
+        super().__init__(molecule)
+        self.at = self.one
+
+    def one(self, positions: np.ndarray, gradient: bool = True) -> Point:
+        if len(Dying.asked) == Dying.left:
+            raise Killed
+        Dying.asked.append(positions.copy())
+        return self.inner.at(positions, gradient)
+
+
+@pytest.mark.usefixtures("_fast")
+def test_a_kill_within_the_geometry_loses_one_step_of_the_relaxation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The geometry of a large molecule takes minutes."""
+    monkeypatch.setattr(module, "VibratingB3LYP", Dying)
+    start = FLAT.moved(FLAT.positions * 1.2)
+    counts = []
+    kept: Kept = {}
+    for left in (10_000, 3, 10_000):
+        monkeypatch.setattr(Dying, "left", left)
+        monkeypatch.setattr(Dying, "asked", [])
+        if left == 3:
+            with pytest.raises(Killed):
+                g4mp2(start, kept=kept)
+            assert list(kept) == [WAY]
+            got = kept[WAY]["positions"]
+            assert got != start.positions.tolist()
+        else:
+            done = g4mp2(start, kept=kept if counts else {})
+        counts.append(len(Dying.asked))
+    assert Dying.asked[0].tolist() == got
+    assert counts[2] < counts[0]
+    assert WAY not in kept
+    assert WAY not in done.seconds
 
 
 @pytest.mark.usefixtures("_fast")

@@ -1,7 +1,7 @@
 """B3LYP/6-31G(2df,p): second derivatives in a basis of Cartesian d and pure f functions.
 
-The basis is what is tested, so Hartree-Fock stands for B3LYP: it has no integration grid, whose
-noise in second derivatives (2e-3) is above the difference between the bases.
+Where the basis is tested, Hartree-Fock stands for B3LYP: it has no integration grid, whose noise in
+second derivatives (2e-3) is above the difference between the bases.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 from onekcal.geometry.hessian import hessian
 from onekcal.molecules import Molecules
 from onekcal.quantum import b3lyp
-from onekcal.quantum.b3lyp import AUXILIARY, HESSIAN_GRID, VibratingB3LYP
+from onekcal.quantum.b3lyp import AUXILIARY, VibratingB3LYP
 from onekcal.quantum.pople import basis_of
 
 EXACT = 1.5e-4
@@ -75,13 +75,3 @@ def test_pure_d_functions_give_another_hessian(near_water: Molecules, analytic: 
     solver.conv_tol, solver.chkfile, solver._chkfile = 1e-9, None, None
     pure = solver.run().Hessian().kernel().transpose(0, 2, 1, 3).reshape(9, 9)
     assert np.abs(pure - analytic).max() > 3 * EXACT
-
-
-def test_b3lyp_vibrates_as_published_and_keeps_its_grid_of_energies() -> None:
-    hydrogen = Molecules.one(["H", "H"], [[0, 0, 0], [0, 0, 0.7428]])  # G3/05's geometry
-    calculation = VibratingB3LYP(hydrogen)
-    before = calculation.grid
-    stretch = calculation.hessian(hydrogen.positions.numpy())[5, 5]
-    reduced = 0.5 * 1.00782503 * 1822.888486  # electron masses
-    assert np.sqrt(stretch / reduced) * 219474.631 == pytest.approx(4462, abs=25)  # 1/cm, G3/05
-    assert calculation.grid == before != HESSIAN_GRID
