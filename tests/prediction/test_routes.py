@@ -9,6 +9,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -205,3 +206,28 @@ def test_the_command_shows_both_and_refuses_what_has_one(tmp_path: Path) -> None
     assert refused.returncode == 2
     assert "no bond between heavy atoms" in refused.stderr
     assert "`route` must be one of" in onekcal(*words, "other", cwd=tmp_path).stderr
+
+
+# --- the results ------------------------------------------------------------------------------
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+def test_what_is_left_is_what_was_measured() -> None:
+    """`LEFT` is the larger of the 90 % quantiles of G4 (all classes) and of published G4(MP2)."""
+    molecules = json.loads((RESULTS / "routes.json").read_text(encoding="utf-8"))["molecules"]
+    for rung, left in LEFT.items():
+        errors = {
+            method: [abs(m["isodesmic"]) for m in molecules if (m["method"], m["rung"]) == key]
+            for method, key in {m: (m, rung) for m in ("G4", "G4(MP2), published")}.items()
+        }
+        assert left == pytest.approx(max(np.quantile(e, 0.9) for e in errors.values()), abs=0.006)
+
+
+def test_textbook_bonds_miss_experiment_by_less_than_the_goal() -> None:
+    rows = json.loads((RESULTS / "bonds.json").read_text(encoding="utf-8"))["rows"]
+    *bonds, mean = [row["ours"] for row in rows]
+    assert len(bonds) == 20
+    errors = [one["dissociation"] - one["experiment"] for one in bonds]
+    assert np.abs(errors).mean() == pytest.approx(mean["mae"], abs=0.01)
+    assert mean["mae"] < 1.5

@@ -158,7 +158,7 @@ def _routes(row: Measured) -> Line:
     ours = row["ours"]
     bounded = "coverage" in ours
     return {
-        "energies, molecules": row["name"],
+        "row": row["name"],
         "atomization": error_text(ours["mae"]),
         "90 %": error_text(ours["ninety"]),
         "separation": error_text(ours["mae_isodesmic"]),
