@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from onekcal.cli.advice import resumed
 from onekcal.cli.console import Json, command_line, print_json
 from onekcal.errors import InputError, OnekcalError
+
+if TYPE_CHECKING:
+    from onekcal.runs.experiment import Experiment
+    from onekcal.runs.run import Run
 
 Set = Annotated[
     list[str] | None,
@@ -73,28 +77,45 @@ def train(
     the model of --correct) misses is learned by a kernel. SMILES get geometries from GFN2-xTB.
     Networks train on several cores or GPUs with: torchrun --nproc-per-node N -m onekcal train FILE
     """
-    from onekcal.networks.training import distributed
+    from onekcal.runs import correction
     from onekcal.runs import experiment as experiments
-    from onekcal.runs import run
-    from onekcal.show import study, training
+    from onekcal.show import study
 
     said = {"energy": energy, "length": length, "kind": kind, "at": at, "level": level}
     file, changes = _experiment_of(file, target, said, correct, overwrite, changes or [], as_json)
     experiment = experiments.read(file, changes)
     folder = runs / (experiment.name or f"{file.stem}-{experiment.digest[:8]}")
+    other = None if as_json else correction.corrected_model(experiment)
+    if other:
+        for line in correction.compared(experiment, other):
+            print(f"onekcal: {line}", file=sys.stderr)
+    finished = _fitted(experiment, folder, overwrite, resume, as_json)
+    if finished is None:
+        return
+    study.picture(finished)
+    print_json(finished.metrics) if as_json else study.table(finished)
+    if other:
+        with study.waiting("learning curve of the correction"):
+            points = correction.curve(experiment, other)
+        study.correction(other, points)
+
+
+def _fitted(
+    experiment: Experiment, folder: Path, overwrite: bool, resume: bool, quiet: bool
+) -> Run | None:
+    """The finished run; None in the other processes of torchrun."""
+    from onekcal.networks.training import distributed
+    from onekcal.runs import run
+    from onekcal.show import training
+
     with distributed.joined():
         first = distributed.first()
-        with training.watching(
-            f"{experiment.data.set}: fitting", quiet=as_json or not first
-        ) as watch:
+        with training.watching(f"{experiment.data.set}: fitting", quiet or not first) as watch:
             try:
                 finished = run.run(experiment, folder, command_line(), overwrite, resume, watch)
             except KeyboardInterrupt:
                 raise resumed(run.part_of(folder).is_dir()) from None
-    if not first:
-        return
-    study.picture(finished)
-    print_json(finished.metrics) if as_json else study.table(finished)
+    return finished if first else None
 
 
 def _experiment_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from onekcal.bench.suite import Suite
     from onekcal.datasets.card import Stored
     from onekcal.datasets.doctor.diagnosis import Diagnosis
+    from onekcal.runs.correction import Point
     from onekcal.runs.run import Run
     from onekcal.show.stages import Stage
     from onekcal.trust.metrics import Metrics
@@ -139,6 +141,30 @@ def table(run: Run) -> None:
     if part := run.metrics.get("judged_on"):
         _line(console, f"\nThere is no test part: {NO_TEST[part]}")
     _line(console, f"\n{run.folder}/ holds the model, the predictions and parity.png")
+
+
+def correction(name: str, points: Sequence[Point]) -> None:
+    """Print the learning curve of a correction, and whether it helps.
+
+    Parameters
+    ----------
+    name
+        The fitted model that is corrected.
+    points
+        The curve; empty where none was made.
+    """
+    from onekcal.runs.correction import verdict
+
+    if not points:
+        return
+    heads = ("energies of your own", f"{name} corrected", "GFN2-xTB corrected", "no baseline")
+    rows = [
+        dict(zip(heads, [f"{n:,}", *("–" if e != e else f"{e:.2f}" for e in errors)]))
+        for n, *errors in map(astuple, points)
+    ]
+    console.print()
+    rows_table("Mean absolute error (kcal/mol) of the same later stages", rows)
+    _line(console, f"\n{verdict(points, name)}")
 
 
 def picture(run: Run) -> Path:
