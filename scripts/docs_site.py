@@ -90,7 +90,8 @@ def _default(value: object) -> str:
 def experiment_keys() -> str:
     """The keys of an experiment file, out of the pydantic models that check it."""
     from onekcal.networks.training import settings
-    from onekcal.runs.experiment import DataChoice, Experiment
+    from onekcal.runs.data_choice import DataChoice
+    from onekcal.runs.experiment import Experiment
 
     parts = [
         ("The file", "Keys at the top of the file.", Experiment),

@@ -16,7 +16,8 @@ from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import load_model
 from onekcal.prediction.answers import Answer
 from onekcal.runs.choose_split import choose
-from onekcal.runs.experiment import DataChoice, parse, read
+from onekcal.runs.data_choice import DataChoice
+from onekcal.runs.experiment import parse, read
 from onekcal.runs.folder import compare, load
 from onekcal.runs.run import run
 from support.molecules import wobbly
