@@ -15,7 +15,7 @@ from onekcal.cli.main import app
 from onekcal.errors import ConfigError, InputError
 from onekcal.runs import choose_split as splits
 from onekcal.runs import experiment
-from onekcal.runs.experiment import DataChoice
+from onekcal.runs.data_choice import DataChoice
 from onekcal.show.curves import curves_png
 
 RIDGE = """

@@ -99,7 +99,8 @@ def test_every_decision_is_in_the_list_of_decisions() -> None:
 
 def test_every_command_stage_and_key_is_in_the_reference() -> None:
     from onekcal.models.registry import MODELS
-    from onekcal.runs.experiment import DataChoice, Experiment
+    from onekcal.runs.data_choice import DataChoice
+    from onekcal.runs.experiment import Experiment
 
     for verb in ("predict", "train", "evaluate", "label", "data import", "bench check"):
         assert f"## onekcal {verb}\n" in site.generated("commands")
