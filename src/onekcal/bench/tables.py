@@ -173,13 +173,13 @@ def _bond(row: Measured) -> Line:
     ours = row["ours"]
     if "mae" in ours:
         return {
-            "bond": row["name"],
+            "row": row["name"],
             "D(298 K)": "",
             "experiment": "",
             "error": f"{ours['mae']:.2f}",
         }
     return {
-        "bond": row["name"],
+        "row": row["name"],
         "D(298 K)": f"{ours['dissociation']:.1f}",
         "experiment": f"{ours['experiment']:.1f}",
         "error": f"{ours['error']:+.1f}".replace("-", "−"),
