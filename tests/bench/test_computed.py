@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def test_differences_and_deviations_are_ours_minus_theirs() -> None:
 
 def test_a_species_is_computed() -> None:
     record = measured(hydrogen())
-    assert record["electronic"] == pytest.approx(-1.176, abs=2e-3)
+    assert record["electronic"] == pytest.approx(-1.1804, abs=2e-4)
     assert record["class"] == "closed shells of H C N O F"
     assert "deviation" in record
 
@@ -101,6 +102,14 @@ def test_a_hundred_molecules_of_qm9_are_compared(real_data: Path) -> None:
     assert len(every) == QM9_MOLECULES
     assert sum(case.zero_point is not None for case in every) == 19
     assert [case.heavy for case in every] == sorted(case.heavy for case in every)
+
+
+def test_atomization_energies_are_compared_at_0_k() -> None:
+    case = replace(hydrogen(), experiment=None, atomization=-103.27)
+    record = compared(case, {"electronic": -1.18})
+    expected = -1.18 * HARTREE + 6.3 + 2 * 0.502094 * HARTREE + 103.27
+    assert record["deviation"] == pytest.approx(expected, abs=2e-3)
+    assert compared(hydrogen(), {"electronic": -1.18})["deviation"] != record["deviation"]
 
 
 # --- running ----------------------------------------------------------------------------------

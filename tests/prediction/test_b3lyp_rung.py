@@ -193,7 +193,7 @@ def test_against_experiment_the_method_counts_beside_the_model(artefact: Artefac
         ("[NH4+]", "an ion", "--rung g4mp2 computes it"),
         ("CS", "has never seen S", "--rung g4mp2 computes it"),
         ("CCO", "9 atoms", "--rung g4mp2 computes it"),
-        ("BrBr", "has never seen Br", "no basis set for Br"),
+        ("II", "has never seen I", "no basis set for I"),
         (Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]]), "0 unpaired is impossible", "spin"),
     ],
 )

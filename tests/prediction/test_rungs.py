@@ -260,7 +260,7 @@ def test_a_missing_pyscf_is_said_before_a_geometry_is_made(
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ("BrBr", "no basis set for Br"),
+        ("II", "no basis set for I"),
         (Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]]), "0 unpaired is impossible"),
     ],
 )

@@ -33,8 +33,9 @@ from onekcal.units import HARTREE
 PUBLISHED = {  # Hartree; H to F: QM9-G4MP2 (Ward et al. 2019); others: this recipe, tried apart
     **{"H": -0.502094, "C": -37.794203, "N": -54.532825, "O": -75.002483, "F": -99.659686},
     **{"S": -397.676523, "Cl": -459.703691, "P": -340.837016, "Si": -288.947801},
+    "Br": -2572.850475,
 }
-DEAR = ("P", "Si")
+DEAR = ("P", "Si", "Br")
 FILES = {"XP": "g3mp2largexp", "T": "g4mp2-aug-cc-pvtz", "Q": "g4mp2-aug-cc-pvqz"}
 
 Contracted = tuple[int, tuple[float, ...], tuple[float, ...]]
@@ -161,6 +162,8 @@ def test_a_wrong_exponent_would_be_seen(real_data: Path, monkeypatch: pytest.Mon
         (atom("H"), -2.115),
         (atom("F", charge=-1, spin=0), -4 * 9.741),
         (atom("Na", charge=1, spin=0), 0.0),
+        (atom("Br"), -3 * 9.741 - 2.115),
+        (line("Br", "H"), -4 * 9.472),
     ],
     ids=lambda value: value.formulas[0] if isinstance(value, Molecules) else "",
 )
@@ -175,14 +178,17 @@ def test_the_more_numerous_spin_comes_first() -> None:
     assert valence(line("S", "O")) == (6, 6)
 
 
-def test_cores_are_frozen_but_of_sodium_only_1s() -> None:
+def test_cores_are_frozen_but_of_sodium_only_1s_and_of_bromine_not_3d() -> None:
     assert frozen_orbitals(line("H", "C", "Cl")) == 6
     assert frozen_orbitals(atom("Na")) == 1
+    assert frozen_orbitals(line("Br", "C")) == 9 + 1
 
 
 def test_only_neutral_atoms_have_spin_orbit_energy() -> None:
     assert spin_orbit(atom("O")) == -0.36e-3
     assert spin_orbit(atom("N")) == 0.0
+    third = 3685.24 / 3 / 219474.63  # Hartree; a third of the splitting of the ²P term
+    assert spin_orbit(atom("Br")) == pytest.approx(-third, abs=5e-6)
     assert spin_orbit(line("O", "O", spin=2)) == 0.0
     assert spin_orbit(atom("O", charge=-1, spin=1)) == 0.0
 
@@ -294,9 +300,10 @@ def test_ethane_has_its_label_of_qm9_g4mp2(real_data: Path) -> None:
 @pytest.mark.parametrize(
     ("molecule", "message"),
     [
-        (line("Br", "H", apart=1.4), "no basis set for Br here; it covers H, Li"),
+        (line("I", "H", apart=1.6), "no basis set for I here; it covers H, Li"),
         (line("Mg", "H", apart=1.7, spin=1), "no basis set for Mg"),
         (line("Li", "Na", apart=2.9), "Li beside Na"),
+        (line("Al", "Br", apart=2.3, spin=0), "Al beside Br"),
         (line("O", "H"), "9 electrons: 0 unpaired is impossible"),
         (line("O", "H", charge=-1, spin=1), "10 electrons: 1 unpaired is impossible"),
         (line("H", "H", apart=0.0), "the same|collide|apart|Å"),

@@ -22,9 +22,9 @@ class Deviations(NamedTuple):
 
 DEVIATIONS = {
     "closed shells of H C N O F": Deviations(49, 0.67, 1.40),
-    "closed shells with P S Cl": Deviations(30, 1.41, 4.54),
-    "closed shells with Li Be B Na Al Si": Deviations(18, 1.56, 6.11),
-    "radicals and ions": Deviations(29, 0.85, 1.78),
+    "closed shells with P S Cl Br": Deviations(36, 1.27, 4.54),
+    "closed shells with Li Be B Na Al Si": Deviations(19, 1.53, 3.33),
+    "radicals and ions": Deviations(30, 0.89, 1.82),
 }
 
 
@@ -47,7 +47,7 @@ def class_of(molecule: Molecules) -> str:
         return "radicals and ions"
     if elements & {3, 4, 5, 11, 13, 14}:
         return "closed shells with Li Be B Na Al Si"
-    return f"closed shells {'with P S Cl' if elements & {15, 16, 17} else 'of H C N O F'}"
+    return f"closed shells {'with P S Cl Br' if elements & {15, 16, 17, 35} else 'of H C N O F'}"
 
 
 def deviation(molecule: Molecules, coverage: float = 0.9) -> tuple[float, str]:

@@ -14,11 +14,11 @@ from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.quantum.g4mp2 import frozen_orbitals
 from onekcal.quantum.g4mp2_basis import WITHOUT_AUXILIARY
 
-FUNCTIONS = {  # of H, of an atom to F, of an atom to Cl
-    "small": (2, 15, 19),
-    "b3lyp": (5, 28, 32),
-    "large": (10, 39, 59),
-    "quadruple": (15, 59, 68),
+FUNCTIONS = {  # of H, of an atom to F, of an atom to Cl, of Br
+    "small": (2, 15, 19, 35),
+    "b3lyp": (5, 28, 32, 51),
+    "large": (10, 39, 59, 77),
+    "quadruple": (15, 59, 68, 72),
 }
 """Basis functions an atom."""
 
@@ -85,7 +85,7 @@ def forecast(molecule: Molecules, variant: str = "g4mp2", exact: bool = False) -
     return Forecast(seconds, 2.5e8 + memory)
 
 
-def functions(z: int, of: tuple[int, int, int]) -> int:
+def functions(z: int, of: tuple[int, int, int, int]) -> int:
     """Count the functions of an element.
 
     Parameters
@@ -95,7 +95,7 @@ def functions(z: int, of: tuple[int, int, int]) -> int:
     of
         A value of `FUNCTIONS`.
     """
-    return of[0 if z <= 2 else 1 if z <= 10 else 2]
+    return of[0 if z <= 2 else 1 if z <= 10 else 2 if z <= 18 else 3]
 
 
 def spell(seconds: float) -> str:

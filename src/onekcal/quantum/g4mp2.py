@@ -8,7 +8,8 @@ r"""G4(MP2) at a given geometry, through pyscf (extra `dft`).
              −E                   one electron pair among alkali atoms (Li2, Na2)
 
 Curtiss, Redfern, Raghavachari, J. Chem. Phys. 127, 124105 (2007). XP is G3MP2LargeXP, n are valence
-electrons, correlation leaves the cores frozen (of Na only 1s). The zero-point energy is added by
+electrons, correlation leaves the cores frozen (of Na only
+1s, of Br not 3d). The zero-point energy is added by
 `labels.g4mp2`, which also finds the geometry.
 
 Deliberate deviations
@@ -35,7 +36,7 @@ import numpy as np
 from onekcal.errors import InputError
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.quantum.dft import pyscf_package
-from onekcal.quantum.g4mp2_basis import ELEMENTS, WITHOUT_AUXILIARY, large, modified
+from onekcal.quantum.g4mp2_basis import ELEMENTS, WITHOUT_AUXILIARY, large, modified, small
 from onekcal.quantum.method import LabelError, check_molecule, formula_of
 
 if TYPE_CHECKING:
@@ -54,10 +55,14 @@ PAIR_ATOM, SINGLE_ATOM, ONE_PAIR = 9.741e-3, 2.115e-3, 2.379e-3
 """Hartree; the parameters A, A', B, C, D and E of the higher-level correction."""
 SPIN_ORBIT = {
     **{5: -0.05e-3, 6: -0.14e-3, 8: -0.36e-3, 9: -0.61e-3},
-    **{13: -0.34e-3, 14: -0.68e-3, 16: -0.89e-3, 17: -1.34e-3},
+    **{13: -0.34e-3, 14: -0.68e-3, 16: -0.89e-3, 17: -1.34e-3, 35: -5.60e-3},
 }
-"""Hartree; spin-orbit energies of free atoms. Others have none."""
+"""Hartree; spin-orbit energies of free atoms. Others have none. That of Br is a third of the
+splitting of its ²P term, 3685.24 1/cm.
+"""
 ALKALI = frozenset({3, 11})
+CLASHES = (("Li", "Na"), ("Li", "Br"), ("Al", "Br"))
+"""Elements whose frozen and correlated inner shells lie at the same energies."""
 FITTED_HF, FITTED_MP2 = "aug-cc-pvqz-jkfit", "aug-cc-pvqz-ri"
 """Auxiliary basis sets."""
 CONVERGENCE = 1e-9
@@ -174,7 +179,9 @@ def valence(molecule: Molecules) -> tuple[int, int]:
     molecule
         One molecule.
     """
-    inner = sum(0 if z <= 2 else 2 if z <= 10 else 10 for z in molecule.numbers.tolist())
+    inner = sum(
+        0 if z <= 2 else 2 if z <= 10 else 10 if z <= 18 else 28 for z in molecule.numbers.tolist()
+    )
     electrons = int(molecule.numbers.sum()) - int(molecule.charges[0]) - inner
     unpaired = int(molecule.spins[0])
     return (electrons + unpaired) // 2, (electrons - unpaired) // 2
@@ -183,14 +190,17 @@ def valence(molecule: Molecules) -> tuple[int, int]:
 def frozen_orbitals(molecule: Molecules) -> int:
     """Return how many orbitals correlation leaves frozen.
 
-    Those of the noble gas before each atom; of Na only 1s, as in the published energies.
+    Those of the noble gas before each atom; of Na only 1s, as in the published energies. The 3d
+    of Br are correlated.
 
     Parameters
     ----------
     molecule
         One molecule.
     """
-    return sum(0 if z <= 2 else 1 if z <= 11 else 5 for z in molecule.numbers.tolist())
+    return sum(
+        0 if z <= 2 else 1 if z <= 11 else 5 if z <= 18 else 9 for z in molecule.numbers.tolist()
+    )
 
 
 def higher_level(molecule: Molecules) -> float:
@@ -237,8 +247,12 @@ def check_elements(molecule: Molecules) -> None:
             f"G4(MP2) has no basis set for {', '.join(strange)} here; it covers "
             f"{', '.join(ELEMENTS)}"
         )
-    if set(molecule.elements) >= ALKALI:
-        raise InputError("G4(MP2) of Li beside Na: their cores cannot be told apart by energy")
+    symbols = {SYMBOLS[z] for z in molecule.elements}
+    for one, other in CLASHES:
+        if {one, other} <= symbols:
+            raise InputError(
+                f"G4(MP2) of {one} beside {other}: their cores cannot be told apart by energy"
+            )
 
 
 class _Calculation:
@@ -267,7 +281,7 @@ class _Calculation:
     def _mol(self, basis: str) -> Mol:
         symbols = [SYMBOLS[z] for z in self.molecule.numbers.tolist()]
         of = {
-            "6-31g(d)": lambda symbol: "6-31g(d)",
+            "6-31g(d)": small,
             "XP": large,
             "T": lambda symbol: modified(symbol, "T"),
             "Q": lambda symbol: modified(symbol, "Q"),

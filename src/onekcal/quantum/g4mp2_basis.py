@@ -3,15 +3,16 @@
 Curtiss, Redfern, Raghavachari, J. Chem. Phys. 127, 124105 (2007), and its supplement.
 
 G3MP2LargeXP
-    The s and p functions of 6-311++G (H without diffuse p; P, S and Cl with functions of their
-    own), three d functions 4a, a, a/4 and one f function; from Na on two f functions, from Al on a
-    fourth d function. H has two p functions instead of d.
+    The s and p functions of 6-311++G (H without diffuse p; P, S, Cl and Br with functions of
+    their own), three d functions 4a, a, a/4 and one f function; from Na on two f functions, from Al
+    to Cl a fourth d function. H has two p functions instead of d.
 Modified aug-cc-pVTZ and aug-cc-pVQZ
     cc-pVnZ, from Al on cc-pV(n+d)Z, with diffuse s and p functions only. H has no diffuse functions
     and the polarisation of the next smaller set. Li, Be and Na have diffuse exponents of their
     own.
 
-The sets are spherical. 6-31G(d), the fourth set of the method, is Cartesian.
+The sets are spherical. 6-31G(d), the fourth set of the method, is Cartesian; Br, which pyscf lacks
+there, has the set of Rassolov et al., J. Comput. Chem. 22, 976 (2001).
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from __future__ import annotations
 import warnings
 from typing import Any, Literal
 
+from onekcal.quantum.pople import BROMINE_D, bromine
+
 Shell = list[Any]  # pyscf's form: [angular momentum, [exponent, coefficient, …], …]
 
-ELEMENTS = ("H", "Li", "Be", "B", "C", "N", "O", "F", "Na", "Al", "Si", "P", "S", "Cl")
+ELEMENTS = ("H", "Li", "Be", "B", "C", "N", "O", "F", "Na", "Al", "Si", "P", "S", "Cl", "Br")
 """Elements the method covers here: those that published energies could be compared for (no Mg)."""
 WITHOUT_AUXILIARY = frozenset({"Li", "Be", "Na"})
 """Elements without an auxiliary basis of quadruple-zeta quality: their integrals are exact."""
@@ -30,6 +33,7 @@ WITHOUT_AUXILIARY = frozenset({"Li", "Be", "Na"})
 LARGE_D = {  # a of the three d exponents 4a, a, a/4
     "Li": 0.2, "Be": 0.255, "B": 0.401, "C": 0.626, "N": 0.913, "O": 1.292, "F": 1.75,
     "Na": 0.175, "Al": 0.54, "Si": 0.76, "P": 0.92, "S": 1.02, "Cl": 1.2,
+    "Br": 0.3,
 }
 LARGE_D_OF_S = (4.08, 1.02, 0.26)  # as published; 1.02 / 4 is 0.255
 LARGE_FOURTH_D = {"Al": 0.39, "Si": 0.47, "P": 0.61, "S": 0.59, "Cl": 0.72}
@@ -37,6 +41,7 @@ LARGE_F = {
     "Li": (0.15,), "Be": (0.26,), "B": (0.5,), "C": (0.8,), "N": (1.0,), "O": (1.4,), "F": (1.85,),
     "Na": (0.3, 0.075), "Al": (0.5, 0.125), "Si": (0.64, 0.16),
     "P": (0.9, 0.225), "S": (1.1, 0.275), "Cl": (1.4, 0.35),
+    "Br": (0.8, 0.2),
 }
 LARGE_H_P = (1.5, 0.375)
 LARGE_SP: dict[str, tuple[tuple[int, tuple[tuple[float, float], ...]], ...]] = {
@@ -73,6 +78,22 @@ LARGE_SP: dict[str, tuple[tuple[int, tuple[tuple[float, float], ...]], ...]] = {
         (1, ((0.9528, 1.0),)), (1, ((0.358, 1.0),)), (1, ((0.125, 1.0),)),
         (0, ((0.0483, 1.0),)), (1, ((0.0483, 1.0),)),
     ),
+    "Br": (
+        (0, ((566022.2, 5.994917e-4), (84870.37, 4.646252e-3), (19326.43, 2.414531e-2),
+             (5484.538, 9.765051e-2), (1817.683, 0.3022978), (593.1514, 0.6704959))),
+        (0, ((865.7505, 8.827931e-2), (250.0693, 0.5986012), (107.3869, 0.3674312))),
+        (0, ((33.16004, 1.0),)), (0, ((14.56001, 1.0),)), (0, ((4.911616, 1.0),)),
+        (0, ((2.076963, 1.0),)), (0, ((0.419732, 1.0),)), (0, ((0.160287, 1.0),)),
+        (1, ((6545.221, 4.743784e-3), (1549.336, 4.088669e-2), (500.091, 0.217395),
+             (188.66, 0.8084159))),
+        (1, ((78.16583, 0.3292574), (34.2261, 0.4835649), (15.12504, 0.2880806))),
+        (1, ((10.39886, 0.3100625), (4.700037, 0.7286757))),
+        (1, ((2.116383, 1.0),)), (1, ((0.792393, 1.0),)), (1, ((0.308112, 1.0),)),
+        (1, ((0.108513, 1.0),)),
+        (2, ((104.8231, 4.837063e-2), (30.26975, 0.2873196), (10.64819, 0.7785240))),
+        (2, ((3.869545, 1.0),)), (2, ((1.323971, 1.0),)),
+        (0, ((0.0382, 1.0),)), (1, ((0.0382, 1.0),)),
+    ),
 }
 # s and p of the modified aug-cc-pVTZ and aug-cc-pVQZ
 DIFFUSE_SP: dict[str, dict[str, tuple[float, float]]] = {
@@ -90,6 +111,19 @@ TIGHT_D: dict[str, dict[str, tuple[float, ...]]] = {
           "Cl": (5.191, 1.276, 0.583, 0.243)},
 }
 # fmt: on
+
+
+def small(symbol: str) -> str | list[Shell]:
+    """Return 6-31G(d) of an element, in pyscf's form or by its name there.
+
+    Parameters
+    ----------
+    symbol
+        Of the element, such as "C".
+    """
+    if symbol != "Br":
+        return "6-31g(d)"
+    return [*bromine(), _one(2, BROMINE_D)]
 
 
 def large(symbol: str) -> list[Shell]:

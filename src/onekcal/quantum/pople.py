@@ -20,6 +20,27 @@ CARTESIAN = re.compile(r"(3-21|6-31)\+{0,2}g")
 """Basis sets with Cartesian d functions, by the beginning of their names."""
 D_EXPONENTS = (1.6, 0.4)
 F_EXPONENT = {"C": 0.8, "N": 1.0, "O": 1.4, "F": 1.85}
+# fmt: off
+BROMINE = (  # 6-31G: exponents, coefficients of s and of p (None: s alone)
+    ((113718.2, 17074.44, 3889.576, 1097.096, 352.0624, 120.7002),
+     (1.717696e-3, 1.316744e-2, 6.504553e-2, 0.2269505, 0.4768357, 0.3583677), None),
+    ((2471.138, 589.3838, 191.8738, 72.95339, 30.05839, 12.52927),
+     (2.243687e-3, 2.994853e-2, 0.1256009, -9.832786e-4, -0.6013141, -0.4913983),
+     (3.790182e-3, 2.995979e-2, 0.1318228, 0.3432708, 0.4642345, 0.2079387)),
+    ((109.6411, 38.58948, 16.37818, 7.221836, 3.263697, 1.465499),
+     (-5.975683e-3, 5.542122e-2, 0.26812, -0.1543606, -0.7206306, -0.3316437),
+     (-6.907483e-3, -3.041432e-2, 4.602725e-2, 0.3650689, 0.4949232, 0.2090394)),
+    ((2.103651, 0.754705, 0.300514),
+     (0.3029029, -0.2152659, -0.9633941), (-2.826714e-2, 0.3503065, 0.7182446)),
+    ((0.109071,), (1.0,), (1.0,)),
+)
+BROMINE_CORE_D = (((62.25514, 17.31284, 5.607915), (7.704229e-2, 0.3707384, 0.7097628)),
+                  ((1.746486,), (1.0,)))
+# fmt: on
+BROMINE_D, BROMINE_F = 0.4366, 0.4
+"""6-31G(d) has this d exponent. 6-31G(2df,p) splits it as that of the other elements, and takes the
+f exponent that G3MP2LargeXP splits.
+"""
 
 
 def basis_of(name: str, symbols: Iterable[str]) -> Any:
@@ -47,9 +68,25 @@ def basis_of(name: str, symbols: Iterable[str]) -> Any:
         if symbol in F_EXPONENT:
             d = [[2, [exponent, 1.0]] for exponent in D_EXPONENTS]
             basis[symbol] = [*gto.basis.load("6-31g", symbol), *d, [3, [F_EXPONENT[symbol], 1.0]]]
+        elif symbol == "Br":
+            d = [[2, [factor * BROMINE_D, 1.0]] for factor in (2.0, 0.5)]
+            basis[symbol] = [*bromine(), *d, [3, [BROMINE_F, 1.0]]]
         else:
             basis[symbol] = gto.basis.load(name, symbol)
     return basis
+
+
+def bromine() -> list[Any]:
+    """Return 6-31G of bromine, which pyscf lacks, in its form.
+
+    Rassolov, Ratner, Pople, Redfern, Curtiss, J. Comput. Chem. 22, 976 (2001).
+    """
+    shells: list[Any] = []
+    for exponents, of_s, of_p in BROMINE:
+        shells.append([0, *map(list, zip(exponents, of_s))])
+        if of_p is not None:
+            shells.append([1, *map(list, zip(exponents, of_p))])
+    return shells + [[2, *map(list, zip(*terms))] for terms in BROMINE_CORE_D]
 
 
 class Mixed:

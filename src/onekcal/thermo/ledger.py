@@ -27,23 +27,28 @@ HeatFrom = Literal["auto", "gfn2", "regression"]
 Section = Literal["atomization", "formation 0 K", "formation 298 K", "remark"]
 SUMMED: tuple[Section, ...] = ("atomization", "formation 0 K", "formation 298 K")
 CURTISS_1997 = "Curtiss et al., J. Chem. Phys. 106, 1063 (1997)"
+CODATA_1989 = "Cox, Wagman, Medvedev, CODATA key values for thermodynamics (1989)"
 
 # fmt: off
 ATOM_FORMATION = {
     1: 51.63, 3: 37.69, 4: 76.48, 5: 136.2, 6: 169.98, 7: 112.53, 8: 58.99, 9: 18.47,
     11: 25.69, 12: 34.87, 13: 78.23, 14: 106.6, 15: 75.42, 16: 65.66, 17: 28.59,
+    35: 28.19,
 }
-"""kcal/mol, experimental ΔfH(0 K) of gaseous atoms (Curtiss 1997)."""
+"""kcal/mol, experimental ΔfH(0 K) of gaseous atoms (Curtiss 1997; Br: CODATA)."""
 ATOM_FORMATION_ERROR = {
     1: 0.001, 3: 0.2, 4: 1.2, 5: 0.2, 6: 0.1, 7: 0.02, 8: 0.02, 9: 0.07,
-    11: 0.17, 12: 0.2, 13: 1.0, 14: 1.9, 15: 0.2, 16: 0.06, 17: 0.002,
+    11: 0.17, 12: 0.2, 13: 1.0, 14: 1.9, 15: 0.2, 16: 0.06, 17: 0.002, 35: 0.03,
 }
 """kcal/mol, the uncertainties of these values."""
 ELEMENT_HEAT = {
     1: 1.01, 3: 1.10, 4: 0.46, 5: 0.29, 6: 0.25, 7: 1.04, 8: 1.04, 9: 1.05,
     11: 1.54, 12: 1.19, 13: 1.08, 14: 0.76, 15: 1.28, 16: 1.05, 17: 1.10,
+    35: 2.93,
 }
-"""kcal/mol an atom, H(298 K) − H(0) of the element in its standard state (Curtiss 1997)."""
+"""kcal/mol an atom, H(298 K) − H(0) of the element in its standard state (Curtiss 1997; Br:
+CODATA).
+"""
 # fmt: on
 ELECTRON_HEAT = 1.481
 """kcal/mol, H(298 K) − H(0) of an electron gas: what the thermal-electron convention adds to a
@@ -346,11 +351,16 @@ def _atom_terms(molecule: Molecules) -> list[Term]:
             f"+ ΔfH(0 K) of {count} {SYMBOLS[z]} at {ATOM_FORMATION[z]}",
             count * ATOM_FORMATION[z],
             count * ATOM_FORMATION_ERROR[z],
-            f"experiment, {CURTISS_1997}",
+            f"experiment, {_source(z)}",
             "formation 0 K",
         )
         for z, count in _counts(molecule).items()
     ]
+
+
+def _source(z: int) -> str:
+    """Where the experimental values of an atom come from."""
+    return CODATA_1989 if z == 35 else CURTISS_1997
 
 
 def _element_terms(molecule: Molecules) -> list[Term]:
@@ -359,7 +369,7 @@ def _element_terms(molecule: Molecules) -> list[Term]:
             f"− [H(298 K) − H(0)] of {count} {SYMBOLS[z]} at {ELEMENT_HEAT[z]}",
             -count * ELEMENT_HEAT[z],
             None,
-            f"element in its standard state, {CURTISS_1997}",
+            f"element in its standard state, {_source(z)}",
             "formation 298 K",
         )
         for z, count in _counts(molecule).items()

@@ -52,6 +52,8 @@ class Case:
         H(298 K) − H(0), kcal/mol. None: it is computed or not needed.
     experiment
         ΔfH(298 K), kcal/mol, where there is one.
+    atomization
+        Experimental energy relative to free atoms at 0 K, negative, where there is one instead.
     """
 
     set: Set
@@ -61,6 +63,7 @@ class Case:
     zero_point: float | None = None
     heat: float | None = None
     experiment: float | None = None
+    atomization: float | None = None
 
     @property
     def heavy(self) -> int:
@@ -104,7 +107,7 @@ def _g305(data: Path) -> list[Case]:
     waves, out = file["frequency_offsets"], []
     for row in range(len(file["U0_Ha"])):
         frequencies = file["frequencies"][waves[row] : waves[row + 1]]
-        molecule = _molecule(file, row)
+        molecule, value = _molecule(file, row), float(file["expt"][row])
         if _known(molecule):
             out.append(
                 Case(
@@ -114,7 +117,8 @@ def _g305(data: Path) -> list[Case]:
                     published=float(file["U0_Ha"][row]) * HARTREE,
                     zero_point=0.5 * WAVENUMBER * float(frequencies[frequencies > 0].sum()),
                     heat=float(file["HT_Ha"][row] - file["U0_Ha"][row]) * HARTREE,
-                    experiment=float(file["expt"][row]) if file["kind"][row] == "HF" else None,
+                    experiment=value if file["kind"][row] == "HF" else None,
+                    atomization=-value if file["kind"][row] == "AE" else None,
                 )
             )
     return out
@@ -189,6 +193,8 @@ def _molecule(file: Arrays, row: int) -> Molecules:
     charge, unpaired = (
         int(file[name][row]) if name in file else 0 for name in ("charge", "unpaired")
     )
+    if (int(file["Z"][atoms].sum()) - charge - unpaired) % 2:
+        unpaired = 1  # BrO of G3/05 is a doublet
     positions = file["R"][atoms].astype(float)
     return Molecules.one(file["Z"][atoms].tolist(), positions, charge, unpaired)
 

@@ -68,14 +68,19 @@ def compared(case: Case, found: Record) -> Record:
         published = case.published
     else:
         record["difference"] = round(total - case.published, 4)
-        if case.heat is None:
-            return record
-        own = _formation(case, total, case.heat)
-        published = _formation(case, case.published, case.heat)
-    if case.experiment is not None and math.isfinite(case.experiment):
-        record["deviation"] = round(own - case.experiment, 3)
-        record["published_deviation"] = round(published - case.experiment, 3)
+        own, published = (_comparable(case, energy) for energy in (total, case.published))
+    known = case.experiment if case.atomization is None else case.atomization
+    if known is not None and math.isfinite(known):
+        record["deviation"] = round(own - known, 3)
+        record["published_deviation"] = round(published - known, 3)
     return record
+
+
+def _comparable(case: Case, total: float) -> float:
+    """What a total energy at 0 K says of the case's experiment, kcal/mol."""
+    if case.heat is None or case.atomization is not None:
+        return total - float(free_atoms("g4mp2").energies(case.molecule)[0])
+    return _formation(case, total, case.heat)
 
 
 def _about(case: Case) -> Record:
