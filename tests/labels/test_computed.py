@@ -183,6 +183,27 @@ def test_a_file_that_cannot_be_used_is_named_with_the_remedy(
         list(store)
 
 
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_computed(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written .*set ONEKCAL_HOME") as refusal:
+        Store(tmp_path / "file" / "computed").once(KEY, never)
+    assert str(tmp_path / "file" / "computed") in str(refusal.value)
+
+
+def test_a_full_disk_is_said_with_the_remedy(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store_module, "write_json", full)
+    for compute in (lambda steps: steps.update({"geometry": {}}), lambda steps: computed()):
+        with pytest.raises(DataError, match=r"No space left on device\); free space, or set"):
+            store.once(KEY, compute)
+
+
 def test_a_sound_file_of_this_version_is_not_refused(store: Store) -> None:
     store.once(KEY, lambda steps: computed())
     record = json.loads((store.folder / f"{KEY}.json").read_text())

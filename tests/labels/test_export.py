@@ -123,14 +123,17 @@ def test_without_a_level_a_file_of_one_energy_is_refused(tmp_path: Path) -> None
         export(tmp_path / "computed.extxyz")
     with pytest.raises(ConfigError, match="no level"):
         exported(level="g4")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="format to write"):
-        export(tmp_path / "computed.doc", level="g4mp2")
+    for level in ("g4mp2", None):
+        with pytest.raises(InputError, match="format to write"):
+            export(tmp_path / "computed.doc", level=level)  # type: ignore[arg-type]
     assert not list(tmp_path.glob("computed*"))
 
 
 def test_an_empty_store_says_how_to_fill_it(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nothing was computed yet .*--rung g4mp2"):
         exported(tmp_path / "nowhere", ships=False)
+    with pytest.raises(DataError, match="nothing was computed with b3lyp .*--rung b3lyp"):
+        exported(tmp_path / "nowhere", level="b3lyp")
 
 
 def test_a_damaged_file_of_the_store_is_named() -> None:

@@ -20,6 +20,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -166,17 +167,19 @@ class Shelf(Generic[Kind]):
         done = self.find(key)
         if done is not None:
             return done
-        for folder in (self.folder, self.bench):
-            folder.mkdir(parents=True, exist_ok=True)
         lock_path = self.bench / f"{key}.lock"
-        lock = _waited(lock_path, waits)
+        with _writing(self.folder):
+            for folder in (self.folder, self.bench):
+                folder.mkdir(parents=True, exist_ok=True)
+            lock = _waited(lock_path, waits)
         try:
             done = self.find(key)  # another process may have finished it
             if done is not None:
                 return done
             steps = self.steps(key)
             done = compute(steps)
-            write_json(self._file(key), {"format": FORMAT} | done.to_dict())
+            with _writing(self.folder):
+                write_json(self._file(key), {"format": FORMAT} | done.to_dict())
             if (self.bench / f"{key}.json").exists():  # nobody goes on from these steps
                 shutil.rmtree(steps.folder, ignore_errors=True)
             lock_path.unlink(missing_ok=True)
@@ -261,8 +264,9 @@ class Steps(MutableMapping[str, "dict[str, Value]"]):
         return {key: value for key, value in values.items() if key != "format"}
 
     def __setitem__(self, step: str, values: dict[str, Value]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(self._file(step), {"format": FORMAT} | values)
+        with _writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_json(self._file(step), {"format": FORMAT} | values)
 
     def __delitem__(self, step: str) -> None:
         self._file(step).unlink()
@@ -275,6 +279,18 @@ class Steps(MutableMapping[str, "dict[str, Value]"]):
 
     def _file(self, step: str) -> Path:
         return self.folder / f"{step.replace(' ', '_')}.json"
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Say which folder cannot be written, and what to do."""
+    try:
+        yield
+    except OSError as problem:
+        raise DataError(
+            f"{folder} keeps what is computed and cannot be written ({problem.strerror}); free "
+            "space, or set ONEKCAL_HOME to a folder of your own"
+        ) from None
 
 
 def _refuse_newer(record: object, path: Path) -> None:

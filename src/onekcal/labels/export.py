@@ -87,7 +87,8 @@ def exported(folder: Path | None = None, level: Level | None = None, ships: bool
         what = f"nothing was computed with {level}" if level else "nothing was computed yet"
         raise DataError(
             f"{what} on this machine, so there is nothing to export; "
-            "`onekcal predict --rung g4mp2 SMILES` computes a molecule"
+            f"`onekcal predict --rung {'b3lyp' if level == 'b3lyp' else 'g4mp2'} SMILES` computes "
+            "a molecule"
         )
     columns = {}
     for name, meaning in {**ENERGIES, **PROPERTIES}.items():
@@ -121,7 +122,7 @@ def export(
         No level was given for a format that holds one energy.
     """
     ending = out.suffix.lower()
-    if ending not in WHOLE and level is None:
+    if ending in (".extxyz", ".sdf") and level is None:
         raise ConfigError(
             f"{out.name} holds one energy a molecule: give `level` ({', '.join(LEVELS)}), or write "
             "npz or h5, which hold all"
