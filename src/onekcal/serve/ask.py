@@ -86,6 +86,7 @@ def about(request: Request) -> dict[str, Any]:
         "version": here.version,
         "model": settings.model,
         "ready": here.pool.about is not None,
+        "problem": here.pool.problem or None,
         "scope": here.pool.about,
         "limits": {
             "atoms": limits.atoms,

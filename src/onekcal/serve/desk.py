@@ -68,6 +68,7 @@ class Desk:
             Too many questions wait.
         """
         task = task | {"most_atoms": self.limits.atoms}
+        await self.pool.loaded.wait()  # what the answers of this model are kept under
         key = key_of(task, f"{self.version} {(self.pool.about or {}).get('digest')}")
         if (kept := self.cache.get(key)) is not None:
             return kept

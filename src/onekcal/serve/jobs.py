@@ -268,7 +268,8 @@ class Jobs:
                 write_json(job.folder / "failed.json", {"reason": str(problem)})
         finally:
             self._tasks.pop(job.key).cancel()
-            self.live.pop(job.key, None)
+            if live := self.live.pop(job.key, None):
+                write_json(job.folder / "progress.json", live.progress())
             os.close(lock)
 
     async def _one(self, job: Job) -> None:

@@ -124,7 +124,8 @@ class Pool:
     model
         What the workers load.
     size
-        How many workers there are; at least two.
+        How many workers there are; at least two. `loaded` is set when the first has the model, or
+        has failed to load it; `problem` says why.
     command
         What starts a worker, where it is not the usual one.
     """
@@ -133,6 +134,8 @@ class Pool:
         usual = (sys.executable, "-m", "onekcal.serve.worker", model)
         self.workers = [Worker(command or usual) for _ in range(max(2, size))]
         self.long = asyncio.Semaphore(len(self.workers) - 1)
+        self.loaded = asyncio.Event()
+        self.problem = ""
         self._free: list[Worker] = []
         self._waiting: list[tuple[int, int, asyncio.Future[Worker]]] = []
         self._count = itertools.count()
@@ -226,9 +229,13 @@ class Pool:
         """Start a worker, and give it to who waits when it is ready."""
 
         async def started() -> None:
-            with contextlib.suppress(WorkerDied):
+            try:
                 await worker.start()
-            self._give(worker)  # one that did not start is tried again by the next task
+                self.problem = ""
+            except WorkerDied as problem:  # it is tried again by the next task
+                self.problem = str(problem)
+            self.loaded.set()
+            self._give(worker)
 
         task = asyncio.get_running_loop().create_task(started())
         self._tasks.add(task)

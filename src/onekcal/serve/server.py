@@ -41,6 +41,7 @@ def run(settings: Settings, host: str = "127.0.0.1", port: int = 8000, show: boo
         log_level="warning",
         access_log=False,
         server_header=False,
+        ws="none",
         timeout_keep_alive=30,
         limit_concurrency=500,
         h11_max_incomplete_event_size=64 * 1024,

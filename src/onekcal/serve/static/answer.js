@@ -1,6 +1,6 @@
 // One answer: the number, its interval and where it comes from.
 
-import {el, energy, known, level, number, plusMinus, span, unit} from "./dom.js";
+import {el, energy, formula, known, level, number, plusMinus, span, unit} from "./dom.js";
 
 export const rung = answer => answer.rung === "learned" ? "the learned model"
   : answer.rung === "g4mp2" ? "G4(MP2), computed" : `${level(answer.rung)}, computed`;
@@ -14,7 +14,7 @@ export function headline(answer) {
   const [what, value] = main(answer), ends = span(value, answer.half);
   const names = [...new Set([answer.name, answer.smiles].filter(Boolean))];
   return el("div", {},
-    el("p", {class: "title"}, names[0] || answer.formula, " ", el("span", {class: "soft"}, names[0] === answer.formula ? "" : answer.formula)),
+    el("p", {class: "title"}, names[0] || formula(answer.formula), " ", names[0] && el("span", {class: "soft"}, formula(answer.formula))),
     names.length > 1 && el("p", {class: "soft small"}, names[1]),
     el("p", {class: "what"}, what),
     el("p", {class: "headline", id: "headline"}, energy(value), " ",

@@ -98,6 +98,10 @@ async function take(file) {
 async function about() {
   for (;;) {
     const told = await ask("about").catch(() => null);
+    if (told?.problem) {
+      $("trouble").textContent = told.problem;
+      $("trouble").hidden = false;
+    }
     if (told?.ready) {
       const scope = told.scope;
       const most = scope.heavy ? `, up to ${scope.heavy} heavy atoms` : "";

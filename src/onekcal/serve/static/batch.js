@@ -1,7 +1,7 @@
 // Many molecules: a file or a list, answered in the background; rows come in as they are ready.
 
 import {ask, download, follow, jobAction, removeJob} from "./api.js";
-import {busy, count, el, energy, factor, fill, known, level, number, say, time, trouble, unit} from "./dom.js";
+import {busy, count, el, energy, factor, fill, formula, known, level, number, say, time, trouble, unit} from "./dom.js";
 import {histogram} from "./histogram.js";
 import {Table} from "./table.js";
 
@@ -116,9 +116,9 @@ export class Batch {
       {name: "#", value: row => row.row + 1, numeric: true},
       {name: "molecule", clip: true, value: row => cells(row).name || cells(row).smiles || cells(row).source,
        show: (row, text) => cells(row).smiles && !cells(row).problem ? el("button", {type: "button", class: "link", onclick: () => this.frame.open("molecule", cells(row).smiles)}, text) : String(text)},
-      {name: "formula", value: row => cells(row).formula || ""},
       {name: () => `ΔfH(298 K), ${unit.name}`, numeric: true, value: value("formation_298K_kcal_per_mol"), show: (row, x) => energy(x)},
       {name: "±", numeric: true, value: row => { const [a, b] = [value("lower_kcal_per_mol")(row), value("upper_kcal_per_mol")(row)]; return known(a) && known(b) ? (b - a) / 2 : null; }, show: (row, x) => energy(x)},
+      {name: "formula", value: row => formula(cells(row).formula || "")},
       {name: "novelty", numeric: true, value: value("novelty"), show: (row, x) => number(x, 3)},
       {name: "by", value: row => cells(row).problem ? "" : cells(row).rung, show: (row, text) => text === "learned" ? "model" : level(text || "–")},
       {name: "remark", clip: true, value: row => cells(row).problem || cells(row).remarks || ""},

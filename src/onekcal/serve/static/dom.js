@@ -43,6 +43,7 @@ export const energy = (x, digits = 2) => number(known(x) ? x * factor() : x, dig
 export const plusMinus = half => known(half) ? `± ${energy(half)}` : "";
 export const span = (value, half) => known(half) && half > 0 ? `${energy(value - half)} … ${energy(value + half)}` : "";
 export const count = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+export const formula = text => text.replace(/\d/g, digit => "₀₁₂₃₄₅₆₇₈₉"[digit]);
 export const level = name => name === "g4mp2" ? "G4(MP2)" : name || "its reference";
 
 export function time(seconds) {
