@@ -184,17 +184,18 @@ def test_a_file_that_cannot_be_used_is_named_with_the_remedy(
 
 
 def test_a_folder_that_cannot_be_written_is_named_before_anything_is_computed(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot be written .*set ONEKCAL_HOME") as refusal:
-        Store(tmp_path / "file" / "computed").once(KEY, never)
-    assert str(tmp_path / "file" / "computed") in str(refusal.value)
-
-
-def test_a_full_disk_is_said_with_the_remedy(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def forbidden(path: Path, parents: bool, exist_ok: bool) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", forbidden)
+    with pytest.raises(DataError, match=r"Permission denied\).*set ONEKCAL_HOME") as refusal:
+        store.once(KEY, never)
+    assert str(store.folder) in str(refusal.value)
+
+
+def test_a_full_disk_is_said_with_the_remedy(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path, content: object) -> None:
         raise OSError(28, "No space left on device")
 
