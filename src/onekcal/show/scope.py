@@ -68,7 +68,9 @@ def scope(model: str, found: Scope) -> None:
     for kind, half in found["intervals"].items():
         width = "none, too few to calibrate" if half is None else f"± {half:{digits}} {unit}"
         wider = f"; {WIDER}" if kind in found["by_spread"] else ""
-        rows.append((interval, f"{width}  {kind:6s}  {KINDS.get(kind, '')}{wider}"))
+        own = kind == found["geometry"] == "b3lyp"  # the rung computes its minimum
+        said = "its minimum of B3LYP, computed or kept" if own else KINDS.get(kind, "")
+        rows.append((interval, f"{width}  {kind:6s}  {said}{wider}"))
     if found["novelty_limit"] is not None:
         rows.append(("novelty", f"at most {found['novelty_limit']:.3g}"))
     console.print(f"[bold]{escape(model)}[/]\n", highlight=False)
