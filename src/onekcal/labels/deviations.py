@@ -24,7 +24,7 @@ DEVIATIONS = {
     "closed shells of H C N O F": Deviations(49, 0.67, 1.40),
     "closed shells with P S Cl Br": Deviations(36, 1.27, 4.54),
     "closed shells with Li Be B Na Al Si": Deviations(19, 1.53, 3.33),
-    "radicals and ions": Deviations(30, 0.89, 1.82),
+    "radicals and ions": Deviations(30, 0.89, 1.81),
 }
 
 
