@@ -21,6 +21,7 @@ from onekcal.io import read, write
 from onekcal.labels.labelling import label
 from onekcal.models.artefact import Artefact
 from onekcal.models.force_meaning import check_forces, why_no_forces
+from onekcal.models.registry import build
 from onekcal.models.shipped import load_model
 from onekcal.models.stack import Stack
 from onekcal.molecules import Molecules
@@ -54,6 +55,19 @@ def test_a_model_without_forces_says_why(changes: dict[str, Any], reason: str) -
 def test_electronic_energies_at_their_own_geometries_have_forces(kind: str) -> None:
     assert why_no_forces(replace(ELECTRONIC, kind=kind)) == ""
     check_forces(replace(ELECTRONIC, kind=kind))
+
+
+def test_a_model_on_top_of_one_without_forces_has_none_either() -> None:
+    mini = store.load("mini").dataset.aimed("b3lyp")  # electronic, at their own geometries
+    known = [set(mini.molecules[m].elements) <= {1, 6, 7, 8} for m in range(20)]
+    data = mini[np.flatnonzero(known)[:3]]
+    for name, forces in (("model:g4mp2", False), ("gfn2", True)):
+        settings: dict[str, object] = {"method": name}
+        baseline = build("baseline", settings).fit(data, data[[]])
+        artefact = Artefact([("baseline", settings)], Stack([baseline]), "b3lyp/6-31g df")
+        assert (why_no_forces(artefact) == "") is forces
+        if not forces:
+            assert "stands on another model (model:g4mp2)" in why_no_forces(artefact)
 
 
 def test_the_gradient_of_the_model_that_ships_is_as_large_as_the_page_says() -> None:

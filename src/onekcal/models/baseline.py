@@ -41,6 +41,8 @@ class OtherModel(TypedDict, total=False):
     level: str
     kind: str
     at: str
+    own_geometry: bool
+    """Whether its energies were computed at the geometries that it was fitted to."""
     data: str | None
     """Name of the data set that the model was fitted to."""
     digest: str | None
@@ -116,6 +118,7 @@ class Baseline(Model):
             "level": found.level,
             "kind": found.kind,
             "at": found.at,
+            "own_geometry": found.own_geometry,
             "data": found.card.data,
             "digest": found.card.digest,
         }
