@@ -119,7 +119,7 @@ class Minima(Shelf[Minimum]):
 
     def __init__(self, folder: Path | None = None) -> None:
         self.above = Store(folder)
-        super().__init__(self.above.folder / "b3lyp", Minimum, bench=self.above.folder)
+        super().__init__(self.above.folder / "b3lyp", Minimum, under_way=self.above.folder)
 
     def waves(self, key: str, done: Minimum) -> np.ndarray | None:
         """Return B3LYP's wavenumbers where G4(MP2) has computed them at this geometry.

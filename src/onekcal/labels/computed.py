@@ -98,14 +98,14 @@ class Shelf(Generic[Kind]):
         Where they lie.
     kind
         The class of the records.
-    bench
+    under_way
         Where the steps of molecules under way lie, and their locks; None: in `folder`. Where it is
         the folder of another shelf, both go on from each other's steps.
     """
 
-    def __init__(self, folder: Path, kind: type[Kind], bench: Path | None = None) -> None:
+    def __init__(self, folder: Path, kind: type[Kind], under_way: Path | None = None) -> None:
         self.folder, self.kind = folder, kind
-        self.bench = folder if bench is None else bench
+        self.under_way = folder if under_way is None else under_way
 
     def ships(self) -> dict[str, dict]:
         """Return the records that come with the package, by key."""
@@ -167,9 +167,9 @@ class Shelf(Generic[Kind]):
         done = self.find(key)
         if done is not None:
             return done
-        lock_path = self.bench / f"{key}.lock"
+        lock_path = self.under_way / f"{key}.lock"
         with _writing(self.folder):
-            for folder in (self.folder, self.bench):
+            for folder in (self.folder, self.under_way):
                 folder.mkdir(parents=True, exist_ok=True)
             lock = _waited(lock_path, waits)
         try:
@@ -180,7 +180,7 @@ class Shelf(Generic[Kind]):
             done = compute(steps)
             with _writing(self.folder):
                 write_json(self._file(key), {"format": FORMAT} | done.to_dict())
-            if (self.bench / f"{key}.json").exists():  # nobody goes on from these steps
+            if (self.under_way / f"{key}.json").exists():  # nobody goes on from these steps
                 shutil.rmtree(steps.folder, ignore_errors=True)
             lock_path.unlink(missing_ok=True)
             return self.find(key) or done
@@ -195,7 +195,7 @@ class Shelf(Generic[Kind]):
         key
             Of the molecule.
         """
-        return Steps(self.bench / f"{key}.steps")
+        return Steps(self.under_way / f"{key}.steps")
 
     def _file(self, key: str) -> Path:
         return self.folder / f"{key}.json"
