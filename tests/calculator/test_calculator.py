@@ -248,6 +248,15 @@ def test_the_interval_is_the_models_in_ev_and_absent_where_it_has_none(network: 
     assert atoms.calc.results["interval"] is None
 
 
+def test_a_new_geometry_has_a_novelty_and_no_interval(delta: Artefact) -> None:
+    for limit, known in ((1e6, True), (-1.0, False)):
+        atoms = bent_water()
+        atoms.calc = Calculator(replace(delta, novelty_limit=limit))
+        atoms.get_potential_energy()
+        assert (atoms.calc.results["interval"] is not None) is known
+        assert isinstance(atoms.calc.results["novelty"], float)
+
+
 # --- refusals -------------------------------------------------------------------------------------
 
 
