@@ -80,8 +80,9 @@ def measure(runs: Path) -> dict[str, Any]:
 def table(results: dict[str, Any]) -> str:
     """Return the table of the page."""
     lines = [
-        "| model | force error | time step | trajectories | mean temperature | largest drift |",
-        "|---|---|---|---|---|---|",
+        "| model | force error | time step | trajectories | mean temperature | largest drift, "
+        "kcal/mol/ps | largest swing, kcal/mol |",
+        "|---|---|---|---|---|---|---|",
     ]
     groups: dict[tuple[str, float], list[dict[str, Any]]] = {}
     for row in results["rows"]:
@@ -92,12 +93,25 @@ def table(results: dict[str, Any]) -> str:
         lines.append(
             f"| {name} | {error} | {step:g} fs "
             f"| {len(rows)} × {rows[0]['time_ps']:g} ps | {warm:.0f} K "
-            f"| {max(abs(row['drift']) for row in rows):.4f} |"
+            f"| {max(abs(row['drift']) for row in rows):.4f} "
+            f"| {max(row['widest'] for row in rows):.2f} |"
         )
     return "\n".join(lines) + "\n"
+
+
+BEGIN, END = "<!-- md drift -->\n", "<!-- end -->"
+"""What stands before and behind the table in the page."""
+
+
+def renewed(page: str, results: dict[str, Any]) -> str:
+    """Return the text of the page with the table of the results."""
+    head, _, rest = page.partition(BEGIN)
+    return head + BEGIN + table(results) + END + rest.partition(END)[2]
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", type=Path, help="the folder with the two runs")
-    write_json(OUT, measure(parser.parse_args().runs))
+    measured = measure(parser.parse_args().runs)
+    write_json(OUT, measured)
+    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8"), measured), encoding="utf-8")
