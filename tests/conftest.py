@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Small molecules: threads cost more time than they save, and sums of several threads are not
 # reproducible. A number of threads that the user has set stays.
@@ -52,3 +54,16 @@ def wobbly_train() -> Dataset:
 def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One browser for all tests that look at a page; without one they are skipped."""
+    browser = pytest.importorskip(
+        "support.browser", reason="needs websockets: pip install onekcal[test]"
+    )
+    if browser.CHROMIUM is None:
+        pytest.skip("no chromium")
+    one = browser.Chromium(tmp_path_factory.mktemp("profile"))
+    yield one
+    one.close()

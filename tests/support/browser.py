@@ -26,6 +26,37 @@ CHROMIUM = next(
 )
 PATIENCE = 60.0
 """Seconds until a page that does not answer has failed."""
+CONTRASTS = """(() => {
+  const light = text => {
+    const linear = c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    const [r, g, b] = text.match(/[\\d.]+/g).map(c => linear(Number(c) / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = box => {
+    for (; box; box = box.parentElement) {
+      const color = getComputedStyle(box).backgroundColor;
+      if (!/rgba\\(.*, 0\\)/.test(color)) return color;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  const found = [];
+  for (const box of document.querySelectorAll('body *')) {
+    const own = [...box.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+    if (!own || ['SCRIPT', 'STYLE', 'OPTION', 'NOSCRIPT'].includes(box.tagName)
+      || !box.getClientRects().length) continue;
+    const look = getComputedStyle(box), ink = box instanceof SVGElement ? look.fill : look.color;
+    const [a, b] = [light(ink), light(ground(box))].sort((x, y) => y - x);
+    found.push([(a + 0.05) / (b + 0.05), box.textContent.trim().slice(0, 30)]);
+  }
+  return found;
+})()"""
+"""Contrast and beginning of every text that is shown."""
+SILENT = """[...document.querySelectorAll(
+  '[role=img], canvas.slice, button, select, input, textarea, iframe'
+)].filter(box => !(
+  box.getAttribute('aria-label') || box.textContent.trim() || box.labels?.length || box.title
+)).map(box => box.outerHTML)"""
+"""Whatever a screen reader would have no words for."""
 
 
 class Chromium:
@@ -150,6 +181,17 @@ class Browser:
         self._call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
         for kind in ("mousePressed", "mouseReleased"):
             self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def hover(self, x: float, y: float) -> None:
+        """The pointer to a place of the window."""
+        self._call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def type(self, letter: str) -> None:
+        """A letter."""
+        big = letter.upper()
+        code = {"key": letter, "code": f"Key{big}", "windowsVirtualKeyCode": ord(big)}
+        self._call("Input.dispatchKeyEvent", type="keyDown", text=letter, **code)
+        self._call("Input.dispatchKeyEvent", type="keyUp", **code)
 
     def press(self, key: str) -> None:
         """A key, such as Tab, Enter or ArrowRight."""

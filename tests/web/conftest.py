@@ -12,15 +12,6 @@ browser = pytest.importorskip(
 )
 
 
-@pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Chromium]:
-    if browser.CHROMIUM is None:
-        pytest.skip("no chromium")
-    one = browser.Chromium(tmp_path_factory.mktemp("profile"))
-    yield one
-    one.close()
-
-
 @pytest.fixture
 def open_page(chromium: browser.Chromium) -> Iterator[Callable[..., browser.Browser]]:
     """Open a page in a tab of its own; afterwards nothing may have been asked of the network."""

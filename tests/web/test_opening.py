@@ -17,6 +17,7 @@ from onekcal.show.pages import report as report_of
 from onekcal.show.pages import view
 from onekcal.show.pages.finished import Finished, finished
 from onekcal.show.pages.report import render, report
+from support.browser import CONTRASTS, SILENT
 
 MANY = 13_000
 YARDSTICK = "(() => { let s = 0; for (let i = 0; i < 1e7; i++) s += Math.sin(i); return s })()"
@@ -26,30 +27,6 @@ LIMIT = 20.0
 Measured: 5 units, of 0.1 s each.
 """
 DRAWN = "performance.getEntriesByName('parity').length === 1"
-CONTRASTS = """(() => {
-  const light = text => {
-    const linear = c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-    const [r, g, b] = text.match(/[\\d.]+/g).map(c => linear(Number(c) / 255));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const ground = box => {
-    for (; box; box = box.parentElement) {
-      const color = getComputedStyle(box).backgroundColor;
-      if (!/rgba\\(.*, 0\\)/.test(color)) return color;
-    }
-    return 'rgb(255, 255, 255)';
-  };
-  const found = [];
-  for (const box of document.querySelectorAll('body *')) {
-    const own = [...box.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
-    if (!own || ['SCRIPT', 'STYLE', 'OPTION'].includes(box.tagName)
-      || !box.getClientRects().length) continue;
-    const look = getComputedStyle(box), ink = box instanceof SVGElement ? look.fill : look.color;
-    const [a, b] = [light(ink), light(ground(box))].sort((x, y) => y - x);
-    found.push([(a + 0.05) / (b + 0.05), box.textContent.trim().slice(0, 30)]);
-  }
-  return found;
-})()"""
 
 
 def many(runs: Path, count: int) -> Finished:
@@ -179,10 +156,4 @@ def test_text_can_be_read_and_what_is_no_text_has_words(
         found = tab.run(CONTRASTS)
         assert len(found) > 10
         assert not [one for one in found if one[0] < 4.5], f"dark: {dark}"
-    silent = (
-        "[...document.querySelectorAll('[role=img], canvas.slice, button, select, "
-        "input')].filter(box => "
-        "!(box.getAttribute('aria-label') || box.textContent.trim() || "
-        "box.labels?.length)).map(box => box.outerHTML)"
-    )
-    assert tab.run(silent) == []
+    assert tab.run(SILENT) == []

@@ -1,0 +1,66 @@
+"""What a worker tells of an answer, with the model that ships."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from onekcal.models.artefact import Artefact
+from onekcal.models.shipped import load_model
+from onekcal.prediction.prediction import predict
+from onekcal.serve.tasks import parts
+from onekcal.serve.told import plain
+from onekcal.show.pages.embed import as_json
+
+
+@pytest.fixture(scope="module")
+def model() -> Artefact:
+    return load_model()
+
+
+def _asked(model: Artefact, **task: object) -> list[dict[str, object]]:
+    content = as_json(list(parts({"most_atoms": 40} | task, model, lambda name, step: None)))
+    return json.loads(content)
+
+
+def test_an_answer_is_the_one_of_the_command_line(model: Artefact) -> None:
+    (told,) = _asked(model, kind="predict", smiles="CCO")
+    (answer,) = predict("CCO", model)
+    assert told["formation_298"] == pytest.approx(answer.ledger.formation_298, abs=1e-9)
+    assert told["half"] == pytest.approx(answer.half)
+    assert told["symbols"] == ["C", "C", "O"] + ["H"] * 6
+    results = [line for line in told["lines"] if line["result"]]
+    assert results[-1]["value"] == pytest.approx(told["formation_298"])
+    assert len(told["conformers"]["positions"]) == told["conformers"]["count"]
+    assert sum(told["conformers"]["weights"]) == pytest.approx(1.0)
+    assert told["conformers"]["weights"] == sorted(told["conformers"]["weights"], reverse=True)
+    assert told["next"]["seconds"] > 1
+
+
+def test_what_the_model_does_not_know_is_told_with_a_forecast_and_no_flags(model: Artefact) -> None:
+    (told,) = _asked(model, kind="predict", smiles="CC(=O)Oc1ccccc1C(=O)O")
+    assert "would take about" in told["problem"]
+    assert "--" not in told["problem"]
+    assert told["next"]["seconds"] > 1000
+    assert plain("a (--compute computes it)") == "a"
+    assert plain("") is None
+
+
+def test_a_molecule_too_large_or_unreadable_is_one_line(model: Artefact) -> None:
+    (told,) = _asked(model, kind="predict", smiles="C" * 20)
+    assert told["problem"].startswith("62 atoms")
+    (row,) = _asked(model, kind="row", smiles="C" * 20, source="list.smi, line 1")
+    assert row["cells"]["problem"].startswith("list.smi, line 1: 62 atoms")
+    (told,) = _asked(model, kind="predict", geometry="2\n\nH 0 0 0\nH 0 0 0\n", format="xyz")
+    assert told["problem"]
+    (told,) = _asked(model, kind="bonds", smiles="C1CC1")
+    assert told["problem"] or told["bond"] == "C–H"
+
+
+def test_a_reaction_is_told_with_its_species(model: Artefact) -> None:
+    more = {"temperature": 298.15, "pressure": 1.0, "free_energies": False}
+    (told,) = _asked(model, kind="react", reaction="CCO >> COC", **more)
+    assert [one["coefficient"] for one in told["species"]] == [-1.0, 1.0]
+    assert told["species"][0]["answer"]["lines"]
+    assert told["half"] < 2
