@@ -48,6 +48,13 @@ def test_vibrations_are_printed_and_the_model_that_ships_refuses_them(folder: Pa
     assert not list(folder.glob("*.extxyz"))
 
 
+def test_radicals_ions_and_atoms_are_made_in_their_ground_states(folder: Path) -> None:
+    done = onekcal("frequencies", "[OH]", "[OH-]", "[He]", "--json", cwd=folder)
+    told = json.loads(done.stdout)
+    assert [len(one["wavenumbers"]) for one in told] == [1, 1, 0]
+    assert abs(told[0]["wavenumbers"][0] - told[1]["wavenumbers"][0]) > 10
+
+
 def test_a_trajectory_ends_with_its_drift_and_goes_on(folder: Path) -> None:
     words = ("md", "water.xyz", "-o", "w.extxyz", "--steps")
     done = onekcal(*words, "40", cwd=folder)

@@ -66,7 +66,9 @@ def md(
     if len(asked) != 1:
         raise InputError(f"{source} holds {len(asked)} molecules; a trajectory is of one")
     with moving.watched(steps, quiet=as_json) as watch:
-        done = dynamics(geometry_of(asked[0]), how, out, motion, resume, overwrite, watch)
+        done = dynamics(
+            geometry_of(asked[0], open_shells=True), how, out, motion, resume, overwrite, watch
+        )
     print_json(moving.moved_dict(done)) if as_json else moving.moved(done, motion)
     if done.stopped:
         print(f"onekcal: stopped at step {done.steps}: {done.stopped}", file=sys.stderr)

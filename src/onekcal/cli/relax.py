@@ -54,7 +54,9 @@ def relax(
     minima = []
     for question in questions(inputs):
         try:
-            minima.append(relaxed(geometry_of(question), how, fmax, not any_bonds))
+            minima.append(
+                relaxed(geometry_of(question, open_shells=True), how, fmax, not any_bonds)
+            )
         except OnekcalError as problem:
             _said(question.source, problem)
     if not minima:
@@ -90,7 +92,7 @@ def frequencies(
     for question in questions(inputs):
         try:
             keep = keep_geometry and question.molecule is not None
-            molecule, waves = vibrations(geometry_of(question), how, keep)
+            molecule, waves = vibrations(geometry_of(question, open_shells=True), how, keep)
         except OnekcalError as problem:
             _said(question.source, problem)
             continue

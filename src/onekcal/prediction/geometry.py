@@ -44,13 +44,15 @@ def drawn(smiles: str) -> Molecules:
     return species(smiles).nuclei(smiles)
 
 
-def geometry_of(question: Question) -> Molecules:
+def geometry_of(question: Question, open_shells: bool = False) -> Molecules:
     """Return the geometry of a question: the one it has, or the lowest conformer of its SMILES.
 
     Parameters
     ----------
     question
         A SMILES, or a molecule with a geometry.
+    open_shells
+        Whether the SMILES may be a radical, an ion or an atom; it is made in its ground state.
 
     Raises
     ------
@@ -61,7 +63,11 @@ def geometry_of(question: Question) -> Molecules:
         raise InputError(question.problem)
     if question.molecule is not None:
         return question.molecule
-    return conformers(question.smiles).lowest
+    if not open_shells:
+        return conformers(question.smiles).lowest
+    state = species(question.smiles)
+    nuclei = state.nuclei(question.smiles)
+    return nuclei if len(nuclei.numbers) == 1 else conformers(state).lowest
 
 
 def kind_as_given(artefact: Artefact) -> str:
