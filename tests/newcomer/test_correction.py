@@ -56,6 +56,8 @@ def test_the_verdict_names_the_better_baseline() -> None:
     assert helped.startswith("g4mp2 helps: after 200 energies the error is 0.80, with GFN2-xTB")
     not_helped = verdict([start, Point(200, 2.1, 2.1, 5.2)], "g4mp2")
     assert not_helped.endswith("2.10 kcal/mol; use baseline: gfn2")
+    hardly = verdict([start, Point(200, 2.0, 2.1, 5.2)], "g4mp2")
+    assert hardly.startswith("g4mp2 hardly helps")
     assert "too few energies" in verdict([start], "g4mp2")
 
 

@@ -180,16 +180,16 @@ def verdict(points: Sequence[Point], name: str) -> str:
         return "there are too few energies for a learning curve"
     last = points[-1]
     best, other = min((last.gfn2, "GFN2-xTB as the baseline"), (last.bare, "no baseline"))
-    if last.corrected < HELPS * best:
-        return (
-            f"{name} helps: after {last.energies} energies the error is {last.corrected:.2f}, with "
-            f"{other} {best:.2f} kcal/mol"
-        )
-    way = "baseline: gfn2" if other.startswith("GFN2") else "no baseline"
-    return (
-        f"{name} does not help: after {last.energies} energies the error is {last.corrected:.2f}, "
-        f"with {other} {best:.2f} kcal/mol; use {way}"
+    figures = (
+        f"after {last.energies} energies the error is {last.corrected:.2f}, with {other} "
+        f"{best:.2f} kcal/mol"
     )
+    if last.corrected < HELPS * best:
+        return f"{name} helps: {figures}"
+    if last.corrected < best:
+        return f"{name} hardly helps: {figures}"
+    way = "baseline: gfn2" if other.startswith("GFN2") else "no baseline"
+    return f"{name} does not help: {figures}; use {way}"
 
 
 def _energies_alone(data: Dataset) -> Dataset:
