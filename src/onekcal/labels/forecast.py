@@ -1,8 +1,8 @@
 """What a G4(MP2) calculation will cost: seconds of one core, and memory.
 
 Each step is a power of the numbers of functions and electrons, with a factor measured on molecules
-of one to five heavy atoms. On another machine, and beside other work, times differ by a factor of
-two or three.
+of one to five heavy atoms (`scripts/g4mp2_speed.py` measures, `results/g4mp2-speed.json` holds the
+times). On another machine, and beside other work, times differ by a factor of two or three.
 """
 
 from __future__ import annotations
@@ -63,26 +63,37 @@ def forecast(molecule: Molecules, variant: str = "g4mp2", exact: bool = False) -
     electrons = int(molecule.numbers.sum()) - int(molecule.charges[0])
     occupied = (electrons + 1) // 2 - frozen_orbitals(molecule)
     empty = size["small"] - occupied - frozen_orbitals(molecule)
-    spins = 3.0 if int(molecule.spins[0]) else 1.0
+    open_shell = bool(int(molecule.spins[0]))
+    amplitudes, twice = (7.0, 1.4) if open_shell else (1.0, 1.0)
     whole = exact or any(SYMBOLS[z] in WITHOUT_AUXILIARY for z in numbers)
-    slower = 12.0 if whole and len(numbers) > 1 else 1.0
+    slower = twice * (12.0 if whole and len(numbers) > 1 else 1.0)
+    pairs = occupied**2 * empty**4
     seconds = {
-        "coupled cluster": spins
-        * (0.4 + 4e-10 * occupied**3 * empty**4 + 2e-8 * occupied**2 * empty**4),
-        "perturbation": slower * spins**0.5 * (0.2 + 5e-7 * size["large"] ** 3),
-        "triple zeta": slower * (0.1 + 1.5e-7 * size["large"] ** 3),
-        "quadruple zeta": slower * (0.2 + 4e-7 * size["quadruple"] ** 3),
+        "coupled cluster": 0.15 + amplitudes * pairs * (6e-9 + 1e-10 * occupied),
+        "perturbation": 0.05 + slower * 6.5e-7 * size["large"] ** 3,
+        "triple zeta": 0.02 + slower * 2.8e-7 * size["large"] ** 3,
+        "quadruple zeta": 0.02 + slower * 3.5e-7 * size["quadruple"] ** 3,
     }
-    if len(numbers) > 1 and variant == "g4mp2":
-        seconds["geometry"] = 2.0 + 2e-5 * size["b3lyp"] ** 3 * spins**0.5
-        seconds["frequencies"] = 1.0 + 8e-4 * len(numbers) * size["b3lyp"] ** 2 * spins**0.5
     large, quadruple = size["large"], size["quadruple"]
     memory = 8.0 * max(
-        spins * (occupied * empty**3 + size["small"] ** 4 / 8),
+        (3.0 if open_shell else 1.0) * (occupied * empty**3 + size["small"] ** 4 / 8),
         (quadruple**4 / 8) if whole else quadruple**2 / 2 * 4.0 * quadruple,
         large**2 / 2 * 4.5 * large,
     )
+    if len(numbers) > 1 and variant == "g4mp2":
+        count = size["b3lyp"]
+        seconds["geometry"] = 0.4 + twice * 4.2e-5 * count**2.6
+        seconds["frequencies"] = 0.1 + twice * 5e-5 * len(numbers) * count**2
+        memory = max(memory, twice**2 * _of_frequencies(count, (electrons + 1) // 2, len(numbers)))
     return Forecast(seconds, 2.5e8 + memory)
+
+
+def _of_frequencies(count: int, occupied: int, atoms: int) -> float:
+    """Bytes that second derivatives of B3LYP keep: `quantum.coupled_perturbed`."""
+    auxiliary = 3.5 * count
+    first = 3 * 3 * atoms * auxiliary * occupied**2
+    exchange = 3 * (count * occupied) ** 2
+    return 8.0 * (first + exchange + auxiliary * count * (count / 2 + 4 * occupied))
 
 
 def functions(z: int, of: tuple[int, int, int, int]) -> int:
