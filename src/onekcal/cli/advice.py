@@ -22,6 +22,7 @@ PAGES = {
     "label": "guides/labels.md",
     "field": "guides/fields.md",
     "show": "guides/report.md",
+    "serve": "howto/web-page.md",
     "models": "reference/stages.md",
     "doctor": "howto/index.md",
     "data": "howto/own-data.md",
@@ -35,6 +36,7 @@ GO_ON = {
     "label": AGAIN,
     "field": AGAIN,
     "bench": AGAIN,
+    "train": "geometries that are finished are kept: run the same command again to go on",
     "data": "nothing is half written: run the same command again",
 }
 """Verb → what was kept, and how to go on."""

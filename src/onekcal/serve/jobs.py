@@ -6,7 +6,7 @@
                                 progress.json    how far it is
                                 result.json      it is done; failed.json: it ended otherwise
 
-The jobs lie as those of `onekcal queue` do. They are run here and not by its runner, whose jobs
+The jobs lie as those of a suite do. They are run here and not by its runner, whose jobs
 each start a process and load the model again. Batches and single computations are two lanes, so
 that a batch goes on while G4(MP2) computes for an hour.
 """
