@@ -22,6 +22,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.M | re.S)
 INDENTED = re.compile(r"^ {4,}(\$ )?((?:onekcal|torchrun|python) .*)$", re.M)
 SPAN = re.compile(r"`((?:ONEKCAL_\w+=\S+ )?onekcal [^`]+)`")
+WITHOUT_A_VERB = ("--help", "--version", "--install-completion", "--show-completion")
 COMMAND = typer.main.get_command(app)
 SUITES = {*suite.names(), *suite.GROUPS, "all", "SUITE"}
 
@@ -57,7 +58,7 @@ def _check(words: list[str], complete: bool) -> None:
     """Raise a usage error if the command line would not take these words."""
     command: Any = COMMAND
     context = command.context_class(command, info_name="onekcal")
-    while words and hasattr(command, "commands") and words[0] not in ("--help", "--version"):
+    while words and hasattr(command, "commands") and words[0] not in WITHOUT_A_VERB:
         if words[0].isupper() or words[0] == "…":  # a placeholder such as VERB
             return
         name, command, words = command.resolve_command(context, words)
