@@ -30,8 +30,6 @@ class InputError(OnekcalError, ValueError):
 class ConfigError(InputError):
     """An experiment or a suite lacks something, or says something wrong."""
 
-    page = "reference/experiment.md"
-
 
 class DataError(OnekcalError):
     """Data are absent, incomplete, or not what their catalogue entry says."""

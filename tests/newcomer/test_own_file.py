@@ -131,3 +131,13 @@ def test_an_experiment_that_was_changed_is_not_overwritten(in_empty_folder: Path
     done = train(in_empty_folder, "mini", "--target", "b3lyp")
     assert done.returncode == 2
     assert "mini.yaml exists and says something else" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("--target", "b3lypp"), ("--target", "b3lyp", "--correct", "absent")]
+)
+def test_nothing_is_written_where_it_cannot_run(
+    in_empty_folder: Path, words: tuple[str, ...]
+) -> None:
+    assert train(in_empty_folder, "mini", *words).returncode in (2, 3)
+    assert not (in_empty_folder / "mini.yaml").exists()

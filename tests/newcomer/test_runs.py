@@ -76,3 +76,9 @@ def test_the_doctor_still_notices_energies_that_were_lost() -> None:
     lost = Column(torch.zeros(20, dtype=torch.float64), level="pbe0")
     found = check(data.with_column("pbe0", lost)).findings
     assert [one.level for one in found if one.what == "pbe0"] == ["error"]
+
+
+def test_an_option_that_a_report_has_no_use_for_is_not_ignored(ran: Path) -> None:
+    done = onekcal("show", "my runs/first", "--molecule", "3", cwd=ran)
+    assert done.returncode == 2
+    assert "leave --molecule out" in done.stderr

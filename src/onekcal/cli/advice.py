@@ -9,7 +9,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from onekcal.errors import OnekcalError
+from onekcal.errors import ConfigError, OnekcalError
 
 PAGES = {
     "predict": "howto/names-through-a-csv.md",
@@ -29,6 +29,8 @@ PAGES = {
     "bench": "guides/benchmarks.md",
 }
 """Verb → the page below docs/ that explains it."""
+EXPERIMENT = "reference/experiment.md"
+"""The page that lists the keys of an experiment."""
 
 AGAIN = "what is finished is kept: run the same command again to go on"
 GO_ON = {
@@ -59,8 +61,13 @@ class Verbs(TyperGroup):
             way = str(stop) or GO_ON.get(ctx.invoked_subcommand, "")
             raise Interrupted("interrupted" + (f"; {way}" if way else "")) from None
         except OnekcalError as problem:
-            problem.page = problem.page or PAGES.get(ctx.invoked_subcommand, "")
+            problem.page = problem.page or _page(problem, ctx.invoked_subcommand)
             raise
+
+
+def _page(problem: OnekcalError, verb: str) -> str:
+    wrong_experiment = isinstance(problem, ConfigError) and verb in ("train", "rerun")
+    return EXPERIMENT if wrong_experiment else PAGES.get(verb, "")
 
 
 def in_one_line(problem: OnekcalError) -> str:

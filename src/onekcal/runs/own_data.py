@@ -18,6 +18,7 @@ from onekcal.data.dataset import Dataset
 from onekcal.errors import DataError, InputError
 from onekcal.io.reading import FORMATS, read_all
 from onekcal.labels.labelling import label
+from onekcal.models.shipped import load_model
 from onekcal.runs.data_choice import MEANING, DataChoice
 from onekcal.runs.data_choice import load as load_data
 from onekcal.runs.experiment import load_yaml
@@ -90,12 +91,16 @@ def written(
             "set": str(_with_geometries(source, target, said, overwrite, quiet)),
             "target": target,
         }
-    count = len(load_data(DataChoice.model_validate(data)).dataset)
+    choice = DataChoice.model_validate(data)
+    dataset = load_data(choice).dataset.aimed(target)
+    check_units(dataset, choice)  # before anything is written
+    if correct:
+        load_model(correct)
     baseline = f"model:{correct}" if correct else "gfn2"
     content = {
         "name": source.stem,
         "data": data,
-        "stages": [{"baseline": baseline}, "dressed_atoms", kernel_stage(count)],
+        "stages": [{"baseline": baseline}, "dressed_atoms", kernel_stage(len(dataset))],
     }
     path = Path(f"{source}.yaml") if source.suffix == "" else source.with_suffix(".yaml")
     if path.exists() and not overwrite and load_yaml(path.read_text(encoding="utf-8")) != content:

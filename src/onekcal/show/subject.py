@@ -157,6 +157,11 @@ def _runs(folders: list[Path], wish: Wish) -> Runs:
         raise InputError(
             f"--field shows a field around a molecule, and {folders[0]} is a run; leave --field out"
         )
+    if wish.molecule is not None:
+        raise InputError(
+            f"--molecule shows one molecule of a file, and {folders[0]} is a run, whose page shows "
+            "all; leave --molecule out"
+        )
     return Runs(folders)
 
 
