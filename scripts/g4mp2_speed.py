@@ -4,8 +4,8 @@
     python scripts/g4mp2_speed.py measure [SMILES ...]  core-seconds of every step, one thread
     python scripts/g4mp2_speed.py fit                   factors of labels/forecast.py, and errors
 
-All three read and write results/g4mp2-speed.json. Times are those of one thread
-(OMP_NUM_THREADS=1), user and system.
+All three read and write results/g4mp2-speed.json and the table of docs/howto/computed-energies.md.
+Times are those of one thread (OMP_NUM_THREADS=1), user and system.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ from onekcal.quantum.pople import Mixed
 from onekcal.thermo.frequencies import wavenumbers
 from onekcal.units import WAVENUMBER
 
-OUT = Path(__file__).parents[1] / "results" / "g4mp2-speed.json"
+ROOT = Path(__file__).parents[1]
+OUT = ROOT / "results" / "g4mp2-speed.json"
+PAGE = ROOT / "docs" / "howto" / "computed-energies.md"
+BEGIN, END = "<!-- g4mp2 speed -->\n", "<!-- end -->"
 COMPARED = ["O", "[CH3]", "FCF", "C=C"]
 T = TypeVar("T")
 MEASURED = ["[H][H]", "O=O", "N", "[CH3]", "C#N", "S", "Cl", "C=C", "CO", "CCl"]
@@ -57,6 +60,7 @@ def main() -> None:
             others = [one for one in kept[given.what] if one["smiles"] != smiles]
             kept[given.what] = [*others, row]
     OUT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), kept), encoding="utf-8")
 
 
 def before(start: Molecules) -> dict[str, float]:
@@ -151,6 +155,47 @@ def fit(rows: list[dict]) -> dict[str, object]:
     for step, found in out.items():
         print(step, found)
     return out
+
+
+def with_table(page: str, results: dict) -> str:
+    """Return the page with the table of these results."""
+    head, _, rest = page.partition(BEGIN)
+    return head + BEGIN + table(results) + END + rest.partition(END)[2]
+
+
+def table(results: dict) -> str:
+    """Both routes side by side, whole calculations, and the error of the forecast."""
+    lines = [
+        "",
+        "| geometry and frequencies | pyscf's derivatives | ours | ratio | zero-point energy |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for row in results["before"]:
+        old = row["geometry, pyscf"] + row["frequencies, pyscf"]
+        new = row["geometry"] + row["frequencies"]
+        change = row["zero point, change"]
+        lines.append(
+            f"| `{row['smiles']}` | {old:.1f} | {new:.1f} | {row['ratio']:.1f} | {change:+.3f} |"
+        )
+    lines += ["", "| core-seconds of G4(MP2) | geometry | frequencies | energy | all |"]
+    lines.append("|---|---:|---:|---:|---:|")
+    for row in results["measure"]:
+        steps = row["seconds"]
+        total = sum(steps.values())
+        energy = total - steps["geometry"] - steps["frequencies"]
+        lines.append(
+            f"| `{row['smiles']}` | {steps['geometry']:.1f} | {steps['frequencies']:.1f} "
+            f"| {energy:.1f} | {total:.1f} |"
+        )
+    error = results["fit"]["total"]
+    lines += [
+        "",
+        f"The forecast errs by a factor of {error['typical error, factor']} in the middle and of "
+        f"{error['largest error, factor']} at most.",
+        "",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -88,3 +88,12 @@ def test_b3lyp_vibrates_as_published() -> None:
     stretch = VibratingB3LYP(hydrogen).hessian(hydrogen.positions.numpy())[5, 5]
     reduced = 0.5 * 1.00782503 * 1822.888486  # electron masses
     assert np.sqrt(stretch / reduced) * 219474.631 == pytest.approx(4462, abs=25)  # 1/cm, G3/05
+
+
+def test_one_electron_vibrates() -> None:
+    """There is no orbital of the second spin."""
+    ion = Molecules.one(["H", "H"], [[0, 0, 0], [0, 0, 1.0935]], charge=1, spin=1)
+    second = VibratingB3LYP(ion).hessian(ion.positions.numpy())
+    assert second.shape == (6, 6)
+    assert second[5, 5] == pytest.approx(0.0815, abs=0.003)  # 2067 1/cm
+    assert second[2, 5] == pytest.approx(-second[5, 5], abs=1e-9)

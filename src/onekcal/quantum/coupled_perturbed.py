@@ -19,7 +19,7 @@ import numpy as np
 
 from onekcal.quantum.fitted_derivatives import FittedDerivatives
 from onekcal.quantum.grid_derivatives import GridDerivatives, Response
-from onekcal.quantum.solution import Solution
+from onekcal.quantum.solution import Solution, folded
 
 if TYPE_CHECKING:
     from typing import Any as Grids  # pyscf is untyped
@@ -67,9 +67,9 @@ def second_derivatives(solution: Solution, coarse: Grids | None) -> np.ndarray:
     for s, count in enumerate(solution.counts):
         f = focks[s] - shifts[s] * solution.energies[s][:count]
         size = 3 * natm
-        change += 2 * share * f.reshape(size, -1) @ responses[s].reshape(size - 3, -1).T
-        inner = shifts[s][:, :, :count].reshape(size, -1)
-        change -= share * inner @ energies[s].reshape(size - 3, -1).T
+        change += 2 * share * folded(f, size) @ folded(responses[s], size - 3).T
+        inner = folded(shifts[s][:, :, :count], size)
+        change -= share * inner @ folded(energies[s], size - 3).T
     hessian = energy.reshape(3 * natm, 3 * natm)
     hessian[:, :-3] += change
     hessian[:-3, -3:] = hessian[-3:, :-3].T
@@ -128,7 +128,7 @@ def _in_orbitals(c: np.ndarray, half: np.ndarray) -> np.ndarray:
 
 
 def _flat(of: np.ndarray) -> np.ndarray:
-    return of.reshape(-1, *of.shape[2:])
+    return of.reshape(of.shape[0] * of.shape[1], *of.shape[2:])
 
 
 def _potential(
@@ -145,14 +145,14 @@ def _potential(
             2
             * share
             * sum(  # (sets, P)
-                x.reshape(len(x), -1) @ fit.reshape(len(fit), -1).T for x, fit in zip(changes, fits)
+                folded(x, len(x)) @ folded(fit, len(fit)).T for x, fit in zip(changes, fits)
             )
         )
         answer = fitted.solve(charge.T.copy()).T
         out = []
         for x, fit, inner in zip(changes, fits, exchange):
-            new = answer @ fit.reshape(len(fit), -1)
-            new -= x.reshape(len(x), -1) @ inner
+            new = answer @ folded(fit, len(fit))
+            new -= folded(x, len(x)) @ inner
             out.append(new.reshape(x.shape))
         if response is not None:
             for new, more in zip(out, response.apply(changes)):
@@ -173,9 +173,9 @@ def _exchange(
         for block in fitted.blocks:
             integrals = np.matmul(c.T, fitted._three("int3c2e", block)[0] @ c)  # (P, p, q)
             rows = len(integrals)
-            first += integrals.reshape(rows, -1).T @ inner[block.rows].reshape(rows, -1)
+            first += folded(integrals, rows).T @ folded(inner[block.rows], rows)
         both = first.reshape(size, size, count, count).transpose(0, 2, 1, 3).copy()
-        flat = fit.reshape(len(fit), -1)  # (P, p j)
+        flat = folded(fit, len(fit))  # (P, p j)
         second = flat.T @ fitted.solve(flat.copy())
         both += second.reshape(size, count, size, count).transpose(0, 3, 2, 1)
         out.append(solution.hybrid * both.reshape(size * count, size * count))
@@ -206,18 +206,18 @@ def _solve(
     cuts = np.cumsum([0] + [a * i for a, i in shapes])
 
     def packed(parts: list[np.ndarray]) -> np.ndarray:
-        return np.hstack([part.reshape(len(part), -1) for part in parts])
+        return np.hstack([folded(part, len(part)) for part in parts])
 
     def orbitals(flat: np.ndarray) -> list[np.ndarray]:
         out = []
         for (a, i), begin, end, one in zip(shapes, cuts, cuts[1:], known):
             whole = np.zeros((len(flat), *one.shape[1:]))
-            whole[:, i:] = flat[:, begin:end].reshape(-1, a, i)
+            whole[:, i:] = flat[:, begin:end].reshape(len(flat), a, i)
             out.append(whole)
         return out
 
     def product(flat: np.ndarray) -> np.ndarray:
-        moved = potential(orbitals(flat.reshape(-1, cuts[-1])))
+        moved = potential(orbitals(np.atleast_2d(flat)))
         return packed([m[:, n:] * gap for m, n, gap in zip(moved, counts, gaps)])
 
     start = packed([-one[:, n:] * gap for one, n, gap in zip(constant, counts, gaps)])
@@ -225,7 +225,7 @@ def _solve(
         found = start
     else:
         found = lib.krylov(product, start, tol=RESIDUAL, max_cycle=CYCLES, verbose=0)
-    moved = orbitals(found.reshape(sets, -1))
+    moved = orbitals(found.reshape(sets, cuts[-1]))
     last = potential(moved)
     energies = []
     for u, first, f, more, e, n, gap in zip(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from onekcal.quantum.solution import Solution
+from onekcal.quantum.solution import Solution, folded
 
 if TYPE_CHECKING:
     from typing import Any as Mol  # pyscf is untyped
@@ -70,7 +70,7 @@ class FittedDerivatives:
         ]
         self.pairs = np.outer(self.charge, self.charge)  # Γ_PQ
         for inner in self.inner:
-            flat = inner.reshape(size, -1)
+            flat = folded(inner, size)
             self.pairs -= solution.hybrid * share * (flat @ flat.T)
 
     def gradient(self) -> np.ndarray:
@@ -125,8 +125,8 @@ class FittedDerivatives:
                 out[atom] -= solution.hybrid * np.einsum(
                     "xpji,pmj->xmi", one[atom], fit, optimize=True
                 )
-            answers = self._solved(one.transpose(2, 0, 1, 3, 4)).reshape(size, 3 * natm, -1)
-            one = one.reshape(3 * natm, size, -1)
+            answers = folded(self._solved(one.transpose(2, 0, 1, 3, 4)), size, 3 * natm)
+            one = folded(one, 3 * natm, size)
             gram = sum(one[:, p] @ answers[p].T for p in range(size))
             energy -= solution.hybrid * solution.share * gram.reshape(energy.shape)
         self._metric_second(energy, auxiliary)
@@ -204,7 +204,7 @@ class FittedDerivatives:
         return found.transpose(0, 3, 2, 1)
 
     def _solved(self, of: np.ndarray) -> np.ndarray:
-        return self.solve(of.reshape(len(of), -1)).reshape(of.shape)
+        return self.solve(folded(of, len(of))).reshape(of.shape)
 
     def _auxiliary_atoms(self) -> list[slice]:
         return [slice(int(row[2]), int(row[3])) for row in self.aux.aoslice_by_atom()]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from onekcal.quantum.cells import Cells
-from onekcal.quantum.solution import Solution
+from onekcal.quantum.solution import Solution, folded
 
 if TYPE_CHECKING:
     from typing import Any as Grids  # pyscf is untyped
@@ -93,7 +93,7 @@ class GridDerivatives:
             energy += np.einsum("sakg,sbkg->ab", pushed, change, optimize=True)
             for s, (phi, v, (first, second)) in enumerate(zip(orbitals, potential, moved)):
                 half = 0.5 * v[0] * first + np.einsum("kg,akig->aig", v[1:], second)  # Q
-                flat = first.reshape(3 * natm, -1) @ half.reshape(3 * natm, -1).T
+                flat = folded(first, 3 * natm) @ folded(half, 3 * natm).T
                 energy += 2 * solution.share * (flat + flat.T)
                 self._fock(fock[s], functions, phi, v, pushed[s], first, second, s)
         return energy.reshape(natm, 3, natm, 3), fock
@@ -119,8 +119,8 @@ class GridDerivatives:
         for k in range(1, 4):
             weighted[k] = pushed[:, None, k] * phi[0] - v[k] * first
         for k in range(4):
-            block = functions[k] @ weighted[k].reshape(3 * natm * count, -1).T  # (μ, A x i)
-            out += block.reshape(-1, natm, 3, count).transpose(1, 2, 0, 3)
+            block = functions[k] @ weighted[k].reshape(3 * natm * count, shape[-1]).T  # (μ, A x i)
+            out += block.reshape(len(block), natm, 3, count).transpose(1, 2, 0, 3)
         row = _bound(functions, phi, v)
         for atom, where in enumerate(solution.atoms):
             out[atom, :, where] -= row[:, where]
@@ -137,7 +137,11 @@ class GridDerivatives:
                 for k in range(x, 3):
                     second[atom, x, k] = own @ functions[SYMMETRIC[x, k], where]
                     second[atom, k, x] = second[atom, x, k]
-        return first.reshape(3 * natm, -1, points), second.reshape(3 * natm, 3, -1, points)
+        count = c.shape[1]
+        return (
+            first.reshape(3 * natm, count, points),
+            second.reshape(3 * natm, 3, count, points),
+        )
 
     def _changed(self, phi: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """ρ_k^A (3 atoms, 4, g)."""
@@ -238,7 +242,9 @@ class Response(GridDerivatives):
         """
         solution, sets = self.solution, len(changes[0])
         wide = [  # (sets · i, p)
-            np.ascontiguousarray(x.transpose(0, 2, 1), np.float32).reshape(-1, x.shape[1])
+            np.ascontiguousarray(x.transpose(0, 2, 1), np.float32).reshape(
+                sets * x.shape[2], x.shape[1]
+            )
             for x in changes
         ]
         out = [np.zeros(x.shape, np.float32) for x in wide]
@@ -247,20 +253,23 @@ class Response(GridDerivatives):
             density = np.empty((len(wide), sets, 4, points), np.float32)
             for s, (x, phi) in enumerate(zip(wide, orbitals)):
                 inner = phi[:, : solution.counts[s]]
-                value = (x @ phi[0]).reshape(sets, -1, points)
+                value = (x @ phi[0]).reshape(sets, len(inner[0]), points)
                 density[s, :, 0] = np.einsum("aig,ig->ag", value, inner[0])
                 for k in range(1, 4):
-                    slope = (x @ phi[k]).reshape(sets, -1, points)
+                    slope = (x @ phi[k]).reshape(sets, len(inner[0]), points)
                     density[s, :, k] = np.einsum("aig,ig->ag", slope, inner[0])
                     density[s, :, k] += np.einsum("aig,ig->ag", value, inner[k])
             pushed = np.einsum("skTlg,Talg->sakg", kernel, density, optimize=True)
             pushed *= 2 * solution.share
             for s, phi in enumerate(orbitals):
                 inner = phi[:, : solution.counts[s]]
-                shape = (-1, points)
+                shape = (sets * len(inner[0]), points)
                 first = np.einsum("akg,kig->aig", pushed[s], inner).reshape(shape)
                 out[s] += first @ phi[0].T
                 for k in range(1, 4):
                     one = pushed[s][:, None, k] * inner[0]
                     out[s] += one.reshape(shape) @ phi[k].T
-        return [x.reshape(sets, -1, x.shape[1]).transpose(0, 2, 1).astype(float) for x in out]
+        return [
+            x.reshape(sets, len(x) // sets, x.shape[1]).transpose(0, 2, 1).astype(float)
+            for x in out
+        ]

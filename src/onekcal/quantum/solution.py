@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -89,3 +90,16 @@ class Solution:
     def atoms(self) -> list[slice]:
         """The basis functions of each atom."""
         return [slice(int(row[2]), int(row[3])) for row in self.mol.aoslice_by_atom()]
+
+
+def folded(of: np.ndarray, *lead: int) -> np.ndarray:
+    """Make one axis of all but the leading ones; it may be empty.
+
+    Parameters
+    ----------
+    of
+        Any shape.
+    lead
+        The sizes that stay.
+    """
+    return of.reshape(*lead, of.size // math.prod(lead))
