@@ -16,7 +16,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("what", choices=["before", "measure", "fit"])
     parser.add_argument("smiles", nargs="*")
     given = parser.parse_args()
-    kept = {"before": [], "measure": [], "fit": {}}
+    kept: dict[str, Any] = {"before": [], "measure": [], "fit": {}}
     if OUT.exists():
         kept |= json.loads(OUT.read_text(encoding="utf-8"))
     if given.what == "fit":
@@ -114,7 +114,8 @@ class Clock(dict):
 
     def __init__(self) -> None:
         super().__init__()
-        self.since, self.seconds = time.process_time(), {}
+        self.since = time.process_time()
+        self.seconds: dict[str, float] = {}
 
     def __setitem__(self, step: str, values: dict) -> None:
         now = time.process_time()

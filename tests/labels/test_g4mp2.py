@@ -238,7 +238,7 @@ def test_a_kill_within_the_geometry_loses_one_step_of_the_relaxation(
     """The geometry of a large molecule takes minutes."""
     monkeypatch.setattr(module, "VibratingB3LYP", Dying)
     start = FLAT.moved(FLAT.positions * 1.2)
-    counts = []
+    counts: list[int] = []
     kept: Kept = {}
     for left in (10_000, 3, 10_000):
         monkeypatch.setattr(Dying, "left", left)
