@@ -61,12 +61,13 @@ def test_lines_of_smiles_are_read_one_at_a_time(monkeypatch: pytest.MonkeyPatch)
 def test_standard_input_may_be_xyz(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(WATER + "2\nbroken\nH 0 0\nH 0 0 1\n" + ATOM))
     found = list(questions(["-"]))
-    assert [q.source for q in found[:2]] == [
+    assert [q.source for q in found] == [
         "standard input, molecule 1",
+        "standard input, molecule 2 (line 6)",
         "standard input, molecule 3",
     ]
     assert found[0].molecule is not None
-    assert "standard input, molecule 2" in found[2].problem
+    assert "standard input, molecule 2" in found[1].problem
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 PROPERTY = re.compile(r"^>.*?<([^>\n]+)>[^\n]*\n([^\n]*)", re.MULTILINE)
+END_OF_BLOCK = re.compile(r"^\$\$\$\$[^\n]*\n?", re.MULTILINE)
 
 
 def _each(items: Iterable[tuple[str, Item]], make: Callable[[str, Item], Record]) -> Parsed:
@@ -64,11 +65,10 @@ def read_sdf(text: str, options: ReadOptions, where: str) -> Parsed:
     where
         The file, as messages name it.
     """
-    blocks = re.split(r"^\$\$\$\$[^\n]*\n?", text, flags=re.MULTILINE)
     seen: set[str] = set()
 
     def make(place: str, block: str) -> Record:
-        info = {key: value.strip() for key, value in PROPERTY.findall(block)}
+        info = tags_of(block)
         seen.update(key for key in info if "energ" in key.lower() and key != "energy_unit")
         record = _from_block(place, block, options)
         record.meaning = meaning_of(info)
@@ -79,12 +79,34 @@ def read_sdf(text: str, options: ReadOptions, where: str) -> Parsed:
         return record
 
     parsed = _each(
-        ((f"{where}, molecule {k}", block) for k, block in enumerate(filter(str.strip, blocks), 1)),
+        ((f"{where}, molecule {k}", block) for k, block in enumerate(blocks_of(text), 1)),
         make,
     )
     if parsed[0] and all(record.energy is None for record in parsed[0]):
         lost_label(seen, options.energy_key, "energ", "energy_key", where)
     return parsed
+
+
+def blocks_of(text: str) -> list[str]:
+    """Split the text of an sdf file into its molecules.
+
+    Parameters
+    ----------
+    text
+        With one kind of line ending.
+    """
+    return list(filter(str.strip, END_OF_BLOCK.split(text)))
+
+
+def tags_of(block: str) -> dict[str, str]:
+    """Return the tags of one molecule of an sdf file; of a tag of several lines, the first.
+
+    Parameters
+    ----------
+    block
+        One of `blocks_of`.
+    """
+    return {key: value.strip() for key, value in PROPERTY.findall(block)}
 
 
 def _from_block(place: str, block: str, options: ReadOptions) -> Record:
@@ -212,14 +234,15 @@ def read_csv(text: str, options: ReadOptions, where: str) -> Parsed:
     """
     lines = list(csv_lines(StringIO(text), where))
     key = (options.energy_key or "").strip().lower()
-    if not any(key in line.cells for line in lines):
+    heads = {head.lower(): head for head in lines[0].cells} if lines else {}
+    if key not in heads:
         lost_label(set(), options.energy_key, "energ", "energy_key", where)
 
     def make(place: str, line: SmilesLine) -> Record:
         if not line.smiles:
             raise InputError("no SMILES in this row")
         record = from_smiles(place, line.smiles, line.name)
-        word = line.cells.get(key, "")
+        word = line.cells[heads[key]] if key in heads else ""
         if word:
             record.energy = energy_of(word, options.energy_key)
         return record

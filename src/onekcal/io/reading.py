@@ -1,4 +1,4 @@
-"""Molecules from files: xyz, extxyz, sdf and mol, SMILES (text, .smi, .csv), npz.
+"""Molecules from files: xyz, extxyz, sdf and mol, SMILES (text, .smi, .csv, .tsv), npz.
 
 `read` stops at the first problem. `read_all` returns every sound molecule and a list of problems.
 A problem names the file, the line or molecule, what was expected and what was there.
@@ -14,6 +14,7 @@ from onekcal.data.dataset import Dataset
 from onekcal.errors import InputError, unknown
 from onekcal.io.assembly import dataset_of
 from onekcal.io.options import ReadKeywords, ReadOptions
+from onekcal.io.recognition import COORDINATES, recognised
 from onekcal.io.records import Parsed, Problem
 
 FORMATS = {
@@ -24,6 +25,7 @@ FORMATS = {
     ".smi": "smi",
     ".smiles": "smi",
     ".csv": "csv",
+    ".tsv": "csv",
     ".npz": "npz",
 }
 """Formats by the ending of a file's name."""
@@ -43,8 +45,8 @@ def read(
     source
         A path, a SMILES, or text in one of the formats.
     format
-        "xyz", "extxyz", "sdf", "mol", "smi", "smiles", "csv" or "npz". None goes by the ending of
-        the name, or by the text.
+        "xyz", "extxyz", "sdf", "mol", "smi", "smiles", "csv", "tsv" or "npz". None goes by the
+        ending of the name, or by the text.
     on_error
         "raise" raises the first problem. "skip" leaves out what cannot be read. (`read_all` says
         what that is, and why.)
@@ -172,11 +174,8 @@ def _file(source: str | os.PathLike[str], kind: str | None) -> Path | None:
 
 
 def _kind_of(text: str) -> str:
-    """Tell the format of a text.
-
-    xyz begins with a count, a mol block has its end mark, and a single line is a SMILES.
-    """
-    if "\n" not in text.strip() and "\r" not in text.strip():
-        return "text"
-    first = text.strip().split(maxsplit=1)[0]
-    return "xyz" if first.isdigit() else "sdf" if "M  END" in text else "smi"
+    """Tell the format of a text; a single line is a SMILES."""
+    kind = recognised(text)
+    if kind == "coordinates":
+        raise InputError(f"the text {COORDINATES}")
+    return "text" if "\n" not in text.strip() else kind

@@ -8,7 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from onekcal.errors import InputError
+from onekcal.errors import InputError, did_you_mean
+
+SMILES_HEADINGS = ("smiles", "canonical_smiles", "isomeric_smiles")
+"""Headings of a column of SMILES, the first that is there; capitals do not matter."""
+NAME_HEADINGS = ("name", "id", "title")
+"""Headings of the column that names a row, in the same way."""
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class SmilesLine(NamedTuple):
@@ -19,8 +25,10 @@ class SmilesLine(NamedTuple):
     smiles: str
     """Empty where a row of a table has none."""
     name: str = ""
-    cells: Mapping[str, str] = MappingProxyType({})
-    """Every cell of a table's row by its heading in lower case."""
+    cells: Mapping[str, str] = NOTHING
+    """Every cell of a table's row by its heading."""
+    further: Mapping[str, str] = NOTHING
+    """The cells that are neither under SMILES nor under name."""
 
 
 def smi_lines(lines: Iterable[str], where: str) -> Iterator[SmilesLine]:
@@ -45,8 +53,13 @@ def smi_lines(lines: Iterable[str], where: str) -> Iterator[SmilesLine]:
         first = False
 
 
-def csv_lines(lines: Iterable[str], where: str) -> Iterator[SmilesLine]:
-    """Read the rows of a table that has a column SMILES and maybe one called name.
+def csv_lines(
+    lines: Iterable[str], where: str, smiles_column: str | None = None
+) -> Iterator[SmilesLine]:
+    """Read the rows of a table that has a column of SMILES and maybe one of names.
+
+    The name of a row is its cell under `name`, `id` or `title`. Where there is no such column, it
+    is the first column whose first cell is a text.
 
     Parameters
     ----------
@@ -54,29 +67,117 @@ def csv_lines(lines: Iterable[str], where: str) -> Iterator[SmilesLine]:
         The lines of a file. Commas, semicolons or tabs separate the cells.
     where
         The file, as messages name it.
+    smiles_column
+        The heading of the column of SMILES. None: one of `SMILES_HEADINGS`.
 
     Raises
     ------
     InputError
-        No column is called SMILES, or the table cannot be read.
+        No column holds SMILES, two have the same heading, or the table cannot be read.
     """
     numbered = enumerate(lines, 1)
     blank, heading = next(((k - 1, line) for k, line in numbered if line.strip()), (0, ""))
     if not heading:
         return
     rest = (line for _, line in numbered)
-    separator = max(",;\t", key=heading.count)
-    rows = csv.reader(itertools.chain([heading], rest), delimiter=separator)
+    rows = csv.reader(itertools.chain([heading], rest), delimiter=separator(heading))
     try:
-        heads = [head.strip() for head in next(rows)]
-        keys = [head.lower() for head in heads]
-        if "smiles" not in keys:
-            raise InputError(
-                f"{where}: expected a column named SMILES, got {', '.join(heads) or 'none'}"
-            )
+        heads = headings(next(rows))
+        smiles = _smiles_column(heads, smiles_column, where)
+        named = _column(heads, NAME_HEADINGS)
+        kept: list[str] | None = None
         for row in filter(None, rows):
-            cells = dict.fromkeys(keys, "") | dict(zip(keys, map(str.strip, row)))
-            place = f"{where}, line {blank + rows.line_num}"
-            yield SmilesLine(place, cells["smiles"], cells.get("name", ""), cells)
+            cells = dict.fromkeys(heads, "") | dict(zip(heads, map(str.strip, row)))
+            if kept is None:
+                named = named or _first_text(cells, smiles)
+                own = {h for h, use in ((smiles, "smiles"), (named, "name")) if h.lower() == use}
+                kept = [head for head in heads if head not in own]
+            yield SmilesLine(
+                f"{where}, line {blank + rows.line_num}",
+                cells[smiles],
+                cells[named] if named else "",
+                cells,
+                {head: cells[head] for head in kept},
+            )
     except csv.Error as problem:
         raise InputError(f"{where} cannot be read: {problem}") from None
+
+
+def separator(heading: str) -> str:
+    """Return what separates the cells of a table: a comma, a semicolon or a tab.
+
+    Parameters
+    ----------
+    heading
+        Its first line.
+    """
+    return max(",;\t", key=heading.count)
+
+
+def headings(row: Iterable[str]) -> list[str]:
+    """Return the headings of a table; the second of the same name is called name_2.
+
+    Parameters
+    ----------
+    row
+        The cells of its first line. One without a text is called after its place.
+    """
+    out: list[str] = []
+    for k, cell in enumerate(row, 1):
+        head = new = cell.strip() or f"column_{k}"
+        count = 1
+        while new in out:
+            count += 1
+            new = f"{head}_{count}"
+        out.append(new)
+    return out
+
+
+def _column(heads: list[str], wanted: Iterable[str]) -> str:
+    """The first wanted heading that is there, whatever its capitals; empty where none is."""
+    return next((h for key in wanted for h in heads if h.lower() == key), "")
+
+
+def _smiles_column(heads: list[str], told: str | None, where: str) -> str:
+    """The heading of the column of SMILES."""
+    if told is not None:
+        if told in heads:
+            return told
+        found = _column(heads, [told.strip().lower()])
+        if not found:
+            raise InputError(f"{where} has no column {told!r}{did_you_mean(told, heads)}")
+        return found
+    found = _column(heads, SMILES_HEADINGS)
+    if not found:
+        raise InputError(
+            f"{where}: expected a column named SMILES, got {', '.join(heads)}; "
+            "--smiles-column says which one it is"
+        )
+    return found
+
+
+def _first_text(cells: Mapping[str, str], smiles: str) -> str:
+    """The first heading whose cell is a text; other columns of SMILES are none."""
+    return next(
+        (
+            h
+            for h, cell in cells.items()
+            if h != smiles and "smiles" not in h.lower() and is_text(cell)
+        ),
+        "",
+    )
+
+
+def is_text(cell: str) -> bool:
+    """Say whether a cell holds a text, which is neither nothing nor a number.
+
+    Parameters
+    ----------
+    cell
+        Its content.
+    """
+    try:
+        float(cell)
+    except ValueError:
+        return bool(cell)
+    return False

@@ -1,9 +1,9 @@
 """What is asked of a model: molecules from SMILES, files and standard input, one after the other.
 
-A SMILES is passed on as it is; its geometry is made when the question is answered. Files .smi and
-.csv and standard input are read line by line, so that a long file takes no more memory than a short
-one. Files of geometries are read whole. A molecule that cannot be read becomes a question with a
-`problem`, and the next one follows.
+A SMILES is passed on as it is; its geometry is made when the question is answered. Files .smi, .csv
+and .tsv are read line by line, so that a long file takes no more memory than a short one. Files of
+geometries are read whole. Standard input is told by how it begins. A molecule that cannot be read
+becomes a question with a `problem` in its place, and the next one follows.
 """
 
 from __future__ import annotations
@@ -11,24 +11,26 @@ from __future__ import annotations
 import itertools
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from onekcal.errors import InputError, OnekcalError, unknown
 from onekcal.io import read_all
 from onekcal.io.python_objects import text_or_molecules
+from onekcal.io.rdkit_formats import blocks_of, tags_of
 from onekcal.io.reading import FORMATS
+from onekcal.io.recognition import COORDINATES, beginning, is_coordinates, recognised
 from onekcal.io.smiles import is_smiles, short
-from onekcal.io.smiles_lines import SmilesLine, csv_lines, smi_lines
+from onekcal.io.smiles_lines import NAME_HEADINGS, SmilesLine, csv_lines, is_text, smi_lines
 from onekcal.molecules import Molecules
 
 if TYPE_CHECKING:
     from onekcal.io.python_objects import Given
 
 STANDARD_INPUT = "-"
-SMILES_FILES, TABLES = (".smi", ".smiles"), (".csv",)
+SMILES_FILES, TABLES = (".smi", ".smiles"), (".csv", ".tsv")
 ENDING = re.compile(r"\.[A-Za-z]\w{1,7}$")
 """How the name of a file ends; no SMILES ends so."""
 
@@ -49,6 +51,8 @@ class Question:
         The molecule with its geometry (Å), where one is given.
     problem
         Why it could not be read; empty where it could.
+    columns
+        What its row of a table says besides, or the tags of its sdf block, by heading.
     """
 
     source: str
@@ -56,6 +60,7 @@ class Question:
     smiles: str = ""
     molecule: Molecules | None = None
     problem: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def place(self) -> str:
@@ -64,7 +69,9 @@ class Question:
         return self.source if bare else f"{self.source} ({short(self.smiles)})"
 
 
-def questions(inputs: Iterable[Given], length: str | None = None) -> Iterator[Question]:
+def questions(
+    inputs: Iterable[Given], length: str | None = None, smiles_column: str | None = None
+) -> Iterator[Question]:
     """Read every molecule that is asked for, in order.
 
     Parameters
@@ -73,6 +80,8 @@ def questions(inputs: Iterable[Given], length: str | None = None) -> Iterator[Qu
         SMILES, names of files, "-" for standard input, molecules, ASE's `Atoms` or RDKit's `Mol`.
     length
         The unit of coordinates in files; None: the unit that the file names, or Å.
+    smiles_column
+        The heading of the column of SMILES in tables; None: it is found.
 
     Yields
     ------
@@ -93,7 +102,9 @@ def questions(inputs: Iterable[Given], length: str | None = None) -> Iterator[Qu
             continue
         try:
             yield from (
-                _standard_input(sys.stdin, length) if text == STANDARD_INPUT else _of(text, length)
+                _standard_input(sys.stdin, length, smiles_column)
+                if text == STANDARD_INPUT
+                else _of(text, length, smiles_column)
             )
         except OnekcalError as problem:
             yield Question(text, problem=str(problem))
@@ -138,7 +149,31 @@ def _count(path: Path) -> int:
         return 1
 
 
-def _of(text: str, length: str | None) -> Iterator[Question]:
+def further_headings(inputs: Iterable[Given], smiles_column: str | None = None) -> list[str]:
+    """List the headings of all further columns of files, for a table that holds them all.
+
+    Parameters
+    ----------
+    inputs
+        What is asked; only tables and sdf files have such columns.
+    smiles_column
+        As in `questions`.
+    """
+    out: dict[str, str] = {}
+    for text in inputs:
+        path = _file(text) if isinstance(text, (str, Path)) else None
+        ending = path.suffix.lower() if path else ""
+        try:
+            if path is not None and ending in TABLES:
+                out |= next(iter(_lines(path, smiles_column))).columns
+            elif path is not None and ending in (".sdf", ".mol"):
+                out |= next(iter(_tags(str(path), None)), {})
+        except (OnekcalError, OSError):  # reading it will say why
+            continue
+    return list(out)
+
+
+def _of(text: str, length: str | None, smiles_column: str | None) -> Iterator[Question]:
     """The questions of one argument: of a file, or of a SMILES."""
     path = _file(text)
     if path is None:
@@ -147,11 +182,11 @@ def _of(text: str, length: str | None) -> Iterator[Question]:
     if ending not in FORMATS:
         unknown("format for", path.suffix or path.name, FORMATS)
     if ending in SMILES_FILES + TABLES:
-        return _lines(path)
+        return _lines(path, smiles_column)
     return _geometries(text, length=length)
 
 
-def _file(text: str) -> Path | None:
+def _file(text: str | Path) -> Path | None:
     """The file that a text names; None where the text itself is the molecule."""
     path = Path(text)
     try:
@@ -164,6 +199,8 @@ def _smiles(text: str) -> Iterator[Question]:
     """The question of a SMILES; other texts are refused."""
     if not text.strip():
         raise InputError("an empty argument; expected a SMILES or the name of a file")
+    if is_coordinates(text):
+        raise InputError(f"{text!r} {COORDINATES}")
     if not is_smiles(text):
         if Path(text).suffix.lower() in FORMATS or ENDING.search(text):
             raise InputError(f"there is no file {text}")
@@ -176,11 +213,13 @@ def _smiles(text: str) -> Iterator[Question]:
 # --- lines of SMILES --------------------------------------------------------------------------
 
 
-def _lines(path: Path) -> Iterator[Question]:
+def _lines(path: Path, smiles_column: str | None) -> Iterator[Question]:
     """The questions of a file of SMILES, one line at a time."""
-    read = smi_lines if path.suffix.lower() in SMILES_FILES else csv_lines
     with path.open(encoding="utf-8-sig", errors="replace", newline=None) as lines:
-        yield from _some(read(lines, str(path)), str(path))
+        if path.suffix.lower() in SMILES_FILES:
+            yield from _some(smi_lines(lines, str(path)), str(path))
+        else:
+            yield from _some(csv_lines(lines, str(path), smiles_column), str(path))
 
 
 def _some(lines: Iterator[SmilesLine], where: str) -> Iterator[Question]:
@@ -190,19 +229,34 @@ def _some(lines: Iterator[SmilesLine], where: str) -> Iterator[Question]:
         raise InputError(f"{where} is empty; expected at least one molecule")
     for line in itertools.chain([first], lines):
         problem = "" if line.smiles else f"{line.place}: no SMILES in this row"
-        yield Question(line.place, line.name, line.smiles, problem=problem)
+        yield Question(line.place, line.name, line.smiles, problem=problem, columns=line.further)
 
 
-def _standard_input(stream: TextIO, length: str | None) -> Iterator[Question]:
-    """SMILES line by line, or the text of an xyz file, which begins with a count."""
+def _standard_input(
+    stream: TextIO, length: str | None, smiles_column: str | None
+) -> Iterator[Question]:
+    """SMILES or a table line by line, or the whole text of an xyz or sdf file."""
     where = "standard input"
-    first = next((line for line in stream if line.strip()), "")
-    if not first:
-        raise InputError("standard input is empty; expected SMILES, one a line, or an xyz file")
-    if first.strip().isdigit():
-        yield from _geometries(first + stream.read(), where, "xyz", length)
+    kind = recognised(beginning(stream))
+    first = ""
+    if not kind:  # it must be read to tell
+        first = next((line for line in stream if line.strip()), "")
+        kind = recognised(first)
+    if not kind:
+        raise InputError(
+            "standard input is empty; expected SMILES, one a line, a table, an xyz or an sdf file"
+        )
+    if kind == "coordinates":
+        raise InputError(f"{where} {COORDINATES}")
+    if kind in ("xyz", "sdf"):
+        text = (first + stream.read()).replace("\r\n", "\n").removeprefix("\ufeff")
+        yield from _geometries(text if "\n" in text else text + "\n", where, kind, length)
+        return
+    lines = (line.removeprefix("\ufeff") for line in itertools.chain([first], stream))
+    if kind == "csv":
+        yield from _some(csv_lines(lines, where, smiles_column), where)
     else:
-        yield from _some(smi_lines(itertools.chain([first], stream), where), where)
+        yield from _some(smi_lines(lines, where), where)
 
 
 # --- geometries -------------------------------------------------------------------------------
@@ -211,21 +265,54 @@ def _standard_input(stream: TextIO, length: str | None) -> Iterator[Question]:
 def _geometries(
     source: str, where: str = "", format: str | None = None, length: str | None = None
 ) -> Iterator[Question]:
-    """The molecules of a file or a text with their geometries, then the problems; no labels."""
+    """The molecules of a file or a text with their geometries and tags, in order; no labels."""
     where = where or source
     dataset, problems = read_all(
         source, format=format, length=length, energy_key=None, forces_key=None
     )
-    lost = {
-        int(found[1])
-        for problem in problems
-        if (found := re.search(r"molecule (\d+)", problem.place))
-    }
-    places = (k for k in itertools.count(1) if k not in lost)
+    tags = _tags(source, format)
+    bad = {_number(problem.place): problem for problem in problems}
+    good = iter([] if dataset is None else dataset.molecules)
     alone = dataset is not None and len(dataset) == 1 and not problems
-    for molecule in [] if dataset is None else dataset.molecules:
-        place = where if alone else f"{where}, molecule {next(places)}"
-        yield Question(place, str(molecule.names[0]), molecule=molecule)
-    for problem in problems:
-        place = problem.place.replace("text", where, 1) if format else problem.place
-        yield Question(place, problem=f"{place}: {problem.what}")
+    total = len(problems) + (0 if dataset is None else len(dataset))
+    for k in range(1, total + 1):
+        told = tags[k - 1] if k <= len(tags) else {}
+        if k in bad:
+            place = bad[k].place.replace("text", where, 1) if format else bad[k].place
+            yield Question(place, _named("", told), problem=f"{place}: {bad[k].what}", columns=told)
+            continue
+        molecule = next(good)
+        yield Question(
+            where if alone else f"{where}, molecule {k}",
+            _named(str(molecule.names[0]), told),
+            molecule=molecule,
+            columns=told,
+        )
+
+
+def _number(place: str) -> int:
+    """Which molecule of its file a problem belongs to."""
+    found = re.search(r"molecule (\d+)", place)
+    assert found, place
+    return int(found[1])
+
+
+def _tags(source: str, format: str | None) -> list[dict[str, str]]:
+    """The tags of each molecule of an sdf file, the same for all; empty for other formats."""
+    ending = format or Path(source).suffix.lower().removeprefix(".")
+    if ending not in ("sdf", "mol"):
+        return []
+    text = source if format else Path(source).read_text(encoding="utf-8-sig", errors="replace")
+    tags = [tags_of(block) for block in blocks_of(text)]
+    every = dict.fromkeys((key for each in tags for key in each), "")
+    return [every | each for each in tags]
+
+
+def _named(name: str, columns: Mapping[str, str]) -> str:
+    """The name of a molecule: its own, or that of its tags."""
+    if name or not columns:
+        return name
+    by_key = {head.lower(): cell for head, cell in columns.items()}
+    return next(filter(None, (by_key.get(key, "") for key in NAME_HEADINGS)), "") or next(
+        (cell for cell in columns.values() if is_text(cell)), ""
+    )

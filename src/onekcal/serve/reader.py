@@ -8,7 +8,6 @@ read becomes a line with a `bad`, in its place.
 from __future__ import annotations
 
 import json
-import re
 import resource
 import sys
 from collections.abc import Iterator
@@ -17,9 +16,6 @@ from typing import Any
 
 Row = dict[str, Any]
 """One molecule of a file, as a task of a worker, and the `columns` that came with it."""
-
-NAMES = ("name", "id", "title")
-"""Columns that name a row, in this order."""
 
 
 def main(source: str, target: str, memory: int, seconds: int, most: int) -> None:
@@ -68,10 +64,8 @@ def rows(source: str) -> Iterator[Row]:
         The file.
     """
     ending = Path(source).suffix.lower()
-    if ending == ".csv":
+    if ending in (".csv", ".tsv"):
         yield from _table(source)
-    elif ending in (".sdf", ".mol"):
-        yield from _with_tags(source)
     else:
         yield from _questions(source)
 
@@ -84,8 +78,7 @@ def _table(source: str) -> Iterator[Row]:
     with open(source, encoding="utf-8-sig", errors="replace") as lines:
         for line in csv_lines(lines, source):
             empty = False
-            name = line.name or next(filter(None, (line.cells.get(key) for key in NAMES)), "")
-            row: Row = {"source": line.place, "name": name, "smiles": line.smiles}
+            row: Row = {"source": line.place, "name": line.name, "smiles": line.smiles}
             if not line.smiles:
                 row["bad"] = f"{line.place}: no SMILES in this row"
             yield row | {"columns": dict(line.cells)}
@@ -93,30 +86,15 @@ def _table(source: str) -> Iterator[Row]:
         raise InputError(f"{source} is empty; expected at least one molecule")
 
 
-def _with_tags(source: str) -> Iterator[Row]:
-    """The molecules of an sdf with their tags."""
-    from onekcal.io.rdkit_formats import PROPERTY
-
-    text = Path(source).read_text(encoding="utf-8-sig", errors="replace").replace("\r\n", "\n")
-    blocks = [b for b in re.split(r"^\$\$\$\$[^\n]*\n?", text, flags=re.MULTILINE) if b.strip()]
-    found = sorted(_questions(source), key=_place)
-    for row in found:
-        k = _place(row)
-        columns = dict(PROPERTY.findall(blocks[k])) if k < len(blocks) else {}
-        yield row | {"columns": {key: value.strip() for key, value in columns.items()}}
-
-
-def _place(row: Row) -> int:
-    """Which molecule of its file a row is, from 0."""
-    match = re.search(r", molecule (\d+)", row["source"])
-    return int(match[1]) - 1 if match else 0
-
-
 def _questions(source: str) -> Iterator[Row]:
     from onekcal.prediction.questions import questions
 
     for question in questions([source]):
-        row: Row = {"source": question.source, "name": question.name, "columns": {}}
+        row: Row = {
+            "source": question.source,
+            "name": question.name,
+            "columns": dict(question.columns),
+        }
         if question.problem:
             row["bad"] = question.problem
         elif question.molecule is None:
