@@ -29,7 +29,7 @@ def test_the_first_experiment_ends_well_without_a_question(in_empty_folder: Path
     assert found["interval"] < 6.0
     asked = ("predict", "CCO", "--model", "runs/first", "--json")
     (answer,) = json.loads(onekcal(*asked, cwd=in_empty_folder).stdout)
-    assert answer["atomization"] == pytest.approx(-760, abs=5)  # −759.6 by G4(MP2)
+    assert answer["atomization"]["value"] == pytest.approx(-760, abs=5)  # −759.6 by G4(MP2)
 
 
 def test_without_the_baseline_it_would_not(in_empty_folder: Path) -> None:
