@@ -171,7 +171,7 @@ def _exchange(
         size = c.shape[1]
         first = np.zeros((size * size, count * count))  # (pq|ij)
         for block in fitted.blocks:
-            integrals = np.matmul(c.T, fitted._three("int3c2e", block)[0] @ c)  # (P, p, q)
+            integrals = np.matmul(c.T, fitted.three("int3c2e", block)[0] @ c)  # (P, p, q)
             rows = len(integrals)
             first += folded(integrals, rows).T @ folded(inner[block.rows], rows)
         both = first.reshape(size, size, count, count).transpose(0, 2, 1, 3).copy()

@@ -29,7 +29,7 @@ BLOCK = 1.5e8
 
 
 @dataclass(frozen=True)
-class _Block:
+class Block:
     """Auxiliary functions of one atom."""
 
     atom: int
@@ -58,7 +58,7 @@ class FittedDerivatives:
         size = self.aux.nao
         self.half = [np.empty((size, *c.shape)) for c in occupied]  # (P|μi)
         for block in self.blocks:
-            integrals = self._three("int3c2e", block)[0]
+            integrals = self.three("int3c2e", block)[0]
             for half, c in zip(self.half, occupied):
                 half[block.rows] = integrals @ c
         self.fit = [self._solved(half) for half in self.half]  # c_P,μi
@@ -80,7 +80,7 @@ class FittedDerivatives:
         by_function = np.zeros((3, self.mol.nao))
         for block in self.blocks:
             density = self._density(block)
-            moved = self._three("int3c2e_ip1", block)
+            moved = self.three("int3c2e_ip1", block)
             part = 2 * np.einsum("xpnm,pnm->xm", moved, density)
             by_function -= part
             out[block.atom] += part.sum(1)  # moving all three functions costs nothing
@@ -133,11 +133,11 @@ class FittedDerivatives:
         return energy, fock
 
     def _first_integrals(
-        self, block: _Block, fock: list[np.ndarray], left: list[np.ndarray]
+        self, block: Block, fock: list[np.ndarray], left: list[np.ndarray]
     ) -> None:
         """Add what first derivatives of the integrals of a block give."""
         rows, solution = block.rows, self.solution
-        moved = self._three("int3c2e_ip1", block)  # (x, P, ν, μ): μ moves
+        moved = self.three("int3c2e_ip1", block)  # (x, P, ν, μ): μ moves
         other = -moved - moved.transpose(0, 1, 3, 2)  # P moves; all three together cost nothing
         for s, c in enumerate(solution.occupied):
             dressed = self.dressed[s][rows]  # (P, ν, i)
@@ -154,11 +154,11 @@ class FittedDerivatives:
                         moved[x][:, :, functions], dressed[:, functions], ((0, 2), (0, 1))
                     )
 
-    def _second_integrals(self, block: _Block, energy: np.ndarray) -> None:
+    def _second_integrals(self, block: Block, energy: np.ndarray) -> None:
         """Add what second derivatives of the integrals of a block give between two atoms."""
         solution, mol = self.solution, self.mol
         density = self._density(block)
-        both = self._three("int3c2e_ip1ip2", block)  # (xy, P, ν, μ): μ moves along x, P along y
+        both = self.three("int3c2e_ip1ip2", block)  # (xy, P, ν, μ): μ moves along x, P along y
         by_function = 2 * np.einsum("xpnm,pnm->xm", both, density, optimize=True).reshape(3, 3, -1)
         for atom, functions in enumerate(solution.atoms):
             one = by_function[..., functions].sum(-1)
@@ -168,7 +168,7 @@ class FittedDerivatives:
         for atom in range(mol.natm - 1):
             begin, end = int(slices[atom, 0]), int(slices[atom, 1])
             first, last = solution.atoms[atom], int(slices[atom, 3])
-            part = self._three("int3c2e_ipvip1", block, (begin, end, end, mol.nbas))
+            part = self.three("int3c2e_ipvip1", block, (begin, end, end, mol.nbas))
             chosen = density[:, last:, first]  # (P, ν, μ of the atom)
             by_other = 2 * np.einsum("xpnm,pnm->xn", part, chosen, optimize=True)
             by_other = by_other.reshape(3, 3, -1)
@@ -185,17 +185,32 @@ class FittedDerivatives:
             for b, columns in enumerate(auxiliary):
                 energy[a, :, b] -= weighted[..., columns].sum((-2, -1))
 
-    def _density(self, block: _Block) -> np.ndarray:
+    def _density(self, block: Block) -> np.ndarray:
         """Γ_P,νμ of a block."""
         return self.solution.share * sum(
             np.matmul(dressed[block.rows], c.T)
             for dressed, c in zip(self.dressed, self.solution.occupied)
         )
 
-    def _three(
-        self, name: str, block: _Block, shells: tuple[int, int, int, int] | None = None
+    def three(
+        self, name: str, block: Block, shells: tuple[int, int, int, int] | None = None
     ) -> np.ndarray:
-        """Integrals (components, P, ν, μ), μ being the first function of pyscf's integral."""
+        """Return integrals of three functions.
+
+        Parameters
+        ----------
+        name
+            pyscf's name of the integral.
+        block
+            Auxiliary functions, one of `blocks`.
+        shells
+            Begin and end of the shells of μ and of ν; None: all.
+
+        Returns
+        -------
+        ndarray
+            (components, P, ν, μ), μ being the first function of pyscf's integral.
+        """
         count = self.mol.nbas
         first, last = block.shells
         where = (*(shells or (0, count, 0, count)), count + first, count + last)
@@ -209,7 +224,7 @@ class FittedDerivatives:
     def _auxiliary_atoms(self) -> list[slice]:
         return [slice(int(row[2]), int(row[3])) for row in self.aux.aoslice_by_atom()]
 
-    def _blocks(self) -> Iterator[_Block]:
+    def _blocks(self) -> Iterator[Block]:
         places = self.aux.ao_loc
         most = max(1, int(BLOCK / (72 * self.mol.nao**2)))
         for atom, (begin, end) in enumerate(self.aux.aoslice_by_atom()[:, :2]):
@@ -218,7 +233,7 @@ class FittedDerivatives:
                 last = first + 1
                 while last < end and places[last + 1] - places[first] <= most:
                     last += 1
-                yield _Block(atom, (first, last), slice(int(places[first]), int(places[last])))
+                yield Block(atom, (first, last), slice(int(places[first]), int(places[last])))
                 first = last
 
 

@@ -46,7 +46,13 @@ class Solution:
 
     @classmethod
     def of(cls, scf: Scf) -> Solution:
-        """Read a converged SCF of pyscf, restricted or unrestricted."""
+        """Read a converged SCF.
+
+        Parameters
+        ----------
+        scf
+            pyscf's, restricted or unrestricted, with fitted integrals.
+        """
         occupations = np.atleast_2d(scf.mo_occ)
         energies = np.atleast_2d(scf.mo_energy)
         coefficients = scf.mo_coeff if len(occupations) == 2 else [scf.mo_coeff]
