@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from rdkit import Chem
 
 from onekcal.errors import InputError, OnekcalError
-from onekcal.geometry.conformers import _alike, conformers, parse, undecided
+from onekcal.geometry.bonds import bonded
+from onekcal.geometry.canonical import canonical
+from onekcal.geometry.conformers import _alike, _starts, conformers, parse, undecided
 from onekcal.geometry.relax import relax
+from onekcal.geometry.species import Species
 
 
 def test_conformers_come_lowest_first_and_relaxed() -> None:
@@ -35,6 +39,68 @@ def test_the_same_seed_gives_the_same_geometries_and_seeds_explore() -> None:
     assert torch.allclose(one.molecules.positions, again.molecules.positions, rtol=0, atol=1e-3)
     other = conformers("CCCO", seed=6)
     assert float((other.lowest.positions - one.lowest.positions).abs().max()) > 1e-2
+
+
+SPELT = ["CC(N)C(=O)O", "C1CCOC1", "OCC=C", "C[C@H](O)C#N", "NCCO", "CC(=O)OC"]
+
+
+def spellings(smiles: str, count: int) -> list[str]:
+    """The SMILES with its atoms in random orders."""
+    mol = Chem.MolFromSmiles(smiles)
+    return Chem.MolToRandomSmilesVect(mol, count, randomSeed=7)
+
+
+@pytest.mark.parametrize("smiles", ["CC(N)C(=O)O", "OCC=C"])
+def test_every_spelling_of_a_smiles_gives_the_same_energies(smiles: str) -> None:
+    found = [conformers(one, count=3).energies for one in spellings(smiles, 3)]
+    for other in found[1:]:
+        assert np.allclose(other, found[0], rtol=0, atol=1e-3)  # a hundredth of the 0.1 promised
+
+
+def test_every_spelling_starts_from_the_same_ensemble_and_only_in_canonical_form() -> None:
+    def ensembles(smiles: str, ordered: bool) -> list[np.ndarray]:
+        out = []
+        for one in spellings(smiles, 10):
+            mol = parse(one)
+            state = Species(one, canonical(mol)[0] if ordered else mol, 0, 0)
+            out.append(_starts(state, 3, 0)[0][0].positions.numpy())
+        return out
+
+    for smiles in SPELT:
+        first, *others = ensembles(smiles, ordered=True)
+        assert all(np.array_equal(first, other) for other in others)
+    first, *others = ensembles(SPELT[0], ordered=False)  # the control: as spelled they differ
+    assert any(np.abs(first - other).max() > 0.1 for other in others)
+
+
+def test_the_atoms_of_a_conformer_stand_in_the_order_of_the_spelling() -> None:
+    for one in ("OCC", "CCO", "[H]C([H])([H])CO", "C(O)[CH3:5]"):
+        found, mol = conformers(one, count=1).lowest, parse(one)
+        assert found.numbers.tolist() == [atom.GetAtomicNum() for atom in mol.GetAtoms()]
+        bonds = {
+            tuple(pair)
+            for pair in np.argwhere(bonded(found.numbers.numpy(), found.positions.numpy())).tolist()
+        }
+        drawn = {(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in mol.GetBonds()}
+        assert bonds == drawn | {(j, i) for i, j in drawn}
+
+
+@pytest.mark.parametrize(
+    "smiles",
+    [
+        "C[C@H](O)[C@@H](N)C", "F/C=C/Cl", "[2H]C([2H])O", "[NH3+]C", "C[CH2]", "[H][H]", "[H]",
+        "[CH2]", "C#[O+]", "[O-]C=O", "[C-]#[O+]", "C[N+](=O)[O-]",
+    ],
+)  # fmt: skip
+def test_the_canonical_form_keeps_stereo_isotopes_charges_and_radicals(smiles: str) -> None:
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    ordered, places = canonical(mol)
+    assert Chem.MolToSmiles(Chem.RemoveHs(ordered)) == Chem.CanonSmiles(smiles)
+    assert sorted(places) == list(range(mol.GetNumAtoms()))
+    for atom, place in zip(mol.GetAtoms(), places):
+        other = ordered.GetAtomWithIdx(place)
+        for what in ("GetAtomicNum", "GetIsotope", "GetFormalCharge", "GetNumRadicalElectrons"):
+            assert getattr(atom, what)() == getattr(other, what)()
 
 
 def test_seed_nought_makes_different_conformers() -> None:

@@ -1,13 +1,14 @@
 """Geometries from a SMILES: an RDKit ensemble, cleaned with MMFF and relaxed with GFN2-xTB.
 
-Distance geometry (ETKDG v3, with a seed) embeds more conformers than are wanted. MMFF94 relaxes
-them. Those of high energy and the copies are dropped. GFN2-xTB relaxes the rest loosely, copies are
-dropped again, and the lowest few are relaxed tightly.
+Distance geometry (ETKDG v3, with a seed) embeds more conformers than are wanted. It begins with the
+canonical form of the molecule, so that all spellings of a SMILES give the same geometries. MMFF94
+relaxes them. Those of high energy and the copies are dropped. GFN2-xTB relaxes the rest loosely,
+copies are dropped again, and the lowest few are relaxed tightly.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 
 from onekcal.errors import InputError
 from onekcal.geometry.bonds import fragments
+from onekcal.geometry.canonical import canonical
 from onekcal.geometry.relax import FORCE, FallsApart, Relaxation, relax
 from onekcal.geometry.species import Species
 from onekcal.io.smiles import read_smiles
@@ -101,7 +103,8 @@ def conformers(
     count
         How many conformers are returned at most.
     seed
-        Seed of the ensemble. The same seed gives the same geometries.
+        Seed of the ensemble. The same seed gives the same geometries, however the SMILES is
+        spelled; the atoms stand in the order of the spelling.
     how
         The quantum method that relaxes them, or its name.
     open_shells
@@ -123,7 +126,8 @@ def conformers(
         raise InputError(f"`count` must be at least 1, got {count}")
     how = method(how) if isinstance(how, str) else how
     state = smiles if isinstance(smiles, Species) else Species(smiles, parse(smiles), 0, 0)
-    starts, embedded = _starts(state, count, seed)
+    mol, places = canonical(state.mol)
+    starts, embedded = _starts(replace(state, mol=mol), count, seed)
     tried = (_relaxed(start, how, LOOSE) for start in starts)
     loose = [relaxed for relaxed in tried if relaxed is not None]
     if not loose:
@@ -138,11 +142,22 @@ def conformers(
         tight.append(better is not None)
     order = np.argsort([one.point.energy for one in final], kind="stable")
     return Conformers(
-        Molecules.concatenate([final[k].molecule for k in order]),
+        Molecules.concatenate([_reordered(final[k].molecule, places) for k in order]),
         np.array([final[k].point.energy for k in order]) * HARTREE,
         np.array(tight)[order],
         embedded,
         undecided(state.mol),
+    )
+
+
+def _reordered(molecule: Molecules, places: list[int]) -> Molecules:
+    """The molecule whose k-th atom is the one that stood at places[k]."""
+    return Molecules.one(
+        molecule.numbers[places].numpy(),
+        molecule.positions[places].numpy(),
+        int(molecule.charges[0]),
+        int(molecule.spins[0]),
+        str(molecule.names[0]),
     )
 
 
