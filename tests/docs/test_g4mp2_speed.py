@@ -19,3 +19,8 @@ def test_our_derivatives_cost_a_fraction_and_change_little() -> None:
     for row in json.loads(g4mp2_speed.OUT.read_text(encoding="utf-8"))["before"]:
         assert row["ratio"] > 4
         assert abs(row["zero point, change"]) < 0.02
+    changed = json.loads(g4mp2_speed.OUT.read_text(encoding="utf-8"))["change"]["rows"]
+    sizes = sorted((abs(row["energy"]), row["smiles"]) for row in changed)
+    assert len(sizes) == 17
+    assert sizes[-3][0] <= 0.003  # as the page says
+    assert sizes[-2:] == [(0.0089, "[O]O"), (0.02, "CCl")]
