@@ -141,3 +141,13 @@ def test_nothing_is_written_where_it_cannot_run(
 ) -> None:
     assert train(in_empty_folder, "mini", *words).returncode in (2, 3)
     assert not (in_empty_folder / "mini.yaml").exists()
+
+
+def test_the_column_of_smiles_may_have_any_name(in_empty_folder: Path) -> None:
+    table(in_empty_folder / "my.csv")
+    text = (in_empty_folder / "my.csv").read_text().replace("id,smiles,E", "id,what,E")
+    (in_empty_folder / "my.csv").write_text(text)
+    words = ("my.csv", "--target", "E", "--kind", "atomization")
+    refused = train(in_empty_folder, *words)
+    assert "--smiles-column says which one it is" in refused.stderr
+    assert train(in_empty_folder, *words, "--smiles-column", "what").returncode == 0

@@ -14,6 +14,7 @@ from onekcal.errors import InputError, OnekcalError
 
 if TYPE_CHECKING:
     from onekcal.runs.experiment import Experiment
+    from onekcal.runs.own_data import OwnData
     from onekcal.runs.run import Run
 
 Set = Annotated[
@@ -57,6 +58,9 @@ def train(
     ] = None,
     at: Annotated[str | None, typer.Option(help='Of a file: electronic, "0 K" or "298 K".')] = None,
     level: Annotated[str | None, typer.Option(help="Of a file: level of theory.")] = None,
+    smiles_column: Annotated[
+        str | None, typer.Option(help="Of a table: the column of SMILES [default: smiles].")
+    ] = None,
     correct: Annotated[
         str | None,
         typer.Option(help="Of a file: the fitted model that its energies correct, such as g4mp2."),
@@ -77,12 +81,23 @@ def train(
     the model of --correct) misses is learned by a kernel. SMILES get geometries from GFN2-xTB.
     Networks train on several cores or GPUs with: torchrun --nproc-per-node N -m onekcal train FILE
     """
-    from onekcal.runs import correction
+    from onekcal.runs import correction, own_data
     from onekcal.runs import experiment as experiments
     from onekcal.show import study
 
     said = {"energy": energy, "length": length, "kind": kind, "at": at, "level": level}
-    file, changes = _experiment_of(file, target, said, correct, overwrite, changes or [], as_json)
+    own = own_data.OwnData(
+        file,
+        target or "energy",
+        {key: word for key, word in said.items() if word is not None},
+        correct,
+        smiles_column,
+    )
+    if own_data.is_data(file):
+        file = own_data.written(own, overwrite, command_line(), as_json)
+        print(f"wrote {file}; run it again with: onekcal train {file}", file=sys.stderr)
+    else:
+        changes = [*_changes(own, target), *(changes or [])]
     experiment = experiments.read(file, changes)
     folder = runs / (experiment.name or f"{file.stem}-{experiment.digest[:8]}")
     other = None if as_json else correction.corrected_model(experiment)
@@ -118,31 +133,15 @@ def _fitted(
     return finished if first else None
 
 
-def _experiment_of(
-    file: Path,
-    target: str | None,
-    meaning: dict[str, str | None],
-    correct: str | None,
-    overwrite: bool,
-    changes: list[str],
-    quiet: bool,
-) -> tuple[Path, list[str]]:
-    """The experiment, which is written first where `file` holds energies; and its changes."""
-    from onekcal.runs import own_data
-
-    said = {key: word for key, word in meaning.items() if word is not None}
-    if own_data.is_data(file):
-        path = own_data.written(file, target or "energy", said, correct, overwrite, command_line())
-        print(f"wrote {path}; run it again with: onekcal train {path}", file=sys.stderr)
-        return path, changes
-    if correct:
+def _changes(own: OwnData, target: str | None) -> list[str]:
+    """What the options for files say to an experiment that is there."""
+    if own.correct:
         raise InputError(
-            f"--correct needs a file of energies, got {file}; an experiment says it with the stage "
-            f'baseline: "model:{correct}"'
+            f"--correct needs a file of energies, got {own.source}; an experiment says it with the "
+            f'stage baseline: "model:{own.correct}"'
         )
-    if target is not None:
-        said["target"] = target
-    return file, [*(f"data.{key}={word}" for key, word in said.items()), *changes]
+    said = {**({"target": target} if target is not None else {}), **own.said}
+    return [f"data.{key}={word}" for key, word in said.items()]
 
 
 def evaluate(

@@ -32,6 +32,8 @@ class ReadOptions:
         Names of the labels in the file. None: the labels are not read.
     trust_lengths
         Whether the file is read even if its distances are not those of molecules.
+    smiles_column
+        Heading of the column of SMILES in a table. None: the one that is called so.
     """
 
     energy: str | None = None
@@ -43,6 +45,7 @@ class ReadOptions:
     energy_key: str | None = "energy"
     forces_key: str | None = "forces"
     trust_lengths: bool = False
+    smiles_column: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a wrong unit before anything is read."""
@@ -79,3 +82,4 @@ class ReadKeywords(TypedDict, total=False):
     energy_key: str | None
     forces_key: str | None
     trust_lengths: bool
+    smiles_column: str | None

@@ -232,7 +232,7 @@ def read_csv(text: str, options: ReadOptions, where: str) -> Parsed:
     where
         The file, as messages name it.
     """
-    lines = list(csv_lines(StringIO(text), where))
+    lines = list(csv_lines(StringIO(text), where, options.smiles_column))
     key = (options.energy_key or "").strip().lower()
     heads = {head.lower(): head for head in lines[0].cells} if lines else {}
     if key not in heads:

@@ -55,6 +55,7 @@ def read(
         "bohr", "eV/angstrom"). `level`, `kind`, `at`: what its energies are (see `Column`).
         `energy_key`, `forces_key`: the names of its labels; None reads geometries alone.
         `trust_lengths`: True reads it even if its distances are not bond lengths.
+        `smiles_column`: the heading of the SMILES in a table.
 
     Returns
     -------

@@ -6,8 +6,10 @@ used as it is. The experiment is written beside it, so that it can be changed an
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -16,10 +18,11 @@ import yaml
 from onekcal import datasets as store
 from onekcal.data.dataset import Dataset
 from onekcal.errors import DataError, InputError
+from onekcal.io.options import ReadKeywords
 from onekcal.io.reading import FORMATS, read_all
 from onekcal.labels.labelling import label
 from onekcal.models.shipped import load_model
-from onekcal.runs.data_choice import MEANING, DataChoice
+from onekcal.runs.data_choice import DataChoice
 from onekcal.runs.data_choice import load as load_data
 from onekcal.runs.experiment import load_yaml
 from onekcal.runs.first_stages import kernel_stage
@@ -45,16 +48,9 @@ def is_data(path: Path) -> bool:
     )
 
 
-def written(
-    source: Path,
-    target: str,
-    said: Mapping[str, str],
-    correct: str | None = None,
-    overwrite: bool = False,
-    command: str = "",
-    quiet: bool = False,
-) -> Path:
-    """Write the experiment that learns a file.
+@dataclass(frozen=True)
+class OwnData:
+    """A file of energies, and what its owner says about it.
 
     Parameters
     ----------
@@ -63,9 +59,31 @@ def written(
     target
         The column, or the key of the file, that holds the energies.
     said
-        What the user says about the energies: unit, kind and so on, by the keys of `data`.
+        Unit, kind and so on of the energies, by the keys of `data`.
     correct
         A fitted model whose energies are corrected, in place of those of GFN2-xTB.
+    smiles_column
+        Of a table: the heading of its SMILES.
+    """
+
+    source: Path
+    target: str = "energy"
+    said: Mapping[str, str] = field(default_factory=dict)
+    correct: str | None = None
+    smiles_column: str | None = None
+
+    def choice(self, source: Path) -> DataChoice:
+        """The key `data` of an experiment on a file with what is said about it."""
+        return DataChoice.model_validate({"set": str(source), "target": self.target, **self.said})
+
+
+def written(own: OwnData, overwrite: bool = False, command: str = "", quiet: bool = False) -> Path:
+    """Write the experiment that learns a file.
+
+    Parameters
+    ----------
+    own
+        The file.
     overwrite
         Replace an experiment, and geometries, of the same name.
     command
@@ -85,21 +103,20 @@ def written(
     DataError
         The energies look like another unit or kind.
     """
-    data = {"set": str(source), "target": target, **said}
+    source = own.source
     if source.suffix.lower() in SMILES:
-        data = {
-            "set": str(_with_geometries(source, target, said, overwrite, quiet)),
-            "target": target,
-        }
-    choice = DataChoice.model_validate(data)
-    dataset = load_data(choice).dataset.aimed(target)
+        made = OwnData(_with_geometries(own, overwrite, quiet), own.target)
+    else:
+        made = own
+    choice = made.choice(made.source)
+    dataset = load_data(choice).dataset.aimed(own.target)
     check_units(dataset, choice)  # before anything is written
-    if correct:
-        load_model(correct)
-    baseline = f"model:{correct}" if correct else "gfn2"
+    if own.correct:
+        load_model(own.correct)
+    baseline = f"model:{own.correct}" if own.correct else "gfn2"
     content = {
         "name": source.stem,
-        "data": data,
+        "data": {"set": str(made.source), "target": own.target, **made.said},
         "stages": [{"baseline": baseline}, "dressed_atoms", kernel_stage(len(dataset))],
     }
     path = Path(f"{source}.yaml") if source.suffix == "" else source.with_suffix(".yaml")
@@ -114,12 +131,12 @@ def written(
     return path
 
 
-def _with_geometries(
-    source: Path, target: str, said: Mapping[str, str], overwrite: bool, quiet: bool
-) -> Path:
+def _with_geometries(own: OwnData, overwrite: bool, quiet: bool) -> Path:
     """Relax a conformer of each SMILES; a file that was made before is used again."""
-    options = {key: said[key] for key in MEANING if key in said}
-    dataset, problems = read_all(source, energy_key=target, **options)  # type: ignore[arg-type]
+    source, target = own.source, own.target
+    options: ReadKeywords = {"energy_key": target, "smiles_column": own.smiles_column}
+    options.update(own.said)  # type: ignore[typeddict-item]
+    dataset, problems = read_all(source, **options)
     _tell(problems)
     if dataset is None:
         raise InputError(f"{source} holds no molecule that can be read")
@@ -128,8 +145,7 @@ def _with_geometries(
             f"{source} has no column {target!r}; name the one of the energies (--target)"
         )
     dataset = Dataset(dataset.molecules, {target: dataset.columns["energy"]}, target)
-    choice = {"set": str(source), "target": target, **said}
-    check_units(dataset, DataChoice.model_validate(choice))
+    check_units(dataset, own.choice(source))
     out = source.with_suffix(".h5")
     if not overwrite and _was_made_of(dataset, out):
         return out
@@ -147,18 +163,14 @@ def _was_made_of(dataset: Dataset, out: Path) -> bool:
     target = str(dataset.target)
     if target not in there.columns or "gfn2" not in there.columns:
         return False
-    rows = {str(name): row for row, name in enumerate(dataset.molecules.names)}
-    if not set(map(str, there.molecules.names)) <= set(rows):
-        return False
-    old, new = there.columns[target], dataset.columns[target]
-    same = [rows[str(name)] for name in there.molecules.names]
-    # those that fell apart are not there, and would fall apart again
-    failed = out.with_name(out.name + ".failed")
-    lost = len(failed.read_text().splitlines()) if failed.exists() else 0
+    failed = out.with_name(out.name + ".failed")  # they would fall apart again
+    lost = {json.loads(line)["row"] for line in failed.open()} if failed.exists() else set()
+    wanted = dataset[[row for row in range(len(dataset)) if row not in lost]]
+    old, new = there.columns[target], wanted.columns[target]
     return (
-        len(same) + lost == len(dataset)
+        list(there.molecules.names) == list(wanted.molecules.names)
         and old.meaning == new.meaning
-        and torch.equal(old.values, new.values[same])
+        and torch.equal(old.values, new.values)
     )
 
 
