@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from onekcal.prediction.options import Route, Rung
+
 Smiles = Annotated[str, StringConstraints(max_length=1000, strip_whitespace=True)]
 Name = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True)]
 
@@ -19,7 +21,8 @@ class OptionsRequest(BaseModel):
     keep_geometry: bool = Field(False, description="Do not relax a geometry that is given.")
     force: bool = Field(False, description="Answer outside the scope too, without an interval.")
     coverage: float = Field(0.9, gt=0.0, lt=1.0, description="What the interval is to cover.")
-    rung: Literal["auto", "learned", "g4mp2"] = Field("auto", description="Who answers.")
+    rung: Rung = Field("auto", description="Who answers.")
+    route: Route = Field("auto", description="How ΔfH(298 K) comes about.")
     thermal: Literal["auto", "gfn2", "regression"] = Field(
         "auto", description="Where H(298 K) − H(0) comes from."
     )

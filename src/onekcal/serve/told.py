@@ -17,7 +17,7 @@ from onekcal.labels.forecast import spell
 from onekcal.models.artefact import Artefact
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.prediction.answers import Answer, Spread
-from onekcal.prediction.options import Options
+from onekcal.prediction.options import RUNGS, Options, Rung
 from onekcal.prediction.prediction import answer as answer_one
 from onekcal.prediction.questions import Question
 from onekcal.prediction.reaction import Reaction
@@ -106,8 +106,8 @@ def _conformers(spread: Spread) -> Told:
 
 def following(
     question: Question, answer: Answer, artefact: Artefact, options: Options
-) -> Told | None:
-    """Tell what the rung above an answer would cost.
+) -> list[Told]:
+    """Tell what the rungs above an answer would cost.
 
     Parameters
     ----------
@@ -122,22 +122,25 @@ def following(
 
     Returns
     -------
-    dict or None
-        "rung"; "stored" where it is computed already; else "seconds" and "time" in words, or the
-        "problem". None where the highest rung has answered.
+    list of dict
+        For each rung its name as "rung"; "stored" where it is computed already; else "seconds" and
+        "time" in words, or the "problem". Empty where the highest rung has answered.
     """
-    if answer.rung == "g4mp2" and not answer.problem:
-        return None
-    above = replace(options, rung="g4mp2", compute=False, thermochemistry=False)
-    found = answer_one(question, artefact, above, may_compute=False)
+    here = RUNGS.index("learned" if answer.problem else answer.rung)  # type: ignore[arg-type]
+    return [_above(rung, question, artefact, options) for rung in RUNGS[here + 1 :]]
+
+
+def _above(rung: Rung, question: Question, artefact: Artefact, options: Options) -> Told:
+    asked = replace(options, rung=rung, compute=False, thermochemistry=False, route="atomization")
+    found = answer_one(question, artefact, asked, may_compute=False)
     if not found.problem:
-        return {"rung": "g4mp2", "stored": True}
+        return {"rung": rung, "stored": True}
     if found.forecast is None:
-        return {"rung": "g4mp2", "stored": False, "problem": plain(found.problem)}
+        return {"rung": rung, "stored": False, "problem": plain(found.problem)}
     seconds = elapsed(found.forecast)
-    missing = "" if find_spec("pyscf") else str(MissingExtra("pyscf", "dft", "G4(MP2)"))
+    missing = "" if find_spec("pyscf") else str(MissingExtra("pyscf", "dft", "computing"))
     return {
-        "rung": "g4mp2",
+        "rung": rung,
         "stored": False,
         "seconds": seconds,
         "time": spell(seconds),

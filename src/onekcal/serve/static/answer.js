@@ -2,10 +2,10 @@
 
 import {el, energy, formula, known, level, number, plusMinus, span, unit} from "./dom.js";
 
-export const rung = answer => answer.rung === "learned" ? "the learned model"
-  : answer.rung === "g4mp2" ? "G4(MP2), computed" : `${level(answer.rung)}, computed`;
+export const RUNGS = {learned: "the learned model", b3lyp: "a model on computed B3LYP", g4mp2: "G4(MP2), computed"};
+export const rung = answer => RUNGS[answer.rung] || answer.rung;
 
-const whose = answer => answer.rung === "learned" ? `of the model against ${level(answer.level)}` : `of ${level(answer.rung)} against experiment`;
+const whose = answer => answer.rung === "g4mp2" ? `of ${level(answer.rung)} against experiment` : `of the model against ${level(answer.level)}`;
 const percent = answer => `${Number((100 * answer.coverage).toFixed(2))} %`;
 const main = answer => known(answer.formation_298)
   ? ["ΔfH(298.15 K)", answer.formation_298] : [`${answer.kind} energy, ${answer.at}`, answer[answer.kind]?.value];
@@ -66,8 +66,8 @@ export function remarks(answer) {
   const lines = [...(answer.remarks || [])];
   const route = answer.isodesmic;
   return el("div", {},
-    route && known(route.formation_298) && el("p", {}, `A second route, by the reaction ${route.reaction}: ΔfH(298.15 K) ${energy(route.formation_298)} ${plusMinus(route.half)} ${unit.name}.`),
-    answer.made && el("p", {class: "soft small"}, `Geometry ${answer.made.startsWith("of") || answer.made.startsWith("made") ? "" : ": "}${answer.made}.`),
+    route && el("p", {class: route.apart ? "trouble" : null, id: "second"}, `By a second route, ${route.kind} with experimental partners (${route.reaction}), ΔfH(298.15 K) is ${energy(route.formation_298)} ${plusMinus(route.half)} ${unit.name} against experiment.`),
+    answer.made && el("p", {class: "soft small"}, `Geometry${/^(of|made) /.test(answer.made) ? "" : ":"} ${answer.made}.`),
     lines.length > 0 && el("ul", {class: "small"}, lines.map(line => el("li", {}, line))));
 }
 

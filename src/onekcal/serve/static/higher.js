@@ -3,23 +3,29 @@
 import {ask, follow, jobAction} from "./api.js";
 import {el, fill, say, trouble} from "./dom.js";
 
-// question: the body of /api/predict; done(answer): the new answer is there
-export function higher(next, question, done) {
-  if (!next) return null;
-  const box = el("div", {class: "card higher"}, el("h2", {}, "The next rung: G4(MP2)"));
-  const body = el("div", {});
-  box.append(body);
-  const again = {...question, rung: "g4mp2"};
+const WHAT = {
+  b3lyp: ["a model on B3LYP", "It computes the minimum with B3LYP and corrects it with a learned model."],
+  g4mp2: ["G4(MP2)", "It computes the molecule from first principles."],
+};
+
+// rungs: what each would cost; question: the body of /api/predict; done(answer): the new answer is there
+export function higher(rungs, question, done) {
+  if (!rungs?.length) return null;
+  return el("div", {class: "card higher"}, el("h2", {}, rungs.length > 1 ? "The next rungs" : "The next rung"), rungs.map(next => offer(next, question, done)));
+}
+
+function offer(next, question, done) {
+  const body = el("div", {}), again = {...question, rung: next.rung}, [name, what] = WHAT[next.rung] || [next.rung, ""];
   if (next.stored) {
-    fill(body, el("p", {}, "It has been computed on this machine before."),
+    fill(body, el("p", {}, `${what} This has been done on this machine before.`),
       el("button", {type: "button", onclick: () => show(again, done, body)}, "Show it"));
   } else if (next.problem) {
     fill(body, el("p", {class: "soft"}, next.problem));
   } else {
-    fill(body, el("p", {}, `It computes this molecule from first principles. That would take about ${next.time} on this machine.`),
-      el("button", {type: "button", id: "compute", onclick: () => compute(again, done, body)}, "Compute it in the background"));
+    fill(body, el("p", {}, `${what} That would take about ${next.time} on this machine.`),
+      el("button", {type: "button", id: `compute-${next.rung}`, onclick: () => compute(again, done, body)}, "Compute it in the background"));
   }
-  return box;
+  return el("div", {class: "rung"}, el("h3", {}, name), body);
 }
 
 async function show(question, done, box) {

@@ -84,6 +84,22 @@ export class MoleculePage {
     }
   }
 
+  // A second route to ΔfH(298 K), when it is asked for.
+  second(answer, question) {
+    if (answer.isodesmic || question.route || !known(answer.formation_298) || answer.half === 0) return null;
+    const box = el("p", {});
+    return fill(box, el("button", {type: "button", class: "quiet", id: "route", onclick: async () => {
+      fill(box, busy("small species …"));
+      try {
+        const found = await ask("predict", {...question, rung: answer.rung, route: "both"});
+        if (question === this.question) this.show(found.problem ? answer : found);
+        if (found.problem) say(found.problem);
+      } catch (problem) {
+        fill(box, trouble(problem.message));
+      }
+    }}, "Check it by a second route"));
+  }
+
   show(answer) {
     this.told = answer;
     const question = this.question;
@@ -99,7 +115,7 @@ export class MoleculePage {
     fill(this.more,
       el("div", {class: "card"}, el("div", {class: "bar apart"}, el("h2", {}, "How it comes about"),
         share({name: answer.label, text: () => text(answer), rows: () => rows(answer), json: answer})), ledger(answer),
-      remarks(answer), novelty(answer), thermo(question.rung ? question : {...question, ...(answer.rung !== "learned" ? {rung: answer.rung} : {})}),
+      remarks(answer), this.second(answer, question), novelty(answer), thermo(question.rung ? question : {...question, ...(answer.rung !== "learned" ? {rung: answer.rung} : {})}),
       answer.smiles && el("p", {}, el("button", {type: "button", class: "link", onclick: () => this.frame.open("bonds", answer.smiles)}, "Its bonds and what breaks them"))),
       up);
     scene.draw();
