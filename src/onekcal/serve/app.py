@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -81,7 +83,9 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.desk = Desk(pool, cache, jobs, settings.limits, release)
         pool.open()
         jobs.open()
+        telling = asyncio.get_running_loop().create_task(_tell(pool))
         yield
+        telling.cancel()
         await jobs.close()
         await pool.close()
         cache.close()
@@ -93,6 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        redirect_slashes=False,
         lifespan=life,
     )
     app.state.settings = settings
@@ -102,6 +107,13 @@ def create_app(settings: Settings) -> FastAPI:
     _problems(app)
     app.add_middleware(Guard, limits=settings.limits, token=settings.token, hosts=settings.hosts)
     return app
+
+
+async def _tell(pool: Pool) -> None:
+    """Say on the console where the model could not be loaded."""
+    await pool.loaded.wait()
+    if pool.problem:
+        print(f"onekcal: {pool.problem}", file=sys.stderr)
 
 
 def _pages(app: FastAPI) -> None:

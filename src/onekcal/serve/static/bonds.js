@@ -10,7 +10,7 @@ export class Bonds {
     this.frame = frame;
     this.asked = 0;
     this.input = el("input", {type: "text", id: "bonds-smiles", placeholder: "CCO", autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: "1000"});
-    this.result = el("div", {class: "card", id: "bonds-answer", "aria-live": "polite"}, el("p", {class: "empty"}, "Dissociation enthalpies of the single bonds outside rings. Radicals are answered by G4(MP2)."));
+    this.result = el("div", {class: "card", id: "bonds-answer"}, el("p", {class: "empty"}, "Dissociation enthalpies of the single bonds outside rings. Radicals are answered by G4(MP2)."));
     fill(box, el("div", {class: "card inputs"}, el("h2", {}, "Bonds"),
       el("form", {onsubmit: event => { event.preventDefault(); this.go(this.input.value.trim()); }},
         el("label", {class: "field", for: "bonds-smiles"}, "SMILES of a molecule without unpaired electrons"),

@@ -26,7 +26,7 @@ export class ReactionPage {
     const details = el("details", {ontoggle: event => { if (event.target.open) this.editor.open(""); }}, el("summary", {}, "Draw a species"),
       this.drawing, el("div", {class: "bar chosen"},
         el("button", {type: "button", onclick: add(this.left)}, "Add to the left"), el("button", {type: "button", onclick: add(this.right)}, "Add to the right")));
-    this.result = el("div", {class: "card", id: "reaction-answer", "aria-live": "polite"}, el("p", {class: "empty"}, "Write both sides. Coefficients are found where there is one way to balance it."));
+    this.result = el("div", {class: "card", id: "reaction-answer"}, el("p", {class: "empty"}, "Write both sides. Coefficients are found where there is one way to balance it."));
     fill(box, el("div", {class: "card inputs"}, el("h2", {}, "Reaction"),
       el("form", {onsubmit: event => { event.preventDefault(); this.go(); }},
         el("div", {class: "sides"}, el("label", {class: "field"}, "left", this.left), el("span", {class: "arrow", "aria-hidden": "true"}, "→"), el("label", {class: "field"}, "right", this.right)),
