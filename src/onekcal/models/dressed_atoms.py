@@ -49,8 +49,8 @@ class DressedAtoms(Model):
         if strange:
             raise InputError(
                 f"no atom energy for {', '.join(SYMBOLS[z] for z in strange)}: not in the training "
-                f"data ({', '.join(SYMBOLS[z] for z in self.elements.tolist())}); train on molecules "
-                "that hold it, or leave those molecules out"
+                f"data ({', '.join(SYMBOLS[z] for z in self.elements.tolist())}); train on "
+                "molecules that hold it, or leave those molecules out"
             )
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
