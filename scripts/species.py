@@ -78,8 +78,10 @@ def compute(store: Store, smiles: str, name: str) -> Computed:
 
 def write(store: Store) -> None:
     """Collect every finished species, smallest first."""
+    lines = (HERE / "species.smi").read_text(encoding="utf-8").splitlines()
+    names = {species(one.smiles).smiles: one.name for one in smi_lines(lines, "species.smi")}
     records = sorted(
-        (one.to_dict() for one in store if one.smiles),
+        (replace(one, name=one.name or names.get(one.smiles, "")).to_dict() for one in store),
         key=lambda r: (len(r["numbers"]), r["smiles"]),
     )
     text = ",\n".join(json.dumps(record, ensure_ascii=False) for record in records)
