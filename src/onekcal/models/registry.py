@@ -16,6 +16,8 @@ from onekcal.models.model import NEEDED, Model, completed
 MODELS = {
     "dressed_atoms": "onekcal.models.dressed_atoms:DressedAtoms",
     "baseline": "onekcal.models.baseline:Baseline",
+    "blend": "onekcal.models.blend:Blend",
+    "bond_correction": "onekcal.models.bond_correction:BondCorrection",
     "fchl_kernel": "onekcal.models.kernels.fchl_kernel:FchlKernel",
     "global_kernel": "onekcal.models.kernels.global_kernel:GlobalKernel",
     "sparse_kernel": "onekcal.models.kernels.sparse_kernel:SparseKernel",

@@ -37,6 +37,31 @@ WORDS: dict[object, str] = {
 """Types as a reader of YAML knows them."""
 
 
+def settings_of(name: str, value: object) -> dict[str, object]:
+    """Write out the settings of a stage: `baseline: gfn2` gives its value to the first setting.
+
+    Parameters
+    ----------
+    name
+        The stage: a key of `MODELS`, or `module:Class`.
+    value
+        What YAML holds behind the name.
+
+    Raises
+    ------
+    ConfigError
+        The stage takes no settings.
+    """
+    if isinstance(value, dict):
+        return dict(value)
+    first = next(iter(inspect.signature(model_class(name)).parameters), None)
+    if value is None:
+        return {}
+    if first is None:
+        raise ConfigError(f"stage {name!r} takes no settings, got {value!r}")
+    return {first: value}
+
+
 def check_settings(name: str, settings: Mapping[str, object]) -> None:
     """Refuse settings of another type than the constructor names, and settings that are missing.
 

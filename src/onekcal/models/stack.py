@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Self
 
 import torch
 from torch import Tensor
 
 from onekcal.data.dataset import Columns, Dataset
+from onekcal.errors import InputError
 from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
 
@@ -58,6 +60,13 @@ class Stack(Model):
             if (novelty := stage.novelty(molecules)) is not None:
                 return novelty
         return None
+
+    def variance(self, molecules: Molecules) -> Tensor:
+        """(M,) kcal²/mol² of the last stage that has a variance; the others are taken as sure."""
+        for stage in reversed(self.stages):
+            with suppress(InputError):
+                return stage.variance(molecules)
+        return super().variance(molecules)
 
     def terms(self, molecules: Molecules) -> dict[str, Tensor]:
         """Return further values of each molecule from all stages, such as HIP-NN's R (M,)."""

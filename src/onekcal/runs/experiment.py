@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from onekcal.errors import ConfigError, did_you_mean
 from onekcal.models.artefact import Stage
 from onekcal.models.registry import build, model_class
-from onekcal.models.setting_types import check_settings, expected
+from onekcal.models.setting_types import check_settings, expected, settings_of
 from onekcal.runs.data_choice import DataChoice
 
 Content = dict[str, Any]
@@ -93,12 +93,8 @@ class Experiment(BaseModel):
         out: list[Stage] = []
         trains = False
         for stage in self.stages:
-            name, value = (stage, {}) if isinstance(stage, str) else next(iter(stage.items()))
-            if not isinstance(value, dict):
-                first = next(iter(inspect.signature(model_class(name)).parameters), None)
-                if first is None:
-                    raise ConfigError(f"stage {name!r} takes no settings, got {value!r}")
-                value = {first: value} if value is not None else {}
+            name, given = (stage, None) if isinstance(stage, str) else next(iter(stage.items()))
+            value: dict[str, Any] = settings_of(name, given)
             if self.fit and "fit" in inspect.signature(model_class(name)).parameters:
                 value, trains = {**value, "fit": {**self.fit, **(value.get("fit") or {})}}, True
             out.append((name, value))
