@@ -47,6 +47,8 @@ def rows(found: Results | SpeedResults | computed.Results) -> list[Line]:
         return [_routes(row) for row in found["rows"]]
     if found.get("suite") == "bonds":
         return [_bond(row) for row in found["rows"]]
+    if found.get("suite") == "bond-correction":
+        return [_corrected(row) for row in found["rows"]]
     if found["rows"] and all(row.get("curve") for row in found["rows"]):
         return curves.table(found)
     out = []
@@ -184,6 +186,16 @@ def _bond(row: Measured) -> Line:
         "experiment": f"{ours['experiment']:.1f}",
         "error": f"{ours['error']:+.1f}".replace("-", "−"),
     }
+
+
+def _corrected(row: Measured) -> Line:
+    """The errors of one class without and with a bond correction."""
+    ours, line = row["ours"], {"row": row["name"], "molecules": str(row["test"])}
+    for when in ("before", "after"):
+        line[f"MAE {when}"] = f"{ours[f'{when}, mae']:.2f}"
+        line[f"median {when}"] = f"{ours[f'{when}, median']:.2f}"
+        line[f"> 1 {when}"] = f"{100 * ours[f'{when}, above 1']:.0f} %"
+    return line
 
 
 def _contests(row: SpeedRow) -> list[Line]:

@@ -89,7 +89,21 @@ def cases(data: Path, sets: Iterable[Set] = SETS, heavy: int | None = None) -> l
     return sorted(within, key=lambda c: (c.heavy, SETS.index(c.set), c.row))
 
 
-def _archive(data: Path, name: str) -> Arrays:
+def archive(data: Path, name: str) -> Arrays:
+    """Read one of the archives.
+
+    Parameters
+    ----------
+    data
+        The folder of the archives.
+    name
+        Such as "g305.npz".
+
+    Raises
+    ------
+    DataError
+        There is no such file.
+    """
     path = data / name
     if not path.is_file():
         raise DataError(
@@ -103,11 +117,11 @@ def _g305(data: Path) -> list[Case]:
 
     The archive's frequencies hold the factor 0.9854 already: B3LYP's own are 1.5 % higher.
     """
-    file = _archive(data, "g305.npz")
+    file = archive(data, "g305.npz")
     waves, out = file["frequency_offsets"], []
     for row in range(len(file["U0_Ha"])):
         frequencies = file["frequencies"][waves[row] : waves[row + 1]]
-        molecule, value = _molecule(file, row), float(file["expt"][row])
+        molecule, value = molecule_at(file, row), float(file["expt"][row])
         if _known(molecule):
             out.append(
                 Case(
@@ -130,7 +144,7 @@ def _qm9(data: Path) -> list[Case]:
     All of up to four heavy atoms, some of five, and of six those with a published zero-point
     energy.
     """
-    file, labels = _archive(data, "qm9.npz"), _archive(data, "qm9_g4mp2_labels.npz")
+    file, labels = archive(data, "qm9.npz"), archive(data, "qm9_g4mp2_labels.npz")
     label = dict(zip(labels["gdb_id"].tolist(), labels["AE_g4mp2"].tolist()))
     known = _published_zero_points(data)
     sizes: dict[int, int] = {}
@@ -147,7 +161,7 @@ def _qm9(data: Path) -> list[Case]:
     places = {number: place for place, number in enumerate(file["id"].tolist())}
     out = []
     for number in chosen:
-        molecule = _molecule(file, places[number])
+        molecule = molecule_at(file, places[number])
         atoms = float(free_atoms("g4mp2").energies(molecule)[0])
         zero = SCALE * known[number] if number in known else None
         out.append(Case("qm9", number, molecule, label[number] + atoms, zero))
@@ -156,10 +170,10 @@ def _qm9(data: Path) -> list[Case]:
 
 def _zero_points(data: Path) -> list[Case]:
     """Molecules of QM9 with a published zero-point energy."""
-    file, known = _archive(data, "qm9.npz"), _published_zero_points(data)
+    file, known = archive(data, "qm9.npz"), _published_zero_points(data)
     places = {number: place for place, number in enumerate(file["id"].tolist())}
     return [
-        Case("zero-points", number, _molecule(file, places[number]), energy)
+        Case("zero-points", number, molecule_at(file, places[number]), energy)
         for number, energy in known.items()
         if number in places and number < 1000
     ]
@@ -167,15 +181,15 @@ def _zero_points(data: Path) -> list[Case]:
 
 def _published_zero_points(data: Path) -> dict[int, float]:
     """Number in QM9 → unscaled zero-point energy, kcal/mol."""
-    subset = _archive(data, "qm9_props_subset.npz")
+    subset = archive(data, "qm9_props_subset.npz")
     return dict(zip(subset["id"].tolist(), (subset["zpve"] * HARTREE).tolist()))
 
 
 def _ions(data: Path) -> list[Case]:
     """Radicals and ions of the reference set."""
-    file, out = _archive(data, "rmg_reference.npz"), []
+    file, out = archive(data, "rmg_reference.npz"), []
     for row in range(len(file["charge"])):
-        molecule = _molecule(file, row)
+        molecule = molecule_at(file, row)
         published = float(file["dfH298_g4"][row])
         open_or_charged = int(file["charge"][row]) or int(file["unpaired"][row])
         if open_or_charged and _known(molecule) and math.isfinite(published):
@@ -188,7 +202,16 @@ def _numbers(file: Arrays, row: int) -> np.ndarray:
     return file["Z"][file["offsets"][row] : file["offsets"][row + 1]]
 
 
-def _molecule(file: Arrays, row: int) -> Molecules:
+def molecule_at(file: Arrays, row: int) -> Molecules:
+    """Return one species of an archive at its geometry.
+
+    Parameters
+    ----------
+    file
+        What `archive` read.
+    row
+        Its number there.
+    """
     atoms = slice(file["offsets"][row], file["offsets"][row + 1])
     charge, unpaired = (
         int(file[name][row]) if name in file else 0 for name in ("charge", "unpaired")
