@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from pathlib import Path
@@ -18,8 +17,8 @@ def predict(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            help="SMILES, files (xyz, extxyz, sdf, smi, csv with a SMILES column, npz), or - for "
-            "standard input."
+            help="SMILES, files (xyz, extxyz, sdf, smi, csv and tsv with a SMILES column, npz), "
+            "or - for standard input."
         ),
     ] = None,
     model: Annotated[
@@ -91,18 +90,34 @@ def predict(
             help="Unit of coordinates in files; default: the one in the file, or angstrom."
         ),
     ] = None,
+    unit: Annotated[
+        str, typer.Option(help="Unit of the energies told: kcal/mol, kJ/mol or eV.")
+    ] = "kcal/mol",
+    coverage: Annotated[
+        float, typer.Option(help="The share of molecules that the interval is to cover.")
+    ] = 0.9,
+    smiles_column: Annotated[
+        str | None,
+        typer.Option(help="Heading of the SMILES in tables; default: smiles, canonical_smiles."),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that answer; the order stays.")
+    ] = 1,
+    skip: Annotated[
+        int,
+        typer.Option(min=0, help="Leave out the first molecules, which an earlier call answered."),
+    ] = 0,
 ) -> None:
     """Predict atomization energies and heats of formation, with intervals.
 
     The geometries of SMILES are relaxed with GFN2-xTB.
     """
-    # Molecules are small: threads would wait for each other longer than they work.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from onekcal.io.recognition import FORMAT_NAMES, beginning, recognised
     from onekcal.labels.forecast import spell
     from onekcal.models.shipped import load_model
     from onekcal.prediction import prediction as predictor
     from onekcal.prediction.options import Options
-    from onekcal.prediction.questions import count
+    from onekcal.prediction.questions import STANDARD_INPUT, count, further_headings
     from onekcal.prediction.rungs import elapsed
     from onekcal.prediction.scope import scope as scope_of
     from onekcal.show import answers as console
@@ -135,14 +150,30 @@ def predict(
         temperature=temperature,
         pressure=pressure,
         route=route,  # type: ignore[arg-type]
+        unit=unit,  # type: ignore[arg-type]
+        coverage=coverage,
+        smiles_column=smiles_column,
     )
-    answers = predictor.predict(inputs or [], artefact, options, print_step)
+    asked = inputs or []
+    if STANDARD_INPUT in asked and (kind := recognised(beginning(sys.stdin))):
+        print(f"onekcal: standard input: taken for {FORMAT_NAMES[kind]}", file=sys.stderr)
+    answers = predictor.predict(
+        asked, artefact, options, print_step, stream=True, workers=workers, skip=skip
+    )
     tally = progress.Count()
     bare = (as_json or as_csv) and sys.stdout.isatty()  # a bar would stand between the lines
-    with progress.watched(answers, count(inputs or []), tally, quiet=bare) as passing:
-        if geometries is not None:
-            passing = with_geometries(passing, geometries)
-        (write_json if as_json else write_csv if as_csv else console.table)(passing)
+    total = count(asked)
+    left = None if total is None else max(0, total - skip)
+    try:
+        with progress.watched(answers, left, tally, quiet=bare) as passing:
+            if geometries is not None:
+                passing = with_geometries(passing, geometries)
+            if as_csv:
+                write_csv(passing, further=further_headings(asked, smiles_column), begun=skip > 0)
+            else:
+                (write_json if as_json else console.table)(passing)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_how_to_go_on(skip + tally.passed, as_csv)) from None
     if tally.failed and tally.answered:
         print(f"onekcal: {tally.answered} answered, {tally.failed} not", file=sys.stderr)
     above = "B3LYP" if rung == "b3lyp" else "G4(MP2)"
@@ -154,6 +185,17 @@ def predict(
         )
     if not tally.answered:
         raise typer.Exit(2)
+
+
+def _how_to_go_on(done: int, as_csv: bool) -> str:
+    """What was finished, and the option that asks for the rest."""
+    if not done:
+        return "nothing was answered yet: run the same command again"
+    append = " (CSV then has no heading, so that >> appends it)" if as_csv else ""
+    return (
+        f"the answers to the first {done} molecules are complete; the same command with "
+        f"--skip {done} answers the others{append}"
+    )
 
 
 def duration(text: str) -> float:

@@ -21,6 +21,7 @@ from onekcal.molecules import Molecules
 from onekcal.quantum.orbitals.named import density_name, orbitals
 from onekcal.quantum.orbitals.orbitals import Orbitals
 from onekcal.system.parallel import Result, Task
+from onekcal.system.threads import one_thread
 from onekcal.units import BOHR
 
 
@@ -266,13 +267,11 @@ def compute(task: Task) -> Result:
         The task's `key`, its `values`, and the `errors` of molecules that failed, by their place in
         the task.
     """
-    from threadpoolctl import threadpool_limits
-
     tensors = {
         key: torch.from_numpy(task[key])
         for key in ("numbers", "positions", "offsets", "charge", "spin")
     }
     failed: dict[int, str] = {}
-    with threadpool_limits(1):  # molecules are small, and the processes fill the machine
+    with one_thread():
         values = sampled(Molecules(**tensors, name=task["name"]), task["request"], failed)
     return {"key": task["key"], "values": values.numpy(), "errors": failed}

@@ -13,6 +13,7 @@ import numpy as np
 from onekcal.errors import OnekcalError
 from onekcal.molecules import Molecules
 from onekcal.quantum.method import Method
+from onekcal.system.threads import one_thread
 
 LABELS_FORMAT = 1
 TIGHT = 0.002
@@ -105,7 +106,7 @@ def compute(job: dict[str, Any]) -> dict[str, Any]:
         molecule = Molecules.one(
             job["numbers"], job["positions"], job["charge"], job["spin"], job["name"]
         )
-        with _one_thread():
+        with one_thread():
             return record | _labels(molecule, job["request"])
     except OnekcalError as problem:
         return record | {"error": str(problem)}
@@ -154,12 +155,3 @@ def _labels(molecule: Molecules, request: LabelRequest) -> dict[str, Any]:
     ):
         raise ArithmeticError("the method returned a number that is not finite")
     return found
-
-
-def _one_thread() -> Any:
-    """Linear algebra and OpenMP on one thread: molecules are small, and the processes fill the
-    machine.
-    """
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1)

@@ -1,23 +1,42 @@
 """What a model says of one molecule, and how that becomes JSON or a row of a table.
 
-Energies are kcal/mol, lengths Å.
+Fields are kcal/mol and Å. What is told of them (`atomization`, `formation_298`, JSON, tables) is in
+the answer's `unit`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from onekcal.molecules import Molecules
+from onekcal.prediction.estimate import (
+    DECIMALS,
+    SHOWN,
+    SLUGS,
+    Estimate,
+    Unit,
+    estimated,
+    per_kcal,
+    scaled,
+)
 
 if TYPE_CHECKING:
     from onekcal.prediction.isodesmic import Isodesmic
     from onekcal.thermo.free_energies import Thermochemistry
     from onekcal.thermo.ledger import Ledger
+
+ENERGIES = frozenset(
+    "value lower upper uncertainty half experiment computed spread relative forces "
+    "formation_0 formation_0_lower formation_0_upper "
+    "formation_298 formation_298_lower formation_298_upper".split()
+)
+"""Keys of an answer's JSON that hold energies."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,9 @@ class Spread:
     embedded: int
     relative: npt.NDArray[np.float64]
     molecules: Molecules | None = None
+
+    def __repr__(self) -> str:
+        return f"Spread({len(self.relative)} conformers, {self.largest:.2f} kcal/mol)"
 
     @property
     def largest(self) -> float:
@@ -98,6 +120,10 @@ class Answer:
         ΔfH(298 K) by a bond separation, where it was asked for or differs.
     forecast
         Seconds that the rung would take on one core, where it could answer and was not asked to.
+    unit
+        The unit that energies are told in. The fields above stay in kcal/mol.
+    columns
+        What came with the molecule: further columns of its table, or tags of its sdf block.
     """
 
     source: str
@@ -126,18 +152,28 @@ class Answer:
     thermal_source: str = ""
     isodesmic: Isodesmic | None = None
     forecast: float | None = None
+    unit: Unit = "kcal/mol"
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         if self.problem:
             return f"Answer({self.label}: {self.problem})"
-        half = f" ± {self.half:.2f}" if math.isfinite(self.half) else ""
         what = ", ".join(filter(None, (self.kind, self.at, self.level)))
-        return f"Answer({self.label}: {self.energy:.2f}{half} kcal/mol, {what})"
+        if self.ledger is None:
+            return f"Answer({self.label}: {self.estimate}, {what})"
+        digits = SHOWN[self.unit]
+        heat = f"ΔfH(298 K) {self.formation_298.value:.{digits}f}"
+        return f"Answer({self.label}: {self.estimate}, {what}; {heat})"
 
     @property
     def label(self) -> str:
         """The molecule's name, or its SMILES, or the place it was read from."""
         return self.name or self.smiles or self.source
+
+    @property
+    def refused(self) -> str:
+        """The reason why there is no answer; empty where there is one."""
+        return self.problem
 
     @property
     def lower(self) -> float:
@@ -149,8 +185,34 @@ class Answer:
         """The upper end of the interval, kcal/mol."""
         return self.energy + self.half
 
+    @property
+    def estimate(self) -> Estimate:
+        """The energy with its interval, in the answer's unit; `kind` and `at` say which it is."""
+        return self._estimate(self.energy, self.half)
+
+    @property
+    def formation_0(self) -> Estimate:
+        """ΔfH(0 K) with its interval, in the answer's unit; NaN where it is not known."""
+        return self._estimate(self.ledger.formation_0 if self.ledger else math.nan, self.half)
+
+    @property
+    def formation_298(self) -> Estimate:
+        """ΔfH(298.15 K) with its interval, in the answer's unit; NaN where it is not known.
+
+        The interval is that of the energy. Where a bond separation gave the value (route
+        "isodesmic"), it is that of the separation.
+        """
+        if self.ledger is None:
+            return self._estimate(math.nan, self.half)
+        value, route = self.ledger.formation_298, self.isodesmic
+        separated = route is not None and math.isclose(value, route.formation, abs_tol=1e-9)
+        return self._estimate(value, route.half if route and separated else self.half)
+
+    def _estimate(self, value: float, half: float) -> Estimate:
+        return estimated(value, half, self.unit)
+
     def to_dict(self) -> dict[str, object]:
-        """Return everything, for JSON; what is unknown or not finite is None."""
+        """Return everything, for JSON, in the answer's unit; what is unknown is None."""
         energy = {
             "value": self.energy,
             "lower": self.lower,
@@ -167,13 +229,12 @@ class Answer:
             "level": self.level,
             "kind": self.kind,
             "at": self.at,
-            "unit": "kcal/mol",
+            "unit": self.unit,
             "geometry": self.geometry,
             self.kind: None
             if self.problem
             else {k: v if k == "value" or bounded else None for k, v in energy.items()},
-            "formation_0": self.ledger.formation_0 if self.ledger else None,
-            "formation_298": self.ledger.formation_298 if self.ledger else None,
+            **self._formations(),
             "terms": [vars(term) for term in self.ledger.terms] if self.ledger else [],
             "conformers": None,
             "novelty": self.novelty,
@@ -187,6 +248,7 @@ class Answer:
             "thermochemistry": self.thermochemistry.to_dict() if self.thermochemistry else None,
             "isodesmic": self.isodesmic.to_dict() if self.isodesmic else None,
             "forecast_seconds": self.forecast,
+            "columns": dict(self.columns),
         }
         if self.conformers is not None:
             relative = self.conformers.relative.tolist()
@@ -201,12 +263,28 @@ class Answer:
                 "numbers": self.molecule.numbers.tolist(),
                 "positions": self.molecule.positions.tolist(),
             }
+        if self.unit == "kcal/mol":
+            return out
+        return cast(dict[str, object], scaled(out, ENERGIES, per_kcal(self.unit)))
+
+    def _formations(self) -> dict[str, float | None]:
+        """Heats of formation with the ends of their intervals, kcal/mol."""
+        out: dict[str, float | None] = {}
+        for name in ("formation_0", "formation_298"):
+            told: Estimate = getattr(replace(self, unit="kcal/mol"), name)
+            out[name] = _known(told.value)
+            out[f"{name}_lower"], out[f"{name}_upper"] = _known(told.lower), _known(told.upper)
         return out
 
-    def to_row(self) -> dict[str, object]:
-        """Return one flat row, for CSV. Names hold the units; what is unknown is empty."""
-        ledger, spread = self.ledger, self.conformers
-        return {
+    def cells(self) -> dict[str, str | float | None]:
+        """Return one flat row of a table: what the answer says, then the columns that came along.
+
+        Names hold the units. What is unknown is None or empty. A column that has the name of one
+        of these is called given_….
+        """
+        spread, end = self.conformers, SLUGS[self.unit]
+        energy, zero, warm = self.estimate, self.formation_0, self.formation_298
+        own: dict[str, str | float | None] = {
             "source": self.source,
             "name": self.name,
             "formula": self.formula,
@@ -215,42 +293,59 @@ class Answer:
             "level": self.level,
             "kind": self.kind,
             "geometry": self.geometry,
-            "energy_kcal_per_mol": _number(self.energy),
-            "lower_kcal_per_mol": _number(self.lower),
-            "upper_kcal_per_mol": _number(self.upper),
-            "coverage": self.coverage if math.isfinite(self.half) else "",
-            "formation_0K_kcal_per_mol": _number(ledger.formation_0) if ledger else "",
-            "formation_298K_kcal_per_mol": _number(ledger.formation_298) if ledger else "",
-            **self._isodesmic_row(),
-            **self._thermal_row(),
-            "conformers": len(spread.relative) if spread else "",
-            "spread_kcal_per_mol": _number(spread.largest) if spread else "",
-            "novelty": "" if self.novelty is None else f"{self.novelty:.4g}",
-            "forecast_seconds": "" if self.forecast is None else f"{self.forecast:.1f}",
+            f"energy_{end}": _known(energy.value),
+            f"lower_{end}": _known(energy.lower),
+            f"upper_{end}": _known(energy.upper),
+            "coverage": self.coverage if math.isfinite(self.half) else None,
+            f"formation_0K_{end}": _known(zero.value),
+            f"formation_298K_{end}": _known(warm.value),
+            f"formation_298K_lower_{end}": _known(warm.lower),
+            f"formation_298K_upper_{end}": _known(warm.upper),
+            **self._isodesmic_cells(),
+            **self._thermal_cells(),
+            "conformers": len(spread.relative) if spread else None,
+            f"spread_{end}": spread.largest * per_kcal(self.unit) if spread else None,
+            "novelty": self.novelty,
+            "forecast_seconds": self.forecast,
             "remarks": "; ".join(self.remarks),
             "problem": self.problem,
         }
+        came = {f"given_{key}" if key in own else key: cell for key, cell in self.columns.items()}
+        return {**own, **came}
 
-    def _isodesmic_row(self) -> dict[str, object]:
+    def to_row(self) -> dict[str, object]:
+        """Return `cells` as texts, for CSV; what is unknown is empty."""
+        return {key: _text(key, cell, DECIMALS[self.unit]) for key, cell in self.cells().items()}
+
+    def _isodesmic_cells(self) -> dict[str, str | float | None]:
         """Columns of the second route, empty where there is none."""
-        route = self.isodesmic
+        route, end, scale = self.isodesmic, SLUGS[self.unit], per_kcal(self.unit)
         return {
-            "isodesmic_298K_kcal_per_mol": _number(route.formation) if route else "",
-            "isodesmic_half_kcal_per_mol": _number(route.half) if route else "",
+            f"isodesmic_298K_{end}": _known(route.formation * scale) if route else None,
+            f"isodesmic_half_{end}": _known(route.half * scale) if route else None,
             "isodesmic_reaction": str(route.separation) if route else "",
         }
 
-    def _thermal_row(self) -> dict[str, object]:
+    def _thermal_cells(self) -> dict[str, str | float | None]:
         """Columns of the thermochemistry, empty where it was not asked for."""
-        thermal = self.thermochemistry
+        thermal, end, scale = self.thermochemistry, SLUGS[self.unit], per_kcal(self.unit)
         return {
-            "enthalpy_content_kcal_per_mol": _number(thermal.enthalpy) if thermal else "",
-            "free_energy_content_kcal_per_mol": _number(thermal.free_energy) if thermal else "",
-            "entropy_cal_per_mol_K": _number(thermal.entropy) if thermal else "",
-            "heat_capacity_cal_per_mol_K": _number(thermal.heat_capacity) if thermal else "",
+            f"enthalpy_content_{end}": thermal.enthalpy * scale if thermal else None,
+            f"free_energy_content_{end}": thermal.free_energy * scale if thermal else None,
+            "entropy_cal_per_mol_K": thermal.entropy if thermal else None,
+            "heat_capacity_cal_per_mol_K": thermal.heat_capacity if thermal else None,
         }
 
 
-def _number(value: float) -> str:
-    """Four decimals; empty where not finite."""
-    return f"{value:.4f}" if math.isfinite(value) else ""
+def _known(value: float) -> float | None:
+    """None where it is not finite."""
+    return value if math.isfinite(value) else None
+
+
+def _text(key: str, cell: str | float | None, decimals: int) -> object:
+    """A cell as CSV has it."""
+    if cell is None or isinstance(cell, (str, int)) or key == "coverage":
+        return "" if cell is None else cell
+    if key == "novelty":
+        return f"{cell:.4g}"
+    return f"{cell:.1f}" if key == "forecast_seconds" else f"{cell:.{decimals}f}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypedDict, get_args
+
+from onekcal.prediction.estimate import Unit
 
 Rung = Literal["auto", "learned", "b3lyp", "g4mp2"]
 RUNGS: tuple[Rung, ...] = get_args(Rung)
@@ -53,6 +55,10 @@ class Options:
         How ΔfH(298 K) comes about: from free atoms ("atomization"), by a bond separation with
         experimental partners ("isodesmic"), or by both. "auto" says where the second differs by
         more than the intervals, if its partners need no computation.
+    unit
+        The unit that energies are told in: "kcal/mol", "kJ/mol" or "eV".
+    smiles_column
+        The heading of the column of SMILES in tables; None: smiles or canonical_smiles.
     """
 
     keep_geometry: bool = False
@@ -70,6 +76,30 @@ class Options:
     temperature: float = 298.15
     pressure: float = 1.0
     route: Route = "auto"
+    unit: Unit = "kcal/mol"
+    smiles_column: str | None = None
+
+
+class OptionKeywords(TypedDict, total=False):
+    """The fields of `Options`, as `predict` takes them one by one."""
+
+    keep_geometry: bool
+    conformers: int
+    thermal: Literal["auto", "gfn2", "regression"]
+    forces: bool
+    force: bool
+    coverage: float
+    length: str | None
+    rung: Rung
+    budget: float
+    compute: bool
+    exact: bool
+    thermochemistry: bool
+    temperature: float
+    pressure: float
+    route: Route
+    unit: Unit
+    smiles_column: str | None
 
 
 DEFAULTS = Options()

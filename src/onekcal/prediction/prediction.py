@@ -15,27 +15,31 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, Unpack, get_args, overload
 
 import torch
 
 from onekcal.energies import Kind
-from onekcal.errors import InputError, MissingExtra, OnekcalError
+from onekcal.errors import InputError, MissingExtra, OnekcalError, unknown
 from onekcal.io.python_objects import listed
 from onekcal.models.artefact import Artefact
 from onekcal.models.force_meaning import check_forces
 from onekcal.models.model import refuse_unsound
 from onekcal.models.shipped import load_model
 from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.prediction.answer_table import Answers
 from onekcal.prediction.answers import Answer
 from onekcal.prediction.b3lyp_rung import b3lyp_answer, is_for_b3lyp, shipped
+from onekcal.prediction.crew import by_a_crew
+from onekcal.prediction.estimate import unit_of
 from onekcal.prediction.geometry import drawn, placed
-from onekcal.prediction.options import DEFAULTS, ROUTES, RUNGS, Options
+from onekcal.prediction.options import DEFAULTS, ROUTES, RUNGS, OptionKeywords, Options
 from onekcal.prediction.questions import STANDARD_INPUT, Question, questions
 from onekcal.prediction.routes import with_route
 from onekcal.prediction.rungs import OutsideScope, Watch, computed_answer
 from onekcal.prediction.scope import half_of, outside
 from onekcal.prediction.thermal import with_thermochemistry
+from onekcal.system.threads import one_thread
 from onekcal.thermo.free_energies import check_conditions
 from onekcal.thermo.ledger import ledger
 
@@ -43,13 +47,42 @@ if TYPE_CHECKING:
     from onekcal.io.python_objects import Given
 
 
+@overload
+def predict(
+    inputs: Given | Iterable[Given],
+    model: str | Path | Artefact = ...,
+    options: Options = ...,
+    watch: Watch = ...,
+    *,
+    stream: Literal[False] = ...,
+    workers: int = ...,
+    skip: int = ...,
+    **settings: Unpack[OptionKeywords],
+) -> Answers: ...
+@overload
+def predict(
+    inputs: Given | Iterable[Given],
+    model: str | Path | Artefact = ...,
+    options: Options = ...,
+    watch: Watch = ...,
+    *,
+    stream: Literal[True],
+    workers: int = ...,
+    skip: int = ...,
+    **settings: Unpack[OptionKeywords],
+) -> Iterator[Answer]: ...
 def predict(
     inputs: Given | Iterable[Given],
     model: str | Path | Artefact = "g4mp2",
     options: Options = DEFAULTS,
     watch: Watch = lambda molecule, step: None,
-) -> Iterator[Answer]:
-    """Answer questions one at a time, in their order.
+    *,
+    stream: bool = False,
+    workers: int = 1,
+    skip: int = 0,
+    **settings: Unpack[OptionKeywords],
+) -> Answers | Iterator[Answer]:
+    """Answer questions, in their order.
 
     A question that fails does not stop the others; its answer holds the problem.
 
@@ -64,11 +97,19 @@ def predict(
         How the questions are answered.
     watch
         Called with the molecule and the step whenever a step of a computation begins.
+    stream
+        Compute each answer when it is asked for, and keep none.
+    workers
+        Processes that answer, each with one thread.
+    skip
+        How many of the first molecules are left out.
+    **settings
+        Fields of `Options` one by one, such as `unit="kJ/mol"` or `coverage=0.95`.
 
     Returns
     -------
-    iterator of Answer
-        One answer for each molecule, computed when it is asked for.
+    Answers or iterator of Answer
+        One answer for each molecule: a list that is also a table, or with `stream` an iterator.
 
     Raises
     ------
@@ -82,29 +123,57 @@ def predict(
             f"this model gives {artefact.kind} in {artefact.unit}, and `predict` is about "
             "energies; `onekcal evaluate` compares it with data"
         )
+    options = _checked(options, settings)
+    if options.forces:
+        check_forces(artefact)
+    if workers < 1:
+        raise InputError(f"`workers` must be at least 1, got {workers}")
+    if skip < 0:
+        raise InputError(f"`skip` must not be negative, got {skip}")
+    asked = listed(inputs)
+    every = islice(questions(asked, options.length, options.smiles_column), skip, None)
+    alone = [] if STANDARD_INPUT in asked or skip else list(islice(every, 2))
+    answers = _answers(chain(alone, every), len(alone) == 1, artefact, options, watch, workers)
+    return answers if stream else Answers(answers)
+
+
+def _checked(options: Options, settings: OptionKeywords) -> Options:
+    """The options with those that were named one by one; values without a meaning are refused."""
+    for name in settings:
+        if name not in Options.__dataclass_fields__:
+            unknown("option", name, Options.__dataclass_fields__)
+    options = replace(options, **settings)
+    options = replace(options, unit=unit_of(options.unit))
     if options.conformers < 1:
         raise InputError(f"`conformers` must be at least 1, got {options.conformers}")
+    if not 0 < options.coverage < 1:
+        hint = f"; did you mean {options.coverage / 100:g}?" if 1 < options.coverage < 100 else ""
+        raise InputError(f"`coverage` must lie between 0 and 1, got {options.coverage:g}{hint}")
     if options.thermal not in ("auto", "gfn2", "regression"):
         raise InputError(f"`thermal` must be auto, gfn2 or regression, got {options.thermal!r}")
     check_conditions(options.temperature, options.pressure)
-    if options.forces:
-        check_forces(artefact)
     if options.rung not in RUNGS:
         raise InputError(f"`rung` must be one of {', '.join(RUNGS)}, got {options.rung!r}")
     if options.route not in ROUTES:
         raise InputError(f"`route` must be one of {', '.join(ROUTES)}, got {options.route!r}")
-    return _answers(listed(inputs), artefact, options, watch)
+    return options
 
 
 def _answers(
-    asked: list[Given], artefact: Artefact, options: Options, watch: Watch
+    asked: Iterable[Question],
+    alone: bool,
+    artefact: Artefact,
+    options: Options,
+    watch: Watch,
+    workers: int,
 ) -> Iterator[Answer]:
     """Answers in order. Only a single question may start a computation by itself."""
-    every = questions(asked, options.length)
+    if workers > 1 and not alone:
+        yield from by_a_crew(answer, asked, artefact, options, workers)
+        return
     partners: dict[str, Answer] = {}
-    first = [] if STANDARD_INPUT in asked else list(islice(every, 2))
-    for question in chain(first, every):
-        yield answer(question, artefact, options, len(first) == 1, watch, partners)
+    for question in asked:
+        yield answer(question, artefact, options, alone, watch, partners)
 
 
 def answer(
@@ -146,6 +215,8 @@ def answer(
         at=artefact.at,
         coverage=options.coverage,
         problem=question.problem,
+        unit=options.unit,
+        columns=question.columns,
     )
     if question.problem:
         return bare
@@ -153,13 +224,14 @@ def answer(
     if question.molecule is not None:
         bare = replace(bare, formula=question.molecule.formulas[0])
     try:
-        found = _by_rung(question, bare, artefact, options, may_compute, watch)
-        if options.route != "atomization":
-            found = with_route(
-                found, options.route, artefact, lambda text: _small(text, artefact, partners)
-            )
-        if options.thermochemistry:
-            found = with_thermochemistry(found, options.temperature, options.pressure)
+        with one_thread():
+            found = _by_rung(question, bare, artefact, options, may_compute, watch)
+            if options.route != "atomization":
+                found = with_route(
+                    found, options.route, artefact, lambda text: _small(text, artefact, partners)
+                )
+            if options.thermochemistry:
+                found = with_thermochemistry(found, options.temperature, options.pressure)
         return found
     except OnekcalError as problem:
         what = str(problem)

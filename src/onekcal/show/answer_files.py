@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -17,6 +17,7 @@ from onekcal.data.dataset import Column, Dataset
 from onekcal.energies import At, Kind
 from onekcal.errors import InputError, unknown
 from onekcal.io.writing import WRITERS
+from onekcal.prediction.answer_table import headings, writer
 from onekcal.prediction.answers import Answer
 
 NOTHING = Answer("")
@@ -42,17 +43,21 @@ def write_json(answers: Iterable[Outcome]) -> None:
         Those with a problem stand in the array too.
     """
     before = "[\n"
-    for answer in answers:
-        print(
-            before + json.dumps(answer.to_dict(), ensure_ascii=False, allow_nan=False),
-            end="",
-            flush=True,
-        )
-        before = ",\n"
-    print("\n]" if before == ",\n" else "[]")
+    try:
+        for answer in answers:
+            told = json.dumps(answer.to_dict(), ensure_ascii=False, allow_nan=False)
+            print(before + told, end="", flush=True)
+            before = ",\n"
+    finally:  # after Ctrl-C, too, the array ends
+        print("\n]" if before == ",\n" else "[]")
 
 
-def write_csv(answers: Iterable[Outcome], like: Outcome = NOTHING) -> None:
+def write_csv(
+    answers: Iterable[Outcome],
+    like: Outcome = NOTHING,
+    further: Iterable[str] = (),
+    begun: bool = False,
+) -> None:
     """Print CSV, a row for each answer as it comes.
 
     Parameters
@@ -60,13 +65,30 @@ def write_csv(answers: Iterable[Outcome], like: Outcome = NOTHING) -> None:
     answers
         Those with a problem have a row too.
     like
-        One that has the columns.
+        One that has the columns, where there is no answer.
+    further
+        Headings of columns that came with the questions and that later answers may have.
+    begun
+        Whether the rows follow those of an earlier call, which have a heading.
     """
-    out = csv.DictWriter(sys.stdout, fieldnames=list(like.to_row()), lineterminator="\n")
-    out.writeheader()
-    for answer in answers:
-        out.writerow(answer.to_row())
+    rows = (answer.to_row() for answer in answers)
+    first = next(rows, None)
+    own = list(like.to_row() if first is None else first)
+    given = (f"given_{key}" if key in like.to_row() else key for key in further)
+    out = writer(sys.stdout, headings([own, given]))
+    if not begun:
+        out.writeheader()
+    lost: dict[str, None] = {}
+    for row in rows if first is None else chain([first], rows):
+        out.writerow(row)
         sys.stdout.flush()
+        lost |= dict.fromkeys(key for key in row if key not in out.fieldnames)
+    if lost:
+        print(
+            f"onekcal: left out, as the first row had no such column: {', '.join(lost)} "
+            "(--json keeps them)",
+            file=sys.stderr,
+        )
 
 
 def with_geometries(answers: Iterable[Answer], path: Path) -> Iterator[Answer]:

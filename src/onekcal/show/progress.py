@@ -32,6 +32,7 @@ class Count:
 
     def __init__(self) -> None:
         self.answered = self.failed = self.computable = 0
+        self.passed = 0  # those that were written, too
         self.forecast = 0.0  # seconds of one core, of those that could be computed
 
 
@@ -92,5 +93,6 @@ def watched(
                 else:
                     count.answered += 1
                 yield answer
+                count.passed += 1
 
         yield passing()

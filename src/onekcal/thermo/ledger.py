@@ -139,6 +139,10 @@ class Ledger:
             out.append(Term(label, value, None, "sum of the lines above", section))
         return out + [term for term in self.terms if term.section == "remark"]
 
+    def __repr__(self) -> str:
+        heat = f"ΔfH(298.15 K) {self.formation_298:.2f} kcal/mol"
+        return f"Ledger({self.formula}: {heat}, {len(self.terms)} terms)"
+
     def __str__(self) -> str:
         lines = [f"{self.formula}   (kcal/mol)"]
         for term in self.rows():
