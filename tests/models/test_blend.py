@@ -14,7 +14,8 @@ from onekcal.datasets import store
 from onekcal.datasets.card import Stored
 from onekcal.errors import ConfigError
 from onekcal.models.artefact import Artefact
-from onekcal.models.blend import Blend, best_weights
+from onekcal.models.baseline import Baseline
+from onekcal.models.blend import Blend, best_weights, every_stage
 from onekcal.models.model import Model, State
 from onekcal.models.registry import build
 from onekcal.models.stack import Stack
@@ -128,6 +129,14 @@ def test_a_stack_tells_the_variance_of_its_blend_and_refuses_without_one() -> No
 def test_wrong_members_and_weights_are_refused(settings: dict[str, object], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         build("blend", settings)
+
+
+def test_the_stages_of_members_are_found_however_deep() -> None:
+    inner = {"blend": {"members": ["dressed_atoms", [{"baseline": "gfn2"}, KERNEL]]}}
+    stack = Stack([build("blend", {"members": ["dressed_atoms", inner]})])
+    found = list(every_stage(stack))
+    assert [type(stage).__name__ for stage in found].count("DressedAtoms") == 2
+    assert any(isinstance(stage, Baseline) for stage in found)  # what decides on forces, say
 
 
 def test_a_run_fits_again_with_the_weights_that_it_found(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """A fitted model as one file: safetensors weights with a JSON header. Nothing is pickled.
 
 The header holds the format version, the stages with their settings, what the energies mean, the
-elements seen, and the model card. The tensors are the stages' `state()` and the calibration scores.
+elements seen, and the model card. The tensors are the stages' `state()`, the calibration scores and
+the state of the correction to experiment.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from onekcal.errors import DataError
 from onekcal.models.model_card import ModelCard
 from onekcal.models.registry import build
 from onekcal.models.stack import Stack
+from onekcal.models.to_experiment import ToExperiment
 from onekcal.system import tensor_file
 from onekcal.trust.conformal import Conformal
 
 FORMAT = 1
 """Number of the file format; increased when an older onekcal could not read a new file."""
-STAGES, CALIBRATION = "stages.", "calibration."
+STAGES, CALIBRATION, TO_EXPERIMENT = "stages.", "calibration.", "to_experiment."
 
 Stage = tuple[str, dict[str, object]]
 
@@ -62,6 +64,9 @@ class Artefact:
         Unit of the answers.
     own_geometry
         Whether the training energies were computed at the geometries that the model saw.
+    to_experiment
+        What brings its heats of formation to experiment; None where nothing was fitted. It is in no
+        energy of the model.
     """
 
     stages: Sequence[Stage]
@@ -77,6 +82,7 @@ class Artefact:
     card: ModelCard = field(default_factory=ModelCard)
     unit: str = "kcal/mol"
     own_geometry: bool = True
+    to_experiment: ToExperiment | None = None
 
     def __repr__(self) -> str:
         stages = " + ".join(name for name, _ in self.stages)
@@ -95,6 +101,10 @@ class Artefact:
             CALIBRATION + kind: conformal.scores.contiguous()
             for kind, conformal in self.calibration.items()
         }
+        extra = self.to_experiment
+        if extra is not None:
+            state = extra.correction.state()
+            tensors |= {TO_EXPERIMENT + name: t.contiguous() for name, t in state.items()}
         header = {
             "format": FORMAT,
             "stages": list(self.stages),
@@ -108,6 +118,7 @@ class Artefact:
             "card": self.card.to_dict(),
             "unit": self.unit,
             "own_geometry": self.own_geometry,
+            "to_experiment": None if extra is None else extra.header(),
             "by_spread": [kind for kind, one in self.calibration.items() if one.by_spread],
         }
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,6 +148,7 @@ class Artefact:
         model.load_state(_under(STAGES, tensors))
         by_spread = header.get("by_spread", [])
         limit = header.get("novelty_limit")
+        extra = header.get("to_experiment")
         keys = ("level", "kind", "at", "elements", "largest")
         return cls(
             stages,
@@ -150,6 +162,7 @@ class Artefact:
             card=ModelCard.of(header["card"]),
             novelty_limit=math.inf if limit is None else limit,
             own_geometry=header.get("own_geometry", _judged(header)),
+            to_experiment=extra and ToExperiment.of(extra, _under(TO_EXPERIMENT, tensors)),
             **{key: header[key] for key in keys},
         )
 

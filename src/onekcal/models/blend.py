@@ -14,7 +14,7 @@ how much it is nearer: Krogh, Vedelsby, Adv. Neural Inf. Process. Syst. 7, 231 (
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -164,6 +164,21 @@ class Blend(Model):
                 {name[len(prefix) :]: t for name, t in state.items() if name.startswith(prefix)}
             )
         return self
+
+
+def every_stage(stack: Stack) -> Iterator[Model]:
+    """Give the stages of a stack, and those of the members of its blends.
+
+    Parameters
+    ----------
+    stack
+        The stack.
+    """
+    for stage in stack.stages:
+        yield stage
+        if isinstance(stage, Blend):
+            for member in stage.members:
+                yield from every_stage(member)
 
 
 def best_weights(errors: Tensor) -> Tensor:

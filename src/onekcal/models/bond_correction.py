@@ -84,12 +84,24 @@ class BondCorrection(Model):
         ):
             if not value > 0:
                 raise ConfigError(f"bond_correction: `{name}` must be above 0, got {value}")
-        self.counts, self.regularization = counts, regularization
+        self.counts: Counts = counts
+        self.regularization = regularization
         self.uncertainty, self.floor, self.threshold = uncertainty, floor, threshold
         self.kinds: list[Kind] = []
         self.coefficients = torch.zeros(0, dtype=torch.float64)  # (k,) kcal/mol
         self.trust = torch.zeros(0, dtype=torch.float64)
         """(M,) Huber's weight of each training molecule after the fit; not stored."""
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The keyword arguments that make an equal one, unfitted."""
+        return {
+            "counts": self.counts,
+            "regularization": self.regularization,
+            "uncertainty": self.uncertainty,
+            "floor": self.floor,
+            "threshold": self.threshold,
+        }
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
         """Fit the coefficients; `valid` is not used.

@@ -19,6 +19,7 @@ from onekcal.energies import Kind
 from onekcal.errors import InputError
 from onekcal.models.artefact import Artefact
 from onekcal.models.baseline import Baseline
+from onekcal.models.blend import every_stage
 
 REMEDY = "use a model of electronic energies at their own geometries, or a method such as gfn2"
 
@@ -40,7 +41,7 @@ def why_no_forces(artefact: Artefact) -> str:
         return f"it gives {artefact.kind} in {artefact.unit} and no energies"
     if why := _why(artefact.kind, artefact.at, artefact.own_geometry):
         return why
-    for stage in artefact.model.stages:
+    for stage in every_stage(artefact.model):
         if isinstance(stage, Baseline) and stage.about:
             about = stage.about
             own = about.get("own_geometry", True)

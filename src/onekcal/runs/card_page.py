@@ -10,6 +10,7 @@ import yaml
 from onekcal.energies import Kind
 from onekcal.models.artefact import Artefact
 from onekcal.models.baseline import Baseline
+from onekcal.models.blend import every_stage
 from onekcal.models.model_card import ModelCard
 from onekcal.molecules import SYMBOLS
 from onekcal.runs.card import NO_TEST, Table, heads, limits, recipe, tables
@@ -97,7 +98,8 @@ def _scope(artefact: Artefact) -> list[tuple[str, str]]:
 
 def _carried(artefact: Artefact) -> list[tuple[str, str]]:
     """The fitted models that baselines of this model hold."""
-    taken = [stage.about for stage in artefact.model.stages if isinstance(stage, Baseline)]
+    stages = every_stage(artefact.model)
+    taken = [stage.about for stage in stages if isinstance(stage, Baseline)]
     return [
         (
             "carries",

@@ -14,6 +14,7 @@ from onekcal.data.dataset import Dataset
 from onekcal.data.splits import TEST, VALID
 from onekcal.errors import ConfigError, unknown
 from onekcal.models.artefact import Stage
+from onekcal.models.blend import every_stage
 from onekcal.models.registry import build
 from onekcal.models.stack import Stack
 from onekcal.networks.model import NetworkModel
@@ -77,7 +78,7 @@ def fit(
     torch.manual_seed(experiment.data.seed)
     started = time.perf_counter()
     model = Stack([build(name, settings) for name, settings in stages])
-    if any(isinstance(stage, NetworkModel) for stage in model.stages):
+    if any(isinstance(stage, NetworkModel) for stage in every_stage(model)):
         check_elements(data[split.test].molecules, train.molecules.elements, "test")
     model.fit(train, valid)
     judged = {experiment.geometry: valid} | {kind: some for kind, (some, _) in others.items()}
