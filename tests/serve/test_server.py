@@ -29,6 +29,13 @@ NONSENSE = st.recursive(
 FIELDS = ["smiles", "geometry", "format", "reaction", "coverage", "conformers", "rung", "predict"]
 
 
+def test_the_server_itself_loads_no_library_that_computes() -> None:
+    heavy = "{'torch', 'rdkit', 'numpy', 'scipy', 'ase'}"
+    code = f"import sys, onekcal.serve.server; print(sorted({heavy} & set(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
 def test_beyond_this_machine_there_is_a_token() -> None:
     assert guarded(Settings(), "127.0.0.1").token == ""
     open_to_all = guarded(Settings(), "0.0.0.0")

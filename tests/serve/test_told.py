@@ -55,8 +55,15 @@ def test_a_molecule_too_large_or_unreadable_is_one_line(model: Artefact) -> None
     assert row["cells"]["problem"].startswith("list.smi, line 1: 62 atoms")
     (told,) = _asked(model, kind="predict", geometry="2\n\nH 0 0 0\nH 0 0 0\n", format="xyz")
     assert told["problem"]
-    (told,) = _asked(model, kind="bonds", smiles="C1CC1")
-    assert told["problem"] or told["bond"] == "C–H"
+
+
+def test_bonds_are_told_one_by_one_and_nothing_is_computed_unasked(model: Artefact) -> None:
+    nothing = {"budget": 0.0}
+    found = _asked(model, kind="bonds", smiles="CO", options=nothing)
+    assert [one["bond"] for one in found] == ["C–O", "C–H", "O–H"]
+    assert all(one["radicals"] for one in found)
+    (told,) = _asked(model, kind="bonds", smiles="[CH3]", options=nothing)
+    assert "unpaired" in told["problem"]
 
 
 def test_a_reaction_is_told_with_its_species(model: Artefact) -> None:

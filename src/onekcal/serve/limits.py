@@ -46,8 +46,8 @@ class Limits:
     row_seconds: float = 300.0
     waiting: int = 100
     jobs: int = 100
-    rate: float = 200.0
-    burst: float = 600.0
+    rate: float = 500.0
+    burst: float = 2000.0
     reader_memory: int = 4 * 2**30
     reader_seconds: int = 120
 
