@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -84,7 +85,7 @@ def about(request: Request) -> dict[str, Any]:
     limits = here.limits
     return {
         "version": here.version,
-        "model": settings.model,
+        "model": Path(settings.model).name,  # no path of this machine is told
         "ready": here.pool.about is not None,
         "problem": here.pool.problem or None,
         "scope": here.pool.about,
