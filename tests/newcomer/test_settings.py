@@ -16,6 +16,9 @@ from support.command import onekcal
 
 DATA = {"set": "mini", "target": "b3lyp"}
 
+NEEDED = {"baseline": {"method": "gfn2"}, "blend": {"members": ["dressed_atoms", "dressed_atoms"]}}
+"""Settings without a default."""
+
 
 def refused(stage: Any, **more: Any) -> str:
     with pytest.raises(ConfigError) as caught:
@@ -34,6 +37,7 @@ def refused(stage: Any, **more: Any) -> str:
         ({"coulomb_mlp": {"hidden": [3, "x"]}}, "`hidden` takes a list of whole"),
         ({"baseline": 7}, "baseline: `method` takes text, got 7"),
         ("baseline", "baseline needs the setting `method` (text)"),
+        ({"blend": {"members": ["dressed_atoms"]}}, "blend: `members` takes two models or more"),
         ({"regression": {"standardize": "yes"}}, "`standardize` takes true or false, got 'yes'"),
         ({"hipnn": {"fit": 3}}, "hipnn: `fit` takes keys with values or null, got 3"),
         ({"hipnn": {"fit": {"epochs": "soon"}}}, "fit.epochs takes a whole number, got 'soon'"),
@@ -71,7 +75,7 @@ def test_every_setting_can_be_said_in_words_and_takes_its_own_default(name: str)
         words = in_words(hints[key])
         assert not set("[]|'") & set(words.replace("' or '", "").strip("'")), words
         if one.default is not one.empty and not isinstance(one.default, tuple):
-            needed = {"method": "gfn2"} if name == "baseline" else {}
+            needed = NEEDED.get(name, {})
             check_settings(name, {**needed, key: one.default})
 
 
