@@ -1,46 +1,41 @@
 """Several processes that answer questions; the answers come in the order of the questions.
 
-joblib (loky) starts the processes. They need no guard (`if __name__ == "__main__"`) in the script.
-The processes of `system.parallel` do, and give results in the order in which they finish.
+Each process is a Python of its own (`crew_member`), so that a script needs no guard
+(`if __name__ == "__main__"`), and Ctrl-C reaches the first process alone. joblib was tried: it
+leaves tracebacks of its threads after Ctrl-C, and one process that is killed ends the whole call.
+Here such a question costs only itself.
 """
 
 from __future__ import annotations
 
+import os
 import pickle
-import signal
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 
-from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-from onekcal.errors import OnekcalError
 from onekcal.models.artefact import Artefact
 from onekcal.prediction.answers import Answer
 from onekcal.prediction.options import Options
 from onekcal.prediction.questions import Question
+from onekcal.system.processes import ONE_THREAD
 
-Answering = Callable[[Question, Artefact, Options, bool], Answer]
-"""Answers one question; the last argument says whether it may compute by itself."""
 AHEAD = 4
 """Questions handed over for every process: enough to keep it busy, few enough for small memory."""
 
 
 def by_a_crew(
-    answer: Answering,
-    questions: Iterable[Question],
-    artefact: Artefact,
-    options: Options,
-    workers: int,
+    questions: Iterable[Question], artefact: Artefact, options: Options, workers: int
 ) -> Iterator[Answer]:
     """Answer questions in several processes.
 
     Parameters
     ----------
-    answer
-        The function; the processes import it by its name.
     questions
         Taken one after the other while earlier ones are answered.
     artefact
@@ -53,42 +48,103 @@ def by_a_crew(
     Yields
     ------
     Answer
-        The same as one process gives, in the same order.
-
-    Raises
-    ------
-    OnekcalError
-        The system ended one of the processes.
+        The same as one process gives, in the same order. Where the system ends a process, the
+        answer it was working on says so.
     """
     with TemporaryDirectory(prefix="onekcal-") as folder:
         model = Path(folder) / "model.safetensors"
         artefact.save(model)
-        with parallel_config("loky", inner_max_num_threads=1):
-            crew = Parallel(
-                workers, return_as="generator", batch_size=1, pre_dispatch=AHEAD * workers
-            )
-            told = crew(
-                delayed(_answered)(pickle.dumps(question), answer, model, options)
-                for question in questions
-            )
+        members = [_Member(model, options) for _ in range(workers)]
+        free: SimpleQueue[_Member] = SimpleQueue()
+        for member in members:
+            free.put(member)
+
+        def ask(question: Question) -> Answer:
+            member = free.get()
             try:
-                for each in told:
-                    yield pickle.loads(each)
-            except TerminatedWorkerError:
-                raise OnekcalError(
-                    "the system ended one of the processes (memory?); ask with fewer workers"
-                ) from None
+                return member.answer(question)
             finally:
-                told.close()
+                free.put(member)
+
+        threads = ThreadPoolExecutor(workers)
+        waiting: deque[Future[Answer]] = deque()
+        try:
+            for question in questions:
+                waiting.append(threads.submit(ask, question))
+                if len(waiting) >= AHEAD * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+            for member in members:
+                member.end()
+            threads.shutdown()
+            for member in members:
+                member.close()
 
 
-def _answered(question: bytes, answer: Answering, model: Path, options: Options) -> bytes:
-    """One answer. Bytes: torch would pass tensors on as open files."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the first process ends this one
-    return pickle.dumps(answer(pickle.loads(question), _loaded(model), options, False))
+class _Member:
+    """One process that answers."""
 
+    def __init__(self, model: Path, options: Options) -> None:
+        self.model, self.options = model, options
+        self.ended = False
+        self.process = self._started()
 
-@lru_cache(maxsize=1)
-def _loaded(model: Path) -> Artefact:
-    """The model, read once in each process."""
-    return Artefact.load(model)
+    def _started(self) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "onekcal.prediction.crew_member"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | ONE_THREAD,
+            start_new_session=True,
+        )
+        self._say(process, (self.model, self.options))
+        return process
+
+    @staticmethod
+    def _say(process: subprocess.Popen[bytes], thing: object) -> None:
+        assert process.stdin is not None
+        pickle.dump(thing, process.stdin)
+        process.stdin.flush()
+
+    def answer(self, question: Question) -> Answer:
+        """Answer one question; a process that has ended is replaced."""
+        try:
+            self._say(self.process, question)
+            assert self.process.stdout is not None
+            told = pickle.load(self.process.stdout)
+            assert isinstance(told, Answer)
+            return told
+        except (EOFError, OSError, pickle.UnpicklingError):
+            problem = f"{question.place}: the process that answered it was ended (memory?)"
+        self.close()
+        if not self.ended:
+            self.process = self._started()
+        return Answer(
+            question.source,
+            question.name,
+            question.smiles,
+            coverage=self.options.coverage,
+            problem=problem,
+            unit=self.options.unit,
+            columns=question.columns,
+        )
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        self.ended = True
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        """End the process and close its pipes."""
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            try:
+                if pipe is not None:
+                    pipe.close()
+            except OSError:  # what was not sent yet
+                continue

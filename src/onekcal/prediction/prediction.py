@@ -169,7 +169,7 @@ def _answers(
 ) -> Iterator[Answer]:
     """Answers in order. Only a single question may start a computation by itself."""
     if workers > 1 and not alone:
-        yield from by_a_crew(answer, asked, artefact, options, workers)
+        yield from by_a_crew(asked, artefact, options, workers)
         return
     partners: dict[str, Answer] = {}
     for question in asked:

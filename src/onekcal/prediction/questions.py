@@ -229,7 +229,9 @@ def _some(lines: Iterator[SmilesLine], where: str) -> Iterator[Question]:
         raise InputError(f"{where} is empty; expected at least one molecule")
     for line in itertools.chain([first], lines):
         problem = "" if line.smiles else f"{line.place}: no SMILES in this row"
-        yield Question(line.place, line.name, line.smiles, problem=problem, columns=line.further)
+        yield Question(
+            line.place, line.name, line.smiles, problem=problem, columns=dict(line.further)
+        )
 
 
 def _standard_input(
@@ -252,7 +254,9 @@ def _standard_input(
         text = (first + stream.read()).replace("\r\n", "\n").removeprefix("\ufeff")
         yield from _geometries(text if "\n" in text else text + "\n", where, kind, length)
         return
-    lines = (line.removeprefix("\ufeff") for line in itertools.chain([first], stream))
+    lines = (
+        line.removeprefix("\ufeff") for line in itertools.chain([first] if first else [], stream)
+    )
     if kind == "csv":
         yield from _some(csv_lines(lines, where, smiles_column), where)
     else:

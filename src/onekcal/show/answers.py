@@ -12,10 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from onekcal.prediction.answers import Answer, Spread
+from onekcal.prediction.estimate import EACH, SHOWN, Unit, per_kcal
 from onekcal.show.lines import cut, grid, level_name, plain
 from onekcal.show.study import console
 from onekcal.thermo.ledger import G4MP2_ERROR
-from onekcal.units import KJ
 
 SUM = "sum of the lines above"
 """How a ledger marks its results."""
@@ -41,16 +41,17 @@ def one(answer: Answer) -> None:
     sources: list[str] = []
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", min_width=46)
-    for name in ("kcal/mol", "±", "kJ/mol", "source"):
+    other: Unit = "kJ/mol" if answer.unit == "kcal/mol" else "kcal/mol"
+    for name in (answer.unit, "±", other, "source"):
         table.add_column(name, justify="right", no_wrap=True)
     for line in ledger_lines(answer):
         if line.source and line.source not in sources:
             sources.append(line.source)
         table.add_row(
-            escape(line.label if line.result else f"  {line.label}"),
-            _number(line.value),
-            "" if line.error is None else f"{line.error:.2f}",
-            _number(line.value / KJ) if line.result else "",
+            escape(_labelled(line, answer)),
+            _in_unit(line.value, answer),
+            "" if line.error is None else _in_unit(line.error, answer),
+            _number(line.value * per_kcal(other)) if line.result else "",
             f"[not bold dim]\\[{sources.index(line.source) + 1}]" if line.source else "",
             style="bold" if line.result else "",
         )
@@ -58,6 +59,12 @@ def one(answer: Answer) -> None:
     grid(_about(answer))
     console.print()
     grid((f"[{k}]", source) for k, source in enumerate(sources, 1))
+
+
+def _labelled(line: Line, answer: Answer) -> str:
+    """The label of a line; where it says an energy for each atom in another unit, with that."""
+    unit = " kcal/mol" if answer.unit != "kcal/mol" and EACH.search(line.label) else ""
+    return line.label if line.result else f"  {line.label}{unit}"
 
 
 class Line(NamedTuple):
@@ -128,7 +135,9 @@ def _about(answer: Answer) -> Iterator[tuple[str, str]]:
         ends = {} if answer.ledger is None else dict(answer.ledger.totals)
         head = f"{100 * answer.coverage:.0f} % interval"
         for name, value in (ends or {_energy_name(answer): answer.energy}).items():
-            span = f"{_number(value - answer.half)} … {_number(value + answer.half)}"
+            span = f"{_in_unit(value - answer.half, answer)} … " + _in_unit(
+                value + answer.half, answer
+            )
             yield head, f"{span:20s} {name}"
             head = ""
         whose = (
@@ -136,18 +145,19 @@ def _about(answer: Answer) -> Iterator[tuple[str, str]]:
             if answer.rung == "g4mp2"
             else f"of the model against {level}"
         )
-        yield "", f"kcal/mol, {whose}; the other terms have their own ±"
+        yield "", f"{answer.unit}, {whose}; the other terms have their own ±"
     for term in answer.ledger.terms if answer.ledger else ():
         if term.section == "remark" and term.uncertainty is None:
             yield "ion", f"{term.label}; {term.source}"
         elif term.section == "remark" and answer.half and answer.rung != "g4mp2":
             yield (
                 f"{level} itself",
-                f"± {term.uncertainty:.2f} kcal/mol against experiment; {term.source}",
+                f"± {_in_unit(term.uncertainty or 0.0, answer)} {answer.unit} against experiment; "
+                f"{term.source}",
             )
     yield from _thermochemistry(answer)
     if answer.isodesmic is not None:
-        yield "second route", f"ΔfH(298.15 K) {answer.isodesmic}"
+        yield "second route", _second_route(answer)
     if answer.made:
         yield "geometry", answer.made
     if answer.conformers is not None:
@@ -166,8 +176,8 @@ def _thermochemistry(answer: Answer) -> Iterator[tuple[str, str]]:
     if thermal is None:
         return
     at = f"{thermal.temperature:g} K, {thermal.pressure:g} bar"
-    yield "H(T) − H(0)", f"{_number(thermal.enthalpy)} kcal/mol at {at}"
-    yield "G(T) − H(0)", f"{_number(thermal.free_energy)} kcal/mol"
+    yield "H(T) − H(0)", f"{_in_unit(thermal.enthalpy, answer)} {answer.unit} at {at}"
+    yield "G(T) − H(0)", f"{_in_unit(thermal.free_energy, answer)} {answer.unit}"
     yield "S(T), Cp", f"{thermal.entropy:.2f} and {thermal.heat_capacity:.2f} cal/mol/K"
     yield "", f"{answer.thermal_source}; symmetry number {thermal.symmetry}"
     for remark in thermal.remarks:
@@ -185,6 +195,17 @@ def _conformers(spread: Spread) -> str:
         "kcal/mol (GFN2-xTB); the "
         f"lowest is taken, others {above} above"
     )
+
+
+def _second_route(answer: Answer) -> str:
+    """ΔfH(298.15 K) by a bond separation, which is in kcal/mol."""
+    unit = "" if answer.unit == "kcal/mol" else " (kcal/mol)"
+    return f"ΔfH(298.15 K) {answer.isodesmic}{unit}"
+
+
+def _in_unit(value: float, answer: Answer) -> str:
+    """An energy (kcal/mol) in the unit of the answer."""
+    return _number(value * per_kcal(answer.unit), SHOWN[answer.unit])
 
 
 def _number(value: float, digits: int = 2) -> str:
@@ -224,8 +245,12 @@ def table(answers: Iterable[Answer]) -> None:
         _line(answer, ledgers)
         made[answer.made] += 1
     plain(
-        f"kcal/mol; ±: half of the {interval} against {level_name(first.level)} ({first.at})"
-        + (f", whose own error is ± {G4MP2_ERROR}" if level_name(first.level) == "G4(MP2)" else ""),
+        f"{first.unit}; ±: half of the {interval} against {level_name(first.level)} ({first.at})"
+        + (
+            f", whose own error is ± {_in_unit(G4MP2_ERROR, first)}"
+            if level_name(first.level) == "G4(MP2)"
+            else ""
+        ),
         "dim",
     )
     for how, number in made.items():
@@ -236,7 +261,8 @@ def table(answers: Iterable[Answer]) -> None:
 def _line(answer: Answer, ledgers: bool) -> None:
     """Print the line of one molecule, and a line for each of its remarks."""
     ledger = answer.ledger
-    ends, half = f"{_number(answer.lower)} … {_number(answer.upper)}", f"{answer.half:.2f}"
+    ends = f"{_in_unit(answer.lower, answer)} … {_in_unit(answer.upper, answer)}"
+    half = _in_unit(answer.half, answer)
     if not math.isfinite(answer.half):
         ends, half = "none", "–"
     elif not answer.half:
@@ -244,17 +270,17 @@ def _line(answer: Answer, ledgers: bool) -> None:
     words = [
         f"{cut(answer.label, 22):22s}",
         f"{cut(answer.formula, 11):11s}",
-        f"{_number(answer.energy):>11s}",
+        f"{_in_unit(answer.energy, answer):>11s}",
         f"{ends:>19s}",
     ]
     if ledgers:
         heats = (
             ("–", "–")
             if ledger is None
-            else (_number(ledger.formation_0), _number(ledger.formation_298))
+            else (_in_unit(ledger.formation_0, answer), _in_unit(ledger.formation_298, answer))
         )
         words += [f"{heats[0]:>9s}", f"{heats[1]:>10s}"]
     plain("  ".join([*words, f"{half:>5s}"]))
-    second = [f"ΔfH(298.15 K) {answer.isodesmic}"] if answer.isodesmic else []
+    second = [_second_route(answer)] if answer.isodesmic else []
     for remark in [*second, *answer.remarks]:
         plain(f"  ↳ {remark}", "dim")
