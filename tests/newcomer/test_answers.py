@@ -155,6 +155,19 @@ def test_an_option_without_a_meaning_is_named(shipped: Artefact) -> None:
         onekcal.predict("CCO", shipped, unit="hartree")  # type: ignore[call-overload]
 
 
+def test_a_refusal_hints_at_force_only_where_that_answers(shipped: Artefact) -> None:
+    """The kernel has no place for Si, and no conformers are made of an ion; a large molecule can
+    be forced.
+    """
+    given = ["C[SiH3]", "[NH4+]", "CCCCCCCCCC"]
+    unknown, ion, large = onekcal.predict(given, shipped, rung="learned")
+    assert "cannot describe Si at all" in unknown.refused
+    assert "--force" not in unknown.refused + ion.refused
+    assert "--force answers all the same" in large.refused
+    (forced,) = onekcal.predict(given[2], shipped, rung="learned", force=True, conformers=1)
+    assert not forced.refused
+
+
 class _Counting(Stack):
     """A stack that notes how many threads it may use."""
 

@@ -275,7 +275,25 @@ def _by_rung(
             return computed_answer(question, bare, options, may_compute, reason, watch)
         except (InputError, MissingExtra) as problem:
             reason = f"{reason}; {problem}"
+    molecule = question.molecule or drawn(question.smiles)
+    strange = [z for z in molecule.elements if z not in artefact.elements]
+    if not _describes(artefact, strange):
+        names = ", ".join(SYMBOLS[z] for z in strange)
+        raise InputError(f"{reason}; the model cannot describe {names} at all")
+    if question.molecule is None and (int(molecule.charges[0]) or int(molecule.spins[0])):
+        raise InputError(reason)  # conformers are made of neutral closed shells alone
     raise InputError(f"{reason} (--force answers all the same, without an interval)")
+
+
+def _describes(artefact: Artefact, elements: list[int]) -> bool:
+    """Whether the model gives energies with elements it has never seen: a pair of each is tried."""
+    for z in elements:
+        pair = Molecules.one([z, z], [[0.0, 0.0, 0.0], [0.0, 0.0, 2.5]])
+        try:
+            _asked(artefact, pair)
+        except (OnekcalError, LookupError, ValueError):
+            return False
+    return True
 
 
 def _answer(question: Question, bare: Answer, artefact: Artefact, options: Options) -> Answer:
