@@ -141,6 +141,18 @@ def test_what_ships_has_names_and_takes_part_by_them() -> None:
     assert by_name.balanced == "water + carbon monoxide >> carbon dioxide + hydrogen"
 
 
+def test_elements_in_their_standard_state_have_no_heat_of_formation() -> None:
+    (found,) = react("2 [H][H] + [O][O] >> 2 O", options=FAST)
+    hydrogen, oxygen, water = (each.answer.ledger for each in found.participants)
+    assert hydrogen is not None
+    assert oxygen is not None
+    assert water is not None
+    assert abs(hydrogen.formation_298) < 1e-9
+    assert abs(oxygen.formation_298) < 1e-9
+    assert found.enthalpy == pytest.approx(2 * water.formation_298, abs=1e-6)
+    assert found.enthalpy == pytest.approx(2 * -57.80, abs=2.0)  # experiment
+
+
 def test_a_name_and_a_smiles_of_one_species_cancel() -> None:
     (found,) = react("ethylene + CC >> ethane", options=FAST)
     assert "CC stands on both sides" in found.problem

@@ -33,7 +33,7 @@ from onekcal.prediction.options import DEFAULTS, Options
 from onekcal.prediction.prediction import answer as answer_one
 from onekcal.prediction.questions import Question
 from onekcal.prediction.reaction import STANDARD, Conditions, Participant, Reaction
-from onekcal.prediction.rungs import Watch
+from onekcal.prediction.rungs import STANDARD_STATES, Watch
 from onekcal.prediction.thermal import RIGID, wavenumbers_of
 from onekcal.thermo.free_energies import Thermochemistry, check_conditions, thermochemistry
 from onekcal.thermo.frequencies import TEMPERATURE
@@ -210,6 +210,9 @@ class _Desk:
         )
         room = thermochemistry(molecule, waves, symmetry=thermal.symmetry)
         ledger = with_heat(answer.ledger, room.enthalpy, source)
+        if answer.smiles in STANDARD_STATES:  # ΔfH(298 K) is 0 by definition
+            enthalpy = thermal.enthalpy - ledger.formation_298
+            return answer, replace(thermal, enthalpy=enthalpy)
         return replace(answer, ledger=ledger), thermal
 
     def _wavenumbers(self, one: Substance, answer: Answer) -> tuple[Molecules, npt.ArrayLike, str]:

@@ -42,7 +42,7 @@ WAITING = "waiting for another process that computes it"
 T1_LARGE, CONTAMINATED = 0.02, 0.1
 """Diagnostics above these are remarked (Lee and Taylor 1989 for T1)."""
 
-STANDARD_STATES = frozenset({"[H][H]", "N#N", "O=O", "FF", "ClCl"})
+STANDARD_STATES = frozenset({"[H][H]", "N#N", "O=O", "[O][O]", "FF", "ClCl"})
 """Gases that are their elements' standard states: ΔfH is 0 by definition."""
 
 
@@ -261,7 +261,8 @@ def _told(done: Computed, bare: Answer, options: Options, kept: bool) -> Answer:
         half, source = 0.0, "0 by definition"
     elif done.smiles in STANDARD_STATES:
         energy = -sum(ATOM_FORMATION[z] for z in done.molecule.numbers.tolist())
-        half, source = 0.0, f"ΔfH(0 K) is 0 by definition; G4(MP2) computes {done.energy:.2f}"
+        own = f"{done.energy:.2f}".replace("-", "−")
+        half, source = 0.0, f"ΔfH(0 K) is 0 by definition; G4(MP2) computes {own}"
         elements = sum(ELEMENT_HEAT[z] for z in done.molecule.numbers.tolist())
         heat = Term(heat.label, elements, None, "an element in its standard state", heat.section)
         remarks.append("an element in its standard state: ΔfH is 0 by definition")
