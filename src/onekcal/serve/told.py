@@ -162,10 +162,6 @@ def row(answer: Answer) -> Told:
         "cells" as in `Answer.to_row`, and "block": a mol block, empty where there is none.
     """
     cells = answer.to_row()
-    if answer.ledger is not None and math.isfinite(answer.half):
-        heat = answer.ledger.formation_298
-        cells["formation_298K_lower_kcal_per_mol"] = f"{heat - answer.half:.4f}"
-        cells["formation_298K_upper_kcal_per_mol"] = f"{heat + answer.half:.4f}"
     cells["problem"] = plain(answer.problem) or ""
     return {"cells": cells, "block": _block(answer)}
 
