@@ -130,9 +130,10 @@ def predict(
         raise InputError(f"`workers` must be at least 1, got {workers}")
     if skip < 0:
         raise InputError(f"`skip` must not be negative, got {skip}")
-    asked = listed(inputs)
+    asked = inputs if isinstance(inputs, Iterator) else listed(inputs)
     every = islice(questions(asked, options.length, options.smiles_column), skip, None)
-    alone = [] if STANDARD_INPUT in asked or skip else list(islice(every, 2))
+    typed = isinstance(asked, list) and STANDARD_INPUT in asked
+    alone = [] if typed or skip else list(islice(every, 2))
     answers = _answers(chain(alone, every), len(alone) == 1, artefact, options, watch, workers)
     return answers if stream else Answers(answers)
 

@@ -35,6 +35,7 @@ from onekcal.prediction.questions import Question
 from onekcal.prediction.reaction import STANDARD, Conditions, Participant, Reaction
 from onekcal.prediction.rungs import STANDARD_STATES, Watch
 from onekcal.prediction.thermal import RIGID, wavenumbers_of
+from onekcal.system.threads import one_thread
 from onekcal.thermo.free_energies import Thermochemistry, check_conditions, thermochemistry
 from onekcal.thermo.frequencies import TEMPERATURE
 from onekcal.thermo.ledger import Ledger, Term
@@ -136,7 +137,8 @@ class _Desk:
             level=self.artefact.level,
         )
         try:
-            return self._reaction(bare)
+            with one_thread():
+                return self._reaction(bare)
         except OnekcalError as problem:
             what = " ".join(str(problem).split())
             return replace(bare, problem=what if repr(text) in what else f"{text!r}: {what}")
