@@ -102,9 +102,7 @@ def _chosen(
 
 def _fitted(train: Dataset, valid: Dataset) -> Stack:
     """A model of zero-point energies; λ is chosen on the validation part."""
-    kernel = SparseKernel(
-        4.0, [1e-6, 1e-5, 1e-4], landmarks=6000, rcut=5.0, acut=4.0, basis=BASIS
-    )
+    kernel = SparseKernel(4.0, [1e-6, 1e-5, 1e-4], landmarks=6000, rcut=5.0, acut=4.0, basis=BASIS)
     return Stack([DressedAtoms(), kernel]).fit(train, valid)
 
 
