@@ -26,7 +26,7 @@ EACH = re.compile(r" at −?-?\d+\.\d+$")
 class Estimate(NamedTuple):
     """An energy with its interval.
 
-    Parameters
+    Attributes
     ----------
     value
         The energy; NaN where there is none.
