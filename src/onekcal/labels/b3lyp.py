@@ -27,6 +27,7 @@ from onekcal.geometry.relax import FallsApart
 from onekcal.labels.computed import Shelf, Store
 from onekcal.labels.forecast import FUNCTIONS, Forecast, forecast, functions
 from onekcal.labels.g4mp2 import Kept, TimedSteps, relax_b3lyp
+from onekcal.labels.molecule_record import molecule_of, molecule_record
 from onekcal.molecules import Molecules
 from onekcal.quantum.b3lyp import AUXILIARY, METHOD, VibratingB3LYP
 from onekcal.quantum.dft import DensityFunctional
@@ -75,15 +76,9 @@ class Minimum:
 
     def to_dict(self) -> dict[str, object]:
         """Return everything as plain values, for JSON."""
-        molecule = self.molecule
         return {
             "method": self.method,
-            "name": self.name,
-            "smiles": self.smiles,
-            "numbers": molecule.numbers.tolist(),
-            "positions": [[round(x, 6) for x in row] for row in molecule.positions.tolist()],
-            "charge": int(molecule.charges[0]),
-            "spin": int(molecule.spins[0]),
+            **molecule_record(self.molecule, self.smiles, self.name),
             "electronic": round(self.electronic, 8),
             "relative": [round(x, 4) for x in self.relative],
             "seconds": round(self.seconds, 1),
@@ -93,13 +88,7 @@ class Minimum:
     def from_dict(cls, record: dict) -> Minimum:
         """Read what `to_dict` wrote."""
         return cls(
-            Molecules.one(
-                record["numbers"],
-                record["positions"],
-                record["charge"],
-                record["spin"],
-                record["name"] or record["smiles"],
-            ),
+            molecule_of(record),
             record["electronic"],
             record["seconds"],
             tuple(record["relative"]),

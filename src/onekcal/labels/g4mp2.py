@@ -26,6 +26,7 @@ from onekcal.geometry.hessian import hessian
 from onekcal.geometry.inertia import ELECTRON_MASSES, MASSES, internal, shape_of
 from onekcal.geometry.minimum import minimum
 from onekcal.geometry.relax import relax, stiffened
+from onekcal.labels.molecule_record import molecule_of, molecule_record
 from onekcal.labels.zero_point import zero_point_from_gfn2
 from onekcal.molecules import Molecules
 from onekcal.quantum.b3lyp import METHOD as B3LYP
@@ -112,15 +113,9 @@ class Computed:
 
     def to_dict(self) -> dict[str, object]:
         """Return everything as plain values, for JSON."""
-        molecule = self.molecule
         return {
             "method": self.method,
-            "name": self.name,
-            "smiles": self.smiles,
-            "numbers": molecule.numbers.tolist(),
-            "positions": [[round(x, 6) for x in row] for row in molecule.positions.tolist()],
-            "charge": int(molecule.charges[0]),
-            "spin": int(molecule.spins[0]),
+            **molecule_record(self.molecule, self.smiles, self.name),
             "terms": {key: round(value, 8) for key, value in asdict(self.terms).items()},
             "zero_point": round(self.zero_point, 5),
             "waves": [round(float(wave), 1) for wave in self.waves],
@@ -132,13 +127,7 @@ class Computed:
         """Read what `to_dict` wrote."""
         return cls(
             record["method"],
-            Molecules.one(
-                record["numbers"],
-                record["positions"],
-                record["charge"],
-                record["spin"],
-                record["name"] or record["smiles"],
-            ),
+            molecule_of(record),
             G4MP2Energy(**record["terms"]),
             record["zero_point"],
             np.array(record["waves"]),

@@ -27,7 +27,7 @@ from onekcal.labels.computed import Steps
 from onekcal.labels.forecast import Forecast, forecast, spell
 from onekcal.labels.g4mp2 import SCALE, Computed, Value
 from onekcal.models.artefact import Artefact
-from onekcal.models.shipped import load_model
+from onekcal.models.shipped import SHIPPED, load_model
 from onekcal.molecules import Molecules
 from onekcal.prediction.answers import Answer, Spread
 from onekcal.prediction.geometry import KINDS
@@ -63,7 +63,7 @@ Of 588 validation molecules that the model knows, the most novel had 1.9 times t
 @cache
 def shipped() -> Artefact:
     """Return the model that ships for this rung."""
-    return load_model(NAME)
+    return load_model(SHIPPED / f"{NAME}.safetensors")
 
 
 def is_for_b3lyp(artefact: Artefact) -> bool:
