@@ -41,6 +41,10 @@ class DownloadError(DataError):
     """A file could not be downloaded whole, or its checksum is wrong."""
 
 
+class DiskFull(DataError, OSError):
+    """A file could not be written, because the disk or the quota is full."""
+
+
 class MissingExtra(OnekcalError, ImportError):
     """An optional package is not installed.
 

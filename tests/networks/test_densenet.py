@@ -24,7 +24,7 @@ from onekcal.networks.cube_symmetry import motions, orbits
 from onekcal.networks.dense_block import EPSILON
 from onekcal.networks.densenet import MOMENTUM, DenseNetwork
 from onekcal.networks.training.optimizers import Average
-from onekcal.networks.training.session import session
+from onekcal.networks.training.session import Progress, session
 from onekcal.networks.voxels import Looks, VoxelDenseNet
 from support.molecules import wobbly
 
@@ -290,6 +290,28 @@ def test_a_processor_without_bfloat16_trains_in_float32(monkeypatch: pytest.Monk
     same = fitted(fit=MOMENT)
     some = wobbly(4, seed=3).molecules
     assert torch.equal(model.energies(some), same.energies(some))
+
+
+def test_a_training_begun_in_bfloat16_goes_on_on_a_processor_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A queue may be carried to another machine; the checkpoint holds float32 on both."""
+    fit = {**MOMENT, "precision": "bf16"}
+
+    def stop(at: Progress) -> None:
+        if at.epoch >= 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(densenet, "cpu_multiplies_bfloat16", lambda: True)
+    with session(tmp_path, watch=stop), pytest.raises(KeyboardInterrupt):
+        fitted(fit=fit)
+    monkeypatch.setattr(densenet, "cpu_multiplies_bfloat16", lambda: False)
+    told: list[str] = []
+    with session(tmp_path, resume=True) as inside:
+        inside.say = told.append
+        model = fitted(fit=fit)
+    assert "going on after epoch 1 of 3" in told[0]
+    assert model.energies(wobbly(4, seed=3).molecules).isfinite().all()
 
 
 @pytest.mark.parametrize("missing", ["mkldnn", "instructions"])

@@ -22,7 +22,7 @@ from onekcal.bench.computed import run as computed
 from onekcal.bench.results import Measured
 from onekcal.bench.results_file import store, stored
 from onekcal.bench.suite import Row
-from onekcal.errors import OnekcalError
+from onekcal.errors import DiskFull, OnekcalError
 from onekcal.runs.experiment import Experiment
 from onekcal.system import queue as jobs
 from onekcal.system.code import identity
@@ -285,7 +285,10 @@ def _bring(job: Job, results: Path, say: Callable[[str], None]) -> bool:
         return False
     if job.kind == computed.KIND:
         return computed.merge(result, results)
-    why = _merge(job, result, results)
+    try:
+        why = _merge(job, result, results)
+    except DiskFull as problem:
+        why = str(problem)
     if why:
         say(f"{job.name}: its result stays in {job.folder / 'result.json'}: {why}")
     return why == ""

@@ -54,7 +54,9 @@ class Row(BaseModel):
     def experiments(self) -> list[Experiment]:
         """One validated experiment a split, seed and network."""
         out = []
-        data, stages = self.experiment.get("data", {}), self.experiment.get("stages", [])
+        data, stages = self.experiment.get("data"), self.experiment.get("stages")
+        if not isinstance(data, dict) or not isinstance(stages, list):
+            return [parse(self.experiment, f"row {self.name!r}")]  # says what is wrong
         for split in self.splits or [data.get("split", "random")]:
             for seed in self.seeds or [data.get("seed", 0)]:
                 for network in self.networks or (None,):
@@ -110,7 +112,7 @@ class Curve(BaseModel):
         for size in sorted(set(self.sizes)):
             content = {
                 **self.experiment,
-                "data": {**self.experiment.get("data", {}), "train": size},
+                "data": {**(self.experiment.get("data") or {}), "train": size},
             }
             paper = {"mae": self.paper[size]} if size in self.paper else {}
             out.append(
@@ -331,7 +333,7 @@ def read(name: str) -> Suite:
         unknown("suite", name, [*names(), *GROUPS, "all"], ConfigError)
     try:
         suite = Suite.model_validate(load_yaml(path.read_text(encoding="utf-8")))
-    except (ValidationError, yaml.YAMLError) as problem:
+    except (ValidationError, yaml.YAMLError, UnicodeDecodeError, OSError) as problem:
         raise ConfigError(f"{path}: {problem}") from None
     if len({row.name for row in suite.rows}) != len(suite.rows):
         raise ConfigError(f"{path}: two rows have the same name")

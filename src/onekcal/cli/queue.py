@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import sys
@@ -86,7 +87,8 @@ def run(
     _there(queue)
 
     def say(line: str) -> None:
-        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # a full disk under the log does not end the queue
+            print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
     if not bench.run(queue, results, workers, anew, nice, say):
         raise OnekcalError(

@@ -8,7 +8,6 @@ splits/NAME       (M,) uint8
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
@@ -23,7 +22,7 @@ from onekcal.data.dataset import Column, Dataset
 from onekcal.datasets.card import Card, Stored
 from onekcal.errors import DataError
 from onekcal.molecules import Molecules
-from onekcal.system.files import whole_file
+from onekcal.system.files import disk_is_full, whole_file
 
 FORMAT = 1
 MEANING = ("quantity", "level", "kind", "at", "unit", "note")
@@ -65,7 +64,7 @@ def save(path: Path, stored: Stored) -> str:
             part.write_bytes(image.getbuffer())
     except OSError as problem:
         full = "the disk is full: free space, or set ONEKCAL_HOME to another disk"
-        why = full if problem.errno == errno.ENOSPC else problem.strerror
+        why = full if disk_is_full(problem) else problem.strerror
         raise DataError(f"{path} could not be written ({why}); nothing was left behind") from None
     return digest
 

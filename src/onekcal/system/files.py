@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -10,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from onekcal.errors import DataError
+from onekcal.errors import DataError, DiskFull
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -32,15 +35,45 @@ def whole_file(path: Path, shared: bool = False) -> Iterator[Path]:
     ------
     Path
         The file to write to, in the same folder as `path`.
+
+    Raises
+    ------
+    DiskFull
+        When the disk is full.
     """
     ending = f".{os.getpid()}-{threading.get_ident()}.part" if shared else ".part"
     part = path.with_name(path.name + ending)
     try:
         yield part
         os.replace(part, path)
-    except BaseException:
+    except BaseException as problem:
         part.unlink(missing_ok=True)
+        if disk_is_full(problem):
+            raise DiskFull(
+                f"the disk is full: {path} could not be written, and was left as it was; free "
+                f"space in {path.parent} and run the same command again"
+            ) from problem
         raise
+
+
+def disk_is_full(problem: BaseException) -> bool:
+    """Tell whether an error says that there is no space left.
+
+    Parameters
+    ----------
+    problem
+        An error of Python, or of a library that writes files itself and only quotes the system.
+
+    Returns
+    -------
+    bool
+        True for a full disk and for a full quota.
+    """
+    return (
+        isinstance(problem, DiskFull)
+        or getattr(problem, "errno", None) in NO_SPACE
+        or any(f"(os error {number})" in str(problem) for number in NO_SPACE)
+    )
 
 
 def write_text(path: Path, text: str) -> None:

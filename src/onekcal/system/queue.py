@@ -36,6 +36,8 @@ LOOK = 0.2
 """Seconds between two looks at what has changed."""
 REFUSED = 77
 """Exit status of a job's process that was not begun with this code."""
+FULL = 78
+"""Exit status of a job's process that could not write, because the disk is full."""
 
 
 Content = dict[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -12,10 +13,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from onekcal.errors import DiskFull
 from onekcal.system import code
-from onekcal.system.files import read_json, write_json
+from onekcal.system.files import disk_is_full, read_json, write_json
 from onekcal.system.processes import end_with_parent
-from onekcal.system.queue import REFUSED, Content, Job, fail, other_code, read_job
+from onekcal.system.queue import FULL, REFUSED, Content, Job, fail, other_code, read_job
 
 COUNTED = 5.0
 """Seconds between two notes of the CPU time used."""
@@ -38,6 +40,24 @@ def working(compute: Callable[[Job], Content], expected: tuple[type[Exception], 
     now = code.identity()
     if other_code(job, now) is not None:
         sys.exit(REFUSED)
+    try:
+        _keep(job, number, now, compute, expected)
+    except Exception as problem:
+        if not disk_is_full(problem):
+            raise
+        with contextlib.suppress(OSError):  # its log may lie on the same disk
+            print(problem, file=sys.stderr, flush=True)
+        os._exit(FULL)
+
+
+def _keep(
+    job: Job,
+    number: str,
+    now: dict[str, str | None],
+    compute: Callable[[Job], Content],
+    expected: tuple[type[Exception], ...],
+) -> None:
+    """Compute, and keep the result or why there is none."""
     if job.code is None:
         write_json(job.folder / "code.json", now)
     job.work.mkdir(exist_ok=True)
@@ -45,6 +65,8 @@ def working(compute: Callable[[Job], Content], expected: tuple[type[Exception], 
     try:
         found = compute(job)
     except expected as problem:
+        if disk_is_full(problem):
+            raise
         note()
         fail(job, str(problem) or type(problem).__name__)
         return
@@ -76,7 +98,8 @@ def _counting(path: Path) -> Callable[[], None]:
 
     def note() -> None:
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        with busy:
+        # what a job costs is no reason to end it
+        with busy, contextlib.suppress(DiskFull):
             write_json(
                 path,
                 {

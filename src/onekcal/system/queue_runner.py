@@ -13,16 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from onekcal.errors import DiskFull
 from onekcal.system import code
 from onekcal.system.files import write_json
 from onekcal.system.locks import is_locked, try_lock
 from onekcal.system.processes import ONE_THREAD
-from onekcal.system.queue import LOOK, REFUSED, Job, fail, forget, jobs, other_code, runners
+from onekcal.system.queue import FULL, LOOK, REFUSED, Job, fail, forget, jobs, other_code, runners
 
 DEATHS = 5
 """A job has failed when its process dies this often in a row without getting further."""
 GRACE = 10.0
 """Seconds a job has to end after it was asked to."""
+PAUSE = 60.0
+"""Seconds until a job that met a full disk is tried again."""
 
 
 @dataclass
@@ -50,6 +53,8 @@ class Runner:
         Keys of jobs that were begun with other code.
     deaths
         How often a job's process has died in a row, and how far the job was then.
+    paused
+        When jobs that met a full disk are tried again.
     stopping
         Whether the runner was asked to end.
     """
@@ -63,6 +68,7 @@ class Runner:
     running: dict[Job, tuple[subprocess.Popen[bytes], int]] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     deaths: dict[str, tuple[int, object]] = field(default_factory=dict)
+    paused: dict[str, float] = field(default_factory=dict)
     stopping: bool = False
 
     def loop(self, workers: int) -> None:
@@ -100,11 +106,19 @@ class Runner:
                 continue
             if job.result is not None or job.failure is not None:
                 continue
+            if time.monotonic() < self.paused.get(job.key, 0.0):
+                pending = True
+                continue
             if len(self.running) >= workers:
                 return True
             lock = try_lock(job.folder / "lock")
             if lock is not None:
-                self.start(job, lock)
+                try:
+                    self.start(job, lock)
+                except DiskFull:
+                    os.close(lock)
+                    self.pause(job)
+                    pending = True
             elif job.attempts() and job.attempts()[-1]["runner"] in others:
                 continue  # theirs
             else:
@@ -169,8 +183,21 @@ class Runner:
             del self.running[job]
             try:
                 self.judge(job, process.returncode)
+            except DiskFull:
+                self.pause(job)
             finally:
                 os.close(lock)
+
+    def pause(self, job: Job) -> None:
+        """Let a job wait until there may be space on the disk again.
+
+        Parameters
+        ----------
+        job
+            A job that met a full disk.
+        """
+        self.paused[job.key] = time.monotonic() + PAUSE
+        self.say(f"{job.name}: the disk is full; it is tried again in {PAUSE:g} s")
 
     def judge(self, job: Job, status: int) -> None:
         """Decide what becomes of a job whose process has ended.
@@ -190,6 +217,8 @@ class Runner:
         elif status == REFUSED:
             self.say(other_code(job, code.identity()) or f"{job.name}: refused; see log.txt")
             self.refused.add(job.key)
+        elif status == FULL:
+            self.pause(job)
         else:
             reached = job.progress.get("reached")
             count, before = self.deaths.get(job.key, (0, None))
