@@ -171,7 +171,7 @@ def test_forces_at_a_straight_angle_are_finite() -> None:
     assert torch.allclose(pull.sum(0), torch.zeros(3, dtype=torch.float64), atol=1e-9)
 
 
-@pytest.mark.parametrize("kernel", ["gaussian", "laplacian"])
+@pytest.mark.parametrize("kernel", ["gaussian", "laplacian", "exponential"])
 @pytest.mark.parametrize("features", ["slatm", "coulomb"])
 def test_forces_by_autograd_are_central_differences(features: str, kernel: str) -> None:
     """Steps of 1e-5 Å: narrow against SLATM's Gaussians of 0.05 Å, and seldom across a kink of the
@@ -194,7 +194,7 @@ def test_forces_by_autograd_are_central_differences(features: str, kernel: str) 
     assert found.abs().max() > 10
 
 
-@pytest.mark.parametrize("kernel", ["gaussian", "laplacian"])
+@pytest.mark.parametrize("kernel", ["gaussian", "laplacian", "exponential"])
 def test_the_prediction_and_its_variance_are_the_formula_by_brute_force(kernel: str) -> None:
     train, test = wobbly(12, seed=1), wobbly(8, seed=2)
     model = GlobalKernel("slatm", kernel, sigma=20.0, regularization=1e-3).fit(train, train[:0])
@@ -202,11 +202,11 @@ def test_the_prediction_and_its_variance_are_the_formula_by_brute_force(kernel: 
 
     def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         apart = a[:, None] - b
-        return (
-            np.exp(-np.abs(apart).sum(2) / 20.0)
-            if kernel == "laplacian"
-            else np.exp(-(apart**2).sum(2) / 800.0)
-        )
+        return {
+            "laplacian": np.exp(-np.abs(apart).sum(2) / 20.0),
+            "gaussian": np.exp(-(apart**2).sum(2) / 800.0),
+            "exponential": np.exp(-np.sqrt((apart**2).sum(2)) / 800.0),
+        }[kernel]
 
     inverse = np.linalg.inv(similarity(known, known) + 1e-3 * np.eye(12))
     weights = inverse @ train.energies.numpy()

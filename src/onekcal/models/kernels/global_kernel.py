@@ -1,10 +1,12 @@
 r"""Kernel ridge regression with one vector a molecule: SLATM or the sorted Coulomb matrix.
 
     K(A, B) = exp(−|x_A − x_B|₂² / 2σ²)  or  exp(−|x_A − x_B|₁ / σ)        α = (K + λ·1)⁻¹ y
+              or  exp(−|x_A − x_B|₂ / 2σ²)
     E(A) = Σ_B K(A, B) α_B
 
 Rupp et al., Phys. Rev. Lett. 108, 058301 (2012); Huang, von Lilienfeld, Nature Chem. 12, 945
-(2020). There is no offset: a stage of dressed atoms before this one takes the mean.
+(2020). The third kernel, `exponential`, is equation 1 of the AtomCloudNet paper as it is printed: the
+norm is not squared. There is no offset: a stage of dressed atoms before this one takes the mean.
 
 σ and λ may be lists. Without a σ, multiples of the median distance are tried. The pair with the
 lowest mean absolute leave-one-out error on the training data is taken. That error is known in
@@ -37,19 +39,21 @@ MULTIPLES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """Where no σ is given, these multiples of the median distance of training molecules are tried."""
 REGULARIZATIONS = [1e-10, 1e-8, 1e-6]
 """These λ are tried where none is given."""
+TINY = 1e-18
+"""Squares of distances below this one count as 0: the root has no slope there."""
 BLOCK = 512
 """Molecules predicted at a time."""
 
 
 class GlobalKernel(Model):
-    """Gaussian or Laplacian kernel on one vector a molecule; energies in kcal/mol.
+    """Gaussian, Laplacian or exponential kernel on one vector a molecule; energies in kcal/mol.
 
     Parameters
     ----------
     features
         The vector: `slatm` or `coulomb` (the Coulomb matrix, sorted by the norms of its rows).
     kernel
-        `gaussian` or `laplacian`.
+        `gaussian`, `laplacian` or `exponential`.
     sigma
         Width σ, in the unit of the features (Hartree for the Coulomb matrix). Of a list, the value
         of the lowest error is taken. None tries 0.5 to 64 times the median distance between
@@ -220,6 +224,8 @@ class GlobalKernel(Model):
         i, j = torch.tril_indices(count, count, -1)
         median = float(distances[i, j].median()) if count > 1 else 0.0
         scale = (median if self.kernel == "laplacian" else median**0.5) or 1.0
+        if self.kernel == "exponential":  # 2σ² is a multiple of the median
+            return [(multiple / 2) ** 0.5 * scale for multiple in MULTIPLES]
         return [multiple * scale for multiple in MULTIPLES]
 
     # --- storing ------------------------------------------------------------------------------
@@ -269,6 +275,23 @@ def squared(a: Tensor, b: Tensor, parts: list[int]) -> Tensor:
     return (a.norm(dim=1).square()[:, None] + b.norm(dim=1).square() - 2 * a @ b.T).clamp_min(0)
 
 
+def euclidean(a: Tensor, b: Tensor, parts: list[int]) -> Tensor:
+    """Return Euclidean distances of rows; where two rows are equal, the slope is 0.
+
+    Parameters
+    ----------
+    a, b, parts
+        As in `squared`.
+
+    Returns
+    -------
+    Tensor
+        (A, B).
+    """
+    # the backward pass of pow keeps its input: the result may be overwritten, that of sqrt may not
+    return squared(a, b, parts).clamp_min(TINY).pow(0.5)
+
+
 def manhattan(a: Tensor, b: Tensor, parts: list[int]) -> Tensor:
     """Return sums of absolute differences of rows.
 
@@ -301,6 +324,7 @@ def manhattan(a: Tensor, b: Tensor, parts: list[int]) -> Tensor:
 DISTANCES: dict[str, Callable[[Tensor, Tensor, list[int]], Tensor]] = {
     "gaussian": squared,
     "laplacian": manhattan,
+    "exponential": euclidean,
 }
 
 
