@@ -1,7 +1,7 @@
 """The figures of the five papers by name; `draw` writes them for the docs.
 
 The modules beside this one hold a function for each. It takes results, a molecule, a data set or a
-run, and returns a figure of matplotlib. Sketches of architectures are left out.
+run, and returns a figure of matplotlib.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from figures import architecture as architecture
 from figures import bases as bases
 from figures import data as spreads
 from figures import fields as space
@@ -127,6 +128,7 @@ FIGURES: dict[str, Callable[[Path, Sources], None]] = {
     ),
     "voxels-nuclei": _saved(lambda at: space.discrete_voxels(_molecule(LINEAR))),
     "voxels-lol": _saved(lambda at: space.lol_voxels(_molecule(LINEAR))),
+    "voxels-network": _saved(lambda at: architecture.densenet_architecture()),
     "voxels-fields": _saved(lambda at: space.field_surfaces(_molecule(SMALL))),
     "voxels-grids": _saved(lambda at: voxels.voxel_grids(at.results)),
     "voxels-sizes": _saved(lambda at: voxels.voxel_sizes(at.results)),
