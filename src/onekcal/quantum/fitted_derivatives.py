@@ -12,14 +12,13 @@ rule: moving all atoms together costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from onekcal.quantum.solution import Solution, folded
+from onekcal.quantum.solution import Solution, blocks, folded, inverse
 
 if TYPE_CHECKING:
     from typing import Any as Mol  # pyscf is untyped
@@ -52,7 +51,7 @@ class FittedDerivatives:
         self.aux: Mol = solution.scf.with_df.auxmol
         self.both = self.mol + self.aux
         self.metric = self.aux.intor("int2c2e")  # (P, Q)
-        self.solve = _solver(self.metric)
+        self.solve = inverse(self.metric)
         self.blocks = list(self._blocks())
         occupied, share = solution.occupied, solution.share
         size = self.aux.nao
@@ -228,22 +227,5 @@ class FittedDerivatives:
         places = self.aux.ao_loc
         most = max(1, int(BLOCK / (72 * self.mol.nao**2)))
         for atom, (begin, end) in enumerate(self.aux.aoslice_by_atom()[:, :2]):
-            first = int(begin)
-            while first < end:
-                last = first + 1
-                while last < end and places[last + 1] - places[first] <= most:
-                    last += 1
+            for first, last in blocks(places, int(begin), int(end), most):
                 yield Block(atom, (first, last), slice(int(places[first]), int(places[last])))
-                first = last
-
-
-def _solver(metric: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Return x ↦ V⁻¹ x, (P, anything)."""
-    try:
-        factor = cho_factor(metric, lower=True)
-    except LinAlgError:  # nearly dependent functions
-        values, vectors = np.linalg.eigh(metric)
-        kept = values > 1e-10 * values[-1]
-        inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
-        return lambda of: inverse @ of
-    return lambda of: cho_solve(factor, of)

@@ -36,6 +36,7 @@ import numpy as np
 from onekcal.errors import InputError
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.quantum.dft import pyscf_package
+from onekcal.quantum.fitted_energies import fitted_hartree_fock, fitted_mp2, unsolved
 from onekcal.quantum.g4mp2_basis import ELEMENTS, WITHOUT_AUXILIARY, large, modified, small
 from onekcal.quantum.method import LabelError, check_molecule, formula_of
 
@@ -66,7 +67,9 @@ CLASHES = (("Li", "Na"), ("Li", "Br"), ("Al", "Br"))
 FITTED_HF, FITTED_MP2 = "aug-cc-pvqz-jkfit", "aug-cc-pvqz-ri"
 """Auxiliary basis sets."""
 CONVERGENCE = 1e-9
-"""Hartree; of Hartree-Fock energies."""
+"""Hartree; of Hartree-Fock energies with exact integrals."""
+BELOW_MP2, ALONE = 1e-8, 1e-7
+"""Hartree; of those with fitted integrals, where MP2 follows and where nothing does."""
 
 
 @dataclass(frozen=True)
@@ -297,28 +300,38 @@ class _Calculation:
         )
 
     def _hartree_fock(self, basis: str, fitted: bool | None = None) -> Scf:
-        """Hartree-Fock in one basis, from the density of the basis before."""
-        scf_module = pyscf_package().scf
+        """Hartree-Fock in one basis, from the orbitals of the basis before."""
         mol = self._mol(basis)
-        scf = scf_module.UHF(mol) if mol.spin else scf_module.RHF(mol)
         if self.fitted if fitted is None else fitted:
-            scf = scf.density_fit(auxbasis=FITTED_HF)
-        scf.conv_tol, scf.max_cycle, scf.chkfile = CONVERGENCE, 100, None
-        scf._chkfile = None  # pyscf's open temporary file
-        guess = None
-        if self.before is not None:
-            old = self.before
-            guess = scf_module.addons.project_dm_nr2nr(old.mol, old.make_rdm1(), mol)
-        scf.kernel(dm0=guess)
-        if not scf.converged:
-            scf = scf.newton()
-            scf.kernel()
+            if self.before is None:  # another process finished the step before
+                self._hartree_fock("6-31g(d)", fitted=False)
+            correlated = basis == "XP"
+            tolerance = BELOW_MP2 if correlated else ALONE
+            scf = fitted_hartree_fock(
+                mol, self.before, FITTED_HF, tolerance, self.memory, correlated
+            )
+        else:
+            scf = self._plain_hartree_fock(mol)
         if not scf.converged:
             raise LabelError(
                 f"G4(MP2) of {formula_of(self.molecule)}: Hartree-Fock does not converge; check "
                 "the geometry, the charge and the spin"
             )
         self.before = scf
+        return scf
+
+    def _plain_hartree_fock(self, mol: Mol) -> Scf:
+        """With exact integrals."""
+        scf = unsolved(mol)
+        scf.conv_tol, guess = CONVERGENCE, None
+        if self.before is not None:
+            from pyscf.scf.addons import project_dm_nr2nr
+
+            guess = project_dm_nr2nr(self.before.mol, self.before.make_rdm1(), mol)
+        scf.kernel(dm0=guess)
+        if not scf.converged:
+            scf = scf.newton()
+            scf.kernel()
         return scf
 
     def _coupled_cluster(self) -> dict[str, float]:
@@ -358,18 +371,13 @@ class _Calculation:
         energy = float(scf.e_tot)
         if self._correlated() < 2:
             return {"hf": energy, "mp2": energy}
-        from pyscf import df, mp
+        frozen = frozen_orbitals(self.molecule)
+        if self.fitted:
+            return {"hf": energy, "mp2": energy + fitted_mp2(scf, FITTED_MP2, frozen)}
+        from pyscf import mp
 
-        frozen = frozen_orbitals(self.molecule) or None
-        if not self.fitted:
-            return {"hf": energy, "mp2": energy + float(mp.MP2(scf, frozen=frozen).run().e_corr)}
-        from pyscf.mp.dfmp2 import DFRMP2
-        from pyscf.mp.dfump2 import DFUMP2
-
-        fitted = (DFUMP2 if scf.mol.spin else DFRMP2)(scf, frozen=frozen)
-        fitted.with_df = df.DF(scf.mol, auxbasis=FITTED_MP2)
-        fitted.kernel()
-        return {"hf": energy, "mp2": energy + float(fitted.e_corr)}
+        exact = mp.MP2(scf, frozen=frozen or None).run()
+        return {"hf": energy, "mp2": energy + float(exact.e_corr)}
 
 
 def _t1(amplitudes: np.ndarray | tuple[np.ndarray, np.ndarray], electrons: int) -> float:

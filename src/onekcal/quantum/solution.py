@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 if TYPE_CHECKING:
     from typing import Any as Mol
@@ -109,3 +111,42 @@ def folded(of: np.ndarray, *lead: int) -> np.ndarray:
         The sizes that stay.
     """
     return of.reshape(*lead, of.size // math.prod(lead))
+
+
+def inverse(metric: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return x ↦ V⁻¹ x for x of shape (P,) or (P, anything).
+
+    Parameters
+    ----------
+    metric
+        (P, P), the repulsion of auxiliary functions. Where they nearly depend on each other, the
+        space they span is a little smaller.
+    """
+    try:
+        factor = cho_factor(metric, lower=True)
+    except LinAlgError:
+        values, vectors = np.linalg.eigh(metric)
+        kept = values > 1e-10 * values[-1]
+        inverted = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
+        return lambda of: inverted @ of
+    return lambda of: cho_solve(factor, of)
+
+
+def blocks(places: np.ndarray, first: int, end: int, most: int) -> Iterator[tuple[int, int]]:
+    """Return begin and end of groups of shells.
+
+    Parameters
+    ----------
+    places
+        Where the functions of each shell begin.
+    first, end
+        The shells.
+    most
+        How many functions a group has at most, unless it is a single shell.
+    """
+    while first < end:
+        last = first + 1
+        while last < end and places[last + 1] - places[first] <= most:
+            last += 1
+        yield first, last
+        first = last
