@@ -107,6 +107,48 @@ def test_a_shared_link_shows_the_answer_conformers_and_the_next_rung(visit: Call
     assert 60 < float(re.match(r"[\d.]+", entropy)[0]) < 70
 
 
+def test_surfaces_are_computed_when_they_are_chosen(visit: Callable) -> None:
+    tab = visit("/?smiles=CO")
+    tab.wait(f"{HEADLINE} !== ''")
+    scene = "document.getElementById('scene').dataset.surface"
+    told = "document.getElementById('surface-told').textContent"
+    assert tab.run(scene) in ("", None)
+    for kind, words in (("lol", "where it is 0.6"), ("esp", "kcal/mol per unit charge")):
+        tab.run(
+            f"(box => {{ box.value = '{kind}'; box.dispatchEvent(new Event('change')); }})"
+            "(document.getElementById('surface'))"
+        )
+        tab.wait(f"{scene} === '{kind}'")
+        tab.wait(f"{told}.includes('{words}')")
+    asked = sum(url.endswith("/api/surface") for url in tab.requests)
+    tab.run("document.getElementById('atoms').click()")
+    tab.wait("document.getElementById('atoms').checked")
+    assert asked == 2
+    assert sum(url.endswith("/api/surface") for url in tab.requests) == 2  # kept by the page
+
+
+def test_what_to_cite_is_copied_as_bibtex(visit: Callable) -> None:
+    tab = visit("/?smiles=CO")
+    tab.wait(f"{HEADLINE} !== ''")
+    tab.run("navigator.clipboard.writeText = async text => { window.copied = text; }")
+    tab.run(
+        "[...document.querySelectorAll('.share button')].find(b => b.textContent === 'Copy BibTeX')"
+        ".click()"
+    )
+    tab.wait("window.copied !== undefined")
+    copied = tab.run("window.copied")
+    assert "@software{onekcal," in copied
+    assert "10.1063/1.2770701" in copied
+
+
+def test_the_editor_is_dark_where_the_page_is(visit: Callable) -> None:
+    tab = visit("/", dark=True)
+    filtered = "getComputedStyle(document.getElementById('editor')).filter"
+    assert "invert" in tab.run(filtered)
+    tab.dark(False)
+    tab.wait(f"{filtered} === 'none'")
+
+
 def test_a_reaction_has_one_interval_for_the_whole(visit: Callable) -> None:
     tab = visit("/?tab=reaction")
     tab.run("document.getElementById('left').value = 'CCO'")

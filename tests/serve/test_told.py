@@ -72,3 +72,27 @@ def test_a_reaction_is_told_with_its_species(model: Artefact) -> None:
     assert [one["coefficient"] for one in told["species"]] == [-1.0, 1.0]
     assert told["species"][0]["answer"]["lines"]
     assert told["half"] < 2
+
+
+def test_a_surface_is_one_task(model: Artefact) -> None:
+    (told,) = _asked(model, kind="surface", surface="lol", smiles="O")
+    assert told["kind"] == "lol"
+    assert told["points"]
+
+
+def test_every_energy_of_an_answer_is_in_the_unit_that_was_asked_for(model: Artefact) -> None:
+    (kcal,) = _asked(model, kind="predict", smiles="CCO")
+    (kilojoule,) = _asked(model, kind="predict", smiles="CCO", options={"unit": "kJ/mol"})
+    assert kilojoule["unit"] == "kJ/mol"
+    for key in ("formation_298", "formation_0", "half"):
+        assert kilojoule[key] == pytest.approx(4.184 * kcal[key]), key
+    assert kilojoule["atom_energies"] == pytest.approx(
+        [4.184 * energy for energy in kcal["atom_energies"]]
+    )
+    for one, other in zip(kcal["lines"], kilojoule["lines"]):
+        assert other["value"] == pytest.approx(4.184 * one["value"])
+        assert other["error"] == pytest.approx(one["error"] and 4.184 * one["error"])
+    assert kilojoule["conformers"]["relative"] == pytest.approx(
+        [4.184 * energy for energy in kcal["conformers"]["relative"]]
+    )
+    assert kilojoule["conformers"]["weights"] == pytest.approx(kcal["conformers"]["weights"])

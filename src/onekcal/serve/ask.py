@@ -9,7 +9,14 @@ from fastapi import APIRouter, Query, Request, Response
 
 from onekcal.errors import InputError
 from onekcal.serve.desk import Desk
-from onekcal.serve.requests import BondsRequest, PredictRequest, ReactRequest, options
+from onekcal.serve.requests import (
+    BondsRequest,
+    MoleculeRequest,
+    PredictRequest,
+    ReactRequest,
+    SurfaceRequest,
+    options,
+)
 
 router = APIRouter(prefix="/api", tags=["answers"])
 PROBLEM = {
@@ -50,20 +57,27 @@ def predict_task(asked: PredictRequest) -> dict[str, Any]:
     ----------
     asked
         The request.
-
-    Raises
-    ------
-    InputError
-        It has no molecule, or two.
     """
+    return {"kind": "predict", "options": options(asked), "name": asked.name, **_molecule(asked)}
+
+
+def _molecule(asked: MoleculeRequest) -> dict[str, Any]:
     if bool(asked.smiles) == bool(asked.geometry.strip()):
         raise InputError("give either `smiles` or `geometry`")
-    what = (
-        {"smiles": asked.smiles}
-        if asked.smiles
-        else asked.model_dump(include={"geometry", "format"})
-    )
-    return {"kind": "predict", "options": options(asked), "name": asked.name, **what}
+    if asked.smiles:
+        return {"smiles": asked.smiles}
+    return asked.model_dump(include={"geometry", "format"})
+
+
+def bonds_task(asked: BondsRequest) -> dict[str, Any]:
+    """Return what a worker is asked for the bonds of one molecule.
+
+    Parameters
+    ----------
+    asked
+        The request.
+    """
+    return {"kind": "bonds", "options": options(asked), "smiles": asked.smiles}
 
 
 def react_task(asked: ReactRequest) -> dict[str, Any]:
@@ -123,8 +137,16 @@ async def react(request: Request, asked: ReactRequest) -> Response:
 @router.post("/bonds", responses=REFUSALS)
 async def bonds(request: Request, asked: BondsRequest) -> Response:
     """List single bonds with their dissociation enthalpies; no radical is computed here."""
-    task = {"kind": "bonds", "options": {"budget": 0.0}, "smiles": asked.smiles}
+    task = bonds_task(asked)
+    task["options"] |= {"budget": 0.0}
     return Response(await desk(request).at_once(task), media_type="application/json")
+
+
+@router.post("/surface", responses=REFUSALS)
+async def surface(request: Request, asked: SurfaceRequest) -> Response:
+    """Draw a surface around one molecule: points, normals and colours of triangles."""
+    task = {"kind": "surface", "surface": asked.kind, **_molecule(asked)}
+    return _first(await desk(request).at_once(task, keep=False))
 
 
 def _first(parts: str) -> Response:

@@ -9,7 +9,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from onekcal.errors import InputError
 from onekcal.serve import downloads
-from onekcal.serve.ask import REFUSALS, desk, predict_task, react_task
+from onekcal.serve.ask import REFUSALS, bonds_task, desk, predict_task, react_task
 from onekcal.serve.desk import Desk
 from onekcal.serve.requests import BatchRequest, JobRequest, options
 from onekcal.system.queue import Job
@@ -47,8 +47,7 @@ def _added(here: Desk, asked: JobRequest) -> Job:
         task, name = react_task(asked.react), asked.react.reaction
     else:
         assert asked.bonds is not None
-        task, name = {"kind": "bonds", "options": {}, "smiles": asked.bonds.smiles}, ""
-        name = f"bonds of {asked.bonds.smiles}"
+        task, name = bonds_task(asked.bonds), f"bonds of {asked.bonds.smiles}"
     task["options"] |= LONG
     return here.later(task, name)
 
@@ -66,7 +65,7 @@ def _added(here: Desk, asked: JobRequest) -> Job:
     },
 )
 async def batch(request: Request, asked: Annotated[BatchRequest, Query()]) -> dict[str, Any]:
-    """Answer all molecules of a file (xyz, extxyz, sdf, mol, smi, csv), the body of the request."""
+    """Answer all molecules of a file (xyz, sdf, smi, csv, tsv, …), the body of the request."""
     here = desk(request)
     body = await request.body()
     return here.jobs.described(await here.upload(asked.file, body, options(asked)))

@@ -17,7 +17,7 @@ from onekcal.serve.limits import Limits
 from onekcal.serve.pool import Event, Pool
 from onekcal.system.queue import Job
 
-ENDINGS = (".xyz", ".extxyz", ".sdf", ".mol", ".smi", ".smiles", ".csv")
+ENDINGS = (".xyz", ".extxyz", ".sdf", ".mol", ".smi", ".smiles", ".csv", ".tsv")
 """Files that are taken."""
 
 
@@ -47,7 +47,7 @@ class Desk:
         self.version = version
         self._asked: dict[str, asyncio.Future[str]] = {}
 
-    async def at_once(self, task: Event) -> str:
+    async def at_once(self, task: Event, keep: bool = True) -> str:
         """Answer a question: from the cache, or by the next free worker.
 
         The same question of several readers at one time is computed once.
@@ -56,6 +56,8 @@ class Desk:
         ----------
         task
             What a worker is asked.
+        keep
+            Whether the answer is kept; those that are large are not.
 
         Returns
         -------
@@ -75,14 +77,14 @@ class Desk:
         if key not in self._asked:
             if self.pool.urgent_waiting >= self.limits.waiting:
                 raise Busy("too many questions wait; try again in a few seconds")
-            self._asked[key] = asyncio.ensure_future(self._computed(task, key))
+            self._asked[key] = asyncio.ensure_future(self._computed(task, key, keep))
             self._asked[key].add_done_callback(lambda _: self._asked.pop(key, None))
         return await asyncio.shield(self._asked[key])
 
-    async def _computed(self, task: Event, key: str) -> str:
+    async def _computed(self, task: Event, key: str, keep: bool) -> str:
         found = await self.pool.ask(task, urgent=True, seconds=self.limits.seconds)
         content = json.dumps(found, ensure_ascii=False)
-        if not any(part.get("problem") for part in found):
+        if keep and not any(part.get("problem") for part in found):
             self.cache.put(key, content)
         return content
 
@@ -124,7 +126,7 @@ class Desk:
         folder = self.jobs.new_folder("batch")
         try:
             (folder / file).write_bytes(body)
-            total = await self._read(folder, file)
+            total = await self._read(folder, file, options)
             (folder / file).unlink()
             content = {"options": options, "total": total}
             return self.jobs.add(folder.name, shown, "batch", content)
@@ -132,11 +134,20 @@ class Desk:
             shutil.rmtree(folder)
             raise
 
-    async def _read(self, folder: Path, file: str) -> int:
+    async def _read(self, folder: Path, file: str, options: dict[str, Any]) -> int:
         limits = self.limits
+        asked = json.dumps({key: options.get(key) for key in ("length", "smiles_column")})
         numbers = map(str, (limits.reader_memory, limits.reader_seconds, limits.rows))
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "onekcal.serve.reader", file, "questions.jsonl", *numbers),
+            *(
+                sys.executable,
+                "-m",
+                "onekcal.serve.reader",
+                file,
+                "questions.jsonl",
+                asked,
+                *numbers,
+            ),
             cwd=folder,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

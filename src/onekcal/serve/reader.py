@@ -18,7 +18,7 @@ Row = dict[str, Any]
 """One molecule of a file, as a task of a worker, and the `columns` that came with it."""
 
 
-def main(source: str, target: str, memory: int, seconds: int, most: int) -> None:
+def main(source: str, target: str, asked: str, memory: int, seconds: int, most: int) -> None:
     """Read a file, and print a JSON line that says how many rows it has or what is wrong.
 
     Parameters
@@ -27,6 +27,8 @@ def main(source: str, target: str, memory: int, seconds: int, most: int) -> None
         The file; its ending names the format.
     target
         Where the rows are written.
+    asked
+        JSON with `length` and `smiles_column`, as in `Options`.
     memory, seconds
         Bytes and processor seconds that this process may take.
     most
@@ -39,7 +41,7 @@ def main(source: str, target: str, memory: int, seconds: int, most: int) -> None
     total = 0
     try:
         with Path(target).open("w", encoding="utf-8") as out:
-            for row in rows(source):
+            for row in rows(source, **json.loads(asked)):
                 total += 1
                 if total > most:
                     return _say(problem=f"{source} has more than {most:,} molecules; split it")
@@ -55,28 +57,30 @@ def _say(**content: object) -> None:
     print(json.dumps(content))
 
 
-def rows(source: str) -> Iterator[Row]:
+def rows(source: str, length: str | None = None, smiles_column: str | None = None) -> Iterator[Row]:
     """Read the rows of a file.
 
     Parameters
     ----------
     source
         The file.
+    length, smiles_column
+        As in `Options`.
     """
     ending = Path(source).suffix.lower()
     if ending in (".csv", ".tsv"):
-        yield from _table(source)
+        yield from _table(source, smiles_column)
     else:
-        yield from _questions(source)
+        yield from _questions(source, length)
 
 
-def _table(source: str) -> Iterator[Row]:
+def _table(source: str, smiles_column: str | None) -> Iterator[Row]:
     from onekcal.errors import InputError
     from onekcal.io.smiles_lines import csv_lines
 
     empty = True
     with open(source, encoding="utf-8-sig", errors="replace") as lines:
-        for line in csv_lines(lines, source):
+        for line in csv_lines(lines, source, smiles_column):
             empty = False
             row: Row = {"source": line.place, "name": line.name, "smiles": line.smiles}
             if not line.smiles:
@@ -86,10 +90,10 @@ def _table(source: str) -> Iterator[Row]:
         raise InputError(f"{source} is empty; expected at least one molecule")
 
 
-def _questions(source: str) -> Iterator[Row]:
+def _questions(source: str, length: str | None) -> Iterator[Row]:
     from onekcal.prediction.questions import questions
 
-    for question in questions([source]):
+    for question in questions([source], length):
         row: Row = {
             "source": question.source,
             "name": question.name,
@@ -111,4 +115,5 @@ def _questions(source: str) -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))
+    source, target, asked, *numbers = sys.argv[1:]
+    main(source, target, asked, *map(int, numbers))

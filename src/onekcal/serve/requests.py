@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from onekcal.prediction.estimate import Unit
 from onekcal.prediction.options import Route, Rung
 
 Smiles = Annotated[str, StringConstraints(max_length=1000, strip_whitespace=True)]
@@ -13,7 +14,7 @@ Name = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True)]
 
 
 class OptionsRequest(BaseModel):
-    """How a molecule is answered; the fields of `onekcal.Options`."""
+    """How a molecule is answered; the fields of `onekcal.Options`, under the same names."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -21,30 +22,57 @@ class OptionsRequest(BaseModel):
     keep_geometry: bool = Field(False, description="Do not relax a geometry that is given.")
     force: bool = Field(False, description="Answer outside the scope too, without an interval.")
     coverage: float = Field(0.9, gt=0.0, lt=1.0, description="What the interval is to cover.")
+    unit: Unit = Field("kcal/mol", description="The unit that energies are told in.")
     rung: Rung = Field("auto", description="Who answers.")
+    exact: bool = Field(False, description="Compute without fitted integrals.")
+    length: Literal["angstrom", "bohr", "nm"] | None = Field(
+        None, description="Unit of coordinates; none: the one that the file names, or Å."
+    )
+
+
+class AnswerRequest(OptionsRequest):
+    """What only the answer for a molecule has."""
+
+    forces: bool = Field(False, description="Forces too (kcal/mol/Å, or `unit`/Å).")
     route: Route = Field("auto", description="How ΔfH(298 K) comes about.")
     thermal: Literal["auto", "gfn2", "regression"] = Field(
         "auto", description="Where H(298 K) − H(0) comes from."
     )
-
-
-class PredictRequest(OptionsRequest):
-    """One molecule: a SMILES, or a geometry."""
-
-    smiles: Smiles = Field("", description="One molecule.", examples=["CCO"])
-    geometry: str = Field("", max_length=100_000, description="The text of an xyz or sdf file.")
-    format: Literal["xyz", "sdf"] = Field("xyz", description="What `geometry` is.")
-    name: Name = ""
     thermochemistry: bool = Field(False, description="Entropy, heat capacity, free energy too.")
     temperature: float = Field(298.15, gt=0.0, le=5000.0, description="K.")
     pressure: float = Field(1.0, gt=0.0, le=1e5, description="bar.")
 
 
-class BatchRequest(OptionsRequest):
+class MoleculeRequest(BaseModel):
+    """One molecule: a SMILES, or a geometry."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    smiles: Smiles = Field("", description="One molecule.", examples=["CCO"])
+    geometry: str = Field("", max_length=100_000, description="The text of an xyz or sdf file.")
+    format: Literal["xyz", "sdf"] = Field("xyz", description="What `geometry` is.")
+
+
+class PredictRequest(AnswerRequest, MoleculeRequest):
+    """One molecule and how it is answered."""
+
+    name: Name = ""
+
+
+class SurfaceRequest(MoleculeRequest):
+    """One molecule and the surface around it."""
+
+    kind: Literal["lol", "elf", "esp"] = Field(
+        description="LOL, ELF, or the electrostatic potential on the electron density."
+    )
+
+
+class BatchRequest(AnswerRequest):
     """A file of molecules, which is the body of the request."""
 
     file: str = Field(max_length=300, description="Its name; the ending says the format.")
     compute: bool = Field(False, description="Compute what the model does not know.")
+    smiles_column: Name = Field("", description="Heading of the SMILES; none: it is found.")
 
 
 class ReactRequest(OptionsRequest):
@@ -58,10 +86,8 @@ class ReactRequest(OptionsRequest):
     free_energies: bool = Field(True, description="Frequencies of every species, for ΔrG.")
 
 
-class BondsRequest(BaseModel):
+class BondsRequest(OptionsRequest):
     """One molecule whose single bonds are broken."""
-
-    model_config = ConfigDict(extra="forbid")
 
     smiles: Smiles = Field(min_length=1, examples=["CCO"])
 
@@ -84,9 +110,8 @@ def options(request: OptionsRequest) -> dict[str, object]:
     request
         The request.
     """
-    found = request.model_dump(include=set(OptionsRequest.model_fields))
-    if isinstance(request, PredictRequest) and request.thermochemistry:
-        found |= request.model_dump(include={"thermochemistry", "temperature", "pressure"})
-    if isinstance(request, BatchRequest) and request.compute:
-        found["compute"] = True
+    kind = AnswerRequest if isinstance(request, AnswerRequest) else OptionsRequest
+    found = request.model_dump(include=set(kind.model_fields))
+    if isinstance(request, BatchRequest):
+        found |= {"compute": request.compute, "smiles_column": request.smiles_column or None}
     return found

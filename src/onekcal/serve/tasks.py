@@ -11,13 +11,14 @@ from onekcal.io.reading import read
 from onekcal.models.artefact import Artefact
 from onekcal.molecules import Molecules
 from onekcal.prediction.bonds import bonds
-from onekcal.prediction.geometry import drawn
+from onekcal.prediction.geometry import drawn, geometry_of
 from onekcal.prediction.options import Options
 from onekcal.prediction.prediction import answer as answer_one
 from onekcal.prediction.questions import Question
 from onekcal.prediction.react import react
 from onekcal.prediction.reaction import Conditions
 from onekcal.prediction.rungs import Watch
+from onekcal.serve.surfaces import surface
 from onekcal.serve.told import Told, following, plain, reaction, row, told
 
 Task = dict[str, Any]
@@ -46,6 +47,7 @@ def parts(task: Task, artefact: Artefact, watch: Watch) -> Iterator[Told]:
         "row": _row,
         "react": _react,
         "bonds": _bonds,
+        "surface": _surface,
     }
     if task["kind"] not in kinds:
         unknown("kind of task", task["kind"], kinds)
@@ -84,6 +86,12 @@ def _bonds(task: Task, artefact: Artefact, watch: Watch) -> Iterator[Told]:
         yield bond.to_dict() | {"problem": plain(bond.problem), "radicals": list(bond.fragments)}
 
 
+def _surface(task: Task, artefact: Artefact, watch: Watch) -> Iterator[Told]:
+    question = question_of(task)
+    _check_size(question, task["most_atoms"])
+    yield surface(geometry_of(question, open_shells=True), task["surface"])
+
+
 def options_of(task: Task) -> Options:
     """Return how a task is answered.
 
@@ -108,7 +116,13 @@ def question_of(task: Task) -> Question:
     if task.get("smiles"):
         return Question(source or task["smiles"], name, task["smiles"], problem=task.get("bad", ""))
     if task.get("geometry"):
-        molecules = read(task["geometry"], format=task["format"], energy_key=None, forces_key=None)
+        molecules = read(
+            task["geometry"],
+            format=task["format"],
+            length=task.get("options", {}).get("length"),
+            energy_key=None,
+            forces_key=None,
+        )
         if len(molecules) != 1:
             raise InputError(
                 f"expected one molecule, got {len(molecules)}; a file of many goes to the batch"

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from onekcal.io.writing import WRITERS
 from onekcal.labels.forecast import spell
 from onekcal.models.artefact import Artefact
 from onekcal.molecules import SYMBOLS, Molecules
-from onekcal.prediction.answers import Answer, Spread
+from onekcal.prediction.answers import ENERGIES, Answer, Spread
+from onekcal.prediction.citations import bibtex
+from onekcal.prediction.estimate import per_kcal, scaled
 from onekcal.prediction.options import RUNGS, Options, Rung
 from onekcal.prediction.prediction import answer as answer_one
 from onekcal.prediction.questions import Question
@@ -46,20 +48,28 @@ def told(answer: Answer, artefact: Artefact) -> Told:
     -------
     dict
         `Answer.to_dict` with the interval's half width, the lines of the ledger, the symbols and
-        energies (kcal/mol) of the atoms, and the conformers with positions and weights.
+        energies of the atoms, and the conformers with positions and weights.
     """
     out: Told = answer.to_dict()
     out["label"] = answer.label
     out["problem"] = plain(answer.problem)
-    out["half"] = answer.half if math.isfinite(answer.half) else None
+    own: Told = {
+        "half": answer.half if math.isfinite(answer.half) else None,
+        "lines": [] if answer.problem else [line._asdict() for line in ledger_lines(answer)],
+        "atom_energies": _atom_energies(answer, artefact),
+    }
+    if answer.unit != "kcal/mol":
+        energies = ENERGIES | {"error", "atom_energies"}
+        own = cast(Told, scaled(own, energies, per_kcal(answer.unit)))
+    out |= own
+    out["bibtex"] = bibtex(answer, artefact)
     out["made"] = answer.made
     out["coverage"] = answer.coverage
     out["novelty_limit"] = artefact.novelty_limit
     out["thermal_source"] = answer.thermal_source
-    out["lines"] = [] if answer.problem else [line._asdict() for line in ledger_lines(answer)]
     if answer.molecule is not None:
         out["symbols"] = symbols(answer.molecule)
-        out["atom_energies"] = _atom_energies(answer, artefact)
+        out["charge"], out["spin"] = int(answer.molecule.charges[0]), int(answer.molecule.spins[0])
     if answer.conformers is not None:
         out["conformers"] = out["conformers"] | _conformers(answer.conformers)
     return out

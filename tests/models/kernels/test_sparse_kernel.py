@@ -42,6 +42,15 @@ def test_forces_are_derived_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert model.forces(molecules[:0]).shape == (0, 3)
 
 
+def test_the_energies_of_atoms_add_up_to_those_of_molecules() -> None:
+    model, molecules = fitted(wobbly(12, seed=1)), wobbly(7, seed=2).molecules
+    sums = torch.zeros(7, dtype=torch.float64).index_add(
+        0, molecules.owner, model.atomic_energies(molecules)
+    )
+    torch.testing.assert_close(sums, model.energies(molecules), rtol=0, atol=1e-9)
+    assert model.atomic_energies(molecules[:0]).shape == (0,)
+
+
 def mean_error(model: SparseKernel, data: Dataset) -> float:
     return float((model.energies(data.molecules) - data.energies).abs().mean())
 

@@ -290,6 +290,15 @@ class SparseKernel(Model):
             out.append(self._kernel(kinds, x, block.owner, len(block)) @ self.weights)
         return torch.cat(out)
 
+    def atomic_energies(self, molecules: Molecules) -> Tensor:
+        """(A,) kcal/mol: what each atom's environment adds; they sum to the energies."""
+        out = [torch.zeros(0, dtype=torch.float64)]
+        with torch.no_grad():
+            for x, kinds, _ in self._asked(molecules):
+                own = torch.arange(len(kinds))  # each atom as a molecule of its own
+                out.append(self._kernel(kinds, x, own, len(kinds)) @ self.weights)
+        return torch.cat(out)
+
     def _asked(self, molecules: Molecules) -> Iterator[tuple[Tensor, Tensor, Molecules]]:
         """Blocks of environments in units of σ (A, dims), their kinds (A,) and molecules."""
         for block, kinds, x in self._fitted().blocks(molecules):

@@ -2,10 +2,10 @@
 
 import {headline, ledger, novelty, remarks, rows, text, tiles} from "./answer.js";
 import {ask} from "./api.js";
-import {busy, el, energy, fill, known, number, say, trouble, unit} from "./dom.js";
+import {busy, el, energy, fill, known, say, trouble, unit} from "./dom.js";
 import {Editor} from "./editor.js";
 import {higher} from "./higher.js";
-import {diverging, Scene} from "./scene.js";
+import {Shapes} from "./shapes.js";
 import {share} from "./share.js";
 import {thermo} from "./thermo.js";
 
@@ -114,47 +114,11 @@ export class MoleculePage {
     fill(this.answer, headline(answer), scene.box, tiles(answer));
     fill(this.more,
       el("div", {class: "card"}, el("div", {class: "bar apart"}, el("h2", {}, "How it comes about"),
-        share({name: answer.label, text: () => text(answer), rows: () => rows(answer), json: answer})), ledger(answer),
+        share({name: answer.label, text: () => text(answer), rows: () => rows(answer), json: answer, bibtex: answer.bibtex})), ledger(answer),
       remarks(answer), this.second(answer, question), novelty(answer), thermo(question.rung ? question : {...question, ...(answer.rung !== "learned" ? {rung: answer.rung} : {})}),
       answer.smiles && el("p", {}, el("button", {type: "button", class: "link", onclick: () => this.frame.open("bonds", answer.smiles)}, "Its bonds and what breaks them"))),
       up);
     scene.draw();
     say(`${answer.label}: ${energy(answer.formation_298)} ${unit.name}`);
-  }
-}
-
-// The geometry, its conformers to go through, and colours of the atoms.
-class Shapes {
-  constructor(answer) {
-    this.answer = answer;
-    this.at = 0;
-    this.view = el("div", {class: "scene", id: "scene", role: "img", tabindex: "0", "aria-label": "molecule in three dimensions"});
-    this.scene = new Scene(this.view);
-    this.words = el("span", {class: "soft small grow", "aria-live": "polite"});
-    const all = answer.conformers, several = all?.positions && all.positions.length > 1;
-    this.colours = el("input", {type: "checkbox", id: "atoms", onchange: () => this.draw(true)});
-    const step = by => () => { this.at = (this.at + by + all.count) % all.count; this.draw(); };
-    this.box = el("div", {}, this.view, el("div", {class: "bar stepper"},
-      several && el("button", {type: "button", class: "quiet", id: "previous", "aria-label": "previous conformer", onclick: step(-1)}, "‹"),
-      several && el("button", {type: "button", class: "quiet", id: "following", "aria-label": "next conformer", onclick: step(1)}, "›"),
-      this.words,
-      answer.atom_energies && el("label", {class: "small"}, this.colours, " energy of each atom ", el("span", {class: "key", "aria-hidden": "true"}))));
-    if (several) this.view.addEventListener("keydown", event => {
-      if (event.key === "ArrowLeft") step(-1)();
-      if (event.key === "ArrowRight") step(1)();
-    });
-  }
-
-  draw(keep = false) {
-    const {answer, at} = this, all = answer.conformers;
-    if (!answer.symbols) return;
-    const positions = at && all?.positions ? all.positions[at] : answer.positions;
-    const parts = answer.atom_energies, reach = parts ? Math.max(...parts.map(Math.abs)) : 0;
-    const colours = this.colours.checked && parts && at === 0 ? parts.map(x => diverging(x, reach)) : null;
-    this.words.textContent = all?.positions && all.count > 1
-      ? `conformer ${at + 1} of ${all.count}: ${energy(all.relative[at])} ${unit.name} above the lowest (GFN2-xTB), weight ${number(100 * all.weights[at], 0)} % at 298 K`
-      : known(all?.count) ? "one conformer" : "";
-    this.scene.show(answer.symbols, positions, {colours, keep, label: `${answer.formula}, ${answer.label}, in three dimensions`})
-      .catch(problem => { this.words.textContent = problem.message; });
   }
 }

@@ -20,6 +20,15 @@ export function diverging(value, reach) {
   return "#" + to.map(c => Math.round(200 + (c - 200) * Math.abs(t)).toString(16).padStart(2, "0")).join("");
 }
 
+// A surface as 3Dmol takes it.
+function triangles({points, normals, triangles, colors}) {
+  const threes = rows => rows.map(([x, y, z]) => ({x, y, z}));
+  return {
+    vertexArr: threes(points), normalArr: threes(normals), faceArr: triangles.flat(),
+    color: colors.map(rgb => new window.$3Dmol.Color(...rgb.map(c => c / 255))),
+  };
+}
+
 export class Scene {
   constructor(box) {
     this.box = box;
@@ -27,8 +36,9 @@ export class Scene {
     this.asked = 0;
   }
 
-  // colours: a colour for each atom, or null for those of the elements; keep: the view stays as it is turned
-  async show(symbols, positions, {colours = null, keep = false, label = ""} = {}) {
+  // colours: a colour for each atom, or null for those of the elements; keep: the view stays as it is turned;
+  // surface: an answer of /api/surface
+  async show(symbols, positions, {colours = null, keep = false, label = "", surface = null} = {}) {
     const mine = ++this.asked;
     await load();
     if (mine !== this.asked) return;
@@ -41,15 +51,18 @@ export class Scene {
     }
     const view = keep && this.shown ? this.viewer.getView() : null;
     this.viewer.removeAllModels();
+    this.viewer.removeAllShapes();
     const lines = symbols.map((symbol, k) => `${symbol} ${positions[k].map(x => x.toFixed(4)).join(" ")}`);
     const model = this.viewer.addModel(`${symbols.length}\n\n${lines.join("\n")}`, "xyz");
     const scheme = colours ? {colorfunc: atom => colours[atom.index]} : {colorfunc: atom => ELEMENTS[atom.elem] || "#9b7fc4"};
     model.setStyle({}, {stick: {radius: 0.12, ...scheme}, sphere: {scale: 0.27, ...scheme}});
+    if (surface?.points) this.viewer.addCustom({...triangles(surface), alpha: 0.72});
     if (view) this.viewer.setView(view);
     else { this.viewer.zoomTo(); this.viewer.zoom(symbols.length > 4 ? 1.15 : 0.8); }
     this.shown = true;
     this.viewer.render();
     this.box.setAttribute("aria-label", label || "molecule in three dimensions");
     this.box.dataset.shown = symbols.length;
+    this.box.dataset.surface = surface?.kind || "";
   }
 }

@@ -33,18 +33,19 @@ function cell(value) {
 }
 export const csv = rows => rows.map(row => row.map(cell).join(",") + "\n").join("");
 
-// given: {name, text, rows (an array of arrays), json}, each a function of nothing but the name
-export function share({name, text, rows, json}) {
+// name, json: of the result; text(), rows(): what is copied, rows an array of arrays; bibtex: what to cite, where that is known
+export function share({name, text, rows, json, bibtex}) {
   const button = (title, label, act) => el("button", {type: "button", class: "quiet", "aria-label": label, onclick: event => {
     act();
     const box = event.currentTarget;
     box.textContent = "✓ done";
     setTimeout(() => { box.textContent = title; }, 1200);
   }}, title);
-  return el("div", {class: "bar share", role: "group", "aria-label": "Share the result"},
+  return el("div", {class: "bar share", role: "group", "aria-label": "Share the result"}, [
     button("Copy text", "Copy the result as text", () => copy(text(), "text")),
     button("Copy CSV", "Copy the result as CSV", () => copy(csv(rows()), "CSV")),
     button("Copy JSON", "Copy the result as JSON", () => copy(JSON.stringify(json, null, 1), "JSON")),
+    bibtex && button("Copy BibTeX", "Copy what to cite as BibTeX", () => copy(bibtex, "BibTeX")),
     button("Save JSON", "Save the result as a JSON file", () => save(JSON.stringify(json, null, 1), `${safe(name)}.json`, "application/json")),
-    button("Copy link", "Copy a link to this result", () => copy(location.href, "link")));
+    button("Copy link", "Copy a link to this result", () => copy(location.href, "link"))]);
 }

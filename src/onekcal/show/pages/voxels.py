@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import map_coordinates
 
 from onekcal.fields.portrait import Portrait, resampled
 from onekcal.show.endings import HTML, writable
 from onekcal.show.pages import embed, packed
-from onekcal.show.render.isosurface import isosurface
+from onekcal.show.render.isosurface import surface
 from onekcal.show.render.raycast import NEGATIVE, POSITIVE, colors_of, picture, shades, view
 from onekcal.system.files import whole_file
 
@@ -337,16 +336,10 @@ def _layers(portrait: Portrait) -> dict[str, object]:
 def _surfaces(portrait: Portrait, levels: tuple[float, ...]) -> list[dict[str, object]]:
     """Triangles, normals and colours of each level, coloured like the picture."""
     values = portrait.fine if blocky(portrait) else resampled(portrait.fine, TURNED)
-    slopes = np.gradient(values)
     middle = portrait.placed.positions.numpy().mean(0)  # about which the page has its molecules
     found = []
     for level in levels:
-        vertices, triangles = isosurface(values, level)
-        normals = np.stack([map_coordinates(slope, vertices.T, order=1) for slope in slopes], 1) * (
-            -1 if level >= 0 else 1
-        )
-        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-        points = (vertices + 0.5) * (portrait.edge / len(values)) - portrait.edge / 2
+        points, normals, triangles = surface(values, portrait.edge, level)
         one = POSITIVE if level > 0 else NEGATIVE
         tint = (
             shades(points, portrait.placed)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from itertools import permutations
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 
 SLIVER = 0.08
 """The share of an edge by which a vertex stays away from its ends.
@@ -52,6 +53,34 @@ def isosurface(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray
     places = np.stack(np.unravel_index(ends, values.shape), -1)  # (V, 2, 3)
     vertices = (1 - share) * places[:, 0] + share * places[:, 1]
     return vertices, _outward(values.shape, edges, vertices, triangles.reshape(-1, 3))
+
+
+def surface(
+    values: np.ndarray, edge: float, level: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find the surface on which a field in a cube has a certain value, with its normals.
+
+    Parameters
+    ----------
+    values
+        (n, n, n) values at the centres of voxels.
+    edge
+        Å, the length of an edge of the cube, whose centre is the origin.
+    level
+        As in `isosurface`.
+
+    Returns
+    -------
+    tuple
+        Points (V, 3) in Å, normals (V, 3) of length 1 that point outward, and triangles (T, 3).
+    """
+    vertices, triangles = isosurface(values, level)
+    sign = -1 if level >= 0 else 1
+    normals = sign * np.stack(
+        [map_coordinates(slope, vertices.T, order=1) for slope in np.gradient(values)], 1
+    )
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    return (vertices + 0.5) * (edge / len(values)) - edge / 2, normals, triangles
 
 
 def _triangles(flat: np.ndarray, tetrahedra: np.ndarray) -> np.ndarray:
