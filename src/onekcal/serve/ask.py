@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from onekcal.errors import InputError
 from onekcal.serve.desk import Desk
 from onekcal.serve.requests import (
+    AddressRequest,
     BondsRequest,
     MoleculeRequest,
     PredictRequest,
@@ -120,10 +121,11 @@ async def predict(request: Request, asked: PredictRequest) -> Response:
 
 @router.get("/predict", responses=REFUSALS)
 async def predict_by_address(
-    request: Request, asked: Annotated[PredictRequest, Query()]
+    request: Request, asked: Annotated[AddressRequest, Query()]
 ) -> Response:
     """Answer one molecule whose SMILES stands in the address."""
-    return _first(await desk(request).at_once(predict_task(asked)))
+    same = PredictRequest(**asked.model_dump())
+    return _first(await desk(request).at_once(predict_task(same)))
 
 
 @router.post("/react", responses=REFUSALS)

@@ -53,6 +53,13 @@ class MoleculeRequest(BaseModel):
     format: Literal["xyz", "sdf"] = Field("xyz", description="What `geometry` is.")
 
 
+class AddressRequest(AnswerRequest):
+    """One molecule whose SMILES stands in an address."""
+
+    smiles: Smiles = Field(min_length=1, description="One molecule.", examples=["CCO"])
+    name: Name = ""
+
+
 class PredictRequest(AnswerRequest, MoleculeRequest):
     """One molecule and how it is answered."""
 
