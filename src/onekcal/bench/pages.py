@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from onekcal.bench import papers, peers, suite, tables
+from onekcal.bench import orders, papers, peers, suite, tables
 from onekcal.bench.tables import markdown
 from onekcal.errors import DataError
 
@@ -15,6 +15,8 @@ BLOCK = re.compile(
     r"(<!-- results: (?P<suite>[\w-]+)(?: (?P<only>[^>]*?))? -->\n)(?P<table>.*?)(<!-- end -->)",
     re.S,
 )
+BLOCKS = {"peers": peers.block, orders.NAME: orders.block}
+"""Tables of their own: name → their caption and lines."""
 
 
 def renewed(text: str, results: Path, page: Path | None = None) -> str:
@@ -49,8 +51,8 @@ def _block(name: str, words: list[str], results: Path, page: Path | None) -> str
     """Caption and table of a suite; of one that has not run yet, how to run it."""
     if name == "papers":
         return markdown(papers.rows(results))
-    if name == "peers":
-        caption, rows = peers.block(results)
+    if name in BLOCKS:
+        caption, rows = BLOCKS[name](results)
         return f"{caption}\n\n{markdown(rows)}"
     path = results / f"{name}.json"
     if not path.is_file():

@@ -29,6 +29,8 @@ class Measured(TypedDict, total=False):
     """"quick" for a row of a quick run."""
     curve: str
     """The learning curve that it is a point of."""
+    columns: dict[str, float | str | None]
+    """Of a study of its own: head of the column → what stands there."""
     row: str
     """Digest of everything that decides the numbers."""
     data: str

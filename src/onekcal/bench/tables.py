@@ -49,6 +49,8 @@ def rows(found: Results | SpeedResults | computed.Results) -> list[Line]:
         return [_bond(row) for row in found["rows"]]
     if found.get("suite") == "bond-correction":
         return [_corrected(row) for row in found["rows"]]
+    if found["rows"] and "columns" in found["rows"][0]:
+        return [_plain(row) for row in found["rows"]]
     if found["rows"] and all(row.get("curve") for row in found["rows"]):
         return curves.table(found)
     out = []
@@ -138,6 +140,18 @@ def _line(row: Measured, name: str, ours: dict[str, float], paper: dict[str, flo
         "seconds": f"{row['seconds']:.0f}",
         "peak MiB": f"{row['peak_mib']:,}",
     }
+
+
+def _plain(row: Measured) -> Line:
+    """The line of a study of its own, whose results name its columns."""
+    return {"row": row["name"], **{head: _text(one) for head, one in row["columns"].items()}}
+
+
+def _text(value: float | str | None) -> str:
+    """A count with commas, an error as in every table, and words as they are."""
+    if isinstance(value, str):
+        return value
+    return f"{value:,}" if isinstance(value, int) else error_text(value)
 
 
 def _interval(row: Measured) -> Line:
