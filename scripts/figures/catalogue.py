@@ -15,6 +15,7 @@ from figures import architecture as architecture
 from figures import bases as bases
 from figures import data as spreads
 from figures import fields as space
+from figures import losses as losses
 from figures import results as charts
 from figures import voxels as voxels
 from onekcal.errors import DataError, OnekcalError
@@ -113,6 +114,7 @@ FIGURES: dict[str, Callable[[Path, Sources], None]] = {
     "kernels-learning-curves": _saved(lambda at: charts.kernel_learning_curves(at.results)),
     "qm7-features": _saved(lambda at: bases.coulomb_features(_molecule(CROWDED))),
     "qm7-methods": _saved(lambda at: charts.qm7_methods(at.results)),
+    "qm7-losses": _saved(lambda at: losses.qm7_losses(at.results)),
     "dimenet-bases": _saved(lambda at: bases.dimenet_bases()),
     "milestone-energies": _saved(
         lambda at: spreads.energy_distribution(_frames("ethanol"), "ethanol")
