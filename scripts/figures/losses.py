@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from figures.rows import MAE
 from onekcal.errors import DataError
-from onekcal.show.plots import ACCENT, SECOND, canvas, dressed
+from onekcal.show.plots import ACCENT, SECOND, canvas, decades, dressed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,6 +39,7 @@ def qm7_losses(results: Path) -> Figure:
         for part, values in parts.items():
             axes.plot(range(1, len(values) + 1), values, color=COLORS[part], lw=1.4, label=part)
         axes.set_yscale("log")
+        decades(axes.yaxis, [one for values in parts.values() for one in values])
         dressed(axes, name, "epoch", MAE if name == next(iter(curves)) else "")
         axes.legend(frameon=False, fontsize=9)
     return figure
