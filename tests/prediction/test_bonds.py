@@ -58,3 +58,24 @@ def test_the_command_prints_a_table_json_and_csv() -> None:
     (row,) = json.loads(run.invoke(app, ["bonds", "O", "--json"]).output)
     assert row["count"] == 2
     assert "dissociation_298K_kcal_per_mol" in run.invoke(app, ["bonds", "O", "--csv"]).output
+
+
+def test_bonds_are_a_table_in_a_unit() -> None:
+    nothing = Options(budget=0.0)
+    kcal, kilojoule = bonds("CO", options=nothing), bonds("CO", options=nothing, unit="kJ/mol")
+    for one, other in zip(kcal, kilojoule):
+        if not one.problem:
+            told = other.to_dict()["dissociation_298K_kJ_per_mol"]
+            assert told == pytest.approx(4.184 * one.enthalpy)
+    frame = kilojoule.to_frame()
+    assert list(frame["bond"]) == ["C–O", "C–H", "O–H"]
+    assert "half_width_kJ_per_mol" in frame
+    assert kcal.to_csv().startswith("bond,count,fragments,dissociation_298K_kcal_per_mol")
+    assert "3 kinds of bonds" in repr(kcal)
+
+
+def test_bonds_can_be_streamed() -> None:
+    found = bonds("CO", options=Options(budget=0.0), stream=True)
+    assert next(found).bond == "C–O"
+    with pytest.raises(InputError, match="coverage"):
+        bonds("CO", coverage=90)

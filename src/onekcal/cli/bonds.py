@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -22,17 +21,41 @@ def bonds(
     ] = "2min",
     as_csv: Csv = False,
     as_json: Json = False,
+    conformers: Annotated[
+        int, typer.Option(help="Relax at most so many conformers; below 6, no interval.")
+    ] = 6,
+    force: Annotated[
+        bool, typer.Option("--force", help="Answer outside the scope too, without an interval.")
+    ] = False,
+    rung: Annotated[
+        str, typer.Option(help="Who answers: learned, b3lyp, g4mp2, or auto.")
+    ] = "auto",
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Compute without fitted integrals (slower).")
+    ] = False,
+    unit: Annotated[
+        str, typer.Option(help="Unit of the energies told: kcal/mol, kJ/mol or eV.")
+    ] = "kcal/mol",
+    coverage: Annotated[float, typer.Option(help="The share that the interval is to cover.")] = 0.9,
 ) -> None:
     """List the single bonds of a molecule with their dissociation enthalpies at 298 K.
 
     Radicals are answered by G4(MP2). Bonds in rings are left out.
     """
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from onekcal.prediction.bonds import bonds as broken
     from onekcal.prediction.options import Options
     from onekcal.show import bonds as show
 
-    found = broken(smiles, model, Options(budget=duration(budget)), print_step)
+    options = Options(
+        conformers=conformers,
+        force=force,
+        rung=rung,  # type: ignore[arg-type]
+        budget=duration(budget),
+        exact=exact,
+        unit=unit,  # type: ignore[arg-type]
+        coverage=coverage,
+    )
+    found = broken(smiles, model, options, print_step, stream=True)
     if as_json:
         print_json([one.to_dict() for one in found])
     elif as_csv:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -77,8 +76,6 @@ def field(
 
     An interrupted job goes on where it stopped when it is run again.
     """
-    # Molecules are small: threads would wait for each other longer than they work.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from onekcal.fields.compute import request
     from onekcal.fields.grid import size_needed
     from onekcal.show.sources import WAVEFUNCTIONS, of_wavefunction, wavefunction_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -52,7 +51,6 @@ def md(
 
     It stops early when the molecule breaks, or leaves what the model knows.
     """
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # molecules are small
     from onekcal.dynamics.motion import Motion
     from onekcal.dynamics.run import dynamics
     from onekcal.models.as_method import method_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -71,13 +70,18 @@ def react(
             help="Unit of coordinates in files; default: the one in the file, or angstrom."
         ),
     ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Compute without fitted integrals (slower).")
+    ] = False,
+    unit: Annotated[
+        str, typer.Option(help="Unit of the energies told: kcal/mol, kJ/mol or eV.")
+    ] = "kcal/mol",
+    coverage: Annotated[float, typer.Option(help="The share that the interval is to cover.")] = 0.9,
 ) -> None:
     """Compute energies, enthalpies and free energies of reactions, with joint intervals.
 
     A reaction is balanced, or one clear line says what is missing.
     """
-    # Molecules are small: threads would wait for each other longer than they work.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from onekcal.prediction import react as reactor
     from onekcal.prediction.equation import reaction_lines
     from onekcal.prediction.options import Options
@@ -99,9 +103,12 @@ def react(
         rung=rung,  # type: ignore[arg-type]
         budget=duration(budget),
         compute=compute,
+        exact=exact,
+        unit=unit,  # type: ignore[arg-type]
+        coverage=coverage,
     )
     conditions = Conditions(temperature, pressure, free_energies)
-    found = reactor.react(texts, model, conditions, options, watch=print_step)
+    found = reactor.react(texts, model, conditions, options, watch=print_step, stream=True)
     tally = progress.Count()
     bare = (as_json or as_csv) and sys.stdout.isatty()  # a bar would stand between the lines
     with progress.watched(found, len(texts), tally, quiet=bare) as passing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -40,7 +39,6 @@ def relax(
 
     A geometry that ends on a saddle point is followed downhill from there.
     """
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # molecules are small
     from onekcal.dynamics.minima import dataset_of, relaxed
     from onekcal.io.writing import check_target, write
     from onekcal.models.as_method import method_of
@@ -81,7 +79,6 @@ def frequencies(
 
     Geometries are relaxed with the same model first. Imaginary wavenumbers are negative.
     """
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # molecules are small
     from onekcal.dynamics.minima import vibrations
     from onekcal.models.as_method import method_of
     from onekcal.prediction.geometry import geometry_of

@@ -17,6 +17,7 @@ from onekcal.models.artefact import Artefact
 from onekcal.models.as_method import meaning_of, method_of, zero_of
 from onekcal.molecules import Molecules
 from onekcal.quantum.method import Method
+from onekcal.system.threads import on_one_thread
 from onekcal.thermo.frequencies import Frequencies, frequencies
 from onekcal.units import HARTREE
 
@@ -52,6 +53,7 @@ class Minimum:
     changes: tuple[str, ...] = ()
 
 
+@on_one_thread
 def relaxed(
     molecule: Molecules,
     model: str | Path | Artefact | Method = "gfn2",
@@ -84,6 +86,7 @@ def relaxed(
     return Minimum(found.molecule, energy, found.force, found.steps, saddles, tuple(found.changes))
 
 
+@on_one_thread
 def vibrations(
     molecule: Molecules,
     model: str | Path | Artefact | Method = "gfn2",

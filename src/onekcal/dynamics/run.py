@@ -32,6 +32,7 @@ from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.networks.training.config_differences import refuse_differences
 from onekcal.prediction.scope import outside
 from onekcal.quantum.method import LabelError, Method, formula_of
+from onekcal.system.threads import on_one_thread
 from onekcal.thermo.frequencies import GAS
 from onekcal.units import BOHR, HARTREE
 
@@ -47,6 +48,7 @@ Watch = Callable[[int, float, float], None]
 """Called at each frame with the step, the temperature (K) and the potential energy (kcal/mol)."""
 
 
+@on_one_thread
 def dynamics(
     molecule: Molecules,
     model: str | Path | Artefact | Method,

@@ -12,6 +12,7 @@ from onekcal.fields.grid import frames
 from onekcal.molecules import Molecules
 from onekcal.quantum.orbitals.named import orbitals
 from onekcal.quantum.orbitals.orbitals import Orbitals
+from onekcal.system.threads import on_one_thread
 
 AROUND = 2.0
 """Å, the room left around the nuclei."""
@@ -50,6 +51,7 @@ class Portrait:
     box: float
 
 
+@on_one_thread
 def portraits(
     molecule: Molecules, what: FieldRequest, source: OrbitalSource | None = None, fine: bool = True
 ) -> list[Portrait]:

@@ -12,14 +12,16 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Unpack, overload
 
 from onekcal.errors import InputError
 from onekcal.geometry.species import species
 from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import DEFAULT, load_model
+from onekcal.prediction.answer_table import Results
 from onekcal.prediction.answers import Answer
-from onekcal.prediction.options import DEFAULTS, Options
+from onekcal.prediction.estimate import SLUGS, Unit, estimated, per_kcal
+from onekcal.prediction.options import DEFAULTS, OptionKeywords, Options, chosen
 from onekcal.prediction.prediction import answer
 from onekcal.prediction.questions import Question
 from onekcal.prediction.rungs import Watch
@@ -46,6 +48,8 @@ class BrokenBond:
         Half width of the interval (kcal/mol): the errors of the three species as if independent.
     problem
         Why there is no value; empty where there is one.
+    unit
+        The unit that energies are told in. The fields above stay in kcal/mol.
     """
 
     bond: str
@@ -54,26 +58,73 @@ class BrokenBond:
     enthalpy: float = math.nan
     half: float = math.inf
     problem: str = ""
+    unit: Unit = "kcal/mol"
 
-    def to_dict(self) -> dict[str, object]:
-        """Return everything, for JSON and CSV; what is unknown is None."""
+    def __repr__(self) -> str:
+        told = self.problem or estimated(self.enthalpy, self.half, self.unit)
+        return f"BrokenBond({self.count} × {self.bond}, {' + '.join(self.fragments)}: {told})"
+
+    def cells(self) -> dict[str, str | float | None]:
+        """Return one flat row of a table. Names hold the unit; what is unknown is None."""
+        end, scale = SLUGS[self.unit], per_kcal(self.unit)
         known = not self.problem
         return {
             "bond": self.bond,
             "count": self.count,
             "fragments": " + ".join(self.fragments),
-            "dissociation_298K_kcal_per_mol": self.enthalpy if known else None,
-            "half_width_kcal_per_mol": self.half if known and math.isfinite(self.half) else None,
+            f"dissociation_298K_{end}": self.enthalpy * scale if known else None,
+            f"half_width_{end}": self.half * scale if known and math.isfinite(self.half) else None,
             "problem": self.problem or None,
         }
 
+    def to_dict(self) -> dict[str, object]:
+        """Return everything, for JSON; what is unknown is None."""
+        return dict(self.cells())
 
+    def to_row(self) -> dict[str, object]:
+        """Return `cells`, for CSV; what is unknown is empty."""
+        return {key: "" if cell is None else cell for key, cell in self.cells().items()}
+
+
+class BrokenBonds(Results[BrokenBond]):
+    """The kinds of bonds of a molecule: a list that is also a table."""
+
+    plural = "kinds of bonds"
+
+    def blank(self) -> BrokenBond:
+        """Return a bond of nothing, which has every heading."""
+        return BrokenBond("", 0, ("", ""), problem="none")
+
+
+@overload
+def bonds(
+    smiles: str,
+    model: str | Path | Artefact = ...,
+    options: Options = ...,
+    watch: Watch = ...,
+    *,
+    stream: Literal[False] = ...,
+    **settings: Unpack[OptionKeywords],
+) -> BrokenBonds: ...
+@overload
+def bonds(
+    smiles: str,
+    model: str | Path | Artefact = ...,
+    options: Options = ...,
+    watch: Watch = ...,
+    *,
+    stream: Literal[True],
+    **settings: Unpack[OptionKeywords],
+) -> Iterator[BrokenBond]: ...
 def bonds(
     smiles: str,
     model: str | Path | Artefact = DEFAULT,
     options: Options = DEFAULTS,
     watch: Watch = lambda molecule, step: None,
-) -> Iterator[BrokenBond]:
+    *,
+    stream: bool = False,
+    **settings: Unpack[OptionKeywords],
+) -> BrokenBonds | Iterator[BrokenBond]:
     """List the single bonds of a molecule with their dissociation enthalpies.
 
     Parameters
@@ -86,18 +137,24 @@ def bonds(
         How the species are answered; a radical is computed where its forecast is within the budget.
     watch
         Called with the molecule and the step whenever a step of a computation begins.
+    stream
+        Compute each bond when it is asked for.
+    **settings
+        Fields of `Options` one by one, such as `unit="kJ/mol"`.
 
     Returns
     -------
-    iterator of BrokenBond
-        One for each kind of single bond outside rings, in the order of the SMILES.
+    BrokenBonds or iterator of BrokenBond
+        One for each kind of single bond outside rings, in the order of the SMILES: a list that is
+        also a table, or with `stream` an iterator.
 
     Raises
     ------
     InputError
-        The SMILES cannot be read, has unpaired electrons or no such bond, or the molecule has no
-        answer.
+        An option has no meaning; or the SMILES cannot be read, has unpaired electrons or no such
+        bond, or the molecule has no answer.
     """
+    options = chosen(options, settings)
     state = species(smiles)
     if state.spin:
         raise InputError(
@@ -111,7 +168,8 @@ def bonds(
     whole = desk.answered(state.smiles)
     if whole.problem or whole.ledger is None:
         raise InputError(whole.problem or f"{smiles!r} has no heat of formation")
-    return (desk.broken(kind, whole) for kind in kinds)
+    found = (desk.broken(replace(kind, unit=options.unit), whole) for kind in kinds)
+    return found if stream else BrokenBonds(found)
 
 
 class _Desk:

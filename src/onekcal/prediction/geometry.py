@@ -13,6 +13,7 @@ from onekcal.molecules import Molecules
 from onekcal.prediction.answers import Answer, Spread
 from onekcal.prediction.options import Options
 from onekcal.prediction.questions import Question
+from onekcal.system.threads import on_one_thread
 
 KINDS = {
     "smiles": "made from SMILES: the lowest conformer, relaxed with GFN2-xTB",
@@ -44,6 +45,7 @@ def drawn(smiles: str) -> Molecules:
     return species(smiles).nuclei(smiles)
 
 
+@on_one_thread
 def geometry_of(question: Question, open_shells: bool = False) -> Molecules:
     """Return the geometry of a question: the one it has, or the lowest conformer of its SMILES.
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, Unpack, get_args, overload
 import torch
 
 from onekcal.energies import Kind
-from onekcal.errors import InputError, MissingExtra, OnekcalError, unknown
+from onekcal.errors import InputError, MissingExtra, OnekcalError
 from onekcal.io.python_objects import listed
 from onekcal.models.artefact import Artefact
 from onekcal.models.force_meaning import check_forces
@@ -31,16 +31,14 @@ from onekcal.prediction.answer_table import Answers
 from onekcal.prediction.answers import Answer
 from onekcal.prediction.b3lyp_rung import b3lyp_answer, is_for_b3lyp, shipped
 from onekcal.prediction.crew import by_a_crew
-from onekcal.prediction.estimate import unit_of
 from onekcal.prediction.geometry import drawn, placed
-from onekcal.prediction.options import DEFAULTS, ROUTES, RUNGS, OptionKeywords, Options
+from onekcal.prediction.options import DEFAULTS, OptionKeywords, Options, chosen
 from onekcal.prediction.questions import STANDARD_INPUT, Question, questions
 from onekcal.prediction.routes import with_route
 from onekcal.prediction.rungs import OutsideScope, Watch, computed_answer
 from onekcal.prediction.scope import half_of, outside
 from onekcal.prediction.thermal import with_thermochemistry
 from onekcal.system.threads import one_thread
-from onekcal.thermo.free_energies import check_conditions
 from onekcal.thermo.ledger import ledger
 
 if TYPE_CHECKING:
@@ -123,7 +121,7 @@ def predict(
             f"this model gives {artefact.kind} in {artefact.unit}, and `predict` is about "
             "energies; `onekcal evaluate` compares it with data"
         )
-    options = _checked(options, settings)
+    options = chosen(options, settings)
     if options.forces:
         check_forces(artefact)
     if workers < 1:
@@ -136,28 +134,6 @@ def predict(
     alone = [] if typed or skip else list(islice(every, 2))
     answers = _answers(chain(alone, every), len(alone) == 1, artefact, options, watch, workers)
     return answers if stream else Answers(answers)
-
-
-def _checked(options: Options, settings: OptionKeywords) -> Options:
-    """The options with those that were named one by one; values without a meaning are refused."""
-    for name in settings:
-        if name not in Options.__dataclass_fields__:
-            unknown("option", name, Options.__dataclass_fields__)
-    options = replace(options, **settings)
-    options = replace(options, unit=unit_of(options.unit))
-    if options.conformers < 1:
-        raise InputError(f"`conformers` must be at least 1, got {options.conformers}")
-    if not 0 < options.coverage < 1:
-        hint = f"; did you mean {options.coverage / 100:g}?" if 1 < options.coverage < 100 else ""
-        raise InputError(f"`coverage` must lie between 0 and 1, got {options.coverage:g}{hint}")
-    if options.thermal not in ("auto", "gfn2", "regression"):
-        raise InputError(f"`thermal` must be auto, gfn2 or regression, got {options.thermal!r}")
-    check_conditions(options.temperature, options.pressure)
-    if options.rung not in RUNGS:
-        raise InputError(f"`rung` must be one of {', '.join(RUNGS)}, got {options.rung!r}")
-    if options.route not in ROUTES:
-        raise InputError(f"`route` must be one of {', '.join(ROUTES)}, got {options.route!r}")
-    return options
 
 
 def _answers(

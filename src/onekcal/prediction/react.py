@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal, Unpack, cast, overload
 
 import numpy.typing as npt
 
@@ -25,11 +26,12 @@ from onekcal.labels.computed import Store
 from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import DEFAULT, load_model
 from onekcal.molecules import Molecules
+from onekcal.prediction.answer_table import Reactions
 from onekcal.prediction.answers import Answer
 from onekcal.prediction.balance import balanced, formatted, spin_remark
 from onekcal.prediction.equation import Substance, merged, parse_equation, read_species
 from onekcal.prediction.joint import joint_half
-from onekcal.prediction.options import DEFAULTS, Options
+from onekcal.prediction.options import DEFAULTS, OptionKeywords, Options, chosen
 from onekcal.prediction.prediction import answer as answer_one
 from onekcal.prediction.questions import Question
 from onekcal.prediction.reaction import STANDARD, Conditions, Participant, Reaction
@@ -44,6 +46,38 @@ NONE: Mapping[str, Answer] = MappingProxyType({})
 NO_WAVES: Mapping[str, npt.ArrayLike] = MappingProxyType({})
 
 
+class ReactionKeywords(OptionKeywords, total=False):
+    """The fields of `Options` and of `Conditions`, as `react` takes them one by one."""
+
+    free_energies: bool
+
+
+@overload
+def react(
+    reactions: str | Iterable[str],
+    model: str | Path | Artefact = ...,
+    conditions: Conditions = ...,
+    options: Options = ...,
+    answers: Mapping[str, Answer] = ...,
+    wavenumbers: Mapping[str, npt.ArrayLike] = ...,
+    watch: Watch = ...,
+    *,
+    stream: Literal[False] = ...,
+    **settings: Unpack[ReactionKeywords],
+) -> Reactions: ...
+@overload
+def react(
+    reactions: str | Iterable[str],
+    model: str | Path | Artefact = ...,
+    conditions: Conditions = ...,
+    options: Options = ...,
+    answers: Mapping[str, Answer] = ...,
+    wavenumbers: Mapping[str, npt.ArrayLike] = ...,
+    watch: Watch = ...,
+    *,
+    stream: Literal[True],
+    **settings: Unpack[ReactionKeywords],
+) -> Iterator[Reaction]: ...
 def react(
     reactions: str | Iterable[str],
     model: str | Path | Artefact = DEFAULT,
@@ -52,8 +86,11 @@ def react(
     answers: Mapping[str, Answer] = NONE,
     wavenumbers: Mapping[str, npt.ArrayLike] = NO_WAVES,
     watch: Watch = lambda molecule, step: None,
-) -> Iterator[Reaction]:
-    """Compute the energies of reactions one at a time, in their order.
+    *,
+    stream: bool = False,
+    **settings: Unpack[ReactionKeywords],
+) -> Reactions | Iterator[Reaction]:
+    """Compute the energies of reactions, in their order.
 
     A reaction that fails does not stop the others; it holds the problem. A species of several
     reactions is answered once.
@@ -61,8 +98,9 @@ def react(
     Parameters
     ----------
     reactions
-        Such as `C=C + [H][H] >> CC`. Coefficients may stand before the species (`2 [H][H]`). Where
-        none is written and one of each does not balance, they are found.
+        Such as `C=C + [H][H] >> CC`; one, or several: a list, a pandas column. Coefficients may
+        stand before the species (`2 [H][H]`). Where none is written and one of each does not
+        balance, they are found.
     model
         A model that ships, a run folder, a model file, or what `load_model` returned.
     conditions
@@ -76,18 +114,24 @@ def react(
         others are those of the answer where it was computed, and else those of GFN2-xTB.
     watch
         Called with the molecule and the step whenever a step of a computation begins.
+    stream
+        Compute each reaction when it is asked for, and keep none.
+    **settings
+        Fields of `Conditions` and `Options` one by one, such as `temperature=400.0`,
+        `unit="kJ/mol"` or `coverage=0.95`.
 
     Returns
     -------
-    iterator of Reaction
-        One for each text, computed when it is asked for.
+    Reactions or iterator of Reaction
+        One for each text: a list that is also a table, or with `stream` an iterator.
 
     Raises
     ------
     InputError
-        The temperature or pressure is not positive, or the model gives no atomization energies at
-        0 K.
+        The temperature or pressure is not positive, an option has no meaning, or the model gives
+        no atomization energies at 0 K.
     """
+    conditions, options = _asked(conditions, options, settings)
     check_conditions(conditions.temperature, conditions.pressure)
     if not conditions.free_energies and conditions.temperature != TEMPERATURE:
         raise InputError(
@@ -101,7 +145,21 @@ def react(
         )
     texts = [reactions] if isinstance(reactions, str) else list(reactions)
     desk = _Desk(artefact, conditions, options, answers, wavenumbers, len(texts) == 1, watch)
-    return (desk.reaction(text) for text in texts)
+    found = (desk.reaction(text) for text in texts)
+    return found if stream else Reactions(found)
+
+
+def _asked(
+    conditions: Conditions, options: Options, settings: ReactionKeywords
+) -> tuple[Conditions, Options]:
+    """Conditions and options with those that were named one by one."""
+    named = {field.name for field in fields(Conditions)}
+    own = {name: value for name, value in settings.items() if name in named}
+    others = {name: value for name, value in settings.items() if name not in named}
+    return (
+        replace(conditions, **own),  # type: ignore[arg-type]
+        chosen(options, cast(OptionKeywords, others)),
+    )
 
 
 class _Desk:
@@ -135,6 +193,7 @@ class _Desk:
             pressure=self.conditions.pressure,
             coverage=self.options.coverage,
             level=self.artefact.level,
+            unit=self.options.unit,
         )
         try:
             with one_thread():

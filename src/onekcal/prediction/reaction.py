@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from onekcal.prediction.answers import Answer
+from onekcal.prediction.estimate import DECIMALS, SHOWN, SLUGS, Unit, per_kcal
 from onekcal.thermo.free_energies import PRESSURE, Thermochemistry
 from onekcal.thermo.frequencies import TEMPERATURE
 
@@ -67,6 +68,8 @@ class Reaction:
         One sentence each.
     problem
         Why there are no energies; empty where there are.
+    unit
+        The unit that energies are told in. The fields above stay in kcal/mol.
     """
 
     text: str
@@ -83,14 +86,17 @@ class Reaction:
     level: str = ""
     remarks: tuple[str, ...] = ()
     problem: str = ""
+    unit: Unit = "kcal/mol"
 
     def __repr__(self) -> str:
         if self.problem:
             return f"Reaction({self.text}: {self.problem})"
-        half = f" ± {self.half:.2f}" if math.isfinite(self.half) else ""
+        scale, digits = per_kcal(self.unit), SHOWN[self.unit]
+        half = f" ± {self.half * scale:.{digits}f}" if math.isfinite(self.half) else ""
         return (
-            f"Reaction({self.balanced}: ΔrH({self.temperature:g} K) {self.enthalpy:.2f}{half}, "
-            f"ΔrG {self.free_energy:.2f} kcal/mol)"
+            f"Reaction({self.balanced}: ΔrH({self.temperature:g} K) "
+            f"{self.enthalpy * scale:.{digits}f}{half}, "
+            f"ΔrG {self.free_energy * scale:.{digits}f} {self.unit})"
         )
 
     @property
@@ -98,20 +104,33 @@ class Reaction:
         """ΔrS(T), cal/mol/K."""
         return 1000.0 * (self.enthalpy - self.free_energy) / self.temperature
 
+    def energies(self) -> dict[str, float]:
+        """Return ΔrE(0 K), ΔrH(T), ΔrG(T) and half of the interval, in the reaction's unit.
+
+        What is unknown is NaN, and the half infinite.
+        """
+        own = {
+            "energy_0": self.energy,
+            "enthalpy": self.enthalpy,
+            "free_energy": self.free_energy,
+            "half": self.half,
+        }
+        return {name: value * per_kcal(self.unit) for name, value in own.items()}
+
     def to_dict(self) -> dict[str, object]:
         """Return everything, for JSON; what is unknown or not finite is None."""
+        energies = {name: _known(value) for name, value in self.energies().items()}
+        half = energies.pop("half")
         return {
             "reaction": self.text,
             "balanced": self.balanced or None,
             "level": self.level,
-            "unit": "kcal/mol",
+            "unit": self.unit,
             "temperature_K": self.temperature,
             "pressure_bar": self.pressure,
-            "energy_0": _known(self.energy),
-            "enthalpy": _known(self.enthalpy),
-            "free_energy": _known(self.free_energy),
+            **energies,
             "entropy_cal_per_mol_K": _known(self.entropy),
-            "half": _known(self.half),
+            "half": half,
             "coverage": self.coverage,
             "against": self.against,
             "species": [
@@ -127,33 +146,42 @@ class Reaction:
             "problem": self.problem or None,
         }
 
-    def to_row(self) -> dict[str, object]:
-        """Return one flat row, for CSV. Names hold the units; what is unknown is empty."""
+    def cells(self) -> dict[str, str | float | None]:
+        """Return one flat row of a table. Names hold units; what is unknown is None or empty."""
+        end, bounded = SLUGS[self.unit], math.isfinite(self.half)
+        told = {name: _known(value) for name, value in self.energies().items()}
         return {
             "reaction": self.text,
             "balanced": self.balanced,
             "level": self.level,
             "temperature_K": self.temperature,
             "pressure_bar": self.pressure,
-            "energy_0K_kcal_per_mol": _text(self.energy),
-            "enthalpy_kcal_per_mol": _text(self.enthalpy),
-            "free_energy_kcal_per_mol": _text(self.free_energy),
-            "entropy_cal_per_mol_K": _text(self.entropy),
-            "half_kcal_per_mol": _text(self.half),
-            "coverage": self.coverage if math.isfinite(self.half) else "",
-            "against": self.against if math.isfinite(self.half) else "",
+            f"energy_0K_{end}": told["energy_0"],
+            f"enthalpy_{end}": told["enthalpy"],
+            f"free_energy_{end}": told["free_energy"],
+            "entropy_cal_per_mol_K": _known(self.entropy),
+            f"half_{end}": told["half"],
+            "coverage": self.coverage if bounded else None,
+            "against": self.against if bounded else "",
             "remarks": "; ".join(self.remarks),
             "problem": self.problem,
+        }
+
+    def to_row(self) -> dict[str, object]:
+        """Return `cells` as texts, for CSV; what is unknown is empty."""
+        own = ("temperature_K", "pressure_bar", "coverage")
+        return {
+            key: ""
+            if cell is None
+            else cell
+            if key in own or isinstance(cell, str)
+            else f"{cell:.{DECIMALS[self.unit]}f}"
+            for key, cell in self.cells().items()
         }
 
 
 def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _text(value: float) -> str:
-    """Four decimals; empty where not finite."""
-    return f"{value:.4f}" if math.isfinite(value) else ""
 
 
 @dataclass(frozen=True)

@@ -19,18 +19,23 @@ class OptionsRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     conformers: int = Field(6, ge=1, le=20, description="Conformers of a SMILES that are relaxed.")
-    keep_geometry: bool = Field(False, description="Do not relax a geometry that is given.")
     force: bool = Field(False, description="Answer outside the scope too, without an interval.")
     coverage: float = Field(0.9, gt=0.0, lt=1.0, description="What the interval is to cover.")
     unit: Unit = Field("kcal/mol", description="The unit that energies are told in.")
     rung: Rung = Field("auto", description="Who answers.")
     exact: bool = Field(False, description="Compute without fitted integrals.")
+
+
+class GeometryRequest(OptionsRequest):
+    """What only counts where geometries may be given."""
+
+    keep_geometry: bool = Field(False, description="Do not relax a geometry that is given.")
     length: Literal["angstrom", "bohr", "nm"] | None = Field(
         None, description="Unit of coordinates; none: the one that the file names, or Å."
     )
 
 
-class AnswerRequest(OptionsRequest):
+class AnswerRequest(GeometryRequest):
     """What only the answer for a molecule has."""
 
     forces: bool = Field(False, description="Forces too (kcal/mol/Å, or `unit`/Å).")
@@ -82,7 +87,7 @@ class BatchRequest(AnswerRequest):
     smiles_column: Name = Field("", description="Heading of the SMILES; none: it is found.")
 
 
-class ReactRequest(OptionsRequest):
+class ReactRequest(GeometryRequest):
     """One reaction."""
 
     reaction: str = Field(
@@ -117,7 +122,8 @@ def options(request: OptionsRequest) -> dict[str, object]:
     request
         The request.
     """
-    kind = AnswerRequest if isinstance(request, AnswerRequest) else OptionsRequest
+    kinds = (AnswerRequest, GeometryRequest, OptionsRequest)
+    kind = next(one for one in kinds if isinstance(request, one))
     found = request.model_dump(include=set(kind.model_fields))
     if isinstance(request, BatchRequest):
         found |= {"compute": request.compute, "smiles_column": request.smiles_column or None}

@@ -23,7 +23,7 @@ from onekcal.quantum.orbitals.orbitals import Orbitals
 from onekcal.show.pages.voxels import LEVELS
 from onekcal.show.render.isosurface import surface as triangulated
 from onekcal.show.render.raycast import NEGATIVE, POSITIVE, shades
-from onekcal.system.threads import one_thread
+from onekcal.system.threads import on_one_thread
 from onekcal.units import BOHR, HARTREE
 
 Surface = Literal["lol", "elf", "esp"]
@@ -38,6 +38,7 @@ FULL = 0.98
 """The share of the surface whose potential is below the one that has the full colour."""
 
 
+@on_one_thread
 def surface(molecule: Molecules, kind: str) -> dict[str, Any]:
     """Compute a surface around a molecule.
 
@@ -58,11 +59,6 @@ def surface(molecule: Molecules, kind: str) -> dict[str, Any]:
     """
     if kind not in SURFACES:
         unknown("surface", kind, SURFACES)
-    with one_thread():
-        return _drawn(molecule, kind)
-
-
-def _drawn(molecule: Molecules, kind: str) -> dict[str, Any]:
     electrons = orbitals(molecule, "gfn2")
     middle = (molecule.positions.amax(0) + molecule.positions.amin(0)) / 2
     placed = replace(molecule, positions=molecule.positions - middle)

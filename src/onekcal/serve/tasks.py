@@ -75,14 +75,15 @@ def _row(task: Task, artefact: Artefact, watch: Watch) -> Iterator[Told]:
 
 def _react(task: Task, artefact: Artefact, watch: Watch) -> Iterator[Told]:
     conditions = Conditions(task["temperature"], task["pressure"], task["free_energies"])
-    for found in react(task["reaction"], artefact, conditions, options_of(task), watch=watch):
+    options = options_of(task)
+    for found in react(task["reaction"], artefact, conditions, options, watch=watch, stream=True):
         yield reaction(found, artefact)
 
 
 def _bonds(task: Task, artefact: Artefact, watch: Watch) -> Iterator[Told]:
     question = question_of(task)
     _check_size(question, task["most_atoms"])
-    for bond in bonds(question.smiles, artefact, options_of(task), watch):
+    for bond in bonds(question.smiles, artefact, options_of(task), watch, stream=True):
         yield bond.to_dict() | {"problem": plain(bond.problem), "radicals": list(bond.fragments)}
 
 

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from onekcal.prediction.bonds import BrokenBond
+from onekcal.prediction.estimate import SHOWN, Unit, per_kcal
 from onekcal.show.study import console
 
 
@@ -28,27 +29,33 @@ def table(bonds: Iterable[BrokenBond]) -> int:
     for name in ("D(298 K)", "±"):
         lines.add_column(name, justify="right", no_wrap=True)
     lines.add_column("radicals")
-    answered, problems = 0, []
+    answered, problems, unit = 0, [], "kcal/mol"
     for bond in bonds:
         answered += not bond.problem
+        unit = bond.unit
         problems += [bond.problem] if bond.problem else []
         lines.add_row(
             bond.bond,
             str(bond.count),
-            "–" if bond.problem else f"{bond.enthalpy:.2f}",
-            f"{bond.half:.2f}" if math.isfinite(bond.half) else "–",
+            "–" if bond.problem else _number(bond.enthalpy, bond.unit),
+            _number(bond.half, bond.unit) if math.isfinite(bond.half) else "–",
             escape(" + ".join(bond.fragments)),
         )
     console.print(lines, highlight=False)
     if answered:
         console.print(
-            "\nkcal/mol at 298.15 K; ± adds the errors of the three species as if independent",
+            f"\n{unit} at 298.15 K; ± adds the errors of the three species as if independent",
             highlight=False,
             style="dim",
         )
     for problem in problems:
         print(f"onekcal: {problem}", file=sys.stderr)
     return answered
+
+
+def _number(value: float, unit: Unit) -> str:
+    """An energy (kcal/mol) in a unit."""
+    return f"{value * per_kcal(unit):.{SHOWN[unit]}f}"
 
 
 def write_csv(bonds: Iterable[BrokenBond]) -> None:
@@ -61,7 +68,7 @@ def write_csv(bonds: Iterable[BrokenBond]) -> None:
     """
     writer = None
     for bond in bonds:
-        row = bond.to_dict()
+        row = bond.to_row()
         if writer is None:
             writer = csv.DictWriter(sys.stdout, list(row))
             writer.writeheader()

@@ -9,12 +9,12 @@ from itertools import chain
 from rich.markup import escape
 from rich.table import Table
 
+from onekcal.prediction.estimate import SHOWN, Unit, per_kcal
 from onekcal.prediction.reaction import Participant, Reaction
 from onekcal.show.lines import cut, grid, level_name, plain
 from onekcal.show.study import console
 from onekcal.thermo.frequencies import TEMPERATURE
 from onekcal.thermo.ledger import G4MP2_ERROR
-from onekcal.units import KJ
 
 # --- one reaction -----------------------------------------------------------------------------
 
@@ -36,12 +36,13 @@ def one(reaction: Reaction) -> None:
     for species in reaction.participants:
         values = _values(species, reaction)
         number = f"{species.coefficient}".replace("-", "−")
-        table.add_row(f"  {escape(species.text)}", number, *(_number(v) for v in values))
+        cells = (_number(v, reaction.unit) for v in values)
+        table.add_row(f"  {escape(species.text)}", number, *cells)
     sums = [
         sum(float(s.coefficient) * v for s, v in zip(reaction.participants, column))
         for column in zip(*(_values(species, reaction) for species in reaction.participants))
     ]
-    table.add_row("Σ ν ×", "", *(_number(value) for value in sums), style="bold")
+    table.add_row("Σ ν ×", "", *(_number(v, reaction.unit) for v in sums), style="bold")
     console.print("", table, "", sep="\n", highlight=False)
     _results(reaction)
     console.print()
@@ -59,14 +60,15 @@ def _heads(reaction: Reaction) -> list[str]:
 
 
 def _values(species: Participant, reaction: Reaction) -> list[float]:
-    """The numbers of one species, as `_heads` names them."""
+    """The numbers of one species, as `_heads` names them, in the reaction's unit."""
     ledger, thermal = species.answer.ledger, species.thermal
     assert ledger is not None
-    values = [ledger.formation_0]
+    scale = per_kcal(reaction.unit)
+    values = [ledger.formation_0 * scale]
     if reaction.temperature == TEMPERATURE:
-        values.append(ledger.formation_298)
+        values.append(ledger.formation_298 * scale)
     if thermal is not None and math.isfinite(reaction.free_energy):
-        values += [thermal.enthalpy, thermal.free_energy, thermal.entropy]
+        values += [thermal.enthalpy * scale, thermal.free_energy * scale, thermal.entropy]
     return values
 
 
@@ -74,11 +76,13 @@ def _results(reaction: Reaction) -> None:
     """Print the energies of the reaction with their interval."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", min_width=16)
-    for name in ("kcal/mol", "±", "kJ/mol"):
+    here = reaction.unit
+    other: Unit = "kJ/mol" if here == "kcal/mol" else "kcal/mol"
+    for name in (here, "±", other):
         table.add_column(name, justify="right", no_wrap=True)
-    half = f"{reaction.half:.2f}" if math.isfinite(reaction.half) else "–"
+    half, ratio = _half(reaction), per_kcal(other) / per_kcal(here)
     for name, value in energies(reaction).items():
-        table.add_row(name, _number(value), half, _number(value / KJ), style="bold")
+        table.add_row(name, _number(value, here), half, _number(value * ratio, other), style="bold")
     console.print(table, highlight=False)
 
 
@@ -93,13 +97,13 @@ def energies(reaction: Reaction) -> dict[str, float]:
     Returns
     -------
     dict
-        kcal/mol.
+        In the reaction's unit.
     """
-    kelvin = f"{reaction.temperature:g} K"
+    kelvin, told = f"{reaction.temperature:g} K", reaction.energies()
     named = {
-        "ΔrE(0 K)": reaction.energy,
-        f"ΔrH({kelvin})": reaction.enthalpy,
-        f"ΔrG({kelvin})": reaction.free_energy,
+        "ΔrE(0 K)": told["energy_0"],
+        f"ΔrH({kelvin})": told["enthalpy"],
+        f"ΔrG({kelvin})": told["free_energy"],
     }
     return {name: value for name, value in named.items() if math.isfinite(value)}
 
@@ -126,16 +130,23 @@ def _about(reaction: Reaction) -> Iterator[tuple[str, str]]:
 def _meaning(reaction: Reaction) -> str:
     """What the interval is of."""
     against = level_name(reaction.against)
-    own = f"; {against} itself: ± {G4MP2_ERROR} a molecule" if against == "G4(MP2)" else ""
+    itself = f"± {G4MP2_ERROR} kcal/mol a molecule"
+    own = f"; {against} itself: {itself}" if against == "G4(MP2)" else ""
     return (
         f"of ΔrE(0 K) against {against}, for the reaction as a whole; it holds no error of the "
         f"thermal parts{own}"
     )
 
 
-def _number(value: float) -> str:
-    """A number with a true minus sign."""
-    return f"{value:.2f}".replace("-", "−")
+def _number(value: float, unit: Unit) -> str:
+    """A number with a true minus sign, and as many decimals as its unit needs."""
+    return f"{value:.{SHOWN[unit]}f}".replace("-", "−")
+
+
+def _half(reaction: Reaction) -> str:
+    """Half of the interval; a dash where none can be given."""
+    half = reaction.energies()["half"]
+    return _number(half, reaction.unit) if math.isfinite(half) else "–"
 
 
 # --- many reactions ---------------------------------------------------------------------------
@@ -157,16 +168,16 @@ def table(reactions: Iterable[Reaction]) -> None:
         one(first)
         return
     heads = "  ".join(f"{name:>13s}" for name in energies(first))
-    plain(f"{'reaction':46s}  {heads}  {'±':>5s}  against", "bold")
+    plain(f"{'reaction':46s}  {heads}  {'±':>6s}  against", "bold")
     for reaction in chain([first, second], reactions):
-        half = f"{reaction.half:.2f}" if math.isfinite(reaction.half) else "–"
-        values = "  ".join(f"{_number(value):>13s}" for value in energies(reaction).values())
-        words = [f"{cut(reaction.balanced, 46):46s}", values, f"{half:>5s}"]
+        numbers = (_number(value, reaction.unit) for value in energies(reaction).values())
+        values = "  ".join(f"{number:>13s}" for number in numbers)
+        words = [f"{cut(reaction.balanced, 46):46s}", values, f"{_half(reaction):>6s}"]
         plain("  ".join([*words, level_name(reaction.against)]))
         for remark in reaction.remarks:
             plain(f"  ↳ {remark}", "dim")
     plain(
-        f"kcal/mol; ±: half of the joint {100 * first.coverage:.0f} % interval of ΔrE(0 K); it "
+        f"{first.unit}; ±: half of the joint {100 * first.coverage:.0f} % interval of ΔrE(0 K); it "
         "holds no error of the thermal parts",
         "dim",
     )

@@ -18,6 +18,7 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from onekcal.errors import InputError, MissingExtra
+from onekcal.system.processes import ONE_THREAD
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -31,7 +32,6 @@ AHEAD = 8
 """Tasks handed over for every worker: enough to keep it busy, few enough to keep memory small."""
 FEW = 4
 """With this many tasks or fewer, starting other processes would take longer than the work."""
-THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 def in_parallel(
@@ -130,7 +130,7 @@ def _local_cluster(count: int) -> LocalCluster:
     from distributed import LocalCluster
 
     quiet = {
-        "distributed.nanny.pre-spawn-environ": THREADS,
+        "distributed.nanny.pre-spawn-environ": ONE_THREAD,
         "distributed.logging.distributed": "error",
     }
     with dask.config.set(quiet):
@@ -200,4 +200,4 @@ def _in_pool(
 
 
 def _use_one_thread() -> None:
-    os.environ.update(THREADS)
+    os.environ.update(ONE_THREAD)

@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
 from threadpoolctl import threadpool_limits
 
+from onekcal.system.processes import ONE_THREAD
 
-def one_thread() -> threadpool_limits:
-    """Return a context in which linear algebra and OpenMP use one thread.
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let linear algebra and OpenMP use one thread for a while.
 
     Molecules are small: several threads would wait for each other longer than they work, and the
-    processor is busy while they wait.
+    processor is busy while they wait. Libraries that are loaded meanwhile read the environment.
     """
-    return threadpool_limits(1)
+    new = {name: value for name, value in ONE_THREAD.items() if name not in os.environ}
+    os.environ.update(new)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        for name in new:
+            os.environ.pop(name, None)
+
+
+def on_one_thread(function: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Make a function run as in `one_thread`.
+
+    Parameters
+    ----------
+    function
+        What computes on small molecules.
+    """
+
+    @wraps(function)
+    def alone(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        with one_thread():
+            return function(*args, **kwargs)
+
+    return alone
