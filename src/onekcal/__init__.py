@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from onekcal.labels.labelling import label
     from onekcal.models.shipped import load_model
     from onekcal.molecules import Molecules
+    from onekcal.prediction.bonds import bonds
     from onekcal.prediction.options import Options
     from onekcal.prediction.prediction import predict
     from onekcal.prediction.react import react
@@ -35,6 +36,7 @@ _PUBLIC = {
     "Molecules": "onekcal.molecules",
     "OnekcalError": "onekcal.errors",
     "Options": "onekcal.prediction.options",
+    "bonds": "onekcal.prediction.bonds",
     "conformers": "onekcal.geometry.conformers",
     "evaluate": "onekcal.runs.evaluate",
     "label": "onekcal.labels.labelling",
@@ -57,6 +59,7 @@ __all__ = [
     "OnekcalError",
     "Options",
     "__version__",
+    "bonds",
     "conformers",
     "evaluate",
     "label",

@@ -33,11 +33,12 @@ from onekcal.prediction.b3lyp_rung import b3lyp_answer, is_for_b3lyp, shipped
 from onekcal.prediction.crew import by_a_crew
 from onekcal.prediction.geometry import drawn, placed
 from onekcal.prediction.options import DEFAULTS, OptionKeywords, Options, chosen
-from onekcal.prediction.questions import STANDARD_INPUT, Question, questions
+from onekcal.prediction.questions import STANDARD_INPUT, Question, count, questions
 from onekcal.prediction.routes import with_route
 from onekcal.prediction.rungs import OutsideScope, Watch, computed_answer
 from onekcal.prediction.scope import half_of, outside
 from onekcal.prediction.thermal import with_thermochemistry
+from onekcal.system.notebook import watched
 from onekcal.system.threads import one_thread
 from onekcal.thermo.ledger import ledger
 
@@ -133,7 +134,10 @@ def predict(
     typed = isinstance(asked, list) and STANDARD_INPUT in asked
     alone = [] if typed or skip else list(islice(every, 2))
     answers = _answers(chain(alone, every), len(alone) == 1, artefact, options, watch, workers)
-    return answers if stream else Answers(answers)
+    if stream:
+        return answers
+    total = count(asked) if isinstance(asked, list) else None
+    return Answers(watched(answers, "answers", None if total is None else max(0, total - skip)))
 
 
 def _answers(

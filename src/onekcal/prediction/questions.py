@@ -112,13 +112,13 @@ def questions(
             yield Question(text, problem=f"{text} cannot be read: {problem}")
 
 
-def count(inputs: Iterable[str]) -> int | None:
+def count(inputs: Iterable[Given]) -> int | None:
     """Estimate how many molecules are asked for, for a progress bar.
 
     Parameters
     ----------
     inputs
-        SMILES, names of files, or "-" for standard input.
+        As in `questions`.
 
     Returns
     -------
@@ -127,6 +127,9 @@ def count(inputs: Iterable[str]) -> int | None:
     """
     total = 0
     for text in inputs:
+        if not isinstance(text, (str, Path)):
+            total += len(text) if isinstance(text, Molecules) else 1
+            continue
         path = _file(text) if text != STANDARD_INPUT else None
         if text == STANDARD_INPUT or (path is not None and path.suffix.lower() == ".npz"):
             return None

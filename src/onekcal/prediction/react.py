@@ -37,6 +37,7 @@ from onekcal.prediction.questions import Question
 from onekcal.prediction.reaction import STANDARD, Conditions, Participant, Reaction
 from onekcal.prediction.rungs import STANDARD_STATES, Watch
 from onekcal.prediction.thermal import RIGID, wavenumbers_of
+from onekcal.system.notebook import watched
 from onekcal.system.threads import one_thread
 from onekcal.thermo.free_energies import Thermochemistry, check_conditions, thermochemistry
 from onekcal.thermo.frequencies import TEMPERATURE
@@ -146,7 +147,7 @@ def react(
     texts = [reactions] if isinstance(reactions, str) else list(reactions)
     desk = _Desk(artefact, conditions, options, answers, wavenumbers, len(texts) == 1, watch)
     found = (desk.reaction(text) for text in texts)
-    return found if stream else Reactions(found)
+    return found if stream else Reactions(watched(found, "reactions", len(texts)))
 
 
 def _asked(
