@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from onekcal.bench import pages, papers, runner, suite, tables
+from onekcal.bench import orders, pages, papers, runner, suite, tables
 from onekcal.bench.unsupported import unsupported
 from onekcal.cli.main import app
 from onekcal.errors import ConfigError
@@ -206,3 +206,30 @@ def test_a_page_may_ask_for_a_suite_that_has_not_run_yet_but_not_for_one_there_i
     assert "Not measured yet: `onekcal bench families`" in pages.renewed(text, tmp_path)
     with pytest.raises(Exception, match="no suite of that name"):
         pages.renewed(text.replace("families", "famlies"), tmp_path)
+
+
+def test_a_study_of_its_own_names_its_columns() -> None:
+    found = {
+        "suite": "study",
+        "rows": [{"name": "a", "columns": {"molecules": 1234, "MAE": 0.5, "σ": "–", "none": None}}],
+    }
+    line = {"row": "a", "molecules": "1,234", "MAE": "0.500", "σ": "–", "none": "–"}
+    assert tables.rows(found) == [line]  # type: ignore[arg-type]
+
+
+def test_the_table_of_orders_says_where_they_do_not_fall(tmp_path: Path) -> None:
+    def row(name: str, *errors: float) -> dict[str, object]:
+        ours = {f"mae_order_{k}": error for k, error in enumerate(errors)}
+        return {"name": name, "train": 1000, "ours": {"mae": 1.0, **ours}}
+
+    rows = [row("falls", 4.0, 2.0, 0.8), row("does not", 4.0, 36.0, 0.8), row("tells none")]
+    (tmp_path / "hipnn-tables.json").write_text(json.dumps({"rows": rows}))
+    caption, lines = orders.block(tmp_path)
+    assert [(line["row"], line["falls"]) for line in lines] == [
+        ("falls", "yes"),
+        ("does not", "no"),
+    ]
+    assert lines[1]["E⁰ to E¹"] == "36.00"
+    text = pages.renewed("<!-- results: hipnn-orders -->\n<!-- end -->", tmp_path)
+    assert caption in text
+    assert "| does not |" in text
