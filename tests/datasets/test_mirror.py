@@ -147,6 +147,14 @@ def test_the_property_subset_holds_fourteen_thousand_consistent_molecules(real_d
     atoms = FREE_ATOMS["b3lyp/6-31g(2df,p)"].energies(stored.dataset.molecules)
     apart = columns["U0"].values - atoms - columns["b3lyp"].values
     assert float(apart.abs().max()) < 2e-6 * HARTREE
+    # published with QM9: U(298.15 K) of the free atoms, Hartree
+    warm = {1: -0.498857, 6: -37.845355, 7: -54.582445, 8: -75.063163, 9: -99.717314}
+    totals = columns["U"].values
+    for m in (0, 100, 14000):
+        numbers = stored.dataset.molecules[m].numbers.tolist()
+        bound = float(totals[m]) - sum(warm[z] for z in numbers) * HARTREE
+        assert float(columns["b3lyp_298"].values[m]) == pytest.approx(bound, abs=0.02)
+    assert columns["b3lyp_298"].at == "298 K"
 
 
 @pytest.mark.parametrize(("name", "column"), [("rmd17-ethanol", "pbe"), ("md17-ethanol", "pbe_ts")])

@@ -29,6 +29,11 @@ RELAXATION_FAILED = frozenset(
 )
 """Other molecules of the set whose relaxation failed. `strict` leaves them out."""
 
+THERMAL = 0.888727
+"""kcal/mol: 3/2 RT at 298.15 K, what a free atom has beyond its energy at 0 K."""
+BOUND_298 = "b3lyp_298"
+"""The column of atomization energies at 298 K, from U."""
+
 PROPERTIES = {
     "A": "GHz",
     "B": "GHz",
@@ -168,7 +173,10 @@ def _bound(totals: torch.Tensor, molecules: Molecules) -> Column:
 
 
 def _columns(values: dict[str, np.ndarray], molecules: Molecules) -> dict[str, Column]:
-    """Return U0 and U as totals in kcal/mol, and everything else in the unit of the source."""
+    """Return U0 and U as totals in kcal/mol, and everything else in the unit of the source.
+
+    `b3lyp_298` is U relative to free atoms at 298 K.
+    """
     columns = {}
     for key, unit in PROPERTIES.items():
         column = torch.from_numpy(np.asarray(values[key], dtype=np.float64))
@@ -177,6 +185,8 @@ def _columns(values: dict[str, np.ndarray], molecules: Molecules) -> dict[str, C
             columns[key] = Column(column * HARTREE, level=LEVEL, kind="total", at=at)
         else:
             columns[key] = Column(column, "property", LEVEL, unit=unit)
+    bound = atomization(columns["U"].values, molecules, FREE_ATOMS[LEVEL])
+    columns[BOUND_298] = Column(bound - THERMAL * molecules.sizes, level=LEVEL, at="298 K")
     return columns
 
 
