@@ -43,8 +43,8 @@ KERNELS = {
 FINEST, COARSEST = -7, 12
 """The exponent's scale is the median distance times 2 to these powers, in half steps."""
 REGULARIZATION = 1e-8
-MEANS = ("zero", "mean")
-"""Errors of answering 0, and of answering the mean training energy, kcal/mol."""
+MEANS = {"zero": "the answer 0", "mean": "the mean training energy"}
+"""Answers that need no kernel."""
 LARGE, UP_TO = 2000, 4
 """From this many training molecules on, whole steps are tried, and these powers at most."""
 
@@ -146,7 +146,14 @@ def write(scans: list[dict[str, Any]], means: dict[str, float]) -> None:
         "size, and the errors with the one σ that comes nearest to all (1,000 validation "
         "molecules)",
         "unit": "kcal/mol",
-        "rows": [printed(features) for features in PAPER] + [line(scan) for scan in scans],
+        "rows": [
+            *(plain(f"{NAMES[features]}, the paper", PAPER[features]) for features in PAPER),
+            *(
+                plain(f"no kernel: {what}", dict.fromkeys(SIZES, means[key]))
+                for key, what in MEANS.items()
+            ),
+            *(line(scan) for scan in scans),
+        ],
         **means,
         "scans": scans,
         "commit": made["commit"],
@@ -155,12 +162,12 @@ def write(scans: list[dict[str, Any]], means: dict[str, float]) -> None:
     OUT.write_text(json.dumps(out, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def printed(features: str) -> dict[str, Any]:
-    """The line of the paper's own numbers."""
+def plain(name: str, errors: dict[int, float]) -> dict[str, Any]:
+    """A line without a σ."""
     heads = [*(f"σ, N = {size:,}" for size in SIZES), "one σ"]
     columns: dict[str, str | float] = dict.fromkeys(heads, "–")
-    columns |= {f"N = {size:,}": error for size, error in PAPER[features].items()}
-    return {"name": f"{NAMES[features]}, the paper", "columns": columns | {"lowest of all σ": "–"}}
+    columns |= {f"N = {size:,}": error for size, error in errors.items()}
+    return {"name": name, "columns": columns | {"lowest of all σ": "–"}}
 
 
 def line(scan: dict[str, Any]) -> dict[str, Any]:
