@@ -15,7 +15,7 @@ import pytest
 from onekcal.geometry.hessian import hessian
 from onekcal.molecules import Molecules
 from onekcal.quantum import b3lyp
-from onekcal.quantum.b3lyp import AUXILIARY, VibratingB3LYP
+from onekcal.quantum.b3lyp import AUXILIARY, TIGHT, VibratingB3LYP
 from onekcal.quantum.pople import basis_of
 
 EXACT = 1.5e-4
@@ -35,7 +35,9 @@ def near_water() -> Molecules:
 def vibrating(near_water: Molecules) -> Iterator[VibratingB3LYP]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(b3lyp, "METHOD", replace(b3lyp.METHOD, functional="hf"))
-        yield VibratingB3LYP(near_water)
+        tight = VibratingB3LYP(near_water)
+        tight.convergence = TIGHT  # differences of gradients need more than a relaxation does
+        yield tight
 
 
 @pytest.fixture(scope="module")

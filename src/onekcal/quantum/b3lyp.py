@@ -22,12 +22,15 @@ from onekcal.molecules import Molecules
 from onekcal.quantum.coupled_perturbed import second_derivatives
 from onekcal.quantum.dft import DensityFunctional
 from onekcal.quantum.fitted_derivatives import FittedDerivatives
+from onekcal.quantum.fitted_energies import FittedIntegrals
+from onekcal.quantum.fitted_potential import FittedPotential
 from onekcal.quantum.grid_derivatives import GridDerivatives
 from onekcal.quantum.method import LabelError, Method, Point, formula_of
 from onekcal.quantum.pople import Mixed
 from onekcal.quantum.solution import Solution
 
 if TYPE_CHECKING:
+    from typing import Any as Mol
     from typing import Any as Scf  # pyscf is untyped
 
 METHOD = Method(
@@ -42,6 +45,8 @@ METHOD = Method(
 AUXILIARY = "def2-universal-jkfit"
 GRID = 1
 """pyscf's level of the integration grid."""
+ENOUGH, TIGHT = 1e-8, 1e-10
+"""Hartree; how far the SCF converges for a gradient and for a Hessian."""
 COARSE = (30, 50)
 """Radial and angular points of the grid on which the orbitals respond, before pruning."""
 
@@ -56,8 +61,10 @@ class VibratingB3LYP(DensityFunctional):
     """
 
     def __init__(self, molecule: Molecules) -> None:
-        super().__init__(METHOD, molecule, grid=GRID, auxiliary=AUXILIARY)
+        super().__init__(METHOD, molecule, grid=GRID, convergence=ENOUGH, auxiliary=AUXILIARY)
         self.last: tuple[np.ndarray, Scf] | None = None
+        self.point: tuple[np.ndarray, Point] | None = None
+        self.potential: FittedPotential | None = None  # of the last geometry
 
     def at(self, positions: np.ndarray, gradient: bool = True) -> Point:
         """Return energy, Mulliken charges and, on request, the gradient at one geometry.
@@ -69,9 +76,15 @@ class VibratingB3LYP(DensityFunctional):
         gradient
             Whether the gradient is computed; without it, `Point.gradient` is None.
         """
+        if self.point is not None and np.array_equal(self.point[0], positions):
+            return self.point[1]
         scf = self._whole(positions)
         charges = np.array(scf.mulliken_pop(verbose=0)[1])
-        return Point(float(scf.e_tot), _gradient(scf) if gradient else None, charges)
+        push = _gradient(scf, self._integrals) if gradient else None
+        point = Point(float(scf.e_tot), push, charges)
+        if gradient:
+            self.point = positions.copy(), point
+        return point
 
     def hessian(self, positions: np.ndarray) -> np.ndarray:
         """Return the second derivatives of the energy.
@@ -86,7 +99,7 @@ class VibratingB3LYP(DensityFunctional):
         ndarray
             (3n, 3n) Hartree/Bohr².
         """
-        scf = self._whole(positions)
+        scf = self._tight(positions)
         coarse = None
         try:
             with warnings.catch_warnings():
@@ -97,7 +110,7 @@ class VibratingB3LYP(DensityFunctional):
                     coarse = Grids(scf.mol)
                     coarse.atom_grid = COARSE
                     coarse.build(with_non0tab=False)
-                blocks = second_derivatives(Solution.of(scf), coarse)  # (n, 3, n, 3)
+                blocks = second_derivatives(Solution.of(scf), self._integrals, coarse)
         except (RuntimeError, np.linalg.LinAlgError) as error:
             raise LabelError(
                 f"the B3LYP frequencies of {formula_of(self.molecule)} failed: {error}"
@@ -105,17 +118,49 @@ class VibratingB3LYP(DensityFunctional):
         return blocks.reshape(positions.size, positions.size)
 
     def _whole(self, positions: np.ndarray) -> Scf:
-        """The SCF at one geometry in Cartesian functions; the last one is not solved again."""
+        """The SCF at one geometry in Cartesian functions; the last one is not solved again. Its
+        empty orbitals are not canonical.
+        """
         if self.last is None or not np.array_equal(self.last[0], positions):
             scf = self.solved(positions)
             self.last = positions.copy(), scf.whole() if isinstance(scf, Mixed) else scf
         return self.last[1]
 
+    def _tight(self, positions: np.ndarray) -> Scf:
+        """The same, converged further, with canonical orbitals."""
+        self._whole(positions)
+        assert self.potential is not None
+        scf = self.potential.scf
+        if not scf.conv_check:  # not pyscf's own
+            scf.conv_tol = TIGHT
+            scf.kernel(dm0=scf.make_rdm1())
+        self.potential.finish()
+        self.last = positions.copy(), scf.whole() if isinstance(scf, Mixed) else scf
+        return self.last[1]
 
-def _gradient(scf: Scf) -> np.ndarray:
+    def _converged(self, mol: Mol) -> Scf:
+        """The SCF by the potential with fitted integrals, else by pyscf's own."""
+        scf = self.scf(mol)
+        self.potential = FittedPotential(scf, AUXILIARY)
+        self.potential.attach()
+        scf.conv_check = False
+        scf.kernel(dm0=self.potential.start(self.density))
+        if scf.converged:
+            self.density = scf.make_rdm1()
+            return scf
+        self.potential.scf = super()._converged(mol)
+        return self.potential.scf
+
+    @property
+    def _integrals(self) -> FittedIntegrals:
+        assert self.potential is not None
+        return self.potential.fitted
+
+
+def _gradient(scf: Scf, fitted: FittedIntegrals) -> np.ndarray:
     """(n, 3) Hartree/Bohr."""
     solution = Solution.of(scf)
-    out = FittedDerivatives(solution).gradient()
+    out = FittedDerivatives(solution, fitted).gradient()
     if solution.functional:
         out += GridDerivatives(solution, scf.grids).gradient()
     plain = scf.nuc_grad_method()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from onekcal.quantum.fitted_derivatives import FittedDerivatives
+from onekcal.quantum.fitted_energies import FittedIntegrals
 from onekcal.quantum.grid_derivatives import GridDerivatives, Response
 from onekcal.quantum.solution import Solution, folded
 
@@ -29,13 +30,17 @@ RESIDUAL = 1e-5
 CYCLES = 50
 
 
-def second_derivatives(solution: Solution, coarse: Grids | None) -> np.ndarray:
+def second_derivatives(
+    solution: Solution, integrals: FittedIntegrals, coarse: Grids | None
+) -> np.ndarray:
     """Return the Hessian.
 
     Parameters
     ----------
     solution
         A converged SCF with fitted integrals.
+    integrals
+        These integrals.
     coarse
         pyscf's grid for the response of the orbitals; None in Hartree-Fock.
 
@@ -44,7 +49,7 @@ def second_derivatives(solution: Solution, coarse: Grids | None) -> np.ndarray:
     ndarray
         (atoms, 3, atoms, 3) Hartree/Bohr².
     """
-    fitted = FittedDerivatives(solution)
+    fitted = FittedDerivatives(solution, integrals)
     energy, fock = fitted.second()
     if solution.functional:
         more, potential = GridDerivatives(solution, solution.scf.grids).second()
@@ -171,9 +176,11 @@ def _exchange(
         size = c.shape[1]
         first = np.zeros((size * size, count * count))  # (pq|ij)
         for block in fitted.blocks:
-            integrals = np.matmul(c.T, fitted.three("int3c2e", block)[0] @ c)  # (P, p, q)
-            rows = len(integrals)
-            first += folded(integrals, rows).T @ folded(inner[block.rows], rows)
+            begin, of = block.rows.start, block.rows.stop - block.rows.start
+            moved = np.empty((of, size, size))  # (P, p, q)
+            for rows, square in fitted.fitted.squares(block.rows):
+                np.matmul(c.T, square @ c, out=moved[rows.start - begin : rows.stop - begin])
+            first += folded(moved, of).T @ folded(inner[block.rows], of)
         both = first.reshape(size, size, count, count).transpose(0, 2, 1, 3).copy()
         flat = folded(fit, len(fit))  # (P, p j)
         second = flat.T @ fitted.solve(flat.copy())

@@ -267,6 +267,7 @@ class DensityFunctional:
         scf.conv_tol = self.convergence
         scf.max_cycle = 100
         scf.chkfile = None
+        scf._chkfile = None  # pyscf's open temporary file
         return scf.density_fit(auxbasis=self.auxiliary) if self.method.density_fitting else scf
 
     def _converged(self, mol: Any) -> Any:

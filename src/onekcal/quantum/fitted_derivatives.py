@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from onekcal.quantum.solution import Solution, blocks, folded, inverse
+from onekcal.quantum.fitted_energies import FittedIntegrals
+from onekcal.quantum.solution import Solution, blocks, folded
 
 if TYPE_CHECKING:
     from typing import Any as Mol  # pyscf is untyped
@@ -43,23 +44,21 @@ class FittedDerivatives:
     ----------
     solution
         Orbitals of an SCF with fitted integrals.
+    fitted
+        These integrals.
     """
 
-    def __init__(self, solution: Solution) -> None:
-        self.solution = solution
+    def __init__(self, solution: Solution, fitted: FittedIntegrals) -> None:
+        self.solution, self.fitted = solution, fitted
         self.mol: Mol = solution.mol
-        self.aux: Mol = solution.scf.with_df.auxmol
+        self.aux: Mol = fitted.aux
         self.both = self.mol + self.aux
         self.metric = self.aux.intor("int2c2e")  # (P, Q)
-        self.solve = inverse(self.metric)
+        self.solve = fitted.solve
         self.blocks = list(self._blocks())
         occupied, share = solution.occupied, solution.share
         size = self.aux.nao
-        self.half = [np.empty((size, *c.shape)) for c in occupied]  # (P|μi)
-        for block in self.blocks:
-            integrals = self.three("int3c2e", block)[0]
-            for half, c in zip(self.half, occupied):
-                half[block.rows] = integrals @ c
+        self.half = fitted.halves(occupied)  # (P|μi)
         self.fit = [self._solved(half) for half in self.half]  # c_P,μi
         self.inner = [c.T @ fit for fit, c in zip(self.fit, occupied)]  # c_P,ij
         self.charge = share * sum(np.einsum("pii->p", inner) for inner in self.inner)  # γ

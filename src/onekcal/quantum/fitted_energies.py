@@ -1,8 +1,7 @@
-r"""Hartree-Fock and MP2 with fitted integrals, by occupied orbitals.
+r"""Hartree-Fock with fitted integrals, by occupied orbitals.
 
     J_μν = (μν|P) γ_P,  γ = V⁻¹ d                V = (P|Q),  d_P = (P|ρ)
     X_μi = Σ_Pj (P|μj) c_P,ij,  c = V⁻¹ (P|ij)   exchange times occupied orbitals
-    E(MP2) = Σ (ia|jb) [2 (ia|jb) − (ib|ja)] / (ε_i + ε_j − ε_a − ε_b)
 
 An SCF needs exchange only times occupied orbitals: energy and gradient are made of it. The matrix
 S C Xᵀ + X Cᵀ S − S C (Cᵀ X) Cᵀ S has the right product with them, and what it lacks between empty
@@ -18,10 +17,9 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
 
 from onekcal.quantum.dft import pyscf_package
-from onekcal.quantum.solution import Solution, blocks, folded, inverse
+from onekcal.quantum.solution import blocks, folded, inverse
 
 if TYPE_CHECKING:
     from typing import Any as Mol
@@ -56,8 +54,8 @@ class FittedIntegrals:
         else:
             with TemporaryFile() as file:
                 self.packed = np.memmap(file, float, "w+", shape=shape)
-        for rows, part in integrals(mol, self.aux):
-            self.packed[rows] = part
+        for _ in integrals(mol, self.aux, self.packed):
+            pass
 
     def potential(self, occupied: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
         """Return the Coulomb matrix, and the exchange of each spin, right for its orbitals.
@@ -95,23 +93,65 @@ class FittedIntegrals:
             exchange.append(flat.reshape(-1, self.mol.nao).T @ fit)
         return coulomb, exchange
 
+    def halves(self, occupied: list[np.ndarray]) -> list[np.ndarray]:
+        """Return (P|μi) of each spin, (P, μ, i).
+
+        Parameters
+        ----------
+        occupied
+            As in `potential`.
+        """
+        together = np.ascontiguousarray(np.hstack(occupied))
+        half = np.empty((len(self.packed), *together.shape))
+        for rows, square in self.squares(slice(0, len(half))):
+            out = half[rows].reshape(-1, together.shape[1])
+            np.matmul(square.reshape(-1, len(together)), together, out=out)
+        if len(occupied) == 1:
+            return [half]
+        cuts = np.cumsum([c.shape[1] for c in occupied])[:-1]
+        return [np.ascontiguousarray(one) for one in np.split(half, cuts, axis=2)]
+
+    def squares(self, rows: slice) -> Iterator[tuple[slice, np.ndarray]]:
+        """Return (P|μν) as whole matrices, few at a time: which rows, and (P, μ, ν).
+
+        Each overwrites the one before.
+
+        Parameters
+        ----------
+        rows
+            Which P.
+        """
+        yield from squares(self.packed, rows, self.mol.nao)
+
     def _coulomb(self, occupied: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
         """The Coulomb matrix, and (P|μi) of each spin."""
         from pyscf import lib
 
-        together = np.ascontiguousarray(np.hstack(occupied))
-        half = np.empty((len(self.packed), *together.shape))
-        step = max(1, int(SQUARE / (8 * self.mol.nao**2)))
-        room = np.empty((step, self.mol.nao, self.mol.nao))
-        for start in range(0, len(half), step):
-            part = self.packed[start : start + step]
-            square = lib.unpack_tril(part, out=room[: len(part)])
-            out = half[start : start + step].reshape(-1, together.shape[1])
-            np.matmul(square.reshape(-1, len(together)), together, out=out)
+        halves = self.halves(occupied)
         share = 2.0 if len(occupied) == 1 else 1.0
-        answer = self.solve(share * np.tensordot(half, together, 2))
-        coulomb = lib.unpack_tril(answer @ self.packed)
-        return coulomb, np.split(half, np.cumsum([c.shape[1] for c in occupied])[:-1], axis=2)
+        charge = np.sum([np.tensordot(half, c, 2) for half, c in zip(halves, occupied)], axis=0)
+        return lib.unpack_tril(self.solve(share * charge) @ self.packed), halves
+
+
+def squares(packed: np.ndarray, rows: slice, size: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Return packed symmetric matrices as whole ones, few at a time; each overwrites the last.
+
+    Parameters
+    ----------
+    packed
+        (matrices, elements of a lower triangle).
+    rows
+        Which matrices.
+    size
+        The length of a whole one.
+    """
+    from pyscf import lib
+
+    step = max(1, int(SQUARE / (8 * size**2)))
+    room = np.empty((step, size, size))
+    for start in range(rows.start, rows.stop, step):
+        part = slice(start, min(start + step, rows.stop))
+        yield part, lib.unpack_tril(packed[part], out=room[: part.stop - start])
 
 
 def unsolved(mol: Mol) -> Scf:
@@ -158,6 +198,7 @@ def fitted_hartree_fock(
 
     scf.get_veff = lambda mol, dm, *_, **__: potential(fitted.potential(occupied(dm)))
     scf.kernel(dm0=projected(before, mol))
+    del scf.get_veff  # and the integrals with it
     if not scf.converged:
         second = unsolved(mol).density_fit(auxbasis=auxiliary).newton()
         second.conv_tol = tolerance
@@ -193,11 +234,23 @@ def projected(old: Scf, mol: Mol) -> np.ndarray:
     mol
         pyscf's molecule with the other basis.
     """
-    from pyscf import lib
     from pyscf.scf.addons import project_mo_nr2nr
 
     overlap = mol.intor("int1e_ovlp")
     orbitals = [orthonormal(project_mo_nr2nr(old.mol, c, mol), overlap) for c in occupied(old)]
+    return tagged(orbitals)
+
+
+def tagged(orbitals: list[np.ndarray]) -> np.ndarray:
+    """Return the density matrix of occupied orbitals, tagged with them as pyscf does it.
+
+    Parameters
+    ----------
+    orbitals
+        (functions, occupied) of each spin; one entry where both share theirs.
+    """
+    from pyscf import lib
+
     densities = [c @ c.T for c in orbitals]
     if len(orbitals) == 1:
         full = np.full(orbitals[0].shape[1], 2.0)
@@ -220,78 +273,6 @@ def orthonormal(c: np.ndarray, overlap: np.ndarray) -> np.ndarray:
     return c @ (vectors / np.sqrt(values)) @ vectors.T
 
 
-def fitted_mp2(scf: Scf, auxiliary: str | dict, frozen: int) -> float:
-    """Return the correlation energy of MP2 (Hartree).
-
-    Parameters
-    ----------
-    scf
-        A converged Hartree-Fock of pyscf with canonical orbitals.
-    auxiliary
-        pyscf's name of the auxiliary basis, or a basis by element symbol.
-    frozen
-        How many of the lowest orbitals stay as they are.
-    """
-    solution = Solution.of(scf)
-    aux = auxiliary_mol(scf.mol, auxiliary)
-    pairs = _occupied_empty(solution, aux, frozen)
-    energies = [(e[frozen:n], e[n:]) for e, n in zip(solution.energies, solution.counts)]
-    if len(pairs) == 1:
-        coulomb, exchange = _second_order(pairs[0], energies[0])
-        return 2.0 * coulomb - exchange
-    total = _second_order(pairs[0], energies[0], pairs[1], energies[1])[0]
-    for pair, energy in zip(pairs, energies):
-        coulomb, exchange = _second_order(pair, energy)
-        total += 0.5 * (coulomb - exchange)
-    return total
-
-
-def _occupied_empty(solution: Solution, aux: Mol, frozen: int) -> list[np.ndarray]:
-    """L⁻¹ (P|ia) with V = L Lᵀ, (P, a, i) of each spin."""
-    from pyscf import lib
-
-    spans = [slice(frozen, n) for n in solution.counts]
-    inner = [np.ascontiguousarray(c[:, span]) for c, span in zip(solution.orbitals, spans)]
-    outer = [np.ascontiguousarray(c[:, n:].T) for c, n in zip(solution.orbitals, solution.counts)]
-    out = [np.empty((aux.nao, len(a), i.shape[1])) for a, i in zip(outer, inner)]
-    size = solution.mol.nao
-    step = max(1, int(SQUARE / (8 * size**2)))
-    room = np.empty((step, size, size))
-    for rows, part in integrals(solution.mol, aux):
-        for start in range(0, len(part), step):
-            square = lib.unpack_tril(part[start : start + step], out=room[: len(part) - start])
-            where = slice(rows.start + start, rows.start + start + len(square))
-            for one, i, a in zip(out, inner, outer):
-                one[where] = np.matmul(
-                    a, (square.reshape(-1, size) @ i).reshape(-1, size, i.shape[1])
-                )
-    factor = cholesky(aux.intor("int2c2e"), lower=True)
-    for one in out:
-        one[:] = solve_triangular(factor, folded(one, aux.nao), lower=True).reshape(one.shape)
-    return out
-
-
-def _second_order(
-    one: np.ndarray,
-    energies: tuple[np.ndarray, np.ndarray],
-    other: np.ndarray | None = None,
-    others: tuple[np.ndarray, np.ndarray] | None = None,
-) -> tuple[float, float]:
-    """Σ (ia|jb)² / D, and Σ (ia|jb) (ib|ja) / D where both spins are the same."""
-    same = other is None or others is None
-    other, others = (one, energies) if other is None or others is None else (other, others)
-    coulomb = exchange = 0.0
-    flat = folded(other, len(other))  # (P, b j)
-    for i, energy in enumerate(energies[0]):
-        repulsion = (one[:, :, i].T @ flat).reshape(-1, *other.shape[1:])  # (a, b, j)
-        gap = energy + others[0] - energies[1][:, None, None] - others[1][:, None]
-        amplitudes = repulsion / gap
-        coulomb += float(np.vdot(repulsion, amplitudes))
-        if same:
-            exchange += float(np.vdot(repulsion.transpose(1, 0, 2), amplitudes))
-    return coulomb, exchange
-
-
 def auxiliary_mol(mol: Mol, auxiliary: str | dict) -> Mol:
     """Return pyscf's molecule with the auxiliary basis.
 
@@ -307,18 +288,23 @@ def auxiliary_mol(mol: Mol, auxiliary: str | dict) -> Mol:
     return make_auxmol(mol, auxiliary)
 
 
-def integrals(mol: Mol, aux: Mol) -> Iterator[tuple[slice, np.ndarray]]:
+def integrals(
+    mol: Mol, aux: Mol, out: np.ndarray | None = None
+) -> Iterator[tuple[slice, np.ndarray]]:
     """Return (P|μν) by blocks of P: which rows, and (P, pairs of functions μ ≥ ν).
 
     Parameters
     ----------
     mol, aux
         pyscf's molecules with the orbital and with the auxiliary basis.
+    out
+        Where all of them are put; None: each block has memory of its own.
     """
     both, count, places = mol + aux, mol.nbas, aux.ao_loc
     most = max(1, int(BLOCK / (4 * mol.nao**2)))
     for first, last in blocks(places, 0, aux.nbas, most):
         where = (0, count, 0, count, count + first, count + last)
-        found = both.intor("int3c2e", aosym="s2ij", shls_slice=where)
         rows = slice(int(places[first]), int(places[last]))
+        room = None if out is None else out[rows]
+        found = both.intor("int3c2e", aosym="s2ij", shls_slice=where, out=room)
         yield rows, found.reshape(-1, rows.stop - rows.start).T

@@ -37,7 +37,8 @@ import numpy as np
 from onekcal.errors import InputError
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.quantum.dft import pyscf_package
-from onekcal.quantum.fitted_energies import fitted_hartree_fock, fitted_mp2, unsolved
+from onekcal.quantum.fitted_energies import fitted_hartree_fock, unsolved
+from onekcal.quantum.fitted_mp2 import fitted_mp2
 from onekcal.quantum.g4mp2_basis import ELEMENTS, WITHOUT_AUXILIARY, large, modified, small
 from onekcal.quantum.method import LabelError, check_molecule, formula_of
 from onekcal.quantum.triples import triples

@@ -23,7 +23,8 @@ from onekcal.quantum.cells import Cells
 from onekcal.quantum.solution import Solution, folded
 
 if TYPE_CHECKING:
-    from typing import Any as Grids  # pyscf is untyped
+    from typing import Any as Grids
+    from typing import Any as Scf  # pyscf is untyped
 
 POINTS = 1024
 """Grid points at a time."""
@@ -154,32 +155,13 @@ class GridDerivatives:
 
     def _density(self, functions: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         """Occupied orbitals (4, i, g) of each spin, and ρ_k (spins, 4, g)."""
-        orbitals = [np.matmul(c.T, functions[:4]) for c in self.solution.occupied]
-        density = np.empty((len(orbitals), 4, functions.shape[-1]))
-        for out, phi in zip(density, orbitals):
-            out[:] = 2 * self.solution.share * np.einsum("kig,ig->kg", phi, phi[0])
-            out[0] *= 0.5
-        return orbitals, density
+        return density_of(self.solution.occupied, functions)
 
     def _kernel(
         self, density: np.ndarray, weights: np.ndarray, order: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """w v_k (spins, 4, g), w f_kl (spins, 4, spins, 4, g), w f (g,); f_kl is empty where order
-        is 1.
-        """
-        closed = len(density) == 1
-        energy, first, second = self.solution.scf._numint.eval_xc_eff(
-            self.solution.functional,
-            density[0] if closed else density,
-            deriv=order,
-            xctype="GGA",
-            spin=0 if closed else 1,
-        )[:3]
-        potential = (first[None] if closed else first) * weights
-        kernel = np.zeros(0)
-        if order > 1:
-            kernel = (second[None, :, None] if closed else second) * weights
-        return potential, kernel, energy * density[:, 0].sum(0) * weights
+        """As `kernel`."""
+        return kernel(self.solution.scf, density, weights, order)
 
     def _blocks(
         self, order: int, chosen: np.ndarray | None = None
@@ -191,6 +173,58 @@ class GridDerivatives:
             rows = chosen[start : start + POINTS]
             values = numint.eval_ao(mol, self.grids.coords[rows], deriv=order)
             yield np.ascontiguousarray(values.transpose(0, 2, 1)), rows
+
+
+def density_of(
+    occupied: list[np.ndarray], functions: np.ndarray
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return occupied orbitals (4, i, g) of each spin, and ρ_k (spins, 4, g).
+
+    Parameters
+    ----------
+    occupied
+        (functions, occupied) of each spin; one entry where both share theirs.
+    functions
+        (4 or more, functions, g): values, then slopes.
+    """
+    share = 2.0 if len(occupied) == 1 else 1.0
+    orbitals = [np.matmul(c.T, functions[:4]) for c in occupied]
+    density = np.empty((len(orbitals), 4, functions.shape[-1]))
+    for out, phi in zip(density, orbitals):
+        out[:] = 2 * share * np.einsum("kig,ig->kg", phi, phi[0])
+        out[0] *= 0.5
+    return orbitals, density
+
+
+def kernel(
+    scf: Scf, density: np.ndarray, weights: np.ndarray, order: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return w v_k (spins, 4, g), w f_kl (spins, 4, spins, 4, g), and w f (g,).
+
+    Parameters
+    ----------
+    scf
+        pyscf's SCF of a density functional.
+    density
+        (spins, 4, g).
+    weights
+        (g,).
+    order
+        1 leaves f_kl empty, 2 does not.
+    """
+    closed = len(density) == 1
+    energy, first, second = scf._numint.eval_xc_eff(
+        scf.xc,
+        density[0] if closed else density,
+        deriv=order,
+        xctype="GGA",
+        spin=0 if closed else 1,
+    )[:3]
+    potential = (first[None] if closed else first) * weights
+    both = np.zeros(0)
+    if order > 1:
+        both = (second[None, :, None] if closed else second) * weights
+    return potential, both, energy * density[:, 0].sum(0) * weights
 
 
 def _bound(functions: np.ndarray, phi: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -60,9 +60,7 @@ class Solution:
         coefficients = scf.mo_coeff if len(occupations) == 2 else [scf.mo_coeff]
         orders = [np.argsort(-one, kind="stable") for one in occupations]
         functional = getattr(scf, "xc", "")
-        hybrid = 1.0
-        if functional:
-            hybrid = float(scf._numint.rsh_and_hybrid_coeff(functional, spin=scf.mol.spin)[2])
+        hybrid = cls.share_of_exchange(scf) if functional else 1.0
         return cls(
             scf,
             [np.asarray(c)[:, order] for c, order in zip(coefficients, orders)],
@@ -72,6 +70,17 @@ class Solution:
             functional,
             hybrid,
         )
+
+    @staticmethod
+    def share_of_exchange(scf: Scf) -> float:
+        """Return how much exact exchange a density functional has.
+
+        Parameters
+        ----------
+        scf
+            pyscf's SCF object.
+        """
+        return float(scf._numint.rsh_and_hybrid_coeff(scf.xc, spin=scf.mol.spin)[2])
 
     @property
     def mol(self) -> Mol:
