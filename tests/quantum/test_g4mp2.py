@@ -265,11 +265,17 @@ def test_fitted_integrals_change_water_by_less_than_0_04_kcal_per_mol(water: Mol
     assert 1e-4 < abs(fitted - exact) * HARTREE < 0.04  # 1e-4: `exact` changes something
 
 
-@pytest.mark.parametrize("symbol", ["Li", "H"])
-def test_without_an_auxiliary_set_and_in_atoms_integrals_are_exact(symbol: str) -> None:
-    assert not _Calculation(line(symbol, "H"), True, 4000.0).fitted
-    assert _Calculation(line(symbol, "H"), False, 4000.0).fitted == (symbol != "Li")
-    assert not _Calculation(atom(symbol), False, 4000.0).fitted
+def test_generated_auxiliary_sets_change_lih_by_less_than_0_04_kcal_per_mol() -> None:
+    hydride, small = line("Li", "H", apart=1.6), dict[str, dict[str, float]]()
+    fitted = g4mp2_energy(hydride, kept=small).total
+    exact = g4mp2_energy(hydride, exact=True, kept={STEPS[0]: small[STEPS[0]]}).total
+    assert 1e-6 < abs(fitted - exact) * HARTREE < 0.04
+
+
+def test_integrals_of_atoms_are_exact_and_those_of_molecules_when_asked() -> None:
+    assert not _Calculation(line("C", "H", spin=1), True, 4000.0).fitted
+    assert _Calculation(line("C", "H", spin=1), False, 4000.0).fitted
+    assert not _Calculation(atom("C"), False, 4000.0).fitted
 
 
 def test_a_molecule_may_be_moved_and_turned() -> None:

@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from onekcal.errors import InputError
-from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.molecules import Molecules
 from onekcal.quantum.g4mp2 import frozen_orbitals
-from onekcal.quantum.g4mp2_basis import WITHOUT_AUXILIARY
 
 FUNCTIONS = {  # of H, of an atom to F, of an atom to Cl, of Br
     "small": (2, 15, 19, 35),
@@ -65,8 +64,7 @@ def forecast(molecule: Molecules, variant: str = "g4mp2", exact: bool = False) -
     empty = size["small"] - occupied - frozen_orbitals(molecule)
     open_shell = bool(int(molecule.spins[0]))
     amplitudes, twice = (7.0, 1.4) if open_shell else (1.0, 1.0)
-    whole = exact or any(SYMBOLS[z] in WITHOUT_AUXILIARY for z in numbers)
-    slower = twice * (12.0 if whole and len(numbers) > 1 else 1.0)
+    slower = twice * (12.0 if exact and len(numbers) > 1 else 1.0)
     pairs = occupied**2 * empty**4
     seconds = {
         "coupled cluster": 0.15 + amplitudes * pairs * (6e-9 + 1e-10 * occupied),
@@ -77,7 +75,7 @@ def forecast(molecule: Molecules, variant: str = "g4mp2", exact: bool = False) -
     large, quadruple = size["large"], size["quadruple"]
     memory = 8.0 * max(
         (3.0 if open_shell else 1.0) * (occupied * empty**3 + size["small"] ** 4 / 8),
-        (quadruple**4 / 8) if whole else quadruple**2 / 2 * 4.0 * quadruple,
+        (quadruple**4 / 8) if exact else quadruple**2 / 2 * 4.0 * quadruple,
         large**2 / 2 * 4.5 * large,
     )
     if len(numbers) > 1 and variant == "g4mp2":

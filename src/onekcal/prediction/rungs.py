@@ -200,15 +200,18 @@ def on_all_cores() -> Iterator[None]:
     from pyscf import lib
     from threadpoolctl import threadpool_limits
 
-    cores = processors()
+    cores, before = processors(), torch.get_num_threads()
     try:
         with threadpool_limits(cores), lib.with_omp_threads(cores):
+            torch.set_num_threads(cores)
             yield
     except MemoryError:
         raise ConfigError(
             "the memory ran out; what was finished is kept: close other programs and ask again, "
             "or compute it on a larger machine"
         ) from None
+    finally:
+        torch.set_num_threads(before)
 
 
 def _compute(

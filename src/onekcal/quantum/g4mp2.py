@@ -14,9 +14,9 @@ electrons, correlation leaves the cores frozen (of Na only
 
 Deliberate deviations
     Integrals of Hartree-Fock and MP2 in the large sets are fitted (auxiliary sets of quadruple-zeta
-    quality), which changes an energy by 0.02 kcal/mol at most; `exact` switches this off. Atoms and
-    molecules with an element without such an auxiliary set are always exact. CCSD(T) is exact; its
-    triples are added up in single precision in molecules.
+    quality, generated ones for Li, Be and Na), which changes an energy by 0.03 kcal/mol at most;
+    `exact` switches this off. Atoms are always exact. CCSD(T) is exact; in molecules its triples
+    are added up in single precision.
 
 An unrestricted Hartree-Fock solution is not followed to a lower one where it is unstable: the lower
 one mixes spin states (CH then errs by 1 kcal/mol), and the published energies are not followed.
@@ -39,7 +39,7 @@ from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.quantum.dft import pyscf_package
 from onekcal.quantum.fitted_energies import fitted_hartree_fock, unsolved
 from onekcal.quantum.fitted_mp2 import fitted_mp2
-from onekcal.quantum.g4mp2_basis import ELEMENTS, WITHOUT_AUXILIARY, large, modified, small
+from onekcal.quantum.g4mp2_basis import ELEMENTS, auxiliary, large, modified, small
 from onekcal.quantum.method import LabelError, check_molecule, formula_of
 from onekcal.quantum.triples import triples
 
@@ -270,8 +270,8 @@ class _Calculation:
 
     def __init__(self, molecule: Molecules, exact: bool, memory: float) -> None:
         self.molecule, self.memory = molecule, memory
-        symbols = {SYMBOLS[z] for z in molecule.elements}
-        self.fitted = not (exact or len(molecule.numbers) == 1 or symbols & WITHOUT_AUXILIARY)
+        self.symbols = {SYMBOLS[z] for z in molecule.elements}
+        self.fitted = not (exact or len(molecule.numbers) == 1)
         self.before: Scf | None = None
 
     def step(self, name: Step) -> dict[str, float]:
@@ -312,9 +312,8 @@ class _Calculation:
                 self._hartree_fock("6-31g(d)", fitted=False)
             correlated = basis == "XP"
             tolerance = BELOW_MP2 if correlated else ALONE
-            scf = fitted_hartree_fock(
-                mol, self.before, FITTED_HF, tolerance, self.memory, correlated
-            )
+            fit = auxiliary(FITTED_HF, self.symbols)
+            scf = fitted_hartree_fock(mol, self.before, fit, tolerance, self.memory, correlated)
         else:
             scf = self._plain_hartree_fock(mol)
         if not scf.converged:
@@ -382,7 +381,8 @@ class _Calculation:
             return {"hf": energy, "mp2": energy}
         frozen = frozen_orbitals(self.molecule)
         if self.fitted:
-            return {"hf": energy, "mp2": energy + fitted_mp2(scf, FITTED_MP2, frozen)}
+            fit = auxiliary(FITTED_MP2, self.symbols)
+            return {"hf": energy, "mp2": energy + fitted_mp2(scf, fit, frozen)}
         from pyscf import mp
 
         exact = mp.MP2(scf, frozen=frozen or None).run()

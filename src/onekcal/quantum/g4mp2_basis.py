@@ -18,6 +18,7 @@ there, has the set of Rassolov et al., J. Comput. Chem. 22, 976 (2001).
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from onekcal.quantum.pople import BROMINE_D, bromine
@@ -27,7 +28,7 @@ Shell = list[Any]  # pyscf's form: [angular momentum, [exponent, coefficient, â€
 ELEMENTS = ("H", "Li", "Be", "B", "C", "N", "O", "F", "Na", "Al", "Si", "P", "S", "Cl", "Br")
 """Elements the method covers here: those that published energies could be compared for (no Mg)."""
 WITHOUT_AUXILIARY = frozenset({"Li", "Be", "Na"})
-"""Elements without an auxiliary basis of quadruple-zeta quality: their integrals are exact."""
+"""Elements without an auxiliary basis of quadruple-zeta quality: theirs is generated."""
 
 # fmt: off
 LARGE_D = {  # a of the three d exponents 4a, a, a/4
@@ -172,6 +173,22 @@ def modified(symbol: str, size: Literal["T", "Q"]) -> list[Shell]:
     known = _primitives(_load(plain, symbol))
     diffuse = [shell for shell in _load("aug-" + plain, symbol) if shell[0] < 2]
     return shells + [shell for shell in diffuse if not _primitives([shell]) <= known]
+
+
+def auxiliary(name: str, symbols: Iterable[str]) -> dict[str, str]:
+    """Return the auxiliary basis of each element, for pyscf.
+
+    Where no basis of that name exists, pyscf generates one from the orbital basis ("autoaux":
+    Stoychev, Auer, Neese, J. Chem. Theory Comput. 13, 554 (2017)).
+
+    Parameters
+    ----------
+    name
+        pyscf's name of a basis.
+    symbols
+        Symbols of the elements.
+    """
+    return {symbol: "autoaux" if symbol in WITHOUT_AUXILIARY else name for symbol in symbols}
 
 
 def _one(angular: int, exponent: float) -> Shell:
