@@ -151,7 +151,7 @@ def _text(value: float | str | None) -> str:
     """A count with commas, an error as in every table, and words as they are."""
     if isinstance(value, str):
         return value
-    return f"{value:,}" if isinstance(value, int) else error_text(value)
+    return (f"{value:,}" if isinstance(value, int) else error_text(value)).replace("-", "−")
 
 
 def _interval(row: Measured) -> Line:
