@@ -15,6 +15,7 @@ from typing import Any, Self
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
+from sklearn.metrics import r2_score
 
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.datasets import store
@@ -332,6 +333,17 @@ def test_every_capability_answers_or_says_that_it_cannot(case: Case) -> None:
     except InputError:
         with pytest.raises(InputError, match="variance"):
             model.variance(data.molecules)
+
+
+@every
+def test_settings_and_score_are_those_that_scikit_learn_knows(case: Case) -> None:
+    model, data = fitted(case)
+    told = model.get_params()
+    again = type(model)(**{key: value for key, value in told.items() if "__" not in key})
+    assert again.get_params(deep=False).keys() == model.get_params(deep=False).keys()
+    if not case.reads_columns and not model.of_atoms:
+        reference, found = data.energies.numpy(), model.energies(data.molecules).detach().numpy()
+        assert model.score(data) == pytest.approx(r2_score(reference, found), abs=1e-9)
 
 
 @every

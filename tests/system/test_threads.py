@@ -35,6 +35,16 @@ def test_what_the_user_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
         assert os.environ["OMP_NUM_THREADS"] == "3"
 
 
+def test_a_function_has_the_threads_that_the_user_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    most = on_one_thread(_most)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert most() == 2
+    monkeypatch.setenv("OMP_NUM_THREADS", "2,1")
+    assert most() == 1
+
+
 def test_a_function_on_one_thread_is_the_same_function() -> None:
     @on_one_thread
     def most(more: int) -> int:

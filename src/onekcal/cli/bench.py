@@ -16,7 +16,7 @@ from onekcal.errors import InputError, OnekcalError
 if TYPE_CHECKING:
     from onekcal.bench.computed.cases import Case
     from onekcal.bench.computed.measure import Record
-    from onekcal.bench.results import Results
+    from onekcal.bench.results import Measured, Results
     from onekcal.bench.speed.contest import SpeedRow
     from onekcal.bench.suite import Suite
 
@@ -75,6 +75,24 @@ def bench_list(as_json: Json = False) -> None:
             "rows": none,
             "quick": none,
             "title": "computed G4(MP2) beside published energies and experiment",
+        },
+    )
+    rows.insert(
+        -1,
+        {
+            "suite": "serve",
+            "rows": none,
+            "quick": none,
+            "title": "the web page with fifty clients, beside the command",
+        },
+    )
+    rows.insert(
+        -1,
+        {
+            "suite": "scaling",
+            "rows": none,
+            "quick": none,
+            "title": "predict, label, field and train with one process and two; memory of lists",
         },
     )
     print_json(rows) if as_json else study.rows_table("Suites", rows)
@@ -284,6 +302,47 @@ def bench_computed(
 
     measured = computed.run(results, computed.archives(data), only or (), heavy, watch)
     print_json(measured) if as_json else study.rows_table(measured["title"], tables.rows(measured))
+
+
+@bench_app.command("serve", epilog=examples("bench serve", "bench serve --results /tmp/results"))
+def bench_serve(
+    results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
+    as_json: Json = False,
+) -> None:
+    """Ask the web page with fifty clients at once, and compare a batch with the command.
+
+    Everything happens on this machine.
+    """
+    from onekcal.bench import serving, tables
+    from onekcal.cli.serve import check_packages
+    from onekcal.show import study
+
+    check_packages()
+    measured = serving.run(results)
+    print_json(measured) if as_json else study.rows_table(measured["title"], tables.rows(measured))
+
+
+@bench_app.command(
+    "scaling", epilog=examples("bench scaling", "bench scaling --share 0.2 --results /tmp/results")
+)
+def bench_scaling(
+    share: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="The share of the molecules that is used.")
+    ] = 1.0,
+    results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
+    as_json: Json = False,
+) -> None:
+    """Time predict, label, field and train with one process and two, and measure memory."""
+    from onekcal.bench import scaling
+
+    def watch(row: Measured) -> None:
+        if not as_json:
+            told = ", ".join(f"{head} {value}" for head, value in row["columns"].items())
+            print(f"{row['name']}: {told}", file=sys.stderr)
+
+    measured = scaling.run(results, watch, share)
+    if as_json:
+        print_json(measured)
 
 
 @bench_app.command("check", epilog=examples("bench check", "bench check --write"))

@@ -40,9 +40,7 @@ def serve(
 
     Nothing leaves this machine. The page works without a network.
     """
-    for package in ("fastapi", "uvicorn"):
-        if find_spec(package) is None:
-            raise MissingExtra(package, "serve", "the web page")
+    check_packages()
     from onekcal.serve.app import Settings
     from onekcal.serve.server import run
 
@@ -53,3 +51,10 @@ def serve(
         token=token,
     )
     run(settings, host, port, browser)
+
+
+def check_packages() -> None:
+    """Say how to get what the page needs, where it is not installed."""
+    for package in ("fastapi", "uvicorn"):
+        if find_spec(package) is None:
+            raise MissingExtra(package, "serve", "the web page")

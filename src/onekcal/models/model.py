@@ -15,6 +15,7 @@ without asking whether it is there:
     atomic_energies   how the energy is shared among atoms; None where the model does not tell
     check             refuses molecules that no model can answer
     chosen            settings that the fit chose among several; none
+    get_params, score  settings and R², as scikit-learn has them
     summary           figures of the last fit, for the metrics of a run; none
     differentiable    whether `energies` keeps the graph of the positions; no
     of_atoms          whether answers are one value an atom; no
@@ -32,13 +33,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import InputError
+from onekcal.models.parameters import parameters, recorded
 from onekcal.molecules import Molecules
 
 State = dict[str, Tensor]
@@ -69,8 +71,38 @@ class Model:
     summary: Mapping[str, object] = MappingProxyType({})
     """Figures of the last fit, which a run keeps among its metrics."""
 
+    def __init_subclass__(cls, **more: object) -> None:
+        """Let a new class of models keep its settings."""
+        super().__init_subclass__(**more)
+        if "__init__" in vars(cls) or not issubclass(cls.__mro__[1], Model):
+            cls.__init__ = recorded(cls.__init__)  # type: ignore[method-assign]
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+    # --- as scikit-learn's estimators ---------------------------------------------------------
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the settings that the model was made with, defaults included.
+
+        Parameters
+        ----------
+        deep
+            Whether those of the stages of a stack are there, too.
+        """
+        return parameters(self)
+
+    def score(self, data: Dataset) -> float:
+        """Return R² of the energies: 1 is best, 0 is no better than their mean.
+
+        Parameters
+        ----------
+        data
+            Molecules and the target column.
+        """
+        errors = self.energies(data.molecules, data.columns).detach() - data.energies
+        spread = data.energies - data.energies.mean()
+        return 1.0 - float((errors**2).sum() / (spread**2).sum())
 
     # --- what every model has -----------------------------------------------------------------
 

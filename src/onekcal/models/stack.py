@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -29,6 +29,21 @@ class Stack(Model):
 
     def __repr__(self) -> str:
         return f"Stack({' + '.join(type(stage).__name__ for stage in self.stages)})"
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the stages, and with `deep` their settings as STAGE__SETTING.
+
+        Parameters
+        ----------
+        deep
+            Whether the settings of the stages are there, too.
+        """
+        out: dict[str, Any] = {"stages": self.stages}
+        for k, stage in enumerate(self.stages if deep else ()):
+            same = [type(one) for one in self.stages].count(type(stage)) > 1
+            name = f"{type(stage).__name__}{k if same else ''}"
+            out |= {f"{name}__{key}": value for key, value in stage.get_params().items()}
+        return out
 
     def fit(self, train: Dataset, valid: Dataset) -> Self:
         """Fit each stage to what the earlier ones left."""

@@ -17,16 +17,21 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread(threads: int = 1) -> Iterator[None]:
     """Let linear algebra and OpenMP use one thread for a while.
 
     Molecules are small: several threads would wait for each other longer than they work, and the
     processor is busy while they wait. Libraries that are loaded meanwhile read the environment.
+
+    Parameters
+    ----------
+    threads
+        How many, where one is not wanted.
     """
     new = {name: value for name, value in ONE_THREAD.items() if name not in os.environ}
     os.environ.update(new)
     try:
-        with threadpool_limits(1):
+        with threadpool_limits(threads):
             yield
     finally:
         for name in new:
@@ -34,7 +39,7 @@ def one_thread() -> Iterator[None]:
 
 
 def on_one_thread(function: Callable[Given, Result]) -> Callable[Given, Result]:
-    """Make a function run as in `one_thread`.
+    """Make a function run as in `one_thread`; OMP_NUM_THREADS asks for more (for DFT).
 
     Parameters
     ----------
@@ -44,7 +49,8 @@ def on_one_thread(function: Callable[Given, Result]) -> Callable[Given, Result]:
 
     @wraps(function)
     def alone(*args: Given.args, **kwargs: Given.kwargs) -> Result:
-        with one_thread():
+        asked = os.environ.get("OMP_NUM_THREADS", "")
+        with one_thread(int(asked) if asked.isdigit() else 1):
             return function(*args, **kwargs)
 
     return alone
