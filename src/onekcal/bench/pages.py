@@ -15,6 +15,8 @@ BLOCK = re.compile(
     r"(<!-- results: (?P<suite>[\w-]+)(?: (?P<only>[^>]*?))? -->\n)(?P<table>.*?)(<!-- end -->)",
     re.S,
 )
+ALONE = ("speed", "formation", "serve", "scaling")
+"""Measured by a verb of `onekcal bench` and not by the rows of a suite."""
 BLOCKS = {"peers": peers.block, orders.NAME: orders.block}
 """Tables of their own: name → their caption and lines."""
 
@@ -56,7 +58,7 @@ def _block(name: str, words: list[str], results: Path, page: Path | None) -> str
         return f"{caption}\n\n{markdown(rows)}"
     path = results / f"{name}.json"
     if not path.is_file():
-        if name in suite.names():
+        if name in suite.names() or name in ALONE:
             return f"Not measured yet: `onekcal bench {name}`.\n"
         raise DataError(f"a page asks for {name}, but there is no {path} and no suite of that name")
     found = json.loads(path.read_text(encoding="utf-8"))
