@@ -63,7 +63,7 @@ def test_memory_does_not_grow_with_the_list() -> None:
 
 @pytest.mark.slow
 def test_every_job_runs_with_one_process_and_with_two(tmp_path: Path) -> None:
-    told = scaling.run(tmp_path, share=0.02)
+    told = scaling.run(tmp_path, share=0.02, sizes=(2,))
     jobs = [row["columns"] for row in told["rows"] if "times as fast" in row["columns"]]
     assert len(jobs) == 4
     assert all(job["1 process (s)"] > 0 and job["2 processes (s)"] > 0 for job in jobs)

@@ -68,7 +68,12 @@ def smiles(count: int) -> list[str]:
     return list(islice(dict.fromkeys(made), count))
 
 
-def run(results: Path, watch: Watch = lambda row: None, share: float = 1.0) -> Results:
+def run(
+    results: Path,
+    watch: Watch = lambda row: None,
+    share: float = 1.0,
+    sizes: Sequence[int] = SIZES,
+) -> Results:
     """Measure every job and write `results`/scaling.json.
 
     Parameters
@@ -78,7 +83,9 @@ def run(results: Path, watch: Watch = lambda row: None, share: float = 1.0) -> R
     watch
         Called with each row when it is measured.
     share
-        The share of the molecules that is used.
+        The share of the molecules that the jobs have.
+    sizes
+        SMILES of the lists whose memory is measured.
 
     Returns
     -------
@@ -89,7 +96,7 @@ def run(results: Path, watch: Watch = lambda row: None, share: float = 1.0) -> R
     shared = {key: provenance()[key] for key in ("commit", "hardware", "packages", "time")}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        for name, columns in (*_jobs(folder, share), *_memory(folder, share)):
+        for name, columns in (*_jobs(folder, share), *_memory(folder, sizes)):
             rows.append({"name": name, "columns": columns, **shared})  # type: ignore[typeddict-item]
             watch(rows[-1])
     content: Results = {
@@ -138,10 +145,10 @@ def _jobs(folder: Path, share: float) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"a million SMILES, at {1000 * one.processor / asked:.0f} ms each", told
 
 
-def _memory(folder: Path, share: float) -> Iterator[tuple[str, dict[str, Any]]]:
+def _memory(folder: Path, sizes: Sequence[int]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The memory of lists of several lengths, answer by answer."""
-    for size in SIZES:
-        count = _list(folder / "list.smi", max(2, round(size * share)))
+    for size in sizes:
+        count = _list(folder / "list.smi", size)
         words = ("predict", "list.smi", "--csv", "--rung", "learned", "--conformers", "1")
         ended = _onekcal(folder, *words)
         yield f"memory: predict, {count:,} SMILES", {"peak MiB": ended.peak_mib}

@@ -327,7 +327,8 @@ def bench_serve(
 )
 def bench_scaling(
     share: Annotated[
-        float, typer.Option(min=0.01, max=1.0, help="The share of the molecules that is used.")
+        float,
+        typer.Option(min=0.01, max=1.0, help="The share of the molecules that the jobs have."),
     ] = 1.0,
     results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
     as_json: Json = False,
