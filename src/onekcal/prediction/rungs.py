@@ -196,14 +196,17 @@ def check_memory(cost: Forecast, method: str) -> None:
 
 @contextmanager
 def on_all_cores() -> Iterator[None]:
-    """Let pyscf and the linear algebra use every core, whatever the command line set."""
+    """Let pyscf and `quantum.cores` use every core, whatever the command line set.
+
+    The linear algebra has one thread in each of theirs.
+    """
     from pyscf import lib
     from threadpoolctl import threadpool_limits
 
     cores, before = processors(), torch.get_num_threads()
     try:
-        with threadpool_limits(cores), lib.with_omp_threads(cores):
-            torch.set_num_threads(cores)
+        torch.set_num_threads(1)  # before pyscf: this one may reach its threads too
+        with threadpool_limits(1), lib.with_omp_threads(cores):
             yield
     except MemoryError:
         raise ConfigError(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from onekcal.quantum.cores import divided, pieces
 from onekcal.quantum.dft import pyscf_package
 from onekcal.quantum.solution import blocks, folded, inverse
 
@@ -103,9 +104,13 @@ class FittedIntegrals:
         """
         together = np.ascontiguousarray(np.hstack(occupied))
         half = np.empty((len(self.packed), *together.shape))
-        for rows, square in self.squares(slice(0, len(half))):
-            out = half[rows].reshape(-1, together.shape[1])
-            np.matmul(square.reshape(-1, len(together)), together, out=out)
+
+        def transform(some: slice) -> None:
+            for rows, square in self.squares(some):
+                out = half[rows].reshape(-1, together.shape[1])
+                np.matmul(square.reshape(-1, len(together)), together, out=out)
+
+        divided(transform, pieces(len(half)))
         if len(occupied) == 1:
             return [half]
         cuts = np.cumsum([c.shape[1] for c in occupied])[:-1]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
+from onekcal.quantum.cores import divided, pieces
 from onekcal.quantum.fitted_energies import auxiliary_mol, integrals, squares
 from onekcal.quantum.solution import Solution, folded
 
@@ -53,11 +54,15 @@ def _occupied_empty(solution: Solution, aux: Mol, frozen: int) -> list[np.ndarra
     out = [np.empty((aux.nao, i.shape[1], a.shape[1])) for a, i in zip(outer, inner)]
     size = solution.mol.nao
     for rows, part in integrals(solution.mol, aux):
-        for where, square in squares(part, slice(0, len(part)), size):
-            for one, i, a in zip(out, inner, outer):
-                half = (square.reshape(-1, size) @ i).reshape(len(square), size, -1)
-                rest = half.transpose(0, 2, 1).reshape(-1, size)
-                np.matmul(rest, a, out=one[rows][where].reshape(-1, a.shape[1]))
+
+        def transform(some: slice, rows: slice = rows, part: np.ndarray = part) -> None:
+            for where, square in squares(part, some, size):
+                for one, i, a in zip(out, inner, outer):
+                    half = (square.reshape(-1, size) @ i).reshape(len(square), size, -1)
+                    rest = half.transpose(0, 2, 1).reshape(-1, size)
+                    np.matmul(rest, a, out=one[rows][where].reshape(-1, a.shape[1]))
+
+        divided(transform, pieces(len(part)))
     factor = cholesky(aux.intor("int2c2e"), lower=True)
     for one in out:
         one[:] = solve_triangular(factor, folded(one, aux.nao), lower=True).reshape(one.shape)
@@ -73,13 +78,14 @@ def _second_order(
     """Σ (ia|jb)² / D, and Σ (ia|jb) (ib|ja) / D where both spins are the same."""
     same = other is None or others is None
     other, others = (one, energies) if other is None or others is None else (other, others)
-    coulomb = exchange = 0.0
     flat = folded(other, len(other))  # (P, j b)
-    for i, energy in enumerate(energies[0]):
+
+    def pairs(i: int) -> tuple[float, float]:
         repulsion = (one[:, i].T @ flat).reshape(-1, *other.shape[1:])  # (a, j, b)
-        gap = energy - energies[1][:, None, None] + others[0][:, None] - others[1]
-        amplitudes = repulsion / gap
-        coulomb += float(np.vdot(repulsion, amplitudes))
-        if same:
-            exchange += float(np.vdot(repulsion.transpose(2, 1, 0), amplitudes))
-    return coulomb, exchange
+        empty = energies[1][:, None, None] + others[1]
+        amplitudes = repulsion / (energies[0][i] + others[0][:, None] - empty)
+        turned = repulsion.transpose(2, 1, 0) if same else np.zeros_like(repulsion)
+        return float(np.vdot(repulsion, amplitudes)), float(np.vdot(turned, amplitudes))
+
+    found = divided(pairs, range(len(energies[0])))
+    return sum(first for first, _ in found), sum(second for _, second in found)

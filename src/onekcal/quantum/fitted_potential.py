@@ -9,11 +9,11 @@ occupied orbitals (`fitted_energies`); `finish` makes it whole.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from onekcal.quantum.cores import cores, divided
 from onekcal.quantum.fitted_energies import FittedIntegrals, occupied, orthonormal, tagged
 from onekcal.quantum.grid_derivatives import density_of, kernel
 from onekcal.quantum.solution import Solution
@@ -45,7 +45,7 @@ class FittedPotential:
         self.scf = scf
         self.pure: np.ndarray | None = getattr(scf, "pure", None)
         self.fitted = FittedIntegrals(scf.mol, auxiliary, memory)
-        self.hybrid, self.kept = 1.0, list[np.ndarray]()
+        self.hybrid, self.kept = 1.0, dict[int, np.ndarray]()
         self.functional = getattr(scf, "xc", "")
         if self.functional:
             self.hybrid = Solution.share_of_exchange(scf)
@@ -105,31 +105,35 @@ class FittedPotential:
 
     def _on_grid(self, orbitals: list[np.ndarray]) -> tuple[float, list[np.ndarray]]:
         """The energy of the functional (Hartree), and its potential of each spin."""
-        total, size = 0.0, len(orbitals[0])
-        out = [np.zeros((size, size)) for _ in orbitals]
-        for functions, weights in self._functions():
-            _, density = density_of(orbitals, functions)
-            potential, _, energy = kernel(self.scf, density, weights, 1)
-            total += float(energy.sum())
-            potential[:, 0] *= 0.5
-            for one, v in zip(out, potential):
-                one += functions[0] @ np.einsum("kg,kmg->mg", v, functions).T
-        return total, [one + one.T for one in out]
+        size, blocks = len(orbitals[0]), range(0, len(self.scf.grids.weights), POINTS)
 
-    def _functions(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Basis functions and their slopes (4, functions, g), and weights (g,)."""
-        scf = self.scf
-        coords, weights = scf.grids.coords, scf.grids.weights
-        for number, start in enumerate(range(0, len(weights), POINTS)):
-            rows = slice(start, start + POINTS)
-            if number < len(self.kept):
-                functions = self.kept[number]
-            else:
-                values = scf._numint.eval_ao(scf.mol, coords[rows], deriv=1)
-                functions = np.ascontiguousarray(values.transpose(0, 2, 1))
-                if (number + 1) * functions.nbytes < KEPT and len(self.kept) == number:
-                    self.kept.append(functions)
-            yield functions, weights[rows]
+        def some(chosen: list[int]) -> tuple[float, list[np.ndarray]]:
+            total, out = 0.0, [np.zeros((size, size)) for _ in orbitals]
+            for start in chosen:
+                functions, weights = self._functions(start)
+                _, density = density_of(orbitals, functions)
+                potential, _, energy = kernel(self.scf, density, weights, 1)
+                total += float(energy.sum())
+                potential[:, 0] *= 0.5
+                for one, v in zip(out, potential):
+                    one += functions[0] @ np.einsum("kg,kmg->mg", v, functions).T
+            return total, out
+
+        count = cores()
+        found = divided(some, [list(blocks[begin::count]) for begin in range(count)])
+        sums = [np.sum([part[s] for _, part in found], axis=0) for s in range(len(orbitals))]
+        return sum(energy for energy, _ in found), [one + one.T for one in sums]
+
+    def _functions(self, start: int) -> tuple[np.ndarray, np.ndarray]:
+        """Basis functions and their slopes (4, functions, g), and weights (g,), of one block."""
+        scf, rows = self.scf, slice(start, start + POINTS)
+        if start not in self.kept:
+            values = scf._numint.eval_ao(scf.mol, scf.grids.coords[rows], deriv=1)
+            functions = np.ascontiguousarray(values.transpose(0, 2, 1))
+            if len(self.kept) * functions.nbytes > KEPT:
+                return functions, scf.grids.weights[rows]
+            self.kept[start] = functions
+        return self.kept[start], scf.grids.weights[rows]
 
 
 def _natural(densities: np.ndarray) -> list[np.ndarray]:

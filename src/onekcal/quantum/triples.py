@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from onekcal.quantum.cores import cores, divided
+
 if TYPE_CHECKING:
     from typing import Any as Coupled
     from typing import Any as Integrals  # pyscf is untyped
@@ -43,16 +45,24 @@ def triples(coupled: Coupled, integrals: Integrals) -> float:
         Its integrals, as its `ao2mo` returns them.
     """
     parts = _Amplitudes(coupled, integrals)
+    work: list[tuple[tuple[int, ...], Three | None]] = []
     if parts.closed:
-        return sum(parts.closed_shell(ijk) for ijk in _falling(parts.occupied[0], 3, twice=True))
-    total = 0.0
-    for spin, other in ((0, 1), (1, 0)):
-        for i, j, k in _falling(parts.occupied[spin], 3):
-            total += parts.open_shell((i, j, k), (spin, spin, spin))
-        for j, k in _falling(parts.occupied[spin], 2):
-            for i in range(parts.occupied[other]):
-                total += parts.open_shell((i, j, k), (other, spin, spin))
-    return total
+        work += [(ijk, None) for ijk in _falling(parts.occupied[0], 3, twice=True)]
+    else:
+        for spin, other in ((0, 1), (1, 0)):
+            work += [(ijk, (spin,) * 3) for ijk in _falling(parts.occupied[spin], 3)]
+            for pair in _falling(parts.occupied[spin], 2):
+                alien = range(parts.occupied[other])
+                work += [((i, *pair), (other, spin, spin)) for i in alien]
+
+    def some(chosen: list[tuple[tuple[int, ...], Three | None]]) -> float:
+        return sum(
+            parts.closed_shell(ijk) if spins is None else parts.open_shell(ijk, spins)
+            for ijk, spins in chosen
+        )
+
+    count = cores()
+    return sum(divided(some, [work[begin::count] for begin in range(count)]))
 
 
 def _falling(count: int, length: int, twice: bool = False) -> Iterator[tuple[int, ...]]:
