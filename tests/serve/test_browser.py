@@ -251,3 +251,35 @@ def test_a_file_with_one_molecule_is_shown_and_one_of_several_is_a_batch(
     assert HOSTILE in tab.run("document.getElementById('answer').textContent")
     tab.run(DROP.format(text=water.format(name="a") * 2, name="two.xyz"))
     tab.wait(f"{STATE} === 'done' && {ROWS} === 2")
+
+
+def test_two_hundred_dropped_molecules_come_in_and_are_downloaded(
+    chromium: Any, client: Client
+) -> None:
+    """The workers only pretend: this is about the page."""
+    lines = "\n".join(f"{'C' * (k % 9 + 1)}\tid-{k}\t{k}" for k in range(200))
+    tab = Browser(chromium)
+    tab.open(client.address)
+    tab.run(DROP.format(text=f"smiles\tid\tnumber\n{lines}", name="many.tsv"))
+    tab.wait(f"{STATE} === 'done'")
+    table = tab.run("fetch(document.getElementById('save-csv').href).then(reply => reply.text())")
+    assert [f",id-{k}," in line for k, line in enumerate(table.splitlines()[1:])] == [True] * 200
+    assert "200" in tab.run("document.getElementById('progress').textContent")
+    tab.close()
+
+
+def test_a_batch_in_another_unit_is_shown_in_the_unit_of_the_page(
+    chromium: Any, client: Client
+) -> None:
+    job = client.ask("/api/batch?file=a.smi&unit=kJ/mol", b"C methane\nCC ethane", status=202)
+    client.until(job["id"], "done")
+    path = client.app.state.desk.jobs.job(job["id"]).folder / "answers.jsonl"
+    told = path.read_text(encoding="utf-8")
+    path.write_text(told.replace("kcal_per_mol", "kJ_per_mol"), encoding="utf-8")
+    tab = Browser(chromium)
+    tab.open(f"{client.address}/?job={job['id']}")
+    tab.wait(f"{ROWS} === 2")
+    assert (
+        tab.run("document.querySelector('#batch-answer tbody tr').cells[2].textContent") == "−0.36"
+    )  # −1.5 kJ/mol
+    tab.close()

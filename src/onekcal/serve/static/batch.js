@@ -7,20 +7,28 @@ import {Table} from "./table.js";
 
 const STATES = {waiting: "waiting", running: "running", done: "done", cancelled: "cancelled", failed: "failed"};
 const KINDS = {batch: "batch", predict: "G4(MP2)", react: "reaction", bonds: "bonds"};
-const value = key => row => row.cells[key] === "" || row.cells[key] === undefined ? null : Number(row.cells[key]);
+// A number of a row; energies come in kcal/mol unless the API was asked for another unit.
+const UNITS = [["kcal_per_mol", 1], ["kJ_per_mol", 1 / 4.184], ["eV", 23.0605478]];
+const value = key => row => {
+  for (const [slug, scale] of UNITS) {
+    const cell = row.cells[key.replace("kcal_per_mol", slug)];
+    if (cell !== "" && cell !== undefined) return Number(cell) * (key.endsWith("kcal_per_mol") ? scale : 1);
+  }
+  return null;
+};
 
 export class Batch {
   constructor(box, frame) {
     this.frame = frame;
     this.list = el("textarea", {id: "list", spellcheck: "false", placeholder: "CCO ethanol\nc1ccccc1 benzene\n…"});
     this.compute = el("input", {type: "checkbox", id: "compute-all"});
-    const file = el("input", {type: "file", id: "batch-file", class: "unseen", accept: ".xyz,.extxyz,.sdf,.mol,.smi,.smiles,.csv", "aria-label": "A file of molecules",
+    const file = el("input", {type: "file", id: "batch-file", class: "unseen", accept: ".xyz,.extxyz,.sdf,.mol,.smi,.smiles,.csv,.tsv", "aria-label": "A file of molecules",
       onchange: event => { const [one] = event.target.files; if (one) this.upload(one, one.name); event.target.value = ""; }});
     this.jobs = el("ul", {class: "jobs", id: "jobs"});
     this.result = el("div", {id: "batch-answer"});
     fill(box, el("div", {class: "two"},
       el("div", {class: "card inputs"}, el("h2", {}, "Many molecules"),
-        el("p", {class: "soft small"}, "Drop a file (csv with a SMILES column, smi, sdf, xyz), or write a SMILES and a name a line. Ids and further columns are kept."),
+        el("p", {class: "soft small"}, "Drop a file (csv or tsv with a SMILES column, smi, sdf, xyz), or write a SMILES and a name a line. Ids and further columns are kept."),
         el("label", {class: "field"}, "SMILES and name, one a line", this.list),
         el("div", {class: "bar chosen"}, el("button", {type: "button", class: "main", id: "send", onclick: () => this.send()}, "Predict"),
           el("button", {type: "button", onclick: () => file.click()}, "Choose a file …"), file),
