@@ -33,6 +33,7 @@ from onekcal.errors import ConfigError, InputError
 from onekcal.io import read
 from onekcal.models.shipped import load_model
 from onekcal.molecules import Molecules
+from onekcal.show.moving import moved
 from onekcal.thermo.frequencies import GAS
 from onekcal.units import BOHR, EV, HARTREE
 from support.springs import SPRING, Novel, Springs, springs
@@ -267,6 +268,22 @@ def test_a_molecule_that_the_model_no_longer_knows_ends_its_trajectory(
         pulled, springs(water, model=model, novelty_limit=0.5), tmp_path / "b.extxyz", motion
     )
     assert not free.stopped
+    assert done.watched
+    assert free.watched
+
+
+def test_a_model_without_novelty_says_that_it_cannot_tell(
+    water: Molecules, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    motion = Motion(20, every=10)
+    done = dynamics(water, springs(water), tmp_path / "a.extxyz", motion)
+    assert not done.watched
+    moved(done, motion)
+    assert "this model has no novelty" in capsys.readouterr().out
+    known = dynamics(water, "gfn2", tmp_path / "b.extxyz", motion)  # knows all geometries
+    assert known.watched
+    moved(known, motion)
+    assert "this model" not in capsys.readouterr().out
 
 
 def test_one_atom_stays_and_two_far_molecules_move_alone(tmp_path: Path) -> None:

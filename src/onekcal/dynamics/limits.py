@@ -39,6 +39,20 @@ class Limits:
     artefact: Artefact | None
     above: int = 0
 
+    @property
+    def notices(self) -> bool:
+        """Whether it is noticed that the molecule leaves what the model knows.
+
+        A quantum method knows all geometries. A model without novelty, such as a network, cannot
+        tell.
+        """
+        if self.artefact is None:
+            return True
+        if not math.isfinite(self.artefact.novelty_limit):
+            return False
+        with torch.no_grad():
+            return self.artefact.model.novelty(self.molecule) is not None
+
     def broken(self, state: State) -> str:
         """Say which bonds changed since the start, or that numbers are no longer finite.
 

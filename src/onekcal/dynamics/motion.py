@@ -76,6 +76,8 @@ class Moved:
         How far the conserved energy was from its start at most, kcal/mol.
     stopped
         Why the trajectory ended before its time; empty where it did not.
+    watched
+        Whether it would have been noticed that the molecule leaves what the model knows.
     """
 
     out: Path
@@ -85,3 +87,4 @@ class Moved:
     drift: float
     widest: float
     stopped: str = ""
+    watched: bool = True

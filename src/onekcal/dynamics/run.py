@@ -222,6 +222,7 @@ class _Run:
             drift.slope,
             drift.widest,
             stopped,
+            self.limits.notices,
         )
 
     def _afresh(self, state: State) -> tuple[Pull, State]:

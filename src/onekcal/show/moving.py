@@ -184,6 +184,12 @@ def moved(done: Moved, motion: Motion) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if not done.watched:
+        console.print(
+            "this model has no novelty: it cannot tell whether it still knew the molecule",
+            style="dim",
+            soft_wrap=True,
+        )
 
 
 def moved_dict(done: Moved) -> dict[str, object]:
@@ -202,4 +208,5 @@ def moved_dict(done: Moved) -> dict[str, object]:
         "drift_kcal_per_mol_per_ps": done.drift,
         "widest_kcal_per_mol": done.widest,
         "stopped": done.stopped or None,
+        "watched": done.watched,
     }
