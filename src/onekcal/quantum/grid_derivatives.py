@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from onekcal.quantum.cells import Cells
+from onekcal.quantum.cores import divided, pieces
 from onekcal.quantum.solution import Solution, folded
 
 if TYPE_CHECKING:
@@ -81,23 +82,46 @@ class GridDerivatives:
         """
         solution = self.solution
         natm = solution.mol.natm
-        energy = np.zeros((3 * natm, 3 * natm))
-        fock = [np.zeros((natm, 3, *c.shape)) for c in solution.occupied]
-        for functions, rows in self._blocks(2):
-            orbitals, density = self._density(functions)
-            potential, kernel, _ = self._kernel(density, self.grids.weights[rows], 2)
-            moved = [self._moved(functions, c) for c in solution.occupied]
-            change = np.stack(
-                [self._changed(phi, *one) for phi, one in zip(orbitals, moved)]
-            )  # (spins, 3 atoms, 4, g)
-            pushed = np.einsum("skTlg,Talg->sakg", kernel, change, optimize=True)
-            energy += np.einsum("sakg,sbkg->ab", pushed, change, optimize=True)
-            for s, (phi, v, (first, second)) in enumerate(zip(orbitals, potential, moved)):
-                half = 0.5 * v[0] * first + np.einsum("kg,akig->aig", v[1:], second)  # Q
-                flat = folded(first, 3 * natm) @ folded(half, 3 * natm).T
-                energy += 2 * solution.share * (flat + flat.T)
-                self._fock(fock[s], functions, phi, v, pushed[s], first, second, s)
+
+        def some(chosen: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+            energy = np.zeros((3 * natm, 3 * natm))
+            fock = [np.zeros((natm, 3, *c.shape)) for c in solution.occupied]
+            for functions, rows in self._blocks(2, chosen):
+                self._second_of(functions, self.grids.weights[rows], energy, fock)
+            return energy, fock
+
+        found = divided(some, self._shares())
+        energy = np.sum([one for one, _ in found], axis=0)
+        fock = [np.sum([f[s] for _, f in found], axis=0) for s in range(len(solution.counts))]
         return energy.reshape(natm, 3, natm, 3), fock
+
+    def _second_of(
+        self,
+        functions: np.ndarray,
+        weights: np.ndarray,
+        energy: np.ndarray,
+        fock: list[np.ndarray],
+    ) -> None:
+        """Add the second derivatives of one block, and those of its potential."""
+        solution, size = self.solution, len(energy)
+        orbitals, density = self._density(functions)
+        potential, kernel, _ = self._kernel(density, weights, 2)
+        moved = [self._moved(functions, c) for c in solution.occupied]
+        change = np.stack(
+            [self._changed(phi, *one) for phi, one in zip(orbitals, moved)]
+        )  # (spins, 3 atoms, 4, g)
+        pushed = np.einsum("skTlg,Talg->sakg", kernel, change, optimize=True)
+        energy += np.einsum("sakg,sbkg->ab", pushed, change, optimize=True)
+        for s, (phi, v, (first, second)) in enumerate(zip(orbitals, potential, moved)):
+            half = 0.5 * v[0] * first + np.einsum("kg,akig->aig", v[1:], second)  # Q
+            flat = folded(first, size) @ folded(half, size).T
+            energy += 2 * solution.share * (flat + flat.T)
+            self._fock(fock[s], functions, phi, v, pushed[s], first, second, s)
+
+    def _shares(self) -> list[np.ndarray]:
+        """The points of the grid, a share for each processor."""
+        points = np.arange(len(self.grids.weights))
+        return [points[some] for some in pieces(len(points))]
 
     def _fock(
         self,
@@ -252,14 +276,19 @@ class Response(GridDerivatives):
 
     def __init__(self, solution: Solution, grids: Grids) -> None:
         super().__init__(solution, grids)
-        self.kept = []
-        for functions, rows in self._blocks(1):
-            _, density = self._density(functions)
-            _, kernel, _ = self._kernel(density, grids.weights[rows], 2)
-            orbitals = [
-                np.matmul(c.T, functions).astype(np.float32) for c in solution.orbitals
-            ]  # (4, p, g)
-            self.kept.append((orbitals, kernel.astype(np.float32)))
+
+        def some(chosen: np.ndarray) -> list[tuple[list[np.ndarray], np.ndarray]]:
+            kept = []
+            for functions, rows in self._blocks(1, chosen):
+                _, density = self._density(functions)
+                _, kernel, _ = self._kernel(density, grids.weights[rows], 2)
+                orbitals = [
+                    np.matmul(c.T, functions).astype(np.float32) for c in solution.orbitals
+                ]  # (4, p, g)
+                kept.append((orbitals, kernel.astype(np.float32)))
+            return kept
+
+        self.kept = divided(some, self._shares())
 
     def apply(self, changes: list[np.ndarray]) -> list[np.ndarray]:
         """Return the change of the potential, times occupied orbitals.
@@ -274,15 +303,27 @@ class Response(GridDerivatives):
         list of ndarray
             The same shapes, Hartree.
         """
-        solution, sets = self.solution, len(changes[0])
+        sets = len(changes[0])
         wide = [  # (sets · i, p)
             np.ascontiguousarray(x.transpose(0, 2, 1), np.float32).reshape(
                 sets * x.shape[2], x.shape[1]
             )
             for x in changes
         ]
+        found = divided(lambda kept: self._applied(wide, sets, kept), self.kept)
+        parts = [np.sum([one[s] for one in found], axis=0) for s in range(len(wide))]
+        return [
+            x.reshape(sets, len(x) // sets, x.shape[1]).transpose(0, 2, 1).astype(float)
+            for x in parts
+        ]
+
+    def _applied(
+        self, wide: list[np.ndarray], sets: int, kept: list[tuple[list[np.ndarray], np.ndarray]]
+    ) -> list[np.ndarray]:
+        """What the points of some blocks contribute, (sets · i, p) of each spin."""
+        solution = self.solution
         out = [np.zeros(x.shape, np.float32) for x in wide]
-        for orbitals, kernel in self.kept:
+        for orbitals, kernel in kept:
             points = kernel.shape[-1]
             density = np.empty((len(wide), sets, 4, points), np.float32)
             for s, (x, phi) in enumerate(zip(wide, orbitals)):
@@ -303,7 +344,4 @@ class Response(GridDerivatives):
                 for k in range(1, 4):
                     one = pushed[s][:, None, k] * inner[0]
                     out[s] += one.reshape(shape) @ phi[k].T
-        return [
-            x.reshape(sets, len(x) // sets, x.shape[1]).transpose(0, 2, 1).astype(float)
-            for x in out
-        ]
+        return out
