@@ -64,13 +64,13 @@ def forecast(molecule: Molecules, variant: str = "g4mp2", exact: bool = False) -
     empty = size["small"] - occupied - frozen_orbitals(molecule)
     open_shell = bool(int(molecule.spins[0]))
     amplitudes, twice = (7.0, 1.4) if open_shell else (1.0, 1.0)
-    slower = twice * (12.0 if exact and len(numbers) > 1 else 1.0)
+    dearer = (23.0, 33.0, 42.0) if exact and len(numbers) > 1 else (1.0, 1.0, 1.0)
     pairs = occupied**2 * empty**4
     seconds = {
-        "coupled cluster": 0.15 + amplitudes * pairs * (6e-9 + 1e-10 * occupied),
-        "perturbation": 0.05 + slower * 6.5e-7 * size["large"] ** 3,
-        "triple zeta": 0.02 + slower * 2.8e-7 * size["large"] ** 3,
-        "quadruple zeta": 0.02 + slower * 3.5e-7 * size["quadruple"] ** 3,
+        "coupled cluster": 0.15 + amplitudes * pairs * (3.4e-9 + 5.7e-11 * occupied),
+        "perturbation": 0.05 + twice * dearer[0] * 3.4e-7 * size["large"] ** 3,
+        "triple zeta": 0.02 + twice * dearer[1] * 1.0e-7 * size["large"] ** 3,
+        "quadruple zeta": 0.02 + twice * dearer[2] * 1.0e-7 * size["quadruple"] ** 3,
     }
     large, quadruple = size["large"], size["quadruple"]
     memory = 8.0 * max(
@@ -80,9 +80,10 @@ def forecast(molecule: Molecules, variant: str = "g4mp2", exact: bool = False) -
     )
     if len(numbers) > 1 and variant == "g4mp2":
         count = size["b3lyp"]
-        seconds["geometry"] = 0.4 + twice * 4.2e-5 * count**2.6
+        seconds["geometry"] = 0.4 + twice * 2.5e-5 * count**2.6
         seconds["frequencies"] = 0.1 + twice * 5e-5 * len(numbers) * count**2
         memory = max(memory, twice**2 * _of_frequencies(count, (electrons + 1) // 2, len(numbers)))
+        memory += min(1.5e9, 1.6e5 * count * len(numbers))  # basis functions on the grid
     return Forecast(seconds, 2.5e8 + memory)
 
 
