@@ -9,6 +9,7 @@ A calculation keeps its wavefunction: the next geometry of the same molecule sta
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -32,6 +33,28 @@ accuracy)."""
 
 HEAVIEST = 86
 """The largest nuclear charge with parameters."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """All levels of a molecule in its atomic functions, in atomic units.
+
+    Attributes
+    ----------
+    energies, occupations
+        (N,) Hartree; electrons, both spins together.
+    coefficients, overlap
+        (N, N) functions by levels; functions by functions.
+    atoms, angular
+        (N,) the atom of each function, and its angular momentum.
+    """
+
+    energies: np.ndarray
+    occupations: np.ndarray
+    coefficients: np.ndarray
+    overlap: np.ndarray
+    atoms: np.ndarray
+    angular: np.ndarray
 
 
 class TightBinding:
@@ -84,6 +107,26 @@ class TightBinding:
             orders.reshape(len(bohr), len(bohr), -1).sum(-1),
         )
 
+    def levels(self, positions: np.ndarray) -> Levels:
+        """Return all levels at one geometry.
+
+        Parameters
+        ----------
+        positions
+            (n, 3) Å.
+        """
+        self.at(positions, gradient=False)
+        result, calculator = self.wavefunction, self.calculator
+        shells = np.array(calculator.get("orbital-map"))
+        return Levels(
+            np.array(result.get("orbital-energies")),
+            np.array(result.get("orbital-occupations")),
+            np.array(result.get("orbital-coefficients")),
+            np.array(result.get("overlap-matrix")),
+            np.array(calculator.get("shell-map"))[shells],
+            np.array(calculator.get("angular-momenta"))[shells],
+        )
+
     def _prepare(self, bohr: np.ndarray) -> None:
         if self.calculator is not None:
             self.calculator.update(bohr)
@@ -98,3 +141,4 @@ class TightBinding:
             int(self.molecule.spins[0]),
         )
         self.calculator.set("verbosity", 0)
+        self.calculator.set("save-integrals", 1)  # the overlap

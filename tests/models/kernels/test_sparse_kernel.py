@@ -396,6 +396,7 @@ def test_what_is_stored_answers_bit_for_bit() -> None:
         ({"landmarks": 0}, "`landmarks` must be positive, got 0"),
         ({"dims": -3}, "`dims` must be positive, got -3"),
         ({"rcut": -2.0}, "`rcut` must be positive, got -2"),
+        ({"electronic": -0.5}, "`electronic` must not be negative, got -0.5"),
         ({"force_weight": -1.0}, r"`force_weight` \(Å²\) must not be negative, got -1"),
         (
             {"basis": {"eta_3": 5.0}},
@@ -435,3 +436,27 @@ def test_what_it_cannot_do_it_says() -> None:
         DataError, match="not all forces in 'pairs_forces' are finite; .* `force_weight: 0`"
     ):
         fitted(data, force_weight=1.0)
+
+
+def test_electrons_are_kept_with_the_model_and_forces_are_differences_of_energies() -> None:
+    model, molecules = fitted(wobbly(12, seed=1), electronic=0.5), wobbly(2, seed=2).molecules
+    other = SparseKernel(electronic=0.5).load_state(model.state())
+    assert torch.equal(other.energies(molecules), model.energies(molecules))
+    assert not model.differentiable
+    one = molecules[0]
+    step = torch.zeros_like(one.positions)
+    step[1, 0] = 1e-3
+    up, down = (model.energies(one.moved(one.positions + sign * step)) for sign in (1, -1))
+    assert float(model.forces(one)[1, 0]) == pytest.approx(float(down - up) / 2e-3, abs=0.05)
+
+
+def test_electrons_change_the_answer() -> None:
+    data = wobbly(12, seed=1)
+    with_, without = fitted(data, electronic=0.5), fitted(data)
+    molecules = wobbly(7, seed=2).molecules
+    assert float((with_.energies(molecules) - without.energies(molecules)).abs().max()) > 1e-3
+
+
+def test_forces_cannot_be_fitted_with_electrons() -> None:
+    with pytest.raises(ConfigError, match="no slopes to fit forces"):
+        fitted(wobbly(12, seed=1), electronic=0.5, force_weight=1.0)

@@ -1,4 +1,8 @@
-"""FCHL19 features of atoms along the principal axes of their elements; differentiable."""
+"""FCHL19 features of atoms along the principal axes of their elements, and GFN2-xTB's electrons.
+
+Features of geometry are differentiable. Those of the electrons follow them, each divided by its
+standard deviation among the atoms of the element and multiplied by a weight.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,15 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from onekcal.errors import ConfigError, unknown
+from onekcal.features.electrons import electrons
 from onekcal.features.fchl_torch import Fchl19
 from onekcal.models.kernels.landmark_kernel import principal_axes
 from onekcal.molecules import Molecules
 
 FEATURES = 64
 """Molecules whose features are made at a time."""
+LEAST = 2e-3
+"""Atomic units; added to the standard deviations of the electrons' numbers."""
 
 
 def features_of(elements: Sequence[int], basis: Mapping[str, float]) -> Fchl19:
@@ -48,19 +55,24 @@ class ProjectedFeatures:
     Parameters
     ----------
     features
-        The features before projection.
+        The features of geometry before projection.
     middle
         (elements, d) what is subtracted from the features.
     axes
-        (elements, d, dims) principal axes.
+        (elements, d, dims) principal axes, then those of the electrons.
+    electronic
+        The weight of the electrons' numbers. 0: they are left out.
     """
 
     features: Fchl19
     middle: Tensor
     axes: Tensor
+    electronic: float = 0.0
 
     @classmethod
-    def found_on(cls, features: Fchl19, molecules: Molecules, dims: int) -> Self:
+    def found_on(
+        cls, features: Fchl19, molecules: Molecules, dims: int, electronic: float = 0.0
+    ) -> Self:
         """Find mean and principal axes of each element's features, rounded to float16.
 
         Parameters
@@ -70,12 +82,26 @@ class ProjectedFeatures:
         molecules
             The molecules whose environments are looked at.
         dims
-            Axes to keep, at most.
+            Axes to keep of the features of geometry, at most.
+        electronic
+            The weight of the electrons' numbers.
         """
         count, size = len(features.elements), features.size
-        blocks = ((kinds, x) for _, kinds, x in _blocks(features, molecules))
-        middle, axes = principal_axes(blocks, count, size, min(dims, size))
-        return cls(features, middle.half(), axes.half().contiguous())
+        kept: list[tuple[Tensor, Tensor]] = []
+
+        def of_geometry() -> Iterator[tuple[Tensor, Tensor]]:
+            for _, kinds, x in _blocks(features, molecules, electronic):
+                kept.append((kinds, x[:, size:]))
+                yield kinds, x[:, :size]
+
+        middle, axes = principal_axes(of_geometry(), count, size, min(dims, size))
+        if electronic and kept:
+            kinds, x = (torch.cat(part) for part in zip(*kept))
+            own = [x[kinds == kind] for kind in range(count)]
+            middle = torch.cat([middle, torch.stack([e.mean(0) for e in own])], 1)
+            scales = [electronic / (e.std(0, correction=0) + LEAST) for e in own]
+            axes = torch.stack([torch.block_diag(a, e.diag()) for a, e in zip(axes, scales)])
+        return cls(features, middle.half(), axes.half().contiguous(), electronic)
 
     @property
     def dims(self) -> int:
@@ -113,7 +139,7 @@ class ProjectedFeatures:
         molecules
             M molecules.
         """
-        for block, kinds, x in _blocks(self.features, molecules):
+        for block, kinds, x in _blocks(self.features, molecules, self.electronic):
             yield block, kinds, self.project(kinds, x)
 
     def rounded(self, molecules: Molecules) -> Tensor:
@@ -161,8 +187,11 @@ class ProjectedFeatures:
         return self.features.kinds(molecule), value[:n], slope.reshape(3 * n, n, -1)
 
 
-def _blocks(features: Fchl19, molecules: Molecules) -> Iterator[tuple[Molecules, Tensor, Tensor]]:
+def _blocks(
+    features: Fchl19, molecules: Molecules, electronic: float
+) -> Iterator[tuple[Molecules, Tensor, Tensor]]:
     """Blocks of molecules, their kinds (A,) and features (A, d)."""
     for first in range(0, len(molecules), FEATURES):
         block = molecules[first : first + FEATURES]
-        yield block, features.kinds(block), features(block)
+        x = features(block)
+        yield block, features.kinds(block), torch.cat([x, electrons(block)], 1) if electronic else x
