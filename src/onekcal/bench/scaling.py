@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice, product
+from itertools import chain, islice, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -96,7 +96,7 @@ def run(
     shared = {key: provenance()[key] for key in ("commit", "hardware", "packages", "time")}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        for name, columns in (*_jobs(folder, share), *_memory(folder, sizes)):
+        for name, columns in chain(_jobs(folder, share), _memory(folder, sizes)):
             rows.append({"name": name, "columns": columns, **shared})  # type: ignore[typeddict-item]
             watch(rows[-1])
     content: Results = {
