@@ -92,7 +92,7 @@ def _told(model: hipnn.HipNN, asked: Dataset) -> dict[str, float]:
         hipnn.non_hierarchicality = original
     size = torch.stack(sizes).mean(0)
     missing = terms["orders"].cumsum(1) - asked.energies[:, None]
-    out = {f"|E{'⁰¹²'[k]}| of an atom": round(float(size[k]), 2) for k in range(len(size))}
+    out = {f"E{'⁰¹²'[k]} of an atom": round(float(size[k]), 2) for k in range(len(size))}
     for k in (1, 2):
         wrong = missing[:, k]
         out[f"after E{'⁰¹²'[k]}: mean"] = round(float(wrong.mean()), 2)
