@@ -253,6 +253,24 @@ def test_a_file_with_one_molecule_is_shown_and_one_of_several_is_a_batch(
     tab.wait(f"{STATE} === 'done' && {ROWS} === 2")
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_of_the_api_fits_and_can_be_read_in_both_themes(
+    width: int, chromium: Any, client: Client
+) -> None:
+    tab = Browser(chromium, width=width)
+    tab.open(f"{client.address}/api/docs")
+    assert tab.run("document.querySelectorAll('#routes .card').length") >= 14
+    cut = "[...document.querySelectorAll('.wide')].filter(b => b.scrollWidth > b.clientWidth + 1)"
+    assert tab.run(f"{cut}.length") == 0
+    assert tab.run("document.documentElement.scrollWidth") <= width
+    assert "`" not in tab.run("document.getElementById('routes').textContent")
+    for dark in (False, True):
+        tab.dark(dark)
+        tab.wait(f"matchMedia('(prefers-color-scheme: dark)').matches === {str(dark).lower()}")
+        assert not [one for one in tab.run(CONTRASTS) if one[0] < 4.5], dark
+    tab.close()
+
+
 def test_two_hundred_dropped_molecules_come_in_and_are_downloaded(
     chromium: Any, client: Client
 ) -> None:

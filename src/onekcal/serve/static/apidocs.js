@@ -15,6 +15,9 @@ print(answer["formation_298"], answer["half"])  # kcal/mol`;
 const kind = (schema = {}) => schema.enum ? schema.enum.map(word => JSON.stringify(word)).join(" | ")
   : schema.anyOf ? schema.anyOf.map(kind).join(" or ") : schema.$ref ? schema.$ref.split("/").pop() : schema.type || "any";
 
+// `names` in a description stand in a typeface of their own.
+const words = text => (text || "").split("`").map((part, k) => k % 2 ? el("code", {}, part) : part);
+
 function fields(schema, all) {
   const found = schema?.$ref ? all[schema.$ref.split("/").pop()] : schema;
   return Object.entries(found?.properties || {}).map(([name, one]) => [name, one, (found.required || []).includes(name)]);
@@ -22,20 +25,21 @@ function fields(schema, all) {
 
 function table(title, rows) {
   if (!rows.length) return null;
-  return el("div", {class: "wide"}, el("table", {}, el("caption", {}, title),
+  return el("div", {class: "wide"}, el("table", {class: "fields"}, el("caption", {}, title),
     el("thead", {}, el("tr", {}, ["name", "type", "default", "meaning"].map(name => el("th", {}, name)))),
-    el("tbody", {}, rows.map(([name, one, needed]) => el("tr", {}, el("td", {}, el("code", {}, name)), el("td", {}, kind(one)),
-      el("td", {}, needed ? "needed" : one.default === undefined ? "" : JSON.stringify(one.default)), el("td", {}, one.description || ""))))));
+    el("tbody", {}, rows.map(([name, one, needed]) => el("tr", {}, el("td", {}, el("code", {}, name)), el("td", {class: "soft"}, kind(one)),
+      el("td", {}, needed ? "needed" : one.default === undefined ? "" : JSON.stringify(one.default)), el("td", {}, words(one.description)))))));
 }
 
 try {
   const told = await (await fetch("/api/openapi.json")).json(), all = told.components?.schemas || {};
   fill($("routes"), Object.entries(told.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, one]) => {
     const body = one.requestBody?.content?.["application/json"]?.schema;
-    return el("div", {class: "card"}, el("h2", {}, el("code", {}, `${method.toUpperCase()} ${path}`)), el("p", {}, one.description || one.summary || ""),
+    return el("div", {class: "card"}, el("h2", {}, el("code", {}, `${method.toUpperCase()} ${path}`)), el("p", {}, words(one.description || one.summary)),
       table("In the address", (one.parameters || []).map(each => [each.name, {...each.schema, description: each.description || each.schema?.description}, each.required])),
       table("In the body (JSON)", fields(body, all)));
   })));
 } catch (problem) {
   fill($("routes"), trouble(problem.message));
 }
+document.documentElement.dataset.ready = "yes";
