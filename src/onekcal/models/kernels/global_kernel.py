@@ -5,8 +5,9 @@ r"""Kernel ridge regression with one vector a molecule: SLATM or the sorted Coul
     E(A) = Σ_B K(A, B) α_B
 
 Rupp et al., Phys. Rev. Lett. 108, 058301 (2012); Huang, von Lilienfeld, Nature Chem. 12, 945
-(2020). The third kernel, `exponential`, is equation 1 of the AtomCloudNet paper as it is printed: the
-norm is not squared. There is no offset: a stage of dressed atoms before this one takes the mean.
+(2020). The third kernel, `exponential`, is equation 1 of the AtomCloudNet paper as it is printed:
+the norm is not squared. There is no offset: a stage of dressed atoms before this one takes the
+mean.
 
 σ and λ may be lists. Without a σ, multiples of the median distance are tried. The pair with the
 lowest mean absolute leave-one-out error on the training data is taken. That error is known in
