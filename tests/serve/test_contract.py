@@ -42,7 +42,6 @@ def _asked(operation: Any, mode: str) -> list[int]:
                 "status_code_conformance",
                 "content_type_conformance",
                 "response_schema_conformance",
-                *(["negative_data_rejection"] if mode == "NEGATIVE" else []),
             )
         ),
     ]

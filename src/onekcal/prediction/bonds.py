@@ -20,8 +20,9 @@ from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import DEFAULT, load_model
 from onekcal.prediction.answer_table import Results
 from onekcal.prediction.answers import Answer
+from onekcal.prediction.chosen import chosen
 from onekcal.prediction.estimate import SLUGS, Unit, estimated, per_kcal
-from onekcal.prediction.options import DEFAULTS, OptionKeywords, Options, chosen
+from onekcal.prediction.options import DEFAULTS, OptionKeywords, Options
 from onekcal.prediction.prediction import answer
 from onekcal.prediction.questions import Question
 from onekcal.prediction.rungs import Watch

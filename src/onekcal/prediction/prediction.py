@@ -30,9 +30,10 @@ from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.prediction.answer_table import Answers
 from onekcal.prediction.answers import Answer
 from onekcal.prediction.b3lyp_rung import b3lyp_answer, is_for_b3lyp, shipped
+from onekcal.prediction.chosen import chosen
 from onekcal.prediction.crew import by_a_crew
 from onekcal.prediction.geometry import drawn, placed
-from onekcal.prediction.options import DEFAULTS, OptionKeywords, Options, chosen
+from onekcal.prediction.options import DEFAULTS, OptionKeywords, Options
 from onekcal.prediction.questions import STANDARD_INPUT, Question, count, questions
 from onekcal.prediction.routes import with_route
 from onekcal.prediction.rungs import OutsideScope, Watch, computed_answer

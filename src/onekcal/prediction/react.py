@@ -29,9 +29,10 @@ from onekcal.molecules import Molecules
 from onekcal.prediction.answer_table import Reactions
 from onekcal.prediction.answers import Answer
 from onekcal.prediction.balance import balanced, formatted, spin_remark
+from onekcal.prediction.chosen import chosen
 from onekcal.prediction.equation import Substance, merged, parse_equation, read_species
 from onekcal.prediction.joint import joint_half
-from onekcal.prediction.options import DEFAULTS, OptionKeywords, Options, chosen
+from onekcal.prediction.options import DEFAULTS, OptionKeywords, Options
 from onekcal.prediction.prediction import answer as answer_one
 from onekcal.prediction.questions import Question
 from onekcal.prediction.reaction import STANDARD, Conditions, Participant, Reaction
