@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onekcal.quantum.cores import divided, pieces
-from onekcal.quantum.fitted_energies import fitted_hartree_fock, unsolved
+from onekcal.quantum.fitted_energies import fitted_hartree_fock, projected, unsolved
 from onekcal.quantum.fitted_mp2 import fitted_mp2
 
 FIT = "def2-universal-jkfit"
@@ -32,6 +32,24 @@ def test_energies_are_those_of_pyscf(atoms: str, unpaired: int) -> None:
     correlation = (DFUMP2 if unpaired else DFRMP2)(theirs, frozen=1).run().e_corr
     assert fitted_mp2(ours, FIT, 1) == pytest.approx(correlation, abs=1e-7)
     assert correlation < -0.05
+
+
+@pytest.mark.parametrize("unpaired", [0, 1])
+def test_functions_that_depend_on_each_other_are_left_out(unpaired: int) -> None:
+    """C5H8 in G3MP2LargeXP has such functions."""
+    from pyscf import gto
+
+    twice = gto.basis.load("6-31g", "H") + [[0, [0.3, 1.0]], [0, [0.30003, 1.0]]]
+    atoms, charge = ("H 0 0 0; F 0 0 0.92", unpaired)
+    small, large = (
+        gto.M(atom=atoms, basis={"F": "6-31g", "H": h}, charge=charge, spin=unpaired, verbose=0)
+        for h in ("6-31g", twice)
+    )
+    scf = fitted_hartree_fock(large, unsolved(small).run(), FIT, 1e-9, 1000.0, empty=True)
+    orbitals = scf.mo_coeff if unpaired else [scf.mo_coeff]
+    assert {c.shape for c in orbitals} == {(large.nao, large.nao - 1)}
+    projected(scf, small)  # the next basis begins from it
+    assert fitted_mp2(scf, FIT, 1) < -0.05
 
 
 def test_integrals_beyond_the_memory_are_kept_on_disk() -> None:

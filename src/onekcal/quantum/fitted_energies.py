@@ -211,7 +211,9 @@ def fitted_hartree_fock(
         return second
     if empty:
         fock = scf.get_hcore() + potential(fitted.whole(occupied(scf)))
-        scf.mo_energy, scf.mo_coeff = scf.eig(fock, scf.get_ovlp())
+        overlap = scf.get_ovlp()
+        independent = scf.check_linear_dependency(overlap)  # as in the SCF
+        scf.mo_energy, scf.mo_coeff = scf.eig(fock, overlap, x=independent)
     return scf
 
 
