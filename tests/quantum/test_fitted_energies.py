@@ -39,7 +39,7 @@ def test_functions_that_depend_on_each_other_are_left_out(unpaired: int) -> None
     """C5H8 in G3MP2LargeXP has such functions."""
     from pyscf import gto
 
-    twice = gto.basis.load("6-31g", "H") + [[0, [0.3, 1.0]], [0, [0.30003, 1.0]]]
+    twice = [*gto.basis.load("6-31g", "H"), [0, [0.3, 1.0]], [0, [0.30003, 1.0]]]
     atoms, charge = ("H 0 0 0; F 0 0 0.92", unpaired)
     small, large = (
         gto.M(atom=atoms, basis={"F": "6-31g", "H": h}, charge=charge, spin=unpaired, verbose=0)

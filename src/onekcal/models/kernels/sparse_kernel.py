@@ -85,8 +85,8 @@ class SparseKernel(Model):
         the published values.
     electronic
         Weight of what GFN2-xTB knows of each atom (`onekcal.features.electrons`) beside its
-        geometry, in standard deviations among the atoms of its element. Around 0.5 it takes a quarter off the
-        error of what is learned on GFN2-xTB. 0 leaves it out. Forces are then differences.
+        geometry, in standard deviations among the atoms of its element. 0 leaves it out. 0.5 is
+        good for what is learned on GFN2-xTB. Forces are then differences.
     """
 
     def __init__(
