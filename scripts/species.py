@@ -15,28 +15,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from onekcal.errors import OnekcalError
 from onekcal.geometry.conformers import conformers
 from onekcal.geometry.species import species
 from onekcal.io.smiles_lines import smi_lines
 from onekcal.labels.computed import SHIPPED, Steps, Store, key_of_smiles, shipped
 from onekcal.labels.g4mp2 import Computed, g4mp2
+from onekcal.labels.start import lower_start
 
-STARTS = {
-    "NN": [
-        [0.0, 0.0, 0.0],
-        [0.0, 0.0, 1.44],
-        [0.53, 0.81, -0.3],
-        [0.53, -0.81, -0.3],
-        [0.81, 0.53, 1.74],
-        [-0.81, 0.53, 1.74],
-    ],
-}
-"""Geometries (Å) where GFN2-xTB has no minimum near the lowest one: hydrazine is gauche, and GFN2
-finds it trans, 3 kcal/mol above.
-"""
 HERE = Path(__file__).parent
 OUT = HERE.parent / "src" / "onekcal" / "shipped" / SHIPPED
 
@@ -67,10 +53,7 @@ def compute(store: Store, smiles: str, name: str) -> Computed:
     state = species(smiles)
 
     def fresh(steps: Steps) -> Computed:
-        if state.smiles in STARTS:
-            place = state.nuclei().moved(torch.tensor(STARTS[state.smiles], dtype=torch.float64))
-        else:
-            place = conformers(state).lowest
+        place = lower_start(conformers(state).lowest)
         return replace(g4mp2(place, kept=steps), smiles=state.smiles, name=name)
 
     return store.once(key_of_smiles(state.smiles, state.charge, state.spin, "g4mp2"), fresh)

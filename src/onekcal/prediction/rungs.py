@@ -21,6 +21,7 @@ from onekcal.labels.computed import Steps, Store, key_of_geometry, key_of_smiles
 from onekcal.labels.deviations import VARIANT_NINETY, deviation
 from onekcal.labels.forecast import Forecast, forecast, spell
 from onekcal.labels.g4mp2 import SCALE, VARIANTS, Computed, Variant, g4mp2
+from onekcal.labels.start import lower_start
 from onekcal.labels.zero_point import ATOMS
 from onekcal.molecules import Molecules
 from onekcal.prediction.answers import Answer
@@ -82,7 +83,7 @@ class Asked:
     def start(self, options: Options) -> Molecules:
         """The geometry that the calculation begins with."""
         if self.state is not None and len(self.molecule.numbers) > 1:
-            return conformers(self.state, options.conformers).lowest
+            return lower_start(conformers(self.state, options.conformers).lowest)
         if options.keep_geometry or len(self.molecule.numbers) == 1:
             return self.molecule
         return minimum(self.molecule, "gfn2", keep_bonds=False)[0].molecule
