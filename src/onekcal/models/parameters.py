@@ -7,7 +7,7 @@ from functools import wraps
 from inspect import Parameter, signature
 from typing import Any
 
-GIVEN = "_given"
+GIVEN = "_made_with"
 """The attribute that holds the settings a model was made with."""
 
 
