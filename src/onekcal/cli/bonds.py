@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from onekcal.cli.console import Csv, Json, print_json, print_step
+from onekcal.cli.energy_options import Coverage, Exact, Unit
 from onekcal.cli.predict import duration
 
 
@@ -30,13 +31,9 @@ def bonds(
     rung: Annotated[
         str, typer.Option(help="Who answers: learned, b3lyp, g4mp2, or auto.")
     ] = "auto",
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Compute without fitted integrals (slower).")
-    ] = False,
-    unit: Annotated[
-        str, typer.Option(help="Unit of the energies told: kcal/mol, kJ/mol or eV.")
-    ] = "kcal/mol",
-    coverage: Annotated[float, typer.Option(help="The share that the interval is to cover.")] = 0.9,
+    exact: Exact = False,
+    unit: Unit = "kcal/mol",
+    coverage: Coverage = 0.9,
 ) -> None:
     """List the single bonds of a molecule with their dissociation enthalpies at 298 K.
 

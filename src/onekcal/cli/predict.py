@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from onekcal.cli.console import Csv, Json, print_json, print_step
+from onekcal.cli.energy_options import Exact, Unit
 from onekcal.errors import InputError
 
 
@@ -65,9 +66,7 @@ def predict(
         bool,
         typer.Option("--compute", help="Compute every molecule of a list that needs it."),
     ] = False,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Compute without fitted integrals (slower).")
-    ] = False,
+    exact: Exact = False,
     thermochemistry: Annotated[
         bool,
         typer.Option("--thermochemistry", help="Entropy, heat capacity and free energy too."),
@@ -90,9 +89,7 @@ def predict(
             help="Unit of coordinates in files; default: the one in the file, or angstrom."
         ),
     ] = None,
-    unit: Annotated[
-        str, typer.Option(help="Unit of the energies told: kcal/mol, kJ/mol or eV.")
-    ] = "kcal/mol",
+    unit: Unit = "kcal/mol",
     coverage: Annotated[
         float, typer.Option(help="The share of molecules that the interval is to cover.")
     ] = 0.9,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from onekcal.cli.console import Csv, Json, print_step
+from onekcal.cli.energy_options import Coverage, Exact, Unit
 from onekcal.cli.predict import duration
 from onekcal.errors import InputError
 
@@ -70,13 +71,9 @@ def react(
             help="Unit of coordinates in files; default: the one in the file, or angstrom."
         ),
     ] = None,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Compute without fitted integrals (slower).")
-    ] = False,
-    unit: Annotated[
-        str, typer.Option(help="Unit of the energies told: kcal/mol, kJ/mol or eV.")
-    ] = "kcal/mol",
-    coverage: Annotated[float, typer.Option(help="The share that the interval is to cover.")] = 0.9,
+    exact: Exact = False,
+    unit: Unit = "kcal/mol",
+    coverage: Coverage = 0.9,
 ) -> None:
     """Compute energies, enthalpies and free energies of reactions, with joint intervals.
 
