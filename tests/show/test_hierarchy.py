@@ -12,7 +12,7 @@ from onekcal.errors import InputError
 from onekcal.runs.experiment import Experiment
 from onekcal.runs.run import Run, run
 from onekcal.show import study
-from onekcal.show.hierarchy import FEWEST, QUANTILES, Hierarchy, read
+from onekcal.show.hierarchy import read
 
 
 def small(folder: Path, **hipnn: object) -> Run:
@@ -56,16 +56,3 @@ def test_without_hierarchy_there_is_none_to_draw(tmp_path: Path) -> None:
     assert not (done.folder / "hierarchy.png").exists()
     with pytest.raises(InputError, match="holds no R"):
         read(done.folder)
-
-
-def test_quantiles_of_a_known_distribution_come_out() -> None:
-    random = np.random.default_rng(0)
-    R = random.uniform(0.1, 1.0, 20_000)
-    R_middle, found = Hierarchy(
-        R * random.uniform(-1, 1, 20_000), R, [1.0]
-    ).quantiles()  # |error| is uniform on 0 … R
-    assert len(R_middle) == 20
-    # a quantile of 1,000 uniform numbers has a standard error below 0.016; R varies by 5 % within a
-    # bin
-    assert found == pytest.approx(R_middle[:, None] * np.array(QUANTILES), rel=0.2)
-    assert len(Hierarchy(R[:FEWEST], R[:FEWEST], [1.0]).quantiles()[0]) == 1

@@ -1,10 +1,7 @@
 """HIP-NN's hierarchy in a run: errors against the non-hierarchicality R, and order by order.
 
-    P(|Ê − E| < Q(p, R) | R) = p                                                            eq. (19)
-
-Lubbers, Smith, Barros, J. Chem. Phys. 148, 241715 (2018), figure 3. Here all bins of R hold the
-same number of molecules, at least `FEWEST`, so that every point of a curve is equally certain. The
-bins of the paper have the same width.
+Lubbers, Smith, Barros, J. Chem. Phys. 148, 241715 (2018), figure 3. The bins of R are those of
+`onekcal.trust.bins`.
 """
 
 from __future__ import annotations
@@ -17,10 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from onekcal.errors import InputError
+from onekcal.trust.bins import QUANTILES, quantiles
 
-QUANTILES = (0.5, 0.75, 0.9, 0.99)
-FEWEST, MOST = 25, 20
-"""The fewest molecules in a bin, and the most bins."""
 FAINT, CURVES = "#dfe6ea", ("#0b6e99", "#5b8c3a", "#b08a1e", "#c4622d")
 
 
@@ -40,22 +35,6 @@ class Hierarchy(NamedTuple):
     error: np.ndarray
     R: np.ndarray
     orders: list[float]
-
-    def quantiles(self) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the quantiles of the error in bins of R.
-
-        Returns
-        -------
-        tuple
-            Median R of each bin (bins,), and the error quantiles there (bins, len(QUANTILES)),
-            kcal/mol.
-        """
-        count = int(np.clip(len(self.R) // FEWEST, 1, MOST))
-        bins = np.array_split(np.argsort(self.R), count)
-        return (
-            np.array([np.median(self.R[rows]) for rows in bins]),
-            np.array([np.quantile(np.abs(self.error[rows]), QUANTILES) for rows in bins]),
-        )
 
 
 def read(folder: Path) -> Hierarchy:
@@ -111,8 +90,8 @@ def hierarchy_png(path: Path, hierarchy: Hierarchy, title: str = "") -> None:
     behind.set_yticks([])
     left.set_zorder(behind.get_zorder() + 1)
     left.patch.set_visible(False)
-    R, quantiles = hierarchy.quantiles()
-    for p, line, color in zip(QUANTILES, quantiles.T, CURVES):
+    R, sizes = quantiles(hierarchy.R, np.abs(hierarchy.error))
+    for p, line, color in zip(QUANTILES, sizes.T, CURVES):
         left.plot(np.log10(R), line, "o-", ms=3.5, lw=1.5, color=color, label=f"p = {p:g}")
     left.set(
         xlabel="log₁₀ R",
@@ -133,7 +112,7 @@ def hierarchy_png(path: Path, hierarchy: Hierarchy, title: str = "") -> None:
         xticks=places,
         xticklabels=[" + ".join(f"E{'⁰¹²³⁴⁵⁶⁷⁸⁹'[n]}" for n in range(k + 1)) for k in places],
     )
-    decades(left.yaxis, quantiles[quantiles > 0].tolist())
+    decades(left.yaxis, sizes[sizes > 0].tolist())
     decades(right.yaxis, [value for value in hierarchy.orders if value > 0])
     for axes in (left, right, behind):
         axes.spines[["top", "right"]].set_visible(False)

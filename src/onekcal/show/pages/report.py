@@ -17,6 +17,7 @@ from onekcal.show.pages.finished import DOUBT, Finished, finished, refuse_unlike
 from onekcal.show.pages.report_words import HEADS, notes_of, summary, words
 from onekcal.system.files import whole_file
 from onekcal.trust.metrics import KCAL
+from onekcal.trust.ranking import risk
 
 MOST = 20_000
 """The most molecules that are drawn: a tenth of them the worst, the others at random."""
@@ -204,11 +205,7 @@ def _risk(error: np.ndarray, doubt: np.ndarray) -> list[tuple[float, float, floa
     size = np.abs(error)
     kept = np.isfinite(size) & np.isfinite(doubt)
     size, doubt = size[kept], doubt[kept]
-    first = np.arange(1, len(size) + 1)
-    by_doubt, by_error = (
-        np.cumsum(size[np.argsort(doubt)]) / first,
-        np.cumsum(np.sort(size)) / first,
-    )
+    by_doubt, by_error = risk(doubt, size), risk(size, size)
     counts = np.unique(np.linspace(min(len(size), 10), len(size), 60).astype(int))
     return [
         (float(n / len(size)), float(by_doubt[n - 1]), float(by_error[n - 1])) for n in counts if n
