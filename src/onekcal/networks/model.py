@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar, Self
 
 import torch
@@ -167,6 +169,40 @@ class NetworkModel(Model):
                 )
         return out
 
+    def slopes(self, molecules: Molecules) -> Iterator[Tensor]:
+        """Give, for each network of the ensemble, the slopes of the energies by its readout.
+
+        Where the energy is linear in the readout, they are the features that it weighs.
+
+        Parameters
+        ----------
+        molecules
+            M molecules.
+
+        Yields
+        ------
+        Tensor
+            (M, parameters) kcal/mol.
+        """
+        order = self._order(molecules)
+        for network in self._ready():
+            readout = network.readout()
+            with _only(network, readout), torch.enable_grad():
+                rows = [
+                    torch.cat([slope.flatten() for slope in slopes])
+                    for batch in self._batches(molecules)
+                    for energy in network(batch).energies
+                    for slopes in [torch.autograd.grad(energy, readout, retain_graph=True)]
+                ]
+            yield self.scale * torch.stack(rows).to("cpu", torch.float64)[order]
+
+    def alone(self) -> Iterator[Self]:
+        """Give each network of the ensemble as a model of its own."""
+        for network in self._ready():
+            one = copy.copy(self)
+            one.networks = [network]
+            yield one
+
     def _each(self, molecules: Molecules) -> Tensor:
         """(members, M) kcal/mol; (members, A) of atoms."""
         networks, order = self._ready(), self._order(molecules)
@@ -242,3 +278,20 @@ class NetworkModel(Model):
                 {n.removeprefix(f"{k}."): t for n, t in state.items() if n.startswith(f"{k}.")}
             )
         return self
+
+
+@contextmanager
+def _only(network: Network, wanted: Sequence[torch.nn.Parameter]) -> Iterator[None]:
+    """No other parameters want a gradient: the graph begins where these come in."""
+    others = [
+        one
+        for one in network.parameters()
+        if one.requires_grad and all(one is not w for w in wanted)
+    ]
+    for parameter in others:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in others:
+            parameter.requires_grad_(True)

@@ -73,6 +73,19 @@ class Network(torch.nn.Module):
         """Return the parameters under L2 and weight decay: all matrices, by default."""
         return [parameter for parameter in self.parameters() if parameter.ndim >= 2]
 
+    def readout(self) -> list[torch.nn.Parameter]:
+        """Return the parameters of all layers with one output, in which the energy is linear.
+
+        The rest of the network makes features, and these parameters weigh them. AtomCloudNet bends
+        their sum once more.
+        """
+        return [
+            parameter
+            for layer in self.modules()
+            if isinstance(layer, torch.nn.Linear) and layer.out_features == 1
+            for parameter in layer.parameters()
+        ]
+
     def statistics(self) -> list[Tensor]:
         """Return the buffers that follow the batches, such as running means; none by default.
 

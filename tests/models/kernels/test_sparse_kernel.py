@@ -481,3 +481,19 @@ def test_electrons_better_what_is_learned_on_gfn2() -> None:
         energies = model.energies(test.molecules, test.columns)
         errors.append(float((energies - test.energies).abs().mean()))
     assert errors[1] < 0.9 * errors[0]
+
+
+def test_a_loaded_kernel_recalls_its_variance_from_its_training_molecules() -> None:
+    data = datasets.load("mini").dataset.aimed("b3lyp")
+    train, asked = data[:60], data[60:70].molecules
+    fitted = SparseKernel(landmarks=60, dims=20, force_weight=0.0).fit(train, train[[]])
+    loaded = SparseKernel(landmarks=60, dims=20, force_weight=0.0).load_state(fitted.state())
+    with pytest.raises(InputError, match="call recall"):
+        loaded.variance(asked)
+    loaded.recall(train.molecules)
+    # features are rounded to float32 in the fit, and both ways alike
+    assert loaded.variance(asked) == pytest.approx(fitted.variance(asked), rel=1e-6)
+    half = SparseKernel(landmarks=60, dims=20, force_weight=0.0).load_state(fitted.state())
+    half.recall(train.molecules[::2], 0.5)
+    ratio = half.variance(asked) / fitted.variance(asked)
+    assert ((ratio > 0.3) & (ratio < 3.0)).all()

@@ -300,7 +300,7 @@ class SparseKernel(Model):
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(M,) kcal/mol, with the graph of the positions."""
         out = [torch.zeros(0, dtype=torch.float64)]
-        for x, kinds, block in self._asked(molecules):
+        for x, kinds, block in self.environments(molecules):
             out.append(self._kernel(kinds, x, block.owner, len(block)) @ self.weights)
         return torch.cat(out)
 
@@ -308,13 +308,13 @@ class SparseKernel(Model):
         """(A,) kcal/mol: what each atom's environment adds; they sum to the energies."""
         out = [torch.zeros(0, dtype=torch.float64)]
         with torch.no_grad():
-            for x, kinds, _ in self._asked(molecules):
+            for x, kinds, _ in self.environments(molecules):
                 own = torch.arange(len(kinds))  # each atom as a molecule of its own
                 out.append(self._kernel(kinds, x, own, len(kinds)) @ self.weights)
         return torch.cat(out)
 
-    def _asked(self, molecules: Molecules) -> Iterator[tuple[Tensor, Tensor, Molecules]]:
-        """Blocks of environments in units of σ (A, dims), their kinds (A,) and molecules."""
+    def environments(self, molecules: Molecules) -> Iterator[tuple[Tensor, Tensor, Molecules]]:
+        """Give blocks of environments in units of σ (A, dims), their kinds (A,) and molecules."""
         for block, kinds, x in self._fitted().blocks(molecules):
             yield x / self.sigma, kinds, block
 
@@ -322,30 +322,50 @@ class SparseKernel(Model):
         """(M,) distance in σ of each molecule's strangest atom to the nearest landmark, or ∞."""
         out = [torch.zeros(0, dtype=torch.float64)]
         with torch.no_grad():
-            for x, kinds, block in self._asked(molecules):
+            for x, kinds, block in self.environments(molecules):
                 out.append(farthest(kinds, x, block.owner, len(block), self.known, self._spans()))
         return torch.cat(out)
 
     def variance(self, molecules: Molecules) -> Tensor:
         """(M,) kcal²/mol² posterior variance of the energy, without the noise s² of a label.
 
-        The noise is found by maximum likelihood. The variance is there only after a fit in this
-        process: the factors that it needs (m², hundreds of MB) are not stored.
+        The noise is found by maximum likelihood. The factors that the variance needs (m², hundreds
+        of MB) are not stored: they are there after a fit in this process, or after `recall`.
         """
         if self._factors is None:
             raise InputError(
                 "the posterior variance needs the factors of the fit, which are not saved with the "
-                "model; fit it again in this process"
+                "model; fit it again in this process, or call recall(molecules) with its training "
+                "molecules"
             )
         lower, factor = self._factors
         out = [torch.zeros(0, dtype=torch.float64)]
         with torch.no_grad():
-            for x, kinds, block in self._asked(molecules):
+            for x, kinds, block in self.environments(molecules):
                 phi = self._kernel(kinds, x, block.owner, len(block))
                 own = own_kernel(kinds, x, block.owner, len(block))
                 rows = low_rank.whitened(phi, lower, self._spans())
                 out.append(low_rank.posterior(rows, factor, own, self.regularization))
         return self.noise * torch.cat(out)
+
+    def recall(self, molecules: Molecules, share: float = 1.0) -> None:
+        """Compute again the factors that `variance` needs; without forces, as if none were fitted.
+
+        Parameters
+        ----------
+        molecules
+            The training molecules, or some of them drawn at random.
+        share
+            The share of the training molecules that they are.
+        """
+        lower = low_rank.kernel_factor(self.known, self._spans())
+        assert lower is not None  # it was factorised in the fit
+        rows = self._rows(molecules, self._fitted().rounded(molecules))
+        blocks = ((phi, phi.new_zeros(len(phi))) for _, phi in rows)
+        gram = low_rank.normal_equations(blocks, lower, self._spans()).gram
+        factor = low_rank.cholesky(gram.div_(share), self.regularization)
+        assert factor is not None
+        self._factors = (lower, factor)
 
     # --- keeping ------------------------------------------------------------------------------
 
@@ -360,6 +380,7 @@ class SparseKernel(Model):
             "counts": torch.tensor(self.counts),
             "weights": self.weights,
             "chosen": torch.tensor([self.sigma, self.regularization], dtype=torch.float64),
+            "noise": torch.tensor(self.noise, dtype=torch.float64),
         }
 
     def load_state(self, state: State) -> Self:
@@ -371,5 +392,6 @@ class SparseKernel(Model):
         self.known = state["known"]
         self.counts, self.weights = state["counts"].tolist(), state["weights"]
         self.sigma, self.regularization = state["chosen"].tolist()
-        self.noise, self._factors = math.nan, None
+        self.noise = float(state.get("noise", math.nan))  # older files have none
+        self._factors = None
         return self
