@@ -13,10 +13,11 @@ ROOMS = [  # a file may import from its own room and from those above it in this
     ("errors",), ("units",), ("molecules",), ("energies",), ("system",), ("data",), ("io",),
     ("datasets",),
     ("quantum",), ("geometry",), ("thermo",), ("labels",), ("features",), ("fields",), ("trust",),
-    ("models",), ("networks",), ("runs",), ("prediction",), ("calculator",), ("dynamics",),
-    ("bench",), ("show",), ("serve",), ("cli",), ("__init__", "__main__"),
+    ("models",), ("networks",), ("runs",), ("signals",), ("prediction",), ("calculator",),
+    ("dynamics",), ("battery",), ("bench",), ("show",), ("serve",), ("cli",),
+    ("__init__", "__main__"),
 ]  # fmt: skip
-LAZY = {"models/registry.py", "datasets/catalogue.py", "__init__.py"}
+LAZY = {"models/registry.py", "datasets/catalogue.py", "signals/registry.py", "__init__.py"}
 """Files that name classes of later rooms as strings and import them when asked."""
 
 

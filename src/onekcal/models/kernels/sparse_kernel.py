@@ -392,6 +392,6 @@ class SparseKernel(Model):
         self.known = state["known"]
         self.counts, self.weights = state["counts"].tolist(), state["weights"]
         self.sigma, self.regularization = state["chosen"].tolist()
-        self.noise = float(state.get("noise", math.nan))  # older files have none
+        self.noise = float(state.get("noise", 1.0))  # kcal²/mol²; older files have none
         self._factors = None
         return self

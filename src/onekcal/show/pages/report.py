@@ -16,6 +16,7 @@ from onekcal.show.pages import embed, packed
 from onekcal.show.pages.finished import DOUBT, Finished, finished, refuse_unlike
 from onekcal.show.pages.report_words import HEADS, notes_of, summary, words
 from onekcal.system.files import whole_file
+from onekcal.trust.judged import curve
 from onekcal.trust.metrics import KCAL
 from onekcal.trust.ranking import risk
 
@@ -205,8 +206,5 @@ def _risk(error: np.ndarray, doubt: np.ndarray) -> list[tuple[float, float, floa
     size = np.abs(error)
     kept = np.isfinite(size) & np.isfinite(doubt)
     size, doubt = size[kept], doubt[kept]
-    by_doubt, by_error = risk(doubt, size), risk(size, size)
-    counts = np.unique(np.linspace(min(len(size), 10), len(size), 60).astype(int))
-    return [
-        (float(n / len(size)), float(by_doubt[n - 1]), float(by_error[n - 1])) for n in counts if n
-    ]
+    by_doubt, by_error = curve(risk(doubt, size)), curve(risk(size, size))
+    return [(share, left, best) for (share, left), (_, best) in zip(by_doubt, by_error)]

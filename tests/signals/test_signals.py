@@ -1,0 +1,147 @@
+"""Every signal grows where a model is asked about what it does not know."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from types import ModuleType
+
+import pytest
+import torch
+
+from onekcal.data.dataset import Dataset
+from onekcal.errors import ConfigError, InputError
+from onekcal.models.kernels.sparse_kernel import SparseKernel
+from onekcal.models.stack import Stack
+from onekcal.signals.kernel import unexplained
+from onekcal.signals.laplace import posterior
+from onekcal.signals.novelty import of_atoms
+from onekcal.signals.registry import SIGNALS, gather, signal
+from onekcal.signals.signal import Absent, Asked, Doubt, Signal
+
+GIVEN = {
+    "kernel": {"variance", "unexplained", "novelty"},
+    "exact": {"variance"},
+    "hipnn": {"latent", "laplace", "R"},
+    "ensemble": {"spread", "latent", "laplace", "R"},
+    "blend": {"spread", "families", "variance", "unexplained", "novelty", "latent", "laplace"},
+    "voxels": {"latent", "laplace", "turning"},
+    "vectors": {"latent", "laplace", "turning"},
+}
+"""What each stack gives, besides its size."""
+OF_ATOMS = {("kernel", "unexplained"), ("kernel", "novelty"), ("ensemble", "spread")}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_a_model_gives_the_signals_of_its_kind_and_says_why_not_the_others(
+    asked: dict[str, Asked], name: str
+) -> None:
+    found = gather(asked[name])
+    assert set(found.doubts) == GIVEN[name] | {"size"}
+    assert set(found.absent) == set(SIGNALS) - set(found.doubts)
+    assert all(len(reason) > 10 for reason in found.absent.values())
+    for key, doubt in found.doubts.items():
+        assert doubt.values.shape == (20,)
+        assert doubt.values.dtype == torch.float64
+        assert torch.isfinite(doubt.values).all()
+        assert (doubt.values >= 0).all()
+        if (name, key) in OF_ATOMS:
+            assert doubt.atoms is not None
+            assert doubt.atoms.shape == asked[name].data.molecules.numbers.shape
+
+
+def test_every_signal_is_given_by_some_model() -> None:
+    assert set().union(*GIVEN.values()) | {"size"} == set(SIGNALS)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [(name, key) for name in ("kernel", "exact", "hipnn") for key in sorted(GIVEN[name] - {"R"})],
+)
+def test_squeezed_molecules_are_doubted_more(asked: dict[str, Asked], name: str, key: str) -> None:
+    # R is left out: it has no reason to grow with a network of three epochs
+    plain = asked[name]
+    far = plain.data.molecules.moved(0.6 * plain.data.molecules.positions)
+    strange = replace(plain, data=Dataset(far, {}))
+    before, after = (gather(one, [key]).doubts[key].values for one in (plain, strange))
+    # four features after three epochs hardly tell molecules apart
+    assert (after > before).double().mean() > (0.5 if name == "hipnn" else 0.9)
+
+
+def test_without_its_training_molecules_a_loaded_model_gives_what_its_file_tells(
+    asked: dict[str, Asked],
+) -> None:
+    fitted = asked["kernel"].model
+    kernel = SparseKernel(landmarks=120, dims=20, force_weight=0.0)
+    kernel.load_state(fitted.stages[-1].state())
+    loaded = Asked(Stack([fitted.stages[0], kernel]), asked["kernel"].data)
+    found = gather(loaded)
+    assert set(found.doubts) == {"unexplained", "novelty", "size"}
+    assert "fitted to" in found.absent["variance"]
+    with_them = gather(replace(loaded, trained=asked["kernel"].trained), ["variance"])
+    fresh = gather(asked["kernel"], ["variance"]).doubts["variance"].values
+    assert with_them.doubts["variance"].values == pytest.approx(fresh, rel=1e-6)
+
+
+def test_the_novelty_of_a_molecule_is_that_of_its_strangest_atom(asked: dict[str, Asked]) -> None:
+    kernel, molecules = asked["kernel"].model.stages[-1], asked["kernel"].data.molecules
+    assert isinstance(kernel, SparseKernel)
+    atoms = of_atoms(kernel, molecules)
+    strangest = torch.stack([atoms[molecules.owner == m].max() for m in range(len(molecules))])
+    assert strangest == pytest.approx(kernel.novelty(molecules))
+
+
+def test_landmarks_explain_themselves_and_nothing_far_from_them(data: Dataset) -> None:
+    few = data[:4]
+    kernel = SparseKernel(landmarks=10_000, dims=20, force_weight=0.0).fit(few, data[[]])
+    # landmarks are rounded to float16: an environment is one to a thousandth of σ
+    assert float(unexplained(kernel, few.molecules).max()) < 1e-4
+    far = few.molecules.moved(1.5 * few.molecules.positions)
+    assert float(unexplained(kernel, far).median()) > 0.01
+
+
+def test_the_laplace_posterior_is_that_of_a_linear_model_whatever_the_units() -> None:
+    draw = torch.Generator().manual_seed(0)
+    known = torch.randn(50, 4, generator=draw, dtype=torch.float64)
+    new = torch.randn(6, 4, generator=draw, dtype=torch.float64)
+    prior = torch.diag(known.square().mean(0))
+    exact = (new @ torch.linalg.inv(known.T @ known + prior) * new).sum(1)
+    assert posterior(known, new) == pytest.approx(exact)
+    units = torch.tensor([1e-4, 1.0, 1e3, 10.0], dtype=torch.float64)
+    assert posterior(known * units, new * units) == pytest.approx(exact)
+    # every molecule twice is known better than half as well, and 0.5 says that half are left out
+    assert (posterior(torch.cat([known, known]), new) < exact).all()
+    assert posterior(known, new, 0.5) == pytest.approx(posterior(torch.cat([known, known]), new))
+
+
+def test_the_disagreement_of_two_families_is_the_difference_of_their_energies(
+    asked: dict[str, Asked],
+) -> None:
+    blend = asked["blend"].model.stages[-1]
+    kernel, network = (member.energies(asked["blend"].data.molecules) for member in blend.members)
+    doubts = gather(asked["blend"], ["families", "spread"]).doubts
+    assert doubts["families"].values == pytest.approx((kernel - network).abs())
+    # weights 2/3 and 1/3: √(2/9) of the difference
+    assert doubts["spread"].values == pytest.approx((kernel - network).abs() * (2 / 9) ** 0.5)
+
+
+def test_a_signal_from_outside_has_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("ours_signals")
+    module.HEAVY = Signal("heavy atoms", "atoms", lambda asked: Doubt(_heavy(asked)))
+    monkeypatch.setitem(sys.modules, "ours_signals", module)
+    assert signal("ours_signals:HEAVY") is module.HEAVY
+    with pytest.raises(ConfigError, match="no Signal called NOTHING"):
+        signal("ours_signals:NOTHING")
+    with pytest.raises(ConfigError, match="no module 'nowhere'"):
+        signal("nowhere:X")
+    with pytest.raises(ConfigError, match="did you mean 'spread'"):
+        signal("spred")
+
+
+def _heavy(asked: Asked) -> torch.Tensor:
+    molecules = asked.data.molecules
+    return molecules.sum_atoms((molecules.numbers > 1).double())
+
+
+def test_a_model_that_cannot_answer_at_all_is_an_input_error() -> None:
+    assert issubclass(Absent, InputError)
