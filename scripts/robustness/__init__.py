@@ -1,0 +1,1 @@
+"""Campaigns that try to break onekcal; what they find stands in results/reliability.json."""

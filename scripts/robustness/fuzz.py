@@ -1,0 +1,170 @@
+"""Give every reader damaged files: python scripts/robustness/fuzz.py --count 1000 --seed 0.
+
+Each reader runs in a process of its own (see `watched`). A file must be read, or be refused in one
+clear line. Everything else is a finding. The counts go to results/reliability.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from robustness import record
+from robustness.readers import READERS
+
+SCRIPTS = Path(__file__).parents[1]
+STALLED = 120.0
+"""Seconds after which a process that does not go on is killed."""
+CRASHES = 20
+"""Native crashes of a reader after which it is given up."""
+
+
+@dataclass
+class Outcome:
+    """What became of the inputs of a reader.
+
+    Parameters
+    ----------
+    name
+        The reader.
+    counts
+        How many were read, refused, and found.
+    findings
+        What was found → the numbers of the inputs.
+    seconds
+        How long it took.
+    """
+
+    name: str
+    counts: Counter[str] = field(default_factory=Counter)
+    findings: dict[str, list[int]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def inputs(self) -> int:
+        """How many inputs were tried."""
+        return sum(self.counts.values())
+
+    def add(self, what: str, index: int) -> None:
+        """Count a finding."""
+        self.findings.setdefault(what, []).append(index)
+
+
+def fuzz(name: str, seed: int, first: int, last: int) -> Outcome:
+    """Try some inputs of a reader.
+
+    Parameters
+    ----------
+    name
+        The reader.
+    seed, first, last
+        Which inputs.
+
+    Returns
+    -------
+    Outcome
+        What became of them.
+    """
+    done, begun = Outcome(name), time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        mark = Path(scratch) / "mark"
+        while first < last and len(done.findings) < CRASHES:
+            mark.write_text(f"{first:12d}")
+            ended = _part(name, seed, first, last, mark, done)
+            at = int(mark.read_text())
+            if ended == 0:
+                break
+            done.counts["found"] += 1
+            done.counts["unknown"] += at - first
+            done.add("stalled" if ended is None else f"native crash: signal {-ended}", at)
+            first = at + 1
+    done.seconds = time.monotonic() - begun
+    return done
+
+
+def _part(name: str, seed: int, first: int, last: int, mark: Path, done: Outcome) -> int | None:
+    """Run one process to its end; None where it stalls."""
+    words = [name, str(seed), str(first), str(last), str(mark)]
+    surroundings = os.environ | {"PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "robustness.watched", *words],
+            stdout=out, stderr=err, env=surroundings, cwd=mark.parent,
+        )  # fmt: skip
+        ended = _awaited(process, mark)
+        out.seek(0)
+        for line in out:
+            if not line.startswith("{"):
+                continue
+            told = json.loads(line)
+            if "counts" in told:
+                done.counts.update(told["counts"])
+            else:
+                done.add(told["what"], told["index"])
+        if ended is not None and ended > 0:
+            err.seek(0)
+            raise RuntimeError(f"{name}: the campaign itself failed: {err.read()[-2000:]}")
+        return ended
+
+
+def _awaited(process: subprocess.Popen[bytes], mark: Path) -> int | None:
+    while True:
+        at = mark.read_text()
+        try:
+            return process.wait(STALLED)
+        except subprocess.TimeoutExpired:
+            if mark.read_text() == at:
+                process.kill()
+                process.wait()
+                return None
+
+
+def told(done: Outcome) -> dict[str, Any]:
+    """Return the row of a reader in the results."""
+    return {
+        "name": done.name,
+        "inputs": done.inputs,
+        "read": done.counts["read"],
+        "refused": done.counts["refused"],
+        "findings": {what: len(which) for what, which in done.findings.items()},
+        "seconds": round(done.seconds, 1),
+    }
+
+
+def main() -> None:
+    """Run the campaign."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=300, help="inputs a reader")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="number of the first input")
+    parser.add_argument("--only", default="", help="readers whose name contains this")
+    parser.add_argument("--keep", action="store_true", help="add it to results/reliability.json")
+    asked = parser.parse_args()
+    found = 0
+    for one in READERS:
+        if asked.only not in one.name:
+            continue
+        done = fuzz(one.name, asked.seed, asked.first, asked.first + asked.count)
+        found += len(done.findings)
+        print(json.dumps(told(done)), flush=True)
+        for what, which in done.findings.items():
+            print(f"    {what}: input {which[0]}, {len(which)} in all", flush=True)
+        if asked.keep:
+            record.add("fuzz", told(done))
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    main()
