@@ -7,14 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from onekcal.trust.bins import FEWEST, MOST, QUANTILES, ByBins, crossed, quantiles
+from onekcal.trust.bins import ENOUGH, MOST, QUANTILES, ByBins, crossed, quantiles
 
 MOLECULES = 4000
 DRAW = np.random.default_rng(0)
 SIGNAL = DRAW.uniform(0.1, 10.0, MOLECULES)
 SIZE = np.abs(SIGNAL * DRAW.normal(size=MOLECULES))  # the error is as large as the signal says
 NOISE = DRAW.normal(size=MOLECULES)
-CHANCE = 4 * math.sqrt(0.9 * 0.1 / MOLECULES) + 1 / FEWEST
+CHANCE = 4 * math.sqrt(0.9 * 0.1 / MOLECULES) + 1 / ENOUGH
 """Four standard deviations of a share, and what a finite bin may promise too much."""
 
 
@@ -26,6 +26,14 @@ def test_bins_are_equally_full_and_rise_with_a_good_signal() -> None:
     assert found.size[-1, 2] > 5 * found.size[0, 2]
     flat = quantiles(NOISE, SIZE).size[:, 2]
     assert flat.max() < 2 * flat.min()
+
+
+def test_equal_signals_are_in_one_bin() -> None:
+    counted = np.round(SIGNAL)  # eleven values
+    found = quantiles(counted, SIZE)
+    assert 5 < len(found.signal) < 12
+    assert (np.diff(found.signal) > 0).all()
+    assert len(quantiles(np.zeros(MOLECULES), SIZE).signal) == 1
 
 
 def test_few_molecules_have_one_bin() -> None:

@@ -28,6 +28,7 @@ from onekcal.cli.relax import frequencies, relax
 from onekcal.cli.serve import serve
 from onekcal.cli.show import show
 from onekcal.cli.train import evaluate, init, rerun, train
+from onekcal.cli.trust import trust
 from onekcal.errors import OnekcalError
 
 app = typer.Typer(
@@ -69,6 +70,13 @@ VERBS = (
         ),
     ),
     (rerun, ("rerun runs/first", "rerun runs/first --check")),
+    (
+        trust,
+        (
+            "trust runs/first runs/second",
+            "trust g4mp2 --data g4mp2-relaxed.h5 --split ward --sample 2000",
+        ),
+    ),
     (
         label,
         (
@@ -128,6 +136,9 @@ def main() -> None:
     except BrokenPipeError:  # `onekcal … | head`: the rest of the output has no reader
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except MemoryError:
+        print("onekcal: there is not enough memory for this; try a smaller part", file=sys.stderr)
+        sys.exit(1)
     except OSError as problem:  # a missing folder, a full disk, a file of another user
         if problem.filename is None:
             raise

@@ -3,9 +3,9 @@
     P(|Ê − E| < Q(p, s) | s) = p                                                           (19)
 
 Lubbers, Smith, Barros, J. Chem. Phys. 148, 241715 (2018), figure 3, there for the
-non-hierarchicality R; here for any signal s. All bins hold the same number of molecules, at least
-`FEWEST`, so that every point of a curve is equally certain. The bins of the paper have the same
-width.
+non-hierarchicality R; here for any signal s. All bins hold the same number of molecules (nearly,
+where signals are equal) and at least `FEWEST`, so that every point of a curve is equally certain.
+The bins of the paper have the same width.
 
 The same bins give an interval: molecules of one bin get the conformal half width of that bin (a
 Mondrian conformal predictor: Vovk, Gammerman, Shafer, Algorithmic Learning in a Random World,
@@ -27,8 +27,11 @@ from onekcal.trust.ranking import Floats, ranks
 QUANTILES = (0.5, 0.75, 0.9, 0.99)
 FEWEST, MOST = 25, 20
 """The fewest molecules in a bin, and the most bins."""
-INTERVALS = 10
-"""The most bins with an interval of their own."""
+ENOUGH, INTERVALS = 100, 10
+"""The fewest molecules of a bin with an interval of its own, and the most such bins.
+
+The half width of n molecules promises too much by up to 1/(n + 1).
+"""
 
 
 class Quantiles(NamedTuple):
@@ -59,17 +62,25 @@ def quantiles(signal: Floats, size: Floats) -> Quantiles:
     Quantiles
         One row for each bin.
     """
-    rows = _bins(signal, MOST)
+    rows = _bins(signal, FEWEST, MOST)
     return Quantiles(
         np.array([np.median(signal[own]) for own in rows]),
         np.array([np.quantile(size[own], QUANTILES) for own in rows]),
     )
 
 
-def _bins(signal: Floats, most: int) -> list[np.ndarray]:
-    """Rows of each bin, the least doubtful first."""
-    count = int(np.clip(len(signal) // FEWEST, 1, most))
-    return np.array_split(np.argsort(ranks(signal), kind="stable"), count)
+def _bins(signal: Floats, fewest: int, most: int) -> list[np.ndarray]:
+    """Rows of each bin, the least doubtful first; equal signals are in one bin."""
+    place = ranks(signal)
+    order = np.argsort(place, kind="stable")
+    changes = np.flatnonzero(np.diff(place[order])) + 1  # where another signal begins
+    count = int(np.clip(len(signal) // fewest, 1, most))
+    starts = [0]
+    for wanted in np.linspace(0, len(signal), count + 1)[1:-1]:
+        later = changes[changes >= round(wanted)]
+        if len(later) and later[0] - starts[-1] >= fewest <= len(signal) - later[0]:
+            starts.append(int(later[0]))
+    return np.split(order, starts[1:])
 
 
 @dataclass(frozen=True)
@@ -103,7 +114,7 @@ class ByBins:
         ByBins
             The intervals; infinite where a bin holds too few molecules.
         """
-        rows = _bins(signal, INTERVALS)
+        rows = _bins(signal, ENOUGH, INTERVALS)
         half = [Conformal.calibrated(torch.from_numpy(size[own])).radius(coverage) for own in rows]
         return cls(np.array([signal[own[0]] for own in rows[1:]]), np.array(half))
 

@@ -63,7 +63,7 @@ class Judged:
     curve: list[tuple[float, float]]
 
 
-def judge(signal: Floats, error: Floats, coverage: float = 0.9) -> Judged:
+def judge(signal: Floats, error: Floats, coverage: float = 0.9, large: float = LARGE) -> Judged:
     """Judge a signal by errors that are known.
 
     Parameters
@@ -74,6 +74,8 @@ def judge(signal: Floats, error: Floats, coverage: float = 0.9) -> Judged:
         (M,) predicted − reference; finite.
     coverage
         The share of molecules that intervals are to cover.
+    large
+        An error above it is a large one, in the unit of the errors.
 
     Returns
     -------
@@ -82,7 +84,7 @@ def judge(signal: Floats, error: Floats, coverage: float = 0.9) -> Judged:
     """
     size = np.abs(error)
     follows, same = crossed(signal, size, coverage)
-    wrong, left, best = size > LARGE, risk(signal, size), risk(size, size)
+    wrong, left, best = size > large, risk(signal, size), risk(size, size)
     gain = float(size.mean() - best.mean())
     order = np.array_split(np.argsort(ranks(signal), kind="stable"), PARTS)
     return Judged(
