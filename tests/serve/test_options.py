@@ -28,7 +28,11 @@ LONG = {"compute", "budget"}
     [
         (PredictRequest, LONG | {"smiles_column"}),
         (BatchRequest, {"budget"}),
-        (ReactRequest, LONG | {"smiles_column", "forces", "route", "thermal", "thermochemistry"}),
+        (
+            ReactRequest,
+            LONG
+            | {"smiles_column", "forces", "route", "thermal", "thermochemistry", "max_interval"},
+        ),
     ],
 )
 def test_a_request_has_every_option_of_python(request_class: type, left_out: set[str]) -> None:

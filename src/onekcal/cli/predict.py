@@ -93,6 +93,12 @@ def predict(
     coverage: Annotated[
         float, typer.Option(help="The share of molecules that the interval is to cover.")
     ] = 0.9,
+    max_interval: Annotated[
+        float | None,
+        typer.Option(
+            help="Answer only what is trusted to this ±, and list the others on standard error."
+        ),
+    ] = None,
     smiles_column: Annotated[
         str | None,
         typer.Option(help="Heading of the SMILES in tables; default: smiles, canonical_smiles."),
@@ -150,6 +156,7 @@ def predict(
         unit=unit,  # type: ignore[arg-type]
         coverage=coverage,
         smiles_column=smiles_column,
+        max_interval=max_interval,
     )
     asked = inputs or []
     if STANDARD_INPUT in asked and (kind := recognised(beginning(sys.stdin))):

@@ -37,6 +37,8 @@ def chosen(options: Options, settings: OptionKeywords) -> Options:
         raise InputError(f"`coverage` must lie between 0 and 1, got {options.coverage:g}{hint}")
     if options.thermal not in ("auto", "gfn2", "regression"):
         raise InputError(f"`thermal` must be auto, gfn2 or regression, got {options.thermal!r}")
+    if options.max_interval is not None and not options.max_interval > 0:
+        raise InputError(f"`max_interval` must be positive, got {options.max_interval:g}")
     check_conditions(options.temperature, options.pressure)
     if options.rung not in RUNGS:
         raise InputError(f"`rung` must be one of {', '.join(RUNGS)}, got {options.rung!r}")

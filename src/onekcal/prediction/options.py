@@ -59,6 +59,9 @@ class Options:
         The unit that energies are told in: "kcal/mol", "kJ/mol" or "eV".
     smiles_column
         The heading of the column of SMILES in tables; None: smiles or canonical_smiles.
+    max_interval
+        The largest half width of an interval that is answered, in `unit`; a molecule with a wider
+        one, or with none, is refused. None answers all.
     """
 
     keep_geometry: bool = False
@@ -78,6 +81,7 @@ class Options:
     route: Route = "auto"
     unit: Unit = "kcal/mol"
     smiles_column: str | None = None
+    max_interval: float | None = None
 
 
 class OptionKeywords(TypedDict, total=False):
@@ -100,6 +104,7 @@ class OptionKeywords(TypedDict, total=False):
     route: Route
     unit: Unit
     smiles_column: str | None
+    max_interval: float | None
 
 
 DEFAULTS = Options()

@@ -39,6 +39,7 @@ from onekcal.prediction.routes import with_route
 from onekcal.prediction.rungs import OutsideScope, Watch, computed_answer
 from onekcal.prediction.scope import half_of, outside
 from onekcal.prediction.thermal import with_thermochemistry
+from onekcal.prediction.trusted import trusted
 from onekcal.system.notebook import watched
 from onekcal.system.threads import one_thread
 from onekcal.thermo.ledger import ledger
@@ -214,7 +215,7 @@ def answer(
                 )
             if options.thermochemistry:
                 found = with_thermochemistry(found, options.temperature, options.pressure)
-        return found
+        return trusted(found, options.max_interval)
     except OnekcalError as problem:
         what = str(problem)
     # what a library raises on one odd molecule

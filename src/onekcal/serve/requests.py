@@ -46,6 +46,9 @@ class AnswerRequest(GeometryRequest):
     thermochemistry: bool = Field(False, description="Entropy, heat capacity, free energy too.")
     temperature: float = Field(298.15, gt=0.0, le=5000.0, description="K.")
     pressure: float = Field(1.0, gt=0.0, le=1e5, description="bar.")
+    max_interval: float | None = Field(
+        None, gt=0.0, description="Refuse molecules with a wider interval (±, in `unit`)."
+    )
 
 
 class MoleculeRequest(BaseModel):
