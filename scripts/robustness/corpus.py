@@ -1,8 +1,8 @@
 """Write one small file of every format that onekcal reads: python scripts/robustness/corpus.py DIR.
 
 tests/old holds such a folder for each edition. It is written once and never again: the files must
-stay readable, and the campaigns begin from them. Three files of other programs (lih.fchk, h2.molden,
-hydroxyl.wfx) are copied from the newest folder.
+stay readable, and the campaigns begin from them. Three files of other programs (`FOREIGN`) are
+copied from the newest folder.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ class Outcome:
 
 
 def fuzz(name: str, seed: int, first: int, last: int) -> Outcome:
-    """Try some inputs of a reader.
+    """Try some inputs of a reader; go on behind those that end the process.
 
     Parameters
     ----------
@@ -71,52 +72,68 @@ def fuzz(name: str, seed: int, first: int, last: int) -> Outcome:
         The reader.
     seed, first, last
         Which inputs.
-
-    Returns
-    -------
-    Outcome
-        What became of them.
     """
-    done, begun = Outcome(name), time.monotonic()
-    with tempfile.TemporaryDirectory() as scratch:
-        mark = Path(scratch) / "mark"
-        while first < last and len(done.findings) < CRASHES:
-            mark.write_text(f"{first:12d}")
-            ended = _part(name, seed, first, last, mark, done)
-            at = int(mark.read_text())
-            if ended == 0:
-                break
-            done.counts["found"] += 1
-            done.counts["unknown"] += at - first
-            done.add("stalled" if ended is None else f"native crash: signal {-ended}", at)
-            first = at + 1
-    done.seconds = time.monotonic() - begun
+    done = Outcome(name)
+    while first < last and len(done.findings) < CRASHES:
+        _, ended, at = attempt([name], seed, first, last, {name: done})
+        if ended == 0:
+            break
+        done.counts["found"] += 1
+        done.counts["unknown"] += at - first
+        done.add("stalled" if ended is None else f"native crash: signal {-ended}", at)
+        first = at + 1
     return done
 
 
-def _part(name: str, seed: int, first: int, last: int, mark: Path, done: Outcome) -> int | None:
-    """Run one process to its end; None where it stalls."""
-    words = [name, str(seed), str(first), str(last), str(mark)]
+def attempt(
+    names: Sequence[str], seed: int, first: int, last: int, into: dict[str, Outcome]
+) -> tuple[str, int | None, int]:
+    """Run one process to its end.
+
+    Parameters
+    ----------
+    names
+        The readers.
+    seed, first, last
+        Which inputs of each.
+    into
+        What becomes of the inputs of each reader; filled.
+
+    Returns
+    -------
+    tuple
+        The reader and the input that were last under way, and between them how the process ended;
+        None where it stalled.
+    """
     surroundings = os.environ | {"PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        tempfile.TemporaryFile("w+") as out,
+        tempfile.TemporaryFile("w+") as err,
+    ):
+        mark, begun = Path(scratch) / "mark", time.monotonic()
+        mark.write_text(f"{first:12d} {names[0]}")
+        words = [*names, str(seed), str(first), str(last), str(mark)]
         process = subprocess.Popen(
             [sys.executable, "-m", "robustness.watched", *words],
-            stdout=out, stderr=err, env=surroundings, cwd=mark.parent,
+            stdout=out, stderr=err, env=surroundings, cwd=scratch,
         )  # fmt: skip
         ended = _awaited(process, mark)
         out.seek(0)
         for line in out:
-            if not line.startswith("{"):
-                continue
-            told = json.loads(line)
-            if "counts" in told:
-                done.counts.update(told["counts"])
-            else:
-                done.add(told["what"], told["index"])
+            if line.startswith('{"reader"'):
+                told = json.loads(line)
+                one = into[told["reader"]]
+                one.counts.update(told.get("counts", {}))
+                if "what" in told:
+                    one.add(told["what"], told["index"])
         if ended is not None and ended > 0:
             err.seek(0)
-            raise RuntimeError(f"{name}: the campaign itself failed: {err.read()[-2000:]}")
-        return ended
+            raise RuntimeError(f"{names}: the campaign itself failed: {err.read()[-2000:]}")
+        at, _, name = mark.read_text().strip().partition(" ")
+        if len(names) == 1:
+            into[names[0]].seconds += time.monotonic() - begun
+        return name.strip(), ended, int(at)
 
 
 def _awaited(process: subprocess.Popen[bytes], mark: Path) -> int | None:

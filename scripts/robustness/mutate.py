@@ -24,7 +24,7 @@ NUMBERS = (
 )  # fmt: skip
 """What a number in a text becomes."""
 WORDS = (
-    b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\xc3\x28", b"\r", b"\r\n", b"\n\n\n", b"\t", b'"', b"'",
+    b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\xc3\x28", b"\r", b"\r\n", b"\n\n\n", b"\t", b'"',
     b"\\", b"%s%n", b"${HOME}", b"../../", b"<!--", b"{", b"}", b"[", b"]", b":", b"=", b",", b"#",
     b"&a [*a]", b"*a", b"!!python/object/apply:os.system ['true']", b"\xe2\x80\xae", b"NaN", b"-",
 )  # fmt: skip

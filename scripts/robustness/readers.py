@@ -6,8 +6,10 @@ import io
 import json
 import pickle
 import shutil
+import sys
 import zipfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,8 +111,11 @@ YAML = (
     + b"".join(b"%c: &%c [%s]\n" % (98 + k, 98 + k, b", ".join([b"*%c" % (97 + k)] * 9))
                for k in range(9)),
     b"[" * 5000 + b"]" * 5000,
-    b"data: {set: mini, target: gfn2}\nstages: [{'evil_stage:Evil': {}}]\n",
 )  # fmt: skip
+
+
+STRANGE = b"data: {set: mini, target: gfn2}\nstages: [{'evil_stage:Evil': {}}]\n"
+"""A run folder from elsewhere that asks for code. An experiment that a user runs may ask for it."""
 
 
 def _header(**changes: object) -> bytes:
@@ -132,11 +137,19 @@ def _molecules(path: Path) -> object:
 
 
 def _text(path: Path) -> object:
-    """As the text of a file, or standard input, is read."""
+    """As the text of a file is read, as a word of a command, and as standard input."""
+    from onekcal.errors import OnekcalError
+    from onekcal.io.reading import read_all
     from onekcal.prediction.questions import questions
 
-    text = path.read_bytes().decode("utf-8", errors="replace") + "\n"
-    return _in_one_line(question.problem for question in questions([text]))
+    text = path.read_bytes().decode("utf-8", errors="replace")
+    _in_one_line(question.problem for question in questions([text]))
+    with suppress(OnekcalError):
+        read_all(text + "\n")
+    sys.stdin = io.TextIOWrapper(
+        io.BufferedReader(io.BytesIO(path.read_bytes())), "utf-8", "replace"
+    )
+    return _in_one_line(question.problem for question in questions(["-"]))
 
 
 def _upload(path: Path) -> object:
@@ -150,7 +163,7 @@ def _in_one_line(problems: Iterable[str]) -> None:
     """Refuse what a reader says of a molecule, where it is no line."""
     for problem in problems:
         if len(problem.splitlines()) > 1 or len(problem) > 2000:
-            raise ValueError(f"a problem is no short line: {problem[:200]!r}")
+            raise ValueError(f"a problem is no short line: {problem[:100]!r} … {problem[-200:]!r}")
 
 
 def _store(path: Path) -> object:
@@ -243,10 +256,11 @@ def _official(name: str) -> Read:
 
     def read(path: Path) -> object:
         from onekcal.datasets.catalogue import source
+        from onekcal.datasets.source import read_files
 
         reader = source(name).read_official
         assert reader is not None
-        return reader(path.parent)
+        return read_files(reader, path.parent, name)
 
     return read
 
@@ -254,8 +268,9 @@ def _official(name: str) -> Read:
 def _trajectory(path: Path) -> object:
     from onekcal.datasets.card import Card
     from onekcal.datasets.sets.md17 import read_trajectory
+    from onekcal.datasets.source import read_files
 
-    return read_trajectory(path, Card("md17"))
+    return read_files(lambda _: read_trajectory(path, Card("md17")), path.parent, "md17")
 
 
 TEXTS = ("molecules.xyz", "molecules.sdf", "molecules.smi", "table.csv")
@@ -288,7 +303,7 @@ READERS = (
     ),
     Reader(
         "run: experiment", "experiment.yaml", ("experiment.yaml",), _run,
-        beside=("metrics.json", "predictions.csv"), evil=YAML,
+        beside=("metrics.json", "predictions.csv"), evil=(*YAML, STRANGE),
     ),
     Reader(
         "run: metrics", "metrics.json", ("metrics.json",), _run, (damaged, changed_json),

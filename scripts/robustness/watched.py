@@ -1,4 +1,4 @@
-"""One reader in a process of its own, with little memory and little time, watched by Python.
+"""Readers in a process of its own, with little memory and little time, watched by Python.
 
 Python tells its audit hooks when a file is opened for writing, a process started, a socket
 connected, or a class looked up in a pickle. A reader has no reason for any of these outside its own
@@ -16,6 +16,7 @@ import tempfile
 import traceback
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -66,20 +67,26 @@ class Watch:
         if not self.armed:
             return
         if event == "open":
-            path, mode, flags = args
+            path, _, flags = args
             writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
             if writes and isinstance(path, (str, bytes)) and not self._inside(path):
                 self.seen.append(f"open {os.fsdecode(path)!r} for writing")
         elif event in CHANGES:
+            beside = {os.readlink(f"/proc/self/fd/{fd}") for fd in args[1:] if _is_folder(fd)}
             for path in args:
-                if isinstance(path, (str, bytes)) and not self._inside(path):
+                if isinstance(path, (str, bytes)) and not self._inside(path, *beside):
                     self.seen.append(f"{event} {os.fsdecode(path)!r}")
         elif event in FORBIDDEN:
             self.seen.append(f"{event} {str(args)[:80]}")
 
-    def _inside(self, path: str | bytes) -> bool:
-        where = os.path.realpath(os.fsdecode(path))
+    def _inside(self, path: str | bytes, beside: str = "") -> bool:
+        where = os.path.realpath(os.path.join(beside, os.fsdecode(path)))
         return where == os.devnull or where.startswith((self.folder + os.sep, self.folder))
+
+
+def _is_folder(descriptor: object) -> bool:
+    """Whether a path is seen from this open folder, as `shutil.rmtree` does."""
+    return isinstance(descriptor, int) and os.path.isdir(f"/proc/self/fd/{descriptor}")
 
 
 def content_of(one: Reader, starts: list[bytes], seed: int, index: int) -> bytes:
@@ -121,19 +128,18 @@ def _where(problem: BaseException) -> str:
     return f"{last.filename.rpartition('onekcal/')[2]}:{last.lineno} {last.name}"
 
 
-def run(name: str, seed: int, first: int, last: int, mark: Path) -> None:
+def run(names: Sequence[str], seed: int, first: int, last: int, mark: Path) -> None:
     """Read inputs, and print findings and counts as JSON lines.
 
     Parameters
     ----------
-    name
-        The reader.
+    names
+        The readers.
     seed, first, last
-        Which inputs.
+        Which inputs of each.
     mark
-        A file that holds the number of the input under way.
+        A file that holds the reader and the number of the input under way.
     """
-    one = reader(name)
     sys.dont_write_bytecode = True
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as scratch:
@@ -142,23 +148,29 @@ def run(name: str, seed: int, first: int, last: int, mark: Path) -> None:
         (modules / "evil_stage.py").write_text(STAGE)
         sys.path.append(str(modules))
         os.environ["TMPDIR"] = tempfile.tempdir = scratch
-        path = place(one, work)
-        starts = _starts(one, path)
+        begun = []
+        for k, one in enumerate(map(reader, names)):
+            path = place(one, work / str(k))
+            begun.append((one, path, _starts(one, path)))
         watch = Watch(Path(scratch))
         held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, resource.RLIM_INFINITY))
         signal.signal(signal.SIGVTALRM, _too_long)
-        counts: Counter[str] = Counter()
         with mark.open("r+") as at:
-            for index in range(first, last):
-                at.seek(0)
-                at.write(f"{index:12d}")
-                at.flush()
-                path.write_bytes(content_of(one, starts, seed, index))
-                found = _once(one, path, watch, counts)
-                if found:
-                    print(json.dumps({"index": index, "what": found}), flush=True)
-        print(json.dumps({"counts": counts}), flush=True)
+            for one, path, starts in begun:
+                counts: Counter[str] = Counter()
+                for index in range(first, last):
+                    at.seek(0)
+                    at.write(f"{index:12d} {one.name:40s}")
+                    at.flush()
+                    path.write_bytes(content_of(one, starts, seed, index))
+                    if found := _once(one, path, watch, counts):
+                        _say(reader=one.name, index=index, what=found)
+                _say(reader=one.name, counts=counts)
+
+
+def _say(**content: object) -> None:
+    print(json.dumps(content), flush=True)
 
 
 def _starts(one: Reader, path: Path) -> list[bytes]:
@@ -198,5 +210,5 @@ def _once(one: Reader, path: Path, watch: Watch, counts: Counter[str]) -> str:
 
 
 if __name__ == "__main__":
-    name, seed, first, last, mark = sys.argv[1:]
-    run(name, int(seed), int(first), int(last), Path(mark))
+    *names, seed, first, last, mark = sys.argv[1:]
+    run(names, int(seed), int(first), int(last), Path(mark))

@@ -70,6 +70,26 @@ MOST = 12
 """How many names are listed where none is similar."""
 
 
+LONGEST = 200
+"""Characters of what a library says that stand in a message."""
+
+
+def in_short(problem: BaseException | str, most: int = LONGEST) -> str:
+    """Return what a library says, in one line of a bearable length.
+
+    Parameters
+    ----------
+    problem
+        Its error, or a text of a file.
+    most
+        Characters.
+    """
+    if isinstance(problem, BaseException) and not str(problem).strip():
+        return type(problem).__name__
+    line = " ".join(str(problem).split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a hint such as "; did you mean 'schnet'?", or a list of the known words.
 
@@ -83,10 +103,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     known = list(known)
     if not known:
         return "; none is available"
+    word = in_short(str(word))  # difflib takes minutes for what a damaged file may hold
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {close[0]!r}?"
-    return f"; available: {', '.join(map(str, known[:MOST]))}{', …' if len(known) > MOST else ''}"
+    shown = ", ".join(in_short(str(each), 60) for each in known[:MOST])
+    return f"; available: {shown}{', …' if len(known) > MOST else ''}"
 
 
 def unknown(
@@ -105,7 +127,7 @@ def unknown(
     error
         The class of the error.
     """
-    raise error(f"no {what} {word!r}{did_you_mean(word, known)}")
+    raise error(f"no {what} {in_short(word)!r}{did_you_mean(word, known)}")
 
 
 def one_of(

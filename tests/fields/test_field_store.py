@@ -208,7 +208,7 @@ def test_a_file_that_is_cut_off_or_no_field_file_is_refused(tmp_path: Path) -> N
     fill(path, waters(3), SMALL, quiet=True)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) - 4000])
-    with pytest.raises(DataError, match="cut off or damaged"):
+    with pytest.raises(DataError, match="is not a whole file of fields or is damaged"):
         open_file(path)
     done = fill(path, waters(3), SMALL, quiet=True)  # and computing again mends it
     assert done.computed == 3

@@ -91,7 +91,7 @@ def test_a_cut_off_cube_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cut off: 6[0-9] values, not 64"):
         read_cube(path)
     path.write_text("x")
-    with pytest.raises(DataError, match="is no .cube file"):
+    with pytest.raises(DataError, match="is not a whole .cube file"):
         read_cube(path)
     with pytest.raises(DataError, match="no file"):
         read_cube(tmp_path / "none.cube")

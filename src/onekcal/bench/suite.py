@@ -16,7 +16,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from onekcal.errors import ConfigError, unknown
+from onekcal.errors import ConfigError, in_short, unknown
 from onekcal.models.registry import model_class
 from onekcal.runs.experiment import Content, Experiment, StageEntry, changed, load_yaml, parse
 
@@ -334,7 +334,7 @@ def read(name: str) -> Suite:
     try:
         suite = Suite.model_validate(load_yaml(path.read_text(encoding="utf-8")))
     except (ValidationError, yaml.YAMLError, UnicodeDecodeError, OSError) as problem:
-        raise ConfigError(f"{path}: {problem}") from None
+        raise ConfigError(f"{path}: {in_short(problem, 1000)}") from None
     if len({row.name for row in suite.rows}) != len(suite.rows):
         raise ConfigError(f"{path}: two rows have the same name")
     for row in suite.rows:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 from onekcal.datasets import fetch, store
 from onekcal.datasets.card import Card, Stored
 from onekcal.datasets.catalogue import names, source
+from onekcal.datasets.source import read_files
 from onekcal.errors import DataError, InputError, did_you_mean
 from onekcal.io import read
 from onekcal.system.home import home
@@ -78,7 +79,7 @@ def load(name: str, strict: bool = False, **options: Unpack[ReadKeywords]) -> St
         entry = source(name)
         if name in EMBEDDED:
             assert entry.read_mirror is not None
-            stored = entry.read_mirror(INSIDE)
+            stored = read_files(entry.read_mirror, INSIDE, name)
         elif _place(name).is_file():
             stored = store.read(_place(name))
         else:
@@ -125,9 +126,9 @@ def get(name: str) -> Path:
     cache = home() / "downloads"  # all sets share it: ten trajectories of rMD17 are in one archive
     origin = fetch.mirror()
     if origin is not None and entry.mirror and entry.read_mirror is not None:
-        stored = entry.read_mirror(fetch.from_mirror(origin, entry.mirror, cache))
+        stored = read_files(entry.read_mirror, fetch.from_mirror(origin, entry.mirror, cache), name)
     elif entry.read_official is not None:
-        stored = entry.read_official(fetch.from_official(entry.official, cache))
+        stored = read_files(entry.read_official, fetch.from_official(entry.official, cache), name)
     else:
         raise DataError(
             f"{name} has no official download; set ONEKCAL_MIRROR to a folder or URL that holds "
@@ -182,7 +183,7 @@ def import_file(
                 f"{name} is read from {', '.join(r.file for r in entry.official) or 'a mirror'}; "
                 f"{path} is not that. Choose another name for data of your own"
             )
-        stored = entry.read_official(folder)
+        stored = read_files(entry.read_official, folder, name)
     else:
         title, level = f"imported from {path.name}", options.get("level", "")
         stored = Stored(read(path, **options), card=Card(name, title=title, level=level))

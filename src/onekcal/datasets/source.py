@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from onekcal.datasets.card import Card, Stored
+from onekcal.system.files import damage_refused
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,27 @@ class Remote:
 
 
 Reader = Callable[[Path], Stored]
+
+
+def read_files(reader: Reader, folder: Path, name: str) -> Stored:
+    """Read the files of a data set; what is damaged in them ends in one line.
+
+    Parameters
+    ----------
+    reader
+        Reads them.
+    folder
+        Where they are.
+    name
+        The data set.
+
+    Raises
+    ------
+    DataError
+        A file is absent or damaged.
+    """
+    with damage_refused(folder, f"a folder with the whole files of {name}", "fetch them again"):
+        return reader(folder)
 
 
 @dataclass(frozen=True)

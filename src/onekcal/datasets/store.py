@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from onekcal.data.dataset import Column, Dataset
 from onekcal.datasets.card import Card, Stored
 from onekcal.errors import DataError
 from onekcal.molecules import Molecules
-from onekcal.system.files import disk_is_full, whole_file
+from onekcal.system.files import damage_refused, disk_is_full, whole_file
 
 FORMAT = 1
 MEANING = ("quantity", "level", "kind", "at", "unit", "note")
@@ -91,31 +93,37 @@ def read(path: Path) -> Stored:
     DataError
         The file does not exist, is damaged, is something else, or a newer onekcal wrote it.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            if "format" not in file.attrs:
-                raise DataError(f"{path} is an HDF5 file, but not one of onekcal's store")
-            if file.attrs["format"] > FORMAT:
-                raise DataError(
-                    f"{path} was written by a newer onekcal (format {file.attrs['format']}, this "
-                    f"one reads up to {FORMAT}); upgrade onekcal"
-                )
-            columns = {_name(key): _column(file["columns"][key]) for key in file.get("columns", {})}
-            splits = {
-                _name(key): torch.from_numpy(file["splits"][key][:])
-                for key in file.get("splits", {})
-            }
-            card = Card(**json.loads(file.attrs["card"]))
-            return Stored(
-                Dataset(_molecules(file["molecules"]), columns),
-                splits,
-                card,
-                str(file.attrs["digest"]),
+    with _opened(path) as file:
+        if "format" not in file.attrs:
+            raise DataError(f"{path} is an HDF5 file, but not one of onekcal's store")
+        if file.attrs["format"] > FORMAT:
+            raise DataError(
+                f"{path} was written by a newer onekcal (format {file.attrs['format']}, this "
+                f"one reads up to {FORMAT}); upgrade onekcal"
             )
-    except FileNotFoundError:
-        raise DataError(f"no data at {path}") from None
-    except OSError as problem:
-        raise DataError(f"{path} is damaged ({problem}); get or import it again") from None
+        columns = {_name(key): _column(file["columns"][key]) for key in file.get("columns", {})}
+        splits = {
+            _name(key): torch.from_numpy(file["splits"][key][:]) for key in file.get("splits", {})
+        }
+        card = Card(**json.loads(file.attrs["card"]))
+        return Stored(
+            Dataset(_molecules(file["molecules"]), columns),
+            splits,
+            card,
+            str(file.attrs["digest"]),
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """A file of the store; what is damaged in it ends in one line."""
+    if not path.is_file():
+        raise DataError(f"no data at {path}")
+    with (
+        damage_refused(path, "a file of onekcal's store", "get or import it again"),
+        h5py.File(path, "r") as file,
+    ):
+        yield file
 
 
 def card(path: Path) -> Card:
@@ -126,7 +134,7 @@ def card(path: Path) -> Card:
     path
         The file (.h5).
     """
-    with h5py.File(path, "r") as file:
+    with _opened(path) as file:
         stored = Card(**json.loads(file.attrs["card"]))
         return replace(stored, molecules=len(file["molecules/sizes"]))
 

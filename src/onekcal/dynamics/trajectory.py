@@ -21,6 +21,7 @@ from onekcal.dynamics.integrate import State
 from onekcal.io.writing import quoted, xyz_frame
 from onekcal.molecules import Molecules
 from onekcal.system import tensor_file
+from onekcal.system.files import damage_refused
 
 FORMAT = 1
 """Number of the checkpoint's format."""
@@ -121,20 +122,21 @@ def read_checkpoint(out: Path) -> tuple[Checkpoint, dict[str, object]]:
     tensors, header = tensor_file.read(
         resume_path(out), FORMAT, "a checkpoint of a trajectory", "start again with --overwrite"
     )
-    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-    start = arrays.pop("start")
-    state = State(energy=header["energy"], heat=header["heat"], **arrays)
-    at = Checkpoint(
-        start,
-        header["step"],
-        state,
-        Drift(**header["drift"]),
-        header["warmth"],
-        header["above"],
-        header["length"],
-        header["random"],
-    )
-    return at, header["settings"]
+    with damage_refused(resume_path(out), "a whole checkpoint", "start again with --overwrite"):
+        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+        start = arrays.pop("start")
+        state = State(energy=header["energy"], heat=header["heat"], **arrays)
+        at = Checkpoint(
+            start,
+            header["step"],
+            state,
+            Drift(**header["drift"]),
+            header["warmth"],
+            header["above"],
+            header["length"],
+            header["random"],
+        )
+        return at, header["settings"]
 
 
 class Frames:

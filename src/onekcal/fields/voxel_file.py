@@ -13,7 +13,6 @@ count.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import zlib
@@ -29,9 +28,10 @@ from onekcal.fields.compute import FieldRequest, keys_of
 from onekcal.fields.grid import frames
 from onekcal.fields.kinds import FIELDS_FORMAT
 from onekcal.molecules import Molecules
-from onekcal.system.files import whole_file
+from onekcal.system.files import damage_refused, whole_file
 
 ABSENT, THERE, FAILED = 0, 1, 2
+REMEDY = "remove it and compute the fields again"
 
 
 @dataclass
@@ -190,29 +190,26 @@ def open_file(path: Path, write: bool = False, whole: bool = False) -> VoxelFile
     DataError
         There is no such file, or it is damaged, of another format, or half written.
     """
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            if "contents" not in file.attrs or "state" not in file:
-                raise DataError(f"{path} is an HDF5 file, but not one of fields")
-            if file.attrs["format"] != FIELDS_FORMAT:
-                raise DataError(
-                    f"{path} holds fields of format {file.attrs['format']}, this onekcal reads "
-                    f"{FIELDS_FORMAT}; compute them again"
-                )
-            kinds, contents = (
-                tuple(json.loads(file.attrs[name])) for name in ("kinds", "contents")
+    if not path.is_file():
+        raise DataError(f"no fields at {path}")
+    with (
+        damage_refused(path, "a whole file of fields", REMEDY),
+        h5py.File(path, "r", locking=False) as file,
+    ):
+        if "contents" not in file.attrs or "state" not in file:
+            raise DataError(f"{path} is an HDF5 file, but not one of fields")
+        if file.attrs["format"] != FIELDS_FORMAT:
+            raise DataError(
+                f"{path} holds fields of format {file.attrs['format']}, this onekcal reads "
+                f"{FIELDS_FORMAT}; compute them again"
             )
-            keys = [key.tobytes() for key in file["keys"][:]]
-            content = np.memmap(path, np.uint8, "r+" if write else "r")  # one open file for three
-            maps = {name: _part(content, file[name]) for name in ("fields", "state", "checks")}
-    except FileNotFoundError:
-        raise DataError(f"no fields at {path}") from None
-    except OSError as problem:
-        if problem.errno in (errno.EMFILE, errno.ENFILE):  # the file is sound
-            raise
-        raise DataError(
-            f"{path} is cut off or damaged ({problem}); remove it and compute the fields again"
-        ) from None
+        kinds, contents = (tuple(json.loads(file.attrs[name])) for name in ("kinds", "contents"))
+        keys = [key.tobytes() for key in file["keys"][:]]
+        content = np.memmap(path, np.uint8, "r+" if write else "r")  # one open file for three
+        maps = {name: _part(content, file[name]) for name in ("fields", "state", "checks")}
+        shape = (len(keys), len(kinds))
+        if len(contents) != len(kinds) or any(m.shape[:2] != shape for m in maps.values()):
+            raise ValueError("its arrays do not fit together")
     opened = VoxelFile(path, kinds, contents, keys, **maps)
     absent = int((opened.state == ABSENT).any(1).sum())
     if whole and absent:

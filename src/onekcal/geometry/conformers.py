@@ -19,7 +19,7 @@ from onekcal.geometry.bonds import fragments
 from onekcal.geometry.canonical import canonical
 from onekcal.geometry.relax import FORCE, FallsApart, Relaxation, relax
 from onekcal.geometry.species import Species
-from onekcal.io.smiles import read_smiles
+from onekcal.io.smiles import read_smiles, with_hydrogens
 from onekcal.molecules import Molecules
 from onekcal.quantum.method import LabelError, Method
 from onekcal.quantum.named import method
@@ -190,7 +190,7 @@ def parse(smiles: str) -> Mol:
             f"{smiles!r} is a radical ({electrons}); only closed shells are done from SMILES: "
             "give a geometry and its spin"
         )
-    return Chem.AddHs(mol)
+    return with_hydrogens(mol)
 
 
 def undecided(mol: Mol) -> int:

@@ -6,9 +6,7 @@ row (n,) for all, and positions (M, n, 3). Pickled content is not loaded.
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -20,12 +18,14 @@ from onekcal.io.own_arrays import dataset_of_arrays
 from onekcal.io.records import NOTHING, Problem
 from onekcal.io.soundness import check_lengths, unsound
 from onekcal.molecules import Molecules
+from onekcal.system.files import damage_refused
 
 CHARGES = ("z", "numbers", "atomic_numbers", "nuclear_charges", "species")
 PLACES = ("r", "positions", "coords", "coordinates", "xyz")
 ENERGIES = ("e", "energies")
 FORCES = ("f", "force")
 """Names that others give these arrays, besides the caller's keys. Upper case counts as lower."""
+NPZ_REMEDY = "get or write it again"
 
 
 def read_npz(path: Path, options: ReadOptions) -> tuple[Dataset | None, list[Problem]]:
@@ -43,28 +43,15 @@ def read_npz(path: Path, options: ReadOptions) -> tuple[Dataset | None, list[Pro
     tuple
         The sound molecules (None where there are none), and one problem for each other molecule.
     """
+    arrays = arrays_in(path)
+    ours = {"numbers", "positions", "offsets"} <= arrays.keys()
     try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        BadZipFile,
-        NotImplementedError,
-        AttributeError,
-        zlib.error,
-    ) as problem:
-        raise InputError(f"{path} is not an npz file or is damaged ({problem})") from None
-    try:
-        ours = {"numbers", "positions", "offsets"} <= arrays.keys()
-        dataset = dataset_of_arrays(arrays) if ours else _theirs(arrays, options, str(path))
+        with damage_refused(path, "a whole npz file of molecules", NPZ_REMEDY, InputError):
+            dataset = dataset_of_arrays(arrays) if ours else _theirs(arrays, options, str(path))
+            bad = unsound(dataset.molecules)
     except OnekcalError as problem:
         text = str(problem)
         raise InputError(text if text.startswith(str(path)) else f"{path}: {text}") from None
-    except (KeyError, ValueError, IndexError, TypeError, RuntimeError) as problem:
-        raise InputError(f"{path}: its arrays do not fit together ({problem})") from None
-    bad = unsound(dataset.molecules)
     problems = [Problem(f"{path}, molecule {m + 1}", what) for m, what in bad.items()]
     if len(bad) == len(dataset):
         return None, problems
@@ -73,6 +60,27 @@ def read_npz(path: Path, options: ReadOptions) -> tuple[Dataset | None, list[Pro
     if not ours:
         check_lengths(dataset.molecules, options, str(path))
     return dataset, problems
+
+
+def arrays_in(path: Path, error: type[OnekcalError] = InputError) -> dict[str, np.ndarray]:
+    """Read all arrays of an npz file; pickled ones are refused.
+
+    Parameters
+    ----------
+    path
+        The file.
+    error
+        What is raised where it is no npz file, or is damaged.
+    """
+    with (
+        damage_refused(path, "an npz file", NPZ_REMEDY, error),
+        path.open("rb") as raw,
+        np.load(raw, allow_pickle=False) as file,
+    ):
+        arrays = {key: file[key] for key in file.files}
+        if strange := [key for key, one in arrays.items() if not isinstance(one, np.ndarray)]:
+            raise ValueError(f"{strange[0]} is no array")
+        return arrays
 
 
 def _theirs(arrays: dict[str, np.ndarray], options: ReadOptions, where: str) -> Dataset:

@@ -13,7 +13,7 @@ from onekcal.errors import InputError
 from onekcal.io.assembly import lost_label
 from onekcal.io.options import ReadOptions
 from onekcal.io.records import Parsed, Problem, Record, energy_of, meaning_of, whole_number
-from onekcal.io.smiles import is_smiles, read_smiles, short
+from onekcal.io.smiles import is_smiles, read_smiles, short, with_hydrogens
 from onekcal.io.smiles_lines import SmilesLine, csv_lines, smi_lines
 from onekcal.molecules import SYMBOLS, Molecules
 
@@ -267,7 +267,7 @@ def from_smiles(place: str, smiles: str, name: str = "") -> Record:
     """
     from rdkit import Chem, rdBase
 
-    mol = Chem.AddHs(read_smiles(smiles))
+    mol = with_hydrogens(read_smiles(smiles))
     with rdBase.BlockLogs():
         positions = _embedded(mol)
     if positions is None:

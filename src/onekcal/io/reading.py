@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, Unpack
 
 from onekcal.data.dataset import Dataset
-from onekcal.errors import InputError, unknown
+from onekcal.errors import InputError, in_short, unknown
 from onekcal.io.assembly import dataset_of
 from onekcal.io.options import ReadKeywords, ReadOptions
 from onekcal.io.recognition import COORDINATES, recognised
@@ -170,7 +170,7 @@ def _file(source: str | os.PathLike[str], kind: str | None) -> Path | None:
     if folder:
         raise InputError(f"{source} is a folder; expected a file")
     if not isinstance(source, str) or path.suffix.lower() in FORMATS or kind not in (None, "smi"):
-        raise InputError(f"no file {source}")
+        raise InputError(f"no file {in_short(str(source))}")
     return None
 
 

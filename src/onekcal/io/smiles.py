@@ -59,6 +59,34 @@ def read_smiles(smiles: str) -> Mol:
     return mol
 
 
+MOST_ATOMS = 1000
+"""Of a molecule that is given as a SMILES: beyond it, finding a geometry takes hours."""
+
+
+def with_hydrogens(mol: Mol) -> Mol:
+    """Return a molecule with its hydrogens, if a geometry of it can be made in bearable time.
+
+    Parameters
+    ----------
+    mol
+        RDKit's molecule of a SMILES.
+
+    Raises
+    ------
+    InputError
+        It has more than 1000 atoms.
+    """
+    from rdkit import Chem
+
+    whole = Chem.AddHs(mol)
+    if whole.GetNumAtoms() > MOST_ATOMS:
+        raise InputError(
+            f"the SMILES has {whole.GetNumAtoms():,} atoms; geometries are made for up to "
+            f"{MOST_ATOMS:,}: give the geometry as xyz"
+        )
+    return whole
+
+
 def _mol(smiles: str, sanitize: bool = True) -> Mol | None:
     """Return what RDKit reads, without its messages; None where it can read nothing."""
     from rdkit import Chem, rdBase

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from onekcal.errors import InputError, did_you_mean
+from onekcal.errors import InputError, did_you_mean, in_short
 
 SMILES_HEADINGS = ("smiles", "canonical_smiles", "isomeric_smiles")
 """Headings of a column of SMILES, the first that is there; capitals do not matter."""
@@ -150,7 +150,7 @@ def _smiles_column(heads: list[str], told: str | None, where: str) -> str:
     found = _column(heads, SMILES_HEADINGS)
     if not found:
         raise InputError(
-            f"{where}: expected a column named SMILES, got {', '.join(heads)}; "
+            f"{where}: expected a column named SMILES, got {in_short(', '.join(heads))}; "
             "--smiles-column says which one it is"
         )
     return found

@@ -17,10 +17,11 @@ import torch
 
 from onekcal.errors import DataError
 from onekcal.models.model_card import ModelCard
-from onekcal.models.registry import build
+from onekcal.models.registry import allowed_modules_only, build
 from onekcal.models.stack import Stack
 from onekcal.models.to_experiment import ToExperiment
 from onekcal.system import tensor_file
+from onekcal.system.files import damage_refused
 from onekcal.trust.conformal import Conformal
 
 FORMAT = 1
@@ -143,6 +144,15 @@ class Artefact:
         tensors, header = tensor_file.read(
             path, FORMAT, "an onekcal model", "train it again or get a fresh copy"
         )
+        with (
+            damage_refused(path, "a whole onekcal model", "train it again or get a fresh copy"),
+            allowed_modules_only(path),
+        ):
+            return cls._of(tensors, header)
+
+    @classmethod
+    def _of(cls, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any]) -> Artefact:
+        """What `save` wrote."""
         stages = [(name, settings) for name, settings in header["stages"]]
         model = Stack([build(name, settings) for name, settings in stages])
         model.load_state(_under(STAGES, tensors))

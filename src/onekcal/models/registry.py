@@ -1,16 +1,21 @@
 """Every model by the name an experiment uses. Adding one is a file and a line here.
 
 A model outside this package needs no line: its name is `module:Class`, in a module that Python
-finds.
+finds. A model file from elsewhere must not make Python run a module: see `allowed_modules_only`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module
+from pathlib import Path
 
-from onekcal.errors import ConfigError, did_you_mean, unknown
+from onekcal.errors import ConfigError, did_you_mean, in_short, unknown
 from onekcal.models.model import NEEDED, Model, completed
 
 MODELS = {
@@ -35,6 +40,42 @@ MODELS = {
 """
 
 
+ALLOW = "ONEKCAL_MODULES"
+"""Names of modules, with commas between them, whose classes a model file may name."""
+_file: ContextVar[Path | None] = ContextVar("file", default=None)
+"""The file from elsewhere that is read at the moment."""
+
+
+@contextmanager
+def allowed_modules_only(path: Path) -> Iterator[None]:
+    """Import no module that a file names, unless the user allows it.
+
+    A module may be named where this process has imported it already, or where ONEKCAL_MODULES
+    holds it.
+
+    Parameters
+    ----------
+    path
+        The file, which may come from elsewhere.
+    """
+    before = _file.set(path)
+    try:
+        yield
+    finally:
+        _file.reset(before)
+
+
+def _refuse_strange(name: str, module: str) -> None:
+    path = _file.get()
+    allowed = [word.strip() for word in os.environ.get(ALLOW, "").split(",")]
+    if path is None or module in sys.modules or module in allowed:
+        return
+    raise ConfigError(
+        f"{path.name} asks to run the code of a module, {in_short(module)!r}, for its stage "
+        f"{in_short(name)!r}; if you trust it, set {ALLOW}={in_short(module)} or import it first"
+    )
+
+
 def model_class(name: str) -> type[Model]:
     """Return the class of a model, completed with the defaults of the protocol.
 
@@ -48,9 +89,13 @@ def model_class(name: str) -> type[Model]:
     ConfigError
         There is no such name, module or class, or the class lacks a method.
     """
+    if not isinstance(name, str):
+        raise ConfigError(f"expected the name of a model, got {in_short(repr(name))}")
     module, colon, attribute = MODELS.get(name, name).partition(":")
     if not colon:
         unknown("model", name, MODELS, ConfigError)
+    if name not in MODELS:
+        _refuse_strange(name, module)
     try:
         found = getattr(import_module(module), attribute, None)
     except ModuleNotFoundError as problem:

@@ -15,7 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
-from onekcal.errors import InputError, did_you_mean
+from onekcal.errors import InputError, did_you_mean, in_short
 from onekcal.geometry.species import species
 from onekcal.io.smiles import is_smiles
 from onekcal.molecules import Molecules
@@ -86,8 +86,8 @@ def parse_equation(text: str) -> Equation:
     sides = text.split(arrow)
     if len(sides) != 2:
         raise InputError(
-            f"{text!r}: expected one arrow (>>) between the two sides of a reaction, such as "
-            f"'C=C + [H][H] >> CC', got {len(sides) - 1}"
+            f"{in_short(text)!r}: expected one arrow (>>) between the two sides of a reaction, "
+            f"such as 'C=C + [H][H] >> CC', got {len(sides) - 1}"
         )
     left, right = (_side(side, text, name) for side, name in zip(sides, ("left", "right")))
     return Equation(text.strip(), left, right)
@@ -99,7 +99,7 @@ def _side(text: str, whole: str, name: str) -> tuple[tuple[Fraction | None, str]
     for term in PLUS.split(text.strip()):
         term = term.strip()
         if not term or term.startswith("+ ") or term.endswith(" +") or term == "+":
-            raise InputError(f"{whole!r}: a species is missing on the {name}")
+            raise InputError(f"{in_short(whole)!r}: a species is missing on the {name}")
         match = COEFFICIENT.match(term)
         number = _number(match[1], whole) if match else None
         species = term[match.end() :] if match else term
@@ -114,7 +114,10 @@ def _number(text: str, whole: str) -> Fraction:
     except (ValueError, ZeroDivisionError):
         number = Fraction(0)
     if number <= 0:
-        raise InputError(f"{whole!r}: a coefficient must be a positive number, got {text}")
+        raise InputError(
+            f"{in_short(whole)!r}: a coefficient must be a positive number, "
+            f"got {in_short(text, 60)}"
+        )
     return number
 
 
@@ -137,7 +140,7 @@ def reaction_lines(path: Path) -> Iterator[str]:
     InputError
         A table has no such column, or the file holds no reaction.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         lines = [line.strip() for line in file]
     lines = [line for line in lines if line and not line.startswith("#")]
     if path.suffix.lower() == ".csv" and lines:
@@ -145,7 +148,8 @@ def reaction_lines(path: Path) -> Iterator[str]:
         heads = {head.strip().lower(): head for head in rows.fieldnames or ()}
         if "reaction" not in heads:
             raise InputError(
-                f"{path}: expected a column named reaction, got {', '.join(heads) or 'none'}"
+                f"{path}: expected a column named reaction, "
+                f"got {in_short(', '.join(heads)) or 'none'}"
             )
         lines = [text for row in rows if (text := (row[heads["reaction"]] or "").strip())]
     if not lines:

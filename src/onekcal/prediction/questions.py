@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from onekcal.errors import InputError, OnekcalError, unknown
+from onekcal.errors import InputError, OnekcalError, in_short, unknown
 from onekcal.io import read_all
 from onekcal.io.python_objects import text_or_molecules
 from onekcal.io.rdkit_formats import blocks_of, tags_of
@@ -109,7 +109,7 @@ def questions(
         except OnekcalError as problem:
             yield Question(text, problem=str(problem))
         except OSError as problem:
-            yield Question(text, problem=f"{text} cannot be read: {problem}")
+            yield Question(text, problem=f"{in_short(text)!r} cannot be read: {in_short(problem)}")
 
 
 def count(inputs: Iterable[Given]) -> int | None:
@@ -198,18 +198,27 @@ def _file(text: str | Path) -> Path | None:
         return None
 
 
+def _is_folder(text: str) -> bool:
+    try:
+        return Path(text).is_dir()
+    except (OSError, ValueError):  # longer than any name of a folder
+        return False
+
+
 def _smiles(text: str) -> Iterator[Question]:
     """The question of a SMILES; other texts are refused."""
     if not text.strip():
         raise InputError("an empty argument; expected a SMILES or the name of a file")
     if is_coordinates(text):
-        raise InputError(f"{text!r} {COORDINATES}")
+        raise InputError(f"{in_short(text)!r} {COORDINATES}")
     if not is_smiles(text):
         if Path(text).suffix.lower() in FORMATS or ENDING.search(text):
-            raise InputError(f"there is no file {text}")
-        if len(text) < 256 and Path(text).is_dir():
+            raise InputError(f"there is no file {in_short(text)}")
+        if _is_folder(text):
             raise InputError(f"{text} is a folder; expected a file or a SMILES")
-        raise InputError(f"{text!r} is neither a file that exists nor a SMILES that can be read")
+        raise InputError(
+            f"{in_short(text)!r} is neither a file that exists nor a SMILES that can be read"
+        )
     yield Question(text.strip(), smiles=text.strip())
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from onekcal.errors import ConfigError, did_you_mean
+from onekcal.errors import ConfigError, did_you_mean, in_short
 from onekcal.models.artefact import Stage
 from onekcal.models.registry import build, model_class
 from onekcal.models.setting_types import check_settings, expected, settings_of
@@ -169,12 +169,15 @@ def _explained(problem: ValidationError) -> Iterator[str]:
             yield f"key {where!r} is missing"
         else:
             what = error["msg"].removeprefix("Value error, ")
-            yield f"{where}: {what}, got {error['input']!r}"
+            yield f"{where}: {what}, got {in_short(repr(error['input']))}"
 
 
 class _Loader(yaml.SafeLoader):
     """Reads 1e-5 (no dot) as a number; YAML 1.1 takes it for text."""
 
+
+MOST = 200_000
+"""Entries of a YAML file: a few lines of aliases can stand for billions."""
 
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
@@ -196,7 +199,26 @@ def load_yaml(text: str) -> Any:
     object
         Dicts, lists, strings, numbers, booleans and None, nested.
     """
-    return yaml.load(text, Loader=_Loader)  # a SafeLoader
+    try:
+        content = yaml.load(text, Loader=_Loader)  # a SafeLoader
+        if (entries := _entries(content, {})) > MOST:
+            raise yaml.YAMLError(f"its aliases stand for {entries:,} entries, at most {MOST:,}")
+    except RecursionError:
+        raise yaml.YAMLError("it is nested too deeply, or holds itself") from None
+    except (ValueError, TypeError, OverflowError) as problem:  # a day 99, a number of 5000 digits
+        raise yaml.YAMLError(in_short(problem)) from None
+    return content
+
+
+def _entries(node: object, seen: dict[int, int]) -> int:
+    """How many entries a tree has when every alias is written out."""
+    if not isinstance(node, (dict, list)):
+        return 1
+    if id(node) not in seen:
+        inside = [*node, *node.values()] if isinstance(node, dict) else node
+        seen[id(node)] = MOST + 1  # of a tree that holds itself
+        seen[id(node)] = 1 + sum(_entries(one, seen) for one in inside)
+    return seen[id(node)]
 
 
 def read(path: Path, changes: list[str] | None = None) -> Experiment:
@@ -232,10 +254,10 @@ def read(path: Path, changes: list[str] | None = None) -> Experiment:
         raise ConfigError(
             f"{path} is not valid YAML"
             + (f", line {mark.line + 1}, column {mark.column + 1}" if mark else "")
-            + f": {what}"
+            + f": {in_short(str(what))}"
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(problem).split())}") from None
+        raise ConfigError(f"{path} is not valid YAML: {in_short(problem)}") from None
     for change in changes or []:
         content = changed(content, change)
     return parse(content, str(path))

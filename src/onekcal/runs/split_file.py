@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from onekcal.data.splits import TEST, TRAIN, UNUSED, VALID
 from onekcal.errors import ConfigError
+from onekcal.io.npz import arrays_in
+from onekcal.system.files import damage_refused
 
 
 def labels_of_file(path: Path, count: int) -> npt.NDArray[np.uint8]:
@@ -33,20 +34,23 @@ def labels_of_file(path: Path, count: int) -> npt.NDArray[np.uint8]:
         The file cannot be read, or belongs to other data.
     """
     try:
-        with path.open("rb") as raw, np.load(raw) as file:
-            rows = {
-                part: file[part].astype(np.int64).ravel()
-                for part in ("train", "valid", "test")
-                if part in file.files
-            }
-    except (OSError, ValueError, BadZipFile) as problem:
+        arrays = arrays_in(path, ConfigError)
+    except OSError as problem:
         raise ConfigError(f"the split file {path} cannot be read ({problem})") from None
+    with damage_refused(path, "a split file", "make it again", ConfigError):
+        rows: dict[str, npt.NDArray[np.int64]] = {
+            part: arrays[part].astype(np.int64).ravel()
+            for part in ("train", "valid", "test")
+            if part in arrays
+        }
     if not {"train", "test"} <= set(rows):
         raise ConfigError(
             f"the split file {path} must hold row numbers `train` and `test`, got "
             f"{', '.join(rows) or 'none'}"
         )
     everything = np.concatenate(list(rows.values()))
+    if not len(everything):
+        raise ConfigError(f"the split file {path} names no molecule")
     if everything.max() >= count or everything.min() < 0:
         raise ConfigError(
             f"the split file {path} names row {everything.max()}, but there are {count} molecules: "
@@ -56,5 +60,5 @@ def labels_of_file(path: Path, count: int) -> npt.NDArray[np.uint8]:
         raise ConfigError(f"the split file {path} names a molecule in two parts")
     labels = np.full(count, UNUSED, np.uint8)
     for part, label in (("train", TRAIN), ("valid", VALID), ("test", TEST)):
-        labels[rows.get(part, [])] = label
+        labels[rows.get(part, np.zeros(0, np.int64))] = label
     return labels

@@ -11,8 +11,9 @@ from scipy.ndimage import map_coordinates
 from onekcal.errors import DataError, InputError
 from onekcal.fields.kinds import channels
 from onekcal.fields.portrait import MOST, Portrait
-from onekcal.fields.voxel_file import THERE, open_file
+from onekcal.fields.voxel_file import REMEDY, THERE, open_file
 from onekcal.molecules import Molecules
+from onekcal.system.files import damage_refused
 from onekcal.units import BOHR
 
 EQUAL = 1e-3
@@ -92,28 +93,27 @@ def read_cube(path: Path) -> Portrait:
     DataError
         When the file is absent, damaged, or holds no field.
     """
-    try:
+    if not path.is_file():
+        raise DataError(f"no file {path}")
+    with damage_refused(path, "a whole .cube file", "write it again"):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         atoms, unit, first, steps, shape = _header(lines)
         places = np.array([line.split()[:5] for line in lines[6 : 6 + atoms]], dtype=float).reshape(
             atoms, 5
         )
         values = np.array(_body(lines, atoms, int(np.prod(shape))), dtype=float).reshape(shape)
-    except FileNotFoundError:
-        raise DataError(f"no file {path}") from None
-    except (ValueError, IndexError) as problem:
-        raise DataError(f"{path} is no .cube file, or is cut off: {problem}") from None
-    if not atoms or not np.isfinite(values).all() or min(shape) < 2:
-        raise DataError(
-            f"{path.name}: a field needs atoms, at least 2 voxels an axis and finite values; it "
-            f"has {atoms} atoms and {int(np.isfinite(values).sum())} of {values.size} finite values"
+        if not atoms or not np.isfinite(values).all() or min(shape) < 2:
+            raise DataError(
+                f"{path.name}: a field needs atoms, at least 2 voxels an axis and finite values; it"
+                f" has {atoms} atoms and {int(np.isfinite(values).sum())} of {values.size} finite "
+                "values"
+            )
+        molecule = Molecules(
+            torch.from_numpy(places[:, 0].astype(np.int64)),
+            torch.from_numpy(unit * places[:, 2:]),
+            torch.tensor([0, atoms]),
         )
-    molecule = Molecules(
-        torch.from_numpy(places[:, 0].astype(np.int64)),
-        torch.from_numpy(unit * places[:, 2:]),
-        torch.tensor([0, atoms]),
-    )
-    return _portrait(lines[0].strip() or "field", molecule, values, steps, first)
+        return _portrait(lines[0].strip() or "field", molecule, values, steps, first)
 
 
 def _header(lines: list[str]) -> tuple[int, float, np.ndarray, np.ndarray, tuple[int, int, int]]:
@@ -186,24 +186,27 @@ def _of_store(path: Path, row: int) -> tuple[list[Portrait], str]:
         raise InputError(
             f"--molecule must be from 0 to {len(file.keys) - 1} in {path.name}, got {row}"
         )
-    with h5py.File(path, "r", locking=False) as stored:
+    with (
+        damage_refused(path, "a whole file of fields", REMEDY),
+        h5py.File(path, "r", locking=False) as stored,
+    ):
         box, density = float(stored.attrs["box"]), str(stored.attrs["density"])
         sizes = stored["molecules/sizes"][:].astype(int)
         part = slice(sizes[:row].sum(), sizes[: row + 1].sum())
         numbers, positions = stored["molecules/numbers"][part], stored["molecules/positions"][part]
         name = stored["molecules/name"][row].decode()
+        molecule = Molecules(
+            torch.from_numpy(numbers.astype(np.int64)),
+            torch.from_numpy(positions),
+            torch.tensor([0, len(numbers)]),
+        )
+        kinds = channels(file.kinds)
     there = [c for c in range(len(file.kinds)) if file.state[row, c] == THERE]
     if not there:
         raise DataError(
             f"{path.name} has no field of row {row}: it failed or is not computed yet; run the "
             "same `onekcal field` again"
         )
-    molecule = Molecules(
-        torch.from_numpy(numbers.astype(np.int64)),
-        torch.from_numpy(positions),
-        torch.tensor([0, len(numbers)]),
-    )
-    kinds = channels(file.kinds)
     found = []
     for c in there:
         values = np.array(file.fields[row, c], dtype=np.float64)

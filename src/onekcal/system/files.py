@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from onekcal.errors import DataError, DiskFull
+from onekcal.errors import DataError, DiskFull, OnekcalError, in_short
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+MACHINE = (*NO_SPACE, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE)
+"""Errors of the system that say nothing about the content of a file."""
 
 
 @contextmanager
@@ -76,6 +78,43 @@ def disk_is_full(problem: BaseException) -> bool:
     )
 
 
+@contextmanager
+def damage_refused(
+    path: Path | str, what: str, remedy: str, error: type[OnekcalError] = DataError
+) -> Iterator[None]:
+    """Turn whatever a parser raises on a damaged file into one line that names the file.
+
+    Parsers of foreign bytes raise nearly everything: a cut zip archive ends in seven different
+    errors. An AssertionError passes, because it is a mistake of ours; so do an absent file and
+    errors of the machine.
+
+    Parameters
+    ----------
+    path
+        The file, as the message names it.
+    what
+        What the file should be: "an npz file".
+    remedy
+        What the user can do.
+    error
+        The class of the error that is raised instead.
+    """
+    try:
+        yield
+    except (OnekcalError, AssertionError, FileNotFoundError):
+        raise
+    except MemoryError as problem:
+        raise error(
+            f"{path} does not fit into the memory, or is not {what} but damaged; {remedy}"
+        ) from problem
+    except Exception as problem:
+        if isinstance(problem, OSError) and problem.errno in MACHINE:
+            raise
+        raise error(f"{path} is not {what} or is damaged ({in_short(problem)}); {remedy}") from (
+            problem
+        )
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all, also when several processes write it at once.
 
@@ -125,7 +164,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except json.JSONDecodeError as problem:
+    except (ValueError, RecursionError) as problem:  # no JSON, no UTF-8, or nested without end
         raise DataError(
-            f"{path} should hold JSON but is damaged ({problem}); restore or remove it"
+            f"{path} should hold JSON but is damaged ({in_short(problem)}); restore or remove it"
         ) from None

@@ -27,7 +27,7 @@ from typing import Any, TypedDict
 
 from onekcal.errors import DataError
 from onekcal.system import code
-from onekcal.system.files import read_json, write_json
+from onekcal.system.files import damage_refused, read_json, write_json
 from onekcal.system.locks import is_locked
 
 FORMAT = 1
@@ -189,6 +189,16 @@ def jobs(queue: Path) -> list[Job]:
     )
 
 
+PARTS = {"key": str, "name": str, "kind": str, "content": dict, "order": int}
+"""What job.json holds of a `Job`, in the order of its fields."""
+
+
+def _of_type(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"expected {kind.__name__}, got {value!r}")
+    return value
+
+
 def read_job(folder: Path) -> Job:
     """Read a job from its folder.
 
@@ -210,12 +220,13 @@ def read_job(folder: Path) -> Job:
     kept = read_json(folder / "job.json")
     if kept is None:
         raise DataError(f"{folder} should be a job of a queue but holds no job.json")
-    if kept["format"] > FORMAT:
-        raise DataError(
-            f"{folder} was added by a newer onekcal (format {kept['format']}, this "
-            f"one reads up to {FORMAT}); upgrade onekcal"
-        )
-    return Job(folder, kept["key"], kept["name"], kept["kind"], kept["content"], kept["order"])
+    with damage_refused(folder / "job.json", "a whole job of a queue", "add it again"):
+        if kept["format"] > FORMAT:
+            raise DataError(
+                f"{folder} was added by a newer onekcal (format {kept['format']}, this "
+                f"one reads up to {FORMAT}); upgrade onekcal"
+            )
+        return Job(folder, *(_of_type(kept[key], kind) for key, kind in PARTS.items()))
 
 
 def runners(queue: Path) -> list[int]:

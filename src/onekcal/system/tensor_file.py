@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from onekcal.errors import DataError
-from onekcal.system.files import whole_file
+from onekcal.system.files import damage_refused, whole_file
 
 
 def write(path: Path, tensors: dict[str, Tensor], header: Mapping[str, object]) -> None:
@@ -70,17 +70,17 @@ def read(
     DataError
         When the file is absent, damaged, or of a newer format.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["onekcal"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as problem:
-        raise DataError(f"{path} is not {what} or is damaged ({problem}); {remedy}") from None
-    if header["format"] > newest:
+    if not path.is_file():
+        raise DataError(f"there is no {path}; expected {what}")
+    with damage_refused(path, what, remedy), safe_open(path, framework="pt") as file:
+        header = json.loads((file.metadata() or {})["onekcal"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        version = int(header["format"])
+    if version > newest:
         raise DataError(
-            f"{path} was written by a newer onekcal (format {header['format']}, this one reads up "
+            f"{path} was written by a newer onekcal (format {version}, this one reads up "
             f"to {newest}); upgrade onekcal"
         )
     return tensors, header

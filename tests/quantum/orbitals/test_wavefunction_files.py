@@ -288,7 +288,7 @@ def test_singly_occupied_orbitals_are_alpha(tmp_path: Path) -> None:
         ("0.548934", "0.448934", "are not orthonormal"),
         ("Occup= 2.0", "Occup= 1.7", "hold 1.7 electrons; expected a whole number"),
         ("[MO]", "[NOTHING]", "no section"),
-        ("0.62391373 0.53532814\n", "", "cut off or not of this format"),
+        ("0.62391373 0.53532814\n", "", "is not a whole .molden file"),
         ("[Atoms] (AU)", "[Atoms] (Angs)", "are not orthonormal"),
     ],
 )

@@ -23,7 +23,7 @@ from onekcal.data.dataset import Column, Dataset
 from onekcal.data.splits import TEST, UNUSED, label_split
 from onekcal.datasets.card import Card, Stored
 from onekcal.datasets.source import Remote, Source
-from onekcal.errors import DataError
+from onekcal.errors import DataError, in_short
 from onekcal.molecules import Molecules
 from onekcal.units import EV
 
@@ -77,7 +77,9 @@ def read_official(folder: Path) -> Stored:
         try:
             files = _unpacked(folder / ARCHIVE, Path(scratch))
         except (tarfile.TarError, EOFError, OSError) as problem:
-            raise DataError(f"{folder / ARCHIVE} is damaged ({problem}); fetch it again") from None
+            raise DataError(
+                f"{folder / ARCHIVE} is damaged ({in_short(problem)}); fetch it again"
+            ) from None
         missing = [f"{part}.db" for part in PARTITIONS if f"{part}.db" not in files]
         if missing:
             raise DataError(f"{ARCHIVE} lacks {', '.join(missing)}")

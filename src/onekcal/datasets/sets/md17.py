@@ -23,7 +23,7 @@ from onekcal.data.dataset import Column, Dataset
 from onekcal.data.splits import label_split
 from onekcal.datasets.card import Card, Stored
 from onekcal.datasets.source import Remote, Source
-from onekcal.errors import DataError
+from onekcal.errors import DataError, in_short
 from onekcal.molecules import Molecules
 
 SHA256 = {
@@ -204,10 +204,13 @@ def read_archive(folder: Path, molecule: str, card: Card) -> Stored:
             for member in tar:
                 if member.name.endswith(wanted) or "/splits/index_" in member.name:
                     file = tar.extractfile(member)
-                    assert file is not None
+                    if file is None:
+                        raise DataError(f"{ARCHIVE}: {member.name} is no file; fetch it again")
                     contents[member.name.rsplit("/", 1)[-1]] = file.read()
     except (tarfile.TarError, EOFError, OSError) as problem:
-        raise DataError(f"{folder / ARCHIVE} is damaged ({problem}); fetch it again") from None
+        raise DataError(
+            f"{folder / ARCHIVE} is damaged ({in_short(problem)}); fetch it again"
+        ) from None
     if f"rmd17_{molecule}.npz" not in contents:
         raise DataError(f"{ARCHIVE} holds no {wanted}")
     with np.load(io.BytesIO(contents[f"rmd17_{molecule}.npz"])) as data:

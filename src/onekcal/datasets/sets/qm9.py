@@ -19,7 +19,7 @@ from onekcal.datasets.card import Card, Stored
 from onekcal.datasets.sets.gfn2_column import gfn2_column
 from onekcal.datasets.source import Remote, Source
 from onekcal.energies import FREE_ATOMS, At, atomization
-from onekcal.errors import DataError
+from onekcal.errors import DataError, in_short
 from onekcal.molecules import CHARGES, Molecules
 from onekcal.units import HARTREE
 
@@ -239,7 +239,7 @@ def _entries(archive: Path) -> Iterator[tuple[str, list[str]]]:
                     assert file is not None
                     yield member.name, file.read().decode("utf-8").splitlines()
     except (tarfile.TarError, EOFError, OSError) as problem:
-        raise DataError(f"{archive} is damaged ({problem}); fetch it again") from None
+        raise DataError(f"{archive} is damaged ({in_short(problem)}); fetch it again") from None
 
 
 def _parse(name: str, lines: list[str]) -> tuple[int, list[float], list[int], list[list[float]]]:

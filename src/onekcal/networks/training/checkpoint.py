@@ -15,6 +15,7 @@ from torch import Tensor
 
 from onekcal.networks.training.config_differences import Content, refuse_differences
 from onekcal.system import tensor_file
+from onekcal.system.files import damage_refused
 
 FORMAT = 1
 """Number of the file format; increased when an older onekcal could not read a new file."""
@@ -76,7 +77,8 @@ def load(path: Path, config: Content) -> tuple[dict[str, Tensor], Header]:
         path, FORMAT, "a checkpoint of onekcal", "start again with --overwrite"
     )
     header: Header = content  # type: ignore[assignment]
-    refuse_differences(path, header["config"], json.loads(json.dumps(config)))
+    with damage_refused(path, "a whole checkpoint", "start again with --overwrite"):
+        refuse_differences(path, header["config"], json.loads(json.dumps(config)))
     return tensors, header
 
 

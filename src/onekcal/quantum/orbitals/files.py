@@ -20,6 +20,7 @@ from onekcal.quantum.orbitals.contents import Contents
 from onekcal.quantum.orbitals.formats import read_fchk, read_molden, read_wfx
 from onekcal.quantum.orbitals.gaussians import basis_of, overlap
 from onekcal.quantum.orbitals.orbitals import Orbitals
+from onekcal.system.files import damage_refused
 from onekcal.units import BOHR
 
 ORTHONORMAL = 5e-4
@@ -60,27 +61,21 @@ def read_wavefunction(path: str | PathLike[str]) -> tuple[Molecules, Orbitals]:
         unknown("format of a wavefunction for", path.suffix or path.name, readers)
     if not path.is_file():
         raise InputError(f"no file {path}")
-    try:
-        contents = readers[path.suffix.lower()](
-            path.read_text(errors="replace"), str(path)
+    ending = path.suffix.lower()
+    with damage_refused(path, f"a whole {ending} file", "write it again", InputError):
+        contents = readers[ending](
+            path.read_text(encoding="utf-8", errors="replace"), str(path)
         ).of_each_spin()
-    except (ValueError, IndexError, KeyError, StopIteration) as problem:
-        if isinstance(problem, InputError):
-            raise
-        raise InputError(
-            f"{path} cannot be read as {path.suffix.lower()}: it is cut off or not of this format "
-            f"({type(problem).__name__} {problem})"
-        ) from None
-    _check_counts(contents, path)
-    found = _orthonormal(contents, path)
-    held = [float(n.sum()) for n in found.occupations]
-    molecule = Molecules.one(
-        contents.numbers.tolist(),
-        contents.centres * BOHR,
-        round(float(contents.effective.sum()) - sum(held)),
-        round(abs(held[0] - held[1])) if len(held) == 2 else 0,
-        path.stem,
-    )
+        _check_counts(contents, path)
+        found = _orthonormal(contents, path)
+        held = [float(n.sum()) for n in found.occupations]
+        molecule = Molecules.one(
+            contents.numbers.tolist(),
+            contents.centres * BOHR,
+            round(float(contents.effective.sum()) - sum(held)),
+            round(abs(held[0] - held[1])) if len(held) == 2 else 0,
+            path.stem,
+        )
     return molecule, found
 
 
