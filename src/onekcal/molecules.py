@@ -42,7 +42,11 @@ def charge_of(symbol: str) -> int:
         "C", "c" or "6".
     """
     text = symbol.strip()
-    charge = int(text) if text.isdigit() else CHARGES.get(text.capitalize(), 0)
+    charge = (
+        int(text)
+        if text.isascii() and text.isdigit() and len(text) < 4
+        else CHARGES.get(text.capitalize(), 0)
+    )
     if not 0 < charge < len(SYMBOLS):
         unknown("element", symbol, CHARGES)
     return charge

@@ -113,7 +113,10 @@ def _from_block(place: str, block: str, options: ReadOptions) -> Record:
     from rdkit import Chem, rdBase
 
     with rdBase.BlockLogs():
-        mol = Chem.MolFromMolBlock(block, removeHs=False, sanitize=False)
+        try:
+            mol = Chem.MolFromMolBlock(block, removeHs=False, sanitize=False)
+        except RuntimeError:  # an invariant of RDKit is violated
+            mol = None
         if mol is None or mol.GetNumAtoms() == 0:
             raise InputError(
                 "it is not a mol block that can be read (three header lines, then the counts)"
@@ -127,7 +130,10 @@ def _from_block(place: str, block: str, options: ReadOptions) -> Record:
         try:
             Chem.SanitizeMol(mol)
             whole = True
-        except ValueError:  # unusual valences do not matter: only nuclei and positions are needed
+        except (
+            ValueError,
+            RuntimeError,
+        ):  # unusual valences do not matter: only nuclei and positions are needed
             whole = False
     if whole and mol.GetNumBonds():
         _refuse_bare(mol)

@@ -47,7 +47,7 @@ def recognised(text: str) -> str:
     if not filled:
         return ""
     first = filled[0].strip()
-    if first.isdigit():
+    if is_count(first):
         return "xyz"
     if "M  END" in text or any(re.search(r"V[23]000\s*$", line) for line in lines[:8]):
         return "sdf"
@@ -56,6 +56,17 @@ def recognised(text: str) -> str:
     if all(map(is_coordinates, filled[: max(1, len(filled) - (not text.endswith("\n")))])):
         return "coordinates"
     return "smi"
+
+
+def is_count(word: str) -> bool:
+    """Say whether a word is a number of atoms or of columns.
+
+    Parameters
+    ----------
+    word
+        A word of a file. Digits of other scripts and numbers beyond 999,999,999 are none.
+    """
+    return word.isascii() and word.isdigit() and len(word) < 10
 
 
 def is_table(first: str) -> bool:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onekcal.errors import InputError
+from onekcal.errors import InputError, in_short
+
+MOST = 500
+"""Characters that say what is wrong with a molecule; a damaged file may quote itself."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.what}"
+        return f"{self.place}: {in_short(self.what, MOST)}"
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from onekcal.errors import InputError
+from onekcal.errors import InputError, in_short
 from onekcal.io.assembly import lost_label
 from onekcal.io.options import ReadOptions
+from onekcal.io.recognition import is_count
 from onekcal.io.records import Parsed, Problem, Record, energy_of, meaning_of, whole_number
 from onekcal.molecules import charge_of
 
@@ -111,7 +112,7 @@ def _frames(lines: list[str]) -> Iterator[tuple[int, int, str]]:
         if not word:
             at += 1
             continue
-        count = int(word) if word.isdigit() else 0
+        count = int(word) if is_count(word) else 0
         after = at + 2 + count
         if count < 1:
             broken = f"expected the number of atoms, got {word!r}"
@@ -130,7 +131,7 @@ def _next_frame(lines: list[str], at: int) -> int:
     """The next line that begins a whole frame; the end where there is none."""
     for k in range(at, len(lines)):
         word = lines[k].strip()
-        if word.isdigit() and int(word) > 0 and k + 1 < len(lines) and not _is_atom(lines[k + 1]):
+        if is_count(word) and int(word) > 0 and k + 1 < len(lines) and not _is_atom(lines[k + 1]):
             rows = lines[k + 2 : k + 2 + int(word)]
             if len(rows) == int(word) and all(_is_atom(row) for row in rows):
                 return k
@@ -140,13 +141,13 @@ def _next_frame(lines: list[str], at: int) -> int:
 def _no_atom(line: str) -> bool:
     """A blank line, or the count of the next frame: this one is short."""
     word = line.strip()
-    return not word or word.isdigit()
+    return not word or is_count(word)
 
 
 def _is_atom(line: str) -> bool:
     """Does a line look like `symbol x y z`?"""
     words = line.split()
-    if len(words) < 4 or not (words[0].isdigit() or words[0].isalpha()):
+    if len(words) < 4 or not (is_count(words[0]) or words[0].isalpha()):
         return False
     try:
         [_number(word) for word in words[1:4]]
@@ -225,6 +226,8 @@ def _layout(properties: str, forces_key: str | None) -> Layout:
         return Layout()
     places: dict[str, tuple[int, int]] = {}
     start = 0
+    if not all(is_count(width) for _, _, width in PROPERTY.findall(properties)):
+        raise InputError(f"Properties must count columns, got {in_short(properties)!r}")
     for name, _, width in PROPERTY.findall(properties):
         places[name] = (start, int(width))
         start += int(width)

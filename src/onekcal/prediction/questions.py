@@ -21,7 +21,14 @@ from onekcal.io import read_all
 from onekcal.io.python_objects import text_or_molecules
 from onekcal.io.rdkit_formats import blocks_of, tags_of
 from onekcal.io.reading import FORMATS
-from onekcal.io.recognition import COORDINATES, beginning, is_coordinates, recognised
+from onekcal.io.recognition import (
+    COORDINATES,
+    beginning,
+    is_coordinates,
+    is_count,
+    recognised,
+)
+from onekcal.io.records import Problem
 from onekcal.io.smiles import is_smiles, short
 from onekcal.io.smiles_lines import NAME_HEADINGS, SmilesLine, csv_lines, is_text, smi_lines
 from onekcal.molecules import Molecules
@@ -141,7 +148,7 @@ def _count(path: Path) -> int:
     """How many lines of a file mark a molecule."""
     marks = {
         ".sdf": lambda line: line.startswith("$$$$"),
-        ".xyz": lambda line: line.strip().isdigit(),
+        ".xyz": lambda line: is_count(line.strip()),
     }
     marks[".extxyz"] = marks[".xyz"]
     mark = marks.get(path.suffix.lower(), str.strip)
@@ -295,7 +302,9 @@ def _geometries(
         told = tags[k - 1] if k <= len(tags) else {}
         if k in bad:
             place = bad[k].place.replace("text", where, 1) if format else bad[k].place
-            yield Question(place, _named("", told), problem=f"{place}: {bad[k].what}", columns=told)
+            yield Question(
+                place, _named("", told), problem=str(Problem(place, bad[k].what)), columns=told
+            )
             continue
         molecule = next(good)
         yield Question(
