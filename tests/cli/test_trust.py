@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
+from onekcal.battery.run import CHECKS
 from onekcal.cli.main import app
 from onekcal.errors import InputError
+from onekcal.models.shipped import load_model
 from onekcal.runs.experiment import Experiment
 from onekcal.runs.run import run
 
@@ -31,6 +34,40 @@ def test_a_run_gets_its_table_and_its_page(kernel: Path) -> None:
     assert answer.exit_code == 0, answer.output
     assert all(word in answer.output for word in ("variance", "novelty", "Spearman"))
     assert (kernel / "trust.html").stat().st_size > 100_000
+
+
+@pytest.fixture
+def two_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The battery without the checks that take seconds."""
+    for name in set(CHECKS) - {"rotation", "free atoms"}:
+        monkeypatch.delitem(CHECKS, name)
+
+
+@pytest.mark.usefixtures("two_checks")
+def test_the_battery_is_kept_on_the_card_and_shown_on_the_page(kernel: Path) -> None:
+    assert "Not checked yet; `onekcal trust kernel --battery` does it." in card_of(kernel)
+    before = load_model(kernel).model.state()
+    answer = asking.invoke(app, ["trust", str(kernel), "--battery"])
+    assert answer.exit_code == 0, answer.output
+    assert "1 of 2 checks pass; kept on the card" in answer.output
+    text = card_of(kernel)
+    assert "| rotation: energy of a molecule that is turned | " in text
+    assert "FAILS: the largest is" in text  # dressed atoms are no free atoms
+    after = load_model(kernel)
+    assert [check["passed"] for check in after.card.battery["checks"]] == [True, False]
+    assert all(torch.equal(before[name], each) for name, each in after.model.state().items())
+    asking.invoke(app, ["trust", str(kernel), "--signals", "novelty"])
+    assert "Sanity battery" in (kernel / "trust.html").read_text(encoding="utf-8")
+
+
+def card_of(folder: Path) -> str:
+    return (folder / "card.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("two_checks")
+def test_json_of_the_battery_holds_every_check(kernel: Path) -> None:
+    (told,) = json.loads(asking.invoke(app, ["trust", str(kernel), "--battery", "--json"]).output)
+    assert [check["name"] for check in told["checks"]] == ["rotation", "free atoms"]
 
 
 def test_json_holds_every_figure(kernel: Path) -> None:

@@ -137,25 +137,36 @@ def _known(patient: Patient) -> list[tuple[str, float]]:
 
 
 def _holes(patient: Patient) -> Measured:
-    deepest, whose, failed = 0.0, "", []
+    deepest, whose, told, lost = 0.0, "", [], []
     for smiles, length in _known(patient):
         lengths, molecules = stretched(smiles, length)
-        try:
-            energies = patient.energies(molecules)
-        except OnekcalError:  # a baseline that does not converge, say
-            failed.append(molecules.formulas[0])
-            continue
+        energies, name = _where_it_answers(patient, molecules), molecules.formulas[0]
         near = np.abs(lengths - length) <= AROUND * length
-        depth = float(energies[near].min() - energies[~near].min())
-        if not depth <= deepest:
-            at = lengths[~near][energies[~near].argmin()]
-            deepest = depth if math.isfinite(depth) else math.inf
-            whose = f"{molecules.formulas[0]} at {at:.2f} Å"
-    asked = [name for name in _names(patient) if name not in failed]
-    if not asked:
-        raise NotAsked(f"gives no energies along the bonds of {', '.join(failed)}")
-    lost = f"; no energies of {', '.join(failed)}" if failed else ""
-    return Measured(deepest, (whose or ", ".join(asked)) + lost)
+        answered = np.isfinite(energies)
+        if answered.sum() < POINTS:
+            lost.append(f"{POINTS - answered.sum()} of {POINTS} points of {name}")
+        if not (answered & near).any() or not (answered & ~near).any():
+            continue
+        told.append(name)
+        least = np.where(answered & ~near, energies, np.inf)
+        depth = float(energies[answered & near].min() - least.min())
+        if depth > deepest:
+            deepest, whose = depth, f"{name} at {lengths[least.argmin()]:.2f} Å"
+    if not told:
+        raise NotAsked(f"gives no energies at {', '.join(lost)}")
+    without = f"; no energies at {', '.join(lost)}" if lost else ""
+    return Measured(deepest, (whose or ", ".join(told)) + without)
+
+
+def _where_it_answers(patient: Patient, molecules: Molecules) -> Floats:
+    """(M,) energies; not a number where the model has none, as a baseline does not converge."""
+    out = []
+    for molecule in molecules:
+        try:
+            out.append(float(patient.energies(molecule)[0]))
+        except OnekcalError:
+            out.append(math.nan)
+    return np.array(out)
 
 
 def _ends(patient: Patient) -> Measured:
@@ -172,10 +183,6 @@ def _ends(patient: Patient) -> Measured:
     if not told:
         raise NotAsked("knows none of H2, N2 and O2")
     return Measured(worst, f"at {PULLED:g} Å: {', '.join(told)}")
-
-
-def _names(patient: Patient) -> list[str]:
-    return [species(smiles).nuclei(smiles).formulas[0] for smiles, _ in _known(patient)]
 
 
 CUTOFF = Check("jump of the energy as two molecules part", "kcal/mol", JUMP, _cutoff)

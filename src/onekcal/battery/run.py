@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 
 import torch
 
@@ -24,6 +26,8 @@ from onekcal.battery.symmetry import (
 from onekcal.errors import InputError
 from onekcal.models.artefact import Artefact
 from onekcal.molecules import SYMBOLS
+from onekcal.runs.card_page import markdown
+from onekcal.system.files import write_text
 from onekcal.system.threads import on_one_thread
 from onekcal.trust.metrics import KCAL
 
@@ -87,7 +91,7 @@ def patient_of(artefact: Artefact) -> Patient:
 @on_one_thread
 def battery(
     artefact: Artefact,
-    names: Sequence[str] = tuple(CHECKS),
+    names: Sequence[str] | None = None,
     watch: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
     """Check a model.
@@ -97,7 +101,7 @@ def battery(
     artefact
         The model.
     names
-        The checks.
+        The checks; None: all.
     watch
         Hears of each outcome.
 
@@ -107,10 +111,31 @@ def battery(
         One for each check.
     """
     patient, out = patient_of(artefact), []
-    for name in names:
+    for name in CHECKS if names is None else names:
         out.append(checked(name, CHECKS[name], patient))
         watch(out[-1])
     return out
+
+
+def keep(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """Write the outcomes into a saved model and onto its card.
+
+    Parameters
+    ----------
+    path
+        A run folder, or a model file; a card beside it has the same name with .md.
+    outcomes
+        What came of the battery.
+    """
+    folder = path.is_dir()
+    file = path / "model.safetensors" if folder else path
+    artefact = Artefact.load(file)
+    artefact.card.battery = kept(outcomes)
+    artefact.save(file)
+    card = path / "card.md" if folder else path.with_suffix(".md")
+    if folder or card.is_file():
+        name = path.resolve().name if folder else path.stem
+        write_text(card, markdown(artefact, name))
 
 
 def kept(outcomes: Sequence[Outcome]) -> dict[str, object]:
@@ -127,6 +152,12 @@ def kept(outcomes: Sequence[Outcome]) -> dict[str, object]:
         The version of onekcal and the outcomes, without times.
     """
     rows = [
-        {key: value for key, value in one.to_dict().items() if key != "seconds"} for one in outcomes
+        {key: _finite(value) for key, value in one.to_dict().items() if key != "seconds"}
+        for one in outcomes
     ]
     return {"onekcal": version("onekcal"), "checks": rows}
+
+
+def _finite(value: object) -> object:
+    """None for a number that JSON cannot hold."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onekcal.cli.console import Json, print_json
+from onekcal.cli.console import Json, print_json, print_step
 from onekcal.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,13 +33,23 @@ def trust(
     save: Annotated[
         Path | None, typer.Option("--save", "--out", help="File to write (.html).")
     ] = None,
+    battery: Annotated[
+        bool,
+        typer.Option(
+            "--battery",
+            help="Check the models instead: symmetries, forces, cut-offs, free atoms and more.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Compare what models doubt with their errors: one page of all signals.
 
     Signals are the spread of a blend, the variance of a kernel, novelty, the last layer of a
     network, HIP-NN's R and more. The page says how well each finds the errors above 1 kcal/mol.
+    The battery writes its outcome onto the card of a run or a model file.
     """
+    if battery:
+        return _battery(models, as_json)
     from onekcal.show.endings import HTML, writable
     from onekcal.show.study import rows_table, waiting
     from onekcal.signals.compare import compare
@@ -89,6 +99,33 @@ def trust(
             ],
         )
     print(f"\nwrote {out}")
+
+
+def _battery(models: list[str], as_json: bool) -> None:
+    """Check each model, and keep the outcome where the model is the user's own."""
+    from onekcal.battery.run import battery, keep, kept
+    from onekcal.models.model_card import ModelCard
+    from onekcal.models.shipped import load_model
+    from onekcal.runs.card import SANITY_HEADS, sanity
+    from onekcal.show.study import console, rows_table
+
+    told = []
+    for model in models:
+        outcomes = battery(load_model(model), watch=lambda one: print_step(one.name, "done"))
+        if own := Path(model).exists():
+            keep(Path(model), outcomes)
+        told.append({"name": model, "checks": [one.to_dict() for one in outcomes]})
+        if as_json:
+            continue
+        rows = sanity(ModelCard(battery=kept(outcomes)))
+        rows_table(model, [dict(zip(SANITY_HEADS, row)) for row in rows])
+        passed, asked = (
+            sum(one.passed is not None and one.passed >= least for one in outcomes)
+            for least in (True, False)
+        )
+        console.print(f"\n{passed} of {asked} checks pass" + "; kept on the card" * own)
+    if as_json:
+        print_json(told)
 
 
 def _choice(data: str, target: str, split: str) -> DataChoice:

@@ -53,6 +53,8 @@ class ModelCard:
     errors: dict[str, dict[str, float]] = field(default_factory=dict)
     """Metrics by kind of geometry."""
     errors_by: ErrorsBy = field(default_factory=lambda: ErrorsBy())
+    battery: Json = field(default_factory=dict)
+    """Outcomes of the sanity battery, and the version of onekcal that did it."""
     more: Json = field(default_factory=dict)
     """Keys that this version does not know."""
 

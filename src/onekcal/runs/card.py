@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from onekcal.datasets.card import Card
 from onekcal.models.model_card import GroupErrors, ModelCard
@@ -125,6 +125,43 @@ def _figures(row: Mapping[str, object], digits: str) -> tuple[str, ...]:
 
 def _text(value: object, form: str) -> str:
     return format(value, form) if isinstance(value, (int, float)) else "–"
+
+
+SANITY_HEADS = ("check", "measured", "limit", "outcome")
+"""Heads of the table of the sanity battery."""
+
+
+def sanity(card: ModelCard) -> list[tuple[str, str, str, str]]:
+    """Make the table of the sanity battery.
+
+    Parameters
+    ----------
+    card
+        The card of a model.
+
+    Returns
+    -------
+    list of tuple
+        What was measured, how large it is, its limit, and the outcome; empty where the battery was
+        not done.
+    """
+    return [_sanity(check) for check in card.battery.get("checks", [])]
+
+
+def _sanity(check: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    outcome = {True: "passes", False: "FAILS", None: "not asked"}[check["passed"]]
+    value = check["value"]
+    if value is None:
+        measured = "–" if check["passed"] is None else "∞"  # JSON has no infinity
+    else:
+        measured = f"{value:.3g}" if value >= 1e-3 or not value else f"{value:.0e}"
+    note = f"{outcome}: {check['note']}" if check["note"] else outcome
+    return (
+        f"{check['name']}: {check['meaning']}",
+        measured,
+        f"{check['limit']:g} {check['unit']}",
+        note,
+    )
 
 
 def recipe(card: ModelCard) -> Iterator[tuple[str, str]]:

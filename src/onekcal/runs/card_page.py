@@ -13,7 +13,16 @@ from onekcal.models.baseline import Baseline
 from onekcal.models.blend import every_stage
 from onekcal.models.model_card import ModelCard
 from onekcal.molecules import SYMBOLS
-from onekcal.runs.card import NO_TEST, Table, heads, limits, recipe, tables
+from onekcal.runs.card import (
+    NO_TEST,
+    SANITY_HEADS,
+    Table,
+    heads,
+    limits,
+    recipe,
+    sanity,
+    tables,
+)
 from onekcal.trust.conformal import WIDER
 from onekcal.trust.metrics import KCAL
 
@@ -45,6 +54,7 @@ def markdown(artefact: Artefact, name: str) -> str:
         ]
     parts += [_wide(table, heads(card)) for table in tables(card)]
     parts.append("## Limits\n\n" + "\n".join(f"- {line}" for line in limits(card, artefact.level)))
+    parts.append("## Sanity\n\n" + _checks(card, name))
     if card.experiment:
         text = yaml.safe_dump(card.experiment, sort_keys=False, allow_unicode=True)
         parts.append(f"## Recipe\n\n```yaml\n{text}```")
@@ -109,6 +119,16 @@ def _carried(artefact: Artefact) -> list[tuple[str, str]]:
         for each in taken
         if each
     ]
+
+
+def _checks(card: ModelCard, name: str) -> str:
+    """The table of the sanity battery, or how it is done."""
+    rows = sanity(card)
+    if not rows:
+        return f"Not checked yet; `onekcal trust {name} --battery` does it."
+    lines = [f"| {' | '.join(SANITY_HEADS)} |", "|---|---:|---:|---|"]
+    lines += [f"| {' | '.join(map(_cell, row))} |" for row in rows]
+    return "\n".join([*lines, "", f"By onekcal {card.battery['onekcal']}."])
 
 
 def _two(title: str, rows: list[tuple[str, str]]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from onekcal.runs.card import NO_TEST
+from onekcal.runs.card import NO_TEST, SANITY_HEADS, sanity
 from onekcal.show.endings import HTML, writable
 from onekcal.show.pages import embed
 from onekcal.signals.compare import Compared, Told, large_of
@@ -63,6 +63,7 @@ def render(compared: list[Compared]) -> str:
     return template.render(
         title=" · ".join(one.subject.name for one in compared),
         runs=[_words(one) for one in compared],
+        sanity_heads=SANITY_HEADS,
         refused=f"{100 * REFUSED:.0f} %",
         part=_safe_part,
         data=Markup(embed.as_json([_data(one) for one in compared])),
@@ -93,6 +94,7 @@ def _words(one: Compared) -> dict[str, object]:
         "oracle": _figures(one.oracle),
         "absent": list(one.absent.items()),
         "signals": list(one.told),
+        "sanity": sanity(one.subject.artefact.card),
     }
 
 
