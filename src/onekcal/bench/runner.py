@@ -218,7 +218,7 @@ def measure(row: Row, kept: Path | None = None, command: str = "") -> Measured:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "run" if kept is None else kept / name
             done = run_experiment(experiment, folder, command, overwrite=True)
-            origin = json.loads((done.folder / "provenance.json").read_text())
+            origin = json.loads((done.folder / "provenance.json").read_text(encoding="utf-8"))
         runs.append(about | done.metrics)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return summary(row, runs, origin) | {

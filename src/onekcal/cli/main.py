@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -115,6 +116,19 @@ def onekcal(
     """Molecular energies to one kcal/mol and below, with an honest error bar."""
 
 
+def _speak_utf8() -> None:
+    """Write ±, Δ and ° in a locale that lacks them, too.
+
+    A terminal shows ? instead. A file or a pipe gets UTF-8, whatever the locale says.
+    """
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.encoding.lower() not in ("utf-8", "utf8"):
+            if stream.isatty():
+                stream.reconfigure(errors="replace")
+            else:
+                stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
 def main() -> None:
     """Run the command line; the entry point of `onekcal`.
 
@@ -122,6 +136,7 @@ def main() -> None:
     wrong, 2 for wrong input or configuration, 3 for missing or damaged data, and 4 where a part
     is not installed.
     """
+    _speak_utf8()
     try:
         try:
             app()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from onekcal.datasets.source import Remote
 from onekcal.errors import DataError, DownloadError
-from onekcal.system.files import whole_file
+from onekcal.system.files import read_json, write_json
 
 TRIES, PAUSE = 3, 1.0
 """How often a connection that breaks is tried, and seconds between the tries."""
@@ -203,14 +202,13 @@ class _Recorded:
         self.path = path
 
     def _all(self) -> dict[str, str]:
-        return json.loads(self.path.read_text()) if self.path.is_file() else {}
+        return read_json(self.path) or {}
 
     def get(self, name: str) -> str | None:
         return self._all().get(name)
 
     def record(self, name: str, digest: str) -> None:
-        with whole_file(self.path) as part:
-            part.write_text(json.dumps({**self._all(), name: digest}, indent=1))
+        write_json(self.path, {**self._all(), name: digest})
 
 
 class Resuming:

@@ -88,7 +88,7 @@ def cache_path() -> Path:
 
 def _read(path: Path) -> dict[str, float]:
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # absent, unreadable or half-written: compute again
         return {}
 
@@ -97,4 +97,4 @@ def _write(path: Path, kept: dict[str, float]) -> None:
     with suppress(OSError):  # a home that cannot be written costs time, not the answer
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path, shared=True) as part:
-            part.write_text(json.dumps(kept, indent=1, sort_keys=True))
+            part.write_text(json.dumps(kept, indent=1, sort_keys=True), encoding="utf-8")

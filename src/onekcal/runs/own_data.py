@@ -164,7 +164,11 @@ def _was_made_of(dataset: Dataset, out: Path) -> bool:
     if target not in there.columns or "gfn2" not in there.columns:
         return False
     failed = out.with_name(out.name + ".failed")  # they would fall apart again
-    lost = {json.loads(line)["row"] for line in failed.open()} if failed.exists() else set()
+    lost = (
+        {json.loads(line)["row"] for line in failed.open(encoding="utf-8")}
+        if failed.exists()
+        else set()
+    )
     wanted = dataset[[row for row in range(len(dataset)) if row not in lost]]
     old, new = there.columns[target], wanted.columns[target]
     return (

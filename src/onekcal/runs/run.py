@@ -292,7 +292,7 @@ def _write(
 
 
 def _write_json(path: Path, content: Mapping[str, object]) -> None:
-    path.write_text(json.dumps(content, indent=1))
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 def _artefact(experiment: Experiment, fitted: Fitted, card: ModelCard) -> Artefact:

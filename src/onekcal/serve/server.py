@@ -14,6 +14,7 @@ import uvicorn
 from onekcal.errors import ConfigError
 from onekcal.serve.app import Settings, create_app
 from onekcal.serve.guard import LOOPBACK
+from onekcal.system.home import home, refuse_unwritable
 
 PATIENCE = 5
 """Seconds that open connections have when the server ends."""
@@ -35,8 +36,11 @@ def run(settings: Settings, host: str = "127.0.0.1", port: int = 8000, show: boo
     ------
     ConfigError
         It cannot listen there.
+    DataError
+        Jobs and answers cannot be kept.
     """
     settings = guarded(settings, host)
+    refuse_unwritable(home() / "serve", "jobs and answers")
     listener = listening(host, port)
     name = f"[{host}]" if ":" in host else host
     address = f"http://{name}:{listener.getsockname()[1]}/"

@@ -12,7 +12,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Literal, NamedTuple, TypedDict
 
-from onekcal.system.home import home
+from onekcal.system.home import cannot_be_written, home
 from onekcal.system.provenance import hardware
 
 PURPOSES = {
@@ -113,9 +113,11 @@ def _gpu() -> Part:
 
 def _places() -> list[Part]:
     mirror = os.environ.get("ONEKCAL_MIRROR")
+    reason = cannot_be_written(home())
+    kept = f"{home()} (ONEKCAL_HOME)" + (f" cannot be written: {reason}" if reason else "")
     return [
         {"part": "hardware", "state": "ok", "detail": hardware()},
-        {"part": "data", "state": "ok", "detail": f"{home()} (ONEKCAL_HOME)"},
+        {"part": "data", "state": "absent" if reason else "ok", "detail": kept},
         {
             "part": "mirror",
             "state": "ok" if mirror else "absent",

@@ -127,7 +127,7 @@ def _ids(path: Path | None) -> set[int]:
     return (
         set()
         if path is None
-        else {int(word) for word in path.read_text().replace(",", " ").split()}
+        else {int(word) for word in path.read_text(encoding="utf-8").replace(",", " ").split()}
     )
 
 
