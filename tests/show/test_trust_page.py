@@ -73,6 +73,9 @@ def test_a_model_file_is_judged_on_a_data_set(runs: Path) -> None:
     assert len(one.error) == 40
     assert set(one.told) == {"novelty"}
     assert "fitted to" in one.absent["variance"]
+    known = of_model(str(runs / "kernel" / "model.safetensors"), choice, most=40, fitted=True)
+    (more,) = compare([known], ["variance", "novelty"])
+    assert set(more.told) == {"variance", "novelty"}
 
 
 def test_another_ending_is_refused(runs: Path, tmp_path: Path) -> None:

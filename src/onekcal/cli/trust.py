@@ -27,6 +27,13 @@ def trust(
     ] = None,
     target: Annotated[str, typer.Option(help="The energy column of that data set.")] = "g4mp2",
     split: Annotated[str, typer.Option(help="Its split; the test part is asked.")] = "random",
+    fitted: Annotated[
+        bool,
+        typer.Option(
+            "--fitted",
+            help="The model was fitted to the training part of this split; some signals look at it.",
+        ),
+    ] = False,
     sample: Annotated[
         int, typer.Option(min=10, help="The most test molecules, drawn at random.")
     ] = 20_000,
@@ -68,7 +75,7 @@ def trust(
         subjects = [
             of_run(Path(model), sample)
             if data is None
-            else of_model(model, _choice(data, target, split), sample)
+            else of_model(model, _choice(data, target, split), sample, fitted)
             for model in models
         ]
         names = [name.strip() for name in signals.split(",") if name.strip()]

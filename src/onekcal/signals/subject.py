@@ -82,10 +82,12 @@ def of_run(folder: Path, most: int = MOST) -> Subject:
         train, valid, test = (split[part] for part in ("train", "valid", "test"))
     tested = judged(train, valid, test)
     learned = np.concatenate([train, valid]) if experiment.refit else train
-    return _subject(folder.resolve().name, folder, data, tested.rows, learned, most, tested.part)
+    return _subject(
+        folder.resolve().name, load_model(folder), data, tested.rows, learned, most, tested.part
+    )
 
 
-def of_model(model: str, choice: DataChoice, most: int = MOST) -> Subject:
+def of_model(model: str, choice: DataChoice, most: int = MOST, fitted: bool = False) -> Subject:
     """Give a model a data set to be judged on.
 
     Parameters
@@ -96,20 +98,25 @@ def of_model(model: str, choice: DataChoice, most: int = MOST) -> Subject:
         The data set, its target and its split; the test part is taken.
     most
         The most test molecules; more are drawn at random, always the same.
+    fitted
+        Whether the model was fitted to the training part of this split, and to its validation part
+        where its card says that it was fitted again.
 
     Returns
     -------
     Subject
-        The model and the test part. What it was fitted to is not at hand.
+        The model and the test part; what it was fitted to only with `fitted`.
     """
-    stored = load_data(choice)
-    rows = choose(stored, choice).test
-    return _subject(model, model, stored.dataset.aimed(choice.target), rows, None, most)
+    stored, artefact = load_data(choice), load_model(model)
+    split = choose(stored, choice)
+    again = [split.valid] if artefact.card.refit else []
+    learned = np.concatenate([split.train, *again]) if fitted else None
+    return _subject(model, artefact, stored.dataset.aimed(choice.target), split.test, learned, most)
 
 
 def _subject(
     name: str,
-    model: str | Path,
+    artefact: Artefact,
     data: Dataset,
     rows: np.ndarray,
     learned: np.ndarray | None,
@@ -122,7 +129,7 @@ def _subject(
     if learned is not None:
         some = _drawn(learned, LEARNED)
         trained = Trained(data[some], len(some) / len(learned))
-    return Subject(name, load_model(model), data[_drawn(rows, most)], trained, part)
+    return Subject(name, artefact, data[_drawn(rows, most)], trained, part)
 
 
 def _drawn(rows: np.ndarray, most: int) -> np.ndarray:
