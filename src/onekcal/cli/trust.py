@@ -31,7 +31,7 @@ def trust(
         bool,
         typer.Option(
             "--fitted",
-            help="The model was fitted to the training part of this split; some signals look at it.",
+            help="The model was fitted to the training part; some signals look at it.",
         ),
     ] = False,
     sample: Annotated[
