@@ -61,7 +61,7 @@ class Killed:
         self.findings[what] = self.findings.get(what, 0) + 1
 
 
-def begun(verb: Verb, folder: Path) -> int:
+def begun(verb: Verb, folder: Path, where: Callable[[Path], None] = lambda _: None) -> int:
     """Start the verb in a fork, in a process group of its own.
 
     Parameters
@@ -70,6 +70,8 @@ def begun(verb: Verb, folder: Path) -> int:
         The verb.
     folder
         Where it works. What it prints is added to the file `said` beside it.
+    where
+        Changes the surroundings of the fork.
 
     Returns
     -------
@@ -85,21 +87,25 @@ def begun(verb: Verb, folder: Path) -> int:
     try:
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
-        said = os.open(folder.parent / "said", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(said, 1)
-        os.dup2(said, 2)
+        out = os.open(folder.parent / "said", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
         sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
         os.chdir(folder)
         os.environ["ONEKCAL_HOME"] = str(folder / "home")
+        where(folder)
         status = verb.run(folder)
     except SystemExit as end:
         status = int(end.code or 0)
     except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+    finally:  # a fork must never return to what forked it
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)
 
 
 def ended(process: int, seconds: float) -> int | None:
@@ -121,7 +127,8 @@ def kill(process: int) -> None:
     os.waitpid(process, 0)
 
 
-def _fresh(verb: Verb, place: Path, name: str) -> Path:
+def fresh(verb: Verb, place: Path, name: str) -> Path:
+    """Make a folder in which the verb can begin."""
     folder = place / name / "work"
     folder.mkdir(parents=True)
     verb.prepare(folder)
@@ -143,13 +150,13 @@ def killed(verb: Verb, kills: int, seed: int, place: Path) -> Killed:
         An empty folder.
     """
     out, moments, start = Killed(verb.name), Random(f"{verb.name}:{seed}"), time.monotonic()
-    calm = _fresh(verb, place, "calm")
+    calm = fresh(verb, place, "calm")
     clock = time.monotonic()
     if (status := ended(begun(verb, calm), PATIENCE)) != 0:
-        raise RuntimeError(f"{verb.name} undisturbed: {status}: {_said(calm)}")
+        raise RuntimeError(f"{verb.name} undisturbed: {status}: {said(calm)}")
     length, expected = time.monotonic() - clock, verb.made(calm)
     while out.kills < kills:
-        folder = _fresh(verb, place, f"round{out.rounds}")
+        folder = fresh(verb, place, f"round{out.rounds}")
         try:
             _round(verb, folder, kills, moments, length, out)
             if (made := verb.made(folder)) != expected:
@@ -184,17 +191,18 @@ def _round(
         elif status == 0:
             return
         else:
-            raise Broken(f"called again, it ends with {status}: {_said(folder)}")
+            raise Broken(f"called again, it ends with {status}: {said(folder)}")
     process = begun(verb, folder)
     status = ended(process, PATIENCE)
     if status is None:
         kill(process)
         raise Broken("called again, it does not end: a stale lock?")
     if status:
-        raise Broken(f"called again, it ends with {status}: {_said(folder)}")
+        raise Broken(f"called again, it ends with {status}: {said(folder)}")
 
 
-def _said(folder: Path) -> str:
+def said(folder: Path) -> str:
+    """Return the last line that the verb printed."""
     lines = (folder.parent / "said").read_text(errors="replace").strip().splitlines()
     return lines[-1] if lines else ""
 

@@ -321,7 +321,7 @@ def _serve(folder: Path) -> int:
 def _answers(folder: Path) -> object:
     (path,) = (folder / "home" / "serve" / "jobs").glob("*/answers.jsonl")
     rows = [json.loads(line)["row"] for line in path.read_text().splitlines()]
-    return {"rows": sorted(rows), "folders": len(list(path.parents[1].iterdir()))}
+    return {"rows": sorted(rows), "jobs": len(list(path.parents[1].glob("*/job.json")))}
 
 
 VERBS = (

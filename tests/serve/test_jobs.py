@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,3 +125,20 @@ def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:
     assert _mended(path) == {0: False, 1: True}
     assert path.read_text().count("\n") == 2
     assert _mended(tmp_path / "none") == {}
+
+
+def test_what_was_uploaded_and_became_no_job_is_removed_after_an_hour(serve: Callable) -> None:
+    old, new, kept = (
+        home() / "serve" / "jobs" / name for name in ("batch-a", "batch-b", "bonds-c")
+    )
+    for folder in (old, new, kept):
+        folder.mkdir(parents=True)
+    (old / "upload.smi").write_text("C\n")
+    job = {"format": 1, "key": "bonds-c", "name": "c", "kind": "other", "content": {}, "order": 1}
+    (kept / "job.json").write_text(json.dumps(job))
+    for folder in (old, kept):
+        os.utime(folder, (0, 0))
+    serve()
+    assert not old.exists()
+    assert new.exists()
+    assert kept.exists()

@@ -107,7 +107,6 @@ def train(
     finished = _fitted(experiment, folder, overwrite, resume, as_json)
     if finished is None:
         return
-    study.picture(finished)
     print_json(finished.metrics) if as_json else study.table(finished)
     if other:
         with study.waiting("learning curve of the correction"):
@@ -121,13 +120,15 @@ def _fitted(
     """The finished run; None in the other processes of torchrun."""
     from onekcal.networks.training import distributed
     from onekcal.runs import run
-    from onekcal.show import training
+    from onekcal.show import study, training
 
     with distributed.joined():
         first = distributed.first()
         with training.watching(f"{experiment.data.set}: fitting", quiet or not first) as watch:
             try:
-                finished = run.run(experiment, folder, command_line(), overwrite, resume, watch)
+                finished = run.run(
+                    experiment, folder, command_line(), overwrite, resume, watch, study.picture
+                )
             except KeyboardInterrupt:
                 raise resumed(run.part_of(folder).is_dir()) from None
     return finished if first else None
@@ -187,12 +188,11 @@ def rerun(
     experiment, _ = run_folder.load(folder)
     fresh = folder.with_name(folder.name + ".again")
     with study.waiting(f"{folder}: again"):
-        again = run.run(experiment, fresh, command_line(), overwrite=True)
+        again = run.run(experiment, fresh, command_line(), overwrite=True, draw=study.picture)
     apart = run_folder.compare(folder, fresh)
     if check:
         shutil.rmtree(fresh)
     else:
-        study.picture(again)
         shutil.rmtree(folder)
         fresh.rename(folder)
     unit = again.metrics["unit"]

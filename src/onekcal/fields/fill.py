@@ -14,7 +14,6 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from onekcal.labels.labelling import Failed, progress
 from onekcal.molecules import Molecules
 from onekcal.quantum.orbitals.named import program_of
 from onekcal.system.files import whole_file
+from onekcal.system.locks import alone
 from onekcal.system.parallel import in_parallel
 
 
@@ -94,7 +94,8 @@ def fill(
     frames(molecules, what.box, what.turn)  # refuses a molecule that is too long
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f"{out.name}.{digest_of(molecules, what)[:8]}.partial")
-    with _alone(out, quiet):
+    waiting = f"waiting for another process that computes {out.name}"
+    with alone(out, lambda: _say(waiting, quiet)):
         if not partial.exists():
             if _same(out, molecules, what):
                 if not (open_file(out).state == FAILED).any():
@@ -287,33 +288,3 @@ def _report(path: Path, failed: list[Failed]) -> None:
             "".join(json.dumps(vars(one), ensure_ascii=False) + "\n" for one in failed),
             encoding="utf-8",
         )
-
-
-@contextmanager
-def _alone(out: Path, quiet: bool) -> Iterator[None]:
-    """Let one process at a time work on a file. Others wait and then find its fields done.
-
-    The lock ends with the process, also when that is killed.
-    """
-    import fcntl
-
-    path = out.with_name(f"{out.name}.lock")
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _say(f"waiting for another process that computes {out.name}", quiet)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        try:
-            current = path.stat().st_ino
-        except FileNotFoundError:
-            current = -1
-        if current == os.fstat(handle).st_ino:
-            break
-        os.close(handle)  # the process that held it has removed the file
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        os.close(handle)

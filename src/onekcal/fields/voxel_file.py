@@ -18,6 +18,7 @@ import os
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from pathlib import Path
 
 import h5py
@@ -136,6 +137,9 @@ def create(path: Path, molecules: Molecules, what: FieldRequest) -> None:
     placed = frames(molecules, what.box, what.turn).placed(molecules)
     try:
         with whole_file(path) as part:
+            with part.open("wb") as raw:  # a full disk is told here; HDF5 cannot recover from it
+                room = 4 * count * prod(what.shape) + 1000 * count + 16_384
+                os.posix_fallocate(raw.fileno(), 0, room)
             with h5py.File(part, "w", libver="latest") as file:
                 file.attrs.update(
                     format=FIELDS_FORMAT,

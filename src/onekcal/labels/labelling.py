@@ -9,6 +9,7 @@ one line each, in OUT.failed.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -28,6 +29,7 @@ from onekcal.molecules import Molecules
 from onekcal.quantum.method import LabelError, Method
 from onekcal.quantum.named import method
 from onekcal.system.files import write_text
+from onekcal.system.locks import alone
 from onekcal.system.parallel import in_parallel
 
 
@@ -136,12 +138,28 @@ def label(
     request = LabelRequest(
         method(how) if isinstance(how, str) else how, relax, forces, frequencies, charges
     )
-    if not overwrite:
-        refuse_loss(out, stored, request, keep)
     request.method.program.version()  # a missing package is no fault of the molecules
     start = time.monotonic()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    waiting = f"waiting for another process that labels {out.name}"
+    with alone(out, lambda: None if quiet else print(f"onekcal: {waiting}", file=sys.stderr)):
+        if not overwrite:
+            refuse_loss(out, stored, request, keep)
+        return _labelled(stored, request, out, keep, start, (scheduler, workers, quiet))
+
+
+def _labelled(
+    stored: Stored,
+    request: LabelRequest,
+    out: Path,
+    keep: Sequence[str],
+    start: float,
+    how: tuple[str | None, int | None, bool],
+) -> Labelling:
+    """Compute what is missing and write the file; no other process works on it."""
+    data = stored.dataset
     partial = out.with_name(out.name + ".partial")
-    records, computed = _finish(data.molecules, request, partial, scheduler, workers, quiet)
+    records, computed = _finish(data.molecules, request, partial, *how)
     failed = [
         Failed(m, _name(data.molecules, m), r["error"])
         for m, r in enumerate(records)

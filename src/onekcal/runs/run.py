@@ -25,7 +25,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,6 +95,7 @@ def run(
     overwrite: bool = False,
     resume: bool = False,
     watch: Callable[[Progress], None] | None = None,
+    draw: Callable[[Run], object] | None = None,
 ) -> Run:
     """Fit and test an experiment; the folder appears whole or not at all.
 
@@ -112,6 +113,8 @@ def run(
         Let networks go on from the last checkpoint of an interrupted run of the same experiment.
     watch
         Hears of the progress of networks.
+    draw
+        Adds pictures to the folder before it appears.
 
     Returns
     -------
@@ -131,6 +134,8 @@ def run(
             done = _run(experiment, folder, part, command)
         distributed.wait()
         if distributed.first():
+            if draw is not None:
+                draw(replace(done, folder=part))
             if folder.exists():
                 shutil.rmtree(folder)
             os.replace(part, folder)

@@ -20,6 +20,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,8 @@ from onekcal.system.queue import Job
 
 KEY = re.compile(r"[a-z]{1,12}-[0-9a-f]{16}")
 CANCELLED = "cancelled"
+LEFT = 3600.0
+"""Seconds after which an upload that became no job is removed."""
 LANES: tuple[tuple[str, ...], ...] = (("batch",), ("predict", "react", "bonds"))
 """Kinds of jobs; those of one lane run one after the other."""
 SAVED = 2.0
@@ -235,7 +238,13 @@ class Jobs:
     # --- running --------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Begin to run jobs; what a former server left is taken up."""
+        """Begin to run jobs; what a former server left is taken up.
+
+        Uploads that never became a job, because the server was killed, are removed after an hour.
+        """
+        for folder in (self.folder / "jobs").glob("*"):
+            if not (folder / "job.json").exists() and _age(folder) > LEFT:
+                shutil.rmtree(folder, ignore_errors=True)
         self._lanes = [asyncio.get_running_loop().create_task(self._run(lane)) for lane in LANES]
 
     async def close(self) -> None:
@@ -334,6 +343,14 @@ class Jobs:
         if now - live.saved > SAVED:
             live.saved = now
             write_json(job.folder / "progress.json", live.progress())
+
+
+def _age(path: Path) -> float:
+    """Seconds since something was put into a folder."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _rows(job: Job) -> Iterator[tuple[int, Event]]:

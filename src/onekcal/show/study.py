@@ -183,14 +183,13 @@ def picture(run: Run) -> Path:
     from onekcal.show.parity import parity_png
 
     path = run.folder / "parity.png"
+    name = run.folder.name.removesuffix(".part")
     unit, of = run.metrics["unit"], run.metrics["of"]
-    parity_png(path, run.test.energies.numpy(), run.predicted.numpy(), run.folder.name, unit, of)
+    parity_png(path, run.test.energies.numpy(), run.predicted.numpy(), name, unit, of)
     if "mae_order_0" in run.metrics:
         from onekcal.show import hierarchy
 
-        hierarchy.hierarchy_png(
-            run.folder / "hierarchy.png", hierarchy.read(run.folder), run.folder.name
-        )
+        hierarchy.hierarchy_png(run.folder / "hierarchy.png", hierarchy.read(run.folder), name)
     return path
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,3 +75,38 @@ def folder_lock(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(file)
+
+
+@contextmanager
+def alone(out: Path, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Let one process at a time work on a file. Others wait and then find what it has done.
+
+    The lock, a file beside it, ends with the process, also when that is killed.
+
+    Parameters
+    ----------
+    out
+        The file that is made.
+    waits
+        Called once if another process works on it already.
+    """
+    path = out.with_name(f"{out.name}.lock")
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waits()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            current = path.stat().st_ino
+        except FileNotFoundError:
+            current = -1
+        if current == os.fstat(handle).st_ino:
+            break
+        os.close(handle)  # the process that held it has removed the file
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
