@@ -13,7 +13,8 @@ ROOMS = [  # a file may import from its own room and from those above it in this
     ("errors",), ("units",), ("molecules",), ("energies",), ("system",), ("data",), ("io",),
     ("datasets",),
     ("quantum",), ("geometry",), ("thermo",), ("labels",), ("features",), ("fields",), ("trust",),
-    ("models",), ("networks",), ("runs",), ("signals",), ("prediction",), ("calculator",),
+    ("models",), ("networks",), ("runs",), ("signals",), ("selection",),
+    ("prediction",), ("calculator",),
     ("dynamics",), ("battery",), ("bench",), ("show",), ("serve",), ("cli",),
     ("__init__", "__main__"),
 ]  # fmt: skip

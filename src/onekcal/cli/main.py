@@ -26,6 +26,7 @@ from onekcal.cli.models import models
 from onekcal.cli.predict import predict
 from onekcal.cli.react import react
 from onekcal.cli.relax import frequencies, relax
+from onekcal.cli.select import learn, select
 from onekcal.cli.serve import serve
 from onekcal.cli.show import show
 from onekcal.cli.train import evaluate, init, rerun, train
@@ -83,6 +84,20 @@ VERBS = (
         (
             "label molecules.smi labels.h5 --relax",
             "label qm9-g4mp2 some.h5 --method b3lyp/6-31g --sample 100",
+        ),
+    ),
+    (
+        select,
+        (
+            "select pool.xyz --model runs/first --k 500 --by novelty -o chosen.xyz",
+            "select qm9 --model runs/first --k 500 --by variance --drawn",
+        ),
+    ),
+    (
+        learn,
+        (
+            "learn pool.xyz --experiment mine.yaml --method b3lyp/6-31g --out learned",
+            "learn mini --experiment mine.yaml --target b3lyp --by random --out control",
         ),
     ),
     (field, ("field mini --kind lol --out lol.h5", "field CCO --kind elf --png ethanol.png")),
