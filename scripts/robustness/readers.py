@@ -343,10 +343,10 @@ def reader(name: str) -> Reader:
     return next(one for one in READERS if one.name == name)
 
 
-def place(one: Reader, folder: Path) -> Path:
+def place(one: Reader, folder: Path, edition: Path | None = None) -> Path:
     """Put what lies beside a reader's file into a folder, and return where the file goes."""
     path = folder / one.file
     path.parent.mkdir(parents=True, exist_ok=True)
     for name in one.beside:
-        shutil.copy(newest() / name, folder / name)
+        shutil.copy((edition or newest()) / name, folder / name)
     return path

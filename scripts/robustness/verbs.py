@@ -254,7 +254,7 @@ def _fields(folder: Path) -> object:
 EXPERIMENT = """name: net
 data: {set: mini, target: b3lyp, train: 60, valid: 20, test: 20}
 stages: [dressed_atoms, {hipnn: {features: 5}}]
-fit: {recipe: fast, epochs: 60, checkpoint: 0}
+fit: {recipe: fast, epochs: 20, checkpoint: 0}
 """
 
 
