@@ -57,6 +57,21 @@ def test_records_replace_those_of_the_same_species(tmp_path: Path) -> None:
     assert known(tmp_path)["qm9"] == []
 
 
+def test_the_zero_of_a_set_is_a_sum_over_atoms(tmp_path: Path) -> None:
+    hydrogens = [replace(hydrogen(row), set="ppe") for row in range(8)]
+    records = [
+        compared(case, {"electronic": -1.18}) | {"formula": "CH4" if case.row % 2 else "C2H6"}
+        for case in hydrogens
+    ]
+    for one in records:  # 0.3 a C, -0.1 a H
+        one["difference"] = -0.1 if one["formula"] == "CH4" else 0.0
+    rows = {row["name"]: row for row in keep(tmp_path, "ppe", records)["rows"]}
+    assert rows["zero: C"]["share"] == pytest.approx(0.3)
+    assert rows["zero: H"]["share"] == pytest.approx(-0.1)
+    assert rows["zero: what they leave"]["largest"] == pytest.approx(0.0, abs=1e-6)
+    assert "share: C" not in rows  # those are of G3/05
+
+
 def test_a_table_has_one_head_for_every_line(tmp_path: Path) -> None:
     found = compared(hydrogen(), {"electronic": -1.18})
     rows = keep(tmp_path, "g305", [found, {**found, "row": 1} | {"deviation": -9.0}])["rows"]

@@ -1,13 +1,13 @@
 """Species with published numbers that computed G4(MP2) is compared with.
 
-The numbers lie in archives: g305.npz, qm9.npz, qm9_g4mp2_labels.npz, qm9_props_subset.npz and
-rmg_reference.npz.
+The numbers lie in archives: g305.npz, ppe_dev.npz, qm9.npz, qm9_g4mp2_labels.npz,
+qm9_props_subset.npz and rmg_reference.npz.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -21,11 +21,11 @@ from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.quantum.g4mp2_basis import ELEMENTS
 from onekcal.units import HARTREE, WAVENUMBER
 
-Set = Literal["g305", "zero-points", "qm9", "ions"]
+Set = Literal["g305", "zero-points", "qm9", "ions", "ppe"]
 SETS: tuple[Set, ...] = get_args(Set)
 QM9_MOLECULES, QM9_HEAVY = 100, 5
 """QM9: so many molecules of up to so many heavy atoms."""
-LARGEST: dict[Set, int] = {"g305": 6, "zero-points": 5, "qm9": 6, "ions": 4}
+LARGEST: dict[Set, int] = {"g305": 6, "zero-points": 5, "qm9": 6, "ions": 4, "ppe": 4}
 """Heavy atoms of the largest species."""
 Arrays = dict[str, np.ndarray]
 
@@ -38,13 +38,13 @@ class Case:
     ----------
     set
         g305: G3/05. zero-points, qm9: molecules of QM9. ions: radicals and ions of the reference
-        set of the Reaction Mechanism Generator.
+        set of the Reaction Mechanism Generator. ppe: PPE1694, whose energies have another zero.
     row
         Number in its set.
     molecule
         Nuclei, charge and unpaired electrons at the published geometry (Å).
     published
-        kcal/mol. g305 and qm9: G4(MP2) energy at 0 K, total. zero-points: zero-point energy,
+        kcal/mol. g305, ppe and qm9: G4(MP2) energy at 0 K, total. zero-points: zero-point energy,
         unscaled. ions: ΔfH(298 K) of G4.
     zero_point
         kcal/mol, scaled. None: it is computed.
@@ -83,7 +83,13 @@ def cases(data: Path, sets: Iterable[Set] = SETS, heavy: int | None = None) -> l
     heavy
         Only species of up to so many heavy atoms.
     """
-    read = {"g305": _g305, "zero-points": _zero_points, "qm9": _qm9, "ions": _ions}
+    read: dict[Set, Callable[[Path], list[Case]]] = {
+        "g305": lambda data: _pople(data, "g305", "g305.npz"),
+        "zero-points": _zero_points,
+        "qm9": _qm9,
+        "ions": _ions,
+        "ppe": lambda data: _pople(data, "ppe", "ppe_dev.npz"),
+    }
     out = [case for name in sets for case in read[name](data)]
     within = [c for c in out if c.heavy <= min(LARGEST[c.set], heavy or 99)]
     return sorted(within, key=lambda c: (c.heavy, SETS.index(c.set), c.row))
@@ -112,12 +118,12 @@ def archive(data: Path, name: str) -> Arrays:
     return dict(np.load(path))  # unpacked once
 
 
-def _g305(data: Path) -> list[Case]:
-    """G3/05, the species whose elements the method has.
+def _pople(data: Path, name: Set, archived: str) -> list[Case]:
+    """G3/05 or PPE1694, the species whose elements the method has.
 
-    The archive's frequencies hold the factor 0.9854 already: B3LYP's own are 1.5 % higher.
+    The archives' frequencies hold the factor 0.9854 already: B3LYP's own are 1.5 % higher.
     """
-    file = archive(data, "g305.npz")
+    file = archive(data, archived)
     waves, out = file["frequency_offsets"], []
     for row in range(len(file["U0_Ha"])):
         frequencies = file["frequencies"][waves[row] : waves[row + 1]]
@@ -125,7 +131,7 @@ def _g305(data: Path) -> list[Case]:
         if _known(molecule):
             out.append(
                 Case(
-                    "g305",
+                    name,
                     row,
                     molecule,
                     published=float(file["U0_Ha"][row]) * HARTREE,

@@ -104,7 +104,12 @@ def summed_up(species: dict[Set, list[Record]]) -> Results:
         "title": "Computed G4(MP2) beside published energies and experiment",
         "cite": "Curtiss, Redfern, Raghavachari, J. Chem. Phys. 127, 124105 (2007)",
         "unit": "kcal/mol",
-        "rows": [*_published(species), *_shares(species["g305"]), *_experiment(species)],
+        "rows": [
+            *_published(species),
+            *_shares(species["g305"], "share"),
+            *_shares(species.get("ppe", []), "zero"),
+            *_experiment(species),
+        ],
         "core_hours": round(sum(one.get("core_seconds", 0.0) for one in every) / 3600, 2),
         "species": species,
     }
@@ -138,8 +143,8 @@ def _published(species: dict[Set, list[Record]]) -> list[Row]:
     return rows
 
 
-def _shares(records: list[Record]) -> list[Row]:
-    """The differences from the energies of G3/05 as a sum over atoms, by least squares."""
+def _shares(records: list[Record], table: str) -> list[Row]:
+    """The differences from published energies as a sum over atoms, by least squares."""
     good = [one for one in records if "difference" in one]
     atoms = [_atoms(one["formula"]) for one in good]
     elements = sorted({symbol for one in atoms for symbol in one})
@@ -147,20 +152,20 @@ def _shares(records: list[Record]) -> list[Row]:
     inside = [k for k, one in enumerate(atoms) if set(one) <= set(often)]
     if len(inside) <= len(often):
         return []
-    table = np.array([[atoms[k].get(e, 0) for e in often] for k in inside], dtype=float)
+    counts = np.array([[atoms[k].get(e, 0) for e in often] for k in inside], dtype=float)
     target = np.array([good[k]["difference"] for k in inside])
-    shares = np.linalg.lstsq(table, target, rcond=None)[0]
-    left = np.abs(target - table @ shares)
+    shares = np.linalg.lstsq(counts, target, rcond=None)[0]
+    left = np.abs(target - counts @ shares)
     rows: list[Row] = [
         {
-            "name": f"share: {symbol}",
-            "species": int((table[:, k] > 0).sum()),
+            "name": f"{table}: {symbol}",
+            "species": int((counts[:, k] > 0).sum()),
             "share": round(float(shares[k]), 3),
         }
         for k, symbol in enumerate(often)
     ]
     rest: Row = {
-        "name": "share: what they leave",
+        "name": f"{table}: what they leave",
         "species": len(inside),
         "mean": round(float(left.mean()), 4),
         "largest": round(float(left.max()), 4),
