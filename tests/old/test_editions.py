@@ -14,11 +14,13 @@ from robustness.corpus import EDITIONS, newest, small
 from robustness.readers import READERS, place
 
 from onekcal.datasets import store
+from onekcal.fields.voxel_file import open_file
 from onekcal.io import read
 from onekcal.labels.computed import Store
 from onekcal.models.artefact import Artefact
 from onekcal.networks.training import checkpoint
 from onekcal.runs import folder as runs
+from onekcal.show.stored_fields import portraits_in
 
 FOLDERS = sorted(EDITIONS.glob("edition-*"))
 
@@ -49,6 +51,19 @@ def test_molecules_and_energies_are_those_that_were_written(edition: Path) -> No
     assert (stored.dataset.columns["energy"].values == expected.energies).all()
     assert stored.splits["first"].tolist() == [0, 2]
     assert stored.card.title == "two molecules"
+
+
+def test_files_with_texts_in_a_heap_are_read() -> None:
+    """The first format of the store, and fields from before texts had a fixed length."""
+    folder = EDITIONS / "edition-0.1"
+    old, new = (store.read(folder / f"store{name}.h5") for name in ("-format-1", ""))
+    assert old.digest == new.digest
+    assert old.card == new.card
+    fields = [open_file(folder / f"fields{name}.h5", whole=True) for name in ("-with-heap", "")]
+    assert fields[0].contents == fields[1].contents
+    assert (fields[0].fields == fields[1].fields).all()
+    portraits, name = portraits_in(folder / "fields-with-heap.h5", 1)
+    assert (portraits[0].name, name) == ("nep", "methane")
 
 
 def test_models_answer_as_they_did(edition: Path) -> None:

@@ -60,6 +60,8 @@ class Verbs(TyperGroup):
         except KeyboardInterrupt as stop:
             way = str(stop) or GO_ON.get(ctx.invoked_subcommand, "")
             raise Interrupted("interrupted" + (f"; {way}" if way else "")) from None
+        except BrokenPipeError:  # typer would end with 1; `main` meets it again and ends with 0
+            raise SystemExit(0) from None
         except OnekcalError as problem:
             problem.page = problem.page or _page(problem, ctx.invoked_subcommand)
             raise

@@ -25,8 +25,10 @@ from onekcal.datasets.card import Card, Stored
 from onekcal.errors import DataError
 from onekcal.molecules import Molecules
 from onekcal.system.files import damage_refused, disk_is_full, whole_file
+from onekcal.system.hdf5 import fixed, word
 
-FORMAT = 1
+FORMAT = 2
+"""2: texts of a fixed length. Files of format 1 are read, too."""
 MEANING = ("quantity", "level", "kind", "at", "unit", "note")
 ELSEWHERE = "own_geometry"
 """Stands at columns that were computed at other geometries, and nowhere else."""
@@ -51,13 +53,15 @@ def save(path: Path, stored: Stored) -> str:
     digest = _digest(arrays, stored)
     # HDF5 cannot recover from a full disk, so the file is made in memory and written at once
     image = io.BytesIO()
-    with h5py.File(image, "w") as file:
-        file.attrs.update(format=FORMAT, card=json.dumps(asdict(stored.card)), digest=digest)
+    with h5py.File(image, "w", libver="latest") as file:  # with checksums
+        file.attrs.update(
+            format=FORMAT, card=fixed(json.dumps(asdict(stored.card))), digest=fixed(digest)
+        )
         for name, values in arrays.items():
             file.create_dataset(name, data=values)
         for name, column in stored.dataset.columns.items():
             attributes = file[f"columns/{_key(name)}"].attrs
-            attributes.update({key: getattr(column, key) for key in MEANING})
+            attributes.update({key: fixed(getattr(column, key)) for key in MEANING})
             if not column.own_geometry:
                 attributes[ELSEWHERE] = 0
     try:
@@ -105,12 +109,12 @@ def read(path: Path) -> Stored:
         splits = {
             _name(key): torch.from_numpy(file["splits"][key][:]) for key in file.get("splits", {})
         }
-        card = Card(**json.loads(file.attrs["card"]))
+        card = Card(**json.loads(word(file.attrs["card"])))
         return Stored(
             Dataset(_molecules(file["molecules"]), columns),
             splits,
             card,
-            str(file.attrs["digest"]),
+            word(file.attrs["digest"]),
         )
 
 
@@ -135,7 +139,7 @@ def card(path: Path) -> Card:
         The file (.h5).
     """
     with _opened(path) as file:
-        stored = Card(**json.loads(file.attrs["card"]))
+        stored = Card(**json.loads(word(file.attrs["card"])))
         return replace(stored, molecules=len(file["molecules/sizes"]))
 
 
@@ -173,7 +177,7 @@ def _digest(arrays: dict[str, np.ndarray], stored: Stored) -> str:
 
 
 def _column(values: h5py.Dataset) -> Column:
-    meaning = {key: str(values.attrs[key]) for key in MEANING}
+    meaning = {key: word(values.attrs[key]) for key in MEANING}
     own = bool(values.attrs.get(ELSEWHERE, True))
     return Column(torch.from_numpy(values[:]), own_geometry=own, **meaning)  # type: ignore[arg-type]
 

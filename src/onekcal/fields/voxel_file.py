@@ -30,6 +30,7 @@ from onekcal.fields.grid import frames
 from onekcal.fields.kinds import FIELDS_FORMAT
 from onekcal.molecules import Molecules
 from onekcal.system.files import damage_refused, whole_file
+from onekcal.system.hdf5 import fixed, word
 
 ABSENT, THERE, FAILED = 0, 1, 2
 REMEDY = "remove it and compute the fields again"
@@ -143,13 +144,13 @@ def create(path: Path, molecules: Molecules, what: FieldRequest) -> None:
             with h5py.File(part, "w", libver="latest") as file:
                 file.attrs.update(
                     format=FIELDS_FORMAT,
-                    kinds=json.dumps([kind.name for kind in what.kinds]),
+                    kinds=fixed(json.dumps([kind.name for kind in what.kinds])),
                     n=what.n,
-                    contents=json.dumps(what.contents),
+                    contents=fixed(json.dumps(what.contents)),
                     box=what.box,
-                    density=what.density,
+                    density=fixed(what.density),
                     turn=what.turn,
-                    unit="fields in atomic units, lengths in Å",
+                    unit=fixed("fields in atomic units, lengths in Å"),
                 )
                 file["keys"] = keys_of(molecules)
                 file["state"] = np.zeros((count, len(what.kinds)), np.uint8)
@@ -207,7 +208,9 @@ def open_file(path: Path, write: bool = False, whole: bool = False) -> VoxelFile
                 f"{path} holds fields of format {file.attrs['format']}, this onekcal reads "
                 f"{FIELDS_FORMAT}; compute them again"
             )
-        kinds, contents = (tuple(json.loads(file.attrs[name])) for name in ("kinds", "contents"))
+        kinds, contents = (
+            tuple(json.loads(word(file.attrs[name]))) for name in ("kinds", "contents")
+        )
         keys = [key.tobytes() for key in file["keys"][:]]
         content = np.memmap(path, np.uint8, "r+" if write else "r")  # one open file for three
         maps = {name: _part(content, file[name]) for name in ("fields", "state", "checks")}

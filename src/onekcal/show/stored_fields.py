@@ -14,6 +14,7 @@ from onekcal.fields.portrait import MOST, Portrait
 from onekcal.fields.voxel_file import REMEDY, THERE, open_file
 from onekcal.molecules import Molecules
 from onekcal.system.files import damage_refused
+from onekcal.system.hdf5 import word
 from onekcal.units import BOHR
 
 EQUAL = 1e-3
@@ -190,7 +191,7 @@ def _of_store(path: Path, row: int) -> tuple[list[Portrait], str]:
         damage_refused(path, "a whole file of fields", REMEDY),
         h5py.File(path, "r", locking=False) as stored,
     ):
-        box, density = float(stored.attrs["box"]), str(stored.attrs["density"])
+        box, density = float(stored.attrs["box"]), word(stored.attrs["density"])
         sizes = stored["molecules/sizes"][:].astype(int)
         part = slice(sizes[:row].sum(), sizes[: row + 1].sum())
         numbers, positions = stored["molecules/numbers"][part], stored["molecules/positions"][part]

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from onekcal.trust.metrics import Metrics
 
 # a pipe or a file has no width of its own: 80 columns would fold every table
-console = Console(width=None if sys.stdout.isatty() else 140)
+
+
+class Output(Console):
+    """Standard output. Where its reader has left, `onekcal.cli.main` ends the program with 0."""
+
+    def on_broken_pipe(self) -> None:
+        """Tell `main`; rich itself would end with 1."""
+        raise BrokenPipeError
+
+
+console = Output(width=None if sys.stdout.isatty() else 140)
 progress = Console(stderr=True)
 
 

@@ -1,0 +1,116 @@
+"""What the campaigns found once, each with a test of its own."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from robustness.readers import NPZ, YAML
+
+from onekcal.cli import main as command
+from onekcal.errors import ConfigError, DataError, InputError
+from onekcal.io import read, read_all
+from onekcal.runs import experiment, run
+from onekcal.show import study
+from onekcal.system.home import refuse_unwritable
+from onekcal.system.surroundings import surroundings
+
+
+def test_an_array_that_says_it_is_huge_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    path.write_bytes(NPZ[2])
+    with pytest.raises(InputError, match=r"a\.npz .*npz file") as refusal:
+        read(path)
+    assert "\n" not in str(refusal.value)
+
+
+def test_aliases_that_stand_for_billions_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    for text, words in ((YAML[3], "aliases stand for"), (b"&a [*a]", "holds itself|aliases")):
+        path.write_bytes(text)
+        with pytest.raises(ConfigError, match=words):
+            experiment.read(path)
+    assert experiment.load_yaml("a: &x [1, 2]\nb: *x") == {"a": [1, 2], "b": [1, 2]}
+
+
+def test_a_smiles_of_thousands_of_atoms_is_refused() -> None:
+    with pytest.raises(InputError, match="3,002 atoms; geometries are made for up to 1,000"):
+        read("C" * 1000, format="smi")
+    assert len(read("C" * 20, format="smi").molecules.numbers) == 62
+
+
+@pytest.mark.parametrize("count", ["²", "9" * 5000, "٣x"])
+def test_a_strange_count_is_no_count(tmp_path: Path, count: str) -> None:
+    path = tmp_path / "a.xyz"
+    path.write_text(f"{count}\n\nHe 0 0 0\n1\n\nHe 0 0 0\n", encoding="utf-8")
+    data, problems = read_all(path)
+    assert data is not None
+    assert len(data) == 1
+    assert "expected the number of atoms" in str(problems[0])
+    assert len(str(problems[0])) < 1000
+
+
+def test_pictures_are_there_when_the_folder_appears(tmp_path: Path) -> None:
+    seen: list[bool] = []
+
+    def draw(done: run.Run) -> None:
+        seen.append((tmp_path / "net").exists())
+        study.picture(done)
+
+    content = {"data": {"set": "mini", "target": "gfn2", "train": 20}, "stages": ["dressed_atoms"]}
+    done = run.run(experiment.parse(content), tmp_path / "net", draw=draw)
+    assert seen == [False]
+    assert (done.folder / "parity.png").is_file()
+
+
+def test_a_locale_without_utf_8_is_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(out, encoding="ascii"))
+    command._speak_utf8()
+    print("ΔfH ± 1")
+    sys.stdout.flush()
+    assert out.getvalue() == "ΔfH ± 1\n".encode()
+
+
+def test_a_terminal_without_utf_8_gets_a_question_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return True
+
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", Terminal(out, encoding="ascii"))
+    command._speak_utf8()
+    print("± 1")
+    sys.stdout.flush()
+    assert out.getvalue() == b"? 1\n"
+
+
+def test_a_home_that_cannot_be_written_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    inside = tmp_path / "file" / "home"
+    with pytest.raises(DataError, match="keeps jobs and cannot be written.*ONEKCAL_HOME"):
+        refuse_unwritable(inside, "jobs")
+    refuse_unwritable(tmp_path / "new", "jobs")
+    monkeypatch.setenv("ONEKCAL_HOME", str(inside))
+    row = next(one for one in surroundings() if one["part"] == "data")
+    assert row["state"] == "absent"
+    assert "cannot be written" in row["detail"]
+
+
+def test_without_home_and_with_a_reader_that_leaves_nothing_is_said(tmp_path: Path) -> None:
+    """`onekcal models | head -1` in a process of its own, without HOME."""
+    bare = {key: value for key, value in os.environ.items() if key not in ("HOME", "ONEKCAL_HOME")}
+    bare |= {"XDG_CACHE_HOME": str(tmp_path), "TERM": "dumb", "LC_ALL": "C"}
+    done = subprocess.run(
+        f"{sys.executable} -m onekcal models | head -n 1; exit ${{PIPESTATUS[0]}}",
+        shell=True, executable="/bin/bash", env=bare, capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 1
