@@ -16,12 +16,13 @@ from onekcal.cli.main import app
 from onekcal.datasets import store
 from onekcal.errors import ConfigError, DataError, InputError
 from onekcal.models.dressed_atoms import DressedAtoms
+from onekcal.models.kernels.sparse_kernel import SparseKernel
 from onekcal.models.stack import Stack
 from onekcal.runs.experiment import Experiment
 from onekcal.runs.run import run
 from onekcal.selection.choose import choose, chosen
-from onekcal.selection.learn import Plan, Point, learn
-from onekcal.signals.signal import Asked
+from onekcal.selection.learn import Plan, Point, covering, learn
+from onekcal.signals.signal import Asked, Trained
 
 KERNEL = {"sparse_kernel": {"landmarks": 40, "dims": 10, "force_weight": 0.0}}
 STAGES: list[Any] = ["dressed_atoms", KERNEL]
@@ -54,6 +55,28 @@ def test_what_cannot_be_chosen_is_refused() -> None:
         choose(asked, 2, "laplace")
     with pytest.raises(ConfigError, match="did you mean 'novelty'"):
         choose(asked, 2, "novelti")
+
+
+def test_what_holds_a_new_element_comes_first() -> None:
+    data = datasets.load("mini").dataset.aimed("b3lyp")
+    sulfur = (data.molecules.composition([16])[:, 0] > 0).numpy()
+    train = data[np.flatnonzero(~sulfur)[:80]]
+    kernel = SparseKernel(landmarks=40, dims=10, force_weight=0.0).fit(train, data[[]])
+    pool = np.r_[np.flatnonzero(~sulfur)[80:100], np.flatnonzero(sulfur)[:3]]
+    rows = choose(Asked(Stack([kernel]), data[pool], Trained(train)), 5, "novelty")
+    assert sorted(rows[:3].tolist()) == [20, 21, 22]
+    assert max(rows[3:]) < 20
+
+
+def test_the_first_round_holds_every_element_of_the_pool() -> None:
+    molecules = datasets.load("mini").dataset.molecules
+    order = np.random.default_rng(0).permutation(len(molecules))
+    rare = (molecules.composition([16])[:, 0] > 0).numpy()
+    order = np.r_[order[~rare[order]], order[rare[order]]]  # sulfur comes last
+    rows = covering(molecules, order, 40)
+    assert molecules[rows].elements == molecules.elements
+    assert len(set(rows.tolist())) == 40
+    assert len(set(rows.tolist()) & set(order[:40].tolist())) == 39
 
 
 class Stopped(Exception):

@@ -56,10 +56,15 @@ def test_a_good_signal_makes_intervals_narrower_and_even() -> None:
     assert useless.mean() > 0.95 * same.mean()
 
 
-def test_a_molecule_beyond_all_calibrated_ones_has_the_width_of_the_last_bin() -> None:
+def test_beyond_all_calibrated_molecules_the_interval_grows_with_the_signal() -> None:
     one = ByBins.calibrated(SIGNAL, SIZE)
-    assert one.radius(np.array([1e9, math.inf, math.nan])) == pytest.approx(one.half[-1])
-    assert one.radius(np.array([-1.0])) == pytest.approx(one.half[0])
+    assert one.radius(np.array([-1.0, 0.0])) == pytest.approx(one.half[0])
+    beyond = one.radius(one.largest * np.array([1.0, 3.0, math.inf]))
+    assert beyond == pytest.approx(one.half[-1] * np.array([1.0, 3.0, math.inf]))
+    assert one.radius(np.array([math.nan])) == math.inf
+    # a signal without a zero, such as a reversed one, has no scale to grow by
+    reversed_one = ByBins.calibrated(-SIGNAL, SIZE)
+    assert reversed_one.radius(np.array([5.0])) == pytest.approx(reversed_one.half[-1])
 
 
 def test_too_few_molecules_promise_nothing() -> None:

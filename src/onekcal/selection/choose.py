@@ -8,10 +8,12 @@ The most doubtful molecules of a pool often resemble each other; a draw takes fe
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from onekcal.errors import InputError, unknown
 from onekcal.signals.registry import gather, signal
@@ -56,10 +58,23 @@ def choose(asked: Asked, count: int, by: str, how: How = "top", seed: int = 0) -
     draw = np.random.default_rng(seed)
     if by == RANDOM:
         return draw.permutation(len(asked.data))[:count]
-    gathered = gather(asked, [by])
+    return chosen(_doubts(asked, by), count, how, draw)
+
+
+def _doubts(asked: Asked, by: str) -> Floats:
+    """(M,) the signal; infinite where a molecule holds an element that was not trained on."""
+    molecules = asked.data.molecules
+    out = np.full(len(molecules), np.inf)
+    known = np.ones(len(molecules), bool)
+    if asked.trained is not None:
+        seen = torch.isin(molecules.numbers, asked.trained.data.molecules.numbers.unique())
+        known = (molecules.sum_atoms(seen.to(torch.int64)) == molecules.sizes).numpy()
+    rows = np.flatnonzero(known)
+    gathered = gather(replace(asked, data=asked.data[rows]), [by])
     if by in gathered.absent:
         raise InputError(f"the model gives no {by}: {gathered.absent[by]}")
-    return chosen(gathered.doubts[by].values.double().numpy(), count, how, draw)
+    out[rows] = gathered.doubts[by].values.double().numpy()
+    return out
 
 
 def refuse_unknown(by: str, how: str) -> None:

@@ -190,7 +190,7 @@ class _Work:
         self.workers, self.watch = workers, watch
         order = np.random.default_rng([plan.seed, 0]).permutation(len(pool))
         self.test = np.sort(order[: plan.test])
-        self.first = np.sort(order[plan.test : plan.test + plan.start])
+        self.first = np.sort(covering(pool.molecules, order[plan.test :], plan.start))
         self.target = method(plan.method).column if plan.method else plan.target
 
     def round(self, k: int) -> Point:
@@ -268,6 +268,33 @@ class _Work:
         told = {"data": data, "stages": self.plan.stages}
         resume = any(part_of(folder).glob(CHECKPOINTS))
         run(Experiment.model_validate(told), folder, "onekcal learn", resume=resume)
+
+
+def covering(molecules: Molecules, order: Rows, count: int) -> Rows:
+    """Take the first molecules of an order, and for each element that they lack one that has it.
+
+    A model cannot answer for an element that it has never seen.
+
+    Parameters
+    ----------
+    molecules
+        The pool.
+    order
+        Rows of the pool.
+    count
+        How many are taken in all, at least as many as there are elements.
+
+    Returns
+    -------
+    array
+        (count,) rows.
+    """
+    has = molecules.composition(molecules.elements).numpy() > 0  # (M, elements)
+    # of each element the first molecule; then the others in their order
+    needed = [order[has[order, k]][:1] for k in range(has.shape[1])]
+    lacking = [rows for k, rows in enumerate(needed) if not has[order[:count], k].any()]
+    first = np.concatenate([*lacking, order])
+    return first[np.sort(np.unique(first, return_index=True)[1])][:count]
 
 
 def joined(parts: list[Dataset], target: str) -> Dataset:

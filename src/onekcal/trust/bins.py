@@ -10,7 +10,8 @@ The bins of the paper have the same width.
 The same bins give an interval: molecules of one bin get the conformal half width of that bin (a
 Mondrian conformal predictor: Vovk, Gammerman, Shafer, Algorithmic Learning in a Random World,
 2005, 4.5). It is as wide as the errors of molecules that are doubted as much. Whatever the signal,
-the interval holds what it promises; a good signal makes it narrower on average.
+the interval holds what it promises; a good signal makes it narrower on average. Beyond the largest
+signal that was calibrated nothing is promised; there the interval grows with the signal.
 """
 
 from __future__ import annotations
@@ -83,6 +84,11 @@ def _bins(signal: Floats, fewest: int, most: int) -> list[np.ndarray]:
     return np.split(order, starts[1:])
 
 
+def _numbers(signal: Floats) -> Floats:
+    """The signal; what is not a number doubts most."""
+    return np.where(np.isnan(signal), np.inf, signal)
+
+
 @dataclass(frozen=True)
 class ByBins:
     """Half widths that follow a signal.
@@ -93,10 +99,13 @@ class ByBins:
         (bins − 1,) signals that separate the bins, ascending.
     half
         (bins,) half width of the interval, in the unit of the errors.
+    largest
+        The largest signal of the calibration.
     """
 
     edges: Floats
     half: Floats
+    largest: float
 
     @classmethod
     def calibrated(cls, signal: Floats, size: Floats, coverage: float = 0.9) -> ByBins:
@@ -116,7 +125,8 @@ class ByBins:
         """
         rows = _bins(signal, ENOUGH, INTERVALS)
         half = [Conformal.calibrated(torch.from_numpy(size[own])).radius(coverage) for own in rows]
-        return cls(np.array([signal[own[0]] for own in rows[1:]]), np.array(half))
+        edges = np.array([signal[own[0]] for own in rows[1:]])
+        return cls(edges, np.array(half), float(_numbers(signal).max()))
 
     def radius(self, signal: Floats) -> Floats:
         """Compute the half width of the interval of each molecule.
@@ -131,7 +141,11 @@ class ByBins:
         array
             (M,) in the unit of the errors.
         """
-        return self.half[np.searchsorted(self.edges, np.nan_to_num(signal, nan=np.inf), "right")]
+        signal = _numbers(signal)
+        half = self.half[np.searchsorted(self.edges, signal, "right")]
+        if not 0 < self.largest < np.inf:
+            return half
+        return half * np.maximum(1.0, signal / self.largest)
 
 
 def crossed(
