@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from onekcal.system.files import write_json
+from onekcal.system.locks import folder_lock
 from onekcal.system.provenance import provenance
 
 if __name__ == "__main__":
@@ -41,20 +42,21 @@ def add(campaign: str, row: dict[str, Any]) -> None:
     row
         Its `name`, counts, and `findings` by what they are.
     """
-    kept = results()
-    rows: list[dict[str, Any]] = kept.setdefault(campaign, {}).setdefault("rows", [])
-    old = next((one for one in rows if one["name"] == row["name"]), None)
-    if old is None:
-        rows.append(row)
-    else:
-        for key in SUMS:
-            if key in row:
-                old[key] = round(old.get(key, 0) + row[key], 1)
-        for what, count in row["findings"].items():
-            old["findings"][what] = old["findings"].get(what, 0) + count
-    kept[campaign]["made"] = dict(provenance())
-    kept["mended"] = [one._asdict() for one in MENDED]
-    write_json(OUT, kept)
+    with folder_lock(OUT.parent):
+        kept = results()
+        rows: list[dict[str, Any]] = kept.setdefault(campaign, {}).setdefault("rows", [])
+        old = next((one for one in rows if one["name"] == row["name"]), None)
+        if old is None:
+            rows.append(row)
+        else:
+            for key in SUMS:
+                if key in row:
+                    old[key] = round(old.get(key, 0) + row[key], 1)
+            for what, count in row["findings"].items():
+                old["findings"][what] = old["findings"].get(what, 0) + count
+        kept[campaign]["made"] = dict(provenance())
+        kept["mended"] = [one._asdict() for one in MENDED]
+        write_json(OUT, kept)
 
 
 # --- the page ---------------------------------------------------------------------------------

@@ -366,7 +366,8 @@ def _fchk_shells(fields: dict[str, np.ndarray], where: str) -> list[Contracted]:
         exponents = fields["Primitive exponents"][first:end]
         columns = [(abs(kind), fields["Contraction coefficients"][first:end])]
         if kind == -1:
-            assert with_p is not None, "shells of type SP without their p coefficients"
+            if with_p is None:
+                raise InputError(f"{where} has shells of type SP without their p coefficients")
             columns = [(0, columns[0][1]), (1, with_p[first:end])]
         for angular, coefficients in columns:
             if angular > 5:
