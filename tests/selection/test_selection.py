@@ -79,6 +79,15 @@ def test_the_first_round_holds_every_element_of_the_pool() -> None:
     assert len(set(rows.tolist()) & set(order[:40].tolist())) == 39
 
 
+def test_an_element_of_one_molecule_is_neither_tested_nor_held_back_alone(tmp_path: Path) -> None:
+    molecules = datasets.load("qm9-small").dataset.molecules
+    rare = int((molecules.composition([9])[:, 0] > 0).sum())
+    assert 0 < rare < 20  # a random hundred may have none
+    for seed in range(3):
+        plan = replace(PLAN, pool="qm9-small", start=20, rounds=1, test=200, seed=seed)
+        learn(plan, tmp_path / str(seed))  # dressed atoms refuse an element that was not fitted
+
+
 class Stopped(Exception):
     """What stands for Ctrl-C and for a kill between two files."""
 

@@ -189,8 +189,9 @@ class _Work:
         self.plan, self.pool, self.out = plan, pool, out
         self.workers, self.watch = workers, watch
         order = np.random.default_rng([plan.seed, 0]).permutation(len(pool))
-        self.test = np.sort(order[: plan.test])
-        self.first = np.sort(covering(pool.molecules, order[plan.test :], plan.start))
+        # first what every model needs: no element may be among the test molecules alone
+        self.first = np.sort(covering(pool.molecules, order, plan.start))
+        self.test = np.sort(order[~np.isin(order, self.first)][: plan.test])
         self.target = method(plan.method).column if plan.method else plan.target
 
     def round(self, k: int) -> Point:
@@ -252,12 +253,12 @@ class _Work:
         if not (folder / "data.h5").is_file():
             card = Card(f"round {k}", molecules=every)
             store.save(folder / "data.h5", Stored(joined(parts, self.target), card=card))
-        learned = np.random.default_rng([self.plan.seed, k, 1]).permutation(
-            np.arange(tested, every)
-        )
-        held = int(VALID * len(learned))
+        whole = datasets.load(str(folder / "data.h5")).dataset.molecules
+        order = np.random.default_rng([self.plan.seed, k, 1]).permutation(np.arange(tested, every))
+        train = covering(whole, order, len(order) - int(VALID * len(order)))
+        valid = np.setdiff1d(order, train)
         with whole_file(folder / "split.npz") as part, part.open("wb") as file:
-            np.savez(file, train=learned[held:], valid=learned[:held], test=np.arange(tested))
+            np.savez(file, train=train, valid=valid, test=np.arange(tested))
 
     def _fit(self, k: int, folder: Path) -> None:
         data = {
