@@ -28,6 +28,7 @@ from robustness.mutate import (
     in_tar,
     in_zip,
 )
+from robustness.web import send
 
 Read = Callable[[Path], object]
 
@@ -316,6 +317,10 @@ READERS = (
     Reader("split", "split.npz", ("split.npz",), _split, (damaged, in_zip), evil=NPZ),
     Reader("computed", "a.json", ("computed.json",), _computed, (damaged, changed_json)),
     Reader("job", "jobs/a/job.json", ("job.json",), _job, (damaged, changed_json)),
+    *(
+        Reader(f"API: {name}", f"{name}.json", (f"{name}.json",), send, (damaged, changed_json))
+        for name in ("predict", "react", "bonds", "jobs")
+    ),
     Reader("reactions", "a.txt", ("reactions.txt",), _reactions),
     Reader(
         "tar of QM9", "dsgdb9nsd.xyz.tar.bz2", ("dsgdb9nsd.xyz.tar.bz2",), _official("qm9"),

@@ -31,7 +31,7 @@ def edition(request: pytest.FixtureRequest) -> Path:
 
 
 def test_every_file_is_read(edition: Path, tmp_path: Path) -> None:
-    for k, one in enumerate(READERS):
+    for k, one in enumerate(one for one in READERS if not one.name.startswith("API")):
         path = place(one, tmp_path / str(k), edition)
         for start in one.starts:
             shutil.copy(edition / start, path)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
@@ -13,11 +14,12 @@ from robustness.readers import READERS, Reader
 
 from robustness import fuzz, mutate, watched
 
-INPUTS, SEED = 16, 23
+INPUTS, SEED = 10, 23
 
 
 def test_every_reader_reads_or_refuses_and_runs_nothing() -> None:
-    names = [one.name for one in READERS]
+    serves = find_spec("uvicorn") is not None
+    names = [one.name for one in READERS if serves or not one.name.startswith("API")]
     done = {name: fuzz.Outcome(name) for name in names}
     last, ended, at = fuzz.attempt(names, SEED, 0, INPUTS, done)
     assert ended == 0, f"the process ended with {ended} in input {at} of {last}"
@@ -25,7 +27,7 @@ def test_every_reader_reads_or_refuses_and_runs_nothing() -> None:
     assert not found
     assert all(one.inputs == INPUTS for one in done.values())
     assert all(one.counts["refused"] + one.counts["read"] == INPUTS for one in done.values())
-    assert sum(one.counts["refused"] for one in done.values()) > len(READERS) * INPUTS / 4
+    assert sum(one.counts["refused"] for one in done.values()) > len(names) * INPUTS / 4
 
 
 def test_an_input_is_made_again_from_its_number() -> None:
