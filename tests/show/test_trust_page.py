@@ -10,6 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from onekcal import datasets
+from onekcal.data.dataset import Column, Dataset
+from onekcal.datasets import store
+from onekcal.datasets.card import Stored
 from onekcal.errors import InputError
 from onekcal.runs.experiment import Experiment
 from onekcal.runs.run import run
@@ -76,6 +80,17 @@ def test_a_model_file_is_judged_on_a_data_set(runs: Path) -> None:
     known = of_model(str(runs / "kernel" / "model.safetensors"), choice, most=40, fitted=True)
     (more,) = compare([known], ["variance", "novelty"])
     assert set(more.told) == {"variance", "novelty"}
+
+
+def test_a_property_keeps_its_unit_and_has_no_large_errors(tmp_path: Path) -> None:
+    some = datasets.load("mini").dataset[:100]
+    gap = Column(0.01 * some.columns["b3lyp"].values, quantity="property", unit="eV")
+    store.save(tmp_path / "gap.h5", Stored(Dataset(some.molecules, {"gap": gap})))
+    data = {"set": str(tmp_path / "gap.h5"), "target": "gap", "train": 50, "valid": 10, "test": 20}
+    run(Experiment.model_validate({"data": data, "stages": [KERNEL]}), tmp_path / "gap", "test")
+    (one,) = compare([of_run(tmp_path / "gap")], ["variance", "novelty"])
+    assert (one.told["variance"].unit, one.told["novelty"].unit) == ("eV", "")
+    assert page.cells(one.told["variance"].judged)[1:3] == ["–", "–"]
 
 
 def test_another_ending_is_refused(runs: Path, tmp_path: Path) -> None:

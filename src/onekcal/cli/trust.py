@@ -82,26 +82,19 @@ def trust(
         compared = compare(subjects, names)
     if as_json:
         print_json([one.to_dict() for one in compared])
-    if not as_json or save is not None:
-        from onekcal.show.pages import trust as page
+        if save is None:
+            return
+    from onekcal.show.pages import trust as page
 
-        alone = runs[0] / "trust.html" if len(models) == len(runs) == 1 and data is None else None
-        out = page.save(compared, save or alone or Path("trust.html"))
+    alone = runs[0] / "trust.html" if len(models) == len(runs) == 1 and data is None else None
+    out = page.save(compared, save or alone or Path("trust.html"))
     if as_json:
         return
     for one in compared:
         rows_table(
             f"{one.subject.name}: {len(one.error):,} molecules",
             [
-                {
-                    "signal": name,
-                    "Spearman": told.judged.spearman,
-                    "AUROC": told.judged.auroc,
-                    "large errors in the worst tenth": f"{100 * told.judged.caught:.0f} %",
-                    "of the way to perfect": f"{100 * told.judged.useful:.0f} %",
-                    "mean ±": told.judged.width,
-                    "it holds": f"{100 * told.judged.coverage:.1f} %",
-                }
+                {"signal": name, **dict(zip(page.HEADS, page.cells(told.judged)))}
                 for name, told in one.told.items()
             ],
         )

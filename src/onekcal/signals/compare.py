@@ -197,7 +197,9 @@ def _compared(
 
     def told(meaning: str, own_unit: str, values: Floats, of_atoms: bool = False) -> Told:
         judged = judge(values[kept], error[kept], coverage, large)
-        return Told(meaning, own_unit, values[kept], judged, of_atoms)
+        # signals speak of energies; a property has a unit of its own
+        said = unit if own_unit == KCAL else own_unit
+        return Told(meaning, said, values[kept], judged, of_atoms)
 
     every = {
         name: told(*signal(name)[:2], doubt.values.double().numpy(), doubt.atoms is not None)

@@ -64,7 +64,7 @@ def render(compared: list[Compared]) -> str:
         title=" · ".join(one.subject.name for one in compared),
         runs=[_words(one) for one in compared],
         sanity_heads=SANITY_HEADS,
-        refused=f"{100 * REFUSED:.0f} %",
+        heads=HEADS,
         part=_safe_part,
         data=Markup(embed.as_json([_data(one) for one in compared])),
     )
@@ -91,7 +91,7 @@ def _words(one: Compared) -> dict[str, object]:
         "tiles": tiles,
         "notes": _notes(one),
         "rows": [_row(name, told) for name, told in one.told.items()],
-        "oracle": _figures(one.oracle),
+        "oracle": cells(one.oracle),
         "absent": list(one.absent.items()),
         "signals": list(one.told),
         "sanity": sanity(one.subject.artefact.card),
@@ -114,12 +114,35 @@ def _row(name: str, told: Told) -> dict[str, object]:
     return {
         "name": name,
         "meaning": meaning + ("; of atoms, too" if told.of_atoms else ""),
-        "cells": _figures(told.judged),
+        "cells": cells(told.judged),
     }
 
 
-def _figures(judged: Judged) -> list[str]:
-    """The cells of a row of the table, in the order of its heads."""
+HEADS = (
+    "Spearman",
+    "AUROC",
+    f"large errors in the worst {100 * REFUSED:.0f} %",
+    "area of risk",
+    "of the way to perfect",
+    "mean ±",
+    "it holds",
+)
+"""Heads of the table of signals."""
+
+
+def cells(judged: Judged) -> list[str]:
+    """Write the figures of a signal, in the order of `HEADS`.
+
+    Parameters
+    ----------
+    judged
+        The figures.
+
+    Returns
+    -------
+    list of str
+        A dash for what is not known.
+    """
     return [
         _number(judged.spearman),
         _number(judged.auroc),
