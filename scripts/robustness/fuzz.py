@@ -26,7 +26,7 @@ from robustness import record
 from robustness.readers import READERS
 
 SCRIPTS = Path(__file__).parents[1]
-STALLED = 30.0
+STALLED = 90.0
 """Seconds after which a process that does not go on is killed."""
 CRASHES = 20
 """Native crashes of a reader after which it is given up."""

@@ -48,6 +48,8 @@ def add(campaign: str, row: dict[str, Any]) -> None:
         old = next((one for one in rows if one["name"] == row["name"]), None)
         if old is None:
             rows.append(row)
+        elif campaign == "mutants":  # of today's code and tests
+            rows[rows.index(old)] = row
         else:
             for key in SUMS:
                 if key in row:
