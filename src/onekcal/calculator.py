@@ -150,7 +150,14 @@ class Calculator(AseCalculator):
         new = novelty is not None and float(novelty[0]) > artefact.novelty_limit
         half = math.inf
         if not new and not outside(artefact, molecule):
-            half = half_width(artefact, kind_as_given(artefact), self.coverage)
+            half = half_width(
+                artefact,
+                kind_as_given(artefact),
+                self.coverage,
+                None,
+                molecule,
+                None if novelty is None else float(novelty[0]),
+            )
         bounded = math.isfinite(half)
         return {
             "interval": ((energy - half) / EV, (energy + half) / EV) if bounded else None,

@@ -127,7 +127,7 @@ def test_what_is_perceived_can_be_asked_for_its_groups(smiles: str) -> None:
     from rdkit import Chem
     from rdkit.Chem import AllChem
 
-    from onekcal.runs.functional_groups import functional_groups
+    from onekcal.geometry.functional_groups import functional_groups
 
     mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
     assert AllChem.EmbedMolecule(mol, randomSeed=1) == 0

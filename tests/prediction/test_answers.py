@@ -103,7 +103,7 @@ def test_a_model_is_found_by_path_by_run_folder_and_by_the_name_it_ships_under(
 def test_a_model_of_a_newer_version_says_so(
     artefact: Artefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("onekcal.models.artefact.FORMAT", 99)
+    monkeypatch.setattr("onekcal.models.artefact.PLAIN", 99)
     artefact.save(tmp_path / "new.safetensors")
     monkeypatch.undo()
     with pytest.raises(DataError, match="newer onekcal"):

@@ -273,7 +273,7 @@ def test_a_split_file_is_used_and_one_of_other_data_refused(tmp_path: Path) -> N
     with pytest.raises(ConfigError, match="a molecule in two parts"):
         choose(stored(), DataChoice(set="w", target="pairs", split=str(path)))
     path.write_text("not npz")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="is not an npz file or is damaged"):
         choose(stored(), DataChoice(set="w", target="pairs", split=str(path)))
 
 

@@ -21,7 +21,7 @@ from onekcal.runs.card import HEADS, about_data, limits, tables
 from onekcal.runs.card_page import markdown
 from onekcal.runs.errors_by import errors_by
 from onekcal.runs.experiment import parse
-from onekcal.runs.functional_groups import HAS, LACKS, _patterns, functional_groups
+from onekcal.geometry.functional_groups import HAS, LACKS, _patterns, functional_groups
 from onekcal.runs.run import run
 from onekcal.show.scope import scope as show_scope
 from onekcal.system.provenance import provenance

@@ -29,6 +29,7 @@ CATALOGUE = {
     "qm9-properties": "qm9:properties",
     "qm9-g4mp2": "qm9_g4mp2:source",
     "qm9-g4mp2-relaxed": "qm9_g4mp2:relaxed",
+    "thermo": "thermo:source",
     "iso17": "iso17:source",
     **{f"rmd17-{name}": "md17:revised" for name in TRAJECTORIES},
     **{f"md17-{name}": "md17:original" for name in TRAJECTORIES},

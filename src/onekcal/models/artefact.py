@@ -23,9 +23,13 @@ from onekcal.models.to_experiment import ToExperiment
 from onekcal.system import tensor_file
 from onekcal.system.files import damage_refused
 from onekcal.trust.conformal import Conformal
+from onekcal.trust.widths import Widths
 
-FORMAT = 1
-"""Number of the file format; increased when an older onekcal could not read a new file."""
+FORMAT, PLAIN = 2, 1
+"""Number of the file format; increased when an older onekcal could not read a new file.
+
+Format 2 has intervals that follow the traits of a molecule. A file without them says `PLAIN`.
+"""
 STAGES, CALIBRATION, TO_EXPERIMENT = "stages.", "calibration.", "to_experiment."
 
 Stage = tuple[str, dict[str, object]]
@@ -107,7 +111,7 @@ class Artefact:
             state = extra.correction.state()
             tensors |= {TO_EXPERIMENT + name: t.contiguous() for name, t in state.items()}
         header = {
-            "format": FORMAT,
+            "format": FORMAT if any(one.widths for one in self.calibration.values()) else PLAIN,
             "stages": list(self.stages),
             "level": self.level,
             "kind": self.kind,
@@ -121,6 +125,11 @@ class Artefact:
             "own_geometry": self.own_geometry,
             "to_experiment": None if extra is None else extra.header(),
             "by_spread": [kind for kind, one in self.calibration.items() if one.by_spread],
+            "widths": {
+                kind: {**one.widths.header(), "typical": one.typical}
+                for kind, one in self.calibration.items()
+                if one.widths is not None
+            },
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         tensor_file.write(path, tensors, header)
@@ -156,7 +165,7 @@ class Artefact:
         stages = [(name, settings) for name, settings in header["stages"]]
         model = Stack([build(name, settings) for name, settings in stages])
         model.load_state(_under(STAGES, tensors))
-        by_spread = header.get("by_spread", [])
+        by_spread, widths = header.get("by_spread", []), header.get("widths", {})
         limit = header.get("novelty_limit")
         extra = header.get("to_experiment")
         keys = ("level", "kind", "at", "elements", "largest")
@@ -164,7 +173,12 @@ class Artefact:
             stages,
             model,
             calibration={
-                kind: Conformal(scores, kind in by_spread)
+                kind: Conformal(
+                    scores,
+                    kind in by_spread,
+                    Widths.from_header(widths[kind]) if kind in widths else None,
+                    widths.get(kind, {}).get("typical", 1.0),
+                )
                 for kind, scores in _under(CALIBRATION, tensors).items()
             },
             geometry=header.get("geometry", ""),

@@ -233,7 +233,11 @@ def _told(done: Minimum, case: _Case, bare: Answer) -> Answer:
     novelty, strange = case.strange(molecule)
     beyond = outside(artefact, molecule) + strange
     case.refuse(beyond)
-    half = math.inf if beyond else half_width(artefact, NAME, options.coverage)
+    half = (
+        math.inf
+        if beyond
+        else half_width(artefact, NAME, options.coverage, None, molecule, novelty)
+    )
     waves = case.store.waves(case.key, done)
     answer = replace(
         bare,

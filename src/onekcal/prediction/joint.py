@@ -195,8 +195,10 @@ def scale(answer: Answer, artefact: Artefact, novelty: float) -> float:
     learned = answer.rung == "learned" and answer.geometry in artefact.calibration
     if answer.molecule is None or not learned:
         return answer.half
-    spread = answer.conformers.largest if answer.conformers else 0.0
-    half = half_width(artefact, answer.geometry, BASE, spread)
+    spread = answer.conformers.largest if answer.conformers else None
+    half = half_width(artefact, answer.geometry, BASE, spread, answer.molecule, answer.novelty)
+    if artefact.calibration[answer.geometry].widths is not None:
+        return half  # it follows size and novelty
     heavy = max(int((answer.molecule.numbers > 1).sum()), 1)
     strange = 1.0 if answer.novelty is None else max(answer.novelty / novelty, FAMILIAR)
     return half * heavy / LARGEST * strange

@@ -295,10 +295,11 @@ def _answer(question: Question, bare: Answer, artefact: Artefact, options: Optio
         raise OutsideScope("; ".join(beyond))
     found = placed(question, bare, artefact, options)
     assert found.molecule is not None
-    energy, novelty = _asked(artefact, found.molecule)
+    molecule = found.molecule
+    energy, novelty = _asked(artefact, molecule)
     terms = {
         name: values[0].reshape(-1).tolist()
-        for name, values in artefact.model.terms(found.molecule).items()
+        for name, values in artefact.model.terms(molecule).items()
     }
     if novelty is not None and novelty > artefact.novelty_limit:
         beyond = [
@@ -311,14 +312,14 @@ def _answer(question: Question, bare: Answer, artefact: Artefact, options: Optio
     remarks = list(found.remarks) + [
         f"outside the model's scope, hence no interval: {reason}" for reason in beyond
     ]
+    found = replace(found, novelty=novelty)
     half, remark = (math.inf, "") if beyond else half_of(artefact, found, options)
     remarks += [remark] if remark else []
-    pull = artefact.model.forces(found.molecule).numpy() if options.forces else None
+    pull = artefact.model.forces(molecule).numpy() if options.forces else None
     found = replace(
         found,
         energy=energy,
         half=half,
-        novelty=novelty,
         terms=terms,
         remarks=tuple(remarks),
         forces=pull,

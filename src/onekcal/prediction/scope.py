@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TypedDict
 
+import torch
+
 from onekcal.geometry.bonds import fragments
 from onekcal.models.artefact import Artefact
 from onekcal.models.domain import strange_nuclei
@@ -12,6 +14,7 @@ from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.prediction.answers import Answer
 from onekcal.prediction.geometry import KINDS
 from onekcal.prediction.options import DEFAULTS, Options
+from onekcal.trust.traits import traits
 
 
 class Scope(TypedDict):
@@ -37,11 +40,18 @@ class Scope(TypedDict):
     """Kind of geometry → half width (kcal/mol); None where it was not calibrated."""
     by_spread: list[str]
     """Kinds whose interval is (1 + spread of the conformers in kcal/mol) times as wide."""
+    by_traits: list[str]
+    """Kinds whose interval follows the molecule; `intervals` holds that of the median molecule."""
     card: dict[str, object]
 
 
 def half_width(
-    artefact: Artefact, geometry: str, nominal: float = 0.9, spread: float = 0.0
+    artefact: Artefact,
+    geometry: str,
+    nominal: float = 0.9,
+    spread: float | None = None,
+    molecule: Molecules | None = None,
+    novelty: float | None = None,
 ) -> float:
     """Look up the half width of an interval.
 
@@ -55,6 +65,10 @@ def half_width(
         The share of molecules that the interval is to cover.
     spread
         The spread of the conformers (kcal/mol), for geometries made from SMILES.
+    molecule
+        The molecule; None: one like the median molecule of the calibration set.
+    novelty
+        How strange it is to the model.
 
     Returns
     -------
@@ -62,7 +76,14 @@ def half_width(
         kcal/mol; infinite where the model was not calibrated for this geometry.
     """
     conformal = artefact.calibration.get(geometry)
-    return math.inf if conformal is None else conformal.radius(nominal, spread)
+    if conformal is None:
+        return math.inf
+    known = None
+    if conformal.widths is not None and molecule is not None:
+        known = traits(
+            molecule, *(None if x is None else torch.tensor([x]) for x in (novelty, spread))
+        )
+    return conformal.radius(nominal, spread or 0.0, known)
 
 
 def scope(artefact: Artefact, nominal: float = 0.9) -> Scope:
@@ -97,6 +118,7 @@ def scope(artefact: Artefact, nominal: float = 0.9) -> Scope:
         "coverage": nominal,
         "intervals": {kind: half if math.isfinite(half) else None for kind, half in halves.items()},
         "by_spread": [kind for kind, one in artefact.calibration.items() if one.by_spread],
+        "by_traits": [k for k, one in artefact.calibration.items() if one.widths is not None],
         "card": artefact.card.to_dict(),
     }
 
@@ -127,7 +149,9 @@ def half_of(artefact: Artefact, found: Answer, options: Options) -> tuple[float,
         artefact,
         found.geometry,
         options.coverage,
-        found.conformers.largest if found.conformers else 0.0,
+        found.conformers.largest if found.conformers else None,
+        found.molecule,
+        found.novelty,
     )
     if not math.isfinite(half):
         return (

@@ -23,7 +23,6 @@ from onekcal.runs.card import (
     sanity,
     tables,
 )
-from onekcal.trust.conformal import WIDER
 from onekcal.trust.metrics import KCAL
 
 
@@ -94,7 +93,7 @@ def _scope(artefact: Artefact) -> list[tuple[str, str]]:
     ]
     nominal = card.experiment.get("coverage", 0.9)
     for kind, conformal in artefact.calibration.items():
-        half, wider = conformal.radius(nominal), f" {WIDER}" if conformal.by_spread else ""
+        half, wider = conformal.radius(nominal), f" {conformal.factor}".rstrip()
         scope.append(
             (
                 f"{100 * nominal:.0f} % interval, {kind}",

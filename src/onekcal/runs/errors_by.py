@@ -13,9 +13,9 @@ from torch import Tensor
 
 from onekcal.data.dataset import Dataset
 from onekcal.geometry.bonds import perceived
+from onekcal.geometry.functional_groups import HAS, LACKS, functional_groups
 from onekcal.models.model_card import ErrorsBy, GroupErrors
 from onekcal.molecules import SYMBOLS, Molecules
-from onekcal.runs.functional_groups import HAS, LACKS, functional_groups
 from onekcal.trust.conformal import coverage
 from onekcal.trust.metrics import KCAL, metrics
 
@@ -25,7 +25,7 @@ LARGEST = 20
 """Heavy atoms from which on molecules are counted together."""
 
 
-def errors_by(data: Dataset, predicted: Tensor, half: float) -> ErrorsBy:
+def errors_by(data: Dataset, predicted: Tensor, half: Tensor | float) -> ErrorsBy:
     """Sort the errors of predictions by heavy atoms and by functional group.
 
     Where the data are of atoms, errors are sorted by element instead.
@@ -37,7 +37,8 @@ def errors_by(data: Dataset, predicted: Tensor, half: float) -> ErrorsBy:
     predicted
         Predictions, of the same shape and unit as the reference values.
     half
-        Half width of the interval in the same unit; infinite where there is none.
+        Half widths of the intervals in the same unit, of the same shape or one for all; not finite
+        where there are none.
 
     Returns
     -------
@@ -46,6 +47,7 @@ def errors_by(data: Dataset, predicted: Tensor, half: float) -> ErrorsBy:
         molecules whose bonds could not be told from their geometry.
     """
     molecules = data.molecules
+    half = torch.as_tensor(half, dtype=torch.float64).expand(len(predicted))
     if data.aim.atomic:
         return {
             "elements": {
@@ -88,12 +90,14 @@ def _members(molecules: Molecules) -> tuple[dict[str, list[int]], int]:
     return members, unclear
 
 
-def _row(data: Dataset, predicted: Tensor, half: float, which: Tensor) -> GroupErrors:
+def _row(data: Dataset, predicted: Tensor, half: Tensor, which: Tensor) -> GroupErrors:
     """Errors of the molecules that a mask or row numbers choose."""
-    reference, predicted = data.energies[which], predicted[which]
+    reference, predicted, half = data.energies[which], predicted[which], half[which]
     errors = metrics(reference, predicted, data.aim.unit)
     inside = (
-        coverage(reference, predicted - half, predicted + half) if math.isfinite(half) else math.nan
+        coverage(reference, predicted - half, predicted + half)
+        if half.isfinite().all()
+        else math.nan
     )
     digits = 3 if data.aim.unit == KCAL else 6
 

@@ -20,6 +20,7 @@ from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.runs.experiment import Experiment, read
 from onekcal.trust.conformal import Conformal, coverage, spread_of
 from onekcal.trust.metrics import Metrics, metrics
+from onekcal.trust.traits import traits
 
 
 def measure(
@@ -28,7 +29,7 @@ def measure(
     calibration: dict[str, Conformal],
     test: Dataset,
     others: dict[str, Dataset],
-) -> tuple[torch.Tensor, Metrics]:
+) -> tuple[torch.Tensor, torch.Tensor, Metrics]:
     """Test a fitted model.
 
     Parameters
@@ -45,7 +46,8 @@ def measure(
     Returns
     -------
     tuple
-        Predictions of `test` (M,) in kcal/mol or the target's unit, and all metrics by name.
+        Predictions of `test` (M,) in kcal/mol or the target's unit, half widths of their intervals
+        (M,), not a number where there are none, and all metrics by name.
     """
     started, unit = time.perf_counter(), test.aim.unit
     predicted = model.energies(test.molecules, test.columns)
@@ -61,21 +63,20 @@ def measure(
     }
     for stage in model.stages:
         found |= stage.summary
+    own = torch.full_like(predicted, math.nan)
     if experiment.geometry in calibration:
-        found |= _interval(calibration[experiment.geometry], test, predicted, experiment.coverage)
+        wide = halves(calibration[experiment.geometry], model, test, experiment.coverage)
+        found |= _interval(wide, test, predicted, experiment.coverage)
+        own = wide.where(wide.isfinite(), own)
     for kind, asked in others.items():
         guess = model.energies(asked.molecules, asked.columns)
         more = metrics(asked.energies, guess, unit)
         if kind in calibration:
-            more |= _interval(
-                calibration[kind],
-                asked,
-                guess,
-                experiment.coverage,
-                spread_between(experiment, kind, asked),
-            )
+            spread = spread_between(experiment, kind, asked)
+            half = halves(calibration[kind], model, asked, experiment.coverage, spread)
+            more |= _interval(half, asked, guess, experiment.coverage)
         found |= {f"{kind}: {key}": value for key, value in more.items()}
-    return predicted, found
+    return predicted, own, found
 
 
 def atoms_of(model: Stack, test: Dataset) -> dict[str, torch.Tensor]:
@@ -147,24 +148,52 @@ def order_errors(missing: torch.Tensor, terms: dict[str, torch.Tensor]) -> dict[
     }
 
 
-def _interval(
+def halves(
     conformal: Conformal,
-    test: Dataset,
-    predicted: torch.Tensor,
-    nominal: float,
+    model: Stack,
+    data: Dataset,
+    nominal: float = 0.9,
     spread: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Compute the half widths of the intervals of molecules.
+
+    Parameters
+    ----------
+    conformal
+        The intervals of their kind of geometry.
+    model
+        Says how strange the molecules are to it.
+    data
+        M molecules.
+    nominal
+        The share of molecules that the intervals are to cover.
+    spread
+        (M,) spread of the conformers of each molecule, kcal/mol; None where it is not known.
+
+    Returns
+    -------
+    Tensor
+        (M,), or (A,) where the data are of atoms.
+    """
+    known = None
+    if conformal.widths is not None:
+        known = traits(data.molecules, model.novelty(data.molecules), spread)
+    return conformal.half(len(data.energies), nominal, spread, known)
+
+
+def _interval(
+    half: torch.Tensor, test: Dataset, predicted: torch.Tensor, nominal: float
 ) -> dict[str, float]:
     """Mean half width (kcal/mol) and the share of a test part it covers.
 
     Empty where too few molecules calibrate it.
     """
-    half = conformal.radius(nominal, 0.0 if spread is None else float(spread.mean()))
-    if not math.isfinite(half):
+    if not half.isfinite().all():
         return {}
     return {
-        "interval": half,
+        "interval": float(half.mean()),
         "nominal_coverage": nominal,
-        "coverage": coverage(test.energies, *conformal.interval(predicted, nominal, spread)),
+        "coverage": coverage(test.energies, predicted - half, predicted + half),
     }
 
 
@@ -231,7 +260,8 @@ def evaluate(model: str | Path | Artefact, data: Dataset) -> Metrics:
             "" if kind == "data" else f" by the interval of {kind!r} geometries"
         )
         if math.isfinite(conformal.radius()) and not (conformal.by_spread and spread is None):
-            found[name] = coverage(data.energies, *conformal.interval(predicted, spread=spread))
+            half = halves(conformal, artefact.model, data, spread=spread)
+            found[name] = coverage(data.energies, predicted - half, predicted + half)
     ours, theirs = (f"{one.level or 'an unknown level'} ({one.at})" for one in (artefact, column))
     if column.quantity == "energy" and ours != theirs:
         found["note"] = f"the model was fitted to {ours}, {data.target!r} is {theirs}"

@@ -22,7 +22,11 @@ from onekcal.networks.training.batches import check_elements
 from onekcal.runs.choose_split import Split
 from onekcal.runs.evaluate import spread_between
 from onekcal.runs.experiment import Experiment
-from onekcal.trust.conformal import Conformal
+from onekcal.trust.conformal import MANY, Conformal
+from onekcal.trust.traits import traits
+
+NOVEL = 0.99
+"""Quantile of the validation molecules' novelty; what lies above is new to the model."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +86,20 @@ def fit(
         check_elements(data[split.test].molecules, train.molecules.elements, "test")
     model.fit(train, valid)
     judged = {experiment.geometry: valid} | {kind: some for kind, (some, _) in others.items()}
+    novelty = {kind: model.novelty(some.molecules) for kind, some in judged.items() if len(some)}
     calibration = {
         kind: Conformal.calibrated(
             some.energies - model.energies(some.molecules, some.columns),
             spread_between(experiment, kind, some),
+            None
+            if len(some) < MANY or some.aim.atomic
+            else traits(some.molecules, novelty[kind], spread_between(experiment, kind, some)),
         )
         for kind, some in judged.items()
         if len(some)
     }
-    limit = _novelty_limit(model, valid) if len(valid) else math.inf
+    known = novelty.get(experiment.geometry)
+    limit = math.inf if known is None else float(known.quantile(NOVEL))
     if experiment.refit:
         stages = [
             (name, settings | dict(stage.chosen))
@@ -128,13 +137,3 @@ def other_geometries(experiment: Experiment) -> dict[str, tuple[Dataset, Dataset
         )
         others[kind] = (data[(labels == VALID) & (experiment.data.valid > 0)], data[labels == TEST])
     return others
-
-
-NOVEL = 0.99
-"""Quantile of the validation molecules' novelty; what lies above is new to the model."""
-
-
-def _novelty_limit(model: Stack, valid: Dataset) -> float:
-    """The highest novelty of molecules that the model knows; infinite where it has none."""
-    novelty = model.novelty(valid.molecules)
-    return math.inf if novelty is None else float(novelty.quantile(NOVEL))

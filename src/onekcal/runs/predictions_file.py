@@ -19,7 +19,7 @@ def write_predictions(
     path: Path,
     data: Dataset,
     predicted: torch.Tensor,
-    half: float,
+    half: torch.Tensor,
     terms: dict[str, torch.Tensor] | None = None,
 ) -> None:
     """Write predictions.csv.
@@ -37,7 +37,7 @@ def write_predictions(
     predicted
         (M,) or (A,) in the unit of the reference.
     half
-        Half width of the interval in this unit.
+        (M,) or (A,) half widths of the intervals in this unit.
     terms
         Further output of the model by name, each (M, …).
     """
@@ -75,10 +75,10 @@ def write_predictions(
                 *heads,
             ]
         )
-        for m, (each, reference, answer) in enumerate(
-            zip(who, data.energies.tolist(), predicted.tolist())
+        for m, (each, reference, answer, wide) in enumerate(
+            zip(who, data.energies.tolist(), predicted.tolist(), half.tolist())
         ):
-            numbers = [reference, answer, answer - reference, answer - half, answer + half]
+            numbers = [reference, answer, answer - reference, answer - wide, answer + wide]
             numbers += [value for values in more.values() for value in values[m].tolist()]
             out.writerow([*each, *(format(number, digits) for number in numbers)])
 

@@ -20,7 +20,6 @@ the last one.
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -227,11 +226,7 @@ class _Tested(NamedTuple):
     metrics: Metrics
     terms: dict[str, torch.Tensor]  # (M, …) each
     atoms: dict[str, torch.Tensor]  # (A, …) each
-
-    @property
-    def half(self) -> float:
-        """Half width of the interval; not a number where there is none."""
-        return self.metrics.get("interval", math.nan)
+    half: torch.Tensor  # (M,) or (A,) half widths of the intervals; not a number: there is none
 
 
 def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
@@ -269,11 +264,13 @@ def _tested(
     experiment: Experiment, fitted: Fitted, test: Dataset, others: Mapping[str, Dataset]
 ) -> _Tested:
     """Ask the model for the test part, also at other geometries, and measure its errors."""
-    predicted, metrics = measure(experiment, fitted.model, fitted.calibration, test, dict(others))
+    predicted, half, metrics = measure(
+        experiment, fitted.model, fitted.calibration, test, dict(others)
+    )
     metrics |= {"train": len(fitted.data), "fit_seconds": fitted.seconds}
     terms, atoms = fitted.model.terms(test.molecules), atoms_of(fitted.model, test)
     metrics |= order_errors(test.energies - predicted, terms) | force_errors(atoms, test)
-    return _Tested(predicted, metrics, terms, atoms)
+    return _Tested(predicted, metrics, terms, atoms, half)
 
 
 def _write(

@@ -14,7 +14,7 @@ from onekcal.prediction.scope import Scope
 from onekcal.runs.card import heads, limits, recipe, tables
 from onekcal.show.lines import cut, grid, level_name, plain
 from onekcal.show.study import console
-from onekcal.trust.conformal import WIDER
+from onekcal.trust.conformal import FOLLOWS, WIDER
 
 FITTED = {
     "gfn2": "minima of GFN2-xTB",
@@ -67,7 +67,10 @@ def scope(model: str, found: Scope) -> None:
     ]
     for kind, half in found["intervals"].items():
         width = "none, too few to calibrate" if half is None else f"± {half:{digits}} {unit}"
-        wider = f"; {WIDER}" if kind in found["by_spread"] else ""
+        follows = kind in found["by_traits"]
+        wider = (
+            f"; {FOLLOWS if follows else WIDER}" if follows or kind in found["by_spread"] else ""
+        )
         own = kind == found["geometry"] == "b3lyp"  # the rung computes its minimum
         said = "its minimum of B3LYP, computed or kept" if own else KINDS.get(kind, "")
         rows.append((interval, f"{width}  {kind:6s}  {said}{wider}"))

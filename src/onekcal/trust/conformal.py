@@ -12,6 +12,10 @@ A geometry made from SMILES may be another conformer than the one that is meant.
 grows with the spread d of the molecule's conformers. Where d is known, the scores are |r|/s with
 s = 1 + d/(1 kcal/mol), and the interval is ŷ ± q·s: narrow for a rigid molecule, wide for a floppy
 one (normalised scores: Papadopoulos et al., ECML 2002; Lei et al.).
+
+With `MANY` residuals or more, s follows everything that is known of a molecule (`traits.py`,
+`widths.py`). The scores of each fifth of the residuals are then found with an s that the other four
+fifths gave.
 """
 
 from __future__ import annotations
@@ -24,12 +28,18 @@ import torch
 from torch import Tensor
 
 from onekcal.errors import InputError
+from onekcal.trust.traits import Traits
+from onekcal.trust.widths import Widths
 
 if TYPE_CHECKING:
     from onekcal.data.dataset import Dataset
 
 WIDER = "× (1 + spread of the conformers in kcal/mol)"
 """The factor of an interval that follows the spread, in words."""
+FOLLOWS = "typically; it follows size, novelty and groups of the molecule"
+"""What an interval with widths is, in words."""
+MANY, PARTS = 1000, 5
+"""Residuals that are enough for widths that follow the traits, and their parts."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +52,26 @@ class Conformal:
         (n,) scores |r|/s of the calibration set, kcal/mol, ascending.
     by_spread
         Whether s follows the spread of a molecule's conformers; otherwise s is 1.
+    widths
+        What gives s where it follows the traits of a molecule; None where it does not.
+    typical
+        The median s of the calibration set.
     """
 
     scores: Tensor
     by_spread: bool = False
+    widths: Widths | None = None
+    typical: float = 1.0
+
+    @property
+    def factor(self) -> str:
+        """What the interval of the typical molecule is multiplied with, in words."""
+        return FOLLOWS if self.widths is not None else WIDER if self.by_spread else ""
 
     @classmethod
-    def calibrated(cls, residuals: Tensor, spread: Tensor | None = None) -> Conformal:
+    def calibrated(
+        cls, residuals: Tensor, spread: Tensor | None = None, traits: Traits | None = None
+    ) -> Conformal:
         """Calibrate on molecules that the model was not fitted to.
 
         Parameters
@@ -57,6 +80,8 @@ class Conformal:
             (n,) reference − predicted, kcal/mol.
         spread
             (n,) spread of the conformers of each molecule, kcal/mol; None where it is not known.
+        traits
+            Of these molecules, their spread among them; they count from `MANY` residuals on.
 
         Returns
         -------
@@ -64,13 +89,19 @@ class Conformal:
             The intervals.
         """
         size = residuals.to(torch.float64).abs()
+        if traits is not None and len(size) >= MANY:
+            widths = Widths.fitted(size, traits)
+            typical = float(widths.of(traits).median())
+            return cls(_left_out(size, traits).sort().values, widths=widths, typical=typical)
         if spread is None:
             return cls(size.sort().values)
         if not (torch.isfinite(spread) & (spread >= 0)).all():
             raise InputError("the spread of a molecule's conformers must be 0 or more, kcal/mol")
         return cls((size / (1.0 + spread)).sort().values, by_spread=True)
 
-    def radius(self, coverage: float = 0.9, spread: float = 0.0) -> float:
+    def radius(
+        self, coverage: float = 0.9, spread: float = 0.0, traits: Traits | None = None
+    ) -> float:
         """Compute the half width of the interval of one molecule.
 
         Parameters
@@ -79,6 +110,8 @@ class Conformal:
             The share of molecules that the interval is to cover.
         spread
             The spread of the molecule's conformers, kcal/mol.
+        traits
+            Those of the molecule; None: it is like the median molecule of the calibration set.
 
         Returns
         -------
@@ -92,10 +125,47 @@ class Conformal:
         rank = math.ceil((n + 1) * coverage - 1e-9)
         if rank > n:
             return math.inf
-        return float(self.scores[rank - 1]) * (1.0 + spread if self.by_spread else 1.0)
+        score = float(self.scores[rank - 1])
+        if self.widths is not None:
+            return score * (self.typical if traits is None else float(self.widths.of(traits)[0]))
+        return score * (1.0 + spread if self.by_spread else 1.0)
+
+    def half(
+        self,
+        count: int,
+        coverage: float = 0.9,
+        spread: Tensor | None = None,
+        traits: Traits | None = None,
+    ) -> Tensor:
+        """Compute the half widths of the intervals of M molecules.
+
+        Parameters
+        ----------
+        count
+            M.
+        coverage
+            The share of molecules that the intervals are to cover.
+        spread
+            (M,) spread of the conformers of each molecule, kcal/mol; None: 0.
+        traits
+            Of these molecules; None: they are like the median molecule of the calibration set.
+
+        Returns
+        -------
+        Tensor
+            (M,) kcal/mol.
+        """
+        wide = torch.full((count,), self.radius(coverage), dtype=torch.float64)
+        if self.widths is not None and traits is not None:
+            return wide * self.widths.of(traits) / self.typical
+        return wide * (1.0 + spread) if self.by_spread and spread is not None else wide
 
     def interval(
-        self, predicted: Tensor, coverage: float = 0.9, spread: Tensor | None = None
+        self,
+        predicted: Tensor,
+        coverage: float = 0.9,
+        spread: Tensor | None = None,
+        traits: Traits | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Compute the intervals of molecules.
 
@@ -103,20 +173,28 @@ class Conformal:
         ----------
         predicted
             (M,) kcal/mol.
-        coverage
-            The share of molecules that the intervals are to cover.
-        spread
-            (M,) spread of the conformers of each molecule, kcal/mol; None: 0.
+        coverage, spread, traits
+            As in `half`.
 
         Returns
         -------
         tuple of Tensor
             Lower and upper ends (M,), kcal/mol.
         """
-        half = self.radius(coverage) * (
-            1.0 + spread if self.by_spread and spread is not None else 1.0
-        )
+        half = self.half(len(predicted), coverage, spread, traits)
         return predicted - half, predicted + half
+
+
+def _left_out(size: Tensor, traits: Traits) -> Tensor:
+    """(n,) scores, each with widths that were fitted without it."""
+    order = torch.randperm(len(size), generator=torch.Generator().manual_seed(0))
+    part = torch.empty(len(size), dtype=torch.int64)
+    part[order] = torch.arange(len(size)) % PARTS
+    out = torch.empty_like(size)
+    for k in range(PARTS):
+        own, others = part == k, part != k
+        out[own] = size[own] / Widths.fitted(size[others], traits[others]).of(traits[own])
+    return out
 
 
 def spread_of(data: Dataset) -> Tensor | None:

@@ -1,0 +1,75 @@
+"""Species that QM9 does not hold: radicals, second-row elements, halogens, larger molecules.
+
+`scripts/thermo_set.py` builds thermo.npz from public sets of composite energies and from our own
+G4(MP2), and brings them to the zero of QM9-G4MP2. The column `source` numbers the origin of each
+row in `SOURCES`; `CARD` says its level and licence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from onekcal.data.dataset import Column, Dataset
+from onekcal.datasets.card import Card, Stored
+from onekcal.datasets.source import Remote, Source
+from onekcal.molecules import Molecules
+
+SOURCES = ("computed", "g305", "ppe", "rmg")
+"""Where a row comes from, the best first."""
+CARD = Card(
+    "thermo",
+    "composite energies of radicals, halogens, S, P, Si and larger molecules, brought to one zero",
+    licence="computed: as this package; g305, ppe: CC0; rmg: MIT",
+    citation="g305: Curtiss, Redfern, Raghavachari, J. Chem. Phys. 127, 124105 (2007); ppe: Das, "
+    "Chakraborty, Ramakrishnan, J. Chem. Phys. 154, 044113 (2021); rmg: Johnson et al., J. Chem. "
+    "Inf. Model. 62, 4906 (2022)",
+    level="computed, g305, ppe: g4mp2; rmg: g4",
+    kind="atomization at 0 K, zero-point energy included",
+    molecules=6474,
+    elements="H Li Be B C N O F Na Al Si P S Cl Br",
+    splits="identity: train, valid and test, 8 : 1 : 1; all copies of a molecule are in one",
+    notes="`source` is the number of a row's origin: 0 computed, 1 g305, 2 ppe, 3 rmg. No molecule "
+    "of QM9-G4MP2 is among them.",
+)
+ARCHIVE = Remote("thermo.npz")
+
+
+def source(name: str) -> Source:
+    """Return the source of the species.
+
+    Parameters
+    ----------
+    name
+        "thermo".
+    """
+    return Source(CARD, (ARCHIVE,), read_mirror)
+
+
+def read_mirror(folder: Path) -> Stored:
+    """Read thermo.npz.
+
+    Parameters
+    ----------
+    folder
+        The folder that holds it.
+    """
+    with np.load(folder / ARCHIVE.file) as file:
+        origin, unpaired = file["source"], torch.from_numpy(file["unpaired"].astype(np.int64))
+        molecules = Molecules(
+            torch.from_numpy(file["Z"].astype(np.int64)),
+            torch.from_numpy(file["R"].astype(np.float64)),
+            torch.from_numpy(file["offsets"].astype(np.int64)),
+            spin=unpaired,
+            name=np.array([f"{SOURCES[s]} {row}" for s, row in zip(origin, file["row"])]),
+        )
+        columns = {
+            "g4mp2": Column(torch.from_numpy(file["AE_g4mp2"]), level="g4mp2", at="0 K"),
+            "source": Column(torch.from_numpy(origin.astype(np.float64)), "property", unit=""),
+        }
+        split = torch.from_numpy(file["split"])
+    card = replace(CARD, molecules=len(molecules))
+    return Stored(Dataset(molecules, columns), {"identity": split}, card)
