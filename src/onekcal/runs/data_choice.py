@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from onekcal import datasets as store
+from onekcal.data.dataset import Dataset
+from onekcal.data.splits import TEST, UNUSED
 from onekcal.datasets.card import Stored
-from onekcal.errors import ConfigError
+from onekcal.errors import ConfigError, unknown
 from onekcal.io.reading import FORMATS
+from onekcal.molecules import Molecules
 
 MEANING = ("energy", "length", "kind", "at", "level")
 """Keys that say what a file holds; the names are those of `read`."""
-LATER = (*MEANING, "check")
+LATER = (*MEANING, "check", "more")
 """Keys that early experiments did not have."""
 
 
@@ -75,6 +80,12 @@ class DataChoice(BaseModel):
         "electronic",
     )
     level: str | None = Field(None, description="of a file: level of theory of the energies")
+    more: dict[str, str] = Field(
+        default_factory=dict,
+        description="further data sets to learn from, such as another kind of molecule: name or "
+        ".h5 file → its split. Their training and validation parts join those of `set`; their test "
+        "parts stay out. They hold the target at the same level",
+    )
     check: bool = Field(True, description="stop where the energies look like another unit or kind")
 
     def as_first_written(self) -> dict[str, Any]:
@@ -86,7 +97,8 @@ class DataChoice(BaseModel):
         return {
             key: value
             for key, value in content.items()
-            if key not in LATER or value != type(self).model_fields[key].default
+            if key not in LATER
+            or value != type(self).model_fields[key].get_default(call_default_factory=True)
         }
 
 
@@ -118,8 +130,17 @@ def load(choice: DataChoice) -> Stored:
     Raises
     ------
     ConfigError
-        The experiment says what a stored set means, which has its own meaning.
+        The experiment says what a stored set means, which has its own meaning; or a set of `more`
+        does not fit.
     """
+    stored = _first(choice)
+    for name, split in choice.more.items():
+        stored = _joined(stored, store.load(name), choice, name, split)
+    return stored
+
+
+def _first(choice: DataChoice) -> Stored:
+    """The set that the experiment names, without `more`."""
     said = {key: getattr(choice, key) for key in MEANING if getattr(choice, key) is not None}
     if not is_plain(choice.set):
         if said:
@@ -134,3 +155,35 @@ def load(choice: DataChoice) -> Stored:
     names = {"energy": choice.target, "energy_forces": f"{choice.target}_forces"}
     columns = {names[name]: column for name, column in stored.dataset.columns.items()}
     return replace(stored, dataset=replace(stored.dataset, columns=columns))
+
+
+def _joined(stored: Stored, other: Stored, choice: DataChoice, name: str, split: str) -> Stored:
+    """Both sets in one; the split of the first goes on with that of the other."""
+    for whose, what, there in (
+        (choice.set, choice.split, stored.splits),
+        (name, split, other.splits),
+    ):
+        if what not in there:
+            unknown(f"split of {whose} for data.more:", what, there, ConfigError)
+    if choice.target not in other.dataset.columns:
+        unknown(f"target of {name}:", choice.target, other.dataset.columns, ConfigError)
+    columns = {
+        key: replace(column, values=torch.cat([column.values, other.dataset.columns[key].values]))
+        for key, column in stored.dataset.columns.items()
+        if key in other.dataset.columns
+    }
+    ours, theirs = (one.dataset.columns[choice.target].meaning for one in (stored, other))
+    if ours != theirs:
+        raise ConfigError(
+            f"{choice.target} of {choice.set} is {ours}, but that of {name} is {theirs}; data.more "
+            "takes the same quantity"
+        )
+    labels = other.splits[split]
+    labels = torch.where(labels == TEST, torch.full_like(labels, UNUSED), labels)
+    molecules = Molecules.concatenate([stored.dataset.molecules, other.dataset.molecules])
+    return Stored(
+        Dataset(molecules, columns),
+        {choice.split: torch.cat([stored.splits[choice.split], labels])},
+        stored.card,
+        hashlib.sha256(f"{stored.digest} {other.digest} {split}".encode()).hexdigest(),
+    )

@@ -254,8 +254,9 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
 
 def _loaded(experiment: Experiment) -> Stored:
     """The data set; the first process fetches it at the first experiment that names it."""
-    if experiment.data.set in store.names() and distributed.first():
-        store.get(experiment.data.set)
+    for name in (experiment.data.set, *experiment.data.more):
+        if name in store.names() and distributed.first():
+            store.get(name)
     distributed.wait()
     return load_data(experiment.data)
 
