@@ -26,7 +26,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
 
-from onekcal.errors import DataError
+from onekcal.errors import DataError, in_short
 from onekcal.labels.g4mp2 import Computed, Value
 from onekcal.molecules import Molecules
 from onekcal.system.files import read_json, write_json
@@ -201,13 +201,13 @@ class Shelf(Generic[Kind]):
         return self.folder / f"{key}.json"
 
     def _checked(self, record: dict, path: Path) -> Kind:
-        _refuse_newer(record, path)
         try:
+            _refuse_newer(record, path)
             return self.kind.from_dict(record)
-        except (KeyError, TypeError, ValueError) as problem:
+        except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as problem:
             raise DataError(
-                f"{path} should hold a computed molecule but is damaged ({problem!r}); remove it, "
-                "and it is computed again"
+                f"{path} should hold a computed molecule but is damaged ({in_short(repr(problem))}); "
+                "remove it, and it is computed again"
             ) from None
 
 
