@@ -205,9 +205,10 @@ class Shelf(Generic[Kind]):
             _refuse_newer(record, path)
             return self.kind.from_dict(record)
         except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as problem:
+            why = in_short(repr(problem))
             raise DataError(
-                f"{path} should hold a computed molecule but is damaged ({in_short(repr(problem))}); "
-                "remove it, and it is computed again"
+                f"{path} should hold a computed molecule but is damaged ({why}); remove it, and it "
+                "is computed again"
             ) from None
 
 
