@@ -22,7 +22,8 @@ are left out.
 
 One species an identity: computed here first, then G3/05, PPE1694, and the G4 of the Reaction
 Mechanism Generator. What QM9-G4MP2 holds is left out, for it has a label there. Species of
-rmg_reference.npz are left out of its G4. The split `identity` deals identities into train, valid
+rmg_reference.npz are left out of its G4. Elements that fewer than `FEWEST` species hold are left
+out: they are too few to learn from. The split `identity` deals identities into train, valid
 and test, 8 : 1 : 1.
 """
 
@@ -31,6 +32,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,6 +59,8 @@ FAR = 1.0
 """kcal/mol beside the fitted zeros; such a pair is no pair."""
 LEAST = 3
 """Pairs with an element that fix its zero."""
+FEWEST = 10
+"""Species that hold an element."""
 OWN, BETWEEN = "computed", "reference"
 ATOMS = free_atoms("g4mp2")
 
@@ -101,7 +105,7 @@ def main() -> None:
     species = gathered(asked.data, asked.computed)
     qm9 = in_qm9(asked.data, species)
     zeros = fitted_zeros([*differences(species, qm9), *checks(asked.data, asked.results)])
-    kept = chosen(species, set(qm9), zeros)
+    kept = often(chosen(species, set(qm9), zeros))
     write(asked.out, kept, zeros)
 
 
@@ -270,6 +274,16 @@ def chosen(
             kept[key] = replace(entry, energy=entry.energy - above)
             break
     return kept
+
+
+def often(kept: dict[str, Entry]) -> dict[str, Entry]:
+    """Leave out species with an element that too few hold."""
+    while True:
+        counts = Counter(z for entry in kept.values() for z in entry.molecule.elements)
+        rare = {z for z, count in counts.items() if count < FEWEST}
+        if not rare:
+            return kept
+        kept = {k: entry for k, entry in kept.items() if not rare & set(entry.molecule.elements)}
 
 
 def write(out: Path, kept: dict[str, Entry], zeros: dict[tuple[str, int], float]) -> None:

@@ -78,6 +78,17 @@ def test_a_species_of_a_source_without_its_zero_is_left_out() -> None:
     assert thermo_set.chosen({"OH": [one]}, {"OH"}, {("rmg", 8): 1.0, ("rmg", 1): 0.5}) == {}
 
 
+def test_elements_that_too_few_species_hold_are_left_out() -> None:
+    sulfur = Molecules.one([16, 1, 1], [[0, 0, 0], [1.3, 0, 0], [0, 1.3, 0]])
+    entries = {
+        f"OH {k}": thermo_set.Entry("computed", k, RADICAL, -1.0, 2.1)
+        for k in range(thermo_set.FEWEST)
+    }
+    rare = {"H2S": thermo_set.Entry("computed", 99, sulfur, -1.0, 2.1)}
+    assert thermo_set.often(entries | rare) == entries
+    assert thermo_set.often(dict(list(entries.items())[1:])) == {}
+
+
 def test_the_better_source_counts() -> None:
     entries = [
         thermo_set.Entry("ppe", 0, RADICAL, -1.0, 2.1),

@@ -238,7 +238,9 @@ def test_a_run_of_a_model_that_is_not_here_says_so(tmp_path: Path) -> None:
         (tmp_path / "a" / "experiment.yaml").read_text().replace("dressed_atoms", "elsewhere:Model")
     )
     (tmp_path / "a" / "experiment.yaml").write_text(text)
-    with pytest.raises(DataError, match="a cannot be used here: .*asks to run the code of a module, 'elsewhere'"):
+    with pytest.raises(
+        DataError, match="a cannot be used here: .*asks to run the code of a module, 'elsewhere'"
+    ):
         load(tmp_path / "a")
     (tmp_path / "a" / "metrics.json").unlink()
     with pytest.raises(DataError, match="is not a finished run"):

@@ -18,7 +18,7 @@ from onekcal.errors import InputError
 from onekcal.geometry.bonds import fragments
 from onekcal.geometry.canonical import canonical
 from onekcal.geometry.relax import FORCE, FallsApart, Relaxation, relax
-from onekcal.geometry.species import Species
+from onekcal.geometry.species import Species, species
 from onekcal.io.smiles import read_smiles, with_hydrogens
 from onekcal.molecules import Molecules
 from onekcal.quantum.method import LabelError, Method
@@ -125,7 +125,10 @@ def conformers(
     if count < 1:
         raise InputError(f"`count` must be at least 1, got {count}")
     how = method(how) if isinstance(how, str) else how
-    state = smiles if isinstance(smiles, Species) else Species(smiles, parse(smiles), 0, 0)
+    if isinstance(smiles, Species):
+        state = smiles
+    else:
+        state = species(smiles) if open_shells else Species(smiles, parse(smiles), 0, 0)
     mol, places = canonical(state.mol)
     starts, embedded = _starts(replace(state, mol=mol), count, seed)
     tried = (_relaxed(start, how, LOOSE) for start in starts)

@@ -72,6 +72,8 @@ class Artefact:
     to_experiment
         What brings its heats of formation to experiment; None where nothing was fitted. It is in no
         energy of the model.
+    unpaired
+        Most unpaired electrons of a training molecule; 0 for a model of closed shells.
     """
 
     stages: Sequence[Stage]
@@ -88,6 +90,7 @@ class Artefact:
     unit: str = "kcal/mol"
     own_geometry: bool = True
     to_experiment: ToExperiment | None = None
+    unpaired: int = 0
 
     def __repr__(self) -> str:
         stages = " + ".join(name for name, _ in self.stages)
@@ -118,6 +121,7 @@ class Artefact:
             "at": self.at,
             "elements": self.elements,
             "largest": self.largest,
+            "unpaired": self.unpaired,
             "geometry": self.geometry,
             "novelty_limit": self.novelty_limit if math.isfinite(self.novelty_limit) else None,
             "card": self.card.to_dict(),
@@ -181,6 +185,7 @@ class Artefact:
                 )
                 for kind, scores in _under(CALIBRATION, tensors).items()
             },
+            unpaired=header.get("unpaired", 0),
             geometry=header.get("geometry", ""),
             unit=header.get("unit", "kcal/mol"),
             card=ModelCard.of(header["card"]),

@@ -27,10 +27,12 @@ def strange_nuclei(artefact: Artefact, molecule: Molecules) -> list[str]:
         known = ", ".join(SYMBOLS[z] for z in artefact.elements)
         reasons.append(f"the model has never seen {', '.join(strange)}; it knows {known}")
     charge, spin = int(molecule.charges[0]), int(molecule.spins[0])
-    odd = (int(molecule.numbers.sum()) - charge) % 2
+    odd = not spin and (int(molecule.numbers.sum()) - charge) % 2
     if charge:
         reasons.append(f"an ion (charge {charge:+d}); the model knows neutral molecules")
-    if spin or odd:
+    if spin > artefact.unpaired or odd:
         said = f"unpaired electrons: {spin}" if spin else "an odd number of electrons"
-        reasons.append(f"a radical ({said}); the model knows closed shells")
+        most = artefact.unpaired
+        knows = f"up to {most} of them" if most else "closed shells"
+        reasons.append(f"a radical ({said}); the model knows {knows}")
     return reasons

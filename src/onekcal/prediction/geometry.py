@@ -103,7 +103,7 @@ def placed(question: Question, bare: Answer, artefact: Artefact, options: Option
         The answer with its molecule (Å), the kind of geometry, and how it came about.
     """
     if question.molecule is None:
-        found = conformers(question.smiles, options.conformers)
+        found = conformers(question.smiles, options.conformers, open_shells=artefact.unpaired > 0)
         kind = "smiles" if artefact.geometry else "data"
         remarks = (
             []

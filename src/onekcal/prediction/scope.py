@@ -31,7 +31,7 @@ class Scope(TypedDict):
     """Heavy atoms in the largest molecule; None where it is not known."""
     charge: int
     spin: int
-    """Unpaired electrons."""
+    """Most unpaired electrons."""
     geometry: str
     """The kind of geometry that the model was fitted to."""
     novelty_limit: float | None
@@ -112,7 +112,7 @@ def scope(artefact: Artefact, nominal: float = 0.9) -> Scope:
         "largest": artefact.largest,
         "heavy": artefact.card.heavy_atoms,
         "charge": 0,
-        "spin": 0,
+        "spin": artefact.unpaired,
         "geometry": artefact.geometry or "data",
         "novelty_limit": limit if math.isfinite(limit) else None,
         "coverage": nominal,

@@ -89,7 +89,10 @@ def _scope(artefact: Artefact) -> list[tuple[str, str]]:
             f"up to {artefact.largest} atoms"
             + (f", {card.heavy_atoms} of them heavy" if card.heavy_atoms else ""),
         ),
-        ("charge, spin", "0, 0"),
+        (
+            "charge, unpaired electrons",
+            f"0, {'up to ' if artefact.unpaired else ''}{artefact.unpaired}",
+        ),
     ]
     nominal = card.experiment.get("coverage", 0.9)
     for kind, conformal in artefact.calibration.items():

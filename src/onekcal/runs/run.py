@@ -309,6 +309,7 @@ def _artefact(experiment: Experiment, fitted: Fitted, card: ModelCard) -> Artefa
         at=column.at,
         elements=fitted.data.molecules.elements,
         largest=int(fitted.data.molecules.sizes.max()),
+        unpaired=int(fitted.data.molecules.spins.max()),
         calibration=fitted.calibration,
         geometry="" if experiment.geometry == "data" else experiment.geometry,
         novelty_limit=fitted.limit,

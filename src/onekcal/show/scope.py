@@ -62,7 +62,7 @@ def scope(model: str, found: Scope) -> None:
         ("elements", " ".join(found["elements"])),
         ("size", f"up to {found['largest']} atoms{heavy}"),
         ("charge", "0"),
-        ("unpaired", "0 electrons"),
+        ("unpaired", f"{'up to ' if found['spin'] else ''}{found['spin']} electrons"),
         ("fitted at", FITTED.get(found["geometry"], found["geometry"])),
     ]
     for kind, half in found["intervals"].items():
