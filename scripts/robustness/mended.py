@@ -80,6 +80,13 @@ MENDED = (
         FUZZ,
     ),
     Mended(
+        "mutants",
+        "no test noticed the sign of an error, a threshold, an entry of a table, or scores of a "
+        "calibration that came from widths fitted with them",
+        "each has a test",
+        "tests/trust/test_metrics.py::test_errors_are_predicted_minus_reference",
+    ),
+    Mended(
         "kills",
         "a training that was killed after its folder had appeared had no hierarchy.png",
         "pictures are drawn before the folder appears",
