@@ -38,7 +38,7 @@ MENDED = (
     ),
     Mended(
         "fuzz",
-        "damaged npz, h5, safetensors, tar, mat and JSON files ended in 60 different tracebacks, "
+        "damaged npz, h5, safetensors, tar, mat and JSON files ended in dozens of tracebacks, "
         "from AttributeError to zlib.error",
         "one line that names the file, for whatever a parser raises",
         FUZZ,
