@@ -147,9 +147,10 @@ def _shares(records: list[Record], table: str) -> list[Row]:
     """The differences from published energies as a sum over atoms, by least squares."""
     good = [one for one in records if "difference" in one]
     atoms = [_atoms(one["formula"]) for one in good]
-    elements = sorted({symbol for one in atoms for symbol in one})
-    often = [e for e in elements if sum(e in one for one in atoms) >= LEAST]
-    inside = [k for k, one in enumerate(atoms) if set(one) <= set(often)]
+    inside, often = list(range(len(good))), sorted({symbol for one in atoms for symbol in one})
+    while rare := {e for e in often if sum(e in atoms[k] for k in inside) < LEAST}:
+        often = [e for e in often if e not in rare]
+        inside = [k for k in inside if not rare & set(atoms[k])]
     if len(inside) <= len(often):
         return []
     counts = np.array([[atoms[k].get(e, 0) for e in often] for k in inside], dtype=float)
