@@ -11,12 +11,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-FULL = 8000
+FULL = 4000
 """Bytes of the largest file that fits on the full disk."""
 
 
 def full_disk(folder: Path) -> None:
-    """Let no file grow beyond a few kB; the system says so as it says that a disk is full."""
+    """Let no file grow beyond 4 kB; the system says so as it says that a disk is full."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (FULL, resource.RLIM_INFINITY))
 
 

@@ -21,14 +21,14 @@ import torch
 
 from onekcal.data.dataset import Dataset
 from onekcal.datasets.card import Stored
-from onekcal.errors import DataError, InputError, unknown
+from onekcal.errors import DataError, DiskFull, InputError, unknown
 from onekcal.labels.compute import LABELS_FORMAT, LabelRequest, compute, key_of, package
 from onekcal.labels.replacing import refuse_loss
 from onekcal.labels.result import labelled
 from onekcal.molecules import Molecules
 from onekcal.quantum.method import LabelError, Method
 from onekcal.quantum.named import method
-from onekcal.system.files import write_text
+from onekcal.system.files import disk_is_full, write_text
 from onekcal.system.locks import alone
 from onekcal.system.parallel import in_parallel
 
@@ -226,15 +226,23 @@ def _finish(
     )  # made as they are needed
     todo = len(missing)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        partial.open("a", encoding="utf-8") as file,
-        progress(todo, len(keys) - todo, quiet) as advance,
-    ):
-        for record in in_parallel(compute, jobs, todo, scheduler, workers):
-            file.write(json.dumps(record) + "\n")
-            file.flush()
-            known[record["key"]] = record
-            advance(record)
+    try:
+        with (
+            partial.open("a", encoding="utf-8") as file,
+            progress(todo, len(keys) - todo, quiet) as advance,
+        ):
+            for record in in_parallel(compute, jobs, todo, scheduler, workers):
+                file.write(json.dumps(record) + "\n")
+                file.flush()
+                known[record["key"]] = record
+                advance(record)
+    except OSError as problem:
+        if disk_is_full(problem):
+            raise DiskFull(
+                f"the disk is full: what is labelled stands in {partial}; free space in "
+                f"{partial.parent} and run the same command again"
+            ) from problem
+        raise
     return [known[key] for key in keys], todo
 
 

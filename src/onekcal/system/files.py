@@ -13,7 +13,7 @@ from typing import Any
 
 from onekcal.errors import DataError, DiskFull, OnekcalError, in_short
 
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 MACHINE = (*NO_SPACE, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE)
 """Errors of the system that say nothing about the content of a file."""
 
@@ -69,7 +69,7 @@ def disk_is_full(problem: BaseException) -> bool:
     Returns
     -------
     bool
-        True for a full disk and for a full quota.
+        True for a full disk, a full quota, and a file that may not grow.
     """
     return (
         isinstance(problem, DiskFull)
