@@ -12,6 +12,7 @@ import torch
 
 from onekcal import datasets as store
 from onekcal.datasets.card import Card
+from onekcal.geometry.functional_groups import HAS, LACKS, _patterns, functional_groups
 from onekcal.models.artefact import Artefact
 from onekcal.models.model_card import ModelCard
 from onekcal.models.shipped import load_model
@@ -21,7 +22,6 @@ from onekcal.runs.card import HEADS, about_data, limits, tables
 from onekcal.runs.card_page import markdown
 from onekcal.runs.errors_by import errors_by
 from onekcal.runs.experiment import parse
-from onekcal.geometry.functional_groups import HAS, LACKS, _patterns, functional_groups
 from onekcal.runs.run import run
 from onekcal.show.scope import scope as show_scope
 from onekcal.system.provenance import provenance
