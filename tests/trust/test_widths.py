@@ -80,6 +80,17 @@ def test_beyond_what_was_measured_a_width_grows_and_does_not_shrink() -> None:
     assert at(8.0) > at(4.0) > at(0.0)
 
 
+def test_a_molecule_that_is_infinitely_strange_has_no_finite_width_and_spoils_no_fit() -> None:
+    residuals, known = drawn(3000, 10)
+    strange = known.table.clone()
+    strange[:5, 0] = torch.inf
+    own = Conformal.calibrated(residuals, traits=Traits(known.names, strange))
+    halves = own.half(3000, traits=Traits(known.names, strange))
+    assert halves[:5].isinf().all()
+    calm = Conformal.calibrated(residuals, traits=known).half(3000, traits=known)
+    assert halves[5:].tolist() == pytest.approx(calm[5:].tolist(), rel=0.2)
+
+
 def test_few_residuals_have_one_width() -> None:
     residuals, known = drawn(MANY - 1, 6)
     own = Conformal.calibrated(residuals, traits=known)

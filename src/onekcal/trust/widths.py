@@ -61,6 +61,8 @@ class Widths:
         traits
             Of these molecules.
         """
+        known = traits.table.isfinite().all(1)  # an element without a landmark is ∞ strange
+        residuals, traits = residuals[known], traits[known]
         names = tuple(name for name in traits.names if _tells(traits.of((name,))[:, 0]))
         table = traits.of(names)
         least = table.min(0).values if names else torch.zeros(0, dtype=torch.float64)
