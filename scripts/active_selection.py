@@ -30,7 +30,6 @@ WAYS = (
     (RANDOM, "top"),
     ("variance", "top"),
     ("variance", "drawn"),
-    ("unexplained", "top"),
     ("novelty", "top"),
 )
 SEEDS = (0, 1, 2)

@@ -47,7 +47,7 @@ def test_the_page_holds_all_signals_and_asks_for_nothing(runs: Path, tmp_path: P
     path = page.save(compared, tmp_path / "trust.html")
     told = data_of(path)
     names = [[signal["name"] for signal in one["signals"]] for one in told]
-    assert names[0] == ["variance", "unexplained", "novelty", "size", "apart from atoms"]
+    assert names[0] == ["variance", "novelty", "size", "apart from atoms"]
     assert names[1] == ["size", "apart from kernel"]
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"'](?!data:)", text)

@@ -31,7 +31,7 @@ def parts(data: Dataset) -> tuple[Stack, Dataset, Dataset, Dataset]:
     return model.fit(train, data[[]]), train, others, large
 
 
-@pytest.mark.parametrize("name", ["variance", "unexplained"])
+@pytest.mark.parametrize("name", ["variance", "novelty"])
 def test_larger_molecules_are_doubted_more_and_their_interval_widens(
     parts: tuple[Stack, Dataset, Dataset, Dataset], name: str
 ) -> None:

@@ -13,23 +13,21 @@ from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError, InputError
 from onekcal.models.kernels.sparse_kernel import SparseKernel
 from onekcal.models.stack import Stack
-from onekcal.signals.kernel import unexplained
 from onekcal.signals.laplace import posterior
-from onekcal.signals.novelty import of_atoms
 from onekcal.signals.registry import SIGNALS, gather, signal
 from onekcal.signals.signal import Absent, Asked, Doubt, Signal
 
 GIVEN = {
-    "kernel": {"variance", "unexplained", "novelty"},
+    "kernel": {"variance", "novelty"},
     "exact": {"variance"},
     "hipnn": {"latent", "laplace", "R"},
     "ensemble": {"spread", "latent", "laplace", "R"},
-    "blend": {"spread", "families", "variance", "unexplained", "novelty", "latent", "laplace"},
+    "blend": {"spread", "families", "variance", "novelty", "latent", "laplace"},
     "voxels": {"latent", "laplace", "turning"},
     "vectors": {"latent", "laplace", "turning"},
 }
 """What each stack gives, besides its size."""
-OF_ATOMS = {("kernel", "unexplained"), ("kernel", "novelty"), ("ensemble", "spread")}
+OF_ATOMS = {("kernel", "novelty"), ("ensemble", "spread")}
 
 
 @pytest.mark.parametrize("name", GIVEN)
@@ -76,28 +74,23 @@ def test_without_its_training_molecules_a_loaded_model_gives_what_its_file_tells
     kernel.load_state(fitted.stages[-1].state())
     loaded = Asked(Stack([fitted.stages[0], kernel]), asked["kernel"].data)
     found = gather(loaded)
-    assert set(found.doubts) == {"unexplained", "novelty", "size"}
+    assert set(found.doubts) == {"novelty", "size"}
     assert "fitted to" in found.absent["variance"]
     with_them = gather(replace(loaded, trained=asked["kernel"].trained), ["variance"])
     fresh = gather(asked["kernel"], ["variance"]).doubts["variance"].values
     assert with_them.doubts["variance"].values == pytest.approx(fresh, rel=1e-6)
 
 
-def test_the_novelty_of_a_molecule_is_that_of_its_strangest_atom(asked: dict[str, Asked]) -> None:
+def test_the_novelty_of_a_molecule_is_the_root_mean_square_of_its_atoms(
+    asked: dict[str, Asked],
+) -> None:
     kernel, molecules = asked["kernel"].model.stages[-1], asked["kernel"].data.molecules
-    assert isinstance(kernel, SparseKernel)
-    atoms = of_atoms(kernel, molecules)
-    strangest = torch.stack([atoms[molecules.owner == m].max() for m in range(len(molecules))])
-    assert strangest == pytest.approx(kernel.novelty(molecules))
-
-
-def test_landmarks_explain_themselves_and_nothing_far_from_them(data: Dataset) -> None:
-    few = data[:4]
-    kernel = SparseKernel(landmarks=10_000, dims=20, force_weight=0.0).fit(few, data[[]])
-    # landmarks are rounded to float16: an environment is one to a thousandth of σ
-    assert float(unexplained(kernel, few.molecules).max()) < 1e-4
-    far = few.molecules.moved(1.5 * few.molecules.positions)
-    assert float(unexplained(kernel, far).median()) > 0.01
+    atoms = gather(asked["kernel"], ["novelty"]).doubts["novelty"].atoms
+    assert atoms is not None
+    means = [atoms[molecules.owner == m].square().mean() for m in range(len(molecules))]
+    novelty = kernel.novelty(molecules)
+    assert novelty is not None
+    assert torch.stack(means).sqrt() == pytest.approx(novelty)
 
 
 def test_the_laplace_posterior_is_that_of_a_linear_model_whatever_the_units() -> None:

@@ -1,20 +1,16 @@
 """Novelty: how far a molecule lies from what the model was fitted to, in the model's own features.
 
 It is what `predict` compares with the novelty limit of a model. A low-rank kernel also tells it of
-each atom: the distance to the nearest landmark in units of σ.
+each atom: √u, u the share of its environment that the nearest landmarks do not explain. That of a
+molecule is the root mean square of its atoms.
 """
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
 from onekcal.models.blend import Blend
-from onekcal.models.kernels.landmark_kernel import farthest, spans_of
 from onekcal.models.kernels.sparse_kernel import SparseKernel
 from onekcal.models.model import Model
 from onekcal.models.stack import Stack
-from onekcal.molecules import Molecules
 from onekcal.signals.signal import Absent, Asked, Doubt, Signal
 
 
@@ -23,7 +19,7 @@ def _of(asked: Asked) -> Doubt:
         novelty = stage.novelty(asked.data.molecules)
         if novelty is not None:
             if isinstance(stage, SparseKernel):
-                return Doubt(novelty, of_atoms(stage, asked.data.molecules))
+                return Doubt(novelty, stage.unexplained(asked.data.molecules).sqrt())
             return Doubt(novelty)
     raise Absent("tells no novelty")
 
@@ -39,26 +35,4 @@ def _stages(stack: Stack) -> list[Model]:
     return out
 
 
-def of_atoms(stage: SparseKernel, molecules: Molecules) -> Tensor:
-    """Compute the novelty of atoms.
-
-    Parameters
-    ----------
-    stage
-        A fitted kernel.
-    molecules
-        Molecules with A atoms in all.
-
-    Returns
-    -------
-    Tensor
-        (A,) the distance to the nearest landmark, in units of σ.
-    """
-    out, spans = [torch.zeros(0, dtype=torch.float64)], spans_of(stage.counts)
-    for x, kinds, _ in stage.environments(molecules):
-        own = torch.arange(len(kinds))  # each atom as a molecule of its own
-        out.append(farthest(kinds, x, own, len(kinds), stage.known, spans))
-    return torch.cat(out)
-
-
-NOVELTY = Signal("distance from the training molecules, in the model's own features", "", _of)
+NOVELTY = Signal("how unlike the training molecules, in the model's own features", "", _of)

@@ -10,7 +10,7 @@ import torch
 
 from onekcal.errors import ConfigError, InputError, unknown
 from onekcal.signals.families import FAMILIES
-from onekcal.signals.kernel import UNEXPLAINED, VARIANCE
+from onekcal.signals.kernel import VARIANCE
 from onekcal.signals.laplace import LAPLACE, LATENT
 from onekcal.signals.novelty import NOVELTY
 from onekcal.signals.signal import Asked, Doubt, Signal
@@ -22,7 +22,6 @@ SIGNALS: dict[str, Signal] = {
     "spread": SPREAD,
     "families": FAMILIES,
     "variance": VARIANCE,
-    "unexplained": UNEXPLAINED,
     "novelty": NOVELTY,
     "latent": LATENT,
     "laplace": LAPLACE,

@@ -21,7 +21,7 @@ SIZE, NOVELTY, SPREAD = "heavy atoms", "log novelty", "log (1 + spread)"
 GROWING = (SIZE, NOVELTY, SPREAD)
 """Traits that may make an interval wider and never narrower; numbers, the others are 0 or 1."""
 LEAST = 1e-3
-"""The novelty of an atom that is a landmark."""
+"""The novelty of a molecule whose atoms are landmarks."""
 
 
 @dataclass(frozen=True)

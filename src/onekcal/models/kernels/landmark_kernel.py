@@ -7,7 +7,6 @@ stand.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -182,31 +181,6 @@ def pools(kinds: Tensor, sizes: Tensor, order: Tensor, elements: int) -> list[Te
         own = own[(turn(sizes[own]) >= RARE).to(torch.uint8).argsort(stable=True)]
         out.append(own[: max(RARE, POOL * len(own) // len(kinds))])
     return out
-
-
-def farthest(
-    kinds: Tensor, x: Tensor, owner: Tensor, molecules: int, known: Tensor, spans: list[slice]
-) -> Tensor:
-    """Return how far the strangest atom of each molecule is from all landmarks.
-
-    Parameters
-    ----------
-    kinds, x, owner, molecules, known, spans
-        As in `molecule_kernel`.
-
-    Returns
-    -------
-    Tensor
-        (molecules,) the largest distance of an atom to its nearest landmark, in units of σ; ∞ where
-        an element has no landmark.
-    """
-    apart = torch.full((len(x),), math.inf, dtype=torch.float64)
-    for kind, span in enumerate(spans):
-        own = kinds == kind
-        if own.any() and span.stop > span.start:
-            apart[own] = torch.cdist(x[own], known[span].double()).min(1).values
-    zeros = torch.zeros(molecules, dtype=torch.float64)
-    return zeros.scatter_reduce(0, owner, apart, "amax")
 
 
 def turn(labels: Tensor) -> Tensor:

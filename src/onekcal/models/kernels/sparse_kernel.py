@@ -17,8 +17,7 @@ are found by randomly pivoted Cholesky (`landmarks.py`). FCHL19: Christensen et 
 152, 044107 (2020).
 
 σ and λ may be lists. Both are chosen on the validation part, σ in a smaller problem. Landmarks and
-projections are rounded to float16 before the fit, so that the file is small and nothing is lost on
-saving. Plain torch.
+projections are rounded to float16 before the fit: the file is small, and saving loses nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +34,6 @@ from onekcal.errors import ConfigError, DataError, InputError
 from onekcal.models.kernels import low_rank
 from onekcal.models.kernels.landmark_kernel import (
     RARE,
-    farthest,
     molecule_kernel,
     own_kernel,
     pools,
@@ -45,6 +43,7 @@ from onekcal.models.kernels.landmark_kernel import (
 )
 from onekcal.models.kernels.landmarks import choose
 from onekcal.models.kernels.projected_features import ProjectedFeatures, features_of
+from onekcal.models.kernels.unexplained import unexplained
 from onekcal.models.limits import as_list, check_positive
 from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
@@ -319,11 +318,15 @@ class SparseKernel(Model):
             yield x / self.sigma, kinds, block
 
     def novelty(self, molecules: Molecules) -> Tensor:
-        """(M,) distance in σ of each molecule's strangest atom to the nearest landmark, or ∞."""
+        """(M,) root mean share of the atoms that the landmarks do not explain: 0 to 1, or ∞."""
+        return (molecules.sum_atoms(self.unexplained(molecules)) / molecules.sizes).sqrt()
+
+    def unexplained(self, molecules: Molecules) -> Tensor:
+        """(A,) the share of each atom that the nearest landmarks do not explain, 0 to 1, or ∞."""
         out = [torch.zeros(0, dtype=torch.float64)]
         with torch.no_grad():
-            for x, kinds, block in self.environments(molecules):
-                out.append(farthest(kinds, x, block.owner, len(block), self.known, self._spans()))
+            for x, kinds, _ in self.environments(molecules):
+                out.append(unexplained(kinds, x, self.known, self._spans()))
         return torch.cat(out)
 
     def variance(self, molecules: Molecules) -> Tensor:
