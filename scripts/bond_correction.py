@@ -7,8 +7,8 @@ correction is fitted to one experiment an identity (`bench/experiments.py`) and 
 that it was not fitted to: ten folds, and all copies of a molecule are in one. The errors are those
 of one species an identity.
 
-The energies of ppe_dev.npz have another zero. For H C N O F it is known. For the other elements it
-is fitted together with the correction, in each fold anew, and belongs to the error before, too.
+The energies of ppe_dev.npz have another zero (`bench/corrections.py`). What is not known of it is
+fitted in each fold anew, and belongs to the error before, too.
 """
 
 from __future__ import annotations
@@ -23,28 +23,16 @@ from typing import get_args
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from onekcal.bench.experiments import (
-    BEST,
-    PPE_OFFSET,
-    Heat,
-    Level,
-    Published,
-    best,
-    folds,
-    published,
-)
+from onekcal.bench.corrections import left_out
+from onekcal.bench.experiments import BEST, Heat, Level, Published, best, folds, published
 from onekcal.bench.results import Measured
 from onekcal.bench.results_file import write
-from onekcal.features.bond_counts import bond_counts
-from onekcal.models.bond_correction import COUNTED, BondCorrection, Counts, robust_ridge
-from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.models.bond_correction import BondCorrection, Counts
+from onekcal.molecules import SYMBOLS
 from onekcal.system.provenance import provenance
 
 FOLDS = 10
-FREE = 10.0
-"""Counts of the zero of ppe_dev.npz are multiplied by it, so that the ridge hardly holds it."""
 NAMES: dict[Level, str] = {"g4": "G4", "g4mp2": "G4(MP2)"}
 RIDGES = (0.5, 50.0)
 """λ beside the stage's own, to show how little it matters."""
@@ -139,7 +127,7 @@ def judge(
     counts: Counts,
     ridge: float | None = None,
 ) -> Judged:
-    """Cross-validate a correction by identity.
+    """Cross-validate a correction by identity; the errors of one species an identity.
 
     Parameters
     ----------
@@ -153,36 +141,10 @@ def judge(
         Settings of the stage `bond_correction`.
     """
     stage = BondCorrection(counts) if ridge is None else BondCorrection(counts, ridge)
-    molecules = Molecules.concatenate([one.molecule for one in some])
-    bonds, _ = bond_counts(molecules, COUNTED[counts])
-    zero = _zero(some, molecules)
-    left = _column([heats[one.identity].formation - one.formation for one in some])
-    sigma = _column([heats[one.identity].stated for one in some]).clamp(min=stage.floor)
-    fold = torch.tensor([dealt[one.identity] for one in some])
-    before, after = left.clone(), left.clone()
-    for k in range(FOLDS):
-        fitted, held = fold != k, fold == k
-        both = torch.cat([bonds, FREE * zero], 1)
-        solved, _ = robust_ridge(
-            both[fitted], left[fitted], sigma[fitted], stage.regularization, stage.threshold
-        )
-        correction, shift = solved[: bonds.shape[1]], FREE * solved[bonds.shape[1] :]
-        before[held] -= zero[held] @ shift
-        after[held] = before[held] - bonds[held] @ correction
+    before, after = left_out(some, heats, dealt, stage)
     first = {one.identity: k for k, one in reversed(list(enumerate(some)))}
     rows = sorted(first.values())
-    return Judged([some[k] for k in rows], before[rows].numpy(), after[rows].numpy())
-
-
-def _column(values: list[float]) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def _zero(some: list[Published], molecules: Molecules) -> Tensor:
-    """(n, elements) atoms of ppe_dev.npz whose zero is not known."""
-    there = torch.tensor([one.file == "ppe_dev" for one in some], dtype=torch.float64)
-    unknown = [z for z in molecules.elements if z not in PPE_OFFSET]
-    return molecules.composition(unknown) * there[:, None]
+    return Judged([some[k] for k in rows], before[rows], after[rows])
 
 
 def _state(one: Published) -> tuple[int, int]:

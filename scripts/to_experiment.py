@@ -1,38 +1,36 @@
-"""Fit a model's correction to experiment and write a model file that holds it.
+"""Fit the correction of G4(MP2) to experiment that ships: src/onekcal/shipped/experiment.json.
 
-    python scripts/to_experiment.py DATA MODEL OUT.safetensors [--most 100]
+    python scripts/to_experiment.py DATA
 
-DATA holds the archives that `bench/experiments.py` reads. One species of each identity is relaxed
-and answered by MODEL (one that ships, a run folder or a file); what it refuses is left out. The
-stage `bond_correction` is fitted to ΔfH(experiment) − ΔfH(model) at those geometries. The error
-that the file states is that of molecules that were not fitted (ten folds by identity) and whose
-experiment is known to 0.5 kcal/mol.
+DATA holds the archives that `bench/experiments.py` reads. The stage `bond_correction` is fitted to
+ΔfH(experiment) − ΔfH(G4(MP2)) of the species of g305.npz and ppe_dev.npz, at published energies and
+geometries. What it leaves is that of species that were not fitted (ten folds by identity) and whose
+experiment is known well; of a class with few such species, that of all.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from onekcal.bench.experiments import Published, best, folds, published
-from onekcal.data.dataset import Column, Dataset
-from onekcal.models.artefact import Artefact
+from onekcal.bench.corrections import corrected, left_out
+from onekcal.bench.experiments import best, folds, published
+from onekcal.labels.deviations import DEVIATIONS, Deviations, class_of
 from onekcal.models.bond_correction import BondCorrection
-from onekcal.models.shipped import load_model
 from onekcal.models.to_experiment import ToExperiment
-from onekcal.molecules import Molecules
-from onekcal.prediction.options import Options
-from onekcal.prediction.prediction import answer
-from onekcal.prediction.questions import Question
+from onekcal.system.files import write_json
+from onekcal.system.provenance import provenance
 
+OUT = Path(__file__).parents[1] / "src" / "onekcal" / "shipped" / "experiment.json"
 FOLDS = 10
 KNOWN = 0.5
-"""kcal/mol, the uncertainty of an experiment that the error is measured on."""
+"""kcal/mol, the uncertainty of an experiment that is known well."""
+FEW = 20
+"""Of fewer species whose experiment is known well, all count."""
 
 
 def main() -> None:
@@ -40,94 +38,29 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     ask.add_argument("data", type=Path)
-    ask.add_argument("model")
-    ask.add_argument("out", type=Path)
-    ask.add_argument("--most", type=int, help="only so many species, to try it")
     asked = ask.parse_args()
     torch.set_num_threads(1)
-    artefact, every = load_model(asked.model), published(asked.data)
-    heats = best(every)
-    first = {one.identity: one for one in reversed(every) if one.identity in heats}
-    some = list(first.values())[::-1][: asked.most]
-    data, identities = answered(some, artefact, {key: h.formation for key, h in heats.items()})
-    sigma = torch.tensor([heats[key].stated for key in identities], dtype=torch.float64)
-    data = data.with_column("uncertainty", Column(sigma, "property"))
-    correction = BondCorrection().fit(data, data[:0])
-    after = left_out(data, identities)
-    known = sigma <= KNOWN
-    for name, rows in (("all", torch.ones_like(known)), (f"known to {KNOWN}", known)):
-        before = data.energies[rows].abs()
-        print(
-            f"{name}: {int(rows.sum())} molecules, mean absolute error {float(before.mean()):.3f} "
-            f"without and {float(after[rows].abs().mean()):.3f} with the correction, medians "
-            f"{float(before.median()):.3f} and {float(after[rows].abs().median()):.3f}"
-        )
-    error = float(after[known].abs().mean()) if known.any() else math.nan
+    every = published(asked.data)
+    heats, dealt = best(every), folds((one.identity for one in every), FOLDS)
+    some = [one for one in every if one.level == "g4mp2" and math.isfinite(one.formation)]
+    stage = BondCorrection()
+    corrected(some, heats, stage)
+    before, after = left_out(some, heats, dealt, stage)
+    first = sorted({one.identity: k for k, one in reversed(list(enumerate(some)))}.values())
+    well = np.array([heats[some[k].identity].stated <= KNOWN for k in first])
+    left = {}
+    for kind in DEVIATIONS:
+        own = np.array([class_of(some[k].molecule) == kind for k in first])
+        rows = np.array(first)[own & well if (own & well).sum() >= FEW else own]
+        errors = np.sort(np.abs(after[rows]))
+        ninety = errors[math.ceil(0.9 * (len(rows) + 1)) - 1]
+        left[kind] = Deviations(len(rows), round(float(errors.mean()), 2), round(float(ninety), 2))
+        print(f"{kind:40} {len(rows):4} before {np.abs(before[rows]).mean():.2f}", left[kind])
     source = (
-        f"{correction.counts}, fitted to {len(data)} experiments; mean absolute error of the "
-        f"{int(known.sum())} known to {KNOWN} kcal/mol, each left out of the fit"
+        f"bond correction fitted to the experiments of {len(first)} species of G3/05 and PPE1694"
     )
-    replace(artefact, to_experiment=ToExperiment(correction, error, source)).save(asked.out)
-    print(f"wrote {asked.out}: {source}")
-
-
-def answered(
-    some: list[Published], artefact: Artefact, experiment: dict[str, float]
-) -> tuple[Dataset, list[str]]:
-    """Ask the model for each species.
-
-    Parameters
-    ----------
-    some
-        Species at published geometries.
-    artefact
-        The model.
-    experiment
-        Identity → ΔfH(298.15 K), kcal/mol.
-
-    Returns
-    -------
-    tuple
-        The molecules that have an answer, with ΔfH(experiment) − ΔfH(model) as their target, and
-        their identities.
-    """
-    options = Options(rung="learned", route="atomization")
-    molecules, left, identities = [], [], []
-    for one in some:
-        question = Question(f"{one.file} {one.row}", molecule=one.molecule)
-        given = answer(question, artefact, options, may_compute=False)
-        if given.problem or given.ledger is None or given.molecule is None:
-            continue
-        molecules.append(given.molecule)
-        left.append(experiment[one.identity] - given.ledger.formation_298)
-        identities.append(one.identity)
-    column = Column(torch.tensor(left, dtype=torch.float64), kind="formation", at="298 K")
-    return Dataset(Molecules.concatenate(molecules), {"left": column}, "left"), identities
-
-
-def left_out(data: Dataset, identities: list[str]) -> Tensor:
-    """Return what the correction leaves of each molecule when it was not fitted to it.
-
-    Parameters
-    ----------
-    data
-        What `answered` returned, with uncertainties.
-    identities
-        Of its molecules.
-
-    Returns
-    -------
-    Tensor
-        (n,) kcal/mol.
-    """
-    dealt = folds(identities, FOLDS)
-    fold = torch.tensor([dealt[key] for key in identities])
-    out = data.energies.clone()
-    for k in range(FOLDS):
-        held = data[fold == k]
-        fitted = BondCorrection().fit(data[fold != k], held[:0])
-        out[fold == k] -= fitted.energies(held.molecules)
-    return out
+    content = ToExperiment(stage, left, source).to_dict()
+    write_json(OUT, {**content, "made": dict(provenance())})
 
 
 if __name__ == "__main__":

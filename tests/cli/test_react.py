@@ -48,7 +48,7 @@ def test_a_table_is_a_line_each_and_a_bad_one_is_named(tmp_path: Path) -> None:
     assert "ΔrG" not in head
     assert "joint 90 % interval of ΔrE(0 K)" in foot
     assert head.split()[-1] == "against"
-    assert there.split()[-1] == "G4(MP2)"
+    assert there.split()[-1] == "experiment"
     forth, home = (float(line.split()[3].replace("−", "-")) for line in (there, back))
     assert forth == -home != 0.0
     assert "'CCO >> CO': " in done.stderr

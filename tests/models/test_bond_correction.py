@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -12,13 +9,8 @@ import torch
 from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import ConfigError, DataError
 from onekcal.features.bond_counts import WHATS, bond_counts
-from onekcal.models.artefact import Artefact
 from onekcal.models.bond_correction import COUNTED, BondCorrection, robust_ridge
-from onekcal.models.dressed_atoms import DressedAtoms
-from onekcal.models.stack import Stack
-from onekcal.models.to_experiment import ToExperiment
 from onekcal.molecules import Molecules
-from onekcal.thermo.ledger import Ledger
 from support.molecules import wobbly
 
 ETHENE = Molecules.one(
@@ -144,35 +136,6 @@ def test_what_no_training_molecule_has_adds_nothing() -> None:
     model = BondCorrection("bonds").fit(data, data[:0])
     silane = Molecules.one(["Si", "Cl"], [[0.0, 0.0, 0.0], [2.05, 0.0, 0.0]])
     assert model.energies(silane).tolist() == [0.0]
-
-
-def test_a_model_file_keeps_the_correction_beside_its_energies(tmp_path: Path) -> None:
-    data = experiments(12)
-    correction = BondCorrection("bonds", floor=0.2).fit(data, data[:0])
-    bare = Artefact([("dressed_atoms", {})], Stack([DressedAtoms().fit(data, data)]))
-    whole = replace(bare, to_experiment=ToExperiment(correction, 0.5, "made up"))
-    whole.save(tmp_path / "model.safetensors")
-    loaded = Artefact.load(tmp_path / "model.safetensors")
-    methanol = data.molecules[3]
-    assert loaded.to_experiment is not None
-    assert loaded.to_experiment.line(methanol) == whole.to_experiment.line(methanol)  # type: ignore[union-attr]
-    assert loaded.to_experiment.correction.settings == correction.settings
-    assert torch.equal(loaded.model.energies(methanol), bare.model.energies(methanol))
-    bare.save(tmp_path / "bare.safetensors")
-    assert Artefact.load(tmp_path / "bare.safetensors").to_experiment is None
-
-
-def test_the_line_of_the_ledger_moves_both_heats_of_formation_and_no_energy() -> None:
-    data = experiments(12)
-    correction = BondCorrection().fit(data, data[:0])
-    line = ToExperiment(correction, float("nan"), "made up").line(data.molecules[3])
-    assert line.value == float(correction.energies(data.molecules[3])[0]) != 0.0
-    assert line.uncertainty is None
-    before = Ledger("CH4O", ())
-    after = Ledger("CH4O", (line,))
-    assert after.atomization == before.atomization
-    assert after.formation_0 - before.formation_0 == pytest.approx(line.value)
-    assert after.formation_298 - before.formation_298 == pytest.approx(line.value)
 
 
 def test_wrong_settings_and_uncertainties_are_refused() -> None:

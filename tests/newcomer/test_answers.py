@@ -83,7 +83,9 @@ def test_a_heat_of_formation_has_its_interval_everywhere(answers: Any) -> None:
     ethanol = answers[0]
     value, lower, upper, unit = ethanol.formation_298
     assert value == ethanol.ledger.formation_298
-    assert (value - lower, upper - value) == pytest.approx((ethanol.half, ethanol.half))
+    half = ethanol.heat_half
+    assert half > ethanol.half  # experiment is farther away than the model's level
+    assert (value - lower, upper - value) == pytest.approx((half, half))
     assert unit == "kcal/mol"
     told, row = ethanol.to_dict(), ethanol.to_row()
     assert (told["formation_298_lower"], told["formation_298_upper"]) == (lower, upper)
@@ -228,10 +230,11 @@ def test_standard_input_says_what_it_was_taken_for(tmp_path: Path) -> None:
 def test_the_screen_is_in_the_unit_that_is_asked_for(tmp_path: Path) -> None:
     one = run("predict", "O", "--unit", "kJ/mol", cwd=tmp_path).stdout
     two = run("predict", "O", "C", "--unit", "eV", "--coverage", "0.95", cwd=tmp_path).stdout
-    assert "kJ/mol, of the model against G4(MP2)" in one
+    assert "atomization energy (0 K), of the model against G4(MP2)" in one
+    assert "ΔfH(298.15 K), against experiment" in one
     assert one.index("kJ/mol") < one.index("kcal/mol")
     assert "95 % interval" in two
-    assert "eV; ±" in two
+    assert "eV; 95 % interval of the energy against G4(MP2)" in two
 
 
 def _stop_at(number: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from onekcal.models.artefact import Artefact
 from onekcal.models.model_card import ModelCard
 from onekcal.models.registry import build
 from onekcal.models.stack import Stack
+from onekcal.models.to_experiment import shipped as shipped_correction
 from onekcal.molecules import Molecules
 from onekcal.prediction import b3lyp_rung
 from onekcal.prediction.answers import Answer
@@ -176,11 +177,14 @@ def test_a_lone_atom_is_zero_by_definition(artefact: Artefact, programme: Progra
 
 
 def test_against_experiment_the_method_counts_beside_the_model(artefact: Artefact) -> None:
-    (water,) = ask(artefact, "O")
+    (water,) = ask(artefact, "O", level="g4mp2")
     assert water.molecule is not None
     method, _ = deviation(water.molecule, 0.9)
     assert from_experiment(water, 0.9) == pytest.approx(np.hypot(method, water.half))
     assert method > 3 * water.half > 0
+    (corrected,) = ask(artefact, "O")
+    left, _ = shipped_correction().half(water.molecule, 0.9)
+    assert from_experiment(corrected, 0.9) == pytest.approx(np.hypot(left, water.half))
 
 
 # --- what it refuses --------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from onekcal.cli.console import Csv, Json, print_json, print_step
-from onekcal.cli.energy_options import Coverage, Exact, Unit
+from onekcal.cli.energy_options import Coverage, Exact, Level, Unit
 from onekcal.cli.predict import duration
 
 
@@ -33,6 +33,7 @@ def bonds(
     ] = "auto",
     exact: Exact = False,
     unit: Unit = "kcal/mol",
+    level: Level = "experiment",
     coverage: Coverage = 0.9,
 ) -> None:
     """List the single bonds of a molecule with their dissociation enthalpies at 298 K.
@@ -51,6 +52,7 @@ def bonds(
         exact=exact,
         unit=unit,  # type: ignore[arg-type]
         coverage=coverage,
+        level=level,  # type: ignore[arg-type]
     )
     found = broken(smiles, model, options, print_step, stream=True)
     if as_json:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from onekcal.cli.console import Csv, Json, print_json, print_step
-from onekcal.cli.energy_options import Exact, Unit
+from onekcal.cli.energy_options import Exact, Level, Unit
 from onekcal.errors import InputError
 
 
@@ -90,6 +90,7 @@ def predict(
         ),
     ] = None,
     unit: Unit = "kcal/mol",
+    level: Level = "experiment",
     coverage: Annotated[
         float, typer.Option(help="The share of molecules that the interval is to cover.")
     ] = 0.9,
@@ -155,6 +156,7 @@ def predict(
         route=route,  # type: ignore[arg-type]
         unit=unit,  # type: ignore[arg-type]
         coverage=coverage,
+        level=level,  # type: ignore[arg-type]
         smiles_column=smiles_column,
         max_interval=max_interval,
     )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from onekcal.cli.console import Csv, Json, print_step
-from onekcal.cli.energy_options import Coverage, Exact, Unit
+from onekcal.cli.energy_options import Coverage, Exact, Level, Unit
 from onekcal.cli.predict import duration
 from onekcal.errors import InputError
 
@@ -73,6 +73,7 @@ def react(
     ] = None,
     exact: Exact = False,
     unit: Unit = "kcal/mol",
+    level: Level = "experiment",
     coverage: Coverage = 0.9,
 ) -> None:
     """Compute energies, enthalpies and free energies of reactions, with joint intervals.
@@ -103,6 +104,7 @@ def react(
         exact=exact,
         unit=unit,  # type: ignore[arg-type]
         coverage=coverage,
+        level=level,  # type: ignore[arg-type]
     )
     conditions = Conditions(temperature, pressure, free_energies)
     found = reactor.react(texts, model, conditions, options, watch=print_step, stream=True)

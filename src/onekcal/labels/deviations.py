@@ -61,12 +61,24 @@ def deviation(molecule: Molecules, coverage: float = 0.9) -> tuple[float, str]:
         The share that is to be covered. Only 0.9 was measured: other shares scale as those of a
         normal distribution do.
     """
-    from scipy.stats import norm
-
     kind = class_of(molecule)
     known = DEVIATIONS[kind]
-    half = known.ninety * float(norm.ppf(0.5 + coverage / 2) / norm.ppf(0.95))
-    return half, (
+    return scaled(known.ninety, coverage), (
         f"± covers {100 * coverage:.0f} % of the deviations from experiment of {known.species} "
         f"{kind} (mean {known.mean:.2f})"
     )
+
+
+def scaled(ninety: float, coverage: float) -> float:
+    """Return the half width for another coverage, as those of a normal distribution scale.
+
+    Parameters
+    ----------
+    ninety
+        That for 90 %, kcal/mol.
+    coverage
+        The share that is to be covered.
+    """
+    from scipy.stats import norm
+
+    return ninety * float(norm.ppf(0.5 + coverage / 2) / norm.ppf(0.95))

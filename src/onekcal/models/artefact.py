@@ -1,8 +1,7 @@
 """A fitted model as one file: safetensors weights with a JSON header. Nothing is pickled.
 
 The header holds the format version, the stages with their settings, what the energies mean, the
-elements seen, and the model card. The tensors are the stages' `state()`, the calibration scores and
-the state of the correction to experiment.
+elements seen, and the model card. The tensors are the stages' `state()` and the calibration scores.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from onekcal.errors import DataError
 from onekcal.models.model_card import ModelCard
 from onekcal.models.registry import allowed_modules_only, build
 from onekcal.models.stack import Stack
-from onekcal.models.to_experiment import ToExperiment
 from onekcal.system import tensor_file
 from onekcal.system.files import damage_refused
 from onekcal.trust.conformal import Conformal
@@ -30,7 +28,7 @@ FORMAT, PLAIN = 2, 1
 
 Format 2 has intervals that follow the traits of a molecule. A file without them says `PLAIN`.
 """
-STAGES, CALIBRATION, TO_EXPERIMENT = "stages.", "calibration.", "to_experiment."
+STAGES, CALIBRATION = "stages.", "calibration."
 
 Stage = tuple[str, dict[str, object]]
 
@@ -69,9 +67,6 @@ class Artefact:
         Unit of the answers.
     own_geometry
         Whether the training energies were computed at the geometries that the model saw.
-    to_experiment
-        What brings its heats of formation to experiment; None where nothing was fitted. It is in no
-        energy of the model.
     unpaired
         Most unpaired electrons of a training molecule; 0 for a model of closed shells.
     """
@@ -89,7 +84,6 @@ class Artefact:
     card: ModelCard = field(default_factory=ModelCard)
     unit: str = "kcal/mol"
     own_geometry: bool = True
-    to_experiment: ToExperiment | None = None
     unpaired: int = 0
 
     def __repr__(self) -> str:
@@ -109,10 +103,6 @@ class Artefact:
             CALIBRATION + kind: conformal.scores.contiguous()
             for kind, conformal in self.calibration.items()
         }
-        extra = self.to_experiment
-        if extra is not None:
-            state = extra.correction.state()
-            tensors |= {TO_EXPERIMENT + name: t.contiguous() for name, t in state.items()}
         header = {
             "format": FORMAT if any(one.widths for one in self.calibration.values()) else PLAIN,
             "stages": list(self.stages),
@@ -127,7 +117,6 @@ class Artefact:
             "card": self.card.to_dict(),
             "unit": self.unit,
             "own_geometry": self.own_geometry,
-            "to_experiment": None if extra is None else extra.header(),
             "by_spread": [kind for kind, one in self.calibration.items() if one.by_spread],
             "widths": {
                 kind: {**one.widths.header(), "typical": one.typical}
@@ -171,7 +160,6 @@ class Artefact:
         model.load_state(_under(STAGES, tensors))
         by_spread, widths = header.get("by_spread", []), header.get("widths", {})
         limit = header.get("novelty_limit")
-        extra = header.get("to_experiment")
         keys = ("level", "kind", "at", "elements", "largest")
         return cls(
             stages,
@@ -191,7 +179,6 @@ class Artefact:
             card=ModelCard.of(header["card"]),
             novelty_limit=math.inf if limit is None else limit,
             own_geometry=header.get("own_geometry", _judged(header)),
-            to_experiment=extra and ToExperiment.of(extra, _under(TO_EXPERIMENT, tensors)),
             **{key: header[key] for key in keys},
         )
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ENERGIES = frozenset(
     "value lower upper uncertainty half experiment computed spread relative forces "
     "formation_0 formation_0_lower formation_0_upper "
-    "formation_298 formation_298_lower formation_298_upper".split()
+    "formation_298 formation_298_lower formation_298_upper formation_half".split()
 )
 """Keys of an answer's JSON that hold energies."""
 
@@ -124,6 +124,9 @@ class Answer:
         The unit that energies are told in. The fields above stay in kcal/mol.
     columns
         What came with the molecule: further columns of its table, or tags of its sdf block.
+    formation_half
+        Half width of the intervals of heats of formation (kcal/mol), where it is not `half`: with a
+        correction to experiment they are against experiment.
     """
 
     source: str
@@ -154,6 +157,7 @@ class Answer:
     forecast: float | None = None
     unit: Unit = "kcal/mol"
     columns: Mapping[str, str] = field(default_factory=dict)
+    formation_half: float | None = None
 
     def __repr__(self) -> str:
         if self.problem:
@@ -191,22 +195,29 @@ class Answer:
         return self._estimate(self.energy, self.half)
 
     @property
+    def heat_half(self) -> float:
+        """Half width of the intervals of heats of formation, kcal/mol."""
+        return self.half if self.formation_half is None else self.formation_half
+
+    @property
     def formation_0(self) -> Estimate:
         """ΔfH(0 K) with its interval, in the answer's unit; NaN where it is not known."""
-        return self._estimate(self.ledger.formation_0 if self.ledger else math.nan, self.half)
+        value = self.ledger.formation_0 if self.ledger else math.nan
+        return self._estimate(value, self.heat_half)
 
     @property
     def formation_298(self) -> Estimate:
         """ΔfH(298.15 K) with its interval, in the answer's unit; NaN where it is not known.
 
-        The interval is that of the energy. Where a bond separation gave the value (route
+        The interval is that of ΔfH(0 K). Where a bond separation gave the value (route
         "isodesmic"), it is that of the separation.
         """
         if self.ledger is None:
             return self._estimate(math.nan, self.half)
-        value, route = self.ledger.formation_298, self.isodesmic
-        separated = route is not None and math.isclose(value, route.formation, abs_tol=1e-9)
-        return self._estimate(value, route.half if route and separated else self.half)
+        route = self.isodesmic
+        separated = route is not None and route.gives(self.ledger)
+        half = route.half if route and separated else self.heat_half
+        return self._estimate(self.ledger.formation_298, half)
 
     def _estimate(self, value: float, half: float) -> Estimate:
         return estimated(value, half, self.unit)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from onekcal.errors import InputError, unknown
 from onekcal.prediction.estimate import unit_of
-from onekcal.prediction.options import ROUTES, RUNGS, OptionKeywords, Options
+from onekcal.prediction.options import LEVELS, ROUTES, RUNGS, OptionKeywords, Options
 from onekcal.thermo.free_energies import check_conditions
 
 
@@ -44,4 +44,6 @@ def chosen(options: Options, settings: OptionKeywords) -> Options:
         raise InputError(f"`rung` must be one of {', '.join(RUNGS)}, got {options.rung!r}")
     if options.route not in ROUTES:
         raise InputError(f"`route` must be one of {', '.join(ROUTES)}, got {options.route!r}")
+    if options.level not in LEVELS:
+        raise InputError(f"`level` must be one of {', '.join(LEVELS)}, got {options.level!r}")
     return options

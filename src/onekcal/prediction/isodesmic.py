@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from onekcal.prediction.separation import NAMES, Separation
-from onekcal.thermo.ledger import Term
+from onekcal.thermo.ledger import Ledger, Term
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,16 @@ class Isodesmic:
         """Where the energies of the partners come from."""
         counts = Counter(one.how for one in self.partners)
         return ", ".join(f"{n} {how}" for how, n in sorted(counts.items()))
+
+    def gives(self, lines: Ledger) -> bool:
+        """Return whether a ledger's ΔfH(298.15 K) is that of the separation.
+
+        Parameters
+        ----------
+        lines
+            The ledger of an answer.
+        """
+        return math.isclose(lines.formation_298, self.formation, abs_tol=1e-9)
 
     def terms(self) -> tuple[Term, ...]:
         """What the separation adds to the ledger."""

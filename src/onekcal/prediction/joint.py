@@ -13,9 +13,9 @@ molecules: the environments that they share over all that they have (Tanimoto's 
 counts), with environments of up to two bonds around each heavy atom. A small and familiar molecule
 has a small error, so many small partners do not make a reaction uncertain.
 
-That is the interval against the model's level, G4(MP2). A reaction with a computed species, or with
-an element in its standard state, can only be compared with experiment. Then the square of G4(MP2)'s
-deviation from experiment is added for every species: (νᵢ hᵢ)², with hᵢ by class of species.
+That is the interval against the model's level, G4(MP2). With the correction to experiment, with a
+computed species or an element in its standard state, the interval is against experiment. Then the
+square of G4(MP2)'s deviation is added for every species: (νᵢ hᵢ)², with hᵢ by class of species.
 Reactions among species of G3/05 bear this out (`scripts/computed_reactions.py`).
 
 q is calibrated like a conformal interval on the scores |error| / √(…) of reactions among molecules
@@ -39,6 +39,7 @@ from onekcal.geometry.bonds import bonded
 from onekcal.labels.deviations import deviation
 from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import SHIPPED
+from onekcal.models.to_experiment import shipped as to_experiment
 from onekcal.molecules import Molecules
 from onekcal.prediction.answers import Answer
 from onekcal.prediction.scope import half_width
@@ -135,7 +136,8 @@ def joint_half(
         Half its width (kcal/mol), what it is against, and a remark.
     """
     learned = np.array([answer.rung == "learned" for answer in answers])
-    mixed = not learned.all()
+    corrected = any(answer.formation_half is not None for answer in answers)
+    mixed = corrected or not learned.all()
     unbounded = [answer.label for answer in answers if not math.isfinite(answer.half)]
     if unbounded:
         return Joint(math.inf, mixed, f"no interval, because {', '.join(unbounded)} has none")
@@ -169,12 +171,18 @@ def from_experiment(answer: Answer, coverage: float) -> float:
     Parameters
     ----------
     answer
-        The answer for the molecule. A computed one has this as its half width; one learned on B3LYP
-        adds its own. A lone atom has none.
+        The answer for the molecule, corrected to experiment or not. One learned on B3LYP adds its
+        own interval. A lone atom has none.
     coverage
         The share of species that the interval is to cover.
     """
-    if answer.rung == "g4mp2" or not answer.half or answer.molecule is None:
+    if not answer.half or answer.molecule is None:
+        return answer.half
+    if answer.formation_half is not None:
+        if answer.rung == "learned":
+            return to_experiment().half(answer.molecule, coverage)[0]
+        return answer.formation_half
+    if answer.rung == "g4mp2":
         return answer.half
     method = deviation(answer.molecule, coverage)[0]
     return method if answer.rung == "learned" else math.hypot(method, answer.half)

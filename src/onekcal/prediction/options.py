@@ -13,6 +13,9 @@ RUNGS: tuple[Rung, ...] = get_args(Rung)
 Route = Literal["auto", "atomization", "isodesmic", "both"]
 ROUTES: tuple[Route, ...] = get_args(Route)
 """The routes to a heat of formation."""
+Level = Literal["experiment", "g4mp2"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""What heats of formation are to meet."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,9 @@ class Options:
     max_interval
         The largest half width of an interval that is answered, in `unit`; a molecule with a wider
         one, or with none, is refused. None answers all.
+    level
+        Heats of formation with the correction of G4(MP2) to experiment ("experiment"), or without
+        it ("g4mp2"). Energies are those of the level of theory in both.
     """
 
     keep_geometry: bool = False
@@ -82,6 +88,7 @@ class Options:
     unit: Unit = "kcal/mol"
     smiles_column: str | None = None
     max_interval: float | None = None
+    level: Level = "experiment"
 
 
 class OptionKeywords(TypedDict, total=False):
@@ -105,6 +112,7 @@ class OptionKeywords(TypedDict, total=False):
     unit: Unit
     smiles_column: str | None
     max_interval: float | None
+    level: Level
 
 
 DEFAULTS = Options()

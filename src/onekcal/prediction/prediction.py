@@ -32,6 +32,7 @@ from onekcal.prediction.answers import Answer
 from onekcal.prediction.b3lyp_rung import b3lyp_answer, is_for_b3lyp, shipped
 from onekcal.prediction.chosen import chosen
 from onekcal.prediction.crew import by_a_crew
+from onekcal.prediction.experiment import to_experiment
 from onekcal.prediction.geometry import drawn, placed
 from onekcal.prediction.options import DEFAULTS, OptionKeywords, Options
 from onekcal.prediction.questions import STANDARD_INPUT, Question, count, questions
@@ -210,9 +211,10 @@ def answer(
         with one_thread():
             found = _by_rung(question, bare, artefact, options, may_compute, watch)
             if options.route != "atomization":
-                found = with_route(
-                    found, options.route, artefact, lambda text: _small(text, artefact, partners)
-                )
+                ask = lambda text: _small(text, artefact, partners)  # noqa: E731
+                found = with_route(found, options.route, artefact, ask, options.level)
+            if options.level == "experiment":
+                found = to_experiment(found)
             if options.thermochemistry:
                 found = with_thermochemistry(found, options.temperature, options.pressure)
         return trusted(found, options.max_interval)
@@ -230,7 +232,7 @@ def answer(
 def _small(smiles: str, artefact: Artefact, known: dict[str, Answer]) -> Answer:
     """The learned answer for a partner of a second route, asked once."""
     if smiles not in known:
-        plain = Options(rung="learned", route="atomization")
+        plain = Options(rung="learned", route="atomization", level="g4mp2")
         known[smiles] = answer(Question(smiles, smiles=smiles), artefact, plain, may_compute=False)
     return known[smiles]
 

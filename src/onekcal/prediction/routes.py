@@ -18,19 +18,18 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from scipy.stats import norm
-
 from onekcal.errors import InputError
 from onekcal.geometry.bonds import perceived
 from onekcal.geometry.species import species
 from onekcal.labels.computed import Store, key_of_smiles
-from onekcal.labels.deviations import class_of, deviation
+from onekcal.labels.deviations import class_of, deviation, scaled
 from onekcal.models.artefact import Artefact
+from onekcal.models.to_experiment import shipped as to_experiment
 from onekcal.molecules import Molecules
 from onekcal.prediction.answers import Answer
 from onekcal.prediction.isodesmic import Isodesmic, Partner
 from onekcal.prediction.joint import joint_half
-from onekcal.prediction.options import Route
+from onekcal.prediction.options import Level, Route
 from onekcal.prediction.separation import HierarchyRung, Separation, separations
 from onekcal.thermo.ledger import Ledger, Term, ledger
 from onekcal.thermo.small_species import small_species
@@ -48,7 +47,9 @@ Found = tuple[Partner, Answer | None]
 """A partner, and its answer where it was learned."""
 
 
-def with_route(answer: Answer, route: Route, artefact: Artefact, ask: Ask) -> Answer:
+def with_route(
+    answer: Answer, route: Route, artefact: Artefact, ask: Ask, level: Level = "experiment"
+) -> Answer:
     """Add the second route to an answer.
 
     Parameters
@@ -62,6 +63,8 @@ def with_route(answer: Answer, route: Route, artefact: Artefact, ask: Ask) -> An
         The model.
     ask
         Answers small species by it.
+    level
+        What the first route's heat of formation is to meet, for the comparison of both.
 
     Raises
     ------
@@ -69,7 +72,7 @@ def with_route(answer: Answer, route: Route, artefact: Artefact, ask: Ask) -> An
         The route is "isodesmic", and there is none.
     """
     try:
-        found = isodesmic(answer, artefact, ask if route != "auto" else None)
+        found = isodesmic(answer, artefact, ask if route != "auto" else None, level)
     except InputError as problem:
         if route == "isodesmic":
             raise
@@ -88,7 +91,9 @@ def with_route(answer: Answer, route: Route, artefact: Artefact, ask: Ask) -> An
     return replace(answer, isodesmic=found, remarks=tuple(remarks), ledger=lines)
 
 
-def isodesmic(answer: Answer, artefact: Artefact, ask: Ask | None = None) -> Isodesmic:
+def isodesmic(
+    answer: Answer, artefact: Artefact, ask: Ask | None = None, level: Level = "experiment"
+) -> Isodesmic:
     """Compute ΔfH(298 K) by the separation with the narrowest interval, of those possible.
 
     Parameters
@@ -99,6 +104,8 @@ def isodesmic(answer: Answer, artefact: Artefact, ask: Ask | None = None) -> Iso
         The model, for the joint interval of what it answered.
     ask
         Answers partners that were neither computed nor published; None leaves these unknown.
+    level
+        As in `with_route`.
 
     Raises
     ------
@@ -116,7 +123,7 @@ def isodesmic(answer: Answer, artefact: Artefact, ask: Ask | None = None) -> Iso
         partners = [_partner(text, n, ask) for text, n in one.partners.items()]
         known = [partner for partner in partners if partner is not None]
         if len(known) == len(partners):
-            possible.append(_summed(answer, artefact, one, known))
+            possible.append(_summed(answer, artefact, one, known, level))
             continue
         lacks = [text for text, partner in zip(one.partners, partners) if partner is None]
         lacking = f"no G4(MP2) energy of {', '.join(lacks)} (`--rung g4mp2` computes it)"
@@ -176,7 +183,11 @@ def _partner(smiles: str, count: int, ask: Ask | None) -> Found | None:
 
 
 def _summed(
-    answer: Answer, artefact: Artefact, separation: Separation, found: Sequence[Found]
+    answer: Answer,
+    artefact: Artefact,
+    separation: Separation,
+    found: Sequence[Found],
+    level: Level,
 ) -> Isodesmic:
     """The heat of formation, its interval, and whether it differs from the first route."""
     molecule, lines = answer.molecule, answer.ledger
@@ -191,14 +202,18 @@ def _summed(
     learned = [(-float(one.count), said) for one, said in found if said is not None]
     own = [(1.0, answer)] if answer.rung == "learned" else []
     apart = answer.half if answer.rung == "b3lyp" else 0.0  # of a model of its own
-    method = deviation(molecule, answer.coverage)[0]
+    if level == "experiment":
+        line = to_experiment().line(molecule, answer.coverage)
+        method, correction = line.uncertainty or 0.0, line.value
+    else:
+        method, correction = deviation(molecule, answer.coverage)[0], 0.0
     change = _joint(learned, artefact, answer.coverage)  # the error of M is in both routes
     return Isodesmic(
         separation,
         partners,
         lines.formation_298 + shift,
         math.hypot(_joint([*own, *learned], artefact, answer.coverage), apart, left),
-        abs(shift) > math.hypot(method, left, change),
+        abs(shift - correction) > math.hypot(method, left, change),
     )
 
 
@@ -225,4 +240,4 @@ def left_of(molecule: Molecules, rung: HierarchyRung, coverage: float) -> float:
     """
     radical = class_of(molecule) == "radicals and ions"
     ninety = max(LEFT[rung], RADICAL_LEFT) if radical else LEFT[rung]
-    return ninety * float(norm.ppf(0.5 + coverage / 2) / norm.ppf(0.95))
+    return scaled(ninety, coverage)

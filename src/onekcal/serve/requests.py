@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from onekcal.prediction.estimate import Unit
-from onekcal.prediction.options import Route, Rung
+from onekcal.prediction.options import Level, Route, Rung
 
 Smiles = Annotated[str, StringConstraints(max_length=1000, strip_whitespace=True)]
 Name = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True)]
@@ -24,6 +24,10 @@ class OptionsRequest(BaseModel):
     unit: Unit = Field("kcal/mol", description="The unit that energies are told in.")
     rung: Rung = Field("auto", description="Who answers.")
     exact: bool = Field(False, description="Compute without fitted integrals.")
+    level: Level = Field(
+        "experiment",
+        description="Heats of formation with the correction to experiment, or without.",
+    )
 
 
 class GeometryRequest(OptionsRequest):

@@ -55,6 +55,8 @@ def told(answer: Answer, artefact: Artefact) -> Told:
     out["problem"] = plain(answer.problem)
     own: Told = {
         "half": answer.half if math.isfinite(answer.half) else None,
+        "formation_half": answer.heat_half if math.isfinite(answer.heat_half) else None,
+        "corrected": answer.formation_half is not None,
         "lines": [] if answer.problem else [line._asdict() for line in ledger_lines(answer)],
         "atom_energies": _atom_energies(answer, artefact),
     }

@@ -99,7 +99,7 @@ def ledger_lines(answer: Answer) -> Iterator[Line]:
     answer
         An answer that has no problem.
     """
-    half = answer.half if answer.half and math.isfinite(answer.half) else None
+    half = _shown(answer.half)
     if answer.ledger is None:
         yield Line(
             _energy_name(answer),
@@ -113,11 +113,18 @@ def ledger_lines(answer: Answer) -> Iterator[Line]:
     alone = len([term for term in answer.ledger.terms if term.section == "atomization"]) == 1
     for term in answer.ledger.rows():
         if term.source == SUM:
-            source = learned.source if alone and term.section == "atomization" else ""
-            yield Line(term.label, term.value, half, source, True)
+            own = term.section == "atomization"
+            source = learned.source if alone and own else ""
+            error = half if own else _shown(answer.heat_half)
+            yield Line(term.label, term.value, error, source, True)
         elif term.section != "remark" and not (alone and term is learned):
             signed = term.label if term.label[0] in "+−" else f"+ {term.label}"
             yield Line(signed, term.value, term.uncertainty, term.source)
+
+
+def _shown(half: float) -> float | None:
+    """A half width that says something: neither 0 nor infinite."""
+    return half if half and math.isfinite(half) else None
 
 
 def _energy_name(answer: Answer) -> str:
@@ -130,28 +137,14 @@ def _energy_name(answer: Answer) -> str:
 
 def _about(answer: Answer) -> Iterator[tuple[str, str]]:
     """Interval, method, conformers, geometry and remarks, in words."""
-    level = level_name(answer.level)
     if math.isfinite(answer.half) and answer.half:
-        ends = {} if answer.ledger is None else dict(answer.ledger.totals)
-        head = f"{100 * answer.coverage:.0f} % interval"
-        for name, value in (ends or {_energy_name(answer): answer.energy}).items():
-            span = f"{_in_unit(value - answer.half, answer)} … " + _in_unit(
-                value + answer.half, answer
-            )
-            yield head, f"{span:20s} {name}"
-            head = ""
-        whose = (
-            f"of {level} against experiment"
-            if answer.rung == "g4mp2"
-            else f"of the model against {level}"
-        )
-        yield "", f"{answer.unit}, {whose}; the other terms have their own ±"
+        yield from _intervals(answer)
     for term in answer.ledger.terms if answer.ledger else ():
         if term.section == "remark" and term.uncertainty is None:
             yield "ion", f"{term.label}; {term.source}"
         elif term.section == "remark" and answer.half and answer.rung != "g4mp2":
             yield (
-                f"{level} itself",
+                f"{level_name(answer.level)} itself",
                 f"± {_in_unit(term.uncertainty or 0.0, answer)} {answer.unit} against experiment; "
                 f"{term.source}",
             )
@@ -168,6 +161,40 @@ def _about(answer: Answer) -> Iterator[tuple[str, str]]:
         yield name, "  ".join(f"{value:.4g}" for value in values)
     for remark in answer.remarks:
         yield "remark", remark
+
+
+def _intervals(answer: Answer) -> Iterator[tuple[str, str]]:
+    """The interval of each result, and what it is of."""
+    level, corrected = whose(answer), answer.formation_half is not None
+    totals = (
+        {_energy_name(answer): answer.energy} if answer.ledger is None else answer.ledger.totals
+    )
+    head = f"{100 * answer.coverage:.0f} % interval"
+    for name, value in totals.items():
+        heat = name.startswith("ΔfH")
+        half = answer.heat_half if heat else answer.half
+        span = f"{_in_unit(value - half, answer)} … {_in_unit(value + half, answer)}"
+        against = f", {'against experiment' if heat else level}" if corrected else ""
+        yield head, f"{span:20s} {name}{against}"
+        head = ""
+    yield (
+        "",
+        answer.unit if corrected else f"{answer.unit}, {level}; the other terms have their own ±",
+    )
+
+
+def whose(answer: Answer) -> str:
+    """Say what the interval of the energy is of.
+
+    Parameters
+    ----------
+    answer
+        An answer that has no problem.
+    """
+    level = level_name(answer.level)
+    if answer.rung == "g4mp2":
+        return f"of {level} against experiment"
+    return f"of the model against {level}"
 
 
 def _thermochemistry(answer: Answer) -> Iterator[tuple[str, str]]:
@@ -241,28 +268,34 @@ def table(answers: Iterable[Answer]) -> None:
         "bold",
     )
     made: Counter[str] = Counter()
+    corrected = False
     for answer in chain([first, second], answers):
         _line(answer, ledgers)
         made[answer.made] += 1
-    plain(
-        f"{first.unit}; ±: half of the {interval} against {level_name(first.level)} ({first.at})"
-        + (
-            f", whose own error is ± {_in_unit(G4MP2_ERROR, first)}"
-            if level_name(first.level) == "G4(MP2)"
-            else ""
-        ),
-        "dim",
-    )
+        corrected = corrected or answer.formation_half is not None
+    plain(_footer(first, interval, corrected), "dim")
     for how, number in made.items():
         if how:
             plain(f"{number} geometr{'y' if number == 1 else 'ies'} {how}", "dim")
+
+
+def _footer(first: Answer, interval: str, corrected: bool) -> str:
+    """What the columns of the table mean."""
+    level = level_name(first.level)
+    if corrected:
+        return (
+            f"{first.unit}; {interval} of the energy against {level} ({first.at}); ± of the heats "
+            "of formation, which are corrected to experiment"
+        )
+    own = f", whose own error is ± {_in_unit(G4MP2_ERROR, first)}" if level == "G4(MP2)" else ""
+    return f"{first.unit}; ±: half of the {interval} against {level} ({first.at}){own}"
 
 
 def _line(answer: Answer, ledgers: bool) -> None:
     """Print the line of one molecule, and a line for each of its remarks."""
     ledger = answer.ledger
     ends = f"{_in_unit(answer.lower, answer)} … {_in_unit(answer.upper, answer)}"
-    half = _in_unit(answer.half, answer)
+    half = _in_unit(answer.heat_half, answer)
     if not math.isfinite(answer.half):
         ends, half = "none", "–"
     elif not answer.half:

@@ -55,6 +55,7 @@ ELECTRON_HEAT = 1.481
 cation's ΔfH(298 K) for each electron, and subtracts from an anion's.
 """
 
+ITSELF = "G4(MP2) against experiment"
 G4MP2_ERROR = 1.04
 """kcal/mol, G4(MP2)'s mean absolute deviation from the 454 experimental energies of G3/05."""
 G4MP2_SOURCE = (
@@ -219,7 +220,7 @@ def ledger(
             )
         )
     if level.lower() in ("g4mp2", "g4(mp2)"):
-        terms.append(Term("G4(MP2) against experiment", 0.0, G4MP2_ERROR, G4MP2_SOURCE, "remark"))
+        terms.append(Term(ITSELF, 0.0, G4MP2_ERROR, G4MP2_SOURCE, "remark"))
     return Ledger(molecule.formulas[0], tuple(terms))
 
 

@@ -5,22 +5,25 @@ import {el, energy, formula, known, level, number, plusMinus, span, unit} from "
 export const RUNGS = {learned: "the learned model", b3lyp: "a model on computed B3LYP", g4mp2: "G4(MP2), computed"};
 export const rung = answer => RUNGS[answer.rung] || answer.rung;
 
-const whose = answer => answer.rung === "g4mp2" ? `of ${level(answer.rung)} against experiment` : `of the model against ${level(answer.level)}`;
+const whose = answer => answer.corrected ? "against experiment"
+  : answer.rung === "g4mp2" ? `of ${level(answer.rung)} against experiment` : `of the model against ${level(answer.level)}`;
+// half of the interval of the main number: a heat of formation, or else the energy
+const mainHalf = answer => known(answer.formation_298) ? answer.formation_half : answer.half;
 const percent = answer => `${Number((100 * answer.coverage).toFixed(2))} %`;
 const main = answer => known(answer.formation_298)
   ? ["ΔfH(298.15 K)", answer.formation_298] : [`${answer.kind} energy, ${answer.at}`, answer[answer.kind]?.value];
 
 export function headline(answer) {
-  const [what, value] = main(answer), ends = span(value, answer.half);
+  const [what, value] = main(answer), half = mainHalf(answer), ends = span(value, half);
   const names = [...new Set([answer.name, answer.smiles].filter(Boolean))];
   return el("div", {},
     el("p", {class: "title"}, names[0] || formula(answer.formula), " ", names[0] && el("span", {class: "soft"}, formula(answer.formula))),
     names.length > 1 && el("p", {class: "soft small"}, names[1]),
     el("p", {class: "what"}, what),
     el("p", {class: "headline", id: "headline"}, energy(value), " ",
-      el("span", {class: "half"}, answer.half === 0 ? "exact" : plusMinus(answer.half)), " ", el("span", {class: "unit"}, unit.name)),
+      el("span", {class: "half"}, half === 0 ? "exact" : plusMinus(half)), " ", el("span", {class: "unit"}, unit.name)),
     ends ? el("p", {class: "soft small"}, `${percent(answer)} interval ${ends}, ${whose(answer)}`)
-      : answer.half !== 0 && el("p", {class: "soft small"}, "no interval can be given; the remarks say why"),
+      : half !== 0 && el("p", {class: "soft small"}, "no interval can be given; the remarks say why"),
     el("ul", {class: "chips", "aria-label": "Where it comes from"},
       el("li", {class: "chip"}, `answered by ${rung(answer)}`),
       (answer.conformers?.count ?? 0) > 1 && el("li", {class: "chip"}, `${answer.conformers.count} conformers`)));
@@ -38,7 +41,7 @@ export function novelty(answer) {
 
 export function tiles(answer) {
   const pairs = [
-    known(answer.formation_0) && ["ΔfH(0 K)", answer.formation_0, answer.half],
+    known(answer.formation_0) && ["ΔfH(0 K)", answer.formation_0, answer.formation_half],
     known(answer.formation_298) && known(answer[answer.kind]?.value) && ["atomization energy, 0 K", answer[answer.kind].value, answer.half],
   ].filter(Boolean);
   return el("dl", {class: "tiles"}, pairs.map(([name, value, half]) => el("div", {},
@@ -72,11 +75,11 @@ export function remarks(answer) {
 }
 
 export function text(answer) {
-  const [what, value] = main(answer), ends = span(value, answer.half);
+  const [what, value] = main(answer), half = mainHalf(answer), ends = span(value, half);
   return [
     `${answer.name || answer.smiles || answer.formula} (${answer.formula})`,
-    `${what} = ${energy(value)} ${plusMinus(answer.half)} ${unit.name}${ends ? ` (${percent(answer)} interval ${ends}, ${whose(answer)})` : ""}`,
-    known(answer.formation_0) && `ΔfH(0 K) = ${energy(answer.formation_0)} ${plusMinus(answer.half)} ${unit.name}`,
+    `${what} = ${energy(value)} ${plusMinus(half)} ${unit.name}${ends ? ` (${percent(answer)} interval ${ends}, ${whose(answer)})` : ""}`,
+    known(answer.formation_0) && `ΔfH(0 K) = ${energy(answer.formation_0)} ${plusMinus(answer.formation_half)} ${unit.name}`,
     `answered by ${rung(answer)}`,
     ...answer.lines.map(line => `${line.result ? "=" : " "} ${line.label}: ${energy(line.value)} ${line.source ? `[${line.source}]` : ""}`.trimEnd()),
   ].filter(Boolean).join("\n") + "\n";
