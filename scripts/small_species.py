@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onekcal.bench.formation import experiment
+from onekcal.bench.experiments import experiment
 from onekcal.errors import InputError
 from onekcal.geometry.species import Species, species
 from onekcal.molecules import Molecules

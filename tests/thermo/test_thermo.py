@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onekcal.bench.formation import experiment
+from onekcal.bench.experiments import experiment
 from onekcal.energies import FREE_ATOMS
 from onekcal.errors import InputError
 from onekcal.molecules import Molecules

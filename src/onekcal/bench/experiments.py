@@ -11,16 +11,17 @@ uncertainty. Energies are kcal/mol; heats of formation are those at 298.15 K.
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from onekcal.bench.computed.cases import Arrays, archive, molecule_at
-from onekcal.bench.formation import experiment
 from onekcal.energies import free_atoms
 from onekcal.geometry.identity import identity, identity_of_species
 from onekcal.geometry.species import species
@@ -95,6 +96,19 @@ class Published:
     heat: Heat | None
 
 
+def experiment() -> list[dict[str, str]]:
+    """Read the experimental heats of formation of common molecules.
+
+    Returns
+    -------
+    list
+        smiles, name, formation_298_kcal_per_mol, uncertainty_kcal_per_mol and source of each, and
+        whether other programs were compared on it ("yes").
+    """
+    with files("onekcal.bench").joinpath("experiment.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def published(data: Path) -> list[Published]:
     """Read the species of the three archives.
 
@@ -121,17 +135,27 @@ def best(found: Iterable[Published]) -> dict[str, Heat]:
     """
     every = [(one.identity, one.heat) for one in found if one.heat is not None]
     for line in experiment():
-        heat = Heat(
-            float(line["formation_298_kcal_per_mol"]),
-            float(line["uncertainty_kcal_per_mol"]),
-            line["source"],
-        )
-        every.append((identity_of_species(species(line["smiles"])), heat))
+        every.append((identity_of_species(species(line["smiles"])), heat_of(line)))
     chosen: dict[str, Heat] = {}
     for key, heat in every:
         if key not in chosen or _rank(heat) < _rank(chosen[key]):
             chosen[key] = heat
     return chosen
+
+
+def heat_of(line: dict[str, str]) -> Heat:
+    """Return the experiment of a line of `experiment.csv`.
+
+    Parameters
+    ----------
+    line
+        One of those that `experiment` returns.
+    """
+    return Heat(
+        float(line["formation_298_kcal_per_mol"]),
+        float(line["uncertainty_kcal_per_mol"]),
+        line["source"],
+    )
 
 
 def folds(identities: Iterable[str], count: int, seed: int = 0) -> dict[str, int]:

@@ -15,7 +15,7 @@ BLOCK = re.compile(
     r"(<!-- results: (?P<suite>[\w-]+)(?: (?P<only>[^>]*?))? -->\n)(?P<table>.*?)(<!-- end -->)",
     re.S,
 )
-ALONE = ("speed", "formation", "serve", "scaling")
+ALONE = ("speed", "thermochemistry", "serve", "scaling")
 """Measured by a verb of `onekcal bench` and not by the rows of a suite."""
 BLOCKS = {"peers": peers.block, orders.NAME: orders.block}
 """Tables of their own: name → their caption and lines."""

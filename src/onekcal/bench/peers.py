@@ -1,20 +1,20 @@
 """Heats of formation of other programs beside ours, on the molecules that all of them answer.
 
-Ours come from results/formation.json; those of the others stand in peers.yaml.
+Ours come from results/thermochemistry.json, by the learned rung alone; those of the others stand in
+peers.yaml.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from importlib.resources import files
 from pathlib import Path
+from statistics import median
 
+from onekcal.models.shipped import DEFAULT, load_model
+from onekcal.molecules import SYMBOLS
 from onekcal.runs.experiment import load_yaml
 
-ELEMENTS = {"H", "C", "N", "O"}
-"""What the program with the fewest elements knows."""
-SYMBOL = re.compile(r"Cl|Br|[BCNOFPSIH]|[bcnops]")
 CAPTION = (
     "ΔfH(298 K) against experiment, on the {count} molecules of {all} that every program below "
     "answers; kcal/mol. The other programs were asked once, on two processor cores."
@@ -27,24 +27,24 @@ def block(results: Path) -> tuple[str, list[dict[str, str]]]:
     Parameters
     ----------
     results
-        The folder of results, with formation.json.
+        The folder of results, with thermochemistry.json.
 
     Returns
     -------
     tuple
         The caption, and the lines of the table by mean absolute error (kcal/mol).
     """
-    found = json.loads((results / "formation.json").read_text(encoding="utf-8"))
-    molecules = found["molecules"]
-    answered = [one for one in molecules if one["half"] is not None]
-    common = [one for one in answered if _elements(one["smiles"]) <= ELEMENTS]
-    errors = [abs(one["predicted"] - one["experiment"]) for one in common]
+    found = json.loads((results / "thermochemistry.json").read_text(encoding="utf-8"))
+    molecules = [one for one in found["molecules"] if one["set"] == "common"]
+    common = [one for one in molecules if one["compared"]]
+    errors = [abs(one["learned"] - one["experiment"]) for one in common]
     ours = {
         "name": "onekcal",
-        "elements": "H C N O F",
+        "elements": " ".join(SYMBOLS[z] for z in load_model(DEFAULT).elements),
         "mae": sum(errors) / len(errors),
         "above_1": sum(error > 1 for error in errors) / len(errors),
         "answers": sum(one["answered"] is not None for one in molecules),
+        "seconds": float(f"{median(one['seconds'] for one in common):.1g}"),
     }
     listed = load_yaml(files("onekcal.bench").joinpath("peers.yaml").read_text(encoding="utf-8"))
     rows = [
@@ -59,8 +59,3 @@ def block(results: Path) -> tuple[str, list[dict[str, str]]]:
         for one in sorted([*listed, ours], key=lambda one: one["mae"])
     ]
     return CAPTION.format(count=len(common), all=len(molecules)), rows
-
-
-def _elements(smiles: str) -> set[str]:
-    """The elements that a SMILES writes; aromatic atoms are small letters."""
-    return {symbol.capitalize() for symbol in SYMBOL.findall(smiles)} | {"H"}

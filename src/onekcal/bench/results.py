@@ -68,4 +68,4 @@ class Results(TypedDict, total=False):
     rows: list[Measured]
     curves: list[KeptCurve]
     molecules: list[dict[str, Any]]
-    """Of formation.json: each molecule."""
+    """Of thermochemistry.json: each species."""

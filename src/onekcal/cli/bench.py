@@ -253,20 +253,36 @@ def bench_speed(
 
 
 @bench_app.command(
-    "formation", epilog=examples("bench formation", "bench formation --model runs/first")
+    "thermochemistry",
+    epilog=examples("bench thermochemistry", "bench thermochemistry --set common --model runs/a"),
 )
-def bench_formation(
+def bench_thermochemistry(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the archives; else ONEKCAL_MIRROR.")
+    ] = None,
     model: Annotated[
         str, typer.Option(help="A model that ships, a run folder, or a model file.")
     ] = "g4mp2",
+    only: Annotated[
+        list[str] | None, typer.Option("--set", help="common, rmg, g305 or ppe; may repeat.")
+    ] = None,
     results: Annotated[Path, typer.Option(help="Where the numbers are kept.")] = Path("results"),
     as_json: Json = False,
 ) -> None:
-    """Compare heats of formation of common molecules, from their SMILES, with experiment."""
-    from onekcal.bench import formation, tables
+    """Compare heats of formation with experiment, rung by rung.
+
+    Without the archives, only the common molecules are asked.
+    """
+    from onekcal.bench import tables, thermochemistry
     from onekcal.show import study
 
-    measured = formation.run(results, model)
+    def watch(record: thermochemistry.Record) -> None:
+        if not as_json:
+            said = record["answered"]
+            told = record["problem"] if said is None else f"{said - record['experiment']:+.2f}"
+            print(f"{record['set']} {record['name']}: {told}", file=sys.stderr)
+
+    measured = thermochemistry.run(results, data, model, only or thermochemistry.SETS, watch)
     print_json(measured) if as_json else study.rows_table(measured["title"], tables.rows(measured))
 
 
