@@ -198,7 +198,7 @@ class _Desk:
                 return replace(kind, problem=part.problem or f"{part.label}: no heat of formation")
         assert whole.ledger is not None
         sum_of_parts = sum(part.ledger.formation_298 for part in parts if part.ledger)
-        halves = [one.half for one in (*parts, whole)]
+        halves = [one.heat_half for one in (*parts, whole)]
         return replace(
             kind,
             enthalpy=sum_of_parts - whole.ledger.formation_298,
