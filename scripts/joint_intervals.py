@@ -1,14 +1,15 @@
-"""Calibrate the joint interval of reactions on Ward's split 1 and test it once on split 2.
+"""Calibrate the joint interval of reactions on Ward's validation part, and test it on his hold-out.
 
-    python scripts/joint_intervals.py FOLDER [--model g4mp2] [--results results] [--keep ERRORS.npz]
-    python scripts/joint_intervals.py FOLDER --test
+    python scripts/joint_intervals.py RUN RELAXED.h5 LABELS.npz [--model g4mp2] [--results results]
+    python scripts/joint_intervals.py RUN RELAXED.h5 LABELS.npz --test
 
-FOLDER holds qm9.npz, qm9_gfn2.npz, qm9_gfn2_relaxed.npz and qm9_g4mp2_labels.npz. The first call
-writes the factors to src/onekcal/shipped/reactions.json. It prints what they cover on the reactions
-that they come from. The second call writes results/reactions.json.
+RUN is the run folder of the model that ships, RELAXED.h5 its data (recipes/g4mp2.yaml) and
+LABELS.npz the archive qm9_g4mp2_labels.npz with SMILES. The first call writes the factors to
+src/onekcal/shipped/reactions.json. It prints what they cover on the reactions that they come from.
+The second call writes results/reactions.json.
 
-The shipped model was fitted once more to its training and validation molecules, so those of split 1
-that it was fitted to are left out: the draw of recipes/g4mp2.yaml is repeated. Reactions:
+The model was fitted once more to its training and validation molecules. So the errors of the
+validation part are those before: the run's calibration.csv holds them. Reactions:
 
 - isomers: a molecule and another of its formula, drawn at random;
 - near isomers: a molecule and its most similar isomer;
@@ -24,6 +25,7 @@ Each class counts alike.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import resource
 import time
@@ -36,28 +38,26 @@ import numpy as np
 import torch
 from rdkit import Chem
 
+from onekcal import datasets
 from onekcal.bench.results import Measured
 from onekcal.bench.results_file import write
+from onekcal.data.dataset import Dataset
 from onekcal.data.splits import TEST, VALID
-from onekcal.datasets.sets import qm9_g4mp2
-from onekcal.geometry.minimum import minimum
 from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import SHIPPED, load_model
 from onekcal.molecules import Molecules
 from onekcal.prediction.joint import (
     BASE,
-    FAMILIAR,
-    LARGEST,
     JointCalibration,
     environments,
     joint_scale,
     similarity,
 )
-from onekcal.prediction.scope import half_width
 from onekcal.system.provenance import provenance
+from onekcal.trust.traits import traits
 
-SAMPLE, SEED, SMALL = 41_000, 20261121, 7
-"""The draw of recipes/g4mp2.yaml."""
+MOST = 4000
+"""Molecules that react, at most; drawn at random."""
 CLASSES = ("isomers", "near isomers", "isodesmic", "random pairs", "bond separations")
 SEPARATED = {
     ("C", "C", 1): "CC",
@@ -84,8 +84,7 @@ class Pool:
 
     smiles: list[str]
     error: np.ndarray
-    novelty: np.ndarray
-    heavy: np.ndarray
+    half: np.ndarray
     molecules: Molecules
     count: int
     partners: dict[str, int] = field(default_factory=dict)
@@ -95,28 +94,29 @@ def main() -> None:
     ask = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    ask.add_argument("folder", type=Path)
+    ask.add_argument("run", type=Path)
+    ask.add_argument("relaxed", type=Path)
+    ask.add_argument("labels", type=Path)
     ask.add_argument("--model", default="g4mp2")
     ask.add_argument("--results", type=Path, default=Path("results"))
-    ask.add_argument("--keep", type=Path, default=Path("reaction-errors.npz"))
     ask.add_argument("--test", action="store_true")
     asked = ask.parse_args()
     torch.set_num_threads(1)
     started = time.perf_counter()
     artefact = load_model(asked.model)
+    part = TEST if asked.test else VALID
+    pool = read_pool(asked.run, asked.relaxed, asked.labels, artefact, part)
     if asked.test:
-        test(asked.folder, artefact, asked.results, asked.keep, started)
+        test(pool, artefact, asked.results, started)
     else:
-        calibrate(asked.folder, artefact, asked.model, asked.keep)
+        calibrate(pool, artefact, asked.model)
 
 
-def calibrate(folder: Path, artefact: Artefact, name: str, keep: Path) -> None:
+def calibrate(pool: Pool, artefact: Artefact, name: str) -> None:
     """Write the factors, and print what they cover."""
-    pool = read_pool(folder, artefact, VALID, keep)
-    novelty = float(np.median(pool.novelty[: pool.count]))
     reactions = draw(pool, CALIBRATED, seed=1)
-    errors, scales = measure(pool, reactions, artefact, novelty)
-    squares = added_squares(reactions, artefact)
+    errors, scales = measure(pool, reactions)
+    squares = added_squares(pool, reactions)
     weights = np.concatenate([np.full(len(e), 1.0 / len(e)) for e in errors.values()])
     scores = np.concatenate([np.abs(errors[c]) / scales[c] for c in errors])
     order = np.argsort(scores)
@@ -129,7 +129,6 @@ def calibrate(folder: Path, artefact: Artefact, name: str, keep: Path) -> None:
             {
                 "model": name,
                 "digest": artefact.card.digest,
-                "novelty": round(novelty, 6),
                 "reactions": {c: len(e) for c, e in errors.items()},
                 "coverages": coverages.tolist(),
                 "factors": [round(float(f), 4) for f in factors],
@@ -137,25 +136,21 @@ def calibrate(folder: Path, artefact: Artefact, name: str, keep: Path) -> None:
         ],
     }
     (SHIPPED / "reactions.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    own = JointCalibration("", novelty, tuple(coverages), tuple(factors))
+    own = JointCalibration("", tuple(coverages), tuple(factors))
     for line, found in coverage_rows(errors, scales, squares, own).items():
         print(line, {key: round(value, 3) for key, value in found.items()})
 
 
-def test(folder: Path, artefact: Artefact, results: Path, keep: Path, started: float) -> None:
+def test(pool: Pool, artefact: Artefact, results: Path, started: float) -> None:
     """Write what the intervals cover on molecules that nothing was chosen by."""
     content = json.loads((SHIPPED / "reactions.json").read_text(encoding="utf-8"))["models"][0]
     own = JointCalibration(
-        content["digest"],
-        content["novelty"],
-        tuple(content["coverages"]),
-        tuple(content["factors"]),
+        content["digest"], tuple(content["coverages"]), tuple(content["factors"])
     )
     assert own.digest == artefact.card.digest
-    pool = read_pool(folder, artefact, TEST, keep)
     reactions = draw(pool, TESTED, seed=2)
-    errors, scales = measure(pool, reactions, artefact, own.novelty)
-    squares = added_squares(reactions, artefact)
+    errors, scales = measure(pool, reactions)
+    squares = added_squares(pool, reactions)
     rows: list[Measured] = [
         {
             "name": name,
@@ -187,68 +182,74 @@ def test(folder: Path, artefact: Artefact, results: Path, keep: Path, started: f
 # --- molecules --------------------------------------------------------------------------------
 
 
-def read_pool(folder: Path, artefact: Artefact, split: int, keep: Path) -> Pool:
-    """The molecules of a split that the model was not fitted to, and the small partners."""
-    kept = keep.with_stem(f"{keep.stem}-{split}")
-    everything = qm9_g4mp2.read_mirror(folder)
-    relaxed = qm9_g4mp2.read_relaxed(folder)
-    rows = np.flatnonzero(relaxed.splits["ward"].numpy() == split)
-    names = relaxed.dataset.molecules.names
-    fitted = drawn(everything.dataset.molecules) if split == VALID else set()
-    rows = rows[[name not in fitted for name in names[rows]]]
-    part = relaxed.dataset[rows]
-    with np.load(folder / "qm9_g4mp2_labels.npz") as file:
-        smiles = dict(zip((f"gdb {k}" for k in file["gdb_id"]), file["smiles"].tolist()))
-    texts = [_text(smiles[name]) for name in part.molecules.names]
-    small, errors = partners(everything.dataset, [_text(s) for s in smiles.values()], artefact)
-    if not kept.exists():
-        energies, novelty = [], []
-        for first in range(0, len(part), 256):
-            block = part[np.arange(first, min(first + 256, len(part)))]
-            with torch.no_grad():
-                energies.append(artefact.model.energies(block.molecules, block.columns))
-            novelty.append(artefact.model.novelty(block.molecules))
-        error = torch.cat(energies) - part.columns["g4mp2"].values
-        np.savez(kept, error=error.numpy(), novelty=torch.cat(novelty).numpy())
-    with np.load(kept) as file:
-        error, novelty = file["error"], file["novelty"]
-    assert len(error) == len(part)
+def read_pool(run: Path, relaxed: Path, labels: Path, artefact: Artefact, split: int) -> Pool:
+    """Some molecules of a split with the errors of a model that was not fitted to them, and the
+    small partners.
+    """
+    stored = datasets.load(str(relaxed))
+    everything = stored.dataset.aimed("g4mp2")
+    rows = np.flatnonzero(stored.splits["ward"].numpy() == split)
+    rows = np.sort(np.random.default_rng(0).permutation(rows)[:MOST])
+    part = everything[rows]
+    with np.load(labels) as file:
+        smiles = dict(zip((f"gdb {k}" for k in file["gdb_id"]), map(_text, file["smiles"])))
+    if split == VALID:
+        predicted, novelty = calibrated(run / "calibration.csv", part.molecules.names.tolist())
+    else:
+        predicted, novelty = asked_of(artefact, part)
+    error = predicted - part.columns["g4mp2"].values.numpy()
+    small, errors = partners(everything, smiles, artefact)
     molecules = Molecules.concatenate([part.molecules, *small.values()])
+    strange = np.concatenate([novelty, np.zeros(len(small))])
+    half = artefact.calibration["gfn2"].half(
+        len(molecules), BASE, traits=traits(molecules, torch.from_numpy(strange))
+    )
     return Pool(
-        texts + list(small),
+        [smiles[name] for name in part.molecules.names] + list(small),
         np.concatenate([error, errors]),
-        np.concatenate([novelty, np.zeros(len(small))]),
-        molecules.sum_atoms((molecules.numbers > 1).to(torch.int64)).numpy(),
+        half.numpy(),
         molecules,
         len(part),
         {text: len(part) + k for k, text in enumerate(small)},
     )
 
 
+def calibrated(path: Path, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Predictions (kcal/mol) and novelty of validation molecules, before the refit."""
+    with path.open(newline="", encoding="utf-8") as file:
+        found = {row["name"]: row for row in csv.DictReader(file) if row["geometry"] == "gfn2"}
+    return tuple(  # type: ignore[return-value]
+        np.array([float(found[name][key]) for name in names]) for key in ("predicted", "novelty")
+    )
+
+
+def asked_of(artefact: Artefact, part: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Predictions (kcal/mol) and novelty of molecules that the model was not fitted to."""
+    energies, novelty = [], []
+    for rows in torch.arange(len(part)).split(256):
+        block = part[rows.numpy()]
+        with torch.no_grad():
+            energies.append(artefact.model.energies(block.molecules, block.columns))
+        strange = artefact.model.novelty(block.molecules)
+        assert strange is not None
+        novelty.append(strange)
+    return torch.cat(energies).numpy(), torch.cat(novelty).numpy()
+
+
 def _text(smiles: bytes | str) -> str:
     return smiles.decode() if isinstance(smiles, bytes) else str(smiles)
 
 
-def drawn(molecules: Molecules) -> set[str]:
-    """The names of the molecules that the shipped model's data were drawn from."""
-    heavy = molecules.sum_atoms((molecules.numbers > 1).to(torch.int64)).numpy()
-    order = np.random.default_rng(SEED).permutation(len(molecules))
-    rest = order[SAMPLE:]
-    rows = np.concatenate([order[:SAMPLE], rest[heavy[rest] <= SMALL]])
-    return set(molecules.names[rows].tolist())
-
-
 def partners(
-    dataset: qm9_g4mp2.Dataset, smiles: list[str], artefact: Artefact
+    dataset: Dataset, smiles: dict[str, str], artefact: Artefact
 ) -> tuple[dict[str, Molecules], np.ndarray]:
     """The small molecules at their GFN2-xTB minima, and the model's errors on them."""
     small, errors = {}, []
+    place = {smiles[name]: row for row, name in enumerate(dataset.molecules.names.tolist())}
     for text in (*HYDRIDES.values(), *SEPARATED.values()):
-        row = smiles.index(text)
-        relaxed, _ = minimum(dataset.molecules[row])
-        small[text] = relaxed.molecule
-        energy = float(artefact.model.energies(relaxed.molecule)[0])
-        errors.append(energy - float(dataset.columns["g4mp2"].values[row]))
+        one = dataset[[place[text]]]
+        small[text] = one.molecules
+        errors.append(float(artefact.model.energies(one.molecules, one.columns) - one.energies))
     return small, np.array(errors)
 
 
@@ -362,12 +363,9 @@ def separations(
 
 
 def measure(
-    pool: Pool, reactions: dict[str, list[Reaction]], artefact: Artefact, novelty: float
+    pool: Pool, reactions: dict[str, list[Reaction]]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """The error of each reaction and the scale of its interval, kcal/mol, by class."""
-    half = half_width(artefact, "gfn2", BASE)
-    strange = np.maximum(pool.novelty / novelty, FAMILIAR)
-    scale = half * np.maximum(pool.heavy, 1) / LARGEST * strange
     graphs = {
         k: environments(pool.molecules[k])
         for k in {k for some in reactions.values() for one in some for k in one}
@@ -378,7 +376,7 @@ def measure(
         scales[name] = np.array(
             [
                 joint_scale(
-                    np.array([n * scale[k] for k, n in one.items()]), [graphs[k] for k in one]
+                    np.array([n * pool.half[k] for k, n in one.items()]), [graphs[k] for k in one]
                 )
                 for one in some
             ]
@@ -386,13 +384,10 @@ def measure(
     return errors, scales
 
 
-def added_squares(
-    reactions: dict[str, list[Reaction]], artefact: Artefact
-) -> dict[str, np.ndarray]:
+def added_squares(pool: Pool, reactions: dict[str, list[Reaction]]) -> dict[str, np.ndarray]:
     """The half widths that come from adding the squares of the molecules' own, kcal/mol."""
-    half = half_width(artefact, "gfn2", BASE)
     return {
-        name: np.array([half * np.linalg.norm(list(one.values())) for one in some])
+        name: np.array([np.linalg.norm([n * pool.half[k] for k, n in one.items()]) for one in some])
         for name, some in reactions.items()
     }
 

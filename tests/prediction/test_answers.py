@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from collections.abc import Callable
@@ -407,6 +408,12 @@ def test_a_run_keeps_how_novel_its_validation_molecules_were(tmp_path: Path) -> 
     assert novelty is not None
     assert kept.novelty_limit == pytest.approx(float(novelty.quantile(0.99)))
     assert 0 < kept.novelty_limit < math.inf
+    with (done.folder / "calibration.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["geometry"] for line in lines] == ["data"] * 4
+    assert [float(line["novelty"]) for line in lines] == pytest.approx(novelty.tolist(), rel=1e-3)
+    scores = sorted(abs(float(x["reference"]) - float(x["predicted"])) for x in lines)
+    assert scores == pytest.approx(kept.calibration["data"].scores.sort().values.tolist(), abs=2e-4)
 
 
 def test_the_shipped_model_refuses_what_it_has_never_seen() -> None:

@@ -33,7 +33,6 @@ from onekcal.prediction.balance import (
 from onekcal.prediction.equation import parse_equation, reaction_lines, read_species
 from onekcal.prediction.experiment import to_experiment
 from onekcal.prediction.joint import (
-    LARGEST,
     RELATED,
     JointCalibration,
     calibrations,
@@ -46,6 +45,7 @@ from onekcal.prediction.joint import (
 from onekcal.prediction.options import Options
 from onekcal.prediction.react import react
 from onekcal.prediction.reaction import Conditions, Reaction
+from onekcal.prediction.scope import half_width
 
 LEARNED = Options(rung="learned")
 """Nothing is computed in these tests."""
@@ -456,22 +456,31 @@ def answered(isomerisation: Reaction) -> Callable[[float], Answer]:
     return made
 
 
-def test_the_scale_follows_size_and_novelty(answered: Callable[[float], Answer]) -> None:
-    artefact = load_model("g4mp2")
+def test_one_species_has_its_own_interval_times_the_factor(
+    answered: Callable[[float], Answer],
+) -> None:
+    artefact, answer = load_model("g4mp2"), answered(0.008)
     (own,) = [c for c in calibrations() if c.digest == artefact.card.digest]
-    half, _, remark = joint_half([1.0], [answered(own.novelty)], artefact, 0.9)
-    assert not remark
-    assert half == pytest.approx(own.factor(0.9) * 0.7485 * 3 / LARGEST, rel=1e-3)
-    twice, _, _ = joint_half([1.0], [answered(2 * own.novelty)], artefact, 0.9)
-    assert twice == pytest.approx(2 * half)
-    least, _, _ = joint_half([1.0], [answered(0.0)], artefact, 0.9)
-    assert least == pytest.approx(half / 2)
+    assert answer.molecule is not None
+    alone = half_width(artefact, "gfn2", 0.9, None, answer.molecule, answer.novelty)
+    found = joint_half([1.0], [answer], artefact, 0.9)
+    assert not found.remark
+    assert found.half == pytest.approx(own.factor(0.9) * alone)
+    assert joint_half([-2.0], [answer], artefact, 0.9).half == pytest.approx(2 * found.half)
+
+
+def test_a_strange_species_makes_a_reaction_less_certain(
+    answered: Callable[[float], Answer],
+) -> None:
+    artefact = load_model("g4mp2")
+    usual, strange = (joint_half([1.0], [answered(x)], artefact, 0.9) for x in (0.005, 0.03))
+    assert strange.half > 1.1 * usual.half
 
 
 def test_where_it_cannot_be_given_the_interval_says_so(
     answered: Callable[[float], Answer],
 ) -> None:
-    artefact, answer = load_model("g4mp2"), answered(0.06)
+    artefact, answer = load_model("g4mp2"), answered(0.008)
     half, _, remark = joint_half([1.0], [replace(answer, half=math.inf)], artefact, 0.9)
     assert math.isinf(half)
     assert "has none" in remark
@@ -487,7 +496,7 @@ def test_where_it_cannot_be_given_the_interval_says_so(
 def test_with_a_computed_species_the_interval_is_against_experiment(
     answered: Callable[[float], Answer],
 ) -> None:
-    artefact, learned = load_model("g4mp2"), answered(0.06)
+    artefact, learned = load_model("g4mp2"), answered(0.008)
     computed = replace(learned, rung="g4mp2", half=2.0, novelty=None)
     both = joint_half([1.0, -1.0], [computed, computed], artefact, 0.9)
     assert both.experiment
@@ -505,7 +514,7 @@ def test_with_a_computed_species_the_interval_is_against_experiment(
 def test_a_corrected_reaction_is_against_experiment_and_its_interval_no_narrower(
     answered: Callable[[float], Answer],
 ) -> None:
-    artefact, plain = load_model("g4mp2"), answered(0.0082)
+    artefact, plain = load_model("g4mp2"), answered(0.008)
     corrected = to_experiment(plain)
     assert corrected.formation_half is not None
     level = joint_half([1.0], [plain], artefact, 0.9)

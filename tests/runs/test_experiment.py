@@ -157,6 +157,7 @@ def test_a_run_leaves_everything_and_reproduces_itself(tmp_path: Path) -> None:
         "split.npz",
         "model.safetensors",
         "card.md",
+        "calibration.csv",
         "predictions.csv",
         "metrics.json",
         "provenance.json",

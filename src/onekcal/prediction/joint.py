@@ -3,15 +3,14 @@ r"""The joint interval of a reaction.
 The energy of a reaction is Σ νᵢ Eᵢ. Errors of molecules with the same environments are alike and
 cancel in part; those of others add up like independent ones. Their covariance is modelled as
 
-    sᵢ  = hᵢ · nᵢ/9 · max(dᵢ/d₀, 1/2)
     ρᵢⱼ = 0.8 Tᵢⱼ² for i ≠ j, and 1 for i = j
-    half width = q √(Σᵢⱼ νᵢ νⱼ sᵢ sⱼ ρᵢⱼ)
+    half width = q √(Σᵢⱼ νᵢ νⱼ hᵢ hⱼ ρᵢⱼ)
 
-hᵢ is the half of the 90 % interval of molecule i by its kind of geometry, nᵢ its number of heavy
-atoms, dᵢ its novelty and d₀ the median novelty of the calibration. Tᵢⱼ is the similarity of two
-molecules: the environments that they share over all that they have (Tanimoto's coefficient of
-counts), with environments of up to two bonds around each heavy atom. A small and familiar molecule
-has a small error, so many small partners do not make a reaction uncertain.
+hᵢ is the half of the 90 % interval of molecule i. Tᵢⱼ is the similarity of two molecules: the
+environments that they share over all that they have (Tanimoto's coefficient of counts), with
+environments of up to two bonds around each heavy atom. The intervals follow size and novelty: a
+small and familiar molecule has a narrow one, so many small partners do not make a reaction
+uncertain.
 
 That is the interval against the model's level, G4(MP2). With the correction to experiment, with a
 computed species or an element in its standard state, the interval is against experiment. Then the
@@ -46,14 +45,10 @@ from onekcal.prediction.scope import half_width
 
 RELATED = 0.8
 """The correlation of two molecules with the same environments, such as two stereoisomers."""
-LARGEST = 9
-"""Heavy atoms of nearly all molecules that the halves of the intervals were calibrated on."""
-FAMILIAR = 0.5
-"""A novelty below this share of the median does not make an error smaller."""
 RADIUS = 2
 """Bonds around a heavy atom that make its environment."""
 BASE = 0.9
-"""The coverage of the intervals that the scales sᵢ are made of."""
+"""The coverage of the intervals hᵢ."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +59,11 @@ class JointCalibration:
     ----------
     digest
         SHA-256 of the training data of the model that it belongs to.
-    novelty
-        The median novelty of the molecules.
     coverages, factors
         Ascending shares of reactions, and the factor q that covers each.
     """
 
     digest: str
-    novelty: float
     coverages: tuple[float, ...]
     factors: tuple[float, ...]
 
@@ -93,12 +85,7 @@ def calibrations() -> tuple[JointCalibration, ...]:
     """Read the calibrations that ship."""
     content = json.loads((SHIPPED / "reactions.json").read_text(encoding="utf-8"))
     return tuple(
-        JointCalibration(
-            one["digest"],
-            one["novelty"],
-            tuple(one["coverages"]),
-            tuple(one["factors"]),
-        )
+        JointCalibration(one["digest"], tuple(one["coverages"]), tuple(one["factors"]))
         for one in content["models"]
     )
 
@@ -155,7 +142,7 @@ def joint_half(
     if math.isinf(factor):
         remark = f"no interval: reactions were not calibrated for {100 * coverage:g} %"
         return Joint(math.inf, mixed, remark)
-    scales = np.array([scale(answer, artefact, fitting[0].novelty) for answer in answers])
+    scales = np.array([base_half(answer, artefact) for answer in answers])
     weights = np.array(coefficients) * scales
     graphs = [environments(answer.molecule) if answer.molecule else None for answer in answers]
     own = factor * joint_scale(weights * learned, graphs)
@@ -188,8 +175,8 @@ def from_experiment(answer: Answer, coverage: float) -> float:
     return method if answer.rung == "learned" else math.hypot(method, answer.half)
 
 
-def scale(answer: Answer, artefact: Artefact, novelty: float) -> float:
-    """Return sᵢ of one molecule, kcal/mol.
+def base_half(answer: Answer, artefact: Artefact) -> float:
+    """Return hᵢ of one molecule, kcal/mol.
 
     Parameters
     ----------
@@ -197,19 +184,12 @@ def scale(answer: Answer, artefact: Artefact, novelty: float) -> float:
         The answer for the molecule.
     artefact
         The model. An answer that is not its own keeps its half width.
-    novelty
-        d₀, the median novelty of the calibration.
     """
     learned = answer.rung == "learned" and answer.geometry in artefact.calibration
     if answer.molecule is None or not learned:
         return answer.half
     spread = answer.conformers.largest if answer.conformers else None
-    half = half_width(artefact, answer.geometry, BASE, spread, answer.molecule, answer.novelty)
-    if artefact.calibration[answer.geometry].widths is not None:
-        return half  # it follows size and novelty
-    heavy = max(int((answer.molecule.numbers > 1).sum()), 1)
-    strange = 1.0 if answer.novelty is None else max(answer.novelty / novelty, FAMILIAR)
-    return half * heavy / LARGEST * strange
+    return half_width(artefact, answer.geometry, BASE, spread, answer.molecule, answer.novelty)
 
 
 Environments = Counter[Hashable]
@@ -221,7 +201,7 @@ def joint_scale(weights: np.ndarray, graphs: Sequence[Environments | None]) -> f
     Parameters
     ----------
     weights
-        (species,) νᵢ sᵢ, kcal/mol.
+        (species,) νᵢ hᵢ, kcal/mol.
     graphs
         The environments of each species; None for one that is like no other.
     """

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from onekcal import datasets as store
 from onekcal.data.dataset import Dataset
@@ -29,6 +31,16 @@ NOVEL = 0.99
 """Quantile of the validation molecules' novelty; what lies above is new to the model."""
 
 
+class Judged(NamedTuple):
+    """Molecules that a model was calibrated on, before it was fitted to them too."""
+
+    data: Dataset
+    predicted: Tensor
+    """(M,), or (A,) where the target is of atoms."""
+    novelty: Tensor | None
+    """(M,); None where the model cannot tell."""
+
+
 @dataclass(frozen=True)
 class Fitted:
     """A fitted model, and what was calibrated on molecules it was not fitted to.
@@ -43,6 +55,8 @@ class Fitted:
         The molecules that it was fitted to.
     calibration
         Kind of geometry → the intervals.
+    judged
+        Kind of geometry → the molecules of the calibration, as they were predicted.
     limit
         The highest novelty of molecules that the model knows.
     seconds
@@ -53,6 +67,7 @@ class Fitted:
     model: Stack
     data: Dataset
     calibration: dict[str, Conformal]
+    judged: dict[str, Judged]
     limit: float
     seconds: float
 
@@ -85,20 +100,10 @@ def fit(
     if any(isinstance(stage, NetworkModel) for stage in every_stage(model)):
         check_elements(data[split.test].molecules, train.molecules.elements, "test")
     model.fit(train, valid)
-    judged = {experiment.geometry: valid} | {kind: some for kind, (some, _) in others.items()}
-    novelty = {kind: model.novelty(some.molecules) for kind, some in judged.items() if len(some)}
-    calibration = {
-        kind: Conformal.calibrated(
-            some.energies - model.energies(some.molecules, some.columns),
-            spread_between(experiment, kind, some),
-            None
-            if len(some) < MANY or some.aim.atomic
-            else traits(some.molecules, novelty[kind], spread_between(experiment, kind, some)),
-        )
-        for kind, some in judged.items()
-        if len(some)
-    }
-    known = novelty.get(experiment.geometry)
+    asked = {experiment.geometry: valid} | {kind: some for kind, (some, _) in others.items()}
+    judged = {kind: _judged(model, some) for kind, some in asked.items() if len(some)}
+    calibration = {kind: _calibrated(experiment, kind, one) for kind, one in judged.items()}
+    known = judged[experiment.geometry].novelty if experiment.geometry in judged else None
     limit = math.inf if known is None else float(known.quantile(NOVEL))
     if experiment.refit:
         stages = [
@@ -107,7 +112,24 @@ def fit(
         ]
         train = data[np.concatenate([split.train, split.valid])]
         model = Stack([build(name, settings) for name, settings in stages]).fit(train, data[[]])
-    return Fitted(stages, model, train, calibration, limit, time.perf_counter() - started)
+    return Fitted(stages, model, train, calibration, judged, limit, time.perf_counter() - started)
+
+
+def _judged(model: Stack, some: Dataset) -> Judged:
+    """What a model says of molecules that it was not fitted to."""
+    predicted = model.energies(some.molecules, some.columns)
+    return Judged(some, predicted, model.novelty(some.molecules))
+
+
+def _calibrated(experiment: Experiment, kind: str, judged: Judged) -> Conformal:
+    """The intervals of one kind of geometry; of many molecules they follow the molecule."""
+    some, spread = judged.data, spread_between(experiment, kind, judged.data)
+    many = len(some) >= MANY and not some.aim.atomic
+    return Conformal.calibrated(
+        some.energies - judged.predicted,
+        spread,
+        traits(some.molecules, judged.novelty, spread) if many else None,
+    )
 
 
 def other_geometries(experiment: Experiment) -> dict[str, tuple[Dataset, Dataset]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 
 from onekcal.data.dataset import Dataset
 from onekcal.molecules import SYMBOLS
+from onekcal.runs.fitting import Judged
 from onekcal.trust.metrics import KCAL
 
 
@@ -81,6 +82,31 @@ def write_predictions(
             numbers = [reference, answer, answer - reference, answer - wide, answer + wide]
             numbers += [value for values in more.values() for value in values[m].tolist()]
             out.writerow([*each, *(format(number, digits) for number in numbers)])
+
+
+def write_calibration(path: Path, judged: Mapping[str, Judged]) -> None:
+    """Write calibration.csv: what the intervals were calibrated on, before the model saw it.
+
+    Its columns are geometry (the kind), name, reference, predicted and novelty. Nothing is written
+    where nothing was calibrated, or where the data are of atoms.
+
+    Parameters
+    ----------
+    path
+        The file.
+    judged
+        Kind of geometry → molecules with predictions, in the unit of the reference.
+    """
+    told = {kind: one for kind, one in judged.items() if not one.data.aim.atomic}
+    if not told:
+        return
+    with path.open("w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file)
+        out.writerow(["geometry", "name", "reference", "predicted", "novelty"])
+        for kind, (data, predicted, novelty) in told.items():
+            strange = [""] * len(data) if novelty is None else [f"{x:.5g}" for x in novelty]
+            for row in zip(data.molecules.names, data.energies, predicted, strange):
+                out.writerow([kind, row[0], f"{row[1]:.4f}", f"{row[2]:.4f}", row[3]])
 
 
 def write_atoms(path: Path, atoms: dict[str, torch.Tensor]) -> None:

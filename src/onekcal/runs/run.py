@@ -4,6 +4,7 @@
         split.npz          row numbers of train, valid and test
         model.safetensors  the fitted stack, its calibration and its card
         card.md            what the model is, for whom, and its errors by size and functional group
+        calibration.csv    what the intervals were calibrated on, before a refit
         predictions.csv    every test molecule: reference, predicted, interval; kcal/mol or the
                            target's unit
         atoms.npz          predicted forces and energies of the test molecules' atoms, if the
@@ -50,7 +51,7 @@ from onekcal.runs.errors_by import errors_by
 from onekcal.runs.evaluate import atoms_of, force_errors, measure, order_errors
 from onekcal.runs.experiment import Experiment, read
 from onekcal.runs.fitting import Fitted, fit, other_geometries
-from onekcal.runs.predictions_file import write_atoms, write_predictions
+from onekcal.runs.predictions_file import write_atoms, write_calibration, write_predictions
 from onekcal.runs.unit_check import check_units
 from onekcal.system.files import write_text
 from onekcal.system.provenance import provenance
@@ -249,6 +250,7 @@ def _run(experiment: Experiment, folder: Path, part: Path, command: str) -> Run:
     if distributed.first():
         origin = {"experiment": experiment.digest, "data": stored.digest, "command": command}
         _write(part, folder.name, artefact, split, test, tested, origin | provenance())
+        write_calibration(part / "calibration.csv", fitted.judged)
     return Run(folder, experiment, tested.metrics, test, tested.predicted)
 
 
