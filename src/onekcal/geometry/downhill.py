@@ -3,10 +3,11 @@
 The lowest eigenpair of the Hessian H tells, relative to Lindh's model P of H, among all
 displacements V that are neither translation nor rotation:
 
-    VᵀHV y = λ VᵀPV y   by Lanczos' method, each product Hv by central differences of the gradient
+    VᵀHV y = λ VᵀPV y   by Lanczos' method, each product Hv by a difference of two gradients
 
 P ≈ H for bonds and angles, so λ ≈ 1 for all but a few directions, and about ten products find the
-lowest. It is a way down where the energy falls more steeply than `STEEP`.
+lowest. One gradient of each difference is that of the stationary point. What the search finds is
+measured by a central difference. It is a way down where the energy falls more steeply than `STEEP`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ PRODUCTS = 24
 RESIDUAL = 0.05
 """The residual that ends the search, in the unit of λ, which is near 1 for a bond."""
 PROBE = 0.01
-"""Å, the largest movement of an atom in a central difference."""
+"""Å, the largest movement of an atom in a difference."""
 STEEP = 50.0
 """1/cm, imaginary. A direction that falls less steeply is not followed.
 
@@ -55,6 +56,8 @@ def downhill(calculation: Calculation, molecule: Molecules) -> np.ndarray | None
     numbers, positions = molecule.numbers.numpy(), molecule.positions.numpy()
     if len(numbers) == 1 or any(int(z) not in MASSES for z in numbers):
         return None
+    here = calculation.at(positions).gradient
+    assert here is not None
     space = internal(np.ones(len(numbers)), positions)  # (3n, 3n − 6)
     factor = cholesky(space.T @ model_hessian(numbers, positions / BOHR) @ space, lower=True)
 
@@ -62,8 +65,12 @@ def downhill(calculation: Calculation, molecule: Molecules) -> np.ndarray | None
         return space @ solve_triangular(factor, y, trans="T", lower=True)
 
     def product(y: np.ndarray) -> np.ndarray:
+        shift = moved(y).reshape(-1, 3)
+        step = PROBE / np.linalg.norm(shift, axis=1).max()
+        there = calculation.at(positions + step * shift).gradient
+        assert there is not None
         return solve_triangular(
-            factor, space.T @ curvature(calculation, positions, moved(y)), lower=True
+            factor, space.T @ (there - here).ravel() / (step / BOHR), lower=True
         )
 
     way = moved(_lowest(product, space.shape[1]))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -497,3 +498,32 @@ def test_a_loaded_kernel_recalls_its_variance_from_its_training_molecules() -> N
     half.recall(train.molecules[::2], 0.5)
     ratio = half.variance(asked) / fitted.variance(asked)
     assert ((ratio > 0.3) & (ratio < 3.0)).all()
+
+
+def test_energy_and_novelty_of_one_molecule_share_its_features(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = wobbly(12, seed=1)
+    model = fitted(data, landmarks=30)
+    assert model.projection is not None
+    made: list[Molecules] = []
+    features = model.projection.features
+
+    class Counting:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(features, name)
+
+        def __call__(self, molecules: Molecules) -> torch.Tensor:
+            made.append(molecules)
+            return features(molecules)
+
+    monkeypatch.setattr(model.projection, "features", Counting())
+    one, other = data[3].molecules, data[5].molecules
+    energy, novelty = model.energies(one), model.novelty(one)
+    assert len(made) == 1
+    model.energies(other)
+    assert len(made) == 2
+    assert torch.equal(model.energies(one), energy)
+    assert torch.equal(model.novelty(one), novelty)
+    moved = one.moved(one.positions + 0.1 * torch.rand_like(one.positions))
+    assert not torch.equal(model.energies(moved), energy)  # the same atoms elsewhere
