@@ -13,6 +13,9 @@ from onekcal.cli.console import Csv, Json, print_json, print_step
 from onekcal.cli.energy_options import Exact, Level, Unit
 from onekcal.errors import InputError
 
+MIXTURE = "boltzmann"
+"""What --conformers says where their mixture is meant."""
+
 
 def predict(
     inputs: Annotated[
@@ -34,11 +37,12 @@ def predict(
         bool, typer.Option("--keep-geometry", help="Do not relax the geometries of files.")
     ] = False,
     conformers: Annotated[
-        int,
+        str,
         typer.Option(
-            help="The most conformers of a SMILES to relax; below 6 there is no interval."
+            help="The most conformers of a SMILES to relax (below 6 there is no interval), or "
+            "boltzmann: ΔfH(298 K) of their mixture."
         ),
-    ] = 6,
+    ] = "6",
     thermal: Annotated[
         str, typer.Option(help="H(298 K) − H(0): auto, gfn2 (frequencies) or regression.")
     ] = "auto",
@@ -120,7 +124,7 @@ def predict(
     from onekcal.labels.forecast import spell
     from onekcal.models.shipped import load_model
     from onekcal.prediction import prediction as predictor
-    from onekcal.prediction.options import Options
+    from onekcal.prediction.options import DEFAULTS, Options
     from onekcal.prediction.questions import STANDARD_INPUT, count, further_headings
     from onekcal.prediction.rungs import elapsed
     from onekcal.prediction.scope import scope as scope_of
@@ -141,7 +145,7 @@ def predict(
         return print_json(found) if as_json else print_scope(model, found)
     options = Options(
         keep_geometry,
-        conformers,
+        DEFAULTS.conformers if conformers == MIXTURE else whole(conformers),
         thermal,  # type: ignore[arg-type]
         forces,
         force,
@@ -159,6 +163,7 @@ def predict(
         level=level,  # type: ignore[arg-type]
         smiles_column=smiles_column,
         max_interval=max_interval,
+        boltzmann=conformers == MIXTURE,
     )
     asked = inputs or []
     if STANDARD_INPUT in asked and (kind := recognised(beginning(sys.stdin))):
@@ -202,6 +207,16 @@ def _how_to_go_on(done: int, as_csv: bool) -> str:
         f"the answers to the first {done} molecules are complete; the same command with "
         f"--skip {done} answers the others{append}"
     )
+
+
+def whole(text: str) -> int:
+    """Read a number of conformers."""
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(
+            f"--conformers must be a whole number or {MIXTURE}, got {text!r}"
+        ) from None
 
 
 def duration(text: str) -> float:

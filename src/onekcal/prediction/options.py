@@ -68,6 +68,8 @@ class Options:
     level
         Heats of formation with the correction of G4(MP2) to experiment ("experiment"), or without
         it ("g4mp2"). Energies are those of the level of theory in both.
+    boltzmann
+        ΔfH(298 K) of the mixture of conformers at that temperature, not of the lowest alone.
     """
 
     keep_geometry: bool = False
@@ -89,6 +91,7 @@ class Options:
     smiles_column: str | None = None
     max_interval: float | None = None
     level: Level = "experiment"
+    boltzmann: bool = False
 
 
 class OptionKeywords(TypedDict, total=False):
@@ -113,6 +116,7 @@ class OptionKeywords(TypedDict, total=False):
     smiles_column: str | None
     max_interval: float | None
     level: Level
+    boltzmann: bool
 
 
 DEFAULTS = Options()

@@ -34,6 +34,7 @@ from onekcal.prediction.chosen import chosen
 from onekcal.prediction.crew import by_a_crew
 from onekcal.prediction.experiment import to_experiment
 from onekcal.prediction.geometry import drawn, placed
+from onekcal.prediction.mixture import with_conformers
 from onekcal.prediction.options import DEFAULTS, OptionKeywords, Options
 from onekcal.prediction.questions import STANDARD_INPUT, Question, count, questions
 from onekcal.prediction.routes import with_route
@@ -215,6 +216,8 @@ def answer(
                 found = with_route(found, options.route, artefact, ask, options.level)
             if options.level == "experiment":
                 found = to_experiment(found)
+            if options.boltzmann:
+                found = with_conformers(found)
             if options.thermochemistry:
                 found = with_thermochemistry(found, options.temperature, options.pressure)
         return trusted(found, options.max_interval)

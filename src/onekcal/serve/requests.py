@@ -24,6 +24,7 @@ class OptionsRequest(BaseModel):
     unit: Unit = Field("kcal/mol", description="The unit that energies are told in.")
     rung: Rung = Field("auto", description="Who answers.")
     exact: bool = Field(False, description="Compute without fitted integrals.")
+    boltzmann: bool = Field(False, description="ΔfH(298 K) of the mixture of conformers.")
     level: Level = Field(
         "experiment",
         description="Heats of formation with the correction to experiment, or without.",

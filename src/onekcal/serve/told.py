@@ -19,13 +19,13 @@ from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.prediction.answers import ENERGIES, Answer, Spread
 from onekcal.prediction.citations import bibtex
 from onekcal.prediction.estimate import per_kcal, scaled
+from onekcal.prediction.mixture import populations
 from onekcal.prediction.options import RUNGS, Options, Rung
 from onekcal.prediction.prediction import answer as answer_one
 from onekcal.prediction.questions import Question
 from onekcal.prediction.reaction import Reaction
 from onekcal.prediction.rungs import elapsed
 from onekcal.show.answers import ledger_lines
-from onekcal.thermo.frequencies import GAS, TEMPERATURE
 
 FLAG = re.compile(r" \(--[^()]*\)")
 """What a message says to readers of the command line alone."""
@@ -108,10 +108,9 @@ def _atom_energies(answer: Answer, artefact: Artefact) -> list[float] | None:
 
 def _conformers(spread: Spread) -> Told:
     """Positions (Å) and Boltzmann weights at 298.15 K of the conformers."""
-    weights = np.exp(-spread.relative / (GAS * TEMPERATURE))
     positions = spread.molecules
     return {
-        "weights": (weights / weights.sum()).tolist(),
+        "weights": populations(spread).tolist(),
         "positions": [one.positions.tolist() for one in positions] if positions else None,
     }
 
