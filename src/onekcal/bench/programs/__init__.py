@@ -1,0 +1,1 @@
+"""Other programs that give heats of formation, asked in this process."""
