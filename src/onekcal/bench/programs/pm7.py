@@ -63,10 +63,8 @@ class Mopac:
         gradient
             Whether the gradient is returned; it is computed in any case.
         """
-        shells = (True,) if self.unpaired else (False, True)
-        found = [
-            one for one in (self._asked(positions, shell) for shell in shells) if one.converged
-        ]
+        asked = [self._asked(positions, unrestricted) for unrestricted in (False, True)]
+        found = [one for one in asked if one.converged]
         if not found:
             raise LabelError(f"PM7 of {formula_of(self.molecule)}: the SCF does not converge")
         lowest = min(found, key=lambda one: one.heat_of_formation_kcal)
