@@ -54,7 +54,8 @@ def react(
         str,
         typer.Option(
             help="Who answers: learned (the model), b3lyp (a model on computed B3LYP), g4mp2 "
-            "(computed), or auto (learned, and g4mp2 where the model does not know the molecule)."
+            "(computed), or auto (g4mp2 where it was computed before, else the model where it "
+            "knows the molecule)."
         ),
     ] = "auto",
     budget: Annotated[

@@ -69,6 +69,8 @@ class Artefact:
         Whether the training energies were computed at the geometries that the model saw.
     unpaired
         Most unpaired electrons of a training molecule; 0 for a model of closed shells.
+    ships
+        Whether it came with the package, and is none of the user's own.
     """
 
     stages: Sequence[Stage]
@@ -85,6 +87,7 @@ class Artefact:
     unit: str = "kcal/mol"
     own_geometry: bool = True
     unpaired: int = 0
+    ships: bool = False
 
     def __repr__(self) -> str:
         stages = " + ".join(name for name, _ in self.stages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from onekcal.errors import DataError, did_you_mean
@@ -38,4 +39,4 @@ def load_model(name: str | Path = DEFAULT) -> Artefact:
             f"no model at {name}: neither a file, nor a run folder, nor a model that ships"
             f"{did_you_mean(str(name), shipped) if shipped else ''}"
         )
-    return Artefact.load(shipped[str(name)])
+    return replace(Artefact.load(shipped[str(name)]), ships=True)

@@ -41,8 +41,9 @@ class Options:
         The unit of coordinates in files; None: the unit that the file names, or Å.
     rung
         Which rung of the ladder answers: the learned model ("learned"), a model on B3LYP, which is
-        computed ("b3lyp"), G4(MP2) computed ("g4mp2"), or the learned model where it knows the
-        molecule and G4(MP2) elsewhere ("auto").
+        computed ("b3lyp"), G4(MP2) computed ("g4mp2"), or "auto": G4(MP2) where it was computed
+        before, the learned model where it knows the molecule, and G4(MP2) computed elsewhere. A
+        model of your own is always asked first.
     budget
         Seconds. With "auto", a single molecule that the model does not know is computed if the
         forecast is below this.

@@ -38,7 +38,7 @@ from onekcal.prediction.mixture import with_conformers
 from onekcal.prediction.options import DEFAULTS, OptionKeywords, Options
 from onekcal.prediction.questions import STANDARD_INPUT, Question, count, questions
 from onekcal.prediction.routes import with_route
-from onekcal.prediction.rungs import OutsideScope, Watch, computed_answer
+from onekcal.prediction.rungs import OutsideScope, Watch, computed_answer, stored_answer
 from onekcal.prediction.scope import half_of, outside
 from onekcal.prediction.thermal import with_thermochemistry
 from onekcal.prediction.trusted import trusted
@@ -248,12 +248,16 @@ def _by_rung(
     may_compute: bool,
     watch: Watch,
 ) -> Answer:
-    """The answer of the rung that was asked for, or of the lowest that knows the molecule."""
+    """The answer of the rung that was asked for, or the best that costs next to nothing."""
     if options.rung == "g4mp2":
         return computed_answer(question, bare, options, may_compute, watch=watch)
     if options.rung == "b3lyp" or is_for_b3lyp(artefact):
         above = artefact if is_for_b3lyp(artefact) else shipped()
         return b3lyp_answer(question, bare, above, options, may_compute, watch)
+    if options.rung == "auto" and artefact.ships and not options.forces:
+        stored = stored_answer(question, bare, options)
+        if stored is not None:
+            return stored
     try:
         return _answer(question, bare, artefact, options)
     except OutsideScope as problem:

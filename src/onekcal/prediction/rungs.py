@@ -80,6 +80,14 @@ class Asked:
             return key_of_geometry(self.molecule, method)
         return key_of_smiles(self.state.smiles, self.state.charge, self.state.spin, method)
 
+    def kept(self, options: Options) -> bool:
+        """Whether the geometry is to be kept; a SMILES has none."""
+        return options.keep_geometry and self.state is None
+
+    def suffix(self, options: Options) -> str:
+        """What the options add to the name of a method in the store."""
+        return " exact" * options.exact + " kept" * self.kept(options)
+
     def start(self, options: Options) -> Molecules:
         """The geometry that the calculation begins with."""
         if self.state is not None and len(self.molecule.numbers) > 1:
@@ -123,12 +131,8 @@ def computed_answer(
     asked = Asked.of(question)
     check_elements(asked.molecule)
     check_electrons(asked.molecule)
-    kept = options.keep_geometry and asked.state is None  # a SMILES has no geometry to keep
-    suffix = (" exact" if options.exact else "") + (" kept" if kept else "")
-    store = Store()
-    done = next(
-        filter(None, (store.find(asked.key(variant + suffix)) for variant in VARIANTS)), None
-    )
+    kept, suffix, store = asked.kept(options), asked.suffix(options), Store()
+    done = _found(asked, store, options)
     if done is None:
         costs = {
             variant: forecast(asked.molecule, variant, options.exact)
@@ -146,6 +150,29 @@ def computed_answer(
         check_memory(costs[variant], "G4(MP2)")
         done = _compute(asked, variant, suffix, question, store, options, watch)
     return _told(done, bare, options, kept)
+
+
+def stored_answer(question: Question, bare: Answer, options: Options) -> Answer | None:
+    """Answer with what was computed before, or ships; None where there is nothing.
+
+    Parameters
+    ----------
+    question
+        A SMILES, or a molecule with a geometry.
+    bare
+        The answer as far as it is known.
+    options
+        How a geometry is found.
+    """
+    asked = Asked.of(question)
+    done = _found(asked, Store(), options)
+    return None if done is None else _told(done, bare, options, asked.kept(options))
+
+
+def _found(asked: Asked, store: Store, options: Options) -> Computed | None:
+    """What the store holds of a molecule."""
+    keys = (asked.key(variant + asked.suffix(options)) for variant in VARIANTS)
+    return next(filter(None, (store.find(key) for key in keys)), None)
 
 
 def _affordable(
