@@ -3,12 +3,14 @@
 Stewart, J. Mol. Model. 19, 1 (2013). Its parameters were fitted to ΔfH(298 K), so no vibrations are
 computed. The geometry is relaxed with PM7's own forces.
 
-The relaxation is `geometry.relax`. That of mopac-py 0.1.4 goes on from the density of the step
-before, and ends ethylene, acetylene and cyclopropene in excited states (at 206 instead of
-14 kcal/mol). Here each geometry starts anew. A closed shell is computed restricted and
-unrestricted, and the lower energy counts, for the restricted one alone misses the ground state of
-hydrazine. Open shells are refused: the package ends most of them in excited states, the ethyl
-radical at 128 instead of about 29 kcal/mol.
+The relaxation is `geometry.relax`, each geometry from a new start. That of mopac-py 0.1.4 ends
+ethylene, acetylene and cyclopropene in excited states (ethylene at 206 instead of 14 kcal/mol). A
+closed shell is computed restricted and unrestricted, and the lower energy counts, for the
+restricted one alone misses the ground state of hydrazine.
+
+Two things are refused. Open shells: the package ends many of them in excited states, the ethyl
+radical at 128 instead of about 29 kcal/mol. And what does not relax: molecules with an N–O bond,
+along which the package's forces are not those of its energies.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ from onekcal.system.threads import on_one_thread
 from onekcal.units import BOHR, HARTREE
 
 NAME, PACKAGE, MODULE = "PM7", "mopac-py", "mopac_py"
+STEPS = 100
+"""At most; what relaxes at all does so in 40."""
 
 
 class Mopac:
@@ -118,7 +122,7 @@ def formation(molecule: Molecules) -> float:
             "closed shells are asked"
         )
     try:
-        return relax(molecule, METHOD).point.energy * HARTREE
+        return relax(molecule, METHOD, steps=STEPS).point.energy * HARTREE
     except LabelError as problem:
         raise InputError(in_short(problem, 300)) from None
 
