@@ -316,7 +316,7 @@ def test_the_energies_are_hesss_sums(isomerisation: Reaction) -> None:
 def test_ethanol_to_ether_agrees_with_experiment(isomerisation: Reaction) -> None:
     """ΔfH(298 K): ethanol −56.1, dimethyl ether −44.0 kcal/mol (Active Thermochemical Tables)."""
     assert isomerisation.enthalpy == pytest.approx(12.1, abs=1.0)
-    assert 0.3 < isomerisation.half < 3.0
+    assert 0.3 < isomerisation.half < 4.0
     assert isomerisation.against == "experiment"
 
 
@@ -529,7 +529,7 @@ def test_factors_rise_with_the_coverage() -> None:
         assert list(own.factors) == sorted(own.factors)
         assert own.coverages[0] <= 0.5
         assert own.coverages[-1] >= 0.95
-    own = JointCalibration("", 1.0, (0.5, 0.9), (1.0, 2.0))
+    own = JointCalibration("", (0.5, 0.9), (1.0, 2.0))
     assert own.factor(0.7) == pytest.approx(1.5)
     assert math.isinf(own.factor(0.95))
 

@@ -54,7 +54,7 @@ def by_a_crew(
     with TemporaryDirectory(prefix="onekcal-") as folder:
         model = Path(folder) / "model.safetensors"
         artefact.save(model)
-        members = [_Member(model, options) for _ in range(workers)]
+        members = [_Member(model, artefact.ships, options) for _ in range(workers)]
         free: SimpleQueue[_Member] = SimpleQueue()
         for member in members:
             free.put(member)
@@ -87,8 +87,8 @@ def by_a_crew(
 class _Member:
     """One process that answers."""
 
-    def __init__(self, model: Path, options: Options) -> None:
-        self.model, self.options = model, options
+    def __init__(self, model: Path, ships: bool, options: Options) -> None:
+        self.model, self.ships, self.options = model, ships, options
         self.ended = False
         self.process = self._started()
 
@@ -100,7 +100,7 @@ class _Member:
             env=os.environ | ONE_THREAD,
             start_new_session=True,
         )
-        self._say(process, (self.model, self.options))
+        self._say(process, (self.model, self.ships, self.options))
         return process
 
     @staticmethod

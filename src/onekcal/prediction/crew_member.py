@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+from dataclasses import replace
 
 from onekcal.models.artefact import Artefact
 from onekcal.prediction.prediction import answer
@@ -20,8 +21,8 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     asked = sys.stdin.buffer
-    model, options = pickle.load(asked)
-    artefact = Artefact.load(model)
+    model, ships, options = pickle.load(asked)
+    artefact = replace(Artefact.load(model), ships=ships)
     while True:
         try:
             question = pickle.load(asked)
