@@ -7,6 +7,9 @@ The correction to experiment that ships was fitted to some of these experiments.
 takes one that was fitted without it and all its copies (`corrections.py`). The learned rung stands
 alone: nothing that was stored or computed answers for it. It was trained on G4(MP2) energies of
 species of G3/05, PPE1694 and a G4 collection, and not on any experiment.
+
+Other programs that are installed (`programs/`) are asked for the common molecules at the same
+GFN2-xTB minima.
 """
 
 from __future__ import annotations
@@ -23,9 +26,10 @@ import torch
 
 from onekcal.bench.corrections import corrected
 from onekcal.bench.experiments import Heat, Published, best, experiment, folds, heat_of, published
+from onekcal.bench.programs.registry import PROGRAMS
 from onekcal.bench.results import Measured, Results
 from onekcal.bench.results_file import write
-from onekcal.errors import ConfigError, unknown
+from onekcal.errors import ConfigError, OnekcalError, unknown
 from onekcal.geometry.identity import identity_of_species
 from onekcal.geometry.species import species
 from onekcal.labels.deviations import class_of
@@ -238,14 +242,16 @@ def _asked(case: Case, artefact: Artefact, corrections: Corrections) -> Record:
     started = time.process_time()
     learned = answer(case.question, artefact, plain, may_compute=False)
     seconds = time.process_time() - started
+    others = _others(learned) if case.set == "common" else {}
     given = learned
-    if learned.problem:
+    inside = not learned.problem
+    if inside and case.question.molecule is not None:
+        given = learned  # nothing is stored for these geometries
+    else:
         given = answer(case.question, artefact, Options(route="atomization"), may_compute=False)
+    if not inside:
         forced = Options(rung="learned", route="atomization", force=True)
         learned = answer(case.question, artefact, forced, may_compute=False)
-        inside = False
-    else:
-        inside = True
     value, half, _ = _told(learned, case, corrections)
     best_value, best_half, level = _told(given, case, corrections)
     state = given.molecule if given.molecule is not None else case.question.molecule
@@ -267,7 +273,24 @@ def _asked(case: Case, artefact: Artefact, corrections: Corrections) -> Record:
         "rung": "" if given.problem else given.rung,
         "problem": given.problem or None,
         "seconds": round(seconds, 2),
+        "others": others,
     }
+
+
+def _others(learned: Answer) -> dict[str, Record]:
+    """What other programs say of a molecule at the geometry of the answer, and CPU seconds."""
+    out: dict[str, Record] = {}
+    for program in PROGRAMS:
+        if program.lacking() or learned.molecule is None:
+            continue
+        started = time.process_time()
+        try:
+            said: float | None = round(program.formation(learned.molecule), 3)
+        except OnekcalError:
+            said = None
+        seconds = round(time.process_time() - started, 2)
+        out[program.name] = {"formation": said, "seconds": seconds, "version": program.version()}
+    return out
 
 
 def _told(
