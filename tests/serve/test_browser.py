@@ -90,7 +90,7 @@ def test_ethanol_is_drawn_and_its_heat_of_formation_read(visit: Callable) -> Non
 
 
 def test_a_shared_link_shows_the_answer_conformers_and_the_next_rung(visit: Callable) -> None:
-    tab = visit("/?smiles=CCO")
+    tab = visit("/?smiles=CCCO")  # of this size nothing ships computed
     tab.wait(f"{HEADLINE} !== ''")
     words = "document.querySelector('.stepper').textContent"
     assert "conformer 1 of" in tab.run(words)
@@ -99,16 +99,16 @@ def test_a_shared_link_shows_the_answer_conformers_and_the_next_rung(visit: Call
     assert "novelty" in tab.run("document.querySelector('.meter').getAttribute('aria-label')")
     assert re.search(r"about \d+ (s|min)", tab.run("document.querySelector('.higher').textContent"))
     tab.run("document.querySelectorAll('#units button')[1].click()")
-    assert re.match(r"−23\d\.\d\d ± 1\d\.", tab.run(HEADLINE))
+    assert re.match(r"−25\d\.\d\d ± \d+\.", tab.run(HEADLINE))
     tab.run("document.querySelectorAll('#units button')[0].click()")
     tab.run("document.getElementById('heat').click()")
     tab.wait("document.querySelector('#thermo .tiles') !== null")
     entropy = tab.run("document.querySelector('#thermo dd').textContent")
-    assert 60 < float(re.match(r"[\d.]+", entropy)[0]) < 70
+    assert 70 < float(re.match(r"[\d.]+", entropy)[0]) < 85
 
 
 def test_surfaces_are_computed_when_they_are_chosen(visit: Callable) -> None:
-    tab = visit("/?smiles=CO")
+    tab = visit("/?smiles=CCCO")
     tab.wait(f"{HEADLINE} !== ''")
     scene = "document.getElementById('scene').dataset.surface"
     told = "document.getElementById('surface-told').textContent"

@@ -25,17 +25,26 @@ def _asked(model: Artefact, **task: object) -> list[dict[str, object]]:
 
 
 def test_an_answer_is_the_one_of_the_command_line(model: Artefact) -> None:
-    (told,) = _asked(model, kind="predict", smiles="CCO")
-    (answer,) = predict("CCO", model)
+    (told,) = _asked(model, kind="predict", smiles="CCCO")  # nothing of this size ships
+    (answer,) = predict("CCCO", model)
     assert told["formation_298"] == pytest.approx(answer.ledger.formation_298, abs=1e-9)
     assert told["half"] == pytest.approx(answer.half)
-    assert told["symbols"] == ["C", "C", "O"] + ["H"] * 6
+    assert told["symbols"] == ["C", "C", "C", "O"] + ["H"] * 8
     results = [line for line in told["lines"] if line["result"]]
     assert results[-1]["value"] == pytest.approx(told["formation_298"])
     assert len(told["conformers"]["positions"]) == told["conformers"]["count"]
     assert sum(told["conformers"]["weights"]) == pytest.approx(1.0)
     assert told["conformers"]["weights"] == sorted(told["conformers"]["weights"], reverse=True)
     assert [one["rung"] for one in told["next"]] == ["b3lyp", "g4mp2"]
+
+
+def test_what_ships_computed_is_answered_first_and_nothing_is_above_it(model: Artefact) -> None:
+    (told,) = _asked(model, kind="predict", smiles="CCO")
+    assert (told["rung"], told["next"]) == ("g4mp2", [])
+    (learned,) = _asked(model, kind="predict", smiles="CCO", options={"rung": "learned"})
+    assert (learned["rung"], learned["next"][-1]) == ("learned", {"rung": "g4mp2", "stored": True})
+    assert told["corrected"]
+    assert 0 < told["formation_half"] < learned["formation_half"]
 
 
 def test_the_next_rungs_are_told_with_their_seconds(model: Artefact) -> None:
@@ -76,7 +85,8 @@ def test_a_reaction_is_told_with_its_species(model: Artefact) -> None:
     (told,) = _asked(model, kind="react", reaction="CCO >> COC", **more)
     assert [one["coefficient"] for one in told["species"]] == [-1.0, 1.0]
     assert told["species"][0]["answer"]["lines"]
-    assert told["half"] < 2
+    assert told["half"] < 4
+    assert told["against"] == "experiment"
 
 
 def test_a_surface_is_one_task(model: Artefact) -> None:
@@ -86,10 +96,10 @@ def test_a_surface_is_one_task(model: Artefact) -> None:
 
 
 def test_every_energy_of_an_answer_is_in_the_unit_that_was_asked_for(model: Artefact) -> None:
-    (kcal,) = _asked(model, kind="predict", smiles="CCO")
-    (kilojoule,) = _asked(model, kind="predict", smiles="CCO", options={"unit": "kJ/mol"})
+    (kcal,) = _asked(model, kind="predict", smiles="CCCO")
+    (kilojoule,) = _asked(model, kind="predict", smiles="CCCO", options={"unit": "kJ/mol"})
     assert kilojoule["unit"] == "kJ/mol"
-    for key in ("formation_298", "formation_0", "half"):
+    for key in ("formation_298", "formation_0", "half", "formation_half"):
         assert kilojoule[key] == pytest.approx(4.184 * kcal[key]), key
     assert kilojoule["atom_energies"] == pytest.approx(
         [4.184 * energy for energy in kcal["atom_energies"]]

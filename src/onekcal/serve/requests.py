@@ -24,7 +24,6 @@ class OptionsRequest(BaseModel):
     unit: Unit = Field("kcal/mol", description="The unit that energies are told in.")
     rung: Rung = Field("auto", description="Who answers.")
     exact: bool = Field(False, description="Compute without fitted integrals.")
-    boltzmann: bool = Field(False, description="ΔfH(298 K) of the mixture of conformers.")
     level: Level = Field(
         "experiment",
         description="Heats of formation with the correction to experiment, or without.",
@@ -48,6 +47,7 @@ class AnswerRequest(GeometryRequest):
     thermal: Literal["auto", "gfn2", "regression"] = Field(
         "auto", description="Where H(298 K) − H(0) comes from."
     )
+    boltzmann: bool = Field(False, description="ΔfH(298 K) of the mixture of conformers.")
     thermochemistry: bool = Field(False, description="Entropy, heat capacity, free energy too.")
     temperature: float = Field(298.15, gt=0.0, le=5000.0, description="K.")
     pressure: float = Field(1.0, gt=0.0, le=1e5, description="bar.")
