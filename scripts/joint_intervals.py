@@ -8,8 +8,8 @@ LABELS.npz the archive qm9_g4mp2_labels.npz with SMILES. The first call writes t
 src/onekcal/shipped/reactions.json. It prints what they cover on the reactions that they come from.
 The second call writes results/reactions.json.
 
-The model was fitted once more to its training and validation molecules. So the errors of the
-validation part are those before: the run's calibration.csv holds them. Reactions:
+The errors of the validation part are those of the run's calibration.csv, of before a refit.
+Reactions:
 
 - isomers: a molecule and another of its formula, drawn at random;
 - near isomers: a molecule and its most similar isomer;
@@ -17,7 +17,7 @@ validation part are those before: the run's calibration.csv holds them. Reaction
 - random pairs: two molecules to two others with the same elements;
 - bond separations: a molecule and hydrides to molecules of one bond between heavy atoms. The small
   partners (methane, ammonia, water, ethane, methanol, formaldehyde, acetylene, hydrogen cyanide)
-  belong to the training part. QM9 lacks the others, such as ethylene.
+  have the G4(MP2) energies that ship, as in `react`.
 
 Each class counts alike.
 """
@@ -43,6 +43,7 @@ from onekcal.bench.results import Measured
 from onekcal.bench.results_file import write
 from onekcal.data.dataset import Dataset
 from onekcal.data.splits import TEST, VALID
+from onekcal.labels.computed import Store, key_of_smiles
 from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import SHIPPED, load_model
 from onekcal.molecules import Molecules
@@ -189,38 +190,39 @@ def read_pool(run: Path, relaxed: Path, labels: Path, artefact: Artefact, split:
     stored = datasets.load(str(relaxed))
     everything = stored.dataset.aimed("g4mp2")
     rows = np.flatnonzero(stored.splits["ward"].numpy() == split)
+    told = calibrated(run / "calibration.csv")
+    if split == VALID:
+        rows = rows[[name in told for name in everything.molecules.names[rows]]]
     rows = np.sort(np.random.default_rng(0).permutation(rows)[:MOST])
     part = everything[rows]
     with np.load(labels) as file:
         smiles = dict(zip((f"gdb {k}" for k in file["gdb_id"]), map(_text, file["smiles"])))
     if split == VALID:
-        predicted, novelty = calibrated(run / "calibration.csv", part.molecules.names.tolist())
+        lines = [told[name] for name in part.molecules.names]
+        predicted, novelty = (
+            np.array([float(line[key]) for line in lines]) for key in ("predicted", "novelty")
+        )
     else:
         predicted, novelty = asked_of(artefact, part)
     error = predicted - part.columns["g4mp2"].values.numpy()
-    small, errors = partners(everything, smiles, artefact)
+    small, errors = partners(everything, smiles)
     molecules = Molecules.concatenate([part.molecules, *small.values()])
-    strange = np.concatenate([novelty, np.zeros(len(small))])
-    half = artefact.calibration["gfn2"].half(
-        len(molecules), BASE, traits=traits(molecules, torch.from_numpy(strange))
-    )
+    known = traits(part.molecules, torch.from_numpy(novelty))
+    half = artefact.calibration["gfn2"].half(len(part), BASE, traits=known)
     return Pool(
         [smiles[name] for name in part.molecules.names] + list(small),
         np.concatenate([error, errors]),
-        half.numpy(),
+        np.concatenate([half.numpy(), np.zeros(len(small))]),  # not learned
         molecules,
         len(part),
         {text: len(part) + k for k, text in enumerate(small)},
     )
 
 
-def calibrated(path: Path, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Predictions (kcal/mol) and novelty of validation molecules, before the refit."""
+def calibrated(path: Path) -> dict[str, dict[str, str]]:
+    """Name of a validation molecule → its line in a run's calibration.csv."""
     with path.open(newline="", encoding="utf-8") as file:
-        found = {row["name"]: row for row in csv.DictReader(file) if row["geometry"] == "gfn2"}
-    return tuple(  # type: ignore[return-value]
-        np.array([float(found[name][key]) for name in names]) for key in ("predicted", "novelty")
-    )
+        return {row["name"]: row for row in csv.DictReader(file) if row["geometry"] == "gfn2"}
 
 
 def asked_of(artefact: Artefact, part: Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -240,16 +242,16 @@ def _text(smiles: bytes | str) -> str:
     return smiles.decode() if isinstance(smiles, bytes) else str(smiles)
 
 
-def partners(
-    dataset: Dataset, smiles: dict[str, str], artefact: Artefact
-) -> tuple[dict[str, Molecules], np.ndarray]:
-    """The small molecules at their GFN2-xTB minima, and the model's errors on them."""
-    small, errors = {}, []
+def partners(dataset: Dataset, smiles: dict[str, str]) -> tuple[dict[str, Molecules], np.ndarray]:
+    """The small molecules, and how far the G4(MP2) energies that ship lie from their labels."""
+    small, errors, store = {}, [], Store()
     place = {smiles[name]: row for row, name in enumerate(dataset.molecules.names.tolist())}
     for text in (*HYDRIDES.values(), *SEPARATED.values()):
         one = dataset[[place[text]]]
+        kept = store.find(key_of_smiles(text, 0, 0, "g4mp2"))
+        assert kept is not None
         small[text] = one.molecules
-        errors.append(float(artefact.model.energies(one.molecules, one.columns) - one.energies))
+        errors.append(kept.energy - float(one.energies))
     return small, np.array(errors)
 
 

@@ -535,10 +535,10 @@ def test_factors_rise_with_the_coverage() -> None:
 
 
 def test_the_results_hold_what_is_promised() -> None:
-    """Of 1,000 reactions among molecules of Ward's hold-out, 88 to 92 % lie within 90 %."""
+    """Of 1,000 reactions among molecules of Ward's hold-out, 87 to 93 % lie within 90 %."""
     root = Path(__file__).parents[2]
     rows = json.loads((root / "results" / "reactions.json").read_text(encoding="utf-8"))["rows"]
     (every,) = [row["ours"] for row in rows if row["name"].endswith(" all")]
     assert every["count"] == 1000
-    assert 0.88 <= every["coverage"] <= 0.92
+    assert 0.87 <= every["coverage"] <= 0.93  # three standard errors
     assert (SHIPPED / "reactions.json").is_file()
