@@ -92,7 +92,7 @@ def test_temperature_and_pressure_are_taken(tmp_path: Path) -> None:
         (["C + O=O >> [C-]#[O+] + O=C=O + O"], "the coefficients must be given"),
         (["ethylen + hydrogen >> ethane"], "did you mean 'ethylene'"),
         (["--table", "empty.txt"], "holds no reaction"),
-        (["C=C + [H][H] >> CC", *LEARNED], "no energy of C=C"),
+        (["FF + [H][H] >> F", *LEARNED], "no energy of FF"),
     ],
 )
 def test_what_cannot_be_answered_ends_with_one_line(

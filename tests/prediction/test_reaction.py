@@ -351,11 +351,11 @@ def test_without_free_energies_there_are_energy_and_enthalpy_alone() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("C=C + [H][H] >> CC", r"no energy of C=C: .* of \[H\]\[H\]: "),
+        ("FF + [H][H] >> F", r"no energy of FF: .* of F: "),
         ("CCO >> OCC", "CCO stands on both sides and cancels"),
         ("CCO + CO >> COC + CO", "CO stands on both sides"),
         ("2 CO >> COC", "2 H too few on the right; 1 O too few on the right"),
-        ("CC[SiH3] >> C[SiH2]C", "never seen Si"),
+        ("CCP >> CPC", "never seen P"),
     ],
 )
 def test_a_reaction_without_an_answer_says_why_and_names_itself(text: str, message: str) -> None:
