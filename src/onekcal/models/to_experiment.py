@@ -8,7 +8,6 @@ and a caller who wants the level itself leaves it out. `scripts/to_experiment.py
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -145,16 +144,3 @@ def shipped() -> ToExperiment:
     """Return the correction that ships with the package."""
     text = files("onekcal.shipped").joinpath("experiment.json").read_text(encoding="utf-8")
     return ToExperiment.of(json.loads(text))
-
-
-def bridged(half: float, molecule: Molecules, coverage: float) -> float:
-    """Return the half width against experiment of an energy that is learned.
-
-    Parameters
-    ----------
-    half
-        That against G4(MP2), kcal/mol.
-    molecule, coverage
-        As in `ToExperiment.half`.
-    """
-    return math.hypot(half, shipped().half(molecule, coverage)[0])
