@@ -242,7 +242,6 @@ def _asked(case: Case, artefact: Artefact, corrections: Corrections) -> Record:
     started = time.process_time()
     learned = answer(case.question, artefact, plain, may_compute=False)
     seconds = time.process_time() - started
-    others = _others(learned) if case.set == "common" else {}
     given = learned
     inside = not learned.problem
     if inside and case.question.molecule is not None:
@@ -252,6 +251,7 @@ def _asked(case: Case, artefact: Artefact, corrections: Corrections) -> Record:
     if not inside:
         forced = Options(rung="learned", route="atomization", force=True)
         learned = answer(case.question, artefact, forced, may_compute=False)
+    others = _others(learned) if case.set == "common" else {}
     value, half, _ = _told(learned, case, corrections)
     best_value, best_half, level = _told(given, case, corrections)
     state = given.molecule if given.molecule is not None else case.question.molecule
