@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -323,6 +324,26 @@ def test_a_killed_runner_frees_its_job_only_when_the_jobs_process_is_dead(tmp_pa
     running.wait()
     _until(lambda: not is_locked(lock))
     assert not _alive(pid)
+
+
+def test_a_job_that_outlives_its_runner_is_heard_of_by_the_next(tmp_path: Path) -> None:
+    """Its process ends well between two looks of a runner that has already looked for results."""
+    jobs.add(tmp_path, "one", "one", "toy", {})
+    (job,) = jobs.jobs(tmp_path)
+    lock = try_lock(job.folder / "lock")
+    assert lock is not None
+    heard: list[str] = []
+
+    def last_breath() -> None:
+        time.sleep(1.0)
+        write_json(job.folder / "result.json", {})
+        os.close(lock)
+
+    dying = threading.Thread(target=last_breath)
+    dying.start()
+    toys(tmp_path, "lambda job: {}", ended=lambda job: heard.append(job.key))
+    dying.join()
+    assert heard == ["one"]
 
 
 def test_stop_ends_the_runner_and_the_job_goes_on_later(tmp_path: Path) -> None:

@@ -266,16 +266,7 @@ def run(
     def bring(job: Job) -> None:
         _bring(job, results, say)
 
-    collect(queue, results, say)
-    return run_jobs(
-        queue,
-        WORK,
-        bring,
-        workers,
-        anew if begin_anew else None,
-        say,
-        nice,
-    )
+    return run_jobs(queue, WORK, bring, workers, anew if begin_anew else None, say, nice)
 
 
 def _bring(job: Job, results: Path, say: Callable[[str], None]) -> bool:

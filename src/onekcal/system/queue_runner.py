@@ -39,7 +39,7 @@ class Runner:
     work
         Python code that a fresh interpreter runs for a job.
     ended
-        Hears of each job that is done.
+        Hears of each job that is done, once; also of one that somebody else has finished.
     anew
         Hears of jobs that begin again because the code is another one; None: they are
         refused.
@@ -51,6 +51,8 @@ class Runner:
         The processes and the locks of the jobs that run.
     refused
         Keys of jobs that were begun with other code.
+    heard
+        Keys of jobs of which `ended` has heard.
     deaths
         How often a job's process has died in a row, and how far the job was then.
     paused
@@ -67,6 +69,7 @@ class Runner:
     nice: int
     running: dict[Job, tuple[subprocess.Popen[bytes], int]] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
+    heard: set[str] = field(default_factory=set)
     deaths: dict[str, tuple[int, object]] = field(default_factory=dict)
     paused: dict[str, float] = field(default_factory=dict)
     stopping: bool = False
@@ -102,17 +105,25 @@ class Runner:
         """
         pending, others = False, set(runners(self.queue)) - {os.getpid()}
         for job in jobs(self.queue):
-            if job in self.running or job.key in self.refused:
+            if job in self.running or job.key in self.refused | self.heard:
                 continue
-            if job.result is not None or job.failure is not None:
+            if job.failure is not None:
                 continue
             if time.monotonic() < self.paused.get(job.key, 0.0):
                 pending = True
                 continue
+            if job.result is not None:  # also one whose runner died before it could tell
+                self.tell(job)
+                pending |= job.key not in self.heard
+                continue
             if len(self.running) >= workers:
-                return True
+                pending = True
+                continue
             lock = try_lock(job.folder / "lock")
-            if lock is not None:
+            if lock is not None and job.result is not None:  # finished since we looked
+                os.close(lock)
+                pending = True
+            elif lock is not None:
                 try:
                     self.start(job, lock)
                 except DiskFull:
@@ -136,9 +147,6 @@ class Runner:
         lock
             The open file that locks it.
         """
-        if job.result is not None:  # finished by another runner since we looked
-            os.close(lock)
-            return
         _clean(job.folder)
         problem = other_code(job, code.identity())
         if problem is not None and self.anew is None:
@@ -188,6 +196,20 @@ class Runner:
             finally:
                 os.close(lock)
 
+    def tell(self, job: Job) -> None:
+        """Let `ended` hear of a job that is done.
+
+        Parameters
+        ----------
+        job
+            The job.
+        """
+        try:
+            self.ended(job)
+            self.heard.add(job.key)
+        except DiskFull:
+            self.pause(job)
+
     def pause(self, job: Job) -> None:
         """Let a job wait until there may be space on the disk again.
 
@@ -211,7 +233,7 @@ class Runner:
         """
         if job.result is not None:
             self.say(f"{job.name}: done")
-            self.ended(job)
+            self.tell(job)
         elif job.failure is not None:
             self.say(f"{job.name}: failed: {job.failure}")
         elif status == REFUSED:
@@ -252,7 +274,7 @@ class Runner:
         """Report the jobs that ended with the runner: some are done, the others wait."""
         for job, (_, lock) in self.running.items():
             if job.result is not None:
-                self.ended(job)
+                self.tell(job)
             else:
                 self.say(f"{job.name}: stopped; it goes on when the queue runs again")
             os.close(lock)
@@ -279,7 +301,8 @@ def run(
     work
         Python code that a fresh interpreter runs for a job; it calls `working`.
     ended
-        Hears of each job that is done; must allow to hear of one twice.
+        Hears of each job of the queue that is done, whoever finished it and when; each runner of
+        the queue tells it once.
     workers
         Jobs at once, a process of one thread each.
     anew
