@@ -252,6 +252,10 @@ def fitted_zeros(pairs: list[Difference]) -> dict[tuple[str, int], float]:
         value = f"{zeros[k]:+.3f}" if fixed[k] else "not fixed"
         print(f"zero of {source:5s} {SYMBOLS[z]:2s} {value}  ({counts[k]} pairs)")
     print(f"{int(use.sum())} of {len(pairs)} pairs, {left[use].std():.3f} kcal/mol are left")
+    for sources in sorted({pair[:2] for pair in pairs}):
+        own_left = left[[pair[:2] == sources for pair in pairs]]
+        robust = 1.4826 * float(np.median(np.abs(own_left)))
+        print(f"{' and '.join(sources)}: {len(own_left)} pairs, deviation {robust:.3f} kcal/mol")
     return {key: float(zeros[k]) for k, key in enumerate(keys) if fixed[k]}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,19 @@ def test_train_and_valid_join_and_the_test_part_of_the_other_set_stays_out(tmp_p
     assert [int((labels[oxygen] == k).sum()) for k in (TRAIN, VALID, TEST, UNUSED)] == [16, 2, 0, 2]
     assert both.dataset.columns["e"].values[-1] == pytest.approx(-80.0)  # -20 · 8 / 2 Å
     assert both.digest != load(choice(first)).digest
+
+
+def test_where_one_set_tells_its_uncertainties_those_of_the_other_are_0(tmp_path: Path) -> None:
+    first, second = saved(tmp_path / "a.h5", 7), saved(tmp_path / "b.h5", 8, 20)
+    told = store.read(second)
+    unsure = Column(torch.full((20,), 0.5, dtype=torch.float64), "property", unit="kcal/mol")
+    store.save(second, replace(told, dataset=told.dataset.with_column("e_uncertainty", unsure)))
+    for pair in ((first, second), (second, first)):
+        data = load(choice(pair[0], **{str(pair[1]): "parts"})).dataset.aimed("e")
+        assert data.uncertainties is not None
+        oxygen = data.molecules.numbers[::2] == 8
+        assert data.uncertainties.tolist() == torch.where(oxygen, 0.5, 0.0).tolist()
+    assert load(choice(first)).dataset.aimed("e").uncertainties is None
 
 
 def test_a_model_that_learned_from_both_knows_both(tmp_path: Path) -> None:

@@ -87,7 +87,8 @@ class Dataset:
     molecules
         M molecules with A atoms together.
     columns
-        Columns by name. The forces that belong to an energy `x` are the column `x_forces`.
+        Columns by name. The forces that belong to an energy `x` are the column `x_forces`; the
+        standard uncertainty of each of its values, `x_uncertainty`.
     target
         The name of the column to learn, an energy or any property. None where nothing is learned.
     """
@@ -157,6 +158,12 @@ class Dataset:
     def forces(self) -> Tensor | None:
         """(A, 3) kcal/mol/Å, the forces of the target; None where there are none."""
         column = self.columns.get(f"{self.target}_forces")
+        return None if column is None else column.values
+
+    @property
+    def uncertainties(self) -> Tensor | None:
+        """(M,) kcal/mol, the standard uncertainty of each label; None where nothing is told."""
+        column = self.columns.get(f"{self.target}_uncertainty")
         return None if column is None else column.values
 
     def __getitem__(self, which: Selection) -> Dataset:

@@ -56,9 +56,6 @@ class BondCorrection(Model):
         neighbours".
     regularization
         λ, mol²/kcal². A coefficient is taken to be about 1/√λ kcal/mol where the data say nothing.
-    uncertainty
-        The column of the data that holds ± of each target value, kcal/mol. Where the data lack it,
-        all molecules weigh the same.
     floor
         kcal/mol. A smaller uncertainty counts as this one, the error of the form itself.
     threshold
@@ -71,7 +68,6 @@ class BondCorrection(Model):
         self,
         counts: Counts = "bonds and atoms",
         regularization: float = 5.0,
-        uncertainty: str = "uncertainty",
         floor: float = 0.3,
         threshold: float = 1.5,
     ) -> None:
@@ -86,7 +82,7 @@ class BondCorrection(Model):
                 raise ConfigError(f"bond_correction: `{name}` must be above 0, got {value}")
         self.counts: Counts = counts
         self.regularization = regularization
-        self.uncertainty, self.floor, self.threshold = uncertainty, floor, threshold
+        self.floor, self.threshold = floor, threshold
         self.kinds: list[Kind] = []
         self.coefficients = torch.zeros(0, dtype=torch.float64)  # (k,) kcal/mol
         self.trust = torch.zeros(0, dtype=torch.float64)
@@ -98,7 +94,6 @@ class BondCorrection(Model):
         return {
             "counts": self.counts,
             "regularization": self.regularization,
-            "uncertainty": self.uncertainty,
             "floor": self.floor,
             "threshold": self.threshold,
         }
@@ -119,16 +114,16 @@ class BondCorrection(Model):
         return self
 
     def _sigma(self, data: Dataset) -> Tensor:
-        column = data.columns.get(self.uncertainty)
-        if column is None:
+        sigma = data.uncertainties
+        if sigma is None:
             return torch.full((len(data),), self.floor, dtype=torch.float64)
-        if not (column.values >= 0).all():
-            m = int((~(column.values >= 0)).nonzero()[0])
+        if not (sigma >= 0).all():
+            m = int((~(sigma >= 0)).nonzero()[0])
             raise DataError(
-                f"column {self.uncertainty!r} must hold uncertainties of 0 or more, got "
-                f"{float(column.values[m])} for molecule {m}; give it one, or leave it out"
+                f"column '{data.target}_uncertainty' must hold uncertainties of 0 or more, got "
+                f"{float(sigma[m])} for molecule {m}; give it one, or leave it out"
             )
-        return column.values.to(torch.float64).clamp(min=self.floor)
+        return sigma.to(torch.float64).clamp(min=self.floor)
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(M,) kcal/mol."""

@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from onekcal import datasets as store
-from onekcal.data.dataset import Dataset
+from onekcal.data.dataset import Columns, Dataset
 from onekcal.data.splits import TEST, UNUSED
 from onekcal.datasets.card import Stored
 from onekcal.errors import ConfigError, unknown
@@ -157,6 +157,16 @@ def _first(choice: DataChoice) -> Stored:
     return replace(stored, dataset=replace(stored.dataset, columns=columns))
 
 
+def _certain(data: Dataset, target: str, both: tuple[Stored, Stored]) -> Columns:
+    """The columns; where only the other set tells its uncertainties, those of this one are 0."""
+    name = f"{target}_uncertainty"
+    told = next((one.dataset.columns[name] for one in both if name in one.dataset.columns), None)
+    if told is None or name in data.columns:
+        return data.columns
+    none = torch.zeros(len(data), dtype=torch.float64)
+    return {**data.columns, name: replace(told, values=none)}
+
+
 def _joined(stored: Stored, other: Stored, choice: DataChoice, name: str, split: str) -> Stored:
     """Both sets in one; the split of the first goes on with that of the other."""
     for whose, what, there in (
@@ -167,10 +177,11 @@ def _joined(stored: Stored, other: Stored, choice: DataChoice, name: str, split:
             unknown(f"split of {whose} for data.more:", what, there, ConfigError)
     if choice.target not in other.dataset.columns:
         unknown(f"target of {name}:", choice.target, other.dataset.columns, ConfigError)
+    parts = [_certain(one.dataset, choice.target, (stored, other)) for one in (stored, other)]
     columns = {
-        key: replace(column, values=torch.cat([column.values, other.dataset.columns[key].values]))
-        for key, column in stored.dataset.columns.items()
-        if key in other.dataset.columns
+        key: replace(column, values=torch.cat([column.values, parts[1][key].values]))
+        for key, column in parts[0].items()
+        if key in parts[1]
     }
     ours, theirs = (one.dataset.columns[choice.target].meaning for one in (stored, other))
     if ours != theirs:

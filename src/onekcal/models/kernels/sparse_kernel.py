@@ -7,8 +7,11 @@ FCHL19 projected, element by element, on its leading principal components. K is 
 kernel.
 
     Φ_ij = Σ_{a∈i} k(x_a, z_j)
-    w = argmin |y − Φw|² + λ wᵀKw  (+ ρ |F + ∂Φ/∂R w|²  where there are forces F)
+    w = argmin Σ_i p_i (y − Φw)_i² + λ wᵀKw  (+ ρ |F + ∂Φ/∂R w|²  where there are forces F)
     var E = s² φᵀ(ΦᵀΦ + λK)⁻¹φ + s²/λ (k(A, A) − φᵀK⁻¹φ)
+
+The weight p_i of a molecule is 1, or 1 / (1 + (u_i/s_y)²) where its label has an uncertainty u_i of
+its own beside the s_y that all labels have (`label_noise`): variances of labels add up.
 
 These are mean and variance of the projected process (Quiñonero-Candela & Rasmussen, JMLR 6, 1939,
 2005). They are computed in the basis L⁻¹Φᵀ, K = LLᵀ, in blocks, so that memory grows with the
@@ -86,6 +89,9 @@ class SparseKernel(Model):
         Weight of what GFN2-xTB knows of each atom (`onekcal.features.electrons`) beside its
         geometry, in standard deviations among the atoms of its element. 0 leaves it out. 0.5 is
         good for what is learned on GFN2-xTB. Forces are then differences.
+    label_noise
+        s_y, kcal/mol: the deviation from a smooth function that every label has. Labels that the
+        column `<target>_uncertainty` calls less certain then count less. 0 lets all count alike.
     """
 
     def __init__(
@@ -100,6 +106,7 @@ class SparseKernel(Model):
         seed: int = 0,
         basis: dict[str, float] | None = None,
         electronic: float = 0.0,
+        label_noise: float = 0.0,
     ) -> None:
         self.sigmas, self.regularizations = as_list(sigma), as_list(regularization)
         check_positive("sparse_kernel", {"sigma": sigma, "regularization": regularization})
@@ -114,6 +121,11 @@ class SparseKernel(Model):
         if electronic < 0:
             raise ConfigError(f"sparse_kernel: `electronic` must not be negative, got {electronic}")
         self.electronic, self.differentiable = electronic, electronic == 0
+        if label_noise < 0:
+            raise ConfigError(
+                f"sparse_kernel: `label_noise` (kcal/mol) must not be negative, got {label_noise}"
+            )
+        self.label_noise = label_noise
         self.force_weight, self.seed = force_weight, seed
         self.sigma, self.regularization = self.sigmas[0], self.regularizations[0]
         self.projection: ProjectedFeatures | None = None
@@ -184,6 +196,12 @@ class SparseKernel(Model):
             )
         return train.forces
 
+    def _weights_of(self, train: Dataset) -> Tensor:
+        """(M,) p."""
+        if self.label_noise == 0 or train.uncertainties is None:
+            return torch.ones(len(train), dtype=torch.float64)
+        return 1.0 / (1.0 + (train.uncertainties / self.label_noise).square())
+
     def _solve(
         self,
         train: Dataset,
@@ -250,9 +268,11 @@ class SparseKernel(Model):
         return lower
 
     def _equations(self, train: Dataset, known: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Blocks of rows of Φ with their energies, then of −√ρ ∂Φ/∂R with √ρ F."""
+        """Blocks of rows of √p Φ with √p y, then of −√ρ ∂Φ/∂R with √ρ F."""
+        roots = self._weights_of(train).sqrt()
         for first, rows in self._rows(train.molecules, known):
-            yield rows, train.energies[first : first + len(rows)]
+            block = slice(first, first + len(rows))
+            yield roots[block, None] * rows, roots[block] * train.energies[block]
         forces = self._forces_of(train)
         if forces is None:
             return
