@@ -38,6 +38,8 @@ def test_rows_tell_errors_and_how_often_the_interval_holds(
     assert "coverage" not in next(one for name, one in rows.items() if "without" in name)
     water = kept["molecules"][0]
     assert water["answered"] == pytest.approx(-57.80, abs=water["half"])
+    spelt = next(one for name, one in rows.items() if "spellings" in name)
+    assert spelt["max"] < 0.01
     dioxide = kept["molecules"][-1]
     assert dioxide["answered"] == pytest.approx(dioxide["experiment"], abs=dioxide["half"])
     assert found["rows"][0]["columns"]["species"] == found["rows"][0]["test"]

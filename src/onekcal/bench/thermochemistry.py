@@ -8,6 +8,8 @@ takes one that was fitted without it and all its copies (`corrections.py`). The 
 alone: nothing that was stored or computed answers for it. It was trained on G4(MP2) energies of
 species of G3/05, PPE1694 and a G4 collection, and not on any experiment.
 
+Each common molecule is also asked in ten spellings of its SMILES: the answers must be the same.
+
 Other programs that are installed (`programs/`) are asked for the common molecules at the same
 GFN2-xTB minima.
 """
@@ -24,6 +26,7 @@ from typing import Any, Literal, get_args
 
 import torch
 
+from onekcal.battery.spellings import spellings
 from onekcal.bench.corrections import corrected
 from onekcal.bench.experiments import Heat, Published, best, experiment, folds, heat_of, published
 from onekcal.bench.programs.registry import PROGRAMS
@@ -40,7 +43,7 @@ from onekcal.models.to_experiment import LABEL, shipped
 from onekcal.molecules import Molecules
 from onekcal.prediction.answers import Answer
 from onekcal.prediction.options import Options
-from onekcal.prediction.prediction import answer
+from onekcal.prediction.prediction import answer, predict
 from onekcal.prediction.questions import Question
 from onekcal.system.provenance import provenance
 from onekcal.trust.conformal import coverage
@@ -267,6 +270,7 @@ def _asked(case: Case, artefact: Artefact, corrections: Corrections) -> Record:
         "inside": inside,
         "learned": value,
         "learned_half": half if inside else None,
+        "spread": _spread(case.question, artefact) if case.set == "common" and inside else None,
         "answered": best_value,
         "half": best_half,
         "at_level": level,
@@ -275,6 +279,13 @@ def _asked(case: Case, artefact: Artefact, corrections: Corrections) -> Record:
         "seconds": round(seconds, 2),
         "others": others,
     }
+
+
+def _spread(question: Question, artefact: Artefact) -> float:
+    """The largest less the smallest learned energy of the spellings of a SMILES, kcal/mol."""
+    options = Options(rung="learned", route="atomization")
+    answers = predict(spellings(question.smiles), artefact, options)
+    return max(one.energy for one in answers) - min(one.energy for one in answers)
 
 
 def _others(learned: Answer) -> dict[str, Record]:
@@ -325,6 +336,10 @@ def _rows(records: Sequence[Record]) -> list[tuple[str, list[Record], dict[str, 
         add(f"{name}, learned rung", inside, "learned", "learned_half")
         if kind == "common":
             add(f"{name}, learned rung, forced outside its scope", some, "learned")
+            spread = [one for one in inside if one["spread"] is not None]
+            if len(spread) >= FEW:
+                title = f"{name}, learned rung, largest difference between ten spellings"
+                out.append((title, spread, _rounded(_spreads(spread))))
         add(f"{name}, as predict answers", some, "answered", "half")
         add(f"{name}, as predict answers, without the correction", some, "at_level")
         for group in dict.fromkeys(one["class"] for one in some) if kind != "common" else ():
@@ -355,4 +370,14 @@ def _errors(some: Sequence[Record], key: str, half: str) -> dict[str, float]:
     if half and all(one[half] is not None for one in some):
         width = torch.tensor([one[half] for one in some], dtype=torch.float64)
         errors["coverage"] = coverage(reference, said - width, said + width)
+    return _rounded(errors)
+
+
+def _spreads(some: Sequence[Record]) -> dict[str, float]:
+    """The spreads, as if each were an error."""
+    spread = torch.tensor([one["spread"] for one in some], dtype=torch.float64)
+    return metrics(torch.zeros_like(spread), spread)
+
+
+def _rounded(errors: dict[str, float]) -> dict[str, float]:
     return {key: float(f"{value:.5g}") for key, value in errors.items()}
