@@ -186,7 +186,7 @@ def _experiment(species: dict[Set, list[Record]]) -> list[Row]:
         kind: [one for one in compared if one["class"] == kind]
         for kind in sorted({one["class"] for one in compared})
     }
-    groups["all of G3/05 computed so far"] = compared
+    groups["all of G3/05 with up to six heavy atoms"] = compared
     groups["those with Br"] = [one for one in compared if "Br" in _atoms(one["formula"])]
     groups["radicals and ions of another set"] = [
         one for one in species["ions"] if "deviation" in one
