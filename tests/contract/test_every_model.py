@@ -153,6 +153,25 @@ CASES = [
         exact=1e-5,
         longer={"fit": BY_HEART},
     ),
+    *(
+        Case(
+            "product_net",
+            {
+                "features": 12,
+                "channels": 8,
+                "sent": 6,
+                "layers": layers,
+                "radial": 5,
+                "dtype": "float64",
+                "given": given,
+                "fit": MOMENT,
+            },
+            # differences of GFN2-xTB's numbers are as good as its convergence
+            frozenset({"smooth"} if "electrons" in given else ()),
+            longer={"fit": BY_HEART},
+        )
+        for layers, given in ((1, ["electrons"]), (2, ["charge", "spin"]), (2, []))
+    ),
     Case(
         "milestone",
         {"dtype": "float64", "fit": {**MOMENT, "standardize": True}},

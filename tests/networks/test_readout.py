@@ -14,6 +14,7 @@ from onekcal.networks.model import NetworkModel
 TINY: dict[str, dict[str, Any]] = {
     "hipnn": {"features": 4, "onsite": 1},
     "schnet": {"features": 4, "interactions": 1, "gaussians": 6},
+    "product_net": {"features": 4, "channels": 3, "sent": 3, "radial": 4},
     "milestone": {},
     "dimenet": {"features": 4, "blocks": 1, "triplet": 2, "output": 4, "degrees": 2, "waves": 2},
     "densenet": {"kinds": "atoms", "grid": 8, "blocks": [2, 2], "growth": 4, "stem": 4},

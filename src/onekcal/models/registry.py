@@ -29,6 +29,7 @@ MODELS = {
     "regression": "onekcal.models.regression.regression:Regression",
     "hipnn": "onekcal.networks.hipnn:HipNN",
     "schnet": "onekcal.networks.schnet:SchNet",
+    "product_net": "onekcal.networks.product_net:ProductNet",
     "milestone": "onekcal.networks.milestone:Milestone",
     "dimenet": "onekcal.networks.dimenet:DimeNet",
     "densenet": "onekcal.networks.voxels:VoxelDenseNet",

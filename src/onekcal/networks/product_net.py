@@ -1,0 +1,371 @@
+r"""ProductNet: sums over neighbours as matrix products, and products of those sums.
+
+The neighbours j of an atom i make densities. These are expanded in N radial functions and in
+Y⁰ = 1, Y¹ = r̂ and Y², the five orthonormal components of r̂r̂ᵀ − ⅓:
+
+    g_ν(r) = √(2/r_c) sin(νπr/r_c)/r · (1 − r²/r_c²)³ below r_c, else 0                   (radial)
+    s_j = S x_j                                                                             (sent)
+    a_i^l = Σ_j g(r_ij) Y^l(r̂_ij) s_j,    A_i^l = W^l a_i^l       l = 0, 1, 2           (densities)
+
+W^l mixes all radial functions and features. From the second layer on, neighbours also send the
+vectors v_j = V A_j¹ and tensors T_j = V' A_j² of the layer before. Then W^l also sees
+
+    l = 0:  Σ_j g(r_ij) r̂_ij · v_j  and  Σ_j g(r_ij) Y²(r̂_ij) · T_j
+    l = 1:  Σ_j g(r_ij) v_j                      l = 2:  Σ_j g(r_ij) T_j
+
+Products of up to three densities do not change when the molecule is turned or mirrored. They are
+sums over two, three and four atoms:
+
+    p_i = [A⁰, |A¹|², |A²|², A¹·A²A¹, det A²]                                           (products)
+    x_i ← x_i + M' silu(M [x_i, p_i] + b) + b'                                             (layer)
+    E = Σ_i [e₀ + s Σ_layers (o · silu(O x_i + c) + d)]                                    (energy)
+
+x_i begins as a number for each element and feature. The expansion of densities and its products
+are those of Drautz, Phys. Rev. B 99, 014104 (2019); densities of what neighbours have learned, in
+layers, those of Batatia et al., NeurIPS 35, 11423 (2022). Products of Cartesian tensors stand in
+the place of Clebsch-Gordan sums, as in Simeon and de Fabritiis, NeurIPS 36, 37334 (2023). The
+arrangement is our own and made for processors: the pairs of a molecule are one dense block, each
+sum over neighbours is one product of two matrices, and no filter is evaluated for a pair.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import silu
+from torch.nn.utils.rnn import pad_sequence
+
+from onekcal.data.dataset import Dataset
+from onekcal.errors import ConfigError, unknown
+from onekcal.features.electrons import electrons
+from onekcal.models.limits import at_least, check_positive
+from onekcal.models.model import State
+from onekcal.molecules import Molecules
+from onekcal.networks.model import NetworkModel
+from onekcal.networks.network import Batch, Network, Output, energy_per_atom
+from onekcal.networks.pairs import pair_mask
+from onekcal.networks.training.batches import species_of
+from onekcal.networks.training.settings import Recipes
+
+GIVEN: dict[str, tuple[int, Callable[[Molecules], Tensor]]] = {
+    "charge": (1, lambda molecules: molecules.charges[molecules.owner, None].double()),
+    "spin": (1, lambda molecules: molecules.spins[molecules.owner, None].double()),
+    "electrons": (13, electrons),
+}
+"""What atoms may be given besides their element: how many numbers, and the numbers (A, k)."""
+
+
+DENSITY = 2.3
+"""Standard deviation of an initial row of W^l: densities are then about 1, and so are their
+products. Where these begin small, 1,000 molecules of QM9 leave an error a seventh larger."""
+
+
+class ProductNet(NetworkModel):
+    """ProductNet; energies in kcal/mol, forces in kcal/mol/Å.
+
+    Parameters
+    ----------
+    features
+        Number of features x_i of an atom.
+    channels
+        Number of densities A^l of each l.
+    sent
+        Number of features, vectors and tensors that an atom sends to its neighbours.
+    layers
+        Number of layers.
+    radial
+        Number N of radial functions.
+    cutoff
+        Distance r_c from which on atoms do not interact, Å.
+    given
+        What atoms are given besides their element: `charge` and `spin` of the molecule (electrons
+        and unpaired electrons), `electrons` (what GFN2-xTB knows of the atom,
+        `onekcal.features.electrons`). With `charge` or `spin`, far parts of a molecule feel each
+        other's; with `electrons`, forces are differences and cannot be learned.
+    """
+
+    recipes: ClassVar[Recipes] = {
+        "fast": {
+            "optimizer": "adamw",
+            "rate": 1e-3,
+            "weight_decay": 1e-5,
+            "schedule": "onecycle",
+            "warmup": 0.2,
+            "epochs": 100,
+            "batch": 32,
+            "loss": "mae+rmse",
+            "ema": 0.999,
+            "clip": 1.0,
+            "score": "mae",
+        },
+        "fast-forces": {
+            "optimizer": "adamw",
+            "rate": 1e-3,
+            "weight_decay": 1e-5,
+            "schedule": "onecycle",
+            "warmup": 0.2,
+            "epochs": 200,
+            "batch": 8,
+            "loss": "mae+rmse",
+            "energy_weight": 0.1,
+            "force_weight": 1.0,
+            "ema": 0.999,
+            "clip": 1.0,
+        },
+    }
+
+    def __init__(
+        self,
+        features: int = 64,
+        channels: int = 32,
+        sent: int = 16,
+        layers: int = 2,
+        radial: int = 8,
+        cutoff: float = 4.0,
+        given: list[str] | None = None,
+        fit: dict[str, object] | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
+    ) -> None:
+        at_least(
+            "product_net",
+            ("features", features, 2),
+            ("channels", channels, 1),
+            ("sent", sent, 1),
+            ("layers", layers, 1),
+            ("radial", radial, 1),
+        )
+        check_positive("product_net", {"cutoff": cutoff}, "Å")
+        for name in given or []:
+            if name not in GIVEN:
+                unknown("given", name, GIVEN, ConfigError)
+        super().__init__({"recipe": "fast", **(fit or {})}, seed, dtype)
+        self.given = list(dict.fromkeys(given or []))
+        if "electrons" in self.given and self.training.force_weight:
+            raise ConfigError(
+                "product_net: `electrons` have no slopes to learn forces with; say "
+                "`fit: {force_weight: 0}`, or leave them out"
+            )
+        self.differentiable = "electrons" not in self.given
+        extra = sum(GIVEN[name][0] for name in self.given)
+        self.settings = features, channels, sent, layers, radial, cutoff, extra
+        self.standard = torch.zeros(0, 2, extra, dtype=torch.float64)  # (elements, mean and width)
+
+    def network(self, elements: tuple[int, ...]) -> ProductNetwork:
+        """Return an untrained network for these nuclear charges."""
+        return ProductNetwork(elements, *self.settings)
+
+    def inputs(self, molecules: Molecules, learn: bool) -> Callable[[Tensor], Tensor] | None:
+        """Return what the atoms are given, in standard deviations among those of their element."""
+        if not self.given:
+            return None
+        values = torch.cat([GIVEN[name][1](molecules) for name in self.given], 1)  # (A, k)
+        species = species_of(molecules.numbers, self.elements)
+        if learn:
+            groups = [values[species == k] for k in range(len(self.elements))]
+            self.standard = torch.stack(
+                [torch.stack([own.mean(0), own.std(0, correction=0)]) for own in groups]
+            )
+        middle, width = self.standard[species].unbind(1)
+        values = (values - middle) / torch.where(width > 1e-9, width, 1.0)
+        each = values.split(molecules.sizes.tolist())
+        return lambda rows: pad_sequence([each[m] for m in rows.tolist()], batch_first=True)
+
+    def state(self) -> State:
+        """Return the weights, and the scale of what the atoms are given."""
+        return super().state() | ({"given": self.standard} if self.given else {})
+
+    def load_state(self, state: State) -> ProductNet:
+        """Take back what `state` returned."""
+        self.standard = state.get("given", self.standard)
+        return super().load_state(state)
+
+
+class Basis(NamedTuple):
+    """g_ν(r_ij) Y^l(r̂_ij) of every pair, of one m after the other."""
+
+    radial: Tensor  # (B, n·N, n): rows (i, ν), columns j
+    vectors: Tensor  # (B, 3, n·N, n)
+    tensors: Tensor  # (B, 5, n·N, n)
+
+
+def basis(batch: Batch, radial: int, cutoff: float) -> Basis:
+    """Expand the pairs of a batch.
+
+    Parameters
+    ----------
+    batch
+        B molecules, padded to n atoms.
+    radial
+        Number N of radial functions.
+    cutoff
+        r_c, Å.
+    """
+    between = (batch.positions[:, None] - batch.positions[:, :, None]).movedim(3, 1)  # (B, 3, i, j)
+    pairs = pair_mask(batch)
+    square = torch.where(pairs, between.square().sum(1), 1.0)  # without a pair, no gradient
+    r = square.sqrt()
+    x, y, z = (between / r[:, None]).unbind(1)
+    inside = torch.where(pairs, (1.0 - square / cutoff**2).clamp(min=0.0), 0.0)
+    fade = (math.sqrt(2.0 / cutoff) * inside**3 / r)[:, :, None]
+    waves = torch.arange(1, radial + 1, dtype=r.dtype, device=r.device) * (math.pi / cutoff)
+    g = torch.sin(waves[:, None] * r[:, :, None]) * fade  # (B, i, N, j)
+    root = math.sqrt(2.0)
+    vectors = torch.stack([x, y, z], 1)
+    tensors = torch.stack(
+        [
+            *(root * x * y, root * y * z, root * z * x),
+            *((x * x - y * y) / root, (2.0 * z * z - x * x - y * y) / math.sqrt(6.0)),
+        ],
+        1,
+    )
+    return Basis(
+        g.flatten(1, 2),
+        (vectors[:, :, :, None] * g[:, None]).flatten(2, 3),
+        (tensors[:, :, :, None] * g[:, None]).flatten(2, 3),
+    )
+
+
+def turned_products(v: Tensor, t: Tensor) -> list[Tensor]:
+    """Return |v|², |T|², v·Tv and det T, which do not change when both are turned.
+
+    Parameters
+    ----------
+    v
+        (B, 3, …) vectors.
+    t
+        (B, 5, …) orthonormal components xy, yz, zx, xx − yy, 2zz − xx − yy of symmetric tensors
+        without a trace.
+    """
+    x, y, z = v.unbind(1)
+    xy, yz, zx, apart, along = (
+        c * f for c, f in zip(t.unbind(1), (0.5**0.5, 0.5**0.5, 0.5**0.5, 0.5**0.5, 6**-0.5))
+    )
+    xx, yy, zz = apart - along, -apart - along, 2.0 * along
+    turned = xx * x * x + yy * y * y + zz * z * z + 2.0 * (xy * x * y + yz * y * z + zx * z * x)
+    det = xx * (yy * zz - yz * yz) - xy * (xy * zz - yz * zx) + zx * (xy * yz - yy * zx)
+    return [v.square().sum(1), t.square().sum(1), turned, det]
+
+
+Densities = tuple[Tensor, Tensor]
+"""A¹ (B, 3, n, channels) and A² (B, 5, n, channels)."""
+
+
+class Layer(torch.nn.Module):
+    """Densities, their products, new features, and a share of the energy."""
+
+    def __init__(self, features: int, channels: int, sent: int, radial: int, first: bool) -> None:
+        super().__init__()
+        self.radial = radial
+        self.send = torch.nn.Linear(features, sent, bias=False)  # S
+        self.turned = torch.nn.ModuleList(  # V, V'
+            torch.nn.Linear(channels, sent, bias=False) for _ in range(0 if first else 2)
+        )
+        self.mix = torch.nn.ModuleList(  # W
+            torch.nn.Linear(paths * radial * sent, channels, bias=False)
+            for paths in ((1, 1, 1) if first else (3, 2, 2))
+        )
+        self.inner = torch.nn.Linear(features + 5 * channels, 2 * features)  # M, b
+        self.outer = torch.nn.Linear(2 * features, features)  # M', b'
+        self.bend = torch.nn.Linear(features, features // 2)  # O, c
+        self.head = torch.nn.Linear(features // 2, 1)  # o, d
+        for mix in self.mix:
+            torch.nn.init.normal_(mix.weight, std=DENSITY / math.sqrt(mix.in_features))
+
+    def forward(
+        self, x: Tensor, known: Basis, before: Densities | None
+    ) -> tuple[Tensor, Densities, Tensor]:
+        """Return x (B, n, features), the densities, and the share of the energy (B, n)."""
+        n, s = x.shape[1], self.send(x)
+        around = [
+            _sum(rows, s, n, self.radial)
+            for rows in (known.radial, known.vectors.flatten(1, 2), known.tensors.flatten(1, 2))
+        ]
+        if before is not None:
+            v, t = (turn(own) for turn, own in zip(self.turned, before))
+            inside = [
+                _sum(own.transpose(1, 2).flatten(2), sent.flatten(1, 2), n, self.radial)
+                for own, sent in ((known.vectors, v), (known.tensors, t))
+            ]
+            carried = [_carried(known.radial, sent) for sent in (v, t)]
+            around[0] = torch.cat([around[0], *inside], -1)
+            around[1:] = [torch.cat(both, -1) for both in zip(around[1:], carried)]
+        A0, A1, A2 = (mix(a) for mix, a in zip(self.mix, around))
+        p = torch.cat([x, A0[:, 0], *turned_products(A1, A2)], -1)
+        x = x + self.outer(silu(self.inner(p)))
+        return x, (A1, A2), self.head(silu(self.bend(x))).squeeze(-1)
+
+
+def _sum(rows: Tensor, sent: Tensor, n: int, radial: int) -> Tensor:
+    """(B, K, n, N·s) sums over what is sent (B, j, s), of rows (B, K·n·N, j)."""
+    return (rows @ sent).unflatten(1, (-1, n, radial)).flatten(3)
+
+
+def _carried(radial: Tensor, sent: Tensor) -> Tensor:
+    """(B, m, n, N·s) Σ_j g(r_ij) of what turns with the molecule (B, m, j, s)."""
+    B, m, n, s = sent.shape
+    sums = radial @ sent.transpose(1, 2).flatten(2)  # (B, n·N, m·s)
+    return sums.view(B, n, -1, m, s).permute(0, 3, 1, 2, 4).flatten(3)
+
+
+class ProductNetwork(Network):
+    """ProductNet for some elements.
+
+    Parameters
+    ----------
+    elements
+        Nuclear charges, ascending.
+    features, channels, sent, layers, radial, cutoff
+        As in `ProductNet`.
+    extra
+        Numbers that each atom is given.
+    """
+
+    absolute = True
+    per_atom: Tensor
+
+    def __init__(
+        self,
+        elements: tuple[int, ...],
+        features: int = 64,
+        channels: int = 32,
+        sent: int = 16,
+        layers: int = 2,
+        radial: int = 8,
+        cutoff: float = 4.0,
+        extra: int = 0,
+    ) -> None:
+        super().__init__()
+        self.elements, self.radial, self.cutoff = elements, radial, cutoff
+        self.embedding = torch.nn.Embedding(len(elements), features)
+        self.given = torch.nn.Linear(extra, features, bias=False) if extra else None
+        self.layers = torch.nn.ModuleList(
+            Layer(features, channels, sent, radial, k == 0) for k in range(layers)
+        )
+        self.register_buffer("per_atom", torch.tensor([0.0, 1.0]))  # e₀, s in kcal/mol
+
+    def begin(self, train: Dataset) -> None:
+        """Set e₀, and s: the deviation of an atom's energy, if atoms differ independently."""
+        shift, scale = energy_per_atom(train)
+        size = train.molecules.sizes.double().mean()
+        self.per_atom.copy_(torch.stack([shift, scale / size.sqrt()]))
+
+    def forward(self, batch: Batch) -> Output:
+        """Return the energies of a batch, and those of its atoms."""
+        known = basis(batch, self.radial, self.cutoff)
+        x = self.embedding(batch.species)  # (B, n, features)
+        if self.given is not None:
+            assert batch.inputs is not None
+            x = x + self.given(batch.inputs)
+        before: Densities | None = None
+        atomic = x.new_zeros(x.shape[:2])
+        for layer in self.layers:
+            x, before, share = layer(x, known, before)
+            atomic = atomic + share
+        shift, scale = self.per_atom.double()
+        total = scale * torch.where(batch.mask, atomic, 0.0).sum(1) + shift * batch.mask.sum(1)
+        return Output(total, atomic=(scale * atomic + shift).detach())
