@@ -266,15 +266,13 @@ class Layer(torch.nn.Module):
             torch.nn.Linear(channels, sent, bias=False) for _ in range(0 if first else 2)
         )
         self.mix = torch.nn.ModuleList(  # W
-            torch.nn.Linear(paths * radial * sent, channels, bias=False)
+            _mixing(paths * radial * sent, channels)
             for paths in ((1, 1, 1) if first else (3, 2, 2))
         )
         self.inner = torch.nn.Linear(features + 5 * channels, 2 * features)  # M, b
         self.outer = torch.nn.Linear(2 * features, features)  # M', b'
         self.bend = torch.nn.Linear(features, features // 2)  # O, c
         self.head = torch.nn.Linear(features // 2, 1)  # o, d
-        for mix in self.mix:
-            torch.nn.init.normal_(mix.weight, std=DENSITY / math.sqrt(mix.in_features))
 
     def forward(
         self, x: Tensor, known: Basis, before: Densities | None
@@ -298,6 +296,13 @@ class Layer(torch.nn.Module):
         p = torch.cat([x, A0[:, 0], *turned_products(A1, A2)], -1)
         x = x + self.outer(silu(self.inner(p)))
         return x, (A1, A2), self.head(silu(self.bend(x))).squeeze(-1)
+
+
+def _mixing(before: int, channels: int) -> torch.nn.Linear:
+    """An initial W^l."""
+    mix = torch.nn.Linear(before, channels, bias=False)
+    torch.nn.init.normal_(mix.weight, std=DENSITY / math.sqrt(before))
+    return mix
 
 
 def _sum(rows: Tensor, sent: Tensor, n: int, radial: int) -> Tensor:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from onekcal.data.dataset import Dataset
+from onekcal.errors import ConfigError
 from onekcal.models.kernels.landmarks import gaussian
 
 JITTER = 1e-11
@@ -49,6 +51,61 @@ def normal_equations(
         square += float(values.double().square().sum())
         count += len(values)
     return NormalEquations(gram, right, square, count)
+
+
+def solutions(
+    gram: Tensor, right: Tensor, regularizations: list[float]
+) -> tuple[dict[float, Tensor], Tensor | None]:
+    """Solve the normal equations for every λ at which they can be solved.
+
+    Parameters
+    ----------
+    gram, right
+        (m, m) and (m,), as in `NormalEquations`.
+    regularizations
+        The values of λ.
+
+    Returns
+    -------
+    tuple
+        λ → (m, 1) solution; the Cholesky factor of the last λ, None where it has none.
+
+    Raises
+    ------
+    ConfigError
+        There is no solution at any λ.
+    """
+    solved, factor = {}, None
+    for regularization in regularizations:
+        factor = cholesky(gram, regularization)
+        if factor is not None:
+            solved[regularization] = torch.cholesky_solve(right[:, None], factor)
+    if not solved:
+        raise ConfigError(
+            f"sparse_kernel: the equations of {len(gram):,} landmarks are not positive "
+            f"definite at regularization {max(regularizations):g}; raise it"
+        )
+    return solved, factor
+
+
+def label_weights(train: Dataset, noise: float) -> Tensor:
+    """Return how much each label counts: 1, or less where it is less certain than others.
+
+    Parameters
+    ----------
+    train
+        M molecules; `uncertainties` are u.
+    noise
+        s, the deviation that every label has, kcal/mol. 0: all labels count alike.
+
+    Returns
+    -------
+    Tensor
+        (M,) s² / (s² + u²).
+    """
+    if noise == 0 or train.uncertainties is None:
+        return torch.ones(len(train), dtype=torch.float64)
+    return 1.0 / (1.0 + (train.uncertainties / noise).square())
 
 
 def kernel_factor(known: Tensor, spans: list[slice]) -> Tensor | None:

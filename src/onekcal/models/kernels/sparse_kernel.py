@@ -10,8 +10,7 @@ kernel.
     w = argmin Σ_i p_i (y − Φw)_i² + λ wᵀKw  (+ ρ |F + ∂Φ/∂R w|²  where there are forces F)
     var E = s² φᵀ(ΦᵀΦ + λK)⁻¹φ + s²/λ (k(A, A) − φᵀK⁻¹φ)
 
-The weight p_i of a molecule is 1, or 1 / (1 + (u_i/s_y)²) where its label has an uncertainty u_i of
-its own beside the s_y that all labels have (`label_noise`): variances of labels add up.
+p_i is 1, or s_y² / (s_y² + u_i²) for a label of an uncertainty u_i of its own (`label_noise`).
 
 These are mean and variance of the projected process (Quiñonero-Candela & Rasmussen, JMLR 6, 1939,
 2005). They are computed in the basis L⁻¹Φᵀ, K = LLᵀ, in blocks, so that memory grows with the
@@ -90,8 +89,8 @@ class SparseKernel(Model):
         geometry, in standard deviations among the atoms of its element. 0 leaves it out. 0.5 is
         good for what is learned on GFN2-xTB. Forces are then differences.
     label_noise
-        s_y, kcal/mol: the deviation from a smooth function that every label has. Labels that the
-        column `<target>_uncertainty` calls less certain then count less. 0 lets all count alike.
+        s_y, kcal/mol: the deviation that every label has. Labels for which the column
+        `<target>_uncertainty` has more count less. 0: all count alike.
     """
 
     def __init__(
@@ -111,20 +110,17 @@ class SparseKernel(Model):
         self.sigmas, self.regularizations = as_list(sigma), as_list(regularization)
         check_positive("sparse_kernel", {"sigma": sigma, "regularization": regularization})
         check_positive("sparse_kernel", {"landmarks": landmarks, "dims": dims})
-        if force_weight < 0:
-            raise ConfigError(
-                f"sparse_kernel: `force_weight` (Å²) must not be negative, got {force_weight}"
-            )
+        for name, value in (
+            ("`force_weight` (Å²)", force_weight),
+            ("`electronic`", electronic),
+            ("`label_noise` (kcal/mol)", label_noise),
+        ):
+            if value < 0:
+                raise ConfigError(f"sparse_kernel: {name} must not be negative, got {value}")
         self.landmarks, self.dims = landmarks, dims
         self.basis = {"rcut": rcut, "acut": acut, **(basis or {})}
         features_of((), self.basis)  # refuses what cannot be
-        if electronic < 0:
-            raise ConfigError(f"sparse_kernel: `electronic` must not be negative, got {electronic}")
         self.electronic, self.differentiable = electronic, electronic == 0
-        if label_noise < 0:
-            raise ConfigError(
-                f"sparse_kernel: `label_noise` (kcal/mol) must not be negative, got {label_noise}"
-            )
         self.label_noise = label_noise
         self.force_weight, self.seed = force_weight, seed
         self.sigma, self.regularization = self.sigmas[0], self.regularizations[0]
@@ -196,12 +192,6 @@ class SparseKernel(Model):
             )
         return train.forces
 
-    def _weights_of(self, train: Dataset) -> Tensor:
-        """(M,) p."""
-        if self.label_noise == 0 or train.uncertainties is None:
-            return torch.ones(len(train), dtype=torch.float64)
-        return 1.0 / (1.0 + (train.uncertainties / self.label_noise).square())
-
     def _solve(
         self,
         train: Dataset,
@@ -218,16 +208,7 @@ class SparseKernel(Model):
         gram, right, square, equations = low_rank.normal_equations(
             self._equations(train, known), lower, self._spans()
         )
-        solved = {}
-        for regularization in self.regularizations:
-            factor = low_rank.cholesky(gram, regularization)
-            if factor is not None:
-                solved[regularization] = torch.cholesky_solve(right[:, None], factor)
-        if not solved:
-            raise ConfigError(
-                f"sparse_kernel: the equations of {len(gram):,} landmarks are not positive "
-                f"definite at regularization {max(self.regularizations):g}; raise it"
-            )
+        solved, factor = low_rank.solutions(gram, right, self.regularizations)
         inner = torch.cat(list(solved.values()), 1)  # (m, λ)
         weights = torch.linalg.solve_triangular(lower.T, inner, upper=True)
         best, error = 0, 0.0
@@ -256,8 +237,7 @@ class SparseKernel(Model):
         rows = choose(points, count, draw)
         self.counts = [len(own) for own in rows]
         self.known = torch.cat([x[own] for x, own in zip(points, rows)]).half()
-        # Where float16 does not hold the landmarks, it depends on the processor which of the
-        # kernel's entries are numbers, and how many landmarks are chosen.
+        # where float16 does not hold them, the processor decides which entries are numbers
         held = bool(self.known.isfinite().all())
         lower = low_rank.kernel_factor(self.known, self._spans()) if held else None
         if lower is None:
@@ -269,7 +249,7 @@ class SparseKernel(Model):
 
     def _equations(self, train: Dataset, known: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Blocks of rows of √p Φ with √p y, then of −√ρ ∂Φ/∂R with √ρ F."""
-        roots = self._weights_of(train).sqrt()
+        roots = low_rank.label_weights(train, self.label_noise).sqrt()
         for first, rows in self._rows(train.molecules, known):
             block = slice(first, first + len(rows))
             yield roots[block, None] * rows, roots[block] * train.energies[block]
@@ -352,14 +332,13 @@ class SparseKernel(Model):
     def variance(self, molecules: Molecules) -> Tensor:
         """(M,) kcal²/mol² posterior variance of the energy, without the noise s² of a label.
 
-        The noise is found by maximum likelihood. The factors that the variance needs (m², hundreds
-        of MB) are not stored: they are there after a fit in this process, or after `recall`.
+        The noise is found by maximum likelihood. The factors (m², hundreds of MB) are not stored:
+        they are there after a fit in this process, or after `recall`.
         """
         if self._factors is None:
             raise InputError(
-                "the posterior variance needs the factors of the fit, which are not saved with the "
-                "model; fit it again in this process, or call recall(molecules) with its training "
-                "molecules"
+                "the posterior variance needs the factors of the fit, which are not saved; fit it "
+                "again in this process, or call recall(molecules) with its training molecules"
             )
         lower, factor = self._factors
         out = [torch.zeros(0, dtype=torch.float64)]
@@ -372,7 +351,7 @@ class SparseKernel(Model):
         return self.noise * torch.cat(out)
 
     def recall(self, molecules: Molecules, share: float = 1.0) -> None:
-        """Compute again the factors that `variance` needs; without forces, as if none were fitted.
+        """Compute again the factors that `variance` needs, of energies that all count alike.
 
         Parameters
         ----------
@@ -381,10 +360,10 @@ class SparseKernel(Model):
         share
             The share of the training molecules that they are.
         """
-        lower = low_rank.kernel_factor(self.known, self._spans())
-        assert lower is not None  # it was factorised in the fit
         rows = self._rows(molecules, self._fitted().rounded(molecules))
         blocks = ((phi, phi.new_zeros(len(phi))) for _, phi in rows)
+        lower = low_rank.kernel_factor(self.known, self._spans())
+        assert lower is not None  # it was factorised in the fit
         gram = low_rank.normal_equations(blocks, lower, self._spans()).gram
         factor = low_rank.cholesky(gram.div_(share), self.regularization)
         assert factor is not None
