@@ -162,9 +162,24 @@ class Dataset:
 
     @property
     def uncertainties(self) -> Tensor | None:
-        """(M,) kcal/mol, the standard uncertainty of each label; None where nothing is told."""
-        column = self.columns.get(f"{self.target}_uncertainty")
-        return None if column is None else column.values
+        """(M,) kcal/mol, the standard uncertainty of each label; None where nothing is told.
+
+        Raises
+        ------
+        DataError
+            An uncertainty is negative or no number.
+        """
+        name = f"{self.target}_uncertainty"
+        if name not in self.columns:
+            return None
+        values = self.columns[name].values
+        if not (values >= 0).all():
+            m = int((~(values >= 0)).nonzero()[0])
+            raise DataError(
+                f"column {name!r} must hold uncertainties of 0 or more, got {float(values[m])} for "
+                f"molecule {m}; give it one, or leave it out"
+            )
+        return values
 
     def __getitem__(self, which: Selection) -> Dataset:
         """Return the molecules that a number, a slice, a mask or row numbers select."""

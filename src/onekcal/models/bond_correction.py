@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from onekcal.data.dataset import Columns, Dataset
-from onekcal.errors import ConfigError, DataError, unknown
+from onekcal.errors import ConfigError, unknown
 from onekcal.features.bond_counts import Kind, What, bond_counts
 from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
@@ -117,12 +117,6 @@ class BondCorrection(Model):
         sigma = data.uncertainties
         if sigma is None:
             return torch.full((len(data),), self.floor, dtype=torch.float64)
-        if not (sigma >= 0).all():
-            m = int((~(sigma >= 0)).nonzero()[0])
-            raise DataError(
-                f"column '{data.target}_uncertainty' must hold uncertainties of 0 or more, got "
-                f"{float(sigma[m])} for molecule {m}; give it one, or leave it out"
-            )
         return sigma.to(torch.float64).clamp(min=self.floor)
 
     def energies(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:

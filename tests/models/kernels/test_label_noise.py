@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from onekcal.data.dataset import Column, Dataset
-from onekcal.errors import ConfigError
+from onekcal.errors import ConfigError, DataError
 from onekcal.models.kernels.sparse_kernel import SparseKernel
 from support.molecules import wobbly
 
@@ -59,6 +59,9 @@ def test_a_weight_is_a_share_of_a_molecule() -> None:
     torch.testing.assert_close(weighted, model.energies(asked), rtol=0, atol=1e-6)
 
 
-def test_a_negative_noise_is_refused() -> None:
+@pytest.mark.parametrize("bad", [-0.1, float("nan")])
+def test_what_is_no_uncertainty_is_refused(bad: float) -> None:
+    with pytest.raises(DataError, match="0 or more.*for molecule 3"):
+        fitted(unsure(wobbly(6, seed=1), torch.arange(6) == 3, bad))
     with pytest.raises(ConfigError, match="label_noise"):
         SparseKernel(label_noise=-0.1)
