@@ -23,6 +23,7 @@ MODELS = {
     "baseline": "onekcal.models.baseline:Baseline",
     "blend": "onekcal.models.blend:Blend",
     "bond_correction": "onekcal.models.bond_correction:BondCorrection",
+    "density_ridge": "onekcal.models.density_ridge:DensityRidge",
     "fchl_kernel": "onekcal.models.kernels.fchl_kernel:FchlKernel",
     "global_kernel": "onekcal.models.kernels.global_kernel:GlobalKernel",
     "sparse_kernel": "onekcal.models.kernels.sparse_kernel:SparseKernel",

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -41,6 +41,12 @@ from torch.nn.utils.rnn import pad_sequence
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError, unknown
+from onekcal.features.density_expansion import (
+    Expansion,
+    expand,
+    neighbour_sums,
+    turned_products,
+)
 from onekcal.features.electrons import electrons
 from onekcal.models.limits import at_least, check_positive
 from onekcal.models.model import State
@@ -185,72 +191,6 @@ class ProductNet(NetworkModel):
         return super().load_state(state)
 
 
-class Basis(NamedTuple):
-    """g_ν(r_ij) Y^l(r̂_ij) of every pair, of one m after the other."""
-
-    radial: Tensor  # (B, n·N, n): rows (i, ν), columns j
-    vectors: Tensor  # (B, 3, n·N, n)
-    tensors: Tensor  # (B, 5, n·N, n)
-
-
-def basis(batch: Batch, radial: int, cutoff: float) -> Basis:
-    """Expand the pairs of a batch.
-
-    Parameters
-    ----------
-    batch
-        B molecules, padded to n atoms.
-    radial
-        Number N of radial functions.
-    cutoff
-        r_c, Å.
-    """
-    between = (batch.positions[:, None] - batch.positions[:, :, None]).movedim(3, 1)  # (B, 3, i, j)
-    pairs = pair_mask(batch)
-    square = torch.where(pairs, between.square().sum(1), 1.0)  # without a pair, no gradient
-    r = square.sqrt()
-    x, y, z = (between / r[:, None]).unbind(1)
-    inside = torch.where(pairs, (1.0 - square / cutoff**2).clamp(min=0.0), 0.0)
-    fade = (math.sqrt(2.0 / cutoff) * inside**3 / r)[:, :, None]
-    waves = torch.arange(1, radial + 1, dtype=r.dtype, device=r.device) * (math.pi / cutoff)
-    g = torch.sin(waves[:, None] * r[:, :, None]) * fade  # (B, i, N, j)
-    root = math.sqrt(2.0)
-    vectors = torch.stack([x, y, z], 1)
-    tensors = torch.stack(
-        [
-            *(root * x * y, root * y * z, root * z * x),
-            *((x * x - y * y) / root, (2.0 * z * z - x * x - y * y) / math.sqrt(6.0)),
-        ],
-        1,
-    )
-    return Basis(
-        g.flatten(1, 2),
-        (vectors[:, :, :, None] * g[:, None]).flatten(2, 3),
-        (tensors[:, :, :, None] * g[:, None]).flatten(2, 3),
-    )
-
-
-def turned_products(v: Tensor, t: Tensor) -> list[Tensor]:
-    """Return |v|², |T|², v·Tv and det T, which do not change when both are turned.
-
-    Parameters
-    ----------
-    v
-        (B, 3, …) vectors.
-    t
-        (B, 5, …) orthonormal components xy, yz, zx, xx − yy, 2zz − xx − yy of symmetric tensors
-        without a trace.
-    """
-    x, y, z = v.unbind(1)
-    xy, yz, zx, apart, along = (
-        c * f for c, f in zip(t.unbind(1), (0.5**0.5, 0.5**0.5, 0.5**0.5, 0.5**0.5, 6**-0.5))
-    )
-    xx, yy, zz = apart - along, -apart - along, 2.0 * along
-    turned = xx * x * x + yy * y * y + zz * z * z + 2.0 * (xy * x * y + yz * y * z + zx * z * x)
-    det = xx * (yy * zz - yz * yz) - xy * (xy * zz - yz * zx) + zx * (xy * yz - yy * zx)
-    return [v.square().sum(1), t.square().sum(1), turned, det]
-
-
 Densities = tuple[Tensor, Tensor]
 """A¹ (B, 3, n, channels) and A² (B, 5, n, channels)."""
 
@@ -275,18 +215,18 @@ class Layer(torch.nn.Module):
         self.head = torch.nn.Linear(features // 2, 1)  # o, d
 
     def forward(
-        self, x: Tensor, known: Basis, before: Densities | None
+        self, x: Tensor, known: Expansion, before: Densities | None
     ) -> tuple[Tensor, Densities, Tensor]:
         """Return x (B, n, features), the densities, and the share of the energy (B, n)."""
         n, s = x.shape[1], self.send(x)
         around = [
-            _sum(rows, s, n, self.radial)
+            neighbour_sums(rows, s, n, self.radial)
             for rows in (known.radial, known.vectors.flatten(1, 2), known.tensors.flatten(1, 2))
         ]
         if before is not None:
             v, t = (turn(own) for turn, own in zip(self.turned, before))
             inside = [
-                _sum(own.transpose(1, 2).flatten(2), sent.flatten(1, 2), n, self.radial)
+                neighbour_sums(own.transpose(1, 2).flatten(2), sent.flatten(1, 2), n, self.radial)
                 for own, sent in ((known.vectors, v), (known.tensors, t))
             ]
             carried = [_carried(known.radial, sent) for sent in (v, t)]
@@ -303,11 +243,6 @@ def _mixing(before: int, channels: int) -> torch.nn.Linear:
     mix = torch.nn.Linear(before, channels, bias=False)
     torch.nn.init.normal_(mix.weight, std=DENSITY / math.sqrt(before))
     return mix
-
-
-def _sum(rows: Tensor, sent: Tensor, n: int, radial: int) -> Tensor:
-    """(B, K, n, N·s) sums over what is sent (B, j, s), of rows (B, K·n·N, j)."""
-    return (rows @ sent).unflatten(1, (-1, n, radial)).flatten(3)
 
 
 def _carried(radial: Tensor, sent: Tensor) -> Tensor:
@@ -361,7 +296,7 @@ class ProductNetwork(Network):
 
     def forward(self, batch: Batch) -> Output:
         """Return the energies of a batch, and those of its atoms."""
-        known = basis(batch, self.radial, self.cutoff)
+        known = expand(batch.positions, pair_mask(batch), self.radial, self.cutoff)
         x = self.embedding(batch.species)  # (B, n, features)
         if self.given is not None:
             assert batch.inputs is not None
