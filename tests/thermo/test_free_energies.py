@@ -14,7 +14,7 @@ from onekcal.errors import InputError
 from onekcal.molecules import Molecules
 from onekcal.thermo.free_energies import LEVELS, R, thermochemistry
 from onekcal.thermo.frequencies import GAS, TEMPERATURE
-from onekcal.thermo.symmetry import TOLERANCE, symmetry_number
+from onekcal.thermo.symmetry import TOLERANCE, _fitted, _reference, symmetry_number
 from onekcal.units import KJ
 
 
@@ -264,3 +264,39 @@ def test_a_molecule_that_is_bent_out_of_shape_has_none() -> None:
     places = one.positions.numpy().copy()
     places[1] *= 1.0 + 3.0 * TOLERANCE / np.linalg.norm(places[1])
     assert symmetry_number(Molecules.one(one.numbers.tolist(), places)) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "tried"), [("isobutane", 3), ("CH3Cl", 3), ("C2H6", 12), ("H2O", 4), ("C6H6", 36)]
+)
+def test_rotations_are_tried_with_the_rarest_nuclei(name: str, tried: int) -> None:
+    """Two nuclei in line with the centre, such as ethane's carbons, fix nothing."""
+    one = built(name)
+    numbers, places = one.numbers.numpy(), one.positions.numpy()
+    places = places - numbers @ places / numbers.sum()
+    distances = np.linalg.norm(places, axis=1)
+    a, b = _reference(numbers, places, distances, TOLERANCE)
+    alike = [(numbers == numbers[k]) & (abs(distances - distances[k]) < TOLERANCE) for k in (a, b)]
+    assert alike[0].sum() * alike[1].sum() == tried
+    assert np.linalg.norm(np.cross(places[a], places[b])) > 0.3 * distances[a] * distances[b]
+
+
+def test_places_that_nearly_fit_are_fitted_and_others_are_not() -> None:
+    """The frame of the two nuclei that fix a rotation is off where they are off. Each place may
+    differ by a tolerance after the fit, so three tolerances are allowed before it."""
+    rng = np.random.default_rng(4)
+    one = built("isobutane")
+    step = rng.normal(size=one.positions.shape)
+    step *= 0.45 * TOLERANCE / np.linalg.norm(step, axis=1, keepdims=True)
+    places = one.positions.numpy() + step
+    assert symmetry_number(Molecules.one(one.numbers.tolist(), places)) == 3
+    assert symmetry_number(Molecules.one(one.numbers.tolist(), places), TOLERANCE / 10) == 1
+
+
+def test_a_mirror_image_is_fitted_with_a_rotation() -> None:
+    places = np.random.default_rng(5).normal(size=(6, 3))
+    for targets in (-places, places[:, [1, 2, 0]]):
+        turn = _fitted(places, targets)
+        assert np.allclose(turn @ turn.T, np.eye(3), rtol=0, atol=1e-12)
+        assert np.linalg.det(turn) == pytest.approx(1.0, abs=1e-12)
+    assert np.allclose(places @ turn.T, places[:, [1, 2, 0]], rtol=0, atol=1e-12)

@@ -9,7 +9,7 @@ on a nucleus of its element, within `TOLERANCE`. The rotation is fitted to all n
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 
@@ -23,6 +23,10 @@ A relaxation leaves errors of a few hundredths along soft torsions.
 """
 LOOSE = 3.0
 """How many times the tolerance is allowed before a rotation is fitted to all nuclei."""
+NEAR = 0.5
+"""Å. A nucleus so near the centre tells no direction well."""
+SLANT = 0.3
+"""Sine of an angle at the centre; two nuclei with a smaller one are nearly in line with it."""
 
 
 def symmetry_number(molecule: Molecules, tolerance: float = TOLERANCE) -> int:
@@ -83,23 +87,18 @@ def _reference(
     numbers: np.ndarray, places: np.ndarray, distances: np.ndarray, tolerance: float
 ) -> tuple[int, int]:
     """Two nuclei that are far from being in line with the centre, of the rarest kinds."""
-    size = [
-        int(((numbers == z) & (abs(distances - r) < tolerance)).sum())
-        for z, r in zip(numbers, distances)
-    ]
-    best, chosen = (False, np.inf, 0.0), (0, 1)
-    for a, b in product(range(len(numbers)), repeat=2):
-        area = float(np.linalg.norm(np.cross(places[a], places[b])))
-        sine = area / max(float(distances[a] * distances[b]), 1e-12)
-        clear = min(distances[a], distances[b]) > 0.5 and sine > 0.3
-        score = (bool(clear), float(size[a] * size[b]), area)
-        better = score[0] > best[0] or (
-            score[0] == best[0]
-            and ((score[1], -area) < (best[1], -best[2]) if clear else area > best[2])
-        )
-        if a != b and better:
-            best, chosen = score, (a, b)
-    return chosen
+    alike = (numbers[:, None] == numbers) & (abs(distances[:, None] - distances) < tolerance)
+    size = alike.sum(1)
+    area = np.linalg.norm(np.cross(places[:, None], places), axis=-1)
+    length = np.multiply.outer(distances, distances)
+    near = np.minimum.outer(distances, distances) < NEAR
+    clear = ~near & (area > SLANT * length)
+
+    def worth(pair: tuple[int, int]) -> tuple[bool, int, float]:
+        tried = int(size[pair[0]] * size[pair[1]]) if clear[pair] else 0
+        return bool(clear[pair]), -tried, float(area[pair])
+
+    return max(permutations(range(len(numbers)), 2), key=worth)
 
 
 def _frame(a: np.ndarray, b: np.ndarray) -> np.ndarray:
