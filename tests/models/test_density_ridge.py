@@ -162,7 +162,7 @@ def test_both_ways_to_solve_give_the_ridge(monkeypatch: pytest.MonkeyPatch) -> N
     expected = torch.linalg.solve(X.T @ X + lam * torch.eye(40), X.T @ data.energies)
     equations = list(model._equations(data))
     for solve in (density_ridge._primal, density_ridge._dual):
-        found = solve(iter(equations), 40, [lam])[:, 0]
+        found = solve(iter(equations), (60, 40), [lam])[:, 0]
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
     torch.testing.assert_close(model.energies(data.molecules), X @ expected, rtol=0, atol=1e-6)
     assert X[:, 9].tolist() == (FREE * (data.molecules.composition([1])[:, 0])).tolist()

@@ -116,7 +116,7 @@ class DensityRidge(Model):
         self.scale = self._measured(some)
         count = len(elements) * (products.size + 1)
         solve = _primal if len(train) > count else _dual
-        solved = solve(self._equations(train), count, self.regularizations)  # (count, λ)
+        solved = solve(self._equations(train), (len(train), count), self.regularizations)
         best = 0
         if len(self.regularizations) > 1:
             guess = torch.cat([rows @ solved for rows in self._rows(valid.molecules)])
@@ -239,11 +239,11 @@ def _some(molecules: Molecules, seed: int) -> Tensor:
 
 
 def _primal(
-    equations: Iterator[tuple[Tensor, Tensor]], count: int, regularizations: list[float]
+    equations: Iterator[tuple[Tensor, Tensor]], size: tuple[int, int], regularizations: list[float]
 ) -> Tensor:
-    """(count, λ) weights, from the sums XᵀX and Xᵀy."""
-    gram = torch.zeros(count, count, dtype=torch.float64)
-    right = torch.zeros(count, 1, dtype=torch.float64)
+    """(count, λ) weights, from the sums XᵀX and Xᵀy; X is of this size (M, count)."""
+    gram = torch.zeros(size[1], size[1], dtype=torch.float64)
+    right = torch.zeros(size[1], 1, dtype=torch.float64)
     for rows, values in equations:
         gram.addmm_(rows.T, rows)
         right += (rows.T @ values)[:, None]
@@ -251,13 +251,17 @@ def _primal(
 
 
 def _dual(
-    equations: Iterator[tuple[Tensor, Tensor]], count: int, regularizations: list[float]
+    equations: Iterator[tuple[Tensor, Tensor]], size: tuple[int, int], regularizations: list[float]
 ) -> Tensor:
-    """(count, λ) weights, Xᵀα with (XXᵀ + λ) α = y."""
-    rows, values = (torch.cat(part) for part in zip(*equations))
-    gram = rows @ rows.T
-    solved = [_solved(gram, values[:, None], each) for each in regularizations]
-    return rows.T @ torch.cat(solved, 1)
+    """(count, λ) weights, Xᵀα with (XXᵀ + λ) α = y; X is of this size (M, count)."""
+    X, y = torch.zeros(size, dtype=torch.float64), torch.zeros(size[0], 1, dtype=torch.float64)
+    first = 0
+    for rows, values in equations:
+        part = slice(first, first + len(rows))
+        X[part], y[part, 0] = rows, values
+        first += len(rows)
+    gram = X @ X.T
+    return X.T @ torch.cat([_solved(gram, y, each) for each in regularizations], 1)
 
 
 def _solved(gram: Tensor, right: Tensor, regularization: float) -> Tensor:
