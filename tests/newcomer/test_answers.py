@@ -161,7 +161,7 @@ def test_a_refusal_hints_at_force_only_where_that_answers(shipped: Artefact) -> 
     """The kernel has no place for P, and no conformers are made of an ion; what is merely strange
     can be forced.
     """
-    given = ["CP", "[NH4+]", "N=O"]
+    given = ["CP", "[NH4+]", "FN=NF"]
     unknown, ion, strange = onekcal.predict(given, shipped, rung="learned")
     assert "cannot describe P at all" in unknown.refused
     assert "--force" not in unknown.refused + ion.refused
