@@ -1,11 +1,11 @@
 """Many cheap labels below few dear ones: results/multi-fidelity.json.
 
-    python scripts/multi_fidelity.py --runs runs     # an hour of one core, 6 GB
+    python scripts/multi_fidelity.py --runs runs     # half an hour of one core, 7 GB
 
 B3LYP energies of 105,508 molecules of QM9-G4MP2 train a model. 1,000 or 10,000 G4(MP2) energies of
 molecules that it did not see then train what G4(MP2) adds to its answer. Beside it stand the same
-G4(MP2) energies alone, and those on top of B3LYP energies that somebody computed. All from
-geometry alone, and errors on Ward's hold-out, which neither model saw.
+G4(MP2) energies alone, and those on top of B3LYP energies that somebody computed. The errors are
+those on Ward's hold-out, which neither model saw.
 """
 
 from __future__ import annotations

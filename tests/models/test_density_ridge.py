@@ -17,6 +17,7 @@ from onekcal.features.density_products import DensityProducts
 from onekcal.features.electrons import electrons
 from onekcal.models import density_ridge
 from onekcal.models.density_ridge import FREE, DensityRidge
+from onekcal.models.kernels import low_rank
 from onekcal.molecules import Molecules
 from support.molecules import wobbly
 
@@ -162,7 +163,7 @@ def test_both_ways_to_solve_give_the_ridge(monkeypatch: pytest.MonkeyPatch) -> N
     expected = torch.linalg.solve(X.T @ X + lam * torch.eye(40), X.T @ data.energies)
     equations = list(model._equations(data))
     for solve in (density_ridge._primal, density_ridge._dual):
-        found = solve(iter(equations), (60, 40), [lam])[:, 0]
+        found = solve(iter(equations), (60, 40), [lam])[lam][:, 0]
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
     torch.testing.assert_close(model.energies(data.molecules), X @ expected, rtol=0, atol=1e-6)
     assert X[:, 9].tolist() == (FREE * (data.molecules.composition([1])[:, 0])).tolist()
@@ -229,3 +230,15 @@ def test_what_it_cannot_answer_it_refuses() -> None:
             DensityRidge(**{name: value})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="label_noise"):
         DensityRidge(label_noise=-1.0)
+
+
+def test_equations_that_rounding_spoils_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several λ those at which there is a solution are looked at."""
+    whole = low_rank.cholesky
+    monkeypatch.setattr(
+        low_rank, "cholesky", lambda m, added: None if added < 1e-3 else whole(m, added)
+    )
+    data = wobbly(20, seed=1)
+    assert DensityRidge(5, regularization=[1e-6, 1e-2]).fit(data, data).regularization == 1e-2
+    with pytest.raises(ConfigError, match="density_ridge: .* at regularization 1e-06; raise it"):
+        DensityRidge(5, regularization=1e-6).fit(data, data[:0])

@@ -287,7 +287,7 @@ def test_places_that_nearly_fit_are_fitted_and_others_are_not() -> None:
     rng = np.random.default_rng(4)
     one = built("isobutane")
     step = rng.normal(size=one.positions.shape)
-    step *= 0.45 * TOLERANCE / np.linalg.norm(step, axis=1, keepdims=True)
+    step *= 0.3 * TOLERANCE / np.linalg.norm(step, axis=1, keepdims=True)
     places = one.positions.numpy() + step
     assert symmetry_number(Molecules.one(one.numbers.tolist(), places)) == 3
     assert symmetry_number(Molecules.one(one.numbers.tolist(), places), TOLERANCE / 10) == 1

@@ -26,7 +26,7 @@ from torch.nn.functional import one_hot
 
 from onekcal.features.density_expansion import expand, neighbour_sums, turned_products
 from onekcal.features.electrons import NAMES, electrons
-from onekcal.features.known_elements import check_elements
+from onekcal.features.known_elements import places_of
 from onekcal.molecules import Molecules
 
 FADE = 0.5
@@ -132,8 +132,7 @@ class DensityProducts:
         InputError
             An element is not among them.
         """
-        check_elements(molecules, self.elements, "products of densities")
-        return torch.searchsorted(torch.tensor(self.elements), molecules.numbers)
+        return places_of(molecules, self.elements, "products of densities")
 
     def __call__(self, molecules: Molecules) -> Tensor:
         """Return the products of every atom.

@@ -26,8 +26,8 @@ import torch
 from torch import Tensor
 
 from onekcal.errors import ConfigError
-from onekcal.features.known_elements import check_elements
-from onekcal.molecules import SYMBOLS, Molecules
+from onekcal.features.known_elements import places_of
+from onekcal.molecules import Molecules
 
 ZETA = math.pi
 TRIPLES = 25_000
@@ -100,10 +100,7 @@ class Fchl19:
         InputError
             A molecule has another element.
         """
-        check_elements(molecules, self.elements, "FCHL19 features")
-        table = torch.full((len(SYMBOLS),), -1)
-        table[list(self.elements)] = torch.arange(len(self.elements))
-        return table[molecules.numbers]
+        return places_of(molecules, self.elements, "FCHL19 features")
 
     def _two_body(self, i: Tensor, kind: Tensor, r: Tensor, atoms: int) -> Tensor:
         radii = torch.linspace(0, self.rcut, self.nRs2 + 1, dtype=r.dtype)[1:]

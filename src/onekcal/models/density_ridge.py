@@ -8,13 +8,11 @@ atoms of the element. p_m is 1, or s_y² / (s_y² + u_m²) for a label of an unc
 (`label_noise`). The equations are added up block by block. Where there are fewer of them than
 weights, the dual problem is solved instead. Memory is the square of the smaller of the two numbers.
 
-Forces are slopes of the energy. They are not learned from: with what three neighbours of an atom
-know, frames of one molecule are learned less well than by `product_net` or `sparse_kernel`.
+Forces are slopes of the energy. They are not learned from.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Self
 
@@ -24,7 +22,7 @@ from torch import Tensor
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.density_products import DensityProducts
-from onekcal.models.kernels.low_rank import label_weights
+from onekcal.models.kernels.low_rank import label_weights, solutions
 from onekcal.models.limits import as_list, at_least, check_positive
 from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
@@ -117,13 +115,12 @@ class DensityRidge(Model):
         count = len(elements) * (products.size + 1)
         solve = _primal if len(train) > count else _dual
         solved = solve(self._equations(train), (len(train), count), self.regularizations)
-        best = 0
+        weights, best = torch.cat(list(solved.values()), 1), 0  # (count, λ)
         if len(self.regularizations) > 1:
-            guess = torch.cat([rows @ solved for rows in self._rows(valid.molecules)])
-            errors = (guess - valid.energies[:, None]).abs().mean(0)
-            best = int(errors.nan_to_num(math.inf).argmin())
-        self.regularization = self.regularizations[best]
-        weights = solved[:, best].view(len(elements), -1)
+            guess = torch.cat([rows @ weights for rows in self._rows(valid.molecules)])
+            best = int((guess - valid.energies[:, None]).abs().mean(0).argmin())
+        self.regularization = list(solved)[best]
+        weights = weights[:, best].view(len(elements), -1)
         middle, width = self.scale
         self.slopes = weights[:, :-1] / width
         self.atoms = FREE * weights[:, -1] - (self.slopes * middle).sum(1)
@@ -238,37 +235,30 @@ def _some(molecules: Molecules, seed: int) -> Tensor:
     return torch.cat([order[:SAMPLE], *(order[own][:RARE] for own in has.T)]).unique()
 
 
+Equations = Iterator[tuple[Tensor, Tensor]]
+"""Blocks of rows of X and of y."""
+
+
 def _primal(
-    equations: Iterator[tuple[Tensor, Tensor]], size: tuple[int, int], regularizations: list[float]
-) -> Tensor:
-    """(count, λ) weights, from the sums XᵀX and Xᵀy; X is of this size (M, count)."""
+    equations: Equations, size: tuple[int, int], regularizations: list[float]
+) -> dict[float, Tensor]:
+    """λ → (count, 1) weights, from the sums XᵀX and Xᵀy; X is of this size (M, count)."""
     gram = torch.zeros(size[1], size[1], dtype=torch.float64)
-    right = torch.zeros(size[1], 1, dtype=torch.float64)
+    right = torch.zeros(size[1], dtype=torch.float64)
     for rows, values in equations:
         gram.addmm_(rows.T, rows)
-        right += (rows.T @ values)[:, None]
-    return torch.cat([_solved(gram, right, each) for each in regularizations], 1)
+        right += rows.T @ values
+    return solutions(gram, right, regularizations, "density_ridge")[0]
 
 
 def _dual(
-    equations: Iterator[tuple[Tensor, Tensor]], size: tuple[int, int], regularizations: list[float]
-) -> Tensor:
-    """(count, λ) weights, Xᵀα with (XXᵀ + λ) α = y; X is of this size (M, count)."""
-    X, y = torch.zeros(size, dtype=torch.float64), torch.zeros(size[0], 1, dtype=torch.float64)
-    first = 0
+    equations: Equations, size: tuple[int, int], regularizations: list[float]
+) -> dict[float, Tensor]:
+    """λ → (count, 1) weights, Xᵀα with (XXᵀ + λ) α = y; X is of this size (M, count)."""
+    X, y, first = torch.zeros(size, dtype=torch.float64), torch.zeros(size[0]).double(), 0
     for rows, values in equations:
         part = slice(first, first + len(rows))
-        X[part], y[part, 0] = rows, values
+        X[part], y[part] = rows, values
         first += len(rows)
-    gram = X @ X.T
-    return X.T @ torch.cat([_solved(gram, y, each) for each in regularizations], 1)
-
-
-def _solved(gram: Tensor, right: Tensor, regularization: float) -> Tensor:
-    """The solution of (gram + λ) x = right; not a number where rounding forbids it."""
-    raised = gram.clone()
-    raised.diagonal().add_(regularization)
-    factor, failed = torch.linalg.cholesky_ex(raised)
-    if int(failed):
-        return torch.full_like(right, math.nan)
-    return torch.cholesky_solve(right, factor)
+    solved, _ = solutions(X @ X.T, y, regularizations, "density_ridge")
+    return {each: X.T @ alpha for each, alpha in solved.items()}

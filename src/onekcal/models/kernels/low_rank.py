@@ -54,7 +54,7 @@ def normal_equations(
 
 
 def solutions(
-    gram: Tensor, right: Tensor, regularizations: list[float]
+    gram: Tensor, right: Tensor, regularizations: list[float], stage: str
 ) -> tuple[dict[float, Tensor], Tensor | None]:
     """Solve the normal equations for every λ at which they can be solved.
 
@@ -64,6 +64,8 @@ def solutions(
         (m, m) and (m,), as in `NormalEquations`.
     regularizations
         The values of λ.
+    stage
+        The name of the stage, for the message.
 
     Returns
     -------
@@ -82,8 +84,8 @@ def solutions(
             solved[regularization] = torch.cholesky_solve(right[:, None], factor)
     if not solved:
         raise ConfigError(
-            f"sparse_kernel: the equations of {len(gram):,} landmarks are not positive "
-            f"definite at regularization {max(regularizations):g}; raise it"
+            f"{stage}: {len(gram):,} equations are not positive definite at regularization "
+            f"{max(regularizations):g}; raise it"
         )
     return solved, factor
 

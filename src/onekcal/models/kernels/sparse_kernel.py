@@ -208,7 +208,7 @@ class SparseKernel(Model):
         gram, right, square, equations = low_rank.normal_equations(
             self._equations(train, known), lower, self._spans()
         )
-        solved, factor = low_rank.solutions(gram, right, self.regularizations)
+        solved, factor = low_rank.solutions(gram, right, self.regularizations, "sparse_kernel")
         inner = torch.cat(list(solved.values()), 1)  # (m, λ)
         weights = torch.linalg.solve_triangular(lower.T, inner, upper=True)
         best, error = 0, 0.0
