@@ -105,6 +105,9 @@ class Worker:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         await self.process.wait()
+        assert self.process.stdout is not None
+        with contextlib.suppress(RuntimeError):  # who waits for a line reads to the end
+            await self.process.stdout.read()  # until then, its pipe is open
 
     async def _line(self) -> Event:
         assert self.process is not None
@@ -140,6 +143,7 @@ class Pool:
         self._waiting: list[tuple[int, int, asyncio.Future[Worker]]] = []
         self._count = itertools.count()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     @property
     def about(self) -> Event | None:
@@ -157,9 +161,12 @@ class Pool:
             self._background(worker)
 
     async def close(self) -> None:
-        """End the workers."""
-        for task in self._tasks:
+        """End the workers, also those that are being started."""
+        self._closed = True
+        starting = list(self._tasks)
+        for task in starting:
             task.cancel()
+        await asyncio.gather(*starting, return_exceptions=True)
         await asyncio.gather(*(worker.kill() for worker in self.workers))
 
     async def ask(
@@ -226,7 +233,9 @@ class Pool:
         self._free.append(worker)
 
     def _background(self, worker: Worker) -> None:
-        """Start a worker, and give it to who waits when it is ready."""
+        """Start a worker, and give it to who waits when it is ready; not in a closed pool."""
+        if self._closed:
+            return
 
         async def started() -> None:
             try:
