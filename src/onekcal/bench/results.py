@@ -22,6 +22,8 @@ class Measured(TypedDict, total=False):
     test: int
     seconds: float
     peak_mib: int
+    core_hours: float
+    """Of the processor, all starts together; missing in rows measured before it was counted."""
     runs: list[Metrics]
     """One for each split, seed and network."""
     note: str

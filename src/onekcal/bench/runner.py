@@ -211,7 +211,7 @@ def measure(row: Row, kept: Path | None = None, command: str = "") -> Measured:
     """
     from onekcal.runs.run import run as run_experiment
 
-    started = time.perf_counter()
+    started, used = time.perf_counter(), _core_seconds()
     runs: list[Metrics] = []
     origin: Metrics = {}
     for name, about, experiment in parts(row):
@@ -224,7 +224,14 @@ def measure(row: Row, kept: Path | None = None, command: str = "") -> Measured:
     return summary(row, runs, origin) | {
         "seconds": round(time.perf_counter() - started, 1),
         "peak_mib": peak,
+        "core_hours": round((_core_seconds() - used) / 3600, 4),
     }
+
+
+def _core_seconds() -> float:
+    """Processor seconds of this process, and of those it has started and waited for."""
+    of = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in of)
 
 
 def parts(row: Row) -> Iterator[tuple[str, Metrics, Experiment]]:

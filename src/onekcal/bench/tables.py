@@ -112,7 +112,7 @@ def marked(row: Measured) -> str:
     return row["name"] + (" (quick)" if row.get("budget") == "quick" else "")
 
 
-OPTIONAL = ("paper MAE", "forces", "paper forces", "paper RMSE", "90 % holds")
+OPTIONAL = ("paper MAE", "forces", "paper forces", "paper RMSE", "90 % holds", "core-minutes")
 """Columns left out where no row has them. Forces: mean absolute error of a component, the unit an
 Å.
 """
@@ -138,6 +138,7 @@ def _line(row: Measured, name: str, ours: dict[str, float], paper: dict[str, flo
         "> 1": "–" if above is None else f"{100 * above:.0f} %",
         "90 % holds": f"{100 * covered:.1f} %" if math.isfinite(covered) else "–",
         "seconds": f"{row['seconds']:.0f}",
+        "core-minutes": f"{60 * row['core_hours']:.1f}" if "core_hours" in row else "–",
         "peak MiB": f"{row['peak_mib']:,}",
     }
 
