@@ -107,6 +107,29 @@ def test_a_shared_link_shows_the_answer_conformers_and_the_next_rung(visit: Call
     assert 70 < float(re.match(r"[\d.]+", entropy)[0]) < 85
 
 
+def test_a_computed_answer_has_conformers_and_colours_of_the_learned_model(visit: Callable) -> None:
+    tab = visit("/?smiles=CCO")  # computed, and shipped
+    tab.wait(f"{HEADLINE} !== ''")
+    assert "G4(MP2), computed" in tab.run("document.querySelector('.chips').textContent")
+    words = "document.getElementById('conformer').textContent"
+    tab.wait(f"{words}.startsWith('conformer 1 of 2')")
+    tab.run("document.getElementById('atoms').click()")
+    tab.run("document.getElementById('following').click()")
+    assert re.search(r"conformer 2 of 2: \d\.\d\d kcal/mol above", tab.run(words))
+    assert tab.run("document.getElementById('atoms').disabled")  # they are those of the lowest
+    tab.run("document.getElementById('previous').click()")
+    assert not tab.run("document.getElementById('atoms').disabled")
+
+
+def test_a_computed_answer_that_the_learned_model_does_not_know_says_so(visit: Callable) -> None:
+    tab = visit("/?smiles=[NH4%2B]")
+    tab.wait(f"{HEADLINE} !== ''")
+    words = "document.getElementById('conformer').textContent"
+    tab.wait(f"{words}.startsWith('No conformers and no energies of atoms: ')")
+    assert "the model knows neutral molecules" in tab.run(words)
+    assert tab.run("document.getElementById('atoms')") is None
+
+
 def test_surfaces_are_computed_when_they_are_chosen(visit: Callable) -> None:
     tab = visit("/?smiles=CCCO")
     tab.wait(f"{HEADLINE} !== ''")

@@ -110,7 +110,7 @@ export class MoleculePage {
       fill(this.more, up);
       return;
     }
-    const scene = new Shapes(answer);
+    const scene = new Shapes(answer, question);
     fill(this.answer, headline(answer), scene.box, tiles(answer));
     fill(this.more,
       el("div", {class: "card"}, el("div", {class: "bar apart"}, el("h2", {}, "How it comes about"),
@@ -118,7 +118,7 @@ export class MoleculePage {
       remarks(answer), this.second(answer, question), novelty(answer), thermo(question.rung ? question : {...question, ...(answer.rung !== "learned" ? {rung: answer.rung} : {})}),
       answer.smiles && el("p", {}, el("button", {type: "button", class: "link", onclick: () => this.frame.open("bonds", answer.smiles)}, "Its bonds and what breaks them"))),
       up);
-    scene.draw();
+    scene.open();
     say(`${answer.label}: ${energy(answer.formation_298)} ${unit.name}`);
   }
 }
