@@ -1,18 +1,21 @@
 """Give every reader damaged files: python scripts/robustness/fuzz.py --count 1000 --seed 0.
 
-Each reader runs in a process of its own (see `watched`). A file must be read, or be refused in one
-clear line. Everything else is a finding. The counts go to results/reliability.json.
+Each reader runs in a process of its own (see `watched`), which takes thousands of inputs. A file
+must be read, or be refused in one clear line. All else is a finding. Where the process ends or
+stalls, it belongs to the input under way, and another process goes on behind it. The counts go to
+results/reliability.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
+import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,6 +31,8 @@ from robustness.readers import READERS
 SCRIPTS = Path(__file__).parents[1]
 STALLED = 90.0
 """Seconds after which a process that does not go on is killed."""
+IN_MEMORY = next((place for place in ("/dev/shm",) if os.access(place, os.W_OK)), None)
+"""Where the inputs are written: a disk takes longer to write one than a reader to read it."""
 CRASHES = 20
 """Native crashes of a reader after which it is given up."""
 
@@ -45,7 +50,7 @@ class Outcome:
     findings
         What was found → the numbers of the inputs.
     seconds
-        How long it took.
+        Processor seconds that it took.
     """
 
     name: str
@@ -63,7 +68,7 @@ class Outcome:
         self.findings.setdefault(what, []).append(index)
 
 
-def fuzz(name: str, seed: int, first: int, last: int) -> Outcome:
+def fuzz(name: str, seed: int, first: int, last: int, seconds: float = math.inf) -> Outcome:
     """Try some inputs of a reader; go on behind those that end the process.
 
     Parameters
@@ -72,21 +77,29 @@ def fuzz(name: str, seed: int, first: int, last: int) -> Outcome:
         The reader.
     seed, first, last
         Which inputs.
+    seconds
+        Processor seconds after which it ends.
     """
     done = Outcome(name)
-    while first < last and len(done.findings) < CRASHES:
-        _, ended, at = attempt([name], seed, first, last, {name: done})
-        if ended == 0:
-            break
-        done.counts["found"] += 1
-        done.counts["unknown"] += at - first
-        done.add("stalled" if ended is None else f"native crash: signal {-ended}", at)
+    while first < last and len(done.findings) < CRASHES and done.seconds < seconds:
+        known = done.inputs
+        left = seconds - done.seconds
+        _, ended, at = attempt([name], seed, first, last, {name: done}, left)
+        if ended != 0:
+            done.counts["unknown"] += at - first - (done.inputs - known)
+            done.counts["found"] += 1
+            done.add("stalled" if ended is None else f"native crash: signal {-ended}", at)
         first = at + 1
     return done
 
 
 def attempt(
-    names: Sequence[str], seed: int, first: int, last: int, into: dict[str, Outcome]
+    names: Sequence[str],
+    seed: int,
+    first: int,
+    last: int,
+    into: dict[str, Outcome],
+    seconds: float = math.inf,
 ) -> tuple[str, int | None, int]:
     """Run one process to its end.
 
@@ -98,6 +111,8 @@ def attempt(
         Which inputs of each.
     into
         What becomes of the inputs of each reader; filled.
+    seconds
+        Processor seconds after which the process begins no other input.
 
     Returns
     -------
@@ -107,16 +122,16 @@ def attempt(
     """
     surroundings = os.environ | {"PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
     with (
-        tempfile.TemporaryDirectory() as scratch,
+        tempfile.TemporaryDirectory(dir=IN_MEMORY) as scratch,
         tempfile.TemporaryFile("w+") as out,
         tempfile.TemporaryFile("w+") as err,
     ):
-        mark, begun = Path(scratch) / "mark", time.monotonic()
+        mark, begun = Path(scratch) / "mark", _processor_seconds()
         mark.write_text(f"{first:12d} {names[0]}")
-        words = [*names, str(seed), str(first), str(last), str(mark)]
+        words = [*names, str(seed), str(first), str(last), str(seconds), str(mark)]
         process = subprocess.Popen(
             [sys.executable, "-m", "robustness.watched", *words],
-            stdout=out, stderr=err, env=surroundings, cwd=scratch,
+            stdout=out, stderr=err, env=surroundings | {"TMPDIR": scratch}, cwd=scratch,
         )  # fmt: skip
         ended = _awaited(process, mark)
         out.seek(0)
@@ -132,8 +147,14 @@ def attempt(
             raise RuntimeError(f"{names}: the campaign itself failed: {err.read()[-2000:]}")
         at, _, name = mark.read_text().strip().partition(" ")
         if len(names) == 1:
-            into[names[0]].seconds += time.monotonic() - begun
+            into[names[0]].seconds += _processor_seconds() - begun
         return name.strip(), ended, int(at)
+
+
+def _processor_seconds() -> float:
+    """What the processes that ended so far took together."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _awaited(process: subprocess.Popen[bytes], mark: Path) -> int | None:
@@ -166,6 +187,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=300, help="inputs a reader")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first input")
+    parser.add_argument(
+        "--seconds", type=float, default=math.inf, help="processor seconds a reader, at most"
+    )
     parser.add_argument("--only", default="", help="readers whose name contains this")
     parser.add_argument("--keep", action="store_true", help="add it to results/reliability.json")
     asked = parser.parse_args()
@@ -173,7 +197,8 @@ def main() -> None:
     for one in READERS:
         if asked.only not in one.name:
             continue
-        done = fuzz(one.name, asked.seed, asked.first, asked.first + asked.count)
+        last = asked.first + asked.count
+        done = fuzz(one.name, asked.seed, asked.first, last, asked.seconds)
         found += len(done.findings)
         print(json.dumps(told(done)), flush=True)
         for what, which in done.findings.items():

@@ -236,7 +236,7 @@ def _split(path: Path) -> object:
 def _computed(path: Path) -> object:
     from onekcal.labels.computed import Store
 
-    return list(Store(path.parent).items())
+    return list(Store(path.parent))  # without the species that ship
 
 
 def _job(path: Path) -> object:

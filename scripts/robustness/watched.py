@@ -8,11 +8,13 @@ folder, whatever the file says. A native crash ends the process; `fuzz` notices.
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import signal
 import sys
 import tempfile
+import time
 import traceback
 import warnings
 from collections import Counter
@@ -25,6 +27,10 @@ from robustness.readers import Reader, place, reader
 
 MEMORY = 1 << 30
 """Bytes that a reader may take besides what it has when it begins."""
+GROWN = MEMORY // 4
+"""Bytes by which a process grows before another one takes the rest of its inputs."""
+PART = 1000
+"""Inputs after which a process says its counts."""
 SECONDS = 10.0
 """Processor seconds for one small file."""
 LONGEST = 2000
@@ -97,7 +103,7 @@ def content_of(one: Reader, starts: list[bytes], seed: int, index: int) -> bytes
     if index < len(one.evil):
         return one.evil[index]
     start = rng.choice(starts)
-    if one.evil and rng.random() < 0.1:
+    if one.evil and rng.random() < 0.005:
         start = rng.choice(one.evil)
     return rng.choice(one.ways)(start, rng)
 
@@ -130,7 +136,9 @@ def _where(problem: BaseException) -> str:
     return f"{last.filename.rpartition('onekcal/')[2]}:{last.lineno} {last.name}"
 
 
-def run(names: Sequence[str], seed: int, first: int, last: int, mark: Path) -> None:
+def run(
+    names: Sequence[str], seed: int, first: int, last: int, mark: Path, seconds: float = math.inf
+) -> None:
     """Read inputs, and print findings and counts as JSON lines.
 
     Parameters
@@ -141,6 +149,8 @@ def run(names: Sequence[str], seed: int, first: int, last: int, mark: Path) -> N
         Which inputs of each.
     mark
         A file that holds the reader and the number of the input under way.
+    seconds
+        Processor seconds of this process after which no other input begins.
     """
     sys.dont_write_bytecode = True
     warnings.simplefilter("ignore")
@@ -156,9 +166,10 @@ def run(names: Sequence[str], seed: int, first: int, last: int, mark: Path) -> N
             path = place(one, work / str(k))
             begun.append((one, path, _starts(one, path)))
         watch = Watch(Path(scratch))
-        held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        held = _memory()
         resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, resource.RLIM_INFINITY))
         signal.signal(signal.SIGVTALRM, _too_long)
+        _embed_once()
         with mark.open("r+") as at:
             for one, path, starts in begun:
                 counts: Counter[str] = Counter()
@@ -169,7 +180,36 @@ def run(names: Sequence[str], seed: int, first: int, last: int, mark: Path) -> N
                     path.write_bytes(content_of(one, starts, seed, index))
                     if found := _once(one, path, watch, counts):
                         _say(reader=one.name, index=index, what=found)
+                    if counts.total() == PART:
+                        _say(reader=one.name, counts=counts)
+                        counts.clear()
+                        if _memory() > held + GROWN:
+                            break
+                    if time.process_time() > seconds:
+                        break
                 _say(reader=one.name, counts=counts)
+
+
+def _memory() -> int:
+    """Bytes of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def _embed_once() -> None:
+    """Let a molecule that was embedded keep its geometry: most damage spares the SMILES."""
+    from onekcal.io import rdkit_formats
+
+    embed, kept = rdkit_formats._embedded, {}
+
+    def embedded(mol: Any) -> Any:
+        key = mol.ToBinary()
+        if key not in kept:
+            if len(kept) == PART:
+                kept.clear()
+            kept[key] = embed(mol)
+        return kept[key]
+
+    rdkit_formats._embedded = embedded
 
 
 def _say(**content: object) -> None:
@@ -213,5 +253,5 @@ def _once(one: Reader, path: Path, watch: Watch, counts: Counter[str]) -> str:
 
 
 if __name__ == "__main__":
-    *names, seed, first, last, mark = sys.argv[1:]
-    run(names, int(seed), int(first), int(last), Path(mark))
+    *names, seed, first, last, seconds, mark = sys.argv[1:]
+    run(names, int(seed), int(first), int(last), Path(mark), float(seconds))

@@ -6,12 +6,15 @@ import io
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
+from robustness.corpus import add
 from robustness.readers import NPZ, YAML
 
 from onekcal.cli import main as command
+from onekcal.datasets.sets import qm9
 from onekcal.errors import ConfigError, DataError, InputError
 from onekcal.io import read, read_all
 from onekcal.runs import experiment, run
@@ -52,6 +55,15 @@ def test_a_strange_count_is_no_count(tmp_path: Path, count: str) -> None:
     assert len(data) == 1
     assert "expected the number of atoms" in str(problems[0])
     assert len(str(problems[0])) < 1000
+
+
+def test_what_a_file_of_qm9_says_is_quoted_in_short(tmp_path: Path) -> None:
+    (tmp_path / "uncharacterized.txt").write_text("")
+    with tarfile.open(tmp_path / qm9.ARCHIVE, "w:bz2") as tar:
+        add(tar, "dsgdb9nsd_000001.xyz", b"5\ngdb 1 " + b"7" * 3000 + b"x" + b" 1" * 14 + b"\n")
+    with pytest.raises(DataError, match="not in QM9's format") as refusal:
+        qm9.read_official(tmp_path)
+    assert len(str(refusal.value)) < 600
 
 
 def test_pictures_are_there_when_the_folder_appears(tmp_path: Path) -> None:

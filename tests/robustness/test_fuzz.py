@@ -37,6 +37,32 @@ def test_an_input_is_made_again_from_its_number() -> None:
     assert len(set(first)) > 20
 
 
+def test_an_input_that_ends_the_process_is_named_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Input 2 crashes natively, input 5 stalls; the counts of 0 to 1 were said, 3 and 4 not."""
+    begun = []
+
+    def attempt(names, seed, first, last, into, left):  # type: ignore[no-untyped-def]
+        begun.append(first)
+        into["xyz"].counts["read"] += {0: 2, 3: 0, 6: 4}[first]
+        return "xyz", *{0: (-11, 2), 3: (None, 5), 6: (0, 9)}[first]
+
+    monkeypatch.setattr(fuzz, "attempt", attempt)
+    done = fuzz.fuzz("xyz", 0, 0, 10)
+    assert begun == [0, 3, 6]
+    assert done.findings == {"native crash: signal 11": [2], "stalled": [5]}
+    assert done.counts == {"read": 6, "found": 2, "unknown": 2}
+    assert done.inputs == 10
+
+
+def test_a_process_ends_when_its_time_is_over() -> None:
+    done = fuzz.Outcome("job")
+    _, ended, at = fuzz.attempt(["job"], SEED, 0, 10**6, {"job": done}, 0.1)
+    assert (ended, at, done.inputs) == (0, 0, 1)  # it took longer to begin
+    assert done.seconds > 0.1
+
+
 @pytest.mark.parametrize(
     ("act", "what"),
     [

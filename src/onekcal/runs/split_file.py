@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onekcal.data.splits import TEST, TRAIN, UNUSED, VALID
-from onekcal.errors import ConfigError
+from onekcal.errors import ConfigError, in_short
 from onekcal.io.npz import arrays_in
 from onekcal.system.files import damage_refused
 
@@ -36,7 +36,7 @@ def labels_of_file(path: Path, count: int) -> npt.NDArray[np.uint8]:
     try:
         arrays = arrays_in(path, ConfigError)
     except OSError as problem:
-        raise ConfigError(f"the split file {path} cannot be read ({problem})") from None
+        raise ConfigError(f"the split file {path} cannot be read ({in_short(problem)})") from None
     with damage_refused(path, "a split file", "make it again", ConfigError):
         rows: dict[str, npt.NDArray[np.int64]] = {
             part: arrays[part].astype(np.int64).ravel()

@@ -251,5 +251,5 @@ def read_trajectory(path: Path, card: Card) -> Stored:
             return _frames(file["z"], file["R"], file["E"], file["F"], "pbe_ts", card)
     except (KeyError, ValueError, OSError, EOFError) as problem:
         raise DataError(
-            f"{path} is not an MD17 file or is damaged ({problem}); fetch it again"
+            f"{path} is not an MD17 file or is damaged ({in_short(problem)}); fetch it again"
         ) from None

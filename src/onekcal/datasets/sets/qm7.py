@@ -16,7 +16,7 @@ from onekcal.data.splits import label_split
 from onekcal.datasets.card import Card, Stored
 from onekcal.datasets.sets.gfn2_column import gfn2_column
 from onekcal.datasets.source import Remote, Source
-from onekcal.errors import DataError
+from onekcal.errors import DataError, in_short
 from onekcal.molecules import Molecules
 from onekcal.units import BOHR
 
@@ -89,7 +89,7 @@ def read_official(folder: Path) -> Stored:
         file = loadmat(path)
     except (MatReadError, ValueError, TypeError, NotImplementedError, OSError) as problem:
         raise DataError(
-            f"{path} is no MATLAB file or is damaged ({problem}); fetch it again"
+            f"{path} is no MATLAB file or is damaged ({in_short(problem)}); fetch it again"
         ) from None
     if missing := [key for key in "ZRTP" if key not in file]:
         raise DataError(f"{path} must hold Z, R, T and P; {', '.join(missing)} missing")

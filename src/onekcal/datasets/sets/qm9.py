@@ -256,7 +256,7 @@ def _parse(name: str, lines: list[str]) -> tuple[int, list[float], list[int], li
             raise ValueError(f"not {count} lines of an element and three coordinates")
         return int(words[1]), listed, [CHARGES[row[0]] for row in rows], places
     except (ValueError, IndexError, KeyError) as problem:
-        raise DataError(f"{ARCHIVE}: {name} is not in QM9's format ({problem})") from None
+        raise DataError(f"{ARCHIVE}: {name} is not in QM9's format ({in_short(problem)})") from None
 
 
 def _number(word: str) -> float:

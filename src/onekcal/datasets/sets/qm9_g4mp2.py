@@ -27,7 +27,7 @@ from onekcal.datasets.card import Card, Stored
 from onekcal.datasets.sets import qm9
 from onekcal.datasets.source import Remote, Source
 from onekcal.energies import FREE_ATOMS, FreeAtoms, atomization
-from onekcal.errors import DataError
+from onekcal.errors import DataError, in_short
 from onekcal.molecules import Molecules, charge_of
 from onekcal.units import HARTREE
 
@@ -245,7 +245,7 @@ def _records(path: Path) -> Iterator[tuple[int, _Line]]:
                 if line.strip():
                     yield number, json.loads(line)
     except (EOFError, gzip.BadGzipFile, json.JSONDecodeError, UnicodeDecodeError) as problem:
-        raise DataError(f"{path} is damaged ({problem}); fetch it again") from None
+        raise DataError(f"{path} is damaged ({in_short(problem)}); fetch it again") from None
 
 
 def _molecule(xyz: str) -> tuple[list[int], list[list[float]]]:
