@@ -206,6 +206,45 @@ def test_a_dropped_table_of_twenty_streams_in_is_sorted_and_downloaded(visit: Ca
     assert tab.run("document.querySelectorAll('#batch-answer .histogram rect').length") >= 5
 
 
+def test_the_interval_of_a_row_and_of_a_species_is_that_of_the_molecule(visit: Callable) -> None:
+    tab = visit("/?smiles=CCO")
+    tab.wait(f"{HEADLINE} !== ''")
+    value, half = re.match(r"(\S+) ± (\S+)", tab.run(HEADLINE)).groups()
+    tab.run("document.getElementById('tab-batch').click()")
+    tab.run(TYPED.format(field="list", text="CCO ethanol", button="send"))
+    tab.wait(f"{STATE} === 'done' && {ROWS} === 1")
+    cells = "[...document.querySelector('{} tbody tr').cells].map(cell => cell.textContent)"
+    assert tab.run(cells.format("#batch-answer"))[2:4] == [value, half]
+    tab = visit("/?reaction=CCO%20%3E%3E%20COC")
+    tab.wait("document.querySelector('#reaction-answer table') !== null")
+    assert tab.run(cells.format("#reaction-answer"))[3:5] == [value, half]
+
+
+def test_on_a_phone_no_table_is_cut(visit: Callable) -> None:
+    tab = visit("/", width=390)
+    tab.run(DROP.format(text="CCO ethanol\nCCCCO an alcohol\nC(C bad", name="few.smi"))
+    tab.wait(f"{STATE} === 'done' && {ROWS} === 3")
+    row = "document.querySelector('#batch-answer tr.bad').innerText"
+    assert "not a SMILES that can be read" in tab.run(row)
+    for key, shown in (
+        ("batch", ROWS),
+        ("reaction", "document.querySelectorAll('#reaction-answer tr').length"),
+        ("bonds", "document.querySelectorAll('#bonds-answer tr').length"),
+        ("runs", "document.querySelectorAll('#runs tbody tr').length"),
+    ):
+        tab.run(f"document.getElementById('tab-{key}').click()")
+        tab.run(f"document.querySelector('#page-{key} .chosen button.quiet')?.click()")
+        tab.wait(f"{shown} > 0")
+        cut = (
+            "[...document.querySelectorAll('.wide')].filter(b => b.scrollWidth > b.clientWidth + 1)"
+        )
+        assert tab.run(f"{cut}.length") == 0, key
+        narrow = (
+            "[...document.querySelectorAll('td.num')].filter(b => b.scrollWidth > b.clientWidth)"
+        )
+        assert tab.run(f"{narrow}.length") == 0, key
+
+
 def test_a_batch_is_cancelled_and_a_page_that_comes_back_still_has_it(visit: Callable) -> None:
     tab = visit("/?tab=batch")
     lines = "\n".join("C" * (k % 6 + 1) for k in range(400))

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 with urlopen("${location.origin}/api/predict?smiles=CCO") as reply:
     answer = json.load(reply)
-print(answer["formation_298"], answer["half"])  # kcal/mol`;
+print(answer["formation_298"], answer["formation_half"])  # kcal/mol`;
 
 const kind = (schema = {}) => schema.enum ? schema.enum.map(word => JSON.stringify(word)).join(" | ")
   : schema.anyOf ? schema.anyOf.map(kind).join(" or ") : schema.$ref ? schema.$ref.split("/").pop() : schema.type || "any";

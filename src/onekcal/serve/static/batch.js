@@ -17,6 +17,14 @@ const value = key => row => {
   return null;
 };
 
+const standing = job => [STATES[job.state], job.kind === "batch" ? `${job.done.toLocaleString("en")} of ${count(job.total, "molecule")}` : KINDS[job.kind], job.step, job.reason]
+  .filter(Boolean).join(" · ");
+// Half of the interval of ΔfH(298 K).
+const half = row => {
+  const [low, high] = ["lower", "upper"].map(end => value(`formation_298K_${end}_kcal_per_mol`)(row));
+  return known(low) && known(high) ? (high - low) / 2 : null;
+};
+
 export class Batch {
   constructor(box, frame) {
     this.frame = frame;
@@ -24,6 +32,7 @@ export class Batch {
     this.compute = el("input", {type: "checkbox", id: "compute-all"});
     const file = el("input", {type: "file", id: "batch-file", class: "unseen", accept: ".xyz,.extxyz,.sdf,.mol,.smi,.smiles,.csv,.tsv", "aria-label": "A file of molecules",
       onchange: event => { const [one] = event.target.files; if (one) this.upload(one, one.name); event.target.value = ""; }});
+    this.lines = new Map(); // a job → what its line says
     this.jobs = el("ul", {class: "jobs", id: "jobs"});
     this.result = el("div", {id: "batch-answer"});
     fill(box, el("div", {class: "two"},
@@ -32,7 +41,7 @@ export class Batch {
         el("label", {class: "field"}, "SMILES and name, one a line", this.list),
         el("div", {class: "bar chosen"}, el("button", {type: "button", class: "main", id: "send", onclick: () => this.send()}, "Predict"),
           el("button", {type: "button", onclick: () => file.click()}, "Choose a file …"), file),
-        el("p", {class: "small"}, el("label", {}, this.compute, " compute with G4(MP2) what the model does not know (this can take hours)"))),
+        el("label", {class: "check small"}, this.compute, "compute with G4(MP2) what the model does not know (this can take hours)")),
       el("div", {class: "card"}, el("h2", {}, "Jobs on this machine"), this.jobs)), this.result);
     document.addEventListener("unit", () => this.redraw());
   }
@@ -79,8 +88,9 @@ export class Batch {
       try { await deed(); } catch (problem) { say(problem.message); }
       this.refresh();
     }}, title);
-    const counts = job.kind === "batch" ? `${job.done.toLocaleString("en")} of ${count(job.total, "molecule")}` : KINDS[job.kind];
-    return el("li", {class: "bar apart"}, el("div", {class: "grow"}, this.link(job), el("div", {class: "soft small"}, `${STATES[job.state]} · ${counts}${job.step ? ` · ${job.step}` : ""}${job.reason ? ` · ${job.reason}` : ""}`)),
+    const told = el("div", {class: "soft small"}, standing(job));
+    this.lines.set(job.id, told);
+    return el("li", {class: "bar apart"}, el("div", {class: "grow"}, this.link(job), told),
       el("span", {class: "bar"}, live ? act("Cancel", () => jobAction(job.id, "cancel"))
         : [job.state !== "done" && act("Go on", async () => { await jobAction(job.id, "resume"); if (job.id === this.id) this.watch(job.id); }), act("Remove", async () => { await removeJob(job.id); if (job.id === this.id) { this.stop?.abort(); this.id = ""; fill(this.result); } })]));
   }
@@ -125,17 +135,18 @@ export class Batch {
       {name: "molecule", clip: true, value: row => cells(row).name || cells(row).smiles || cells(row).source,
        show: (row, text) => cells(row).smiles && !cells(row).problem ? el("button", {type: "button", class: "link", onclick: () => this.frame.open("molecule", cells(row).smiles)}, text) : String(text)},
       {name: () => `ΔfH(298 K), ${unit.name}`, numeric: true, value: value("formation_298K_kcal_per_mol"), show: (row, x) => energy(x)},
-      {name: "±", numeric: true, value: row => { const [a, b] = [value("lower_kcal_per_mol")(row), value("upper_kcal_per_mol")(row)]; return known(a) && known(b) ? (b - a) / 2 : null; }, show: (row, x) => energy(x)},
-      {name: "formula", value: row => formula(cells(row).formula || "")},
-      {name: "novelty", numeric: true, value: value("novelty"), show: (row, x) => number(x, 3)},
-      {name: "by", value: row => cells(row).problem ? "" : cells(row).rung, show: (row, text) => text === "learned" ? "model" : level(text || "–")},
-      {name: "remark", clip: true, value: row => cells(row).problem || cells(row).remarks || ""},
+      {name: "±", numeric: true, value: half, show: (row, x) => energy(x)},
+      {name: "formula", phone: "spare", value: row => formula(cells(row).formula || "")},
+      {name: "novelty", phone: "spare", numeric: true, value: value("novelty"), show: (row, x) => number(x, 3)},
+      {name: "by", phone: "spare", value: row => cells(row).problem ? "" : cells(row).rung, show: (row, text) => text === "learned" ? "model" : level(text || "–")},
+      {name: "remark", clip: true, phone: "fold", value: row => cells(row).problem || cells(row).remarks || ""},
     ];
   }
 
   state(job) {
     const {head, bar, told, buttons} = this.parts;
     this.job = job;
+    fill(this.lines.get(job.id) || el("div"), standing(job));
     fill(head, el("div", {class: "bar apart"}, el("h2", {}, job.name), el("span", {class: "chip"}, STATES[job.state])));
     bar.max = Math.max(1, job.total);
     bar.value = job.done;

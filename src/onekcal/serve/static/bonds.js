@@ -54,11 +54,11 @@ export class Bonds {
     };
     fill(this.result, el("div", {class: "bar apart"}, el("h2", {}, `D(298.15 K), ${unit.name}`),
       share({name: `bonds of ${this.smiles}`, text: () => this.words(order), rows: () => this.rows(order), json: told})),
-      el("div", {class: "wide"}, el("table", {}, el("thead", {}, el("tr", {}, ["bond", "number", "D(298 K)", "±", "", "radicals"].map((name, k) => el("th", {class: [1, 2, 3].includes(k) ? "num" : k === 4 ? "scale" : null}, name)))),
+      el("div", {class: "wide"}, el("table", {class: "folded broken"}, el("thead", {}, el("tr", {}, ["bond", "number", "D(298 K)", "±", "", "radicals"].map((name, k) => el("th", {class: [null, "num", "num", "num", "scale", "fold"][k]}, name)))),
         el("tbody", {}, order.map(one => el("tr", {},
           el("td", {}, one.bond), el("td", {class: "num"}, String(one.count)), el("td", {class: "num"}, energy(one.dissociation_298K_kcal_per_mol)),
           el("td", {class: "num"}, energy(one.half_width_kcal_per_mol)), el("td", {class: "scale"}, meter(one.dissociation_298K_kcal_per_mol)),
-          el("td", {class: "from"}, one.problem ? `${one.fragments} – not computed yet` : one.fragments)))))),
+          el("td", {class: "from fold"}, one.problem ? `${one.fragments} – not computed yet` : one.fragments)))))),
       el("p", {class: "soft small"}, "± adds the errors of the three species as if independent. Equal bonds are one line."),
       missing.length > 0 && this.offer(missing));
     say(`${told.length} kinds of bonds`);
@@ -73,7 +73,7 @@ export class Bonds {
     };
     return fill(box, el("p", {}, missing.length > 1 ? `${missing.length} kinds of bonds leave radicals that G4(MP2) has not computed yet:` : "G4(MP2) has not computed this yet:"),
       el("ul", {class: "small"}, missing.map(one => el("li", {}, one.problem))),
-      el("button", {type: "button", onclick: compute}, "Compute them in the background"));
+      el("button", {type: "button", onclick: compute}, `Compute ${missing.length > 1 ? "them" : "it"} in the background`));
   }
 
   words(order) { return order.map(one => `${one.count} × ${one.bond} (${one.fragments}): ${energy(one.dissociation_298K_kcal_per_mol)} ± ${energy(one.half_width_kcal_per_mol)} ${unit.name}`).join("\n") + "\n"; }

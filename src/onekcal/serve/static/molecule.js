@@ -23,7 +23,7 @@ export class MoleculePage {
     this.draw = el("button", {type: "button", id: "draw", "aria-expanded": "false", onclick: () => this.toggle()}, "Draw");
     this.file = this.file.bind(this);
     const file = el("input", {type: "file", id: "file", class: "unseen", accept: ".xyz,.extxyz,.sdf,.mol", "aria-label": "A file with one molecule", onchange: event => this.file(event.target.files[0])});
-    this.answer = el("div", {class: "card", id: "answer"}, el("p", {class: "empty"}, "Draw a molecule or write its SMILES."));
+    this.answer = el("div", {class: "card", id: "answer"}, el("p", {class: "empty"}, "Draw a molecule, write its SMILES, or drop a file."));
     this.more = el("div", {id: "more"});
     fill(box, el("div", {class: "two"},
       el("div", {class: "card inputs"}, el("h2", {}, "Molecule"),

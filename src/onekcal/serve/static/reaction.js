@@ -88,13 +88,13 @@ export class ReactionPage {
 
   table(told) {
     const head = ["species", "ν", "ΔfH(0 K)", "ΔfH(298 K)", "±", "answered by"];
-    return el("div", {class: "wide"}, el("table", {}, el("thead", {}, el("tr", {}, head.map((name, k) => el("th", {class: k && k < 5 ? "num" : null}, name)))),
+    return el("div", {class: "wide"}, el("table", {class: "folded species"}, el("thead", {}, el("tr", {}, head.map((name, k) => el("th", {class: [null, "num", "num spare", "num", "num", "fold"][k]}, name)))),
       el("tbody", {}, told.species.map(one => el("tr", {},
         el("td", {}, el("button", {type: "button", class: "link", onclick: () => this.frame.open("molecule", one.answer.smiles || one.species)}, one.species)),
         el("td", {class: "num"}, number(one.coefficient, Number.isInteger(one.coefficient) ? 0 : 2)),
-        el("td", {class: "num"}, energy(one.answer.formation_0)), el("td", {class: "num"}, energy(one.answer.formation_298)),
-        el("td", {class: "num"}, one.answer.half === 0 ? "exact" : energy(one.answer.half)),
-        el("td", {class: "from"}, one.answer.rung === "learned" ? "learned model" : level(one.answer.rung)))))));
+        el("td", {class: "num spare"}, energy(one.answer.formation_0)), el("td", {class: "num"}, energy(one.answer.formation_298)),
+        el("td", {class: "num"}, one.answer.formation_half === 0 ? "exact" : energy(one.answer.formation_half)),
+        el("td", {class: "from fold", "data-name": "answered by"}, one.answer.rung === "learned" ? "learned model" : level(one.answer.rung)))))));
   }
 
   words(told, against) {
@@ -104,7 +104,7 @@ export class ReactionPage {
 
   rows(told) {
     return [["species", "coefficient", "formation_0K_kcal_per_mol", "formation_298K_kcal_per_mol", "half_kcal_per_mol", "rung"],
-      ...told.species.map(one => [one.species, one.coefficient, one.answer.formation_0, one.answer.formation_298, one.answer.half, one.answer.rung])];
+      ...told.species.map(one => [one.species, one.coefficient, one.answer.formation_0, one.answer.formation_298, one.answer.formation_half, one.answer.rung])];
   }
 
   async compute(question, box) {

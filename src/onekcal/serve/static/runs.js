@@ -21,14 +21,19 @@ export class Runs {
   }
 
   table(runs) {
-    const of = (run, value, digits = 2) => known(value) ? number(value, digits) : "–";
-    return el("div", {class: "wide"}, el("table", {}, el("thead", {}, el("tr", {}, ["run", "MAE", "unit", "training molecules", "test molecules", "coverage", "finished", ""].map((name, k) => el("th", {class: [1, 3, 4, 5].includes(k) ? "num" : null}, name)))),
-      el("tbody", {}, runs.map(run => el("tr", {},
-        el("td", {}, run.name), el("td", {class: "num"}, of(run, run.mae)), el("td", {}, typeof run.unit === "string" ? run.unit : ""),
-        el("td", {class: "num"}, of(run, run.train, 0)), el("td", {class: "num"}, of(run, run.count, 0)),
-        el("td", {class: "num"}, known(run.coverage) ? `${number(100 * run.coverage, 0)} %` : "–"),
-        el("td", {}, new Date(1000 * run.when).toLocaleDateString("en-CA")),
-        el("td", {}, run.report ? el("button", {type: "button", class: "quiet", onclick: () => this.show(run)}, "Report") : el("span", {class: "soft small"}, "no report yet")))))));
+    const of = (value, digits) => known(value) ? number(value, digits) : "–";
+    const columns = [
+      ["run", null, run => run.name],
+      ["MAE", "num", run => of(run.mae, 2)],
+      ["unit", null, run => typeof run.unit === "string" ? run.unit : ""],
+      ["training molecules", "num fold", run => of(run.train, 0)],
+      ["test molecules", "num fold", run => of(run.count, 0)],
+      ["coverage", "num fold", run => known(run.coverage) ? `${number(100 * run.coverage, 0)} %` : "–"],
+      ["finished", "fold", run => new Date(1000 * run.when).toLocaleDateString("en-CA")],
+      ["report", "fold", run => run.report ? el("button", {type: "button", class: "quiet", "aria-label": `Report of ${run.name}`, onclick: () => this.show(run)}, "Report") : el("span", {class: "soft small"}, "no report yet")],
+    ];
+    return el("div", {class: "wide"}, el("table", {class: "folded runs"}, el("thead", {}, el("tr", {}, columns.map(([name, look]) => el("th", {class: look}, name)))),
+      el("tbody", {}, runs.map(run => el("tr", {}, columns.map(([name, look, cell]) => el("td", {class: look, "data-name": name === "report" ? null : name}, cell(run))))))));
   }
 
   show(run) {

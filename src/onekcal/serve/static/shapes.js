@@ -47,7 +47,14 @@ export class Shapes {
       el("div", {class: "bar stepper"}, turn("previous", "previous conformer", -1, "‹"), turn("following", "next conformer", 1, "›"), this.words),
       answer.symbols && el("div", {class: "bar stepper"},
         el("label", {class: "small"}, "surface ", this.chosen), this.told,
-        answer.atom_energies && el("label", {class: "small"}, this.colours, " learned energy of each atom ", el("span", {class: "key", "aria-hidden": "true"}))));
+        answer.atom_energies && el("label", {class: "small"}, this.colours, " learned energy of each atom: ", this.scale())));
+  }
+
+  get reach() { return Math.max(...this.answer.atom_energies.map(Math.abs)); }
+
+  scale() {
+    const end = energy(this.reach, 1);
+    return el("span", {class: "ends"}, `−${end} `, el("span", {class: "key", "aria-hidden": "true"}), ` +${end} ${unit.name}`);
   }
 
   async open() {
@@ -77,8 +84,8 @@ export class Shapes {
   async draw(keep = false) {
     const {answer, at, made} = this, mine = ++this.asked;
     if (!answer.symbols) return;
-    const parts = answer.atom_energies, reach = parts ? Math.max(...parts.map(Math.abs)) : 0;
-    const colours = this.colours.checked && parts && at === 0 ? parts.map(x => diverging(x, reach)) : null;
+    const parts = answer.atom_energies;
+    const colours = this.colours.checked && parts && at === 0 ? parts.map(x => diverging(x, this.reach)) : null;
     this.words.textContent = this.caption();
     this.colours.disabled = at > 0; // the learned energies are those of the lowest
     const kind = this.chosen.value, key = `${at} ${kind}`;
@@ -100,7 +107,7 @@ export class Shapes {
   // Which conformer is shown, or why there is only this geometry.
   caption() {
     const {at} = this, all = this.answer.conformers;
-    if (this.several) return `conformer ${at + 1} of ${all.count}: ${energy(all.relative[at])} ${unit.name} above the lowest (GFN2-xTB), weight ${number(100 * all.weights[at], 0)} % at 298 K`;
+    if (this.several) return `conformer ${at + 1} of ${all.count}: ${at ? `${energy(all.relative[at])} ${unit.name} above the lowest` : "the lowest"} (GFN2-xTB), weight ${number(100 * all.weights[at], 0)} % at 298 K`;
     if (known(all?.count)) return "one conformer";
     return this.question.geometry ? "the conformer of the file" : this.note;
   }

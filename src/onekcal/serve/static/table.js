@@ -3,9 +3,11 @@
 import {el, fill} from "./dom.js";
 
 const PAGE = 100;
+const looks = (...names) => names.filter(Boolean).join(" ") || null;
 
 export class Table {
-  // columns: [{name, value(row), show(row, value), numeric, clip}]; bad(row): whether it has no answer
+  // columns: [{name, value(row), show(row, value), numeric, clip, phone}]; phone: "spare" is left out there, "fold" a line of
+  // its own; bad(row): whether it has no answer
   constructor(columns, bad = () => false) {
     this.columns = columns;
     this.bad = bad;
@@ -16,12 +18,12 @@ export class Table {
     this.head = el("tr", {});
     this.body = el("tbody", {});
     this.pages = el("div", {class: "bar"});
-    this.box = el("div", {}, el("div", {class: "wide"}, el("table", {}, el("thead", {}, this.head), this.body)), this.pages);
+    this.box = el("div", {}, el("div", {class: "wide"}, el("table", {class: "folded rows"}, el("thead", {}, this.head), this.body)), this.pages);
     this.heads();
   }
 
   heads() {
-    fill(this.head, this.columns.map((column, k) => el("th", {class: column.numeric ? "num" : null, "aria-sort": this.by === k ? (this.down ? "descending" : "ascending") : "none"},
+    fill(this.head, this.columns.map((column, k) => el("th", {class: looks(column.numeric && "num", column.phone), "aria-sort": this.by === k ? (this.down ? "descending" : "ascending") : "none"},
       el("button", {type: "button", "data-order": this.by === k ? (this.down ? "down" : "up") : null, onclick: () => this.sort(k)}, typeof column.name === "function" ? column.name() : column.name))));
   }
 
@@ -50,7 +52,7 @@ export class Table {
     const shown = rows.slice(PAGE * this.page, PAGE * (this.page + 1));
     fill(this.body, shown.map(row => el("tr", {class: this.bad(row) ? "bad" : null}, this.columns.map(column => {
       const value = column.value(row), text = column.show ? column.show(row, value) : value ?? "";
-      return el("td", {class: [column.numeric && "num", column.clip && "clip"].filter(Boolean).join(" ") || null, title: column.clip && typeof text === "string" ? text : null}, text);
+      return el("td", {class: looks(column.numeric && "num", column.clip && "clip", column.phone), title: column.clip && typeof text === "string" ? text : null}, text);
     }))));
     const turn = by => el("button", {type: "button", class: "quiet", disabled: by < 0 ? this.page === 0 : this.page >= pages - 1, "aria-label": by < 0 ? "previous page" : "next page", onclick: () => { this.page += by; this.draw(); }}, by < 0 ? "‹" : "›");
     fill(this.pages, pages > 1 && [turn(-1), el("span", {class: "soft small"}, `rows ${PAGE * this.page + 1} to ${PAGE * this.page + shown.length} of ${rows.length.toLocaleString("en")}`), turn(1)]);
