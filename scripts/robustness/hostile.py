@@ -36,6 +36,12 @@ def strange_home(folder: Path) -> None:
     os.environ["ONEKCAL_HOME"] = str(strange)
 
 
+def unwritable_home(folder: Path) -> None:
+    """Let the home lie where nobody, not even root, can write."""
+    (folder / "file").touch()
+    os.environ["ONEKCAL_HOME"] = str(folder / "file" / "home")
+
+
 def no_network(folder: Path) -> None:
     """Let every connection but those to this machine fail as without a network."""
     real = socket.socket.connect

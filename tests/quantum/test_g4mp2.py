@@ -35,6 +35,8 @@ PUBLISHED = {  # Hartree; H to F: QM9-G4MP2 (Ward et al. 2019); others: this rec
     **{"S": -397.676523, "Cl": -459.703691, "P": -340.837016, "Si": -288.947801},
     "Br": -2572.850475,
 }
+CM = 219474.63
+"""cm⁻¹ in a Hartree."""
 DEAR = ("P", "Si", "Br")
 FILES = {"XP": "g3mp2largexp", "T": "g4mp2-aug-cc-pvtz", "Q": "g4mp2-aug-cc-pvqz"}
 
@@ -180,17 +182,33 @@ def test_the_more_numerous_spin_comes_first() -> None:
 
 def test_cores_are_frozen_but_of_sodium_only_1s_and_of_bromine_not_3d() -> None:
     assert frozen_orbitals(line("H", "C", "Cl")) == 6
-    assert frozen_orbitals(atom("Na")) == 1
+    first = {"H": 0, "Li": 1, "Na": 1, "Al": 5, "Cl": 5, "Br": 9}
+    assert {symbol: frozen_orbitals(atom(symbol)) for symbol in first} == first
     assert frozen_orbitals(line("Br", "C")) == 9 + 1
 
 
 def test_only_neutral_atoms_have_spin_orbit_energy() -> None:
     assert spin_orbit(atom("O")) == -0.36e-3
     assert spin_orbit(atom("N")) == 0.0
-    third = 3685.24 / 3 / 219474.63  # Hartree; a third of the splitting of the ²P term
-    assert spin_orbit(atom("Br")) == pytest.approx(-third, abs=5e-6)
     assert spin_orbit(line("O", "O", spin=2)) == 0.0
     assert spin_orbit(atom("O", charge=-1, spin=1)) == 0.0
+
+
+LEVELS = {  # 2J + 1 and cm⁻¹ of the levels of the ground term (NIST)
+    **{"B": ((2, 0.0), (4, 15.287)), "C": ((1, 0.0), (3, 16.417), (5, 43.413))},
+    **{"O": ((5, 0.0), (3, 158.265), (1, 226.977)), "F": ((4, 0.0), (2, 404.141))},
+    **{"Al": ((2, 0.0), (4, 112.061)), "Si": ((1, 0.0), (3, 77.115), (5, 223.157))},
+    **{"S": ((5, 0.0), (3, 396.055), (1, 573.640)), "Cl": ((4, 0.0), (2, 882.352))},
+    "Br": ((4, 0.0), (2, 3685.24)),
+}
+
+
+@pytest.mark.parametrize("symbol", LEVELS)
+def test_spin_orbit_energy_is_the_mean_of_the_levels_above_the_lowest(symbol: str) -> None:
+    millihartree = 1e3 * spin_orbit(atom(symbol))
+    weights, levels = np.array(LEVELS[symbol]).T
+    assert millihartree == pytest.approx(-1e3 * weights @ levels / weights.sum() / CM, abs=0.006)
+    assert millihartree == pytest.approx(round(millihartree, 2), abs=1e-9)  # as it is published
 
 
 def test_equal_energies_are_at_the_complete_basis_already() -> None:
@@ -237,6 +255,30 @@ def hydrogen() -> tuple[float, dict[str, dict[str, float]]]:
     """The energy of H2 and its finished steps."""
     kept: Kept = {}
     return g4mp2_energy(HYDROGEN, kept=kept).total, dict(kept)
+
+
+def test_two_electrons_are_correlated_exactly_and_one_not_at_all(
+    hydrogen: tuple[float, dict[str, dict[str, float]]],
+) -> None:
+    from pyscf import fci, gto, scf
+
+    apart = f"H 0 0 0; H 0 0 {HYDROGEN.positions[1, 2]}"
+    both = scf.RHF(gto.M(atom=apart, basis="6-31g(d)", verbose=0)).run(conv_tol=1e-10)
+    steps = hydrogen[1]
+    # CCSD of two electrons is exact; amplitudes converge to 1e-6 Hartree
+    assert steps[STEPS[0]]["ccsdt"] == pytest.approx(fci.FCI(both).kernel()[0], abs=2e-6)
+    assert steps[STEPS[1]]["mp2"] < steps[STEPS[1]]["hf"] - 0.01
+    alone: Kept = {}
+    g4mp2_energy(atom("H"), kept=alone)
+    assert alone[STEPS[0]]["ccsdt"] == alone[STEPS[0]]["mp2"]
+    assert alone[STEPS[1]]["mp2"] == alone[STEPS[1]]["hf"]
+
+
+def test_a_proton_has_no_energy() -> None:
+    begun: list[str] = []
+    bare = g4mp2_energy(atom("H", charge=1, spin=0), watch=begun.append)
+    assert set(bare.to_dict().values()) == {0.0}
+    assert begun == []
 
 
 @pytest.mark.parametrize("count", range(len(STEPS) + 1))

@@ -126,3 +126,16 @@ def test_without_home_and_with_a_reader_that_leaves_nothing_is_said(tmp_path: Pa
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 1
+
+
+def test_a_pipe_that_nobody_reads_is_no_failure() -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run(
+        [sys.executable, "-m", "onekcal", "models"],
+        stdout=writes,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (0, "")

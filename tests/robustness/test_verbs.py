@@ -83,6 +83,19 @@ def test_without_a_network_what_is_here_works_and_the_rest_is_one_line(
     assert not any("Traceback" in line for line in said(folder))
 
 
+def test_in_a_home_that_cannot_be_written_what_needs_none_works_and_the_rest_is_one_line(
+    verb: Verb, tmp_path: Path
+) -> None:
+    with verb.surroundings(tmp_path):
+        folder = kills.fresh(verb, tmp_path, "unwritable")
+        status = finished(verb, folder, hostile.unwritable_home)
+    assert (status == 0) == (verb.name not in ("get", "import")), said(folder)[-3:]
+    assert not any("Traceback" in line for line in said(folder))
+    if status:
+        assert said(folder)[-1].startswith("onekcal: ")
+        assert "ONEKCAL_HOME" in said(folder)[-1]
+
+
 def test_two_processes_at_once_make_one_whole_thing(verb: Verb, tmp_path: Path) -> None:
     with verb.surroundings(tmp_path):
         folder, calm = (kills.fresh(verb, tmp_path, name) for name in ("twice", "calm"))

@@ -11,7 +11,7 @@ from onekcal.datasets.catalogue import names, source
 from onekcal.datasets.source import read_files
 from onekcal.errors import DataError, InputError, did_you_mean
 from onekcal.io import read
-from onekcal.system.home import home
+from onekcal.system.home import home, refuse_unwritable
 
 if TYPE_CHECKING:
     from onekcal.io.options import ReadKeywords
@@ -123,6 +123,7 @@ def get(name: str) -> Path:
     path = _place(name)
     if is_here(name):
         return path if path.is_file() else INSIDE / EMBEDDED[name]
+    refuse_unwritable(home(), "data sets")
     cache = home() / "downloads"  # all sets share it: ten trajectories of rMD17 are in one archive
     origin = fetch.mirror()
     if origin is not None and entry.mirror and entry.read_mirror is not None:
@@ -170,6 +171,7 @@ def import_file(
         raise InputError(
             f"the store has a data set {name} already ({_place(name)}); --force replaces it"
         )
+    refuse_unwritable(home(), "data sets")
     if name in names():
         entry = source(name)
         folder = path if path.is_dir() else path.parent
