@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from onekcal import datasets as data
 from onekcal.bench import pages
-from onekcal.bench.speed import contest, suite
+from onekcal.bench.speed import contest, product_net, suite
 from onekcal.bench.speed.contest import Contest, SpeedResults, difference, measure
 from onekcal.errors import ConfigError
 from onekcal.models.kernels.packed_cholesky import put_row
@@ -146,3 +147,15 @@ def test_one_part_is_measured_anew_and_the_others_stay(
     assert [row["name"] for row in found["rows"]] == ["FCHL19 features", "old kernel"]
     with pytest.raises(ConfigError, match="no part of the speed benchmark 'nets'"):
         suite.run(tmp_path, size=40, rounds=1, parts=["nets"])
+
+
+def test_our_network_takes_steps_on_energies_and_on_forces() -> None:
+    """A step with forces asks for second derivatives, so it costs more than one without."""
+    known = data.load("mini").dataset.aimed("b3lyp")[range(128)]
+    contests = list(product_net.product_net_training(known, known))
+    rows = [measure(one, 3) for one in contests]
+    learned, with_forces, asked = (row["medians"]["onekcal"] for row in rows)
+    assert with_forces < asked < 10 * learned
+    assert with_forces < learned
+    for row in rows:
+        assert not row["differs"]  # other networks: their answers are not compared

@@ -109,6 +109,28 @@ def pyg_peer(ours: SchNetNetwork) -> Peer | None:
     return peer, answer
 
 
+def schnetpack() -> tuple[Any, Any, Any] | None:
+    """Import SchNetPack.
+
+    Returns
+    -------
+    tuple or None
+        Its modules `atomistic`, `nn` and `representation`; None where it is not installed.
+    """
+    from torch.utils.data import dataloader
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # SchNetPack 2.1 imports this name, which torch 2.13 no longer has
+        if not hasattr(dataloader, "T_co"):
+            dataloader.T_co = TypeVar("T_co", covariant=True)  # type: ignore[attr-defined]
+        try:
+            from schnetpack import atomistic, nn, representation
+        except ImportError:
+            return None
+    return atomistic, nn, representation
+
+
 def schnetpack_peer(ours: SchNetNetwork) -> Peer | None:
     """Build SchNetPack's SchNet with our weights.
 
@@ -122,17 +144,10 @@ def schnetpack_peer(ours: SchNetNetwork) -> Peer | None:
     Peer or None
         None where SchNetPack is not installed.
     """
-    from torch.utils.data import dataloader
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # SchNetPack 2.1 imports this name, which torch 2.13 no longer has
-        if not hasattr(dataloader, "T_co"):
-            dataloader.T_co = TypeVar("T_co", covariant=True)  # type: ignore[attr-defined]
-        try:
-            from schnetpack import atomistic, nn, representation
-        except ImportError:
-            return None
+    there = schnetpack()
+    if there is None:
+        return None
+    atomistic, nn, representation = there
     features, _, interactions, gaussians, cutoff = _schnet_shape(ours)
     body = representation.SchNet(
         features, interactions, nn.GaussianRBF(gaussians, cutoff), nn.CosineCutoff(cutoff)

@@ -23,6 +23,7 @@ from onekcal.bench.speed.contest import Contest, Contestant, SpeedResults, Speed
 from onekcal.bench.speed.densenet import densenet_training
 from onekcal.bench.speed.dimenet import dimenet_training
 from onekcal.bench.speed.hipnn import hipnn_training
+from onekcal.bench.speed.product_net import product_net_training
 from onekcal.bench.speed.schnet import schnet_training
 from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError, DataError, unknown
@@ -52,7 +53,16 @@ ASKED = 300
 LANDMARKS = 6000
 
 
-PARTS = ("features", "predictions", "hipnn", "schnet", "dimenet", "densenet", "kernels")
+PARTS = (
+    "features",
+    "predictions",
+    "hipnn",
+    "schnet",
+    "dimenet",
+    "product_net",
+    "densenet",
+    "kernels",
+)
 """What can be measured; the longest comes last."""
 
 
@@ -102,6 +112,7 @@ def run(
                 hipnn_training,
                 schnet_training,
                 dimenet_training,
+                product_net_training,
                 densenet_training,
                 kernels,
             ),
