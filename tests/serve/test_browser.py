@@ -315,6 +315,31 @@ def test_a_file_with_one_molecule_is_shown_and_one_of_several_is_a_batch(
     tab.wait(f"{STATE} === 'done' && {ROWS} === 2")
 
 
+def test_what_cannot_be_read_is_one_line_with_its_reason(visit: Callable) -> None:
+    tab = visit("/")
+    told = "document.querySelector('#answer .trouble')?.textContent || ''"
+    for text, reason in (("CC(C", "not a SMILES"), ("C.C", "2 disconnected"), ("*C", "open place")):
+        tab.run(TYPED.format(field="smiles", text=text, button="go"))
+        tab.wait(f"({told}).includes({reason!r})")
+        assert tab.run(told).count(repr(text)) == 1
+    tab.run(DROP.format(text="", name="nothing.xyz"))
+    tab.wait(f"({told}).startsWith('nothing.xyz is empty')")
+    told = "document.querySelector('#reaction-answer .trouble')?.textContent || ''"
+    tab.run("document.getElementById('tab-reaction').click()")
+    tab.run(TYPED.format(field="left", text="CC", button="react"))
+    tab.wait(f"({told}) !== ''")
+    assert tab.run(told) == "'CC >>': a species is missing on the right"
+    told = "document.querySelector('#batch-answer .trouble')?.textContent || ''"
+    for name, text, reason in (
+        ("empty.csv", "", "empty.csv is empty; expected at least one molecule"),
+        ("table.csv", "a,b\n1,2\n", "a column named SMILES, got a, b"),
+        ("notes.txt", "hello", "notes.txt should end with .xyz"),
+    ):
+        tab.run(DROP.format(text=text, name=name))
+        tab.wait(f"({told}).includes({reason!r})")
+        assert "--" not in tab.run(told)
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_of_the_api_fits_and_can_be_read_in_both_themes(
     width: int, chromium: Any, client: Client

@@ -9,8 +9,8 @@ import pytest
 from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import load_model
 from onekcal.prediction.prediction import predict
+from onekcal.serve.messages import plain
 from onekcal.serve.tasks import parts
-from onekcal.serve.told import plain
 from onekcal.show.pages.embed import as_json
 
 
@@ -59,6 +59,9 @@ def test_what_the_model_does_not_know_is_told_with_a_forecast_and_no_flags(model
     assert "--" not in told["problem"]
     assert told["next"][-1]["seconds"] > 1000
     assert plain("a (--compute computes it)") == "a"
+    assert plain("a, b; --smiles-column says which one it is") == "a, b"
+    assert plain("in nm (length='nm', --length nm)") == "in nm (length='nm')"
+    assert plain("a--b; c") == "a--b; c"
     assert plain("") is None
 
 

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from onekcal.serve.messages import plain
+
 Row = dict[str, Any]
 """One molecule of a file, as a task of a worker, and the `columns` that came with it."""
 
@@ -47,7 +49,7 @@ def main(source: str, target: str, asked: str, memory: int, seconds: int, most: 
                     return _say(problem=f"{source} has more than {most:,} molecules; split it")
                 out.write(json.dumps(row) + "\n")
     except OnekcalError as problem:
-        return _say(problem=" ".join(str(problem).split()))
+        return _say(problem=plain(" ".join(str(problem).split())))
     except MemoryError:
         return _say(problem=f"{source} needs more memory than a file may take here")
     _say(total=total)

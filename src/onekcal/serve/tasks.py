@@ -18,8 +18,9 @@ from onekcal.prediction.questions import Question
 from onekcal.prediction.react import react
 from onekcal.prediction.reaction import Conditions
 from onekcal.prediction.rungs import Watch
+from onekcal.serve.messages import plain
 from onekcal.serve.surfaces import surface
-from onekcal.serve.told import Told, following, plain, reaction, row, told
+from onekcal.serve.told import Told, following, reaction, row, told
 
 Task = dict[str, Any]
 """What is asked of a worker: "kind", and what that kind needs."""

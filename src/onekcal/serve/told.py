@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any, cast
@@ -25,10 +24,8 @@ from onekcal.prediction.prediction import answer as answer_one
 from onekcal.prediction.questions import Question
 from onekcal.prediction.reaction import Reaction
 from onekcal.prediction.rungs import elapsed
+from onekcal.serve.messages import plain
 from onekcal.show.answers import ledger_lines
-
-FLAG = re.compile(r" \(--[^()]*\)")
-"""What a message says to readers of the command line alone."""
 
 Told = dict[str, Any]
 """What becomes JSON."""
@@ -75,17 +72,6 @@ def told(answer: Answer, artefact: Artefact) -> Told:
     if answer.conformers is not None:
         out["conformers"] = out["conformers"] | _conformers(answer.conformers)
     return out
-
-
-def plain(message: str) -> str | None:
-    """Leave out what a message says of flags; None where there is no message.
-
-    Parameters
-    ----------
-    message
-        For a reader of the command line.
-    """
-    return FLAG.sub("", message) or None
 
 
 def symbols(molecule: Molecules) -> list[str]:

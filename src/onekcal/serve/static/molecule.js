@@ -58,6 +58,10 @@ export class MoleculePage {
   async file(file) {
     if (!file) return true;
     const geometry = await file.text(), format = /\.(sdf|mol)$/i.test(file.name) ? "sdf" : "xyz";
+    if (!geometry.trim()) {
+      fill(this.answer, trouble(`${file.name} is empty; expected at least one molecule`));
+      return true;
+    }
     const answer = await this.go({geometry, format});
     return !/expected one molecule/.test(answer?.problem || "");
   }

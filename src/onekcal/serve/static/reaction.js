@@ -46,7 +46,7 @@ export class ReactionPage {
     this.go();
   }
 
-  text() { return `${this.left.value.trim()} >> ${this.right.value.trim()}`; }
+  text() { return `${this.left.value.trim()} >> ${this.right.value.trim()}`.trim(); }
 
   question() { return {reaction: this.text(), temperature: Number(this.temperature.value), pressure: Number(this.pressure.value)}; }
 
