@@ -1,15 +1,11 @@
-"""Code in the pages runs.
+"""Code in the pages runs, block after block and in one folder for each page.
 
-- Blocks of Python run one after the other. A comment `<!-- does not run: … -->` before a block says
-  why it does not. Such a block is compiled.
-- Console blocks run, and so do shell blocks behind a comment `<!-- runs -->`. They run one after
-  the other, in one folder. The other shell blocks are parsed (`test_command_lines.py`).
+Shell blocks that do not run are parsed (`test_command_lines.py`).
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -22,42 +18,14 @@ import yaml
 from typer.testing import CliRunner
 
 from onekcal.cli.main import app
+from support.code_blocks import blocks, python, shell
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-BLOCK = re.compile(
-    r"(?:^<!-- (?P<remark>runs|does not run: .+?) -->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$",
-    re.M | re.S,
-)
 
 
-def _blocks(page: Path, language: str) -> list[tuple[str, str]]:
-    """The code of each block, and the remark before it."""
-    text = page.read_text(encoding="utf-8")
-    return [
-        (match["code"], match["remark"] or "")
-        for match in BLOCK.finditer(text)
-        if match["language"] == language
-    ]
-
-
-def _python(page: Path) -> str:
-    """What runs of a page's Python."""
-    return "\n".join(
-        code for code, remark in _blocks(page, "python") if not remark.startswith("does not run")
-    )
-
-
-def _shell(page: Path) -> list[str]:
-    """The shell lines of a page that run."""
-    typed = [line for code, _ in _blocks(page, "console") for line in code.splitlines()]
-    marked = [
-        line
-        for code, remark in _blocks(page, "sh")
-        for line in code.splitlines()
-        if remark == "runs"
-    ]
-    return [line.removeprefix("$ ") for line in typed if line.startswith("$ ")] + marked
+def _text(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
 
 
 def _named(pages: Iterable[Path]) -> list[object]:
@@ -84,20 +52,20 @@ def _run(line: str) -> None:
         subprocess.run(["bash", "-ec", line], check=True)
 
 
-@pytest.mark.parametrize("page", _named(page for page in PAGES if _python(page)))
+@pytest.mark.parametrize("page", _named(page for page in PAGES if python(_text(page))))
 def test_the_python_of_a_page_runs(page: Path, folder: Path) -> None:
-    exec(compile(_python(page), str(page), "exec"), {"__name__": "__main__"})
+    exec(compile(python(_text(page)), str(page), "exec"), {"__name__": "__main__"})
 
 
-@pytest.mark.parametrize("page", _named(page for page in PAGES if _blocks(page, "python")))
+@pytest.mark.parametrize("page", _named(page for page in PAGES if blocks(_text(page), "python")))
 def test_the_python_of_a_page_is_python(page: Path) -> None:
-    for code, _ in _blocks(page, "python"):
+    for code, _ in blocks(_text(page), "python"):
         compile(code, str(page), "exec")
 
 
-@pytest.mark.parametrize("page", _named(page for page in PAGES if _shell(page)))
+@pytest.mark.parametrize("page", _named(page for page in PAGES if shell(_text(page))))
 def test_the_shell_lines_of_a_page_run(page: Path, folder: Path) -> None:
-    for line in _shell(page):
+    for line in shell(_text(page)):
         _run(line)
 
 
@@ -106,13 +74,13 @@ def test_a_shell_line_that_fails_is_noticed(folder: Path) -> None:
         _run("onekcal predikt CCO")
 
 
-@pytest.mark.parametrize("page", _named(page for page in PAGES if _blocks(page, "yaml")))
+@pytest.mark.parametrize("page", _named(page for page in PAGES if blocks(_text(page), "yaml")))
 def test_the_yaml_of_a_page_is_an_experiment(page: Path) -> None:
     """Of a whole experiment: it is valid; of a part: its keys exist. A suite holds experiments."""
     from onekcal.models.registry import MODELS
     from onekcal.runs.experiment import Experiment, load_yaml, parse
 
-    for block, _ in _blocks(page, "yaml"):
+    for block, _ in blocks(_text(page), "yaml"):
         content = load_yaml(block)
         rows = [*content.get("rows", []), *content.get("curves", [])]
         for one in [row["experiment"] for row in rows] or [content]:
@@ -129,7 +97,7 @@ def test_the_readme_shows_the_experiment_that_its_commands_run() -> None:
     from onekcal.runs.experiment import load_yaml
     from onekcal.runs.first_stages import EXACT, template
 
-    block, _ = _blocks(ROOT / "README.md", "yaml")[0]
+    block, _ = blocks(_text(ROOT / "README.md"), "yaml")[0]
     shown = load_yaml(block)
     run = load_yaml(template())
     assert shown["stages"] == [*run["stages"][:-1], EXACT]  # the last one depends on the machine

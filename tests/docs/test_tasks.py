@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
+from support.code_blocks import python, shell
+
 ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(r"(?P<before>^<!--[^>]*-->\n)?^```(?P<language>\w+)\n", re.M)
 TASKS = {
     "ids through a CSV": "howto/names-through-a-csv.md",
     "answers as a DataFrame": "howto/data-frames.md",
@@ -36,14 +36,9 @@ BY_OTHER_TESTS = {"howto/web-page.md": "serve/test_docs.py"}
 """Pages whose blocks need a server, and the test that runs them."""
 
 
-def _run(text: str) -> int:
-    """How many blocks of a page run (`test_code_blocks.py`)."""
-    count = 0
-    for block in BLOCK.finditer(text):
-        before = block["before"] or ""
-        python = block["language"] == "python" and "does not run" not in before
-        count += python or block["language"] == "console" or "<!-- runs -->" in before
-    return count
+def _runs(text: str) -> bool:
+    """Whether something of a page runs (`test_code_blocks.py`)."""
+    return bool(python(text).strip() or shell(text))
 
 
 def test_there_are_twenty_tasks_and_more() -> None:
@@ -52,7 +47,7 @@ def test_there_are_twenty_tasks_and_more() -> None:
 
 @pytest.mark.parametrize("page", TASKS.values(), ids=TASKS.keys())
 def test_a_task_is_a_page_that_runs(page: str) -> None:
-    assert _run((ROOT / "docs" / page).read_text(encoding="utf-8"))
+    assert _runs((ROOT / "docs" / page).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(("page", "test"), BY_OTHER_TESTS.items())
@@ -62,6 +57,8 @@ def test_a_page_that_needs_a_server_has_one_in_its_test(page: str, test: str) ->
 
 
 def test_a_page_without_blocks_that_run_is_noticed() -> None:
-    assert not _run("# A\n\n```sh\nonekcal predict C\n```\n")
-    assert not _run("<!-- does not run: no server -->\n```python\n1\n```\n")
-    assert _run("<!-- runs -->\n```sh\nonekcal predict C\n```\n")
+    assert not _runs("# A\n\n```sh\nonekcal predict C\n```\n")
+    assert not _runs("<!-- does not run: no server -->\n```python\n1\n```\n")
+    assert not _runs("```console\nwhat a command says\n```\n")
+    assert _runs("<!-- runs -->\n```sh\nonekcal predict C\n```\n")
+    assert _runs("```console\n$ onekcal predict C\n```\n")
