@@ -1,8 +1,8 @@
 """Our ProductNet beside PaiNN and MACE: a part of `onekcal bench speed`.
 
 These are different networks, so only their speed is compared. All have the same cut-off and get the
-same batches; the peers are given their pairs. The geometries are minima of B3LYP, whose forces are 0:
-these are the labels of the training steps with forces.
+same batches; the peers are given their pairs. The geometries are minima of B3LYP, so the labels of
+training steps with forces are 0.
 """
 
 from __future__ import annotations
