@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from onekcal.labels.deviations import DEVIATIONS, Deviations, class_of, deviation
+from onekcal.geometry.conformers import conformers
+from onekcal.labels.deviations import DEVIATIONS, GROWTH, Deviations, class_of, deviation, grown
 from onekcal.models.bond_correction import BondCorrection
 from onekcal.models.to_experiment import LABEL, ToExperiment, shipped
 from onekcal.molecules import Molecules
@@ -66,7 +67,7 @@ def test_every_class_has_what_is_left_and_most_are_nearer_than_before() -> None:
 
 def test_the_interval_follows_the_coverage() -> None:
     half, meaning = shipped().half(METHANE, 0.9)
-    assert half == shipped().left[class_of(METHANE)].ninety
+    assert half == shipped().left[class_of(METHANE)].ninety * grown(METHANE)
     assert "90 %" in meaning
     assert "left out" in meaning
     wide, _ = shipped().half(METHANE, 0.99)
@@ -84,7 +85,19 @@ def test_a_bond_that_the_fit_has_not_seen_keeps_the_deviation_of_the_method() ->
     assert bare.half(METHANE) == deviation(METHANE)
     only = ToExperiment(shipped().correction, {class_of(OXYGEN): Deviations(3, 0.1, 0.2)}, "")
     assert only.half(METHANE) == deviation(METHANE)
-    assert only.half(OXYGEN)[0] == 0.2
+    assert only.half(OXYGEN)[0] == 0.2 * grown(OXYGEN)
+
+
+def test_the_interval_grows_with_the_number_of_heavy_atoms() -> None:
+    alkanes = [conformers("C" * count).lowest for count in (1, 4, 9, 16)]
+    factors = [grown(alkane) for alkane in alkanes]
+    assert factors == sorted(factors)
+    assert factors[1] == pytest.approx(1.0)
+    assert factors[3] == pytest.approx(math.exp(2 * GROWTH))
+    halves = [shipped().half(alkane)[0] for alkane in alkanes]
+    assert halves == pytest.approx([halves[1] * factor for factor in factors])
+    # an element of no class that was fitted keeps the deviation of the method, which grows as well
+    assert deviation(alkanes[3])[0] == pytest.approx(deviation(alkanes[1])[0] * factors[3])
 
 
 def test_a_fresh_fit_gives_what_ships_and_helps_what_it_has_not_seen(real_data: Path) -> None:

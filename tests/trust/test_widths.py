@@ -80,6 +80,27 @@ def test_beyond_what_was_measured_a_width_grows_and_does_not_shrink() -> None:
     assert at(8.0) > at(4.0) > at(0.0)
 
 
+def test_above_the_largest_molecule_of_the_fit_a_width_grows_with_the_number_of_atoms() -> None:
+    """All molecules of the fit have nine heavy atoms, so no slope can be learned from their size."""
+    residuals, known = drawn(4000, 5)
+    nine = torch.full((4000, 1), 9.0, dtype=torch.float64)
+    sized = Traits((SIZE, *known.names), torch.cat([nine, known.table], 1))
+    found = Widths.fitted(residuals, sized)
+
+    def at(heavy: float, widths: Widths) -> float:
+        table = torch.tensor([[heavy, 0.0]], dtype=torch.float64)
+        return float(widths.of(Traits((SIZE, NOVELTY), table)))
+
+    assert at(4.0, found) == at(9.0, found)
+    assert at(18.0, found) == pytest.approx(2 * at(9.0, found))
+    again = Widths.from_header(json.loads(json.dumps(found.header())))
+    assert at(18.0, again) == pytest.approx(at(18.0, found), rel=1e-4)
+    # a file of an earlier edition does not tell, and a fit without sizes does not know
+    older = Widths.from_header({k: v for k, v in found.header().items() if k != "largest"})
+    assert at(18.0, older) == at(9.0, older)
+    assert at(18.0, Widths.fitted(residuals, known)) == at(9.0, Widths.fitted(residuals, known))
+
+
 def test_a_molecule_that_is_infinitely_strange_has_no_finite_width_and_spoils_no_fit() -> None:
     residuals, known = drawn(3000, 10)
     strange = known.table.clone()

@@ -17,7 +17,7 @@ from typing import Any, Self
 import torch
 
 from onekcal.features.bond_counts import WHATS, Kind, bond_counts
-from onekcal.labels.deviations import Deviations, class_of, deviation, scaled
+from onekcal.labels.deviations import Deviations, class_of, deviation, grown, scaled
 from onekcal.models.bond_correction import COUNTED, BondCorrection
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.thermo.ledger import Term
@@ -84,9 +84,9 @@ class ToExperiment:
         if kind not in self.left or not self.knows(molecule):
             return deviation(molecule, coverage)
         known = self.left[kind]
-        return scaled(known.ninety, coverage), (
+        return scaled(known.ninety, coverage) * grown(molecule), (
             f"± covers {100 * coverage:.0f} % of {known.species} {kind} that were left out of the "
-            f"fit (mean {known.mean:.2f})"
+            f"fit (mean {known.mean:.2f}), and grows with size"
         )
 
     def knows(self, molecule: Molecules) -> bool:

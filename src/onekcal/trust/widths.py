@@ -8,13 +8,18 @@ or not, the share p of the group's molecules have |r| < s: that is what the deri
 at the minimum. So the interval holds in every group at once, wide where the model is weak and
 narrow where it is good (Gibbs, Cherian, Candès, J. R. Stat. Soc. B, qkaf008, 2025). Size, novelty
 and spread only make it wider: β_k ≥ 0 for `traits.GROWING`, and beyond what was measured they stay
-at the smallest value and go on above the largest.
+at the smallest value and go on above the largest. Above the largest number of heavy atoms n̂,
+
+    s(x) ← s(x) n / n̂
+
+because the errors that all atoms share add up (ADR 18).
 
 The scores |r|/s(x) are then ranked (`conformal.py`), so that the promise holds for every share.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -22,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from onekcal.trust.traits import GROWING, Traits
+from onekcal.trust.traits import GROWING, SIZE, Traits
 
 SHARE = 0.9
 """p. Widths for other shares have the same pattern."""
@@ -44,11 +49,14 @@ class Widths:
         (k + 1,) β₀ and β_k, logarithms of kcal/mol.
     least
         (k,) the smallest value of each trait among the molecules of the fit.
+    largest
+        n̂, heavy atoms of the largest molecule of the fit; not finite where it is not known.
     """
 
     names: tuple[str, ...]
     slopes: Tensor
     least: Tensor
+    largest: float = math.inf
 
     @classmethod
     def fitted(cls, residuals: Tensor, traits: Traits) -> Self:
@@ -67,8 +75,10 @@ class Widths:
         table = traits.of(names)
         least = table.min(0).values if names else torch.zeros(0, dtype=torch.float64)
         target = residuals.abs().clamp_min(SMALLEST).log().numpy().astype(float)
-        slopes = _regression(table.numpy(), target, [name in GROWING for name in names])
-        return cls(names, torch.from_numpy(slopes), least)
+        slopes = regression(table.numpy(), target, [name in GROWING for name in names])
+        heavy = traits.of((SIZE,))[:, 0]
+        largest = float(heavy.max()) if SIZE in traits.names else math.inf
+        return cls(names, torch.from_numpy(slopes), least, largest)
 
     def of(self, traits: Traits) -> Tensor:
         """Return s of molecules.
@@ -84,7 +94,8 @@ class Widths:
             (M,) kcal/mol.
         """
         table = traits.of(self.names).maximum(self.least)
-        return (self.slopes[0] + table @ self.slopes[1:]).exp()
+        beyond = (traits.of((SIZE,))[:, 0] / self.largest).clamp_min(1.0)
+        return beyond * (self.slopes[0] + table @ self.slopes[1:]).exp()
 
     def header(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -92,6 +103,7 @@ class Widths:
             "names": self.names,
             "slopes": [round(b, 6) for b in self.slopes.tolist()],
             "least": [round(b, 6) for b in self.least.tolist()],
+            "largest": self.largest if math.isfinite(self.largest) else None,
         }
 
     @classmethod
@@ -101,12 +113,13 @@ class Widths:
         Parameters
         ----------
         header
-            Names, slopes and smallest values.
+            Names, slopes, smallest values and the largest size.
         """
         slopes, least = (
             torch.tensor(header[key], dtype=torch.float64) for key in ("slopes", "least")
         )
-        return cls(tuple(header["names"]), slopes, least)
+        largest = header.get("largest")  # older files do not tell
+        return cls(tuple(header["names"]), slopes, least, math.inf if largest is None else largest)
 
 
 def _tells(values: Tensor) -> bool:
@@ -117,8 +130,23 @@ def _tells(values: Tensor) -> bool:
     return len(values) - common >= ENOUGH and (common >= ENOUGH or len(values.unique()) > 2)
 
 
-def _regression(table: np.ndarray, target: np.ndarray, growing: list[bool]) -> np.ndarray:
-    """(k + 1,) the β of a quantile regression, as a linear program."""
+def regression(table: np.ndarray, target: np.ndarray, growing: list[bool]) -> np.ndarray:
+    """Fit a quantile regression, as a linear program.
+
+    Parameters
+    ----------
+    table
+        (n, k) the x_k.
+    target
+        (n,) log |r|.
+    growing
+        Of each trait, whether its β is to be at least 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        (k + 1,) β₀ and the β_k.
+    """
     from scipy.optimize import linprog
     from scipy.sparse import csc_matrix, eye_array, hstack
 
