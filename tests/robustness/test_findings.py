@@ -10,13 +10,14 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from robustness.corpus import add
+from robustness.corpus import add, newest
 from robustness.readers import NPZ, YAML
 
 from onekcal.cli import main as command
 from onekcal.datasets.sets import qm9
 from onekcal.errors import ConfigError, DataError, InputError
 from onekcal.io import read, read_all
+from onekcal.quantum.orbitals.files import read_wavefunction
 from onekcal.runs import experiment, run
 from onekcal.show import study
 from onekcal.system.home import refuse_unwritable
@@ -64,6 +65,24 @@ def test_what_a_file_of_qm9_says_is_quoted_in_short(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not in QM9's format") as refusal:
         qm9.read_official(tmp_path)
     assert len(str(refusal.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "says"),
+    [
+        ("hydroxyl.wfx", "GTO\n", "STO here\n" * 1000, "functions of kind STO HERE"),
+        ("h2.molden", "\ns 3", f"\n{'z' * 3000} 3", "zzz.* functions; s, p"),
+    ],
+)
+def test_what_a_file_of_orbitals_says_is_quoted_in_one_short_line(
+    tmp_path: Path, name: str, old: str, new: str, says: str
+) -> None:
+    path = tmp_path / name
+    path.write_text((newest() / name).read_text().replace(old, new, 1))
+    with pytest.raises(InputError, match=says) as refusal:
+        read_wavefunction(path)
+    assert "\n" not in str(refusal.value)
+    assert len(str(refusal.value)) < 400
 
 
 def test_pictures_are_there_when_the_folder_appears(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import re
 
 import numpy as np
 
-from onekcal.errors import InputError
+from onekcal.errors import InputError, in_short
 from onekcal.quantum.orbitals.contents import Contents, Contracted
 from onekcal.quantum.orbitals.gaussians import cartesian, monomials, solid_harmonics
 from onekcal.units import BOHR
@@ -88,7 +88,8 @@ def read_wfx(text: str, where: str) -> Contents:
     keywords = parts.get("Keywords", "GTO").upper()
     if "GTO" not in keywords:
         raise InputError(
-            f"{where} has functions of kind {keywords}; Gaussian functions (GTO) expected"
+            f"{where} has functions of kind {in_short(keywords, 40)}; Gaussian functions (GTO) "
+            "expected"
         )
     centres = floats("Nuclear Cartesian Coordinates").reshape(-1, 3)
     coefficients = floats("Molecular Orbital Primitive Coefficients")
@@ -250,7 +251,9 @@ def _molden_shells(
             continue
         kinds = ["s", "p"] if words[0].lower() == "sp" else [words[0].lower()]
         if not set(kinds) <= set(ANGULAR):
-            raise InputError(f"{where} has {words[0]!r} functions; s, p, sp, d, f and g are known")
+            raise InputError(
+                f"{where} has {in_short(words[0], 40)!r} functions; s, p, sp, d, f and g are known"
+            )
         table = np.array([[_number(x) for x in next(rest).split()] for _ in range(int(words[1]))])
         for column, kind in enumerate(kinds, 1):
             angular = ANGULAR.index(kind)
