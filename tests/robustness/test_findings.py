@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from robustness.corpus import add, newest
 from robustness.readers import NPZ, YAML
 
 from onekcal.cli import main as command
-from onekcal.datasets.sets import qm9
+from onekcal.datasets.sets import qm9, qm9_g4mp2
 from onekcal.errors import ConfigError, DataError, InputError
 from onekcal.io import read, read_all
 from onekcal.quantum.orbitals.files import read_wavefunction
@@ -41,6 +43,29 @@ def test_aliases_that_stand_for_billions_are_refused(tmp_path: Path) -> None:
     assert experiment.load_yaml("a: &x [1, 2]\nb: *x") == {"a": [1, 2], "b": [1, 2]}
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("data: {{set: mini, train: '{}'}}", "train takes a whole number"),
+        ("data:\n  set: mini\n  target: gfn2\n  ? '{}'\n  : 1", "no key"),
+        (
+            "data: {{set: mini, target: gfn2}}\nstages: [{{hipnn: {{features: '{}'}}}}]",
+            "takes a whole number",
+        ),
+        (
+            "data: {{set: mini, target: gfn2}}\nstages: [{{dressed_atoms: '{}'}}]",
+            "takes no settings",
+        ),
+    ],
+)
+def test_what_an_experiment_says_is_quoted_in_short(text: str, says: str) -> None:
+    if "stages" not in text:
+        text += "\nstages: [dressed_atoms]"
+    with pytest.raises(ConfigError, match=says) as refusal:
+        experiment.parse(experiment.load_yaml(text.format("x" * 5000)))
+    assert len(str(refusal.value)) < 1000
+
+
 def test_a_smiles_of_thousands_of_atoms_is_refused() -> None:
     with pytest.raises(InputError, match="3,002 atoms; geometries are made for up to 1,000"):
         read("C" * 1000, format="smi")
@@ -64,6 +89,14 @@ def test_what_a_file_of_qm9_says_is_quoted_in_short(tmp_path: Path) -> None:
         add(tar, "dsgdb9nsd_000001.xyz", b"5\ngdb 1 " + b"7" * 3000 + b"x" + b" 1" * 14 + b"\n")
     with pytest.raises(DataError, match="not in QM9's format") as refusal:
         qm9.read_official(tmp_path)
+    assert len(str(refusal.value)) < 600
+
+
+def test_what_a_file_of_qm9_g4mp2_says_is_quoted_in_short(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / qm9_g4mp2.OFFICIAL.file, "wt") as file:
+        json.dump({"xyz": f"{'7' * 3000}x\n\nH 0 0 0\n"}, file)
+    with pytest.raises(DataError, match="record 1 is not in the format") as refusal:
+        qm9_g4mp2.read_official(tmp_path)
     assert len(str(refusal.value)) < 600
 
 

@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from onekcal.errors import ConfigError
+from onekcal.errors import ConfigError, in_short
 from onekcal.models.registry import model_class
 
 WORDS: dict[object, str] = {
@@ -58,7 +58,7 @@ def settings_of(name: str, value: object) -> dict[str, object]:
     if value is None:
         return {}
     if first is None:
-        raise ConfigError(f"stage {name!r} takes no settings, got {value!r}")
+        raise ConfigError(f"stage {name!r} takes no settings, got {in_short(repr(value))}")
     return {first: value}
 
 
@@ -91,7 +91,7 @@ def check_settings(name: str, settings: Mapping[str, object]) -> None:
                 raise ConfigError(f"{name} needs the setting `{key}`{takes}")
         elif key in hints and not _fits(settings[key], hints[key]):
             raise ConfigError(
-                f"{name}: `{key}` takes {in_words(hints[key])}, got {settings[key]!r}"
+                f"{name}: `{key}` takes {in_words(hints[key])}, got {in_short(repr(settings[key]))}"
             )
 
 
@@ -154,4 +154,5 @@ def expected(error: ErrorDetails, model: type[BaseModel], key: str) -> str | Non
     """
     if not error["type"].endswith(("_type", "_parsing")) or key not in model.model_fields:
         return None
-    return f"takes {in_words(model.model_fields[key].annotation)}, got {error['input']!r}"
+    takes = in_words(model.model_fields[key].annotation)
+    return f"takes {takes}, got {in_short(repr(error['input']))}"

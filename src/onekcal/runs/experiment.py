@@ -164,7 +164,7 @@ def _explained(problem: ValidationError) -> Iterator[str]:
         if takes := expected(error, model, str(place[inner])):
             yield f"{'.'.join(map(str, place[: inner + 1]))} {takes}"
         elif error["type"] == "extra_forbidden":
-            yield f"no key {where!r}{did_you_mean(str(place[-1]), model.model_fields)}"
+            yield f"no key {in_short(where)!r}{did_you_mean(str(place[-1]), model.model_fields)}"
         elif error["type"] == "missing":
             yield f"key {where!r} is missing"
         else:

@@ -14,10 +14,12 @@ import torch
 from onekcal.data.dataset import Column, Dataset
 from onekcal.data.splits import label_split
 from onekcal.datasets.card import Card, Stored
+from onekcal.datasets.mat_file import numeric_arrays
 from onekcal.datasets.sets.gfn2_column import gfn2_column
 from onekcal.datasets.source import Remote, Source
-from onekcal.errors import DataError, in_short
+from onekcal.errors import DataError
 from onekcal.molecules import Molecules
+from onekcal.system.files import damage_refused
 from onekcal.units import BOHR
 
 CARD = Card(
@@ -81,16 +83,9 @@ def read_official(folder: Path) -> Stored:
     folder
         The folder that holds it.
     """
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
     path = folder / "qm7.mat"
-    try:
-        file = loadmat(path)
-    except (MatReadError, ValueError, TypeError, NotImplementedError, OSError) as problem:
-        raise DataError(
-            f"{path} is no MATLAB file or is damaged ({in_short(problem)}); fetch it again"
-        ) from None
+    with damage_refused(path, "a whole MATLAB file", "fetch it again"):
+        file = numeric_arrays(path)
     if missing := [key for key in "ZRTP" if key not in file]:
         raise DataError(f"{path} must hold Z, R, T and P; {', '.join(missing)} missing")
     # T was published to 0.01 kcal/mol and is stored in single precision; rounding restores it

@@ -185,7 +185,8 @@ def read_official(folder: Path) -> Stored:
             names.append(f"gdb {int(record['index'])}")
         except (KeyError, ValueError, IndexError, TypeError) as problem:
             raise DataError(
-                f"{OFFICIAL.file}: record {number} is not in the format of QM9-G4MP2 ({problem!r})"
+                f"{OFFICIAL.file}: record {number} is not in the format of QM9-G4MP2 "
+                f"({in_short(repr(problem))})"
             ) from None
     if not parts:
         raise DataError(f"{OFFICIAL.file} holds no molecules")
