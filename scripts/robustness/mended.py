@@ -80,6 +80,31 @@ MENDED = (
         FUZZ,
     ),
     Mended(
+        "fuzz",
+        "messages about damaged files of QM9 and of four other formats quoted thousands of digits",
+        "what a parser says is quoted in short",
+        "tests/robustness/test_findings.py::test_what_a_file_of_qm9_says_is_quoted_in_short",
+    ),
+    Mended(
+        "fuzz",
+        "messages quoted several lines of a wfx file, and a long word of a molden file",
+        "the kind of its functions is quoted in 40 characters",
+        "tests/robustness/test_findings.py::"
+        "test_what_a_file_of_orbitals_says_is_quoted_in_one_short_line",
+    ),
+    Mended(
+        "fuzz",
+        "a message about an experiment or a suite quoted a setting of 5,000 digits",
+        "a setting is quoted in short",
+        "tests/robustness/test_findings.py::test_what_an_experiment_says_is_quoted_in_short",
+    ),
+    Mended(
+        "fuzz",
+        "SciPy's reader of MATLAB files ended the process on a damaged qm7.mat",
+        "a reader of our own refuses it in one line",
+        "tests/datasets/test_mat_file.py::test_numbers_of_an_unknown_kind_are_refused",
+    ),
+    Mended(
         "mutants",
         "no test noticed the sign of an error, a threshold, an entry of a table, or scores of a "
         "calibration that came from widths fitted with them",
@@ -129,5 +154,20 @@ MENDED = (
         "a home that cannot be written ended `onekcal serve` in a traceback",
         "one line names the folder and ONEKCAL_HOME; `onekcal doctor` says it, too",
         "tests/robustness/test_findings.py::test_a_home_that_cannot_be_written_is_said",
+    ),
+    Mended(
+        "surroundings",
+        "a home that cannot be written ended `data get` in a line that named a file in it, and no "
+        "remedy; `data import` found it out after the file was read",
+        "one line names the folder and ONEKCAL_HOME, before anything is done",
+        VERBS
+        + "test_in_a_home_that_cannot_be_written_what_needs_none_works_and_the_rest_is_one_line",
+    ),
+    Mended(
+        "mutants",
+        "no test of G4(MP2) noticed the spin-orbit energies of most atoms, the core of lithium, "
+        "the energy of a proton, or that two electrons are correlated",
+        "each has a test",
+        "tests/quantum/test_g4mp2.py::test_two_electrons_are_correlated_exactly_and_one_not_at_all",
     ),
 )

@@ -65,7 +65,7 @@ def add(campaign: str, row: dict[str, Any]) -> None:
 
 END = "<!-- end -->"
 HEADS = {
-    "fuzz": ("reader", "inputs", "read", "refused in one line", "open findings"),
+    "fuzz": ("reader", "inputs", "a second", "read", "refused in one line", "open findings"),
     "kills": ("verb", "kills", "brought to the end", "open findings"),
     "mutants": ("file", "mutants", "noticed by a test", "not noticed"),
     "mended": ("found by", "what happened", "what happens now", "test"),
@@ -80,13 +80,24 @@ def _lines(campaign: str, kept: dict[str, Any]) -> list[tuple[object, ...]]:
         ]
     rows = kept.get(campaign, {}).get("rows", [])
     if campaign == "fuzz":
-        lines = [(r["name"], r["inputs"], r["read"], r["refused"], _open(r)) for r in rows]
+        lines = [
+            (r["name"], r["inputs"], _speed(r), r["read"], r["refused"], _open(r)) for r in rows
+        ]
     elif campaign == "kills":
         lines = [(r["name"], r["kills"], r["rounds"], _open(r)) for r in rows]
     else:
         return [(r["name"], r["mutants"], r["killed"], _open(r)) for r in rows]
-    numbers = list(zip(*lines))[1:-1]
-    return [*lines, ("together", *map(sum, numbers), "")] if lines else []
+    if not lines:
+        return []
+    sums = list(map(sum, list(zip(*lines))[1:-1]))
+    if campaign == "fuzz":
+        sums[1] = _speed({key: sum(row[key] for row in rows) for key in ("inputs", "seconds")})
+    return [*lines, ("together", *sums, "")]
+
+
+def _speed(row: dict[str, Any]) -> int:
+    """Inputs a second of one core, its beginning included."""
+    return round(row["inputs"] / row["seconds"])
 
 
 def _open(row: dict[str, Any]) -> str:
