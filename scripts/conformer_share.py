@@ -1,9 +1,9 @@
 """How much of the error from SMILES is another conformer, not the model: results/conformers.json.
 
-    python scripts/conformer_share.py g4mp2-smiles.h5 RELAXED.h5 [--model g4mp2] [--results results]
+    python scripts/conformer_share.py g4mp2-smiles.h5 RELAXED [--model g4mp2] [--results results]
 
 The hold-out molecules of SMILES.h5 (scripts/smiles_geometries.py) are asked at the geometries from
-their SMILES, and at QM9's own conformers relaxed with GFN2-xTB (RELAXED.h5). The published label is
+their SMILES, and at QM9's own conformers relaxed with GFN2-xTB (RELAXED). The published label is
 the G4(MP2) energy of QM9's conformer, so
 
     error against it = error at QM9's relaxed conformer
@@ -44,7 +44,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     ask.add_argument("smiles", type=Path)
-    ask.add_argument("relaxed", type=Path)
+    ask.add_argument("relaxed")
     ask.add_argument("--model", default="g4mp2")
     ask.add_argument("--results", type=Path, default=Path("results"))
     asked = ask.parse_args()
@@ -81,9 +81,9 @@ def main() -> None:
     )
 
 
-def both_geometries(path: Path, at_qm9: Path) -> tuple[Dataset, Dataset]:
+def both_geometries(path: Path, at_qm9: str) -> tuple[Dataset, Dataset]:
     """The hold-out molecules from SMILES, and at QM9's conformers relaxed with GFN2-xTB."""
-    stored, relaxed = data.load(str(path)), data.load(str(at_qm9)).dataset.aimed("g4mp2")
+    stored, relaxed = data.load(str(path)), data.load(at_qm9).dataset.aimed("g4mp2")
     held_out = np.flatnonzero(stored.splits["ward"].numpy() == TEST)
     made = stored.dataset[held_out].aimed("g4mp2")
     there = {name: m for m, name in enumerate(relaxed.molecules.names.tolist())}

@@ -1,12 +1,12 @@
-"""How the energy drifts in NVE trajectories of ethanol: results/md-drift.json and the page's table.
+"""How the energy drifts in NVE trajectories: results/md-drift.json and the page's table.
 
-    onekcal data get rmd17-ethanol
     onekcal train recipes/schnet-rmd17.yaml
     onekcal train recipes/hipnn-rmd17.yaml
     python scripts/md_drift.py runs        # about 10 minutes on one core
 
 Each trajectory begins at the model's own minimum with velocities of 600 K, so that it runs at about
-300 K. The last rows are controls: a longer time step must drift more.
+300 K. The rows of 2 fs are controls: a longer time step must drift more. Rows of models whose runs
+are not there stay as they are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import argparse
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from onekcal.dynamics.minima import relaxed
 from onekcal.dynamics.motion import Motion
@@ -27,21 +27,50 @@ from onekcal.system.provenance import provenance
 
 ROOT = Path(__file__).parents[1]
 OUT, PAGE = ROOT / "results" / "md-drift.json", ROOT / "docs" / "howto" / "dynamics.md"
-RUNS = {"SchNet": "schnet-rmd17", "HIP-NN": "hipnn-rmd17"}
-STEP, PICOSECONDS, SEEDS, HOT = 0.5, 5.0, (0, 1, 2), 600.0
+STEP, SEEDS, HOT = 0.5, (0, 1, 2), 600.0
 CONTROL, SHORT = 2.0, 2.0
 """fs and ps of the controls."""
 LIMIT = 0.1
 """kcal/mol/ps; what a drift at 0.5 fs must stay below."""
 
 
-def trajectory(name: str, how: Any, start: Any, step: float, length: float, seed: int) -> Any:
+class Case(NamedTuple):
+    """A model of one molecule.
+
+    Parameters
+    ----------
+    model
+        What the table calls it.
+    molecule, smiles
+        Name and SMILES of the molecule.
+    run
+        The folder of its run; empty for GFN2-xTB.
+    picoseconds
+        Length of each trajectory.
+    """
+
+    model: str
+    molecule: str
+    smiles: str
+    run: str
+    picoseconds: float
+
+
+CASES = (
+    Case("SchNet", "ethanol", "CCO", "schnet-rmd17", 5.0),
+    Case("HIP-NN", "ethanol", "CCO", "hipnn-rmd17", 5.0),
+    Case("GFN2-xTB", "ethanol", "CCO", "", 5.0),
+)
+
+
+def trajectory(case: Case, how: Any, start: Any, step: float, length: float, seed: int) -> Any:
     """Make one trajectory, and return its row."""
     motion = Motion(round(1000 * length / step), step, HOT, every=100, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         done = dynamics(start, how, Path(folder) / "md.extxyz", motion)
     return {
-        "model": name,
+        "model": case.model,
+        "molecule": case.molecule,
         "timestep_fs": step,
         "seed": seed,
         "time_ps": done.time,
@@ -52,26 +81,36 @@ def trajectory(name: str, how: Any, start: Any, step: float, length: float, seed
     }
 
 
-def measure(runs: Path) -> dict[str, Any]:
-    """Make all trajectories."""
-    models = {name: method_of(runs / folder) for name, folder in RUNS.items()}
-    models["GFN2-xTB"] = method_of("gfn2")
-    ethanol = conformers("CCO").lowest
-    rows, errors = [], {}
-    for name, folder in RUNS.items():
-        found = json.loads((runs / folder / "metrics.json").read_text(encoding="utf-8"))
-        errors[name] = {key: found[key] for key in ("mae", "force_mae", "train")}
-    for name, how in models.items():
-        start = relaxed(ethanol, how, 0.01).molecule
-        for seed in SEEDS:
-            rows.append(trajectory(name, how, start, STEP, PICOSECONDS, seed))
-            print(rows[-1], flush=True)
-        rows.append(trajectory(name, how, start, CONTROL, SHORT, 0))
+def measure(case: Case, runs: Path) -> list[dict[str, Any]]:
+    """Make the trajectories of a model."""
+    how = method_of(runs / case.run if case.run else "gfn2")
+    errors = {}
+    if case.run:
+        found = json.loads((runs / case.run / "metrics.json").read_text(encoding="utf-8"))
+        errors = {key: found[key] for key in ("mae", "force_mae", "train")}
+    start = relaxed(conformers(case.smiles).lowest, how, 0.01).molecule
+    rows = []
+    for step, length, seed in [
+        *((STEP, case.picoseconds, seed) for seed in SEEDS),
+        (CONTROL, SHORT, 0),
+    ]:
+        rows.append(trajectory(case, how, start, step, length, seed) | errors)
         print(rows[-1], flush=True)
+    return rows
+
+
+def renew(results: dict[str, Any], runs: Path) -> dict[str, Any]:
+    """Measure every model whose run is there; keep the rows of the others."""
+    rows = []
+    for case in CASES:
+        if not case.run or (runs / case.run / "metrics.json").is_file():
+            rows += measure(case, runs)
+        else:
+            own = case.model, case.molecule
+            rows += [row for row in results["rows"] if (row["model"], row["molecule"]) == own]
     return {
-        "title": "NVE trajectories of ethanol",
+        "title": "NVE trajectories",
         "unit": "kcal/mol/ps, whole molecule",
-        "errors": errors,
         "rows": rows,
         "made": dict(provenance()),
     }
@@ -84,14 +123,14 @@ def table(results: dict[str, Any]) -> str:
         "kcal/mol/ps | largest swing, kcal/mol |",
         "|---|---|---|---|---|---|---|",
     ]
-    groups: dict[tuple[str, float], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str, float], list[dict[str, Any]]] = {}
     for row in results["rows"]:
-        groups.setdefault((row["model"], row["timestep_fs"]), []).append(row)
-    for (name, step), rows in groups.items():
-        error = f"{results['errors'][name]['force_mae']:.2f}" if name in results["errors"] else "–"
+        groups.setdefault((row["model"], row["molecule"], row["timestep_fs"]), []).append(row)
+    for (name, molecule, step), rows in groups.items():
+        error = f"{rows[0]['force_mae']:.2f}" if "force_mae" in rows[0] else "–"
         warm = sum(row["temperature_K"] for row in rows) / len(rows)
         lines.append(
-            f"| {name} | {error} | {step:g} fs "
+            f"| {name}, {molecule} | {error} | {step:g} fs "
             f"| {len(rows)} × {rows[0]['time_ps']:g} ps | {warm:.0f} K "
             f"| {max(abs(row['drift']) for row in rows):.4f} "
             f"| {max(row['widest'] for row in rows):.2f} |"
@@ -111,7 +150,7 @@ def renewed(page: str, results: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", type=Path, help="the folder with the two runs")
-    measured = measure(parser.parse_args().runs)
+    parser.add_argument("runs", type=Path, help="the folder with the runs")
+    measured = renew(json.loads(OUT.read_text(encoding="utf-8")), parser.parse_args().runs)
     write_json(OUT, measured)
     PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8"), measured), encoding="utf-8")

@@ -1,13 +1,15 @@
 """Geometries a SMILES leads to: molecules of QM9-G4MP2 from their SMILES alone, as a data set.
 
-    ONEKCAL_MIRROR=… python scripts/smiles_geometries.py OUT.h5 RELAXED.h5 [--count 1060] [--seed 0]
+    onekcal data get qm9-g4mp2-relaxed
+    ONEKCAL_MIRROR=… python scripts/smiles_geometries.py OUT.h5 RELAXED [--count 1060] [--seed 0]
 
-Draws `count` molecules of the validation part and `count` of Ward's hold-out, makes conformers of
-each SMILES, keeps the lowest that GFN2-xTB finds, and writes geometry, GFN2 energy (relative to
-free atoms, kcal/mol) and the spread of the conformers (kcal/mol). Finished molecules are lines of
-OUT.partial: run again, it goes on. Those that fail are left out and listed in OUT.failed.
+RELAXED is that set, or a file of more such molecules. Draws `count` of Ward's hold-out and, without
+`--tested`, `count` of the validation part from those in it, makes conformers of each SMILES, keeps
+the lowest that GFN2-xTB finds, and writes geometry, GFN2 energy (relative to free atoms, kcal/mol)
+and the spread of the conformers (kcal/mol). Finished molecules are lines of OUT.partial: run again,
+it goes on. Those that fail are left out and listed in OUT.failed.
 
-The published label belongs to QM9's conformer, which is seldom the lowest. RELAXED.h5 holds that
+The published label belongs to QM9's conformer, which is seldom the lowest. RELAXED holds that
 conformer relaxed with GFN2-xTB. Column `g4mp2` is the label of the lowest conformer that is known:
 
     label + min(0, E_GFN2(from SMILES) − E_GFN2(QM9's conformer))
@@ -45,17 +47,21 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     ask.add_argument("out", type=Path)
-    ask.add_argument("relaxed", type=Path)
+    ask.add_argument("relaxed")
+    ask.add_argument("--tested", action="store_true", help="the hold-out alone")
     ask.add_argument("--count", type=int, default=1060)
     ask.add_argument("--seed", type=int, default=0)
     asked = ask.parse_args()
     torch.set_num_threads(1)
     labels = np.load(Path(os.environ["ONEKCAL_MIRROR"]) / "qm9_g4mp2_labels.npz")
+    relaxed = load(asked.relaxed).dataset
+    energies = dict(zip(relaxed.molecules.names, relaxed.columns["gfn2"].values.tolist()))
+    there = np.array([f"gdb {k}" in energies for k in labels["gdb_id"]])
     draw = np.random.default_rng(asked.seed)
     rows = np.concatenate(
         [
-            draw.permutation(np.flatnonzero(labels["split"] == part))[: asked.count]
-            for part in (TEST, VALID)
+            draw.permutation(np.flatnonzero((labels["split"] == part) & there))[: asked.count]
+            for part in ([TEST] if asked.tested else [TEST, VALID])
         ]
     )
     partial = asked.out.with_name(asked.out.name + ".partial")
@@ -67,11 +73,6 @@ def main() -> None:
                 known[row] = of_smiles(labels["smiles"][row].decode()) | {"row": row}
                 file.write(json.dumps(known[row]) + "\n")
                 file.flush()
-    relaxed = load(str(asked.relaxed)).dataset
-    energies = dict(zip(relaxed.molecules.names, relaxed.columns["gfn2"].values.tolist()))
-    for row in rows.tolist():
-        if f"gdb {labels['gdb_id'][row]}" not in energies:
-            known[row] = {"error": "QM9's conformer did not relax"}
     good = [row for row in rows.tolist() if "error" not in known[row]]
     failed = [
         f"gdb {labels['gdb_id'][row]}: {known[row]['error']}"

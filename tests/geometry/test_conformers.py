@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 from rdkit import Chem
+from rdkit.Chem import rdDistGeom
 
 from onekcal.errors import InputError, OnekcalError
+from onekcal.geometry import conformers as search
 from onekcal.geometry.bonds import bonded
 from onekcal.geometry.canonical import canonical
 from onekcal.geometry.conformers import _alike, _starts, conformers, parse, undecided
@@ -162,3 +164,27 @@ def test_stereochemistry_left_open_is_counted_unless_it_is_a_mirror_image(
     smiles: str, count: int
 ) -> None:
     assert undecided(parse(smiles)) == count
+
+
+# --- what the search looks at -----------------------------------------------------------------
+
+
+def test_it_finds_what_a_long_search_finds_and_the_order_of_mmff_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """MMFF puts the hydrogen bond of this one far behind."""
+    smiles = "OCC(CCC#N)C#N"
+    long = conformers(smiles, count=30, seed=1).energies[0]
+    assert conformers(smiles).energies[0] < long + 0.3  # kcal/mol
+    monkeypatch.setattr(search, "CANDIDATES", 1)
+    assert conformers(smiles).energies[0] > long + 0.5
+
+
+def test_hydrogens_on_carbon_make_no_conformers_and_those_on_oxygen_do() -> None:
+    for smiles, least, most in (("CCO", 2, 6), ("CC(C)C", 1, 1), ("C=C", 1, 1)):
+        mol = parse(smiles)
+        embedded = list(rdDistGeom.EmbedMultipleConfs(mol, 40, 7))
+        kept = search._thinned(mol, embedded, search._polar(mol))
+        assert least <= len(kept) <= most, smiles
+        assert [one.GetId() for one in mol.GetConformers()] == kept
+        assert kept[0] == embedded[0]
