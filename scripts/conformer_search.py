@@ -90,8 +90,8 @@ def summary(lines: list[dict[str, Any]]) -> dict[str, Any]:
 def table(results: dict[str, Any]) -> str:
     """Return the text of the page."""
     return (
-        f"Of {results['molecules']} molecules of QM9 with three rotatable bonds or more, the search "
-        f"finds the lowest GFN2-xTB minimum of\n"
+        f"Of {results['molecules']} molecules of QM9 with three rotatable bonds or more, the "
+        f"search finds the lowest GFN2-xTB minimum of\n"
         f"{100 * results['found']:.0f} %, to 0.1 kcal/mol. "
         f"{100 * results['within 0.5']:.0f} % are within 0.5 kcal/mol; the farthest is "
         f"{results['most']:.1f} above. On average it is\n{results['mean above']:.2f} above, in "

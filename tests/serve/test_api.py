@@ -62,6 +62,13 @@ def test_what_makes_no_sense_is_refused_in_one_line(client) -> None:
     assert client.ask("/api/nothing", status=404)["problem"] == "Not Found"
 
 
+def test_a_strange_key_is_quoted_in_one_short_line(client) -> None:
+    for key in ("a\nb", "k" * 50_000):
+        said = client.ask("/api/predict", {"smiles": "C", key: 1}, status=422)["problem"]
+        assert "\n" not in said
+        assert len(said) < 1000
+
+
 def test_a_crash_costs_one_answer_and_leaves_the_rest(client) -> None:
     said = client.ask("/api/predict?smiles=CRASH", status=500)
     assert "ended" in said["problem"]

@@ -81,7 +81,7 @@ def test_beyond_what_was_measured_a_width_grows_and_does_not_shrink() -> None:
 
 
 def test_above_the_largest_molecule_of_the_fit_a_width_grows_with_the_number_of_atoms() -> None:
-    """All molecules of the fit have nine heavy atoms, so no slope can be learned from their size."""
+    """All molecules of the fit have nine heavy atoms, so their size gives no slope."""
     residuals, known = drawn(4000, 5)
     nine = torch.full((4000, 1), 9.0, dtype=torch.float64)
     sized = Traits((SIZE, *known.names), torch.cat([nine, known.table], 1))

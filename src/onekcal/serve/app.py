@@ -17,7 +17,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from onekcal.errors import InputError, OnekcalError
+from onekcal.errors import InputError, OnekcalError, in_short
 from onekcal.serve.ask import router as ask
 from onekcal.serve.background import router as background
 from onekcal.serve.cache import Cache
@@ -161,4 +161,4 @@ def _problems(app: FastAPI) -> None:
             f"{'.'.join(str(part) for part in one['loc'][1:]) or 'request'}: {one['msg']}"
             for one in problem.errors()
         )
-        return JSONResponse({"problem": said}, 422)
+        return JSONResponse({"problem": in_short(said)}, 422)
