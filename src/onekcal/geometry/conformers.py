@@ -33,6 +33,10 @@ from onekcal.units import HARTREE
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
+EMBEDDED = 5400
+"""Atoms in all embedded conformers together. Of a large molecule there are fewer, three at least for
+each that is returned.
+"""
 TURNED = 0.4
 """Å by which a distance must differ between two embedded conformers; of others, one is kept."""
 MMFF_WINDOW = 12.0
@@ -233,7 +237,9 @@ def _starts(state: Species, count: int, seed: int) -> tuple[list[Molecules], int
     mol = state.mol
     polar = _polar(mol)
     rotors = rdMolDescriptors.CalcNumRotatableBonds(mol) + len(polar)
-    wanted = 1 if mol.GetNumAtoms() <= 3 else max(3 * count, min(30 * count, 50 * rotors))
+    size = mol.GetNumAtoms()
+    most = min(30 * count, 50 * rotors, EMBEDDED // size)
+    wanted = 1 if size <= 3 else max(3 * count, most)
     settings: Any = rdDistGeom.ETKDGv3()  # RDKit's stubs give its fields another type
     settings.randomSeed = 1 + seed % 1_000_003  # with 0 RDKit makes every conformer the same
     settings.numThreads = 1
