@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
 EMBEDDED = 5400
-"""Atoms in all embedded conformers together. Of a large molecule there are fewer, three at least for
-each that is returned.
+"""Atoms in all embedded conformers together. Of a large molecule there are fewer, but three at
+least for each that is returned.
 """
 TURNED = 0.4
 """Å by which a distance must differ between two embedded conformers; of others, one is kept."""
