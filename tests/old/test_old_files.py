@@ -58,11 +58,14 @@ def test_an_old_model_saved_again_keeps_its_card_and_calibration(tmp_path: Path)
 
 
 def test_the_shipped_model_predicts_what_it_did(asked: Molecules) -> None:
-    """Its features hold GFN2-xTB's electrons, and tenfold the noise of these is allowed."""
+    """Its features hold GFN2-xTB's electrons, and tenfold the noise of these is allowed.
+
+    The interval from SMILES is 1.2 times as wide as that of the fit (ADR 23).
+    """
     model = load_model("g4mp2")
     expected = torch.tensor([-217.84733142412298, -394.80108799877195], dtype=torch.float64)
     torch.testing.assert_close(model.model.energies(asked), expected, atol=10 * CLOSE, rtol=0)
-    halves = {"b3lyp": 6.386594421402376, "gfn2": 0.4583697961244086, "smiles": 1.515123256788224}
+    halves = {"b3lyp": 6.386594421402376, "gfn2": 0.4583697961244086, "smiles": 1.8181479081458687}
     assert {kind: half_width(model, kind) for kind in halves} == pytest.approx(halves, abs=CLOSE)
 
 
