@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ import torch
 from onekcal import datasets as data
 from onekcal.bench import pages
 from onekcal.bench.speed import contest, product_net, suite
-from onekcal.bench.speed.contest import Contest, SpeedResults, difference, measure
+from onekcal.bench.speed.contest import Contest, Contestant, SpeedResults, difference, measure
+from onekcal.bench.speed.steps import steps_of
 from onekcal.errors import ConfigError
 from onekcal.models.kernels.packed_cholesky import put_row
+from onekcal.networks.product_net import ProductNetwork
 
 pytest.importorskip("kernelforge", reason="kernelforge has wheels for Linux only")
 
@@ -150,12 +153,29 @@ def test_one_part_is_measured_anew_and_the_others_stay(
 
 
 def test_our_network_takes_steps_on_energies_and_on_forces() -> None:
-    """A step with forces asks for second derivatives, so it costs more than one without."""
+    """A turn that learns forces ends at other weights; one that asks leaves them alone."""
     known = data.load("mini").dataset.aimed("b3lyp")[range(128)]
-    contests = list(product_net.product_net_training(known, known))
-    rows = [measure(one, 3) for one in contests]
-    learned, with_forces, asked = (row["medians"]["onekcal"] for row in rows)
-    assert with_forces < asked < 10 * learned
-    assert with_forces < learned
-    for row in rows:
-        assert not row["differs"]  # other networks: their answers are not compared
+    steps = steps_of(known)[:1]
+
+    def after(turn: Callable[..., Contestant] | None) -> torch.Tensor:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            network = ProductNetwork(tuple(known.molecules.elements))
+        if turn is not None:
+            turn(product_net._ours(network, steps), steps)()
+        return torch.cat([p.detach().flatten() for p in network.parameters()])
+
+    first = after(None)
+    learned, with_forces = after(product_net._training_turn), after(product_net._forces_turn)
+    assert not torch.equal(learned, first)
+    assert not torch.equal(with_forces, first)
+    assert not torch.allclose(learned, with_forces, rtol=0, atol=1e-7)
+    assert torch.equal(after(product_net._asking_turn), first)
+
+
+def test_networks_of_different_kinds_are_timed_and_not_compared() -> None:
+    known = data.load("mini").dataset.aimed("b3lyp")[range(128)]
+    for contest_ in product_net.product_net_training(known, known):
+        row = measure(contest_, 1)
+        assert row["medians"]["onekcal"] > 0
+        assert not row["differs"]
