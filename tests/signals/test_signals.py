@@ -13,18 +13,18 @@ from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError, InputError
 from onekcal.models.kernels.sparse_kernel import SparseKernel
 from onekcal.models.stack import Stack
-from onekcal.signals.laplace import posterior
+from onekcal.networks.leverage import Leverage
 from onekcal.signals.registry import SIGNALS, gather, signal
 from onekcal.signals.signal import Absent, Asked, Doubt, Signal
 
 GIVEN = {
     "kernel": {"variance", "novelty"},
     "exact": {"variance"},
-    "hipnn": {"latent", "laplace", "R"},
-    "ensemble": {"spread", "latent", "laplace", "R"},
+    "hipnn": {"novelty", "latent", "laplace", "R"},
+    "ensemble": {"spread", "novelty", "latent", "laplace", "R"},
     "blend": {"spread", "families", "variance", "novelty", "latent", "laplace"},
     "voxels": {"latent", "laplace", "turning"},
-    "vectors": {"latent", "laplace", "turning"},
+    "vectors": {"novelty", "latent", "laplace", "turning"},
 }
 """What each stack gives, besides its size."""
 OF_ATOMS = {("kernel", "novelty"), ("ensemble", "spread")}
@@ -99,12 +99,17 @@ def test_the_laplace_posterior_is_that_of_a_linear_model_whatever_the_units() ->
     new = torch.randn(6, 4, generator=draw, dtype=torch.float64)
     prior = torch.diag(known.square().mean(0))
     exact = (new @ torch.linalg.inv(known.T @ known + prior) * new).sum(1)
-    assert posterior(known, new) == pytest.approx(exact)
+    assert leverage(known, new) == pytest.approx(exact, rel=1e-5)
     units = torch.tensor([1e-4, 1.0, 1e3, 10.0], dtype=torch.float64)
-    assert posterior(known * units, new * units) == pytest.approx(exact)
+    assert leverage(known * units, new * units) == pytest.approx(exact, rel=1e-5)
     # every molecule twice is known better than half as well, and 0.5 says that half are left out
-    assert (posterior(torch.cat([known, known]), new) < exact).all()
-    assert posterior(known, new, 0.5) == pytest.approx(posterior(torch.cat([known, known]), new))
+    twice = leverage(torch.cat([known, known]), new)
+    assert (twice < exact).all()
+    assert leverage(known, new, 0.5) == pytest.approx(twice, rel=1e-5)
+
+
+def leverage(known: torch.Tensor, new: torch.Tensor, share: float = 1.0) -> torch.Tensor:
+    return Leverage.of(known.split(20), share).at(new)
 
 
 def test_the_disagreement_of_two_families_is_the_difference_of_their_energies(

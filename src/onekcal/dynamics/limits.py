@@ -43,8 +43,7 @@ class Limits:
     def notices(self) -> bool:
         """Whether it is noticed that the molecule leaves what the model knows.
 
-        A quantum method knows all geometries. A model without novelty, such as a network, cannot
-        tell.
+        A quantum method knows all geometries. A model without novelty cannot tell.
         """
         if self.artefact is None:
             return True

@@ -14,6 +14,7 @@ from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, InputError, unknown
 from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
+from onekcal.networks.leverage import Leverage
 from onekcal.networks.network import Batch, Network
 from onekcal.networks.training.batches import in_order, species_of
 from onekcal.networks.training.loop import Summary
@@ -22,6 +23,7 @@ from onekcal.networks.training.settings import Recipes, Settings
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 STANDARD = "standard"
+KNOWN = "known"
 
 
 class NetworkModel(Model):
@@ -41,6 +43,8 @@ class NetworkModel(Model):
     """
 
     differentiable = True
+    tells_novelty: ClassVar[bool] = True
+    """Whether `novelty` is told; it asks the network a second time."""
     recipes: ClassVar[Recipes] = {}
     """The network's own recipes; `onekcal.networks.training.settings.RECIPES` has those of all."""
 
@@ -56,6 +60,8 @@ class NetworkModel(Model):
         )
         self.elements: tuple[int, ...] = ()
         self.networks: list[Network] = []
+        self.known: list[Leverage] = []
+        """What each network keeps of its training molecules; empty where it tells no novelty."""
         self.shift, self.scale = 0.0, 1.0  # kcal/mol
         self.summary: Summary = {}
         """Figures of the last training: epochs, seconds, device, parameters."""
@@ -78,8 +84,13 @@ class NetworkModel(Model):
         for data in (train, valid):
             self.check(data.molecules)
         self.elements = tuple(train.molecules.elements)
-        self.networks = []
+        self.networks, self.known = [], []
         fit_members(self, train, valid)
+        if self.tells_novelty and not self.of_atoms:
+            self.known = [
+                Leverage.of(rows for _, rows in self._slopes(network, train.molecules))
+                for network in self._ready()
+            ]
         return self
 
     def inputs(self, molecules: Molecules, learn: bool) -> Callable[[Tensor], Tensor] | None:
@@ -133,6 +144,16 @@ class NetworkModel(Model):
             )
         return self._each(molecules).var(0)
 
+    def novelty(self, molecules: Molecules) -> Tensor | None:
+        """(M,) leverage in the readout, the mean over an ensemble; see `onekcal.networks.leverage`.
+
+        None of files that were saved before networks kept what it needs.
+        """
+        if not self.known:
+            return None
+        found = [known.at(slopes) for known, slopes in zip(self.known, self.slopes(molecules))]
+        return torch.stack(found).mean(0)
+
     def portions(self, molecules: Molecules) -> Iterator[Tensor]:
         """Give rows of molecules of nearly equal size, as many as are asked at a time."""
         yield from self._parts(molecules)
@@ -184,23 +205,29 @@ class NetworkModel(Model):
         Tensor
             (M, parameters) kcal/mol.
         """
-        order = self._order(molecules)
         for network in self._ready():
-            readout = network.readout()
+            rows, slopes = zip(*self._slopes(network, molecules))
+            yield torch.cat(slopes)[torch.cat(rows).argsort()]
+
+    def _slopes(self, network: Network, molecules: Molecules) -> Iterator[tuple[Tensor, Tensor]]:
+        """Rows of some molecules and their slopes, some at a time."""
+        readout = network.readout()
+        for rows, batch in zip(self._parts(molecules), self._batches(molecules)):
             with _only(network, readout), torch.enable_grad():
-                rows = [
-                    torch.cat([slope.flatten() for slope in slopes])
-                    for batch in self._batches(molecules)
-                    for energy in network(batch).energies
-                    for slopes in [torch.autograd.grad(energy, readout, retain_graph=True)]
-                ]
-            yield self.scale * torch.stack(rows).to("cpu", torch.float64)[order]
+                slopes = torch.stack(
+                    [
+                        torch.cat([slope.flatten() for slope in slopes])
+                        for energy in network(batch).energies
+                        for slopes in [torch.autograd.grad(energy, readout, retain_graph=True)]
+                    ]
+                )
+            yield rows, self.scale * slopes.to("cpu", torch.float64)
 
     def alone(self) -> Iterator[Self]:
         """Give each network of the ensemble as a model of its own."""
-        for network in self._ready():
+        for k, network in enumerate(self._ready()):
             one = copy.copy(self)
-            one.networks = [network]
+            one.networks, one.known = [network], self.known[k : k + 1]
             yield one
 
     def _each(self, molecules: Molecules) -> Tensor:
@@ -263,6 +290,8 @@ class NetworkModel(Model):
                 f"{k}.{name}": tensor.detach().cpu().clone()
                 for name, tensor in network.state_dict().items()
             }
+        for k, known in enumerate(self.known):
+            out |= {f"{KNOWN}.{k}.{name}": tensor for name, tensor in known._asdict().items()}
         return out
 
     def load_state(self, state: State) -> Self:
@@ -277,6 +306,11 @@ class NetworkModel(Model):
             network.load_state_dict(
                 {n.removeprefix(f"{k}."): t for n, t in state.items() if n.startswith(f"{k}.")}
             )
+        self.known = [
+            Leverage(*(state[f"{KNOWN}.{k}.{name}"] for name in Leverage._fields))
+            for k in range(members)
+            if f"{KNOWN}.{k}.scale" in state
+        ]
         return self
 
 

@@ -83,6 +83,7 @@ class VoxelDenseNet(NetworkModel):
     """
 
     differentiable = False
+    tells_novelty = False  # a second look would double the cost, and there are no forces to guard
     kept = KEPT
     recipes: ClassVar[Recipes] = {
         "paper": {

@@ -1,12 +1,11 @@
 r"""What the last layer of a network doubts: its Laplace approximation, and distances before it.
 
-    E = wᵀφ,   s² = σ² φᵀ(ΦᵀΦ + λ1)⁻¹φ                                                 (laplace)
+    E = wᵀφ,   s² = σ² φᵀ(ΦᵀΦ + Λ)⁻¹φ                                                  (laplace)
     d = min_n |(φ − φ_n) / deviation of φ|                                                (latent)
 
 φ are the features that the readout of the trained network weighs, one row of Φ a training molecule;
 σ is the network's error on these. Given the features, the energy is linear in w, and its posterior
-is exact. λ is the prior: the mean diagonal of ΦᵀΦ for one molecule, as if one were known from the
-start. Daxberger et al., Adv. Neural Inf. Process. Syst. 34, 20089 (2021).
+is exact. `networks/leverage.py` has s²/σ² and the prior Λ.
 
 The training error of a network that learned its molecules by heart is too small. So σ sets the
 scale of s, but no ranking depends on it. Of an ensemble, variances and distances are the means.
@@ -17,6 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from onekcal.networks.leverage import Leverage
 from onekcal.networks.model import NetworkModel
 from onekcal.signals.signal import Absent, Asked, Doubt, Signal, Trained
 
@@ -38,35 +38,8 @@ def _laplace(asked: Asked) -> Doubt:
     trained, every = _features(asked)
     left = asked.model.energies(trained.data.molecules, trained.data.columns)
     noise = (left - trained.data.energies).square().mean()
-    variances = [posterior(known, new, trained.share) for known, new in every]
+    variances = [Leverage.of([known], trained.share).at(new) for known, new in every]
     return Doubt((noise * torch.stack(variances).mean(0)).sqrt())
-
-
-def posterior(known: Tensor, new: Tensor, share: float = 1.0) -> Tensor:
-    """Compute the posterior variance of a linear model in units of the noise σ².
-
-    Parameters
-    ----------
-    known
-        (N, p) features of the training molecules.
-    new
-        (M, p) features of others.
-    share
-        The share of the training molecules that the N are.
-
-    Returns
-    -------
-    Tensor
-        (M,).
-    """
-    # the same problem in scaled features: their units differ by orders of magnitude
-    scale = known.square().mean(0).sqrt()
-    used = scale > 1e-12 * scale.max()
-    known, new = known[:, used] / scale[used], new[:, used] / scale[used]
-    gram = known.T @ known / share
-    gram.diagonal().add_(1.0)
-    factor = torch.linalg.cholesky(gram)
-    return torch.linalg.solve_triangular(factor, new.T, upper=False).square().sum(0)
 
 
 def _latent(asked: Asked) -> Doubt:
