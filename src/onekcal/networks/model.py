@@ -214,14 +214,12 @@ class NetworkModel(Model):
         readout = network.readout()
         for rows, batch in zip(self._parts(molecules), self._batches(molecules)):
             with _only(network, readout), torch.enable_grad():
-                slopes = torch.stack(
-                    [
-                        torch.cat([slope.flatten() for slope in slopes])
-                        for energy in network(batch).energies
-                        for slopes in [torch.autograd.grad(energy, readout, retain_graph=True)]
-                    ]
-                )
-            yield rows, self.scale * slopes.to("cpu", torch.float64)
+                energies = network(batch).energies
+                # row k of the unit matrix asks for the slopes of molecule k
+                each = torch.eye(len(energies), dtype=energies.dtype, device=energies.device)
+                slopes = torch.autograd.grad(energies, readout, each, is_grads_batched=True)
+            flat = torch.cat([one.flatten(1) for one in slopes], 1)
+            yield rows, self.scale * flat.to("cpu", torch.float64)
 
     def alone(self) -> Iterator[Self]:
         """Give each network of the ensemble as a model of its own."""
