@@ -290,7 +290,8 @@ def _told(done: Computed, bare: Answer, options: Options, kept: bool) -> Answer:
     atom = len(done.molecule.numbers) == 1
     heat = Term("H(298 K) − H(0)", done.heat, None, heat_source, "formation 298 K")
     energy, remarks = done.energy, _remarks(done)
-    source = f"computed ({done.method}); {meaning}"
+    how = "computed" if done.method == "g4mp2" else f"computed ({done.method})"
+    source = f"{how}; {meaning}"
     if atom and not int(done.molecule.charges[0]):
         half, source = 0.0, "0 by definition"
     elif done.smiles in STANDARD_STATES:
