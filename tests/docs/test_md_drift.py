@@ -23,7 +23,7 @@ def test_drifts_are_below_the_limit_and_a_longer_step_drifts_more() -> None:
         ]
         fine = [row for row in own if row["timestep_fs"] == md_drift.STEP]
         coarse = [row for row in own if row["timestep_fs"] == md_drift.CONTROL]
-        assert len(fine) == len(md_drift.SEEDS)
+        assert len(fine) == len(case.seeds)
         assert all(row["time_ps"] == case.picoseconds for row in fine)
         assert not any(row["stopped"] for row in fine)
         assert max(abs(row["drift"]) for row in fine) < md_drift.LIMIT
