@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 OUT, PAGE = ROOT / "results" / "trust-shipped.json", ROOT / "docs" / "howto" / "trust.md"
 HTML = ROOT / "docs" / "figures" / "trust-g4mp2.html"
 DATA = {"set": "qm9-g4mp2-relaxed", "target": "g4mp2", "split": "ward"}
-NAMES = ("variance", "novelty", "size")
+NAMES = ("interval", "variance", "novelty", "size")
 BEGIN, END = "<!-- trust -->\n", "<!-- end -->"
 """What stands before and behind the table in the page."""
 

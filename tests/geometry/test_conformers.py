@@ -12,9 +12,17 @@ from onekcal.errors import InputError, OnekcalError
 from onekcal.geometry import conformers as search
 from onekcal.geometry.bonds import bonded
 from onekcal.geometry.canonical import canonical
-from onekcal.geometry.conformers import _alike, _starts, conformers, parse, undecided
+from onekcal.geometry.conformers import (
+    _among,
+    _sorted_distances,
+    _starts,
+    conformers,
+    parse,
+    undecided,
+)
 from onekcal.geometry.relax import relax
 from onekcal.geometry.species import Species
+from onekcal.molecules import Molecules
 
 
 def test_conformers_come_lowest_first_and_relaxed() -> None:
@@ -112,8 +120,12 @@ def test_seed_nought_makes_different_conformers() -> None:
 def test_a_copy_is_recognised_mirrored_and_renumbered_but_another_conformer_is_not() -> None:
     found = conformers("CCCC", count=4)
     lowest, next_one = found.molecules[0], found.molecules[1]
-    assert _alike(lowest, lowest.moved(-lowest.positions))
-    assert not _alike(lowest, next_one)
+    seen = [_sorted_distances(lowest)]
+    assert _among(seen, _sorted_distances(lowest.moved(-lowest.positions)))
+    renumbered = Molecules.one(lowest.numbers.flip(0).numpy(), lowest.positions.flip(0).numpy())
+    assert _among(seen, _sorted_distances(renumbered))
+    assert not _among(seen, _sorted_distances(next_one))
+    assert not _among([], _sorted_distances(lowest))
 
 
 @pytest.mark.parametrize("smiles", ["[H][H]", "C", "O", "C#N", "F"])

@@ -12,8 +12,10 @@ import torch
 from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError, InputError
 from onekcal.models.kernels.sparse_kernel import SparseKernel
+from onekcal.models.shipped import load_model
 from onekcal.models.stack import Stack
 from onekcal.networks.leverage import Leverage
+from onekcal.prediction.scope import half_width
 from onekcal.signals.registry import SIGNALS, gather, signal
 from onekcal.signals.signal import Absent, Asked, Doubt, Signal
 
@@ -49,7 +51,25 @@ def test_a_model_gives_the_signals_of_its_kind_and_says_why_not_the_others(
 
 
 def test_every_signal_is_given_by_some_model() -> None:
-    assert set().union(*GIVEN.values()) | {"size"} == set(SIGNALS)
+    # intervals that follow the molecule need more molecules than these models have
+    assert set().union(*GIVEN.values()) | {"size", "interval"} == set(SIGNALS)
+
+
+def test_the_interval_is_the_one_that_an_answer_gets_and_grows_where_less_is_known(
+    asked: dict[str, Asked],
+) -> None:
+    shipped, data = load_model("g4mp2"), asked["kernel"].data[:8]
+    found = gather(Asked.of(shipped, data), ["interval"]).doubts["interval"].values
+    novelty = shipped.model.novelty(data.molecules)
+    assert novelty is not None
+    for k, half in enumerate(found.tolist()):
+        told = half_width(shipped, "gfn2", 0.9, None, data.molecules[k], float(novelty[k]))
+        assert half == pytest.approx(told)
+    stretched = Dataset(data.molecules.moved(1.1 * data.molecules.positions), {})
+    wider = gather(Asked.of(shipped, stretched), ["interval"]).doubts["interval"].values
+    assert (wider > found).all()
+    plain = Asked(shipped.model, data)
+    assert "no intervals" in gather(plain, ["interval"]).absent["interval"]
 
 
 @pytest.mark.parametrize(

@@ -92,8 +92,8 @@ def _asked(model: str, pool: Dataset) -> Asked:
 
     if Path(model).is_dir():
         subject = of_run(Path(model), 1)
-        return Asked(subject.artefact.model, pool, subject.trained)
-    return Asked(load_model(model).model, pool)
+        return Asked.of(subject.artefact, pool, subject.trained)
+    return Asked.of(load_model(model), pool)
 
 
 def learn(

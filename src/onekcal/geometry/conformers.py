@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from onekcal.errors import InputError
 from onekcal.geometry.bonds import fragments
@@ -33,11 +32,11 @@ from onekcal.units import HARTREE
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
-EMBEDDED = 5400
+EMBEDDED = 9000
 """Atoms in all embedded conformers together. Of a large molecule there are fewer, but three at
 least for each that is returned.
 """
-TURNED = 0.4
+TURNED = 0.25
 """Å by which a distance must differ between two embedded conformers; of others, one is kept."""
 MMFF_WINDOW = 12.0
 """kcal/mol above the lowest by MMFF. Conformers above it are dropped.
@@ -238,7 +237,7 @@ def _starts(state: Species, count: int, seed: int) -> tuple[list[Molecules], int
     polar = _polar(mol)
     rotors = rdMolDescriptors.CalcNumRotatableBonds(mol) + len(polar)
     size = mol.GetNumAtoms()
-    most = min(30 * count, 50 * rotors, EMBEDDED // size)
+    most = min(50 * count, 100 * rotors, EMBEDDED // size)
     wanted = 1 if size <= 3 else max(3 * count, most)
     settings: Any = rdDistGeom.ETKDGv3()  # RDKit's stubs give its fields another type
     settings.randomSeed = 1 + seed % 1_000_003  # with 0 RDKit makes every conformer the same
@@ -260,6 +259,7 @@ def _starts(state: Species, count: int, seed: int) -> tuple[list[Molecules], int
     order = np.argsort(energies, kind="stable")
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
     kept: list[Molecules] = []
+    seen: list[np.ndarray] = []
     for k in order:
         if energies[k] > energies[order[0]] + MMFF_WINDOW or len(kept) == CANDIDATES * count:
             break
@@ -267,8 +267,10 @@ def _starts(state: Species, count: int, seed: int) -> tuple[list[Molecules], int
         candidate = Molecules.one(
             numbers, positions, state.charge, state.spin, state.smiles.strip()
         )
-        if not any(_alike(candidate, other) for other in kept):
+        sides = _sorted_distances(candidate)
+        if not _among(seen, sides):
             kept.append(candidate)
+            seen.append(sides)
     return kept, len(embedded)
 
 
@@ -336,33 +338,30 @@ def _relaxed(start: Molecules, how: Method, force: float) -> Relaxation | None:
     return relaxed if whole or len(start.numbers) == 1 else None
 
 
-def _sorted_distances(molecule: Molecules) -> torch.Tensor:
+def _sorted_distances(molecule: Molecules) -> np.ndarray:
     """Distances among heavy atoms and from them to hydrogens, each sorted.
 
     They are equal for mirrored and renumbered copies.
     """
-    apart = torch.cdist(molecule.positions, molecule.positions)
-    heavy = molecule.numbers > 1
-    among = apart[heavy][:, heavy].flatten().sort().values
-    rest = apart[heavy][:, ~heavy].flatten().sort().values
-    return torch.cat([among, rest])
+    positions, heavy = molecule.positions.numpy(), molecule.numbers.numpy() > 1
+    apart = np.linalg.norm(positions[heavy][:, None] - positions, axis=-1)
+    return np.concatenate([np.sort(apart[:, heavy], None), np.sort(apart[:, ~heavy], None)])
 
 
-def _alike(one: Molecules, other: Molecules) -> bool:
-    return (
-        float((_sorted_distances(one) - _sorted_distances(other)).abs().amax()) < SAME_DISTANCES
-        if int((one.numbers > 1).sum())
-        else True
-    )
+def _among(seen: list[np.ndarray], sides: np.ndarray) -> bool:
+    """Whether one of `seen` has nearly the same sorted distances; molecules without any are one."""
+    differ = np.abs(np.array(seen).reshape(len(seen), len(sides)) - sides).max(-1, initial=0.0)
+    return bool((differ < SAME_DISTANCES).any())
 
 
 def _distinct(relaxed: list[Relaxation]) -> list[Relaxation]:
     """Return the conformers without copies, the lowest first."""
     kept: list[Relaxation] = []
     for candidate in sorted(relaxed, key=lambda one: one.point.energy):
+        sides = _sorted_distances(candidate.molecule)
         close = (
             k for k in kept if abs(k.point.energy - candidate.point.energy) * HARTREE < SAME_ENERGY
         )
-        if not any(_alike(k.molecule, candidate.molecule) for k in close):
+        if not _among([_sorted_distances(k.molecule) for k in close], sides):
             kept.append(candidate)
     return kept

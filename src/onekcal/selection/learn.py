@@ -230,7 +230,7 @@ class _Work:
         known = datasets.load(str(before / "data.h5")).dataset.aimed(self.target)
         with np.load(before / "split.npz") as split:
             trained = Trained(known[split["train"]])
-        asked = Asked(load_model(before / "run").model, self.pool[free], trained)
+        asked = Asked.of(load_model(before / "run"), self.pool[free], trained)
         seed = int(draw.integers(2**31))
         return free[choose(asked, plan.count, plan.by, plan.how, seed)]
 

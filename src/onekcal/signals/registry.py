@@ -10,6 +10,7 @@ import torch
 
 from onekcal.errors import ConfigError, InputError, unknown
 from onekcal.signals.families import FAMILIES
+from onekcal.signals.interval import INTERVAL
 from onekcal.signals.kernel import VARIANCE
 from onekcal.signals.laplace import LAPLACE, LATENT
 from onekcal.signals.novelty import NOVELTY
@@ -23,6 +24,7 @@ SIGNALS: dict[str, Signal] = {
     "families": FAMILIES,
     "variance": VARIANCE,
     "novelty": NOVELTY,
+    "interval": INTERVAL,
     "latent": LATENT,
     "laplace": LAPLACE,
     "R": HIERARCHY,

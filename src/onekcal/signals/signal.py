@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from torch import Tensor
 
 from onekcal.data.dataset import Dataset
 from onekcal.errors import InputError
+from onekcal.models.artefact import Artefact
 from onekcal.models.blend import every_stage
 from onekcal.models.model import Model
 from onekcal.models.stack import Stack
+from onekcal.trust.conformal import Conformal
 
 Sort = TypeVar("Sort", bound=Model)
 
@@ -55,11 +57,28 @@ class Asked:
         at labels.
     trained
         What the model was fitted to; None where it is not at hand.
+    intervals
+        How its intervals were calibrated at such geometries; None where they were not.
     """
 
     model: Stack
     data: Dataset
     trained: Trained | None = None
+    intervals: Conformal | None = None
+
+    @classmethod
+    def of(cls, artefact: Artefact, data: Dataset, trained: Trained | None = None) -> Self:
+        """Ask a fitted model, at geometries of the kind that it was fitted to.
+
+        Parameters
+        ----------
+        artefact
+            The model with its intervals.
+        data, trained
+            As above.
+        """
+        intervals = artefact.calibration.get(artefact.geometry or "data")
+        return cls(artefact.model, data, trained, intervals)
 
     def stages(self, sort: type[Sort]) -> Iterator[Sort]:
         """Give the stages of a class, those of members of blends too.

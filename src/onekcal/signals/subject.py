@@ -53,7 +53,7 @@ class Subject:
     @property
     def asked(self) -> Asked:
         """What signals look at."""
-        return Asked(self.artefact.model, self.test, self.trained)
+        return Asked.of(self.artefact, self.test, self.trained)
 
 
 def of_run(folder: Path, most: int = MOST) -> Subject:
