@@ -136,11 +136,12 @@ def table(results: dict[str, Any]) -> str:
         groups.setdefault((row["model"], row["molecule"], row["timestep_fs"]), []).append(row)
     for (name, molecule, step), rows in groups.items():
         error = f"{rows[0]['force_mae']:.2f}" if "force_mae" in rows[0] else "–"
+        drift = max(abs(row["drift"]) for row in rows)
         warm = sum(row["temperature_K"] for row in rows) / len(rows)
         lines.append(
             f"| {name}, {molecule} | {error} | {step:g} fs "
             f"| {len(rows)} × {rows[0]['time_ps']:g} ps | {warm:.0f} K "
-            f"| {max(abs(row['drift']) for row in rows):.4f} "
+            f"| {drift:.{4 if drift > 1e-4 else 5}f} "
             f"| {max(row['widest'] for row in rows):.2f} |"
         )
     return "\n".join(lines) + "\n"
