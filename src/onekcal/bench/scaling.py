@@ -28,7 +28,7 @@ from onekcal.system.provenance import provenance
 SUITE = "scaling"
 SIZES = (200, 1000)
 """SMILES of the lists whose memory is measured."""
-ASKED, LABELLED, SAMPLED = 240, 240, 240
+ASKED, LABELLED, SAMPLED = 240, 1000, 240
 """Molecules of the jobs."""
 EPOCHS = 4
 MILLION = 1_000_000

@@ -84,7 +84,9 @@ def field(
     if wavefunction and density is not None:
         raise InputError(f"{source} brings its own density; leave --density out")
     what = request(kind.split(","), density or "gfn2", grid, box, turn)
-    molecules, orbitals = wavefunction_of(source) if wavefunction else (_molecules(source), None)
+    molecules, orbitals = (
+        wavefunction_of(source) if wavefunction else (_molecules(source, scheduler, workers), None)
+    )
     looks = [path for path in (png, html, cube) if path is not None]
     if not 0 <= molecule < len(molecules):
         raise InputError(f"--molecule must be from 0 to {len(molecules) - 1}, got {molecule}")
@@ -105,25 +107,24 @@ def field(
     _said(done, what, written, as_json)
 
 
-def _molecules(source: str) -> Molecules:
+def _molecules(source: str, scheduler: str | None, workers: int | None) -> Molecules:
     """Molecules of a data set or a file, or the lowest conformer of each SMILES.
 
     A molecule that cannot be read is reported; the others go on.
     """
     from onekcal import datasets as data
-    from onekcal.errors import OnekcalError
     from onekcal.molecules import Molecules
-    from onekcal.prediction.geometry import geometry_of
+    from onekcal.prediction.geometry import geometries_of
     from onekcal.prediction.questions import questions
 
     if source in data.names() or data.is_here(source) or source.endswith(".h5"):
         return data.load(source).dataset.molecules
     placed: list[Molecules] = []
-    for question in questions([source]):
-        try:
-            placed.append(geometry_of(question))
-        except OnekcalError as problem:
-            print(f"onekcal: {problem}", file=sys.stderr)
+    for found in geometries_of(list(questions([source])), scheduler, workers):
+        if isinstance(found, Molecules):
+            placed.append(found)
+        else:
+            print(f"onekcal: {found}", file=sys.stderr)
     if not placed:
         raise typer.Exit(2)
     return Molecules.concatenate(placed)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from onekcal.errors import InputError
+from onekcal.errors import InputError, OnekcalError
 from onekcal.geometry.conformers import conformers
 from onekcal.geometry.minimum import minimum
 from onekcal.geometry.species import species
@@ -13,6 +14,7 @@ from onekcal.molecules import Molecules
 from onekcal.prediction.answers import Answer, Spread
 from onekcal.prediction.options import Options
 from onekcal.prediction.questions import Question
+from onekcal.system.parallel import Result, Task, in_parallel
 from onekcal.system.threads import on_one_thread
 
 KINDS = {
@@ -22,6 +24,9 @@ KINDS = {
     "data": "as given, like those of the training data",
 }
 """The kinds of geometry that an interval can be calibrated for, in words."""
+
+MANY = 50
+"""SMILES for which it pays to start processes."""
 
 
 def drawn(smiles: str) -> Molecules:
@@ -70,6 +75,43 @@ def geometry_of(question: Question, open_shells: bool = False) -> Molecules:
     state = species(question.smiles)
     nuclei = state.nuclei(question.smiles)
     return nuclei if len(nuclei.numbers) == 1 else conformers(state).lowest
+
+
+def geometries_of(
+    asked: Sequence[Question], scheduler: str | None = None, workers: int | None = None
+) -> Iterator[Molecules | str]:
+    """Give the geometry of each question in its order, or why there is none.
+
+    Parameters
+    ----------
+    asked
+        SMILES, or molecules with a geometry.
+    scheduler
+        Address of a Dask scheduler.
+    workers
+        Local processes; None: one for each processor where there are `MANY` SMILES.
+    """
+    tasks = [
+        {"format": 1, "key": k, "question": one}
+        for k, one in enumerate(asked)
+        if one.molecule is None
+    ]
+    if workers is None and len(tasks) < MANY:
+        workers = 1
+    made: dict[int, Molecules | str] = {
+        done["key"]: done["molecule"] if "molecule" in done else done["error"]
+        for done in in_parallel(_made, tasks, len(tasks), scheduler, workers)
+    }
+    for k, one in enumerate(asked):
+        yield made[k] if one.molecule is None else one.molecule
+
+
+def _made(task: Task) -> Result:
+    """The lowest conformer of one question, in whatever process."""
+    try:
+        return {"key": task["key"], "molecule": geometry_of(task["question"])}
+    except OnekcalError as problem:
+        return {"key": task["key"], "error": str(problem)}
 
 
 def kind_as_given(artefact: Artefact) -> str:
