@@ -30,12 +30,12 @@ SIZES = (200, 1000)
 """SMILES of the lists whose memory is measured."""
 ASKED, LABELLED, SAMPLED = 240, 1000, 240
 """Molecules of the jobs."""
-EPOCHS = 4
+EPOCHS = 12
 MILLION = 1_000_000
 EXPERIMENT = """name: scaling
 data: {{set: mini, target: b3lyp, split: random, seed: 0}}
 stages: [dressed_atoms, {{schnet: {{features: 64, interactions: 3}}}}]
-fit: {{epochs: {epochs}, batch: 32, stop: {epochs}}}
+fit: {{epochs: {epochs}, batch: 128, stop: {epochs}}}
 """
 Watch = Callable[[Measured], None]
 
