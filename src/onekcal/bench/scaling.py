@@ -28,7 +28,7 @@ from onekcal.system.provenance import provenance
 SUITE = "scaling"
 SIZES = (200, 1000)
 """SMILES of the lists whose memory is measured."""
-ASKED, LABELLED, SAMPLED = 240, 1000, 240
+ASKED, LABELLED, SAMPLED = 240, 600, 240
 """Molecules of the jobs."""
 EPOCHS = 12
 MILLION = 1_000_000
@@ -119,8 +119,8 @@ def _jobs(folder: Path, share: float) -> Iterator[tuple[str, dict[str, Any]]]:
         f"predict, {asked:,} SMILES": lambda n: _onekcal(
             folder, "predict", "asked.smi", "--csv", "--workers", str(n)
         ),
-        f"label, {made:,} SMILES, GFN2-xTB": lambda n: _onekcal(
-            folder, "label", "made.smi", f"labels{n}.h5", "--method", "gfn2", "--workers", str(n)
+        f"label, {made:,} SMILES, relaxed with GFN2-xTB": lambda n: _onekcal(
+            folder, "label", "made.smi", f"labels{n}.h5", "--relax", "--workers", str(n)
         ),
         f"field, {shown:,} SMILES, LOL on 20³ voxels": lambda n: _onekcal(
             folder,
