@@ -1,9 +1,10 @@
 """Compute the species that ship with the package: src/onekcal/shipped/species.json.
 
-    python scripts/species.py FOLDER [--write] [--first N]
+    python scripts/species.py FOLDER [--list scripts/novel_species.smi] [--write]
 
-Works through scripts/species.smi from the top and keeps each finished species, and each finished
-step, in FOLDER; run again after a stop, it goes on. `--write` only collects what FOLDER holds.
+Works through scripts/species.smi, or another list, and keeps each finished species, and each
+finished step, in FOLDER; run again after a stop, it goes on. Those that ship are not computed
+again. `--write` only adds what FOLDER holds to them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from onekcal.errors import OnekcalError
 from onekcal.geometry.conformers import conformers
 from onekcal.geometry.species import species
 from onekcal.io.smiles_lines import smi_lines
-from onekcal.labels.computed import SHIPPED, Steps, Store, key_of_smiles, shipped
+from onekcal.labels.computed import SHIPPED, Steps, Store, key_of_smiles
 from onekcal.labels.g4mp2 import Computed, g4mp2
 from onekcal.labels.start import lower_start
 
@@ -30,15 +31,14 @@ OUT = HERE.parent / "src" / "onekcal" / "shipped" / SHIPPED
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--list", type=Path, default=HERE / "species.smi")
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--first", type=int, default=10_000)
     given = parser.parse_args()
     store = Store(given.folder)
     if given.write:
         return write(store)
-    shipped.cache_clear()
-    lines = (HERE / "species.smi").read_text(encoding="utf-8").splitlines()
-    for line in list(smi_lines(lines, "species.smi"))[: given.first]:
+    lines = given.list.read_text(encoding="utf-8").splitlines()
+    for line in smi_lines(lines, given.list.name):
         start = time.monotonic()
         try:
             done = compute(store, line.smiles, line.name)
@@ -60,11 +60,12 @@ def compute(store: Store, smiles: str, name: str) -> Computed:
 
 
 def write(store: Store) -> None:
-    """Collect every finished species, smallest first."""
+    """Add every finished species to those that ship, smallest first."""
     lines = (HERE / "species.smi").read_text(encoding="utf-8").splitlines()
     names = {species(one.smiles).smiles: one.name for one in smi_lines(lines, "species.smi")}
+    every = (one for _, one, _ in store.items())
     records = sorted(
-        (replace(one, name=one.name or names.get(one.smiles, "")).to_dict() for one in store),
+        (replace(one, name=one.name or names.get(one.smiles, "")).to_dict() for one in every),
         key=lambda r: (len(r["numbers"]), r["smiles"]),
     )
     text = ",\n".join(json.dumps(record, ensure_ascii=False) for record in records)

@@ -66,9 +66,19 @@ def test_what_an_experiment_says_is_quoted_in_short(text: str, says: str) -> Non
     assert len(str(refusal.value)) < 1000
 
 
-def test_a_smiles_of_thousands_of_atoms_is_refused() -> None:
-    with pytest.raises(InputError, match="3,002 atoms; geometries are made for up to 1,000"):
-        read("C" * 1000, format="smi")
+def test_a_key_that_is_a_number_of_thousands_of_digits_is_quoted_in_short() -> None:
+    data = {"set": "mini", "target": "gfn2", 10**3000: 1}
+    with pytest.raises(ConfigError, match="data.1000000") as refusal:
+        experiment.parse({"data": data, "stages": ["dressed_atoms"]})
+    assert len(str(refusal.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("smiles", "says"), [("C" * 1000, "3,002 atoms"), ("C" * 200, "602 atoms"), ("O" * 300, "302")]
+)
+def test_a_smiles_of_thousands_of_atoms_is_refused(smiles: str, says: str) -> None:
+    with pytest.raises(InputError, match=f"{says}.*geometries are made for up to 300"):
+        read(smiles, format="smi")
     assert len(read("C" * 20, format="smi").molecules.numbers) == 62
 
 

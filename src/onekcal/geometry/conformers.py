@@ -307,9 +307,10 @@ def _lowest(found: list[Molecules], how: Method, count: int) -> list[Molecules]:
     if len(found) <= count:
         return found
     energies = []
+    asked = how.calculation(found[0])  # each begins with the charges of the one before
     for one in found:
         try:
-            energies.append(how.calculation(one).at(one.positions.numpy(), gradient=False).energy)
+            energies.append(asked.at(one.positions.numpy(), gradient=False).energy)
         except LabelError:
             energies.append(np.inf)
     return [found[k] for k in np.argsort(energies, kind="stable")[:count]]

@@ -158,13 +158,13 @@ def _explained(problem: ValidationError) -> Iterator[str]:
     """What pydantic objects to, in our words."""
     for error in problem.errors():
         place = error["loc"]
-        where = ".".join(map(str, place))
+        where = in_short(".".join(map(str, place)))
         inner = place[0] == "data" and len(place) > 1
         model: type[BaseModel] = DataChoice if inner else Experiment
         if takes := expected(error, model, str(place[inner])):
             yield f"{'.'.join(map(str, place[: inner + 1]))} {takes}"
         elif error["type"] == "extra_forbidden":
-            yield f"no key {in_short(where)!r}{did_you_mean(str(place[-1]), model.model_fields)}"
+            yield f"no key {where!r}{did_you_mean(str(place[-1]), model.model_fields)}"
         elif error["type"] == "missing":
             yield f"key {where!r} is missing"
         else:
