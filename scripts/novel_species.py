@@ -10,9 +10,9 @@ infinitely novel; of that, only molecules are taken that are half carbon. Three 
 
 - `ANSWERED` that the model answers, drawn at random among molecules of carbon with one S, Cl or Si,
   which QM9 does not have: what its interval from SMILES is judged on;
-- the most novel closed shells, and the most novel radicals. Each must hold an atom with neighbours
-  and bonds of which fewer than `ENOUGH` chosen ones hold one. Otherwise a hundred relatives of one
-  strange molecule would come first.
+- the most novel closed shells, and the most novel radicals. Each must hold an atom with a pair of
+  neighbours that fewer than `ENOUGH` chosen ones hold. Otherwise a hundred relatives of one strange
+  molecule would come first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import combinations, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ HERE = Path(__file__).parent
 OUT = HERE / "novel_species.smi"
 ANSWERED, NOVEL, RADICALS = 50, 70, 30
 ENOUGH = 2
-"""Chosen species with an atom of the same neighbours."""
+"""Chosen species with the same pair of neighbours."""
 ADDED = ("C", "N", "O", "F", "[SiH3]", "P", "S", "Cl")
 DOUBLE = ("C", "N", "O", "S")
 STRANGE = tuple(
@@ -191,7 +191,8 @@ def judged(pool: Iterable[str], model: Artefact) -> Iterator[Candidate]:
     for smiles in pool:
         try:
             state = species(smiles)
-            if key_of_smiles(state.smiles, state.charge, state.spin, "g4mp2") in shipped():
+            known = key_of_smiles(state.smiles, state.charge, state.spin, "g4mp2") in shipped()
+            if known or state.charge:
                 continue
             lowest = conformers(state, count=1).lowest
         except (OnekcalError, RuntimeError, ValueError) as problem:
@@ -210,25 +211,28 @@ def novelty(molecule: Molecules, model: Artefact) -> float:
 
 
 def diverse(ordered: Iterable[str], count: int) -> list[str]:
-    """The first ones that hold an atom with new neighbours."""
+    """The first ones that hold an atom with a new pair of neighbours."""
     chosen: list[str] = []
     seen: Counter[str] = Counter()
     for smiles in ordered:
-        held = set(neighbours(smiles))
+        held = set(angles(smiles))
         if len(chosen) < count and any(seen[one] < ENOUGH for one in held):
             chosen.append(smiles)
             seen.update(held)
     return chosen
 
 
-def neighbours(smiles: str) -> Iterator[str]:
-    """Each heavy atom with its bonds, as text."""
+def angles(smiles: str) -> Iterator[str]:
+    """Two neighbours of a heavy atom with their bonds, as text; one neighbour with a hydrogen."""
     for atom in Chem.MolFromSmiles(smiles).GetAtoms():
-        bonds = sorted(
+        arms = [
             f"{bond.GetBondTypeAsDouble()}{bond.GetOtherAtom(atom).GetSymbol()}"
             for bond in atom.GetBonds()
-        )
-        yield f"{atom.GetSymbol()}{atom.GetNumRadicalElectrons()} {' '.join(bonds)}"
+        ]
+        arms += ["H"] * min(atom.GetTotalNumHs(), 1)
+        lone = "•" * atom.GetNumRadicalElectrons()
+        for pair in combinations(sorted(arms), 2):
+            yield f"{pair[0]}-{atom.GetSymbol()}{lone}-{pair[1]}"
 
 
 if __name__ == "__main__":

@@ -63,6 +63,20 @@ MENDED = (
     ),
     Mended(
         "fuzz",
+        "a table with thousands of columns of one name took minutes",
+        "each name is looked up once",
+        "tests/robustness/test_findings.py::"
+        "test_a_table_of_thousands_of_columns_of_one_name_is_named_in_no_time",
+    ),
+    Mended(
+        "fuzz",
+        "a key of an experiment that was a number of hundreds of digits was quoted in full, twice",
+        "quotes are short",
+        "tests/robustness/test_findings.py::"
+        "test_a_key_that_is_a_number_of_thousands_of_digits_is_quoted_in_short",
+    ),
+    Mended(
+        "fuzz",
         "digits of other scripts (²) and counts of 5,000 digits ended in a ValueError",
         "they are no number of atoms",
         "tests/robustness/test_findings.py::test_a_strange_count_is_no_count",

@@ -122,15 +122,15 @@ def headings(row: Iterable[str]) -> list[str]:
     row
         The cells of its first line. One without a text is called after its place.
     """
-    out: list[str] = []
+    out: dict[str, None] = {}  # in order; a list would be searched for every cell
+    copies: dict[str, int] = {}
     for k, cell in enumerate(row, 1):
         head = new = cell.strip() or f"column_{k}"
-        count = 1
         while new in out:
-            count += 1
-            new = f"{head}_{count}"
-        out.append(new)
-    return out
+            copies[head] = copies.get(head, 1) + 1
+            new = f"{head}_{copies[head]}"
+        out[new] = None
+    return list(out)
 
 
 def _column(heads: list[str], wanted: Iterable[str]) -> str:
