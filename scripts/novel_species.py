@@ -10,8 +10,8 @@ infinitely novel; of that, only molecules are taken that are half carbon. Three 
 
 - `ANSWERED` that the model answers, drawn at random among molecules of carbon with one S, Cl or Si,
   which QM9 does not have: what its interval from SMILES is judged on;
-- the most novel closed shells, and the most novel radicals. Each must hold an atom with a pair of
-  neighbours that fewer than `ENOUGH` chosen ones hold. Otherwise a hundred relatives of one strange
+- the most novel closed shells, and the most novel radicals. Each must hold a bond that fewer
+  than four chosen ones hold, or two chosen radicals. Otherwise a hundred relatives of one strange
   molecule would come first.
 """
 
@@ -22,7 +22,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import combinations, islice
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,8 +41,6 @@ from onekcal.molecules import Molecules
 HERE = Path(__file__).parent
 OUT = HERE / "novel_species.smi"
 ANSWERED, NOVEL, RADICALS = 50, 70, 30
-ENOUGH = 2
-"""Chosen species with the same pair of neighbours."""
 ADDED = ("C", "N", "O", "F", "[SiH3]", "P", "S", "Cl")
 DOUBLE = ("C", "N", "O", "S")
 STRANGE = tuple(
@@ -92,8 +90,8 @@ def main() -> None:
     pool += some(radicals(pool), asked.candidates // 3, draw)
     made = judged(pool, model)
     rest = sorted((one for one in made if one.smiles not in first), key=lambda one: -one.novelty)
-    novel = diverse((one.smiles for one in rest if not one.radical), NOVEL)
-    radical = diverse((one.smiles for one in rest if one.radical), RADICALS)
+    novel = diverse((one.smiles for one in rest if not one.radical), NOVEL, 4)
+    radical = diverse((one.smiles for one in rest if one.radical), RADICALS, 2)
     OUT.write_text(
         "".join(f"{smiles}\n" for smiles in (*first, *novel, *radical)), encoding="utf-8"
     )
@@ -210,29 +208,24 @@ def novelty(molecule: Molecules, model: Artefact) -> float:
     return math.inf if found is None else float(found[0])
 
 
-def diverse(ordered: Iterable[str], count: int) -> list[str]:
-    """The first ones that hold an atom with a new pair of neighbours."""
+def diverse(ordered: Iterable[str], count: int, enough: int) -> list[str]:
+    """The first ones that hold a bond that fewer than `enough` before them do."""
     chosen: list[str] = []
     seen: Counter[str] = Counter()
     for smiles in ordered:
-        held = set(angles(smiles))
-        if len(chosen) < count and any(seen[one] < ENOUGH for one in held):
+        held = set(bonds(smiles))
+        if len(chosen) < count and any(seen[one] < enough for one in held):
             chosen.append(smiles)
             seen.update(held)
     return chosen
 
 
-def angles(smiles: str) -> Iterator[str]:
-    """Two neighbours of a heavy atom with their bonds, as text; one neighbour with a hydrogen."""
-    for atom in Chem.MolFromSmiles(smiles).GetAtoms():
-        arms = [
-            f"{bond.GetBondTypeAsDouble()}{bond.GetOtherAtom(atom).GetSymbol()}"
-            for bond in atom.GetBonds()
-        ]
-        arms += ["H"] * min(atom.GetTotalNumHs(), 1)
-        lone = "•" * atom.GetNumRadicalElectrons()
-        for pair in combinations(sorted(arms), 2):
-            yield f"{pair[0]}-{atom.GetSymbol()}{lone}-{pair[1]}"
+def bonds(smiles: str) -> Iterator[str]:
+    """Its bonds between heavy atoms, as text; a radical's centre is an element of its own."""
+    for bond in Chem.MolFromSmiles(smiles).GetBonds():
+        ends = (bond.GetBeginAtom(), bond.GetEndAtom())
+        names = sorted(one.GetSymbol() + "•" * one.GetNumRadicalElectrons() for one in ends)
+        yield f"{bond.GetBondTypeAsDouble()} ".join(names)
 
 
 if __name__ == "__main__":
