@@ -10,7 +10,7 @@ import torch
 
 from onekcal.features.electrons import NAMES, electrons
 from onekcal.molecules import Molecules
-from onekcal.quantum.gfn2 import TightBinding
+from onekcal.quantum.gfn2 import Levels, TightBinding
 from onekcal.quantum.named import method
 
 WATER = Molecules.one([8, 1, 1], [[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])
@@ -41,6 +41,32 @@ def test_the_density_that_they_are_made_of_does_turn() -> None:
         for m in (WATER, moved)
     ]
     assert np.abs(squares[0] - squares[1]).max() > 1e-2
+
+
+def test_a_molecule_is_asked_once_and_another_geometry_or_charge_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, levels = [], TightBinding.levels
+
+    def counted(self: TightBinding, positions: np.ndarray) -> Levels:
+        asked.append(positions)
+        return levels(self, positions)
+
+    monkeypatch.setattr(TightBinding, "levels", counted)
+    water = WATER.moved(WATER.positions * 1.03)
+    first = electrons(water)
+    assert torch.equal(electrons(water), first)
+    assert len(asked) == 1
+    others = [
+        WATER.moved(WATER.positions * 1.04),
+        Molecules.one([8, 1, 1], water.positions.tolist(), 1, 1),
+        Molecules.one([16, 1, 1], water.positions.tolist()),
+    ]
+    for count, other in enumerate(others, 2):
+        assert not torch.equal(electrons(other), first)
+        assert len(asked) == count
+    first.zero_()  # what was given belongs to the one who asked
+    assert electrons(water).abs().max() > 0.1
 
 
 def test_they_are_put_in_another_order_with_the_atoms() -> None:

@@ -15,6 +15,8 @@ apart. The names are in `NAMES`. Atomic units.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -30,6 +32,10 @@ NAMES = (
 SMOOTH = 1e-6
 """Added under the roots of |D| and |G|, so that they are smooth at 0."""
 
+KEPT = 50_000
+"""Molecules whose numbers are kept, 3 kB each. GFN2-xTB takes milliseconds, and the steps of a fit,
+the members of a blend and the signals of doubt ask for the same molecules."""
+
 
 def electrons(molecules: Molecules) -> Tensor:
     """Return the numbers of every atom.
@@ -44,12 +50,20 @@ def electrons(molecules: Molecules) -> Tensor:
     Tensor
         (A, 13) float64, atomic units; without the gradient graph of the positions.
     """
-    gfn2 = method("gfn2")
     out = [torch.zeros(0, len(NAMES), dtype=torch.float64)]
-    for molecule in molecules:
-        levels = TightBinding(gfn2, molecule).levels(molecule.positions.detach().numpy())
-        out.append(torch.from_numpy(of_atoms(levels, len(molecule.numbers))))
+    for one in molecules:
+        numbers, positions = one.numbers.numpy(), one.positions.detach().double().numpy()
+        state = int(one.charges[0]), int(one.spins[0])
+        out.append(torch.from_numpy(_known(numbers.tobytes(), positions.tobytes(), *state)))
     return torch.cat(out)
+
+
+@lru_cache(maxsize=KEPT)
+def _known(numbers: bytes, positions: bytes, charge: int, spin: int) -> np.ndarray:
+    """(n, 13) of one molecule; the bytes are those of its tensors."""
+    places = np.frombuffer(positions).reshape(-1, 3).copy()
+    molecule = Molecules.one(np.frombuffer(numbers, np.int64).tolist(), places, charge, spin)
+    return of_atoms(TightBinding(method("gfn2"), molecule).levels(places), len(places))
 
 
 def of_atoms(levels: Levels, count: int) -> np.ndarray:
