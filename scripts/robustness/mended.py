@@ -77,6 +77,18 @@ MENDED = (
     ),
     Mended(
         "fuzz",
+        "a stage `:hipnn` ended in a ValueError",
+        "one line says what is expected",
+        "tests/robustness/test_findings.py::test_a_stage_that_names_half_a_module_is_refused",
+    ),
+    Mended(
+        "fuzz",
+        "a YAML number of 400,000 digits was looked at in every way to split it, for hours",
+        "its pattern has one way",
+        "tests/robustness/test_findings.py::test_a_number_of_thousands_of_digits_is_looked_at_once",
+    ),
+    Mended(
+        "fuzz",
         "digits of other scripts (²) and counts of 5,000 digits ended in a ValueError",
         "they are no number of atoms",
         "tests/robustness/test_findings.py::test_a_strange_count_is_no_count",

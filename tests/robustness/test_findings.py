@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from robustness.corpus import add, newest
 from robustness.readers import NPZ, YAML
+from yaml import YAMLError
 
 from onekcal.cli import main as command
 from onekcal.datasets.sets import qm9, qm9_g4mp2
@@ -58,6 +59,8 @@ def test_aliases_that_stand_for_billions_are_refused(tmp_path: Path) -> None:
             "data: {{set: mini, target: gfn2}}\nstages: [{{dressed_atoms: '{}'}}]",
             "takes no settings",
         ),
+        ("data: {{set: mini, target: gfn2}}\nstages: [hipnn]\nfit: {{? '{}' : 1}}", "no 'xxx"),
+        ("data: {{set: mini, target: gfn2}}\nstages: [hipnn]\nfit: {{rate: '{}'}}", "fit.rate"),
     ],
 )
 def test_what_an_experiment_says_is_quoted_in_short(text: str, says: str) -> None:
@@ -68,11 +71,34 @@ def test_what_an_experiment_says_is_quoted_in_short(text: str, says: str) -> Non
     assert len(str(refusal.value)) < 1000
 
 
+def test_a_number_that_is_too_long_for_an_integer_is_quoted_in_short() -> None:
+    fit = {"epochs": "9" * 5000}
+    with pytest.raises(ConfigError, match="fit.epochs") as refusal:
+        experiment.parse(
+            {"data": {"set": "mini", "target": "gfn2"}, "stages": ["hipnn"], "fit": fit}
+        )
+    assert len(str(refusal.value)) < 1000
+
+
 def test_a_key_that_is_a_number_of_thousands_of_digits_is_quoted_in_short() -> None:
     data = {"set": "mini", "target": "gfn2", 10**3000: 1}
     with pytest.raises(ConfigError, match="data.1000000") as refusal:
         experiment.parse({"data": data, "stages": ["dressed_atoms"]})
     assert len(str(refusal.value)) < 1000
+
+
+@pytest.mark.parametrize("name", [":hipnn", "hipnn:", "a..b:C", ".a:B", "a b:C"])
+def test_a_stage_that_names_half_a_module_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="expected `module:Class`"):
+        experiment.parse({"data": {"set": "mini", "target": "gfn2"}, "stages": [name]})
+
+
+def test_a_number_of_thousands_of_digits_is_looked_at_once() -> None:
+    started = time.process_time()
+    with pytest.raises(YAMLError):
+        experiment.load_yaml("a: " + "9" * 400_000)
+    assert time.process_time() - started < 5.0  # every way to split the digits took hours
+    assert experiment.load_yaml("[1e-5, 1.e5, .5E+3, -2e4]") == [1e-5, 1e5, 500.0, -2e4]
 
 
 def test_a_table_of_thousands_of_columns_of_one_name_is_named_in_no_time() -> None:

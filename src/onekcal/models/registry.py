@@ -96,6 +96,8 @@ def model_class(name: str) -> type[Model]:
     module, colon, attribute = MODELS.get(name, name).partition(":")
     if not colon:
         unknown("model", name, MODELS, ConfigError)
+    if not all(part.isidentifier() for part in (*module.split("."), attribute)):
+        raise ConfigError(f"model {in_short(repr(name))}: expected `module:Class`")
     if name not in MODELS:
         _refuse_strange(name, module)
     try:

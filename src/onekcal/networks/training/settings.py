@@ -14,7 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from onekcal.errors import ConfigError, did_you_mean, unknown
+from onekcal.errors import ConfigError, did_you_mean, in_short, unknown
 from onekcal.models.setting_types import expected
 
 Loss = Literal["mae", "rmse", "mae+rmse", "mse"]
@@ -166,7 +166,8 @@ class Settings(BaseModel):
             device = torch.device(self.device)
         except RuntimeError:
             raise ConfigError(
-                f"fit.device must be auto, cpu, cuda or such as cuda:1, got {self.device!r}"
+                f"fit.device must be auto, cpu, cuda or such as cuda:1, got "
+                f"{in_short(repr(self.device))}"
             ) from None
         if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
             raise ConfigError(
@@ -177,10 +178,14 @@ class Settings(BaseModel):
 
 
 def _explain(error: ErrorDetails) -> str:
-    where = ".".join(map(str, error["loc"]))
+    where = in_short(".".join(map(str, error["loc"])))
     if error["type"] == "extra_forbidden":
         return f"fit takes no {where!r}{did_you_mean(where, Settings.model_fields)}"
     if where and (takes := expected(error, Settings, str(error["loc"][0]))):
         return f"fit.{error['loc'][0]} {takes}"
     message = error["msg"].removeprefix("Value error, ")
-    return f"fit.{where}: {message}, got {error['input']!r}" if where else f"fit: {message}"
+    return (
+        f"fit.{where}: {message}, got {in_short(repr(error['input']))}"
+        if where
+        else f"fit: {message}"
+    )
