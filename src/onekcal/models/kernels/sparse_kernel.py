@@ -332,8 +332,7 @@ class SparseKernel(Model):
     def variance(self, molecules: Molecules) -> Tensor:
         """(M,) kcal²/mol² posterior variance of the energy, without the noise s² of a label.
 
-        The noise is found by maximum likelihood. The factors (m², hundreds of MB) are not stored:
-        they are there after a fit in this process, or after `recall`.
+        The noise is found by maximum likelihood. A fit in this process or `recall` leaves factors.
         """
         if self._factors is None:
             raise InputError(
@@ -343,9 +342,11 @@ class SparseKernel(Model):
         lower, factor = self._factors
         out = [torch.zeros(0, dtype=torch.float64)]
         with torch.no_grad():
-            for x, kinds, block in self.environments(molecules):
-                phi = self._kernel(kinds, x, block.owner, len(block))
-                own = own_kernel(kinds, x, block.owner, len(block))
+            for first in range(0, len(molecules), BLOCK):  # whitening copies the factor each time
+                few = self.environments(molecules[first : first + BLOCK])
+                each = [(kinds, x, block.owner, len(block)) for x, kinds, block in few]
+                phi = torch.cat([self._kernel(*one) for one in each])
+                own = torch.cat([own_kernel(*one) for one in each])
                 rows = low_rank.whitened(phi, lower, self._spans())
                 out.append(low_rank.posterior(rows, factor, own, self.regularization))
         return self.noise * torch.cat(out)
