@@ -234,7 +234,9 @@ def test_the_screen_is_in_the_unit_that_is_asked_for(tmp_path: Path) -> None:
     assert "ΔfH(298.15 K), against experiment" in one
     assert one.index("kJ/mol") < one.index("kcal/mol")
     assert "95 % interval" in two
-    assert "eV; 95 % interval of the energy against G4(MP2)" in two
+    assert "eV; 95 % interval of the energy against experiment" in two
+    mixed = run("predict", "O", "CCCCN", cwd=tmp_path).stdout
+    assert "of the energy against G4(MP2) (0 K), of computed ones against experiment" in mixed
 
 
 def _stop_at(number: int, monkeypatch: pytest.MonkeyPatch) -> None:

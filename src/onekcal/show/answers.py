@@ -268,24 +268,28 @@ def table(answers: Iterable[Answer]) -> None:
         "bold",
     )
     made: Counter[str] = Counter()
-    corrected = False
+    corrected, computed = False, set[bool]()
     for answer in chain([first, second], answers):
         _line(answer, ledgers)
         made[answer.made] += 1
         corrected = corrected or answer.formation_half is not None
-    plain(_footer(first, interval, corrected), "dim")
+        if answer.half and not answer.problem:  # a free atom's energy is exact
+            computed.add(answer.rung == "g4mp2")
+    plain(_footer(first, interval, corrected, computed), "dim")
     for how, number in made.items():
         if how:
             plain(f"{number} geometr{'y' if number == 1 else 'ies'} {how}", "dim")
 
 
-def _footer(first: Answer, interval: str, corrected: bool) -> str:
-    """What the columns of the table mean."""
+def _footer(first: Answer, interval: str, corrected: bool, computed: set[bool]) -> str:
+    """What the columns of the table mean; `computed`: whether answers are G4(MP2)'s own."""
     level = level_name(first.level)
     if corrected:
+        against = "experiment" if computed == {True} else f"{level} ({first.at})"
+        some = ", of computed ones against experiment" if len(computed) == 2 else ""
         return (
-            f"{first.unit}; {interval} of the energy against {level} ({first.at}); ± of the heats "
-            "of formation, which are corrected to experiment"
+            f"{first.unit}; {interval} of the energy against {against}{some}; ± of the heats of "
+            "formation, which are corrected to experiment"
         )
     own = f", whose own error is ± {_in_unit(G4MP2_ERROR, first)}" if level == "G4(MP2)" else ""
     return f"{first.unit}; ±: half of the {interval} against {level} ({first.at}){own}"
