@@ -14,8 +14,18 @@ if TYPE_CHECKING:
 
     from onekcal.bench.curves import Learned
 
-COLOURS = ("#0b6e99", "#c4622d", "#5b8c3a", "#7a5aa6", "#b08a1e", "#4f5d68")
-MARKERS = ("o", "s", "D", "^", "P", "X")
+COLOURS = (
+    "#0b6e99",
+    "#c4622d",
+    "#5b8c3a",
+    "#7a5aa6",
+    "#b08a1e",
+    "#4f5d68",
+    "#b0416f",
+    "#1f9e8f",
+    "#8a5a3c",
+)
+MARKERS = ("o", "s", "D", "^", "P", "X", "v", "*", "<")
 
 
 def curves_png(
