@@ -19,7 +19,7 @@ from onekcal.bench.speed.contest import Contest, Contestant, SpeedResults, diffe
 from onekcal.bench.speed.steps import steps_of
 from onekcal.errors import ConfigError
 from onekcal.models.kernels.packed_cholesky import put_row
-from onekcal.networks.product_net import ProductNetwork
+from onekcal.networks.product_net import ProductNet
 
 pytest.importorskip("kernelforge", reason="kernelforge has wheels for Linux only")
 
@@ -160,7 +160,7 @@ def test_our_network_takes_steps_on_energies_and_on_forces() -> None:
     def after(turn: Callable[..., Contestant] | None) -> torch.Tensor:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            network = ProductNetwork(tuple(known.molecules.elements))
+            network = ProductNet().network(tuple(known.molecules.elements))
         if turn is not None:
             turn(product_net._ours(network, steps), steps)()
         return torch.cat([p.detach().flatten() for p in network.parameters()])

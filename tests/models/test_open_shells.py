@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,11 +52,24 @@ def test_an_odd_number_of_electrons_without_a_spin_is_refused_by_every_model() -
     assert "odd number" in strange_nuclei(artefact(1), forgotten)[0]
 
 
+def test_what_a_model_knows_of_charges() -> None:
+    places = METHYL.positions.tolist()
+    cation, dication = (Molecules.one([6, 1, 1, 1], places, k, k - 1) for k in (1, 2))
+    neutral, ions, both = (replace(artefact(1), charges=c) for c in ([0], [-1, 1], [0, 1]))
+    told = "an ion (charge +1); the model knows neutral molecules"
+    assert strange_nuclei(neutral, cation) == [told]
+    assert strange_nuclei(both, cation) == strange_nuclei(ions, cation) == []
+    told = "a neutral molecule; the model knows ions of charge -1, +1"
+    assert strange_nuclei(ions, METHYL) == [told]
+    told = "an ion (charge +2); the model knows neutral molecules and ions of charge +1"
+    assert strange_nuclei(both, dication) == [told]
+
+
 def test_it_is_kept_in_the_file(tmp_path: Path) -> None:
-    artefact(1).save(tmp_path / "m.safetensors")
+    replace(artefact(1), charges=[0, 1]).save(tmp_path / "m.safetensors")
     back = Artefact.load(tmp_path / "m.safetensors")
-    assert back.unpaired == 1
-    assert scope(back)["spin"] == 1
+    assert (back.unpaired, back.charges) == (1, [0, 1])
+    assert (scope(back)["spin"], scope(back)["charges"]) == (1, [0, 1])
 
 
 @pytest.mark.parametrize("unpaired", [0, 1])

@@ -258,6 +258,15 @@ def test_a_radical_and_an_ion_differ_where_their_charge_and_spin_are_given() -> 
     assert float(blind.energies(one)) == float(blind.energies(other))
 
 
+def test_a_charge_that_no_training_molecule_had_means_nothing() -> None:
+    """Its weights were never learned, and would add what they began with."""
+    data = wobbly(12, seed=1)
+    model = ProductNet(**TINY, given=["charge"]).fit(data, data[:0])
+    one = data.molecules[3]
+    ion = Molecules(one.numbers, one.positions, one.offsets, charge=one.charges + 1)
+    assert float(model.energies(one)) == float(model.energies(ion))
+
+
 def test_what_is_given_is_kept_with_the_model() -> None:
     data = wobbly(12, seed=1)
     model = ProductNet(**TINY, given=["electrons"]).fit(data, data[:0])

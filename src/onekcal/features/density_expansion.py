@@ -17,7 +17,7 @@ from torch import Tensor
 
 
 class Expansion(NamedTuple):
-    """g_ν(r_ij) Y^l(r̂_ij) of every pair, of one m after the other."""
+    """g_ν(r_ij) Y^l(r̂_ij) of every pair, a block for each component of Y^l."""
 
     radial: Tensor  # (B, n·N, n): rows (i, ν), columns j
     vectors: Tensor  # (B, 3, n·N, n)
@@ -37,6 +37,11 @@ def expand(positions: Tensor, pairs: Tensor, radial: int, cutoff: float) -> Expa
         Number N of radial functions.
     cutoff
         r_c, Å.
+
+    Returns
+    -------
+    Expansion
+        All pairs of a molecule are held, near or far: 9·N·n² numbers.
     """
     between = (positions[:, None] - positions[:, :, None]).movedim(3, 1)  # (B, 3, i, j)
     square = torch.where(pairs, between.square().sum(1), 1.0)  # without a pair, no gradient
@@ -68,7 +73,8 @@ def neighbour_sums(rows: Tensor, sent: Tensor, n: int, radial: int) -> Tensor:
     Parameters
     ----------
     rows
-        (B, K·n·N, j) g_ν(r_ij) Y^l(r̂_ij) of K components.
+        (B, K·n·N, j) g_ν(r_ij) Y^l(r̂_ij) of K components; or (B, n·N, K·j), whose products with
+        what turns, sent as (B, K·j, s), are summed over the components.
     sent
         (B, j, s) what is sent.
     n
@@ -92,8 +98,8 @@ def turned_products(v: Tensor, t: Tensor) -> list[Tensor]:
     v
         (B, 3, …) vectors.
     t
-        (B, 5, …) orthonormal components xy, yz, zx, xx − yy, 2zz − xx − yy of symmetric tensors
-        without a trace.
+        (B, 5, …) orthonormal components √2·xy, √2·yz, √2·zx, (xx − yy)/√2, (2zz − xx − yy)/√6 of
+        symmetric tensors without a trace.
     """
     x, y, z = v.unbind(1)
     xy, yz, zx, apart, along = (

@@ -11,8 +11,8 @@ Nine products of each c do not change when the molecule turns. With a = A⁰, v 
 They are sums over up to three neighbours. Random mixtures stand in the place of all pairs and
 triples of (ν, Z): Darby et al., Phys. Rev. Lett. 131, 028001 (2023).
 
-z, the thirteen numbers of `electrons` in deviations among the atoms of the element, are mixed at
-random, too: u = R [z, 1]. Then p also holds z, u, u², u³, ua, u|v|² and u|T|².
+z, the thirteen numbers of `electrons` in deviations among the atoms of the element (cut off at
+six), are mixed at random, too: u = R [z, 1]. Then p also holds z, u, u², u³, ua, u|v|² and u|T|².
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from onekcal.features.known_elements import places_of
 from onekcal.molecules import Molecules
 
 FADE = 0.5
-"""W is normal with the deviation ν^−FADE: quick waves count less."""
+"""W is normal with the deviation ν^−FADE / √(N · elements): quick waves count less."""
 SPREAD = 2.0
 """R is normal with this deviation over the root of its columns."""
 FAR = 6.0

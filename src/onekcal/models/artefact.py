@@ -69,6 +69,8 @@ class Artefact:
         Whether the training energies were computed at the geometries that the model saw.
     unpaired
         Most unpaired electrons of a training molecule; 0 for a model of closed shells.
+    charges
+        Charges of the training molecules, ascending.
     ships
         Whether it came with the package, and is none of the user's own.
     """
@@ -87,6 +89,7 @@ class Artefact:
     unit: str = "kcal/mol"
     own_geometry: bool = True
     unpaired: int = 0
+    charges: list[int] = field(default_factory=lambda: [0])
     ships: bool = False
 
     def __repr__(self) -> str:
@@ -115,6 +118,7 @@ class Artefact:
             "elements": self.elements,
             "largest": self.largest,
             "unpaired": self.unpaired,
+            "charges": self.charges,
             "geometry": self.geometry,
             "novelty_limit": self.novelty_limit if math.isfinite(self.novelty_limit) else None,
             "card": self.card.to_dict(),
@@ -177,6 +181,7 @@ class Artefact:
                 for kind, scores in _under(CALIBRATION, tensors).items()
             },
             unpaired=header.get("unpaired", 0),
+            charges=header.get("charges", [0]),
             geometry=header.get("geometry", ""),
             unit=header.get("unit", "kcal/mol"),
             card=ModelCard.of(header["card"]),

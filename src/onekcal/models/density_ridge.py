@@ -1,12 +1,14 @@
 r"""Ridge regression on products of random densities: minutes of one core for 10,000 molecules.
 
-    E = Σ_i e_{Z_i} + w_{Z_i} · p̂_i
-    w = argmin Σ_m p_m (E_m − y_m)² + λ |w|²
+    E = Σ_i (e_{Z_i} + w_{Z_i} · p̂_i)
+    e, w = argmin Σ_m ω_m (E_m − y_m)² + λ (|w|² + |e|²/900)
 
 p̂_i are the products of `onekcal.features.density_products`, less their mean, in deviations among
-atoms of the element. p_m is 1, or s_y² / (s_y² + u_m²) for a label of an uncertainty u_m of its own
-(`label_noise`). The equations are added up block by block. Where there are fewer of them than
-weights, the dual problem is solved instead. Memory is the square of the smaller of the two numbers.
+atoms of the element (plus a tenth of that among all atoms). ω_m is 1, or s_y² / (s_y² + u_m²) for a
+label of an uncertainty u_m of its own (`label_noise`). The equations XᵀX are added up block by
+block. Where there are fewer molecules than weights, the dual problem is solved instead. The first
+holds a few matrices (weights × weights); the dual holds X (molecules × weights) and a few matrices
+(molecules × molecules).
 
 Forces are slopes of the energy. They are not learned from.
 """

@@ -28,11 +28,22 @@ def strange_nuclei(artefact: Artefact, molecule: Molecules) -> list[str]:
         reasons.append(f"the model has never seen {', '.join(strange)}; it knows {known}")
     charge, spin = int(molecule.charges[0]), int(molecule.spins[0])
     odd = not spin and (int(molecule.numbers.sum()) - charge) % 2
-    if charge:
-        reasons.append(f"an ion (charge {charge:+d}); the model knows neutral molecules")
+    if charge not in artefact.charges:
+        reasons.append(f"{_named(charge)}; the model knows {_listed(artefact.charges)}")
     if spin > artefact.unpaired or odd:
         said = f"unpaired electrons: {spin}" if spin else "an odd number of electrons"
         most = artefact.unpaired
         knows = f"up to {most} of them" if most else "closed shells"
         reasons.append(f"a radical ({said}); the model knows {knows}")
     return reasons
+
+
+def _named(charge: int) -> str:
+    return f"an ion (charge {charge:+d})" if charge else "a neutral molecule"
+
+
+def _listed(charges: list[int]) -> str:
+    """What a model was fitted to, in words."""
+    ions = ", ".join(f"{each:+d}" for each in charges if each)
+    neutral = ["neutral molecules"] if 0 in charges else []
+    return " and ".join([*neutral, *([f"ions of charge {ions}"] if ions else [])])

@@ -1,31 +1,36 @@
 r"""ProductNet: sums over neighbours as matrix products, and products of those sums.
 
 The neighbours j of an atom i make densities. These are expanded in N radial functions and in
-Y⁰ = 1, Y¹ = r̂ and Y², the five orthonormal components of r̂r̂ᵀ − ⅓:
+Y⁰ = 1, Y¹ = r̂ and Y², the five orthonormal components of r̂r̂ᵀ − ⅓; r̂_ij points from i to j:
 
     g_ν(r) = √(2/r_c) sin(νπr/r_c)/r · (1 − r²/r_c²)³ below r_c, else 0                   (radial)
     s_j = S x_j                                                                             (sent)
     a_i^l = Σ_j g(r_ij) Y^l(r̂_ij) s_j,    A_i^l = W^l a_i^l       l = 0, 1, 2           (densities)
 
-W^l mixes all radial functions and features. From the second layer on, neighbours also send the
-vectors v_j = V A_j¹ and tensors T_j = V' A_j² of the layer before. Then W^l also sees
+a^l has a number (of each component of Y^l) for each ν and each sent feature. W^l mixes them into
+`channels` numbers. From the second layer on, neighbours also send the vectors v_j = V A_j¹ and
+tensors T_j = V' A_j² of the layer before. Then W^l also sees
 
     l = 0:  Σ_j g(r_ij) r̂_ij · v_j  and  Σ_j g(r_ij) Y²(r̂_ij) · T_j
     l = 1:  Σ_j g(r_ij) v_j                      l = 2:  Σ_j g(r_ij) T_j
 
-Products of up to three densities do not change when the molecule is turned or mirrored. They are
-sums over two, three and four atoms:
+Products of up to three densities, of each channel by itself, do not change when the molecule is
+turned or mirrored. They are sums over two, three and four atoms:
 
     p_i = [A⁰, |A¹|², |A²|², A¹·A²A¹, det A²]                                           (products)
     x_i ← x_i + M' silu(M [x_i, p_i] + b) + b'                                             (layer)
-    E = Σ_i [e₀ + s Σ_layers (o · silu(O x_i + c) + d)]                                    (energy)
+    E = Σ_i [e₀ + σ Σ_layers (o · silu(O x_i + c) + d)]                                    (energy)
 
-x_i begins as a number for each element and feature. The expansion of densities and its products
-are those of Drautz, Phys. Rev. B 99, 014104 (2019); densities of what neighbours have learned, in
-layers, those of Batatia et al., NeurIPS 35, 11423 (2022). Products of Cartesian tensors stand in
-the place of Clebsch-Gordan sums, as in Simeon and de Fabritiis, NeurIPS 36, 37334 (2023). The
-arrangement is our own and made for processors: the pairs of a molecule are one dense block, each
-sum over neighbours is one product of two matrices, and no filter is evaluated for a pair.
+x_i begins as e_Z, F numbers for each element, plus G z_i if atoms are given something: z_i, in
+deviations among the atoms of the element. Each layer has its own S, V, V', W, M, M' and O, and adds
+its energy after the step of x_i. M has 2F rows and O has F/2.
+
+The expansion of densities and its products are those of Drautz, Phys. Rev. B 99, 014104 (2019);
+densities of what neighbours have learned, in layers, those of Batatia et al., NeurIPS 35, 11423
+(2022). Products of Cartesian tensors stand in the place of Clebsch-Gordan sums, as in Simeon and de
+Fabritiis, NeurIPS 36, 37334 (2023). The arrangement is our own and made for processors: the pairs
+of a molecule are one dense block, each sum over neighbours is one product of two matrices, and no
+filter is evaluated for a pair.
 """
 
 from __future__ import annotations
@@ -47,7 +52,7 @@ from onekcal.features.density_expansion import (
     neighbour_sums,
     turned_products,
 )
-from onekcal.features.electrons import electrons
+from onekcal.features.electrons import NAMES, electrons
 from onekcal.models.limits import at_least, check_positive
 from onekcal.models.model import State
 from onekcal.molecules import Molecules
@@ -60,7 +65,7 @@ from onekcal.networks.training.settings import Recipes
 GIVEN: dict[str, tuple[int, Callable[[Molecules], Tensor]]] = {
     "charge": (1, lambda molecules: molecules.charges[molecules.owner, None].double()),
     "spin": (1, lambda molecules: molecules.spins[molecules.owner, None].double()),
-    "electrons": (13, electrons),
+    "electrons": (len(NAMES), electrons),
 }
 """What atoms may be given besides their element: how many numbers, and the numbers (A, k)."""
 
@@ -68,6 +73,8 @@ GIVEN: dict[str, tuple[int, Callable[[Molecules], Tensor]]] = {
 DENSITY = 2.3
 """Standard deviation of an initial W^l times the root of its columns: four times PyTorch's. Else
 the products of densities begin much smaller than the features beside them."""
+PRODUCTS = 5
+"""A⁰ and the four of `turned_products`."""
 
 
 class ProductNet(NetworkModel):
@@ -177,7 +184,7 @@ class ProductNet(NetworkModel):
                 [torch.stack([own.mean(0), own.std(0, correction=0)]) for own in groups]
             )
         middle, width = self.standard[species].unbind(1)
-        values = (values - middle) / torch.where(width > 1e-9, width, 1.0)
+        values = torch.where(width > 1e-9, (values - middle) / width, 0.0)  # else never learned
         each = values.split(molecules.sizes.tolist())
         return lambda rows: pad_sequence([each[m] for m in rows.tolist()], batch_first=True)
 
@@ -209,7 +216,7 @@ class Layer(torch.nn.Module):
             _mixing(paths * radial * sent, channels)
             for paths in ((1, 1, 1) if first else (3, 2, 2))
         )
-        self.inner = torch.nn.Linear(features + 5 * channels, 2 * features)  # M, b
+        self.inner = torch.nn.Linear(features + PRODUCTS * channels, 2 * features)  # M, b
         self.outer = torch.nn.Linear(2 * features, features)  # M', b'
         self.bend = torch.nn.Linear(features, features // 2)  # O, c
         self.head = torch.nn.Linear(features // 2, 1)  # o, d
@@ -226,10 +233,10 @@ class Layer(torch.nn.Module):
         if before is not None:
             v, t = (turn(own) for turn, own in zip(self.turned, before))
             inside = [
-                neighbour_sums(own.transpose(1, 2).flatten(2), sent.flatten(1, 2), n, self.radial)
-                for own, sent in ((known.vectors, v), (known.tensors, t))
+                neighbour_sums(own.transpose(1, 2).flatten(2), turns.flatten(1, 2), n, self.radial)
+                for own, turns in ((known.vectors, v), (known.tensors, t))
             ]
-            carried = [_carried(known.radial, sent) for sent in (v, t)]
+            carried = [_carried(known.radial, turns) for turns in (v, t)]
             around[0] = torch.cat([around[0], *inside], -1)
             around[1:] = [torch.cat(both, -1) for both in zip(around[1:], carried)]
         A0, A1, A2 = (mix(a) for mix, a in zip(self.mix, around))
@@ -271,13 +278,13 @@ class ProductNetwork(Network):
     def __init__(
         self,
         elements: tuple[int, ...],
-        features: int = 64,
-        channels: int = 32,
-        sent: int = 16,
-        layers: int = 2,
-        radial: int = 8,
-        cutoff: float = 4.0,
-        extra: int = 0,
+        features: int,
+        channels: int,
+        sent: int,
+        layers: int,
+        radial: int,
+        cutoff: float,
+        extra: int,
     ) -> None:
         super().__init__()
         self.elements, self.radial, self.cutoff = elements, radial, cutoff
@@ -286,10 +293,10 @@ class ProductNetwork(Network):
         self.layers = torch.nn.ModuleList(
             Layer(features, channels, sent, radial, k == 0) for k in range(layers)
         )
-        self.register_buffer("per_atom", torch.tensor([0.0, 1.0]))  # e₀, s in kcal/mol
+        self.register_buffer("per_atom", torch.tensor([0.0, 1.0]))  # e₀, σ in kcal/mol
 
     def begin(self, train: Dataset) -> None:
-        """Set e₀, and s: the deviation of an atom's energy, if atoms differ independently."""
+        """Set e₀, and σ: the deviation of an atom's energy, if atoms differ independently."""
         shift, scale = energy_per_atom(train)
         size = train.molecules.sizes.double().mean()
         self.per_atom.copy_(torch.stack([shift, scale / size.sqrt()]))

@@ -29,7 +29,7 @@ class Scope(TypedDict):
     """Atoms in the largest molecule."""
     heavy: int | None
     """Heavy atoms in the largest molecule; None where it is not known."""
-    charge: int
+    charges: list[int]
     spin: int
     """Most unpaired electrons."""
     geometry: str
@@ -111,7 +111,7 @@ def scope(artefact: Artefact, nominal: float = 0.9) -> Scope:
         "elements": [SYMBOLS[z] for z in artefact.elements],
         "largest": artefact.largest,
         "heavy": artefact.card.heavy_atoms,
-        "charge": 0,
+        "charges": artefact.charges,
         "spin": artefact.unpaired,
         "geometry": artefact.geometry or "data",
         "novelty_limit": limit if math.isfinite(limit) else None,

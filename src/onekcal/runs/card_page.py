@@ -91,7 +91,8 @@ def _scope(artefact: Artefact) -> list[tuple[str, str]]:
         ),
         (
             "charge, unpaired electrons",
-            f"0, {'up to ' if artefact.unpaired else ''}{artefact.unpaired}",
+            f"{' '.join(f'{each:+d}' if each else '0' for each in artefact.charges)}, "
+            f"{'up to ' if artefact.unpaired else ''}{artefact.unpaired}",
         ),
     ]
     nominal = card.experiment.get("coverage", 0.9)

@@ -312,6 +312,7 @@ def _artefact(experiment: Experiment, fitted: Fitted, card: ModelCard) -> Artefa
         elements=fitted.data.molecules.elements,
         largest=int(fitted.data.molecules.sizes.max()),
         unpaired=int(fitted.data.molecules.spins.max()),
+        charges=fitted.data.molecules.charges.unique().tolist(),
         calibration=fitted.calibration,
         geometry="" if experiment.geometry == "data" else experiment.geometry,
         novelty_limit=fitted.limit,

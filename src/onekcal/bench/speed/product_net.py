@@ -21,7 +21,7 @@ from onekcal.bench.speed.paired_atoms import PairedAtoms, paired
 from onekcal.bench.speed.schnet import schnetpack
 from onekcal.bench.speed.steps import Step, steps_of
 from onekcal.data.dataset import Dataset
-from onekcal.networks.product_net import ProductNetwork
+from onekcal.networks.product_net import ProductNet, ProductNetwork
 
 STEPS = 4
 """Steps a turn."""
@@ -67,7 +67,7 @@ def product_net_training(known: Dataset, asked: Dataset) -> Iterator[Contest]:
     steps, elements = steps_of(known)[:STEPS], tuple(known.molecules.elements)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        ours = ProductNetwork(elements)
+        ours = ProductNet().network(elements)
         rivals = {"onekcal": _ours(ours, steps)}
         graphs = [paired(step, ours.cutoff) for step in steps]
         rivals |= painn_peers(graphs, ours.cutoff) | mace_peer(graphs, elements, ours.cutoff)
