@@ -446,7 +446,7 @@ def test_one_bad_molecule_costs_only_itself(artefact: Artefact, tmp_path: Path) 
         "not a SMILES",
         "no 3-D structure",
         "open place",
-        "odd number of electrons",
+        "a radical (unpaired electrons: 1)",
         "pieces",
         "there is no file",
     )
@@ -454,6 +454,22 @@ def test_one_bad_molecule_costs_only_itself(artefact: Artefact, tmp_path: Path) 
     assert all(word in problem for word, problem in zip(words, problems))
     assert all("\n" not in problem for problem in problems)
     assert f"{tmp_path / 'bad.smi'}, line 2" in problems[0]
+
+
+def test_a_file_of_an_odd_number_of_electrons_is_a_doublet_and_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "methyl.xyz").write_text(METHYL)
+    (found,) = predict(str(tmp_path / "methyl.xyz"))
+    assert found.molecule is not None
+    assert int(found.molecule.spins[0]) == 1
+    assert found.formation_298.value == pytest.approx(35.05, abs=1.5)  # ATcT
+    assert any("taken as a doublet" in said for said in found.remarks)
+
+
+@pytest.mark.parametrize("rung", ["auto", "learned", "g4mp2"])
+def test_two_molecules_in_one_geometry_are_refused_by_every_rung(rung: str, tmp_path: Path) -> None:
+    (tmp_path / "two.xyz").write_text("4\n\nH 0 0 0\nH 0 0 .74\nH 5 0 0\nH 5 0 .74\n")
+    (found,) = predict(str(tmp_path / "two.xyz"), rung=rung)
+    assert found.problem.count("2 pieces that no bond connects") == 1
 
 
 def test_a_geometry_that_falls_apart_is_named(artefact: Artefact, tmp_path: Path) -> None:

@@ -198,7 +198,11 @@ def test_against_experiment_the_method_counts_beside_the_model(artefact: Artefac
         ("CS", "has never seen S", "--rung g4mp2 computes it"),
         ("CCO", "9 atoms", "--rung g4mp2 computes it"),
         ("II", "has never seen I", "no basis set for I"),
-        (Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]]), "0 unpaired is impossible", "spin"),
+        (
+            Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]], spin=2),
+            "2 unpaired is impossible",
+            "spin",
+        ),
     ],
 )
 def test_a_molecule_outside_the_scope_is_refused_with_the_next_rung(

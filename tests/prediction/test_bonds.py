@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from onekcal.cli.main import app
 from onekcal.errors import InputError
-from onekcal.prediction.bonds import BrokenBond, bonds
+from onekcal.prediction.answers import Answer
+from onekcal.prediction.bonds import BrokenBond, _worth_computing, bonds
 from onekcal.prediction.options import Options
 
 
@@ -72,6 +73,22 @@ def test_bonds_are_a_table_in_a_unit() -> None:
     assert "half_width_kJ_per_mol" in frame
     assert kcal.to_csv().startswith("bond,count,fragments,dissociation_298K_kcal_per_mol")
     assert "3 kinds of bonds" in repr(kcal)
+
+
+def test_radicals_that_the_model_answered_are_named() -> None:
+    hexane = next(iter(bonds("CCCCCC", options=Options(budget=0.0), stream=True)))
+    assert hexane.fragments == ("[CH2]CCCC", "[CH3]")
+    assert hexane.learned == ("[CH2]CCCC",)
+    assert hexane.to_dict()["learned"] == "[CH2]CCCC"
+    assert all(not one.learned for one in listed("CO").values())
+
+
+def test_radicals_are_computed_where_their_forecast_is_within_the_budget() -> None:
+    cheap, options = Answer("x", forecast=10.0), Options(budget=120.0)
+    assert _worth_computing("[CH2]CCCC", cheap, options)
+    assert not _worth_computing("CCCCC", cheap, options)
+    assert not _worth_computing("[CH2]CCCC", cheap, Options(budget=0.0))
+    assert not _worth_computing("[CH2]CCCC", Answer("x"), options)
 
 
 def test_bonds_can_be_streamed() -> None:

@@ -47,6 +47,13 @@ def test_what_has_no_conformers_stays_as_it_is() -> None:
     assert alone.ledger.formation_298 == 0.0
 
 
+def test_a_computed_molecule_says_why_it_has_no_mean() -> None:
+    (found,) = predict("CCO", boltzmann=True)
+    assert found.remarks == (
+        "no mean over conformers: G4(MP2) is computed at one (--rung learned has the mean)",
+    )
+
+
 def test_predict_answers_for_the_mixture_when_it_is_asked_to() -> None:
     plain, mixed = (
         predict("CCCC", options=Options(rung="learned", route="atomization", boltzmann=yes))[0]

@@ -261,7 +261,7 @@ def test_a_missing_pyscf_is_said_before_a_geometry_is_made(
     ("asked", "message"),
     [
         ("II", "no basis set for I"),
-        (Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]]), "0 unpaired is impossible"),
+        (Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]], spin=2), "2 unpaired is impossible"),
     ],
 )
 def test_what_g4mp2_cannot_compute_says_why(

@@ -36,6 +36,8 @@ def test_nobody_pays_for_what_was_not_asked() -> None:
 
 def test_the_command_prints_it_and_writes_it() -> None:
     run = CliRunner()
+    hot = run.invoke(app, ["predict", "O=C=O", "--temperature", "400"]).output
+    assert "400 K" in hot  # which is of the thermochemistry alone
     shown = run.invoke(app, ["predict", "O=C=O", "--thermochemistry"]).output
     assert "symmetry number 2" in shown
     (row,) = json.loads(run.invoke(app, ["predict", "O=C=O", "--thermochemistry", "--json"]).output)

@@ -48,6 +48,15 @@ def test_predict_gives_what_it_trusts_and_lists_the_rest() -> None:
     assert [answer.formula for answer in refused] == [answer.formula for answer in sure]
 
 
+def test_the_limit_is_for_the_heat_of_formation_that_is_shown() -> None:
+    """Of ethanol, ΔfH is known to ± 0.99 with the correction to experiment, E to ± 1.28."""
+    (corrected,) = predict("CCO", max_interval=1.1)
+    assert not corrected.problem
+    assert corrected.half > 1.1 > corrected.heat_half
+    (plain,) = predict("CCO", max_interval=1.1, level="g4mp2")
+    assert "the interval of ΔfH is ± 1.28" in plain.problem
+
+
 def test_a_limit_that_has_no_meaning_is_refused() -> None:
     with pytest.raises(InputError, match="max_interval"):
         predict("C", max_interval=0.0)

@@ -38,7 +38,8 @@ def bonds(
 ) -> None:
     """List the single bonds of a molecule with their dissociation enthalpies at 298 K.
 
-    Radicals are answered by G4(MP2). Bonds in rings are left out.
+    Radicals are answered by G4(MP2) if they ship or their forecast is below
+    --budget, others by the model. Bonds in rings are left out.
     """
     from onekcal.prediction.bonds import bonds as broken
     from onekcal.prediction.options import Options

@@ -155,7 +155,7 @@ def predict(
         budget=duration(budget),
         compute=compute,
         exact=exact,
-        thermochemistry=thermochemistry,
+        thermochemistry=thermochemistry or (temperature, pressure) != (298.15, 1.0),
         temperature=temperature,
         pressure=pressure,
         route=route,  # type: ignore[arg-type]

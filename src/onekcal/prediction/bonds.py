@@ -25,7 +25,7 @@ from onekcal.prediction.estimate import SLUGS, Unit, estimated, per_kcal
 from onekcal.prediction.options import DEFAULTS, OptionKeywords, Options
 from onekcal.prediction.prediction import answer
 from onekcal.prediction.questions import Question
-from onekcal.prediction.rungs import Watch
+from onekcal.prediction.rungs import Watch, elapsed
 
 if TYPE_CHECKING:
     from rdkit.Chem import Bond, Mol
@@ -51,6 +51,8 @@ class BrokenBond:
         Why there is no value; empty where there is one.
     unit
         The unit that energies are told in. The fields above stay in kcal/mol.
+    learned
+        The SMILES of the radicals that the model answered.
     """
 
     bond: str
@@ -60,6 +62,7 @@ class BrokenBond:
     half: float = math.inf
     problem: str = ""
     unit: Unit = "kcal/mol"
+    learned: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         told = self.problem or estimated(self.enthalpy, self.half, self.unit)
@@ -75,6 +78,7 @@ class BrokenBond:
             "fragments": " + ".join(self.fragments),
             f"dissociation_298K_{end}": self.enthalpy * scale if known else None,
             f"half_width_{end}": self.half * scale if known and math.isfinite(self.half) else None,
+            "learned": " + ".join(self.learned) or None,
             "problem": self.problem or None,
         }
 
@@ -174,7 +178,9 @@ def bonds(
 
 
 class _Desk:
-    """Answers each species once: from the store where it is there, else by the lowest rung."""
+    """Answers each species once: from the store where it is there; a radical whose forecast is
+    within the budget by G4(MP2); others by the lowest rung.
+    """
 
     def __init__(self, artefact: Artefact, options: Options, watch: Watch) -> None:
         self.artefact, self.watch = artefact, watch
@@ -187,7 +193,10 @@ class _Desk:
             stored = replace(self.options, rung="g4mp2", compute=False)
             found = answer(question, self.artefact, stored, may_compute=False)
             if found.problem:
-                found = answer(question, self.artefact, self.options, True, self.watch)
+                options = self.options
+                if options.rung == "auto" and _worth_computing(smiles, found, options):
+                    options = replace(options, rung="g4mp2")
+                found = answer(question, self.artefact, options, True, self.watch)
             self.known[smiles] = found
         return self.known[smiles]
 
@@ -203,7 +212,18 @@ class _Desk:
             kind,
             enthalpy=sum_of_parts - whole.ledger.formation_298,
             half=math.sqrt(sum(half**2 for half in halves)),
+            learned=tuple(
+                smiles
+                for smiles, part in zip(kind.fragments, parts)
+                if part.rung == "learned" and part.half
+            ),
         )
+
+
+def _worth_computing(smiles: str, found: Answer, options: Options) -> bool:
+    """Whether a species is a radical, which models know least, and its forecast within budget."""
+    cheap = found.forecast is not None and elapsed(found.forecast) <= options.budget
+    return cheap and species(smiles).spin > 0
 
 
 def _kinds(mol: Mol) -> list[BrokenBond]:

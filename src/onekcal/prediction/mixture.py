@@ -35,7 +35,9 @@ def populations(spread: Spread) -> np.ndarray:
 
 
 def with_conformers(answer: Answer) -> Answer:
-    """Add the mean over the conformers to ΔfH(298 K); return an answer without conformers as it is.
+    """Add the mean over the conformers to ΔfH(298 K).
+
+    An answer without conformers stays as it is. A computed one says why it has none.
 
     Parameters
     ----------
@@ -44,7 +46,11 @@ def with_conformers(answer: Answer) -> Answer:
     """
     spread, lines = answer.conformers, answer.ledger
     if spread is None or lines is None or answer.problem:
-        return answer
+        computed = answer.rung == "g4mp2" and lines is not None
+        said = (
+            "no mean over conformers: G4(MP2) is computed at one (--rung learned has the mean)",
+        )
+        return replace(answer, remarks=(*answer.remarks, *said)) if computed else answer
     value = float(populations(spread) @ spread.relative)
     count = len(spread.relative)
     term = Term(

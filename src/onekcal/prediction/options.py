@@ -64,8 +64,9 @@ class Options:
     smiles_column
         The heading of the column of SMILES in tables; None: smiles or canonical_smiles.
     max_interval
-        The largest half width of an interval that is answered, in `unit`; a molecule with a wider
-        one, or with none, is refused. None answers all.
+        The largest half width that is answered, in `unit`, of the interval of ΔfH, or of the energy
+        where there is no ΔfH; a molecule with a wider one, or with none, is refused. None answers
+        all.
     level
         Heats of formation with the correction of G4(MP2) to experiment ("experiment"), or without
         it ("g4mp2"). Energies are those of the level of theory in both.

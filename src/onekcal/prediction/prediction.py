@@ -205,6 +205,7 @@ def answer(
     )
     if question.problem:
         return bare
+    question, doublet = _with_odd_electron(question)
     partners = {} if partners is None else partners
     if question.molecule is not None:
         bare = replace(bare, formula=question.molecule.formulas[0])
@@ -220,6 +221,7 @@ def answer(
                 found = with_conformers(found)
             if options.thermochemistry:
                 found = with_thermochemistry(found, options.temperature, options.pressure)
+        found = replace(found, remarks=(*found.remarks, *doublet))
         return trusted(found, options.max_interval)
     except OnekcalError as problem:
         what = str(problem)
@@ -230,6 +232,15 @@ def answer(
     return replace(
         bare, problem=what if repr(question.source) in what else f"{question.place}: {what}"
     )
+
+
+def _with_odd_electron(question: Question) -> tuple[Question, tuple[str, ...]]:
+    """A geometry of an odd number of electrons that says no spin, as a doublet; and a remark."""
+    one = question.molecule
+    if one is None or int(one.spins[0]) or not int(one.numbers.sum() - one.charges[0]) % 2:
+        return question, ()
+    said = "an odd number of electrons: taken as a doublet (`spin=` in the file says otherwise)"
+    return replace(question, molecule=replace(one, spin=torch.ones(1, dtype=torch.int64))), (said,)
 
 
 def _small(smiles: str, artefact: Artefact, known: dict[str, Answer]) -> Answer:
@@ -266,7 +277,7 @@ def _by_rung(
         try:
             return computed_answer(question, bare, options, may_compute, reason, watch)
         except (InputError, MissingExtra) as problem:
-            reason = f"{reason}; {problem}"
+            reason = reason if str(problem) in reason else f"{reason}; {problem}"
     molecule = question.molecule or drawn(question.smiles)
     strange = [z for z in molecule.elements if z not in artefact.elements]
     if not _describes(artefact, strange):

@@ -186,11 +186,20 @@ def outside(artefact: Artefact, molecule: Molecules) -> list[str]:
     heavy, most = int((molecule.numbers > 1).sum()), artefact.card.heavy_atoms
     if most and heavy > most:
         reasons.append(f"{heavy} atoms heavier than hydrogen; the model has seen up to {most}")
-    pieces = (
-        fragments(molecule.numbers.numpy(), molecule.positions.numpy())
-        if molecule.positions.any()
-        else 1
-    )
-    if pieces > 1:
-        reasons.append(f"{pieces} pieces that no bond connects; the model knows single molecules")
+    if said := apart(molecule):
+        reasons.append(f"{said}; the model knows single molecules")
     return reasons
+
+
+def apart(molecule: Molecules) -> str:
+    """Say of how many pieces a molecule is; nothing where it is one, or has no geometry.
+
+    Parameters
+    ----------
+    molecule
+        One molecule.
+    """
+    if not molecule.positions.any():
+        return ""
+    pieces = fragments(molecule.numbers.numpy(), molecule.positions.numpy())
+    return f"{pieces} pieces that no bond connects" if pieces > 1 else ""

@@ -10,7 +10,7 @@ from onekcal.prediction.estimate import SHOWN, per_kcal
 
 
 def trusted(answer: Answer, most: float | None) -> Answer:
-    """Refuse an answer whose interval is too wide.
+    """Refuse an answer whose interval is too wide: that of ΔfH, or of the energy if it has none.
 
     Parameters
     ----------
@@ -24,12 +24,14 @@ def trusted(answer: Answer, most: float | None) -> Answer:
     Answer
         The same where it is trusted; otherwise the molecule without its energies, and the reason.
     """
-    half = answer.half * per_kcal(answer.unit)
+    heat = answer.ledger is not None
+    half = (answer.heat_half if heat else answer.half) * per_kcal(answer.unit)
     if most is None or answer.problem or half <= most:
         return answer
     digits = SHOWN[answer.unit] + 1
     why = (
-        f"the interval is ± {half:.{digits}f} {answer.unit}, wider than the ± {most:g} asked for"
+        f"the interval {'of ΔfH ' if heat else ''}is ± {half:.{digits}f} {answer.unit}, "
+        f"wider than the ± {most:g} asked for"
         if math.isfinite(half)
         else f"there is no interval, and at most ± {most:g} {answer.unit} was asked for"
     )

@@ -224,7 +224,10 @@ def _stage(stage: str | dict[str, object]) -> str:
     return f"{name} {method}" if method else name
 
 
-def limits(card: ModelCard, level: str = "") -> Iterator[str]:
+NOT_KNOWN = {False: "ions, radicals", True: "ions"}
+
+
+def limits(card: ModelCard, level: str = "", radicals: bool = False) -> Iterator[str]:
     """List what the model is known to be weak at.
 
     Parameters
@@ -233,16 +236,16 @@ def limits(card: ModelCard, level: str = "") -> Iterator[str]:
         The card of a model.
     level
         The level of theory that it was fitted to.
+    radicals
+        Whether it was fitted to radicals, too.
 
     Yields
     ------
     str
         One sentence each.
     """
-    yield (
-        "Neutral molecules with closed shells, one at a time: no ions, radicals, complexes or "
-        "broken bonds."
-    )
+    known = "molecules and radicals" if radicals else "molecules with closed shells"
+    yield f"Neutral {known}, one at a time: no {NOT_KNOWN[radicals]}, complexes or broken bonds."
     if card.heavy_atoms:
         yield (
             f"Fitted to molecules of up to {card.heavy_atoms} heavy atoms: larger ones are a guess."

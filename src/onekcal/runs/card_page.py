@@ -52,7 +52,8 @@ def markdown(artefact: Artefact, name: str) -> str:
             "every group it has.",
         ]
     parts += [_wide(table, heads(card)) for table in tables(card)]
-    parts.append("## Limits\n\n" + "\n".join(f"- {line}" for line in limits(card, artefact.level)))
+    weak = limits(card, artefact.level, artefact.unpaired > 0)
+    parts.append("## Limits\n\n" + "\n".join(f"- {line}" for line in weak))
     parts.append("## Sanity\n\n" + _checks(card, name))
     if card.experiment:
         text = yaml.safe_dump(card.experiment, sort_keys=False, allow_unicode=True)

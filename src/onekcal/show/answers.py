@@ -42,7 +42,7 @@ def one(answer: Answer) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", min_width=46)
     other: Unit = "kJ/mol" if answer.unit == "kcal/mol" else "kcal/mol"
-    for name in (answer.unit, "±", other, "source"):
+    for name in (answer.unit, "±", other, ""):  # 80 columns
         table.add_column(name, justify="right", no_wrap=True)
     for line in ledger_lines(answer):
         if line.source and line.source not in sources:

@@ -29,10 +29,11 @@ def table(bonds: Iterable[BrokenBond]) -> int:
     for name in ("D(298 K)", "±"):
         lines.add_column(name, justify="right", no_wrap=True)
     lines.add_column("radicals")
-    answered, problems, unit = 0, [], "kcal/mol"
+    answered, problems, unit, learned = 0, list[str](), "kcal/mol", dict[str, None]()
     for bond in bonds:
         answered += not bond.problem
         unit = bond.unit
+        learned |= dict.fromkeys(bond.learned)
         problems += [bond.problem] if bond.problem else []
         lines.add_row(
             bond.bond,
@@ -45,6 +46,13 @@ def table(bonds: Iterable[BrokenBond]) -> int:
     if answered:
         console.print(
             f"\n{unit} at 298.15 K; ± adds the errors of the three species as if independent",
+            highlight=False,
+            style="dim",
+        )
+    if learned:
+        console.print(
+            f"radicals of the model, the others of G4(MP2): {escape(', '.join(learned))}; the "
+            "model's may be several kcal/mol off (a larger --budget computes more of them)",
             highlight=False,
             style="dim",
         )

@@ -53,9 +53,9 @@ def _heads(reaction: Reaction) -> list[str]:
     """The columns of the species."""
     heads = ["ΔfH(0 K)"]
     if reaction.temperature == TEMPERATURE:
-        heads.append("ΔfH(298.15 K)")
+        heads.append("ΔfH(298 K)")
     if math.isfinite(reaction.free_energy):
-        heads += ["H(T) − H(0)", "G(T) − H(0)", "S(T) cal/mol/K"]
+        heads += ["H − H(0)", "G − H(0)", "S"]
     return heads
 
 
@@ -118,6 +118,7 @@ def _about(reaction: Reaction) -> Iterator[tuple[str, str]]:
             f"ideal gas at {reaction.temperature:g} K, {reaction.pressure:g} bar of each species; "
             "rigid rotor, harmonic, soft vibrations as by Grimme (2012)",
         )
+        yield "H, G, S", f"at {reaction.temperature:g} K; S in cal/mol/K"
         turns = [f"{s.text} {s.thermal.symmetry}" for s in reaction.participants if s.thermal]
         yield "symmetry numbers", ", ".join(turns)
     for how in dict.fromkeys(species.answer.made for species in reaction.participants):

@@ -61,7 +61,7 @@ def scope(model: str, found: Scope) -> None:
         else (found["kind"], f"{level_name(found['level'])}, {unit}"),
         ("elements", " ".join(found["elements"])),
         ("size", f"up to {found['largest']} atoms{heavy}"),
-        ("charge", "0"),
+        ("charge", " ".join(f"{each:+d}" if each else "0" for each in found["charges"])),
         ("unpaired", f"{'up to ' if found['spin'] else ''}{found['spin']} electrons"),
         ("fitted at", FITTED.get(found["geometry"], found["geometry"])),
     ]
@@ -79,10 +79,10 @@ def scope(model: str, found: Scope) -> None:
     console.print(f"[bold]{escape(model)}[/]\n", highlight=False)
     grid(rows)
     console.print()
-    _card(ModelCard.of(found["card"]), found["level"])
+    _card(ModelCard.of(found["card"]), found["level"], found["spin"] > 0)
 
 
-def _card(card: ModelCard, level: str) -> None:
+def _card(card: ModelCard, level: str, radicals: bool) -> None:
     """Print what a model was made of and where it errs; other entries of the card, a line each."""
     if not card:
         return
@@ -100,7 +100,8 @@ def _card(card: ModelCard, level: str) -> None:
             "interval\n",
             "dim",
         )
-        grid(("limits" if k == 0 else "", line) for k, line in enumerate(limits(card, level)))
+        weak = limits(card, level, radicals)
+        grid(("limits" if k == 0 else "", line) for k, line in enumerate(weak))
 
 
 def _flat(card: Mapping[str, object], before: str = "") -> Iterator[tuple[str, str]]:
