@@ -37,7 +37,7 @@ def nuclei(*smiles: str) -> list[Molecules]:
 # --- the text ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arrow", [">>", "->", "→"])
+@pytest.mark.parametrize("arrow", [">>", "->", "→", "⇌", "<=>", "="])
 def test_a_reaction_is_split_into_coefficients_and_species(arrow: str) -> None:
     found = parse_equation(f"2 [H][H] + 1/2 O=O {arrow} 0.5 [NH4+] + a b.xyz")
     assert found.left == ((Fraction(2), "[H][H]"), (Fraction(1, 2), "O=O"))

@@ -70,12 +70,17 @@ def test_standard_input_may_be_xyz(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "standard input, molecule 2" in found[1].problem
 
 
+def test_the_name_of_a_stored_answer_is_a_question() -> None:
+    (ethanol,) = questions(["Ethanol"])
+    assert (ethanol.smiles, ethanol.name) == ("CCO", "Ethanol")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("nowhere.xyz", "there is no file nowhere.xyz"),
         ("notes.docx", "there is no file notes.docx"),
-        ("ethanol", "neither a file that exists nor a SMILES"),
+        ("ethanoll", "nor a SMILES that can be read, and no stored answer has this name; did you"),
         ("", "an empty argument"),
         ("folder", "is a folder"),
         ("empty.smi", "empty.smi is empty"),

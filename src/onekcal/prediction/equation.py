@@ -1,8 +1,8 @@
 """The text of a reaction: `2 [H][H] + O=O >> 2 O`.
 
-`>>`, `→` or `->` separates the two sides, and ` + ` (with spaces) the species of a side. A species
-is a SMILES, the name of a file with one molecule, or the name of a stored answer. A number
-before it, with a space between, is its coefficient: `2`, `0.5` or `1/2`.
+`>>`, `→`, `->`, `⇌`, `<=>` or ` = ` separates the two sides, and ` + ` (with spaces) the species of
+a side. A species is a SMILES, the name of a file with one molecule, or the name of a stored answer.
+A number before it, with a space between, is its coefficient: `2`, `0.5` or `1/2`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from onekcal.errors import InputError, did_you_mean, in_short
 from onekcal.geometry.species import species
 from onekcal.io.smiles import is_smiles
 from onekcal.molecules import Molecules
-from onekcal.prediction.questions import ENDING, Question, questions
+from onekcal.prediction.questions import ENDING, Question, named, questions
 
-ARROWS = (">>", "→", "->")
-"""The first of these that stands in a text separates its sides; `->` also is a bond of a SMILES."""
+ARROWS = (">>", "<=>", "⇌", "⇄", "→", "->", " = ")
+"""The first of these that stands in a text separates its sides; `->` and `=` also are bonds of a
+SMILES."""
 PLUS = re.compile(r"\s+\+\s+")
 COEFFICIENT = re.compile(r"(\d+/\d+|\d*\.\d+|\d+)\s+(?=\S)")
 
@@ -204,18 +205,8 @@ def read_species(
 
 def _named(text: str, names: Mapping[str, set[str]]) -> str:
     """The SMILES that a name stands for; other texts are refused."""
-    found = sorted(names.get(text.lower(), ()))
-    if found == [""]:
-        raise InputError(
-            f"{text!r} was computed from a geometry; give the file instead of its name"
-        )
-    if len(found) > 1:
-        several = ", ".join(smiles or "one computed from a geometry" for smiles in found)
-        raise InputError(
-            f"{text!r} is the name of several stored answers ({several}); write a SMILES"
-        )
-    if found:
-        return found[0]
+    if smiles := named(text, names):
+        return smiles
     _hint(text)
     if ENDING.search(text):
         raise InputError(f"there is no file {text}")

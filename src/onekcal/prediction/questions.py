@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from onekcal.errors import InputError, OnekcalError, in_short, unknown
+from onekcal.errors import InputError, OnekcalError, did_you_mean, in_short, unknown
 from onekcal.io import read_all
 from onekcal.io.python_objects import text_or_molecules
 from onekcal.io.rdkit_formats import blocks_of, tags_of
@@ -31,6 +31,7 @@ from onekcal.io.recognition import (
 from onekcal.io.records import Problem
 from onekcal.io.smiles import is_smiles, short
 from onekcal.io.smiles_lines import NAME_HEADINGS, SmilesLine, csv_lines, is_text, smi_lines
+from onekcal.labels.computed import Store
 from onekcal.molecules import Molecules
 
 if TYPE_CHECKING:
@@ -223,10 +224,43 @@ def _smiles(text: str) -> Iterator[Question]:
             raise InputError(f"there is no file {in_short(text)}")
         if _is_folder(text):
             raise InputError(f"{text} is a folder; expected a file or a SMILES")
+        known = Store().names()
+        if smiles := named(text.strip(), known):
+            yield Question(text.strip(), text.strip(), smiles)
+            return
         raise InputError(
-            f"{in_short(text)!r} is neither a file that exists nor a SMILES that can be read"
+            f"{in_short(text)!r} is neither a file that exists nor a SMILES that can be read, and "
+            f"no stored answer has this name{did_you_mean(text.strip().lower(), known)}"
         )
     yield Question(text.strip(), smiles=text.strip())
+
+
+def named(text: str, names: Mapping[str, set[str]]) -> str:
+    """Return the SMILES that a name stands for; nothing where the name is unknown.
+
+    Parameters
+    ----------
+    text
+        The name.
+    names
+        Names of stored answers in lower case, and the SMILES they stand for.
+
+    Raises
+    ------
+    InputError
+        The name stands for several molecules, or for a geometry.
+    """
+    found = sorted(names.get(text.lower(), ()))
+    if found == [""]:
+        raise InputError(
+            f"{text!r} was computed from a geometry; give the file instead of its name"
+        )
+    if len(found) > 1:
+        several = ", ".join(smiles or "one computed from a geometry" for smiles in found)
+        raise InputError(
+            f"{text!r} is the name of several stored answers ({several}); write a SMILES"
+        )
+    return found[0] if found else ""
 
 
 # --- lines of SMILES --------------------------------------------------------------------------
