@@ -2,9 +2,10 @@
 
     python scripts/species.py FOLDER [--list scripts/novel_species.smi] [--write]
 
-Works through scripts/species.smi, or another list, and keeps each finished species, and each
-finished step, in FOLDER; run again after a stop, it goes on. Those that ship are not computed
-again. `--write` only adds what FOLDER holds to them.
+Works through scripts/species.smi, or another list (radicals.smi: what the bonds of common molecules
+leave; novel_species.smi), and keeps each finished species, and each finished step, in FOLDER; run
+again after a stop, it goes on. Those that ship are not computed again. `--write` only adds what
+FOLDER holds to them.
 """
 
 from __future__ import annotations
