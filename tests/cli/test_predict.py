@@ -217,7 +217,7 @@ def test_the_scope_is_printed_without_anything_to_predict(folder: Path) -> None:
     found = strict(
         onekcal("predict", "--scope", "--model", "ledger.safetensors", "--json", cwd=folder).stdout
     )
-    assert found["charge"] == 0
+    assert found["charges"] == [0]
     assert found["by_spread"] == ["smiles"]
 
 

@@ -13,6 +13,10 @@ from hypothesis.errors import Unsatisfiable
 
 schemathesis = pytest.importorskip("schemathesis")
 
+# the server runs in a thread, and what it draws at random is not the strategy's
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
+)
 MOST = 15
 """Requests of each kind to each route."""
 BOUNDED = settings(
