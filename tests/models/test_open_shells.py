@@ -59,7 +59,7 @@ def test_what_a_model_knows_of_charges() -> None:
     told = "an ion (charge +1); the model knows neutral molecules"
     assert strange_nuclei(neutral, cation) == [told]
     assert strange_nuclei(both, cation) == strange_nuclei(ions, cation) == []
-    told = "a neutral molecule; the model knows ions of charge -1, +1"
+    told = "a neutral molecule; the model knows ions of charge -1 +1"
     assert strange_nuclei(ions, METHYL) == [told]
     told = "an ion (charge +2); the model knows neutral molecules and ions of charge +1"
     assert strange_nuclei(both, dication) == [told]

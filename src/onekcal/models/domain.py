@@ -38,12 +38,23 @@ def strange_nuclei(artefact: Artefact, molecule: Molecules) -> list[str]:
     return reasons
 
 
+def spelt(charges: list[int]) -> str:
+    """Write charges as people do: "-1 0 +1".
+
+    Parameters
+    ----------
+    charges
+        In units of e.
+    """
+    return " ".join(f"{each:+d}" if each else "0" for each in charges)
+
+
 def _named(charge: int) -> str:
     return f"an ion (charge {charge:+d})" if charge else "a neutral molecule"
 
 
 def _listed(charges: list[int]) -> str:
     """What a model was fitted to, in words."""
-    ions = ", ".join(f"{each:+d}" for each in charges if each)
+    ions = spelt([each for each in charges if each])
     neutral = ["neutral molecules"] if 0 in charges else []
     return " and ".join([*neutral, *([f"ions of charge {ions}"] if ions else [])])

@@ -41,7 +41,7 @@ Watch = Callable[[str, str], None]
 TWO_CORES = 1.6
 """How many times faster two cores are than one."""
 BUSY = 2.0
-"""Forecasts are of an idle machine. Beside other work, 79 molecules of one to three heavy atoms
+"""Forecasts are of an idle machine. Beside other work, 74 closed shells of one to three heavy atoms
 took 2.7 times as much in the middle, and 1.5 to 5.5 times for eight in ten."""
 BEGINNING = 5.0
 """Seconds for conformers, free atoms and what is loaded."""

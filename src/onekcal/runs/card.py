@@ -7,7 +7,7 @@ As data the card is small and kept in the artefact (`ModelCard`). Here it become
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from onekcal.datasets.card import Card
@@ -224,10 +224,9 @@ def _stage(stage: str | dict[str, object]) -> str:
     return f"{name} {method}" if method else name
 
 
-NOT_KNOWN = {False: "ions, radicals", True: "ions"}
-
-
-def limits(card: ModelCard, level: str = "", radicals: bool = False) -> Iterator[str]:
+def limits(
+    card: ModelCard, level: str = "", charges: Sequence[int] = (0,), unpaired: int = 0
+) -> Iterator[str]:
     """List what the model is known to be weak at.
 
     Parameters
@@ -236,16 +235,19 @@ def limits(card: ModelCard, level: str = "", radicals: bool = False) -> Iterator
         The card of a model.
     level
         The level of theory that it was fitted to.
-    radicals
-        Whether it was fitted to radicals, too.
+    charges, unpaired
+        Charges of the training molecules, and the most unpaired electrons of one.
 
     Yields
     ------
     str
         One sentence each.
     """
-    known = "molecules and radicals" if radicals else "molecules with closed shells"
-    yield f"Neutral {known}, one at a time: no {NOT_KNOWN[radicals]}, complexes or broken bonds."
+    kinds = {"ions": any(charges), "radicals": unpaired > 0}
+    molecules = "molecules" if unpaired else "molecules with closed shells"
+    known = " and ".join([molecules, *(kind for kind, there in kinds.items() if there)])
+    unknown = ", ".join([kind for kind, there in kinds.items() if not there] + ["complexes"])
+    yield f"Single {known}: no {unknown} or broken bonds."
     if card.heavy_atoms:
         yield (
             f"Fitted to molecules of up to {card.heavy_atoms} heavy atoms: larger ones are a guess."

@@ -11,6 +11,7 @@ from onekcal.energies import Kind
 from onekcal.models.artefact import Artefact
 from onekcal.models.baseline import Baseline
 from onekcal.models.blend import every_stage
+from onekcal.models.domain import spelt
 from onekcal.models.model_card import ModelCard
 from onekcal.molecules import SYMBOLS
 from onekcal.runs.card import (
@@ -52,7 +53,7 @@ def markdown(artefact: Artefact, name: str) -> str:
             "every group it has.",
         ]
     parts += [_wide(table, heads(card)) for table in tables(card)]
-    weak = limits(card, artefact.level, artefact.unpaired > 0)
+    weak = limits(card, artefact.level, artefact.charges, artefact.unpaired)
     parts.append("## Limits\n\n" + "\n".join(f"- {line}" for line in weak))
     parts.append("## Sanity\n\n" + _checks(card, name))
     if card.experiment:
@@ -92,7 +93,7 @@ def _scope(artefact: Artefact) -> list[tuple[str, str]]:
         ),
         (
             "charge, unpaired electrons",
-            f"{' '.join(f'{each:+d}' if each else '0' for each in artefact.charges)}, "
+            f"{spelt(artefact.charges)}, "
             f"{'up to ' if artefact.unpaired else ''}{artefact.unpaired}",
         ),
     ]

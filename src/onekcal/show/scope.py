@@ -8,6 +8,7 @@ from typing import get_args
 from rich.markup import escape
 
 from onekcal.energies import Kind
+from onekcal.models.domain import spelt
 from onekcal.models.model_card import ModelCard
 from onekcal.prediction.geometry import KINDS
 from onekcal.prediction.scope import Scope
@@ -61,7 +62,7 @@ def scope(model: str, found: Scope) -> None:
         else (found["kind"], f"{level_name(found['level'])}, {unit}"),
         ("elements", " ".join(found["elements"])),
         ("size", f"up to {found['largest']} atoms{heavy}"),
-        ("charge", " ".join(f"{each:+d}" if each else "0" for each in found["charges"])),
+        ("charge", spelt(found["charges"])),
         ("unpaired", f"{'up to ' if found['spin'] else ''}{found['spin']} electrons"),
         ("fitted at", FITTED.get(found["geometry"], found["geometry"])),
     ]
@@ -79,11 +80,12 @@ def scope(model: str, found: Scope) -> None:
     console.print(f"[bold]{escape(model)}[/]\n", highlight=False)
     grid(rows)
     console.print()
-    _card(ModelCard.of(found["card"]), found["level"], found["spin"] > 0)
+    _card(found)
 
 
-def _card(card: ModelCard, level: str, radicals: bool) -> None:
+def _card(found: Scope) -> None:
     """Print what a model was made of and where it errs; other entries of the card, a line each."""
+    card = ModelCard.of(found["card"])
     if not card:
         return
     plain("model card", "bold")
@@ -100,7 +102,7 @@ def _card(card: ModelCard, level: str, radicals: bool) -> None:
             "interval\n",
             "dim",
         )
-        weak = limits(card, level, radicals)
+        weak = limits(card, found["level"], found["charges"], found["spin"])
         grid(("limits" if k == 0 else "", line) for k, line in enumerate(weak))
 
 
