@@ -14,12 +14,11 @@ import torch
 
 from onekcal.geometry.downhill import downhill
 from onekcal.geometry.relax import FORCE, Relaxation, relax
+from onekcal.geometry.turning import off_saddle
 from onekcal.molecules import Molecules
 from onekcal.quantum.method import LabelError, Method
 from onekcal.quantum.named import method
 
-PUSH = 0.3
-"""Å, the largest movement of an atom on the way off a saddle point."""
 ROUNDS = 4
 
 
@@ -56,15 +55,16 @@ def minimum(
         way = downhill(calculation, relaxed.molecule)
         if way is None:
             return relaxed, left
+        place = relaxed.molecule.positions.numpy()
         ends = [
             relax(
-                molecule.moved(relaxed.molecule.positions + torch.from_numpy(sign * PUSH * way)),
+                molecule.moved(torch.from_numpy(start)),
                 how,
                 force,
                 keep_bonds=keep_bonds,
                 calculation=calculation,
             )
-            for sign in (1, -1)
+            for start in off_saddle(calculation, molecule.numbers.numpy(), place, way)
         ]
         lower = min(ends, key=lambda end: end.point.energy)
         relaxed = replace(lower, steps=relaxed.steps + sum(end.steps for end in ends))

@@ -26,6 +26,7 @@ from onekcal.geometry.hessian import hessian
 from onekcal.geometry.inertia import ELECTRON_MASSES, MASSES, internal, shape_of
 from onekcal.geometry.minimum import minimum
 from onekcal.geometry.relax import relax, stiffened
+from onekcal.geometry.turning import off_saddle
 from onekcal.labels.molecule_record import molecule_of, molecule_record
 from onekcal.labels.zero_point import zero_point_from_gfn2
 from onekcal.molecules import Molecules
@@ -54,8 +55,6 @@ ROUNDS = 3
 """How many saddle points are left behind at most."""
 SADDLE = 50.0
 """1/cm; a larger imaginary frequency means a saddle point, which is left downhill."""
-PUSH = 0.2
-"""Å; the largest movement of an atom off a saddle point."""
 WAY = "geometry under way"
 """Where the best geometry of a relaxation that goes on is kept."""
 
@@ -247,7 +246,8 @@ def _b3lyp(
             waves = wavenumbers(second, masses, positions)
             if waves[0] < -SADDLE and not keep_geometry:
                 way = _downhill(second, masses, positions)
-                relax_b3lyp(place.moved(place.positions + way), steps, calculation)
+                lower, _ = off_saddle(calculation, place.numbers.numpy(), positions, way)
+                relax_b3lyp(place.moved(torch.from_numpy(lower)), steps, calculation)
                 continue
             if not keep_geometry and _height(calculation, second, positions) > CLOSE:
                 relax_b3lyp(place, steps, calculation, second)
@@ -334,10 +334,9 @@ def _gfn2(
     return place, SCALE * zero_point_from_gfn2(place, waves), waves
 
 
-def _downhill(second: np.ndarray, masses: np.ndarray, positions: np.ndarray) -> torch.Tensor:
-    """(n, 3) Å: a displacement along the lowest vibration, its largest movement `PUSH`."""
+def _downhill(second: np.ndarray, masses: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """(n, 3): a displacement along the lowest vibration."""
     root = np.sqrt(np.repeat(masses * ELECTRON_MASSES, 3))
     space = internal(masses, positions)  # (3n, vibrations)
     _, modes = np.linalg.eigh(space.T @ (second / root[:, None] / root[None]) @ space)
-    way = ((space @ modes[:, 0]) / root).reshape(-1, 3)
-    return torch.from_numpy(PUSH * way / np.linalg.norm(way, axis=1).max())
+    return ((space @ modes[:, 0]) / root).reshape(-1, 3)

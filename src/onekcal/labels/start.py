@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from onekcal.geometry.bonds import bonded
+from onekcal.geometry.turning import rotated, side_of
 from onekcal.molecules import Molecules
 from onekcal.quantum.b3lyp import VibratingB3LYP
 
@@ -51,30 +52,8 @@ def turned(molecule: Molecules) -> list[Molecules]:
     ends = np.isin(numbers, PYRAMIDAL) & (joined.sum(1) == 3)
     out = []
     for a, b in zip(*np.nonzero(np.triu(joined & ends & ends[:, None]))):
-        side = _side(joined, int(a), int(b))
+        side = side_of(joined, int(a), int(b))
         if not side[a]:  # not in a ring
-            out.append(molecule.moved(torch.from_numpy(_rotated(positions, side, a, b))))
-    return out
-
-
-def _side(joined: np.ndarray, a: int, b: int) -> np.ndarray:
-    """(n,) the atoms that hang together with b when the bond a–b is cut."""
-    rest = joined.copy()
-    rest[a, b] = rest[b, a] = False
-    side = np.arange(len(rest)) == b
-    while (grown := side | rest[side].any(0)).sum() > side.sum():
-        side = grown
-    return side
-
-
-def _rotated(positions: np.ndarray, side: np.ndarray, a: int, b: int) -> np.ndarray:
-    """(n, 3) Å: the atoms of one side by a right angle about the axis a → b."""
-    axis = positions[b] - positions[a]
-    axis = axis / np.linalg.norm(axis)
-    arms = positions[side] - positions[a]
-    along = np.outer(arms @ axis, axis)
-    out = positions.copy()
-    angle = math.pi / 2
-    out[side] = positions[a] + along + math.cos(angle) * (arms - along)
-    out[side] += math.sin(angle) * np.cross(axis, arms)
+            place = rotated(positions, side, int(a), int(b), math.pi / 2)
+            out.append(molecule.moved(torch.from_numpy(place)))
     return out
