@@ -132,6 +132,7 @@ def of_smiles(smiles: str) -> dict[str, Any]:
         "numbers": found.lowest.numbers.tolist(),
         "positions": found.lowest.positions.tolist(),
         "gfn2": float(found.energies[0]),
+        "relative": found.relative.tolist(),
         "spread": found.spread,
         "seconds": time.perf_counter() - began,
     }

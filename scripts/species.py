@@ -54,7 +54,7 @@ def compute(store: Store, smiles: str, name: str) -> Computed:
     state = species(smiles)
 
     def fresh(steps: Steps) -> Computed:
-        place = lower_start(conformers(state).lowest)
+        place = lower_start(conformers(state))
         return replace(g4mp2(place, kept=steps), smiles=state.smiles, name=name)
 
     return store.once(key_of_smiles(state.smiles, state.charge, state.spin, "g4mp2"), fresh)

@@ -6,22 +6,17 @@ import numpy as np
 import pytest
 import torch
 from rdkit import Chem
-from rdkit.Chem import rdDistGeom
+from rdkit.Chem import rdDistGeom, rdMolTransforms
 
 from onekcal.errors import InputError, OnekcalError
-from onekcal.geometry import conformers as search
+from onekcal.geometry import ensemble as search
 from onekcal.geometry.bonds import bonded
 from onekcal.geometry.canonical import canonical
-from onekcal.geometry.conformers import (
-    _among,
-    _sorted_distances,
-    _starts,
-    conformers,
-    parse,
-    undecided,
-)
+from onekcal.geometry.conformers import conformers, parse
+from onekcal.geometry.ensemble import among, ensemble, polar_hydrogens, sorted_distances, thinned
 from onekcal.geometry.relax import relax
 from onekcal.geometry.species import Species
+from onekcal.geometry.stereo import form_at, open_places
 from onekcal.molecules import Molecules
 
 
@@ -73,7 +68,7 @@ def test_every_spelling_starts_from_the_same_ensemble_and_only_in_canonical_form
         for one in spellings(smiles, 10):
             mol = parse(one)
             state = Species(one, canonical(mol)[0] if ordered else mol, 0, 0)
-            out.append(_starts(state, 3, 0)[0][0].positions.numpy())
+            out.append(ensemble(state, 3, 0)[0][0].positions.numpy())
         return out
 
     for smiles in SPELT:
@@ -120,12 +115,12 @@ def test_seed_nought_makes_different_conformers() -> None:
 def test_a_copy_is_recognised_mirrored_and_renumbered_but_another_conformer_is_not() -> None:
     found = conformers("CCCC", count=4)
     lowest, next_one = found.molecules[0], found.molecules[1]
-    seen = [_sorted_distances(lowest)]
-    assert _among(seen, _sorted_distances(lowest.moved(-lowest.positions)))
+    seen = [sorted_distances(lowest)]
+    assert among(seen, sorted_distances(lowest.moved(-lowest.positions)))
     renumbered = Molecules.one(lowest.numbers.flip(0).numpy(), lowest.positions.flip(0).numpy())
-    assert _among(seen, _sorted_distances(renumbered))
-    assert not _among(seen, _sorted_distances(next_one))
-    assert not _among([], _sorted_distances(lowest))
+    assert among(seen, sorted_distances(renumbered))
+    assert not among(seen, sorted_distances(next_one))
+    assert not among([], sorted_distances(lowest))
 
 
 @pytest.mark.parametrize("smiles", ["[H][H]", "C", "O", "C#N", "F"])
@@ -175,7 +170,69 @@ def test_a_molecule_no_conformer_of_which_survives_says_how_it_broke() -> None:
 def test_stereochemistry_left_open_is_counted_unless_it_is_a_mirror_image(
     smiles: str, count: int
 ) -> None:
-    assert undecided(parse(smiles)) == count
+    assert open_places(parse(smiles)) == count
+
+
+@pytest.mark.parametrize(
+    ("smiles", "forms"),
+    [
+        ("C1CCC2CCCCC2C1", ["C1CC[C@H]2CCCC[C@@H]2C1", "C1CC[C@H]2CCCC[C@H]2C1"]),  # trans, cis
+        ("FC=CF", ["F/C=C\\F", "F/C=C/F"]),
+        ("C1C2CC3CC1CC(C2)C3", ["C1C2CC3CC1CC(C2)C3"]),  # adamantane: RDKit counts four centres
+        ("C1CC2CCC1C2", ["C1C[C@H]2CC[C@@H]1C2"]),
+        ("CC(O)N", []),
+        ("C[C@H](O)[C@@H](N)C", []),
+    ],
+)
+def test_stereoisomers_are_those_that_geometries_have_the_lowest_first(
+    smiles: str, forms: list[str]
+) -> None:
+    found = conformers(smiles)
+    assert sorted(found.forms) == sorted(forms)
+    if forms:
+        assert form_at(parse(smiles), found.lowest.positions.numpy()) == found.forms[0]
+
+
+def test_mirror_images_are_one_form_and_diastereomers_are_two() -> None:
+    mol = parse("CC(F)C(F)C")
+    found = conformers("CC(F)C(F)C").molecules
+    seen = {form_at(mol, one.positions.numpy()) for one in found}
+    assert len(seen) == 2
+    assert {form_at(mol, -one.positions.numpy()) for one in found} == seen
+
+
+def test_the_trans_form_of_decalin_is_no_copy_of_the_cis_form() -> None:
+    """They differ in hydrogens on carbon alone, which `thinned` does not compare."""
+    smiles = "C1CCC2CCCCC2C1"
+    trans = conformers("C1CC[C@H]2CCCC[C@@H]2C1").energies[0]
+    assert conformers(smiles).energies[0] == pytest.approx(trans, abs=0.05)
+    assert conformers("C1CC[C@H]2CCCC[C@H]2C1").energies[0] > trans + 1
+
+
+def test_acids_turn_their_hydrogens_to_the_other_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lowest form of oxalic acid has two hydrogen bonds; ETKDG makes none of them."""
+    found = conformers("OC(=O)C(=O)O")
+    mol = parse("OC(=O)C(=O)O")
+    shape = Chem.Conformer(mol.GetNumAtoms())
+    for k, place in enumerate(found.lowest.positions.tolist()):
+        shape.SetAtomPosition(k, place)
+    for own in ((6, 0, 1, 2), (7, 5, 3, 4)):
+        assert abs(rdMolTransforms.GetDihedralDeg(shape, *own)) > 170
+    monkeypatch.setattr(search, "FLIPPED", 0)
+    assert conformers("OC(=O)C(=O)O").energies[0] > found.energies[0] + 0.3
+
+
+def test_a_long_chain_is_stretched(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = Species("C" * 14, canonical(parse("C" * 14))[0], 0, 0)
+
+    def longest() -> float:
+        found, _, _ = ensemble(state, 1, 0)
+        return max(float(torch.cdist(one.positions, one.positions).max()) for one in found)
+
+    stretched = longest()
+    assert stretched > 13 * 1.27  # 1.27 Å a bond of the zigzag, and the hydrogens at the ends
+    monkeypatch.setattr(search, "STRETCHED", 100)
+    assert longest() < stretched - 1
 
 
 # --- what the search looks at -----------------------------------------------------------------
@@ -196,7 +253,7 @@ def test_hydrogens_on_carbon_make_no_conformers_and_those_on_oxygen_do() -> None
     for smiles, least, most in (("CCO", 2, 6), ("CC(C)C", 1, 1), ("C=C", 1, 1)):
         mol = parse(smiles)
         embedded = list(rdDistGeom.EmbedMultipleConfs(mol, 40, 7))
-        kept = search._thinned(mol, embedded, search._polar(mol))
+        kept = thinned(mol, embedded, polar_hydrogens(mol))
         assert least <= len(kept) <= most, smiles
         assert [one.GetId() for one in mol.GetConformers()] == kept
         assert kept[0] == embedded[0]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from onekcal.geometry.conformers import conformers
+from onekcal.geometry.conformers import Conformers, conformers
 from onekcal.geometry.species import species
 from onekcal.labels.start import lower_start, turned
 from onekcal.molecules import Molecules
@@ -34,11 +36,20 @@ def energy(molecule: Molecules) -> float:
 
 def test_hydrazine_starts_gauche_where_gfn2_has_only_the_trans_form() -> None:
     pytest.importorskip("pyscf")
-    trans = conformers(species("NN")).lowest
-    start = lower_start(trans)
-    assert energy(start) < energy(trans) - 1.5 / 627.5
-    again = lower_start(start)
+    found = conformers(species("NN"))
+    start = lower_start(found)
+    assert energy(start) < energy(found.lowest) - 1.5 / 627.5
+    again = lower_start(replace(found, molecules=start))
     assert torch.equal(again.positions, start.positions)
+
+
+def test_b3lyp_chooses_among_conformers_that_gfn2_finds_alike() -> None:
+    pytest.importorskip("pyscf")
+    found = conformers(species("OCC=O"))
+    other = replace(found, molecules=found.molecules[[1, 0]], energies=np.zeros(2))
+    assert torch.equal(lower_start(other).positions, found.lowest.positions)
+    far = replace(other, energies=np.array([0.0, 2.1]))
+    assert torch.equal(lower_start(far).positions, other.lowest.positions)
 
 
 def test_a_turn_keeps_every_distance_within_a_side() -> None:
@@ -65,4 +76,5 @@ def test_bonds_between_three_coordinate_atoms_are_turned_outside_rings(
 
 def test_what_has_no_such_bond_is_left_as_it_is_without_a_calculation() -> None:
     water = Molecules.one([8, 1, 1], [[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])
-    assert lower_start(water) is water
+    found = Conformers(water, np.zeros(1), np.ones(1, bool), 1)
+    assert torch.equal(lower_start(found).positions, water.positions)

@@ -151,16 +151,6 @@ def test_b3lyp_after_g4mp2_starts_from_its_geometry(
     assert heat.value == pytest.approx(done.heat, abs=1e-3)
 
 
-def test_other_conformers_nearby_are_remarked(artefact: Artefact) -> None:
-    key, methanol = key_of_smiles("CO", 0, 0, "g4mp2"), wobbly(4).molecules[3]
-    for relative, said in (((0.0, 0.4, 3.0), True), ((0.0, 1.4), False), ((), False)):
-        (Minima().folder / f"{key}.json").unlink(missing_ok=True)
-        done = Minimum(methanol, -115.7, relative=relative)
-        Minima().once(key, lambda steps, one=done: one)  # type: ignore[misc]
-        (answer,) = ask(artefact, "CO")
-        assert any("finds 1 more within 1 kcal/mol" in one for one in answer.remarks) is said
-
-
 def test_a_kept_geometry_has_a_place_of_its_own(artefact: Artefact, programme: Programme) -> None:
     (relaxed,) = ask(artefact, WATER)
     (kept,) = ask(artefact, WATER, keep_geometry=True)

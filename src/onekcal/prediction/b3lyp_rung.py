@@ -26,6 +26,7 @@ from onekcal.labels.b3lyp import LEVEL, Minima, Minimum, b3lyp_minimum, cost
 from onekcal.labels.computed import Steps
 from onekcal.labels.forecast import Forecast, forecast, spell
 from onekcal.labels.g4mp2 import SCALE, Computed, Value
+from onekcal.labels.start import lower_start
 from onekcal.models.artefact import Artefact
 from onekcal.models.shipped import SHIPPED, load_model
 from onekcal.molecules import Molecules
@@ -52,8 +53,6 @@ from onekcal.thermo.ledger import HeatFrom, Term, ledger
 BEYOND = "outside the model's scope, hence no interval"
 NAME = "b3lyp"
 """The model that ships, the column that it starts from, and its kind of geometry."""
-CLOSE = 1.0
-"""kcal/mol; conformers this near may change places between GFN2-xTB and B3LYP."""
 RAW = 2.0
 """Where GFN2-xTB's geometry is more than so many times as novel as the limit, nothing is computed.
 Of 588 validation molecules that the model knows, the most novel had 1.9 times the limit there.
@@ -222,7 +221,7 @@ def _start(case: _Case) -> dict[str, Value]:
         return {"positions": case.asked.start(case.options).positions.tolist()}
     found = conformers(case.asked.state, case.options.conformers)
     return {
-        "positions": found.lowest.positions.tolist(),
+        "positions": lower_start(found).positions.tolist(),
         "relative": found.relative.tolist(),
     }
 
@@ -254,21 +253,11 @@ def _told(done: Minimum, case: _Case, bare: Answer) -> Answer:
         molecule=molecule,
         conformers=Spread(len(done.relative), np.array(done.relative)) if done.relative else None,
         novelty=novelty,
-        remarks=(*(f"{BEYOND}: {reason}" for reason in beyond), *_other_conformers(done)),
+        remarks=tuple(f"{BEYOND}: {reason}" for reason in beyond),
         rung="b3lyp",
         waves=None if waves is None else waves * SCALE,
     )
     return _with_ledger(answer, options)
-
-
-def _other_conformers(done: Minimum) -> tuple[str, ...]:
-    near = sum(0 < one <= CLOSE for one in done.relative)
-    if not near:
-        return ()
-    return (
-        f"the interval is of this conformer; GFN2-xTB finds {near} more within {CLOSE:g} kcal/mol, "
-        "and another may be the lowest with B3LYP",
-    )
 
 
 def _energy(done: Minimum, artefact: Artefact) -> float:

@@ -155,10 +155,10 @@ def placed(question: Question, bare: Answer, artefact: Artefact, options: Option
                 "conformers made from SMILES"
             ]
         )
-        if found.undecided:
+        if len(found.forms) > 1:
             remarks.append(
-                f"the SMILES leaves {found.undecided} of its stereocentres and double bonds open: "
-                "the lowest stereoisomer found is answered (@ and / name one)"
+                f"the SMILES leaves stereocentres or double bonds open: of {len(found.forms)} "
+                f"stereoisomers the lowest by GFN2-xTB is answered, {found.forms[0]}"
             )
         return replace(
             bare,

@@ -97,7 +97,7 @@ class Asked:
     def start(self, options: Options) -> Molecules:
         """The geometry that the calculation begins with."""
         if self.state is not None and len(self.molecule.numbers) > 1:
-            return lower_start(conformers(self.state, options.conformers).lowest)
+            return lower_start(conformers(self.state, options.conformers))
         if options.keep_geometry or len(self.molecule.numbers) == 1:
             return self.molecule
         return minimum(self.molecule, "gfn2", keep_bonds=False)[0].molecule
