@@ -114,11 +114,11 @@ def _embedded(mol: Mol, count: int, seed: int) -> tuple[list[int], int]:
     how.randomSeed = seed  # with 0 RDKit makes every conformer the same
     how.numThreads = 1
     with rdBase.BlockLogs():
-        made = list(rdDistGeom.EmbedMultipleConfs(mol, wanted, how))
-        if not made:  # strained cages: start from random coordinates
+        if rdDistGeom.EmbedMolecule(mol, how) < 0:  # a strained cage: start from random coordinates
             how.useRandomCoords = True
             how.maxIterations = 200
-            made = list(rdDistGeom.EmbedMultipleConfs(mol, wanted, how))
+            wanted = min(wanted, 3 * count)  # each takes some tenths of a second
+        made = list(rdDistGeom.EmbedMultipleConfs(mol, wanted, how))
     if not made:
         return [], 0
     found = _flipped(mol, thinned(mol, made, polar))

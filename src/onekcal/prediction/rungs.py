@@ -349,7 +349,8 @@ def _remarks(done: Computed) -> list[str]:
     if charge == int(done.molecule.numbers.sum()):
         out.append(
             "a proton has no electrons: its total energy is 0, as in G2's proton affinities "
-            "(Curtiss et al., J. Chem. Phys. 94, 7221, 1991)"
+            "(Curtiss et al., J. Chem. Phys. 94, 7221, 1991); its ΔfH is 1.5 kcal/mol above "
+            "experiment (365.69 at 298 K), which cancels in these"
         )
     if done.terms.t1 > T1_LARGE:
         out.append(
