@@ -8,6 +8,8 @@ import io
 from pathlib import Path
 
 import pytest
+from rdkit import Chem
+from rdkit.Chem import rdDepictor, rdDistGeom
 
 from onekcal.prediction.questions import Question, count, questions
 
@@ -34,6 +36,28 @@ def test_smiles_come_from_files_with_their_names(
     found = list(questions([str(tmp_path / name)]))
     assert [(q.smiles, q.name) for q in found] == expected
     assert all(f"{name}, line" in q.source for q in found)
+
+
+def test_a_flat_drawing_is_asked_by_its_smiles_with_its_name_and_tags(tmp_path: Path) -> None:
+    drawing = Chem.MolFromSmiles("C[C@H](O)C#N")
+    rdDepictor.Compute2DCoords(drawing)
+    Chem.WedgeMolBonds(drawing, drawing.GetConformer())
+    drawing.SetProp("_Name", "lactonitrile")
+    drawing.SetProp("batch", "7")
+    shape = Chem.AddHs(Chem.MolFromSmiles("CO"))
+    rdDistGeom.EmbedMolecule(shape, randomSeed=1)
+    bare = Chem.RemoveHs(shape)  # in space without its hydrogens: no drawing
+    path = tmp_path / "a.sdf"
+    with Chem.SDWriter(str(path)) as writer:
+        for mol in (shape, drawing, bare):
+            writer.write(mol)
+    whole, drawn, poor = questions([str(path)])
+    assert whole.molecule is not None
+    assert (drawn.smiles, drawn.name, drawn.problem) == ("C[C@H](O)C#N", "lactonitrile", "")
+    assert drawn.molecule is None
+    assert drawn.columns == {"batch": "7"}
+    assert "more hydrogens" in poor.problem
+    assert not poor.smiles
 
 
 def test_the_place_of_a_question_names_its_smiles_once() -> None:

@@ -109,6 +109,43 @@ def tags_of(block: str) -> dict[str, str]:
     return {key: value.strip() for key, value in PROPERTY.findall(block)}
 
 
+def title_of(block: str) -> str:
+    """Return the name of one molecule of an sdf file.
+
+    Parameters
+    ----------
+    block
+        One of `blocks_of`.
+    """
+    return block.split("\n", 1)[0].strip()
+
+
+def drawn(block: str) -> str:
+    """Return the SMILES of a flat drawing; "" of anything else.
+
+    Parameters
+    ----------
+    block
+        One of `blocks_of`.
+    """
+    from rdkit import Chem, rdBase
+
+    with rdBase.BlockLogs():
+        try:
+            mol = Chem.MolFromMolBlock(block)
+        except RuntimeError:  # an invariant of RDKit is violated
+            return ""
+        if mol is None or mol.GetNumAtoms() == 0 or not _is_flat(mol):
+            return ""
+        return Chem.MolToSmiles(mol)
+
+
+def _is_flat(mol: Mol) -> bool:
+    conformer = mol.GetConformer()
+    heights = np.array(conformer.GetPositions())[:, 2]
+    return not conformer.Is3D() and np.ptp(heights) == 0
+
+
 def _from_block(place: str, block: str, options: ReadOptions) -> Record:
     from rdkit import Chem, rdBase
 
@@ -121,9 +158,9 @@ def _from_block(place: str, block: str, options: ReadOptions) -> Record:
             raise InputError(
                 "it is not a mol block that can be read (three header lines, then the counts)"
             )
-        numbers, conformer = _atoms(mol), mol.GetConformer()
-        positions = np.array(conformer.GetPositions(), dtype=np.float64)
-        if not conformer.Is3D() and np.ptp(positions[:, 2]) == 0 and len(numbers) > 2:
+        numbers = _atoms(mol)
+        positions = np.array(mol.GetConformer().GetPositions(), dtype=np.float64)
+        if len(numbers) > 2 and _is_flat(mol):
             raise InputError(
                 "it is a flat drawing, not a geometry; give its SMILES, and a geometry is made"
             )

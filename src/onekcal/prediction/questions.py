@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TextIO
 from onekcal.errors import InputError, OnekcalError, did_you_mean, in_short, unknown
 from onekcal.io import read_all
 from onekcal.io.python_objects import text_or_molecules
-from onekcal.io.rdkit_formats import blocks_of, tags_of
+from onekcal.io.rdkit_formats import blocks_of, drawn, tags_of, title_of
 from onekcal.io.reading import FORMATS
 from onekcal.io.recognition import (
     COORDINATES,
@@ -178,7 +178,7 @@ def further_headings(inputs: Iterable[Given], smiles_column: str | None = None) 
             if path is not None and ending in TABLES:
                 out |= next(iter(_lines(path, smiles_column))).columns
             elif path is not None and ending in (".sdf", ".mol"):
-                out |= next(iter(_tags(str(path), None)), {})
+                out |= next(iter(_tags(_blocks(str(path), None))), {})
         except (OnekcalError, OSError):  # reading it will say why
             continue
     return list(out)
@@ -327,7 +327,8 @@ def _geometries(
     dataset, problems = read_all(
         source, format=format, length=length, energy_key=None, forces_key=None
     )
-    tags = _tags(source, format)
+    blocks = _blocks(source, format)
+    tags = _tags(blocks)
     bad = {_number(problem.place): problem for problem in problems}
     good = iter([] if dataset is None else dataset.molecules)
     alone = dataset is not None and len(dataset) == 1 and not problems
@@ -336,9 +337,10 @@ def _geometries(
         told = tags[k - 1] if k <= len(tags) else {}
         if k in bad:
             place = bad[k].place.replace("text", where, 1) if format else bad[k].place
-            yield Question(
-                place, _named("", told), problem=str(Problem(place, bad[k].what)), columns=told
-            )
+            block = blocks[k - 1] if k <= len(blocks) else ""
+            name, smiles = _named(title_of(block), told), drawn(block)
+            problem = "" if smiles else str(Problem(place, bad[k].what))
+            yield Question(place, name, smiles, problem=problem, columns=told)
             continue
         molecule = next(good)
         yield Question(
@@ -356,13 +358,19 @@ def _number(place: str) -> int:
     return int(found[1])
 
 
-def _tags(source: str, format: str | None) -> list[dict[str, str]]:
-    """The tags of each molecule of an sdf file, the same for all; empty for other formats."""
+def _blocks(source: str, format: str | None) -> list[str]:
+    """The blocks of an sdf file, one a molecule; none of other formats."""
     ending = format or Path(source).suffix.lower().removeprefix(".")
     if ending not in ("sdf", "mol"):
         return []
-    text = source if format else Path(source).read_text(encoding="utf-8-sig", errors="replace")
-    tags = [tags_of(block) for block in blocks_of(text)]
+    return blocks_of(
+        source if format else Path(source).read_text(encoding="utf-8-sig", errors="replace")
+    )
+
+
+def _tags(blocks: list[str]) -> list[dict[str, str]]:
+    """The tags of each molecule of an sdf file, the same for all."""
+    tags = [tags_of(block) for block in blocks]
     every = dict.fromkeys((key for each in tags for key in each), "")
     return [every | each for each in tags]
 
