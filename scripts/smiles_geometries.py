@@ -4,7 +4,8 @@
     ONEKCAL_MIRROR=… python scripts/smiles_geometries.py OUT.h5 RELAXED [--count 1060] [--seed 0]
 
 RELAXED is that set, or a file of more such molecules. Draws `count` of Ward's hold-out and, without
-`--tested`, `count` of the validation part from those in it, makes conformers of each SMILES, keeps
+`--tested`, `count` of the validation part from those in it. The SMILES of each is read off its
+geometry, with its stereochemistry: a label belongs to one stereoisomer. Makes conformers of it, keeps
 the lowest that GFN2-xTB finds, and writes geometry, GFN2 energy (relative to free atoms, kcal/mol)
 and the spread of the conformers (kcal/mol). Finished molecules are lines of OUT.partial: run again,
 it goes on. Those that fail are left out and listed in OUT.failed.
@@ -36,7 +37,9 @@ from onekcal.data.splits import TEST, VALID
 from onekcal.datasets import load, store
 from onekcal.datasets.card import Card, Stored
 from onekcal.errors import OnekcalError
+from onekcal.geometry.bonds import perceived
 from onekcal.geometry.conformers import conformers
+from onekcal.geometry.stereo import form_at
 from onekcal.molecules import Molecules
 from onekcal.quantum.free_atoms import free_atoms_of
 from onekcal.quantum.named import method
@@ -56,6 +59,7 @@ def main() -> None:
     labels = np.load(Path(os.environ["ONEKCAL_MIRROR"]) / "qm9_g4mp2_labels.npz")
     relaxed = load(asked.relaxed).dataset
     energies = dict(zip(relaxed.molecules.names, relaxed.columns["gfn2"].values.tolist()))
+    number = {name: k for k, name in enumerate(relaxed.molecules.names)}
     there = np.array([f"gdb {k}" in energies for k in labels["gdb_id"]])
     draw = np.random.default_rng(asked.seed)
     rows = np.concatenate(
@@ -70,7 +74,9 @@ def main() -> None:
     with partial.open("a") as file:
         for row in rows.tolist():
             if row not in known:
-                known[row] = of_smiles(labels["smiles"][row].decode()) | {"row": row}
+                place = relaxed.molecules[number[f"gdb {labels['gdb_id'][row]}"]]
+                known[row] = of_smiles(form_of(place) or labels["smiles"][row].decode())
+                known[row] |= {"row": row}
                 file.write(json.dumps(known[row]) + "\n")
                 file.flush()
     good = [row for row in rows.tolist() if "error" not in known[row]]
@@ -121,6 +127,12 @@ def dataset_of(
     return Dataset(molecules, columns)
 
 
+def form_of(molecule: Molecules) -> str:
+    """The SMILES of a geometry, with its stereochemistry; "" where its bonds are not clear."""
+    mol = perceived(molecule.numbers.numpy(), molecule.positions.numpy())
+    return "" if mol is None else form_at(mol, mol.GetConformer().GetPositions())
+
+
 def of_smiles(smiles: str) -> dict[str, Any]:
     """The lowest conformer of a SMILES, or why there is none."""
     began = time.perf_counter()
@@ -129,6 +141,7 @@ def of_smiles(smiles: str) -> dict[str, Any]:
     except OnekcalError as problem:
         return {"error": str(problem)}
     return {
+        "smiles": smiles,
         "numbers": found.lowest.numbers.tolist(),
         "positions": found.lowest.positions.tolist(),
         "gfn2": float(found.energies[0]),
