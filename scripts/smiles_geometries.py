@@ -5,10 +5,10 @@
 
 RELAXED is that set, or a file of more such molecules. Draws `count` of Ward's hold-out and, without
 `--tested`, `count` of the validation part from those in it. The SMILES of each is read off its
-geometry, with its stereochemistry: a label belongs to one stereoisomer. Makes conformers of it, keeps
-the lowest that GFN2-xTB finds, and writes geometry, GFN2 energy (relative to free atoms, kcal/mol)
-and the spread of the conformers (kcal/mol). Finished molecules are lines of OUT.partial: run again,
-it goes on. Those that fail are left out and listed in OUT.failed.
+geometry, with its stereochemistry, because a label belongs to one stereoisomer. Makes conformers of
+it, keeps the lowest that GFN2-xTB finds, and writes geometry, GFN2 energy (relative to free atoms,
+kcal/mol) and the spread of the conformers (kcal/mol). Finished molecules are lines of OUT.partial:
+run again, it goes on. Those that fail are left out and listed in OUT.failed.
 
 The published label belongs to QM9's conformer, which is seldom the lowest. RELAXED holds that
 conformer relaxed with GFN2-xTB. Column `g4mp2` is the label of the lowest conformer that is known:
