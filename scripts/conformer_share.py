@@ -1,10 +1,10 @@
 """How much of the error from SMILES is another conformer, not the model: results/conformers.json.
 
-    python scripts/conformer_share.py g4mp2-smiles.h5 RELAXED [--model g4mp2] [--results results]
+    python scripts/conformer_share.py g4mp2-smiles.h5 RELAXED [--half] [--results results]
 
-The hold-out molecules of SMILES.h5 (scripts/smiles_geometries.py) are asked at the geometries from
-their SMILES, and at QM9's own conformers relaxed with GFN2-xTB (RELAXED). The published label is
-the G4(MP2) energy of QM9's conformer, so
+The hold-out molecules of SMILES.h5 (scripts/smiles_geometries.py), with `--half` every second of
+them, are asked at the geometries from their SMILES, and at QM9's own conformers relaxed with
+GFN2-xTB (RELAXED). The published label is the G4(MP2) energy of QM9's conformer, so
 
     error against it = error at QM9's relaxed conformer
                        + (prediction from SMILES − prediction there)
@@ -46,11 +46,12 @@ def main() -> None:
     ask.add_argument("smiles", type=Path)
     ask.add_argument("relaxed")
     ask.add_argument("--model", default="g4mp2")
+    ask.add_argument("--half", action="store_true", help="those that calibrate_smiles.py left")
     ask.add_argument("--results", type=Path, default=Path("results"))
     asked = ask.parse_args()
     torch.set_num_threads(1)
     started = time.perf_counter()
-    made, relaxed = both_geometries(asked.smiles, asked.relaxed)
+    made, relaxed = both_geometries(asked.smiles, asked.relaxed, asked.half)
     artefact = load_model(asked.model)
     lines = compared(made, relaxed, artefact)
     about: dict[str, Any] = {
@@ -81,10 +82,10 @@ def main() -> None:
     )
 
 
-def both_geometries(path: Path, at_qm9: str) -> tuple[Dataset, Dataset]:
+def both_geometries(path: Path, at_qm9: str, half: bool) -> tuple[Dataset, Dataset]:
     """The hold-out molecules from SMILES, and at QM9's conformers relaxed with GFN2-xTB."""
     stored, relaxed = data.load(str(path)), data.load(at_qm9).dataset.aimed("g4mp2")
-    held_out = np.flatnonzero(stored.splits["ward"].numpy() == TEST)
+    held_out = np.flatnonzero(stored.splits["ward"].numpy() == TEST)[1 if half else 0 :: 1 + half]
     made = stored.dataset[held_out].aimed("g4mp2")
     there = {name: m for m, name in enumerate(relaxed.molecules.names.tolist())}
     return made, relaxed[[there[name] for name in made.molecules.names.tolist()]]
@@ -110,28 +111,28 @@ def compared(made: Dataset, relaxed: Dataset, artefact: Artefact) -> dict[str, d
     lines[f"error from SMILES, the {int(same.sum())} molecules whose conformers agree"] = metrics(
         made.energies[same], from_smiles[same]
     )
-    return lines | by_spread(made, from_smiles, artefact)
+    return lines | by_rivalry(made, from_smiles, artefact)
 
 
-def by_spread(made: Dataset, predicted: Tensor, artefact: Artefact) -> dict[str, dict[str, float]]:
-    """Errors from SMILES, and how often the interval holds, by how far a molecule's conformers lie
-    apart (kcal/mol).
+def by_rivalry(made: Dataset, predicted: Tensor, artefact: Artefact) -> dict[str, dict[str, float]]:
+    """Errors from SMILES, and how often the interval holds, by how much a molecule's conformers may
+    change the answer (kcal/mol).
     """
-    spread, found = made.columns["spread"].values, {}
+    rivalry, found = made.columns["rivalry"].values, {}
     novelty = artefact.model.novelty(made.molecules)
-    conformal, known = artefact.calibration["smiles"], traits(made.molecules, novelty, spread)
-    lower, upper = conformal.interval(predicted, spread=spread, traits=known)
-    for low, high in pairwise((-1, 0, 1, 2, 4, 8, math.inf)):
-        some = (spread > low) & (spread <= high)
-        apart = (
+    conformal, known = artefact.calibration["smiles"], traits(made.molecules, novelty, rivalry)
+    lower, upper = conformal.interval(predicted, rivalry=rivalry, traits=known)
+    for low, high in pairwise((-1, 0, 0.5, 1, 2, math.inf)):
+        some = (rivalry > low) & (rivalry <= high)
+        share = (
             "one conformer"
             if not high
-            else f"{low} to {high} apart"
+            else f"rivalry {low:g} to {high:g}"
             if high < math.inf
-            else f"more than {low} apart"
+            else f"rivalry above {low:g}"
         )
         half = float((upper - lower)[some].mean() / 2)
-        found[f"error from SMILES, {int(some.sum())} molecules, {apart}: ± {half:.2f}"] = metrics(
+        found[f"error from SMILES, {int(some.sum())} molecules, {share}: ± {half:.2f}"] = metrics(
             made.energies[some], predicted[some]
         ) | {"interval": half, "coverage": coverage(made.energies[some], lower[some], upper[some])}
     return found

@@ -7,7 +7,7 @@ RELAXED is that set, or a file of more such molecules. Draws `count` of Ward's h
 `--tested`, `count` of the validation part from those in it. The SMILES of each is read off its
 geometry, with its stereochemistry, because a label belongs to one stereoisomer. Makes conformers of
 it, keeps the lowest that GFN2-xTB finds, and writes geometry, GFN2 energy (relative to free atoms,
-kcal/mol) and the spread of the conformers (kcal/mol). Finished molecules are lines of OUT.partial:
+kcal/mol) and the rivalry of the conformers (kcal/mol). Finished molecules are lines of OUT.partial:
 run again, it goes on. Those that fail are left out and listed in OUT.failed.
 
 The published label belongs to QM9's conformer, which is seldom the lowest. RELAXED holds that
@@ -102,7 +102,7 @@ def dataset_of(
     labels: Mapping[str, np.ndarray],
     relaxed: Mapping[str, float],
 ) -> Dataset:
-    """The geometries that were found, with their energies, spreads and times."""
+    """The geometries that were found, with their energies, rivalries and times."""
     molecules = Molecules.concatenate(
         [
             Molecules.one(
@@ -119,7 +119,7 @@ def dataset_of(
         "g4mp2": Column(published + (gfn2 - theirs).clamp(max=0), level="g4mp2", at="0 K"),
         "g4mp2_published": Column(published, level="g4mp2", at="0 K"),
         "gfn2": Column(gfn2, level="gfn2-xtb"),
-        "spread": Column(torch.tensor([known[row]["spread"] for row in good]), "property"),
+        "rivalry": Column(torch.tensor([known[row]["rivalry"] for row in good]), "property"),
         "seconds": Column(
             torch.tensor([known[row]["seconds"] for row in good]), "property", unit="s"
         ),
@@ -146,7 +146,7 @@ def of_smiles(smiles: str) -> dict[str, Any]:
         "positions": found.lowest.positions.tolist(),
         "gfn2": float(found.energies[0]),
         "relative": found.relative.tolist(),
-        "spread": found.spread,
+        "rivalry": found.rivalry,
         "seconds": time.perf_counter() - began,
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         geometry="gfn2",
         calibration={
             "gfn2": Conformal(scores),
-            "smiles": Conformal(scores, by_spread=True),
+            "smiles": Conformal(scores, by_rivalry=True),
         },
         card=ModelCard(data="mini", more={"mae": {"gfn2": 4.25}}),
         **about,
@@ -138,10 +139,9 @@ def test_csv_is_a_row_a_molecule_with_units_in_the_heading(folder: Path) -> None
     del rows[1]
     width = [float(row["upper_kcal_per_mol"]) - float(row["lower_kcal_per_mol"]) for row in rows]
     assert width[1] == pytest.approx(width[2], abs=1e-3)  # water has one conformer,
-    assert width[0] == pytest.approx(
-        width[1] * (1 + float(rows[0]["spread_kcal_per_mol"])), abs=0.01
-    )  # ethanol has two
-    assert width[0] > 2 * width[1]
+    apart = float(rows[0]["spread_kcal_per_mol"])  # ethanol has two
+    assert width[0] == pytest.approx(width[1] * (1 + apart * math.exp(-apart / 2)), abs=0.01)
+    assert width[0] > 1.3 * width[1]
 
 
 def test_json_is_strict_and_complete(folder: Path) -> None:
@@ -154,7 +154,8 @@ def test_json_is_strict_and_complete(folder: Path) -> None:
     )
     assert set(expected.split()) <= good.keys() == bad.keys()
     assert good["atomization"]["coverage"] == 0.9
-    assert good["conformers"] == {"count": 1, "embedded": 1, "spread": 0.0, "relative": [0.0]}
+    found = {"count": 1, "embedded": 1, "spread": 0.0, "rivalry": 0.0, "relative": [0.0]}
+    assert good["conformers"] == found
     assert len(good["positions"]) == 3
     assert bad["atomization"] is None
     assert "C1CC" in bad["problem"]
@@ -218,7 +219,7 @@ def test_the_scope_is_printed_without_anything_to_predict(folder: Path) -> None:
         onekcal("predict", "--scope", "--model", "ledger.safetensors", "--json", cwd=folder).stdout
     )
     assert found["charges"] == [0]
-    assert found["by_spread"] == ["smiles"]
+    assert found["by_rivalry"] == ["smiles"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from onekcal.errors import InputError, OnekcalError
 from onekcal.geometry import ensemble as search
 from onekcal.geometry.bonds import bonded
 from onekcal.geometry.canonical import canonical
-from onekcal.geometry.conformers import conformers, parse
+from onekcal.geometry.conformers import conformers, parse, rivalry_among
 from onekcal.geometry.ensemble import among, ensemble, polar_hydrogens, sorted_distances, thinned
 from onekcal.geometry.relax import relax
 from onekcal.geometry.species import Species
@@ -27,8 +27,16 @@ def test_conformers_come_lowest_first_and_relaxed() -> None:
     assert (np.diff(found.relative) >= 0).all()
     assert found.relative[0] == 0.0
     assert found.tight[0]
-    assert found.spread == pytest.approx(found.relative[-1])
     assert relax(found.lowest).steps <= 2  # is relaxed already
+
+
+def test_conformers_far_above_change_little_and_those_at_two_kcal_the_most() -> None:
+    assert rivalry_among(np.zeros(1)) == 0.0
+    at = [rivalry_among(np.array([0.0, d])) for d in (0.1, 1.0, 2.0, 3.0, 5.8, 12.0)]
+    assert max(at) == at[2]
+    assert at[2] == pytest.approx(2 / np.e)
+    assert at[-1] < 0.05
+    assert rivalry_among(np.array([0.0, 2.0, 2.0])) == pytest.approx(2 * at[2])
 
 
 def test_ethanol_has_its_two_conformers_near_each_other() -> None:

@@ -77,15 +77,16 @@ def test_intervals_of_smiles_follow_the_spread_that_the_data_tell(
 ) -> None:
     quiet, loud = two_sets
     other = store.read(Path(loud))
-    spread = torch.linspace(0, 5, len(other.dataset)).double()
-    columns = {**other.dataset.columns, "spread": Column(spread, "property")}
+    rivalry = torch.linspace(0, 5, len(other.dataset)).double()
+    columns = {**other.dataset.columns, "rivalry": Column(rivalry, "property")}
     store.save(
         Path(loud), Stored(Dataset(other.dataset.molecules, columns), other.splits, other.card)
     )
     done = run(experiment(quiet, also={kind: loud}), tmp_path / "run")
     found = Artefact.load(tmp_path / "run" / "model.safetensors").calibration
-    assert {name: some.by_spread for name, some in found.items()} == {"quiet": False, kind: follows}
-    mean = float(spread[LABELS == 2].mean())
+    by_rivalry = {name: some.by_rivalry for name, some in found.items()}
+    assert by_rivalry == {"quiet": False, kind: follows}
+    mean = float(rivalry[LABELS == 2].mean())
     assert done.metrics[f"{kind}: interval"] == pytest.approx(
         found[kind].radius(0.9) * (1 + mean if follows else 1)
     )

@@ -75,7 +75,7 @@ def artefact() -> Artefact:
         {
             "gfn2": Conformal(scores),
             "b3lyp": Conformal(scores * 1.5),
-            "smiles": Conformal(scores, by_spread=True),
+            "smiles": Conformal(scores, by_rivalry=True),
         },
         "gfn2",
         card=ModelCard(data="mini", heavy_atoms=7, more={"test": {"mae": 4.2}}),
@@ -121,10 +121,10 @@ def test_evaluate_measures_every_interval_a_model_has(artefact: Artefact, tmp_pa
     ]
     assert 0.82 < found[names[0]] < 0.97  # 100 calibration, 200 test molecules: 0.9 ± 0.037
     assert found[names[0]] < found[names[1]]  # a wider interval
-    assert names[2] not in found  # it follows a spread that these data do not tell
+    assert names[2] not in found  # it follows a rivalry that these data do not tell
     told = replace(
         some,
-        columns={**some.columns, "spread": Column(torch.full((200,), 0.5).double(), "property")},
+        columns={**some.columns, "rivalry": Column(torch.full((200,), 0.5).double(), "property")},
     )
     assert (
         evaluate(tmp_path / "m.safetensors", told)[names[2]] == found[names[1]]
@@ -191,12 +191,13 @@ def test_a_smiles_is_answered_at_its_lowest_conformer_with_the_ledger(artefact: 
     lowest = conformers("CCO")
     assert found.energy == pytest.approx(float(artefact.model.energies(lowest.lowest)[0]), abs=1e-6)
     assert found.geometry == "smiles"
-    assert found.half == pytest.approx(half_width(artefact, "smiles") * (1 + lowest.spread))
-    assert found.half > 2 * half_width(
+    assert found.half == pytest.approx(half_width(artefact, "smiles") * (1 + lowest.rivalry))
+    assert found.half > 1.3 * half_width(
         artefact, "smiles"
-    )  # ethanol's two conformers are 1.6 kcal/mol apart
+    )  # ethanol's two conformers are 1.6 kcal/mol apart: 1.6 exp(−1.6/2) = 0.7
     assert found.conformers is not None
-    assert found.conformers.largest == pytest.approx(lowest.spread)
+    assert found.conformers.largest == pytest.approx(lowest.relative[-1])
+    assert found.conformers.rivalry == pytest.approx(lowest.rivalry)
     assert found.ledger is not None
     assert found.ledger.atomization == found.energy
     assert found.ledger.terms[0].uncertainty == found.half
@@ -426,7 +427,7 @@ def test_the_scope_names_what_may_be_asked(artefact: Artefact) -> None:
     found = scope(artefact)
     assert found["elements"] == ["H", "C", "N", "O", "F", "S"]
     assert found["intervals"]["b3lyp"] == pytest.approx(1.5 * found["intervals"]["gfn2"])
-    assert found["by_spread"] == ["smiles"]
+    assert found["by_rivalry"] == ["smiles"]
     json.dumps(found, allow_nan=False)
 
 

@@ -68,20 +68,20 @@ def test_where_errors_grow_with_the_spread_every_spread_is_covered_and_by_one_wi
     0.003 in each half.
     """
     draw = torch.Generator().manual_seed(0)
-    spread = torch.tensor([0.0, 4.0]).repeat(20_000)
-    residuals = (1 + spread) * torch.randn(len(spread), generator=draw)
+    rivalry = torch.tensor([0.0, 4.0]).repeat(20_000)
+    residuals = (1 + rivalry) * torch.randn(len(rivalry), generator=draw)
     known, new = slice(None, 20_000), slice(20_000, None)
     follows, constant = (
-        Conformal.calibrated(residuals[known], spread[known]),
+        Conformal.calibrated(residuals[known], rivalry[known]),
         Conformal.calibrated(residuals[known]),
     )
     nothing = torch.zeros_like(residuals[new])
     (low, high), (lower, upper) = (
-        follows.interval(nothing, 0.9, spread[new]),
-        constant.interval(nothing, 0.9, spread[new]),
+        follows.interval(nothing, 0.9, rivalry[new]),
+        constant.interval(nothing, 0.9, rivalry[new]),
     )
     for d in (0.0, 4.0):
-        which = spread[new] == d
+        which = rivalry[new] == d
         assert coverage(residuals[new][which], low[which], high[which]) == pytest.approx(
             0.9, abs=0.015
         )
@@ -93,10 +93,10 @@ def test_where_errors_grow_with_the_spread_every_spread_is_covered_and_by_one_wi
     assert constant.radius(0.9, 4.0) == constant.radius(0.9)
 
 
-@pytest.mark.parametrize("spread", [-0.1, math.nan, math.inf])
-def test_a_spread_that_is_none_is_refused(spread: float) -> None:
-    with pytest.raises(InputError, match="spread"):
-        Conformal.calibrated(torch.ones(2), torch.tensor([0.0, spread]))
+@pytest.mark.parametrize("rivalry", [-0.1, math.nan, math.inf])
+def test_a_spread_that_is_none_is_refused(rivalry: float) -> None:
+    with pytest.raises(InputError, match="rivalry"):
+        Conformal.calibrated(torch.ones(2), torch.tensor([0.0, rivalry]))
 
 
 def test_metrics_by_hand() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from onekcal.molecules import Molecules
 from onekcal.trust.conformal import MANY, Conformal, coverage
-from onekcal.trust.traits import NOVELTY, OPEN, SIZE, SPREAD, UNCLEAR, Traits, traits
+from onekcal.trust.traits import NOVELTY, OPEN, RIVALRY, SIZE, UNCLEAR, Traits, traits
 from onekcal.trust.widths import Widths
 
 METHANOL = Molecules.one(
@@ -149,7 +149,7 @@ def test_the_traits_of_methanol() -> None:
     found = traits(METHANOL, torch.tensor([1.0]), torch.tensor([0.5]))
     value = dict(zip(found.names, found.table[0].tolist()))
     assert value[SIZE] == 2.0
-    assert value[SPREAD] == pytest.approx(np.log(1.5))
+    assert value[RIVALRY] == pytest.approx(np.log(1.5))
     assert value[NOVELTY] == pytest.approx(0.001, abs=1e-4)
     assert value["alcohol, enol or phenol"] == 1.0
     assert value["ether"] == value[OPEN] == value[UNCLEAR] == 0.0

@@ -40,6 +40,8 @@ TIGHT_WINDOW = 1.0
 
 A loosely relaxed one lies within a few tenths of its minimum.
 """
+DOUBTED = 2.0
+"""τ, kcal/mol: differences between conformers that GFN2-xTB may well have wrong."""
 SAME_ENERGY = 0.1
 """kcal/mol. Two conformers that differ by less, and by little in their distances, are one."""
 
@@ -80,9 +82,25 @@ class Conformers:
         return self.energies - self.energies[0]
 
     @property
-    def spread(self) -> float:
-        """kcal/mol between the lowest and the highest conformer."""
-        return float(self.relative[-1])
+    def rivalry(self) -> float:
+        """kcal/mol, how much other conformers may change the answer (`rivalry_among`)."""
+        return rivalry_among(self.relative)
+
+
+def rivalry_among(relative: np.ndarray) -> float:
+    """Return how much other conformers may change an answer for the lowest, kcal/mol.
+
+        d = Σ_k Δ_k exp(−Δ_k / τ)
+
+    A conformer near the lowest changes little if it is the lowest in truth, and one far above is
+    not. The twist boat of cyclohexane, 5.8 above the chair, counts 0.3.
+
+    Parameters
+    ----------
+    relative
+        (k,) the Δ, kcal/mol above the lowest.
+    """
+    return float((relative * np.exp(-relative / DOUBTED)).sum())
 
 
 def conformers(

@@ -124,7 +124,7 @@ class Artefact:
             "card": self.card.to_dict(),
             "unit": self.unit,
             "own_geometry": self.own_geometry,
-            "by_spread": [kind for kind, one in self.calibration.items() if one.by_spread],
+            "by_rivalry": [kind for kind, one in self.calibration.items() if one.by_rivalry],
             "widths": {
                 kind: {**one.widths.header(), "typical": one.typical}
                 for kind, one in self.calibration.items()
@@ -165,7 +165,9 @@ class Artefact:
         stages = [(name, settings) for name, settings in header["stages"]]
         model = Stack([build(name, settings) for name, settings in stages])
         model.load_state(_under(STAGES, tensors))
-        by_spread, widths = header.get("by_spread", []), header.get("widths", {})
+        by_rivalry, widths = header.get("by_rivalry", []), header.get("widths", {})
+        older = set(header.get("by_spread", []))  # before, the farthest conformer told the width
+        older |= {kind for kind, one in widths.items() if "log (1 + spread)" in one["names"]}
         limit = header.get("novelty_limit")
         keys = ("level", "kind", "at", "elements", "largest")
         return cls(
@@ -174,11 +176,12 @@ class Artefact:
             calibration={
                 kind: Conformal(
                     scores,
-                    kind in by_spread,
+                    kind in by_rivalry,
                     Widths.from_header(widths[kind]) if kind in widths else None,
                     widths.get(kind, {}).get("typical", 1.0),
                 )
                 for kind, scores in _under(CALIBRATION, tensors).items()
+                if kind not in older
             },
             unpaired=header.get("unpaired", 0),
             charges=header.get("charges", [0]),

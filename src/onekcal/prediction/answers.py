@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import numpy.typing as npt
 
+from onekcal.geometry.conformers import rivalry_among
 from onekcal.molecules import Molecules
 from onekcal.prediction.estimate import (
     DECIMALS,
@@ -59,6 +60,11 @@ class Spread:
 
     def __repr__(self) -> str:
         return f"Spread({len(self.relative)} conformers, {self.largest:.2f} kcal/mol)"
+
+    @property
+    def rivalry(self) -> float:
+        """kcal/mol, how much other conformers may change the answer."""
+        return rivalry_among(self.relative)
 
     @property
     def largest(self) -> float:
@@ -267,6 +273,7 @@ class Answer:
                 "count": len(relative),
                 "embedded": self.conformers.embedded,
                 "spread": self.conformers.largest,
+                "rivalry": self.conformers.rivalry,
                 "relative": relative,
             }
         if self.molecule is not None:

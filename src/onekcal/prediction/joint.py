@@ -188,8 +188,8 @@ def base_half(answer: Answer, artefact: Artefact) -> float:
     learned = answer.rung == "learned" and answer.geometry in artefact.calibration
     if answer.molecule is None or not learned:
         return answer.half
-    spread = answer.conformers.largest if answer.conformers else None
-    return half_width(artefact, answer.geometry, BASE, spread, answer.molecule, answer.novelty)
+    rivalry = answer.conformers.rivalry if answer.conformers else None
+    return half_width(artefact, answer.geometry, BASE, rivalry, answer.molecule, answer.novelty)
 
 
 Environments = Counter[Hashable]

@@ -38,8 +38,8 @@ class Scope(TypedDict):
     coverage: float
     intervals: dict[str, float | None]
     """Kind of geometry → half width (kcal/mol); None where it was not calibrated."""
-    by_spread: list[str]
-    """Kinds whose interval is (1 + spread of the conformers in kcal/mol) times as wide."""
+    by_rivalry: list[str]
+    """Kinds whose interval is (1 + rivalry of the conformers in kcal/mol) times as wide."""
     by_traits: list[str]
     """Kinds whose interval follows the molecule; `intervals` holds that of the median molecule."""
     card: dict[str, object]
@@ -49,7 +49,7 @@ def half_width(
     artefact: Artefact,
     geometry: str,
     nominal: float = 0.9,
-    spread: float | None = None,
+    rivalry: float | None = None,
     molecule: Molecules | None = None,
     novelty: float | None = None,
 ) -> float:
@@ -63,8 +63,8 @@ def half_width(
         The kind of geometry: smiles, gfn2, b3lyp or data.
     nominal
         The share of molecules that the interval is to cover.
-    spread
-        The spread of the conformers (kcal/mol), for geometries made from SMILES.
+    rivalry
+        The rivalry of the conformers (kcal/mol), for geometries made from SMILES.
     molecule
         The molecule; None: one like the median molecule of the calibration set.
     novelty
@@ -81,9 +81,9 @@ def half_width(
     known = None
     if conformal.widths is not None and molecule is not None:
         known = traits(
-            molecule, *(None if x is None else torch.tensor([x]) for x in (novelty, spread))
+            molecule, *(None if x is None else torch.tensor([x]) for x in (novelty, rivalry))
         )
-    return conformal.radius(nominal, spread or 0.0, known)
+    return conformal.radius(nominal, rivalry or 0.0, known)
 
 
 def scope(artefact: Artefact, nominal: float = 0.9) -> Scope:
@@ -117,7 +117,7 @@ def scope(artefact: Artefact, nominal: float = 0.9) -> Scope:
         "novelty_limit": limit if math.isfinite(limit) else None,
         "coverage": nominal,
         "intervals": {kind: half if math.isfinite(half) else None for kind, half in halves.items()},
-        "by_spread": [kind for kind, one in artefact.calibration.items() if one.by_spread],
+        "by_rivalry": [kind for kind, one in artefact.calibration.items() if one.by_rivalry],
         "by_traits": [k for k, one in artefact.calibration.items() if one.widths is not None],
         "card": artefact.card.to_dict(),
     }
@@ -149,7 +149,7 @@ def half_of(artefact: Artefact, found: Answer, options: Options) -> tuple[float,
         artefact,
         found.geometry,
         options.coverage,
-        found.conformers.largest if found.conformers else None,
+        found.conformers.rivalry if found.conformers else None,
         found.molecule,
         found.novelty,
     )

@@ -18,7 +18,7 @@ from onekcal.models.shipped import load_model
 from onekcal.models.stack import Stack
 from onekcal.molecules import SYMBOLS, Molecules
 from onekcal.runs.experiment import Experiment, read
-from onekcal.trust.conformal import Conformal, coverage, spread_of
+from onekcal.trust.conformal import Conformal, coverage, rivalry_of
 from onekcal.trust.metrics import Metrics, metrics
 from onekcal.trust.traits import traits
 
@@ -72,8 +72,8 @@ def measure(
         guess = model.energies(asked.molecules, asked.columns)
         more = metrics(asked.energies, guess, unit)
         if kind in calibration:
-            spread = spread_between(experiment, kind, asked)
-            half = halves(calibration[kind], model, asked, experiment.coverage, spread)
+            rivalry = rivalry_between(experiment, kind, asked)
+            half = halves(calibration[kind], model, asked, experiment.coverage, rivalry)
             more |= _interval(half, asked, guess, experiment.coverage)
         found |= {f"{kind}: {key}": value for key, value in more.items()}
     return predicted, own, found
@@ -153,7 +153,7 @@ def halves(
     model: Stack,
     data: Dataset,
     nominal: float = 0.9,
-    spread: torch.Tensor | None = None,
+    rivalry: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Compute the half widths of the intervals of molecules.
 
@@ -167,8 +167,8 @@ def halves(
         M molecules.
     nominal
         The share of molecules that the intervals are to cover.
-    spread
-        (M,) spread of the conformers of each molecule, kcal/mol; None where it is not known.
+    rivalry
+        (M,) rivalry of the conformers of each molecule, kcal/mol; None where it is not known.
 
     Returns
     -------
@@ -177,8 +177,8 @@ def halves(
     """
     known = None
     if conformal.widths is not None:
-        known = traits(data.molecules, model.novelty(data.molecules), spread)
-    return conformal.half(len(data.energies), nominal, spread, known)
+        known = traits(data.molecules, model.novelty(data.molecules), rivalry)
+    return conformal.half(len(data.energies), nominal, rivalry, known)
 
 
 def _interval(
@@ -197,7 +197,7 @@ def _interval(
     }
 
 
-def spread_between(experiment: Experiment, kind: str, data: Dataset) -> torch.Tensor | None:
+def rivalry_between(experiment: Experiment, kind: str, data: Dataset) -> torch.Tensor | None:
     """Look up how far the conformers of each molecule lie apart.
 
     Parameters
@@ -207,7 +207,7 @@ def spread_between(experiment: Experiment, kind: str, data: Dataset) -> torch.Te
     kind
         The kind of geometry of `data`.
     data
-        Molecules, maybe with a column "spread".
+        Molecules, maybe with a column "rivalry".
 
     Returns
     -------
@@ -215,7 +215,7 @@ def spread_between(experiment: Experiment, kind: str, data: Dataset) -> torch.Te
         (M,) kcal/mol; None for geometries that were not made from SMILES, for those fitted to, and
         where the data do not hold it.
     """
-    return spread_of(data) if kind == "smiles" != experiment.geometry else None
+    return rivalry_of(data) if kind == "smiles" != experiment.geometry else None
 
 
 def evaluate(model: str | Path | Artefact, data: Dataset) -> Metrics:
@@ -254,13 +254,13 @@ def evaluate(model: str | Path | Artefact, data: Dataset) -> Metrics:
         "unit": column.unit,
         "of": "atoms" if column.atomic else "molecules",
     }
-    spread = spread_of(data)
+    rivalry = rivalry_of(data)
     for kind, conformal in artefact.calibration.items():
         name = "coverage of 0.9" + (
             "" if kind == "data" else f" by the interval of {kind!r} geometries"
         )
-        if math.isfinite(conformal.radius()) and not (conformal.by_spread and spread is None):
-            half = halves(conformal, artefact.model, data, spread=spread)
+        if math.isfinite(conformal.radius()) and not (conformal.by_rivalry and rivalry is None):
+            half = halves(conformal, artefact.model, data, rivalry=rivalry)
             found[name] = coverage(data.energies, predicted - half, predicted + half)
     ours, theirs = (f"{one.level or 'an unknown level'} ({one.at})" for one in (artefact, column))
     if column.quantity == "energy" and ours != theirs:

@@ -22,7 +22,7 @@ from onekcal.models.stack import Stack
 from onekcal.networks.model import NetworkModel
 from onekcal.networks.training.batches import check_elements
 from onekcal.runs.choose_split import Split
-from onekcal.runs.evaluate import spread_between
+from onekcal.runs.evaluate import rivalry_between
 from onekcal.runs.experiment import Experiment
 from onekcal.trust.conformal import MANY, Conformal
 from onekcal.trust.traits import traits
@@ -123,12 +123,12 @@ def _judged(model: Stack, some: Dataset) -> Judged:
 
 def _calibrated(experiment: Experiment, kind: str, judged: Judged) -> Conformal:
     """The intervals of one kind of geometry; of many molecules they follow the molecule."""
-    some, spread = judged.data, spread_between(experiment, kind, judged.data)
+    some, rivalry = judged.data, rivalry_between(experiment, kind, judged.data)
     many = len(some) >= MANY and not some.aim.atomic
     return Conformal.calibrated(
         some.energies - judged.predicted,
-        spread,
-        traits(some.molecules, judged.novelty, spread) if many else None,
+        rivalry,
+        traits(some.molecules, judged.novelty, rivalry) if many else None,
     )
 
 

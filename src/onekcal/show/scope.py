@@ -70,7 +70,7 @@ def scope(model: str, found: Scope) -> None:
         width = "none, too few to calibrate" if half is None else f"± {half:{digits}} {unit}"
         follows = kind in found["by_traits"]
         wider = (
-            f"; {FOLLOWS if follows else WIDER}" if follows or kind in found["by_spread"] else ""
+            f"; {FOLLOWS if follows else WIDER}" if follows or kind in found["by_rivalry"] else ""
         )
         own = kind == found["geometry"] == "b3lyp"  # the rung computes its minimum
         said = "its minimum of B3LYP, computed or kept" if own else KINDS.get(kind, "")

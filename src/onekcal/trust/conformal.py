@@ -8,10 +8,10 @@ with
 covers a new exchangeable molecule with probability at least 1 − α. With fewer than ⌈1/α⌉ − 1
 residuals no finite interval can promise that; the interval is then infinite.
 
-A geometry made from SMILES may be another conformer than the one that is meant. The error then
-grows with the spread d of the molecule's conformers. Where d is known, the scores are |r|/s with
-s = 1 + d/(1 kcal/mol), and the interval is ŷ ± q·s: narrow for a rigid molecule, wide for a floppy
-one (normalised scores: Papadopoulos et al., ECML 2002; Lei et al.).
+A geometry made from SMILES may be another conformer than the lowest. The error then grows with the
+rivalry d of the molecule's conformers (`geometry/conformers.py`). Where d is known, the scores are
+|r|/s with s = 1 + d/(1 kcal/mol), and the interval is ŷ ± q·s: narrow for a rigid molecule, wide
+for a floppy one (normalised scores: Papadopoulos et al., ECML 2002; Lei et al.).
 
 With `MANY` residuals or more, s follows everything that is known of a molecule (`traits.py`,
 `widths.py`). The scores of each fifth of the residuals are then found with an s that the other four
@@ -34,8 +34,8 @@ from onekcal.trust.widths import Widths
 if TYPE_CHECKING:
     from onekcal.data.dataset import Dataset
 
-WIDER = "× (1 + spread of the conformers in kcal/mol)"
-"""The factor of an interval that follows the spread, in words."""
+WIDER = "× (1 + rivalry of the conformers in kcal/mol)"
+"""The factor of an interval that follows the rivalry, in words."""
 FOLLOWS = "typically; it follows size, novelty and groups of the molecule"
 """What an interval with widths is, in words."""
 MANY, PARTS = 1000, 5
@@ -50,8 +50,8 @@ class Conformal:
     ----------
     scores
         (n,) scores |r|/s of the calibration set, kcal/mol, ascending.
-    by_spread
-        Whether s follows the spread of a molecule's conformers; otherwise s is 1.
+    by_rivalry
+        Whether s follows the rivalry of a molecule's conformers; otherwise s is 1.
     widths
         What gives s where it follows the traits of a molecule; None where it does not.
     typical
@@ -59,18 +59,18 @@ class Conformal:
     """
 
     scores: Tensor
-    by_spread: bool = False
+    by_rivalry: bool = False
     widths: Widths | None = None
     typical: float = 1.0
 
     @property
     def factor(self) -> str:
         """What the interval of the typical molecule is multiplied with, in words."""
-        return FOLLOWS if self.widths is not None else WIDER if self.by_spread else ""
+        return FOLLOWS if self.widths is not None else WIDER if self.by_rivalry else ""
 
     @classmethod
     def calibrated(
-        cls, residuals: Tensor, spread: Tensor | None = None, traits: Traits | None = None
+        cls, residuals: Tensor, rivalry: Tensor | None = None, traits: Traits | None = None
     ) -> Conformal:
         """Calibrate on molecules that the model was not fitted to.
 
@@ -78,10 +78,10 @@ class Conformal:
         ----------
         residuals
             (n,) reference − predicted, kcal/mol.
-        spread
-            (n,) spread of the conformers of each molecule, kcal/mol; None where it is not known.
+        rivalry
+            (n,) rivalry of the conformers of each molecule, kcal/mol; None where it is not known.
         traits
-            Of these molecules, their spread among them; they count from `MANY` residuals on.
+            Of these molecules, their rivalry among them; they count from `MANY` residuals on.
 
         Returns
         -------
@@ -93,14 +93,14 @@ class Conformal:
             widths = Widths.fitted(size, traits)
             typical = float(widths.of(traits).median())
             return cls(_left_out(size, traits).sort().values, widths=widths, typical=typical)
-        if spread is None:
+        if rivalry is None:
             return cls(size.sort().values)
-        if not (torch.isfinite(spread) & (spread >= 0)).all():
-            raise InputError("the spread of a molecule's conformers must be 0 or more, kcal/mol")
-        return cls((size / (1.0 + spread)).sort().values, by_spread=True)
+        if not (torch.isfinite(rivalry) & (rivalry >= 0)).all():
+            raise InputError("the rivalry of a molecule's conformers must be 0 or more, kcal/mol")
+        return cls((size / (1.0 + rivalry)).sort().values, by_rivalry=True)
 
     def radius(
-        self, coverage: float = 0.9, spread: float = 0.0, traits: Traits | None = None
+        self, coverage: float = 0.9, rivalry: float = 0.0, traits: Traits | None = None
     ) -> float:
         """Compute the half width of the interval of one molecule.
 
@@ -108,8 +108,8 @@ class Conformal:
         ----------
         coverage
             The share of molecules that the interval is to cover.
-        spread
-            The spread of the molecule's conformers, kcal/mol.
+        rivalry
+            The rivalry of the molecule's conformers, kcal/mol.
         traits
             Those of the molecule; None: it is like the median molecule of the calibration set.
 
@@ -128,13 +128,13 @@ class Conformal:
         score = float(self.scores[rank - 1])
         if self.widths is not None:
             return score * (self.typical if traits is None else float(self.widths.of(traits)[0]))
-        return score * (1.0 + spread if self.by_spread else 1.0)
+        return score * (1.0 + rivalry if self.by_rivalry else 1.0)
 
     def half(
         self,
         count: int,
         coverage: float = 0.9,
-        spread: Tensor | None = None,
+        rivalry: Tensor | None = None,
         traits: Traits | None = None,
     ) -> Tensor:
         """Compute the half widths of the intervals of M molecules.
@@ -145,8 +145,8 @@ class Conformal:
             M.
         coverage
             The share of molecules that the intervals are to cover.
-        spread
-            (M,) spread of the conformers of each molecule, kcal/mol; None: 0.
+        rivalry
+            (M,) rivalry of the conformers of each molecule, kcal/mol; None: 0.
         traits
             Of these molecules; None: they are like the median molecule of the calibration set.
 
@@ -158,13 +158,13 @@ class Conformal:
         wide = torch.full((count,), self.radius(coverage), dtype=torch.float64)
         if self.widths is not None and traits is not None:
             return wide * self.widths.of(traits) / self.typical
-        return wide * (1.0 + spread) if self.by_spread and spread is not None else wide
+        return wide * (1.0 + rivalry) if self.by_rivalry and rivalry is not None else wide
 
     def interval(
         self,
         predicted: Tensor,
         coverage: float = 0.9,
-        spread: Tensor | None = None,
+        rivalry: Tensor | None = None,
         traits: Traits | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Compute the intervals of molecules.
@@ -173,7 +173,7 @@ class Conformal:
         ----------
         predicted
             (M,) kcal/mol.
-        coverage, spread, traits
+        coverage, rivalry, traits
             As in `half`.
 
         Returns
@@ -181,7 +181,7 @@ class Conformal:
         tuple of Tensor
             Lower and upper ends (M,), kcal/mol.
         """
-        half = self.half(len(predicted), coverage, spread, traits)
+        half = self.half(len(predicted), coverage, rivalry, traits)
         return predicted - half, predicted + half
 
 
@@ -197,20 +197,20 @@ def _left_out(size: Tensor, traits: Traits) -> Tensor:
     return out
 
 
-def spread_of(data: Dataset) -> Tensor | None:
+def rivalry_of(data: Dataset) -> Tensor | None:
     """Look up how far the conformers of each molecule lie apart.
 
     Parameters
     ----------
     data
-        Molecules, maybe with a column "spread".
+        Molecules, maybe with a column "rivalry".
 
     Returns
     -------
     Tensor or None
         (M,) kcal/mol; None without that column.
     """
-    column = data.columns.get("spread")
+    column = data.columns.get("rivalry")
     return None if column is None else column.values
 
 

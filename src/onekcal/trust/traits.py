@@ -17,8 +17,8 @@ from onekcal.geometry.functional_groups import HAS, LACKS, functional_groups
 from onekcal.molecules import Molecules
 
 OPEN, CHARGED, UNCLEAR = "unpaired electrons", "a charge", "bonds that are not clear"
-SIZE, NOVELTY, SPREAD = "heavy atoms", "log novelty", "log (1 + spread)"
-GROWING = (SIZE, NOVELTY, SPREAD)
+SIZE, NOVELTY, RIVALRY = "heavy atoms", "log novelty", "log (1 + rivalry)"
+GROWING = (SIZE, NOVELTY, RIVALRY)
 """Traits that may make an interval wider and never narrower; numbers, the others are 0 or 1."""
 LEAST = 1e-3
 """The novelty of a molecule whose atoms are landmarks."""
@@ -64,7 +64,7 @@ class Traits:
 
 
 def traits(
-    molecules: Molecules, novelty: Tensor | None = None, spread: Tensor | None = None
+    molecules: Molecules, novelty: Tensor | None = None, rivalry: Tensor | None = None
 ) -> Traits:
     """Find the traits of molecules.
 
@@ -74,7 +74,7 @@ def traits(
         M molecules with their geometries.
     novelty
         (M,) how strange their atoms are to the model; None where it cannot tell.
-    spread
+    rivalry
         (M,) how far the conformers of each lie apart, kcal/mol; None where it is not known.
     """
     found: dict[str, Tensor] = {
@@ -82,8 +82,8 @@ def traits(
     }
     if novelty is not None:
         found[NOVELTY] = (novelty.to(torch.float64) + LEAST).log()
-    if spread is not None:
-        found[SPREAD] = spread.to(torch.float64).log1p()
+    if rivalry is not None:
+        found[RIVALRY] = rivalry.to(torch.float64).log1p()
     found[OPEN] = (molecules.spins != 0).to(torch.float64)
     found[CHARGED] = (molecules.charges != 0).to(torch.float64)
     groups = (UNCLEAR, *LACKS, *HAS)

@@ -7,7 +7,7 @@ r"""How wide the interval of a molecule is, from its traits: a quantile regressi
 or not, the share p of the group's molecules have |r| < s: that is what the derivative by β_k says
 at the minimum. So the interval holds in every group at once, wide where the model is weak and
 narrow where it is good (Gibbs, Cherian, Candès, J. R. Stat. Soc. B, qkaf008, 2025). Size, novelty
-and spread only make it wider: β_k ≥ 0 for `traits.GROWING`, and beyond what was measured they stay
+and rivalry only make it wider: β_k ≥ 0 for `traits.GROWING`, and beyond what was measured they stay
 at the smallest value and go on above the largest. Above the largest number of heavy atoms n̂,
 
     s(x) ← s(x) n / n̂
