@@ -181,6 +181,23 @@ class Dataset:
             )
         return values
 
+    def weights(self, noise: float) -> Tensor:
+        """Return how much each label counts: 1, or less where it is less certain than others.
+
+        Parameters
+        ----------
+        noise
+            s, the deviation that every label has, kcal/mol. 0: all labels count alike.
+
+        Returns
+        -------
+        Tensor
+            (M,) s² / (s² + u²), with the `uncertainties` u.
+        """
+        if noise == 0 or self.uncertainties is None:
+            return torch.ones(len(self), dtype=torch.float64)
+        return 1.0 / (1.0 + (self.uncertainties / noise).square())
+
     def __getitem__(self, which: Selection) -> Dataset:
         """Return the molecules that a number, a slice, a mask or row numbers select."""
         rows = rows_of(which, len(self))

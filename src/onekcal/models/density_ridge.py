@@ -24,7 +24,7 @@ from torch import Tensor
 from onekcal.data.dataset import Columns, Dataset
 from onekcal.errors import ConfigError, InputError
 from onekcal.features.density_products import DensityProducts
-from onekcal.models.kernels.low_rank import label_weights, solutions
+from onekcal.models.kernels.low_rank import solutions
 from onekcal.models.limits import as_list, at_least, check_positive
 from onekcal.models.model import Model, State
 from onekcal.molecules import Molecules
@@ -146,7 +146,7 @@ class DensityRidge(Model):
 
     def _equations(self, train: Dataset) -> Iterator[tuple[Tensor, Tensor]]:
         """Blocks of rows of √p X with √p y."""
-        roots, first = label_weights(train, self.label_noise).sqrt(), 0
+        roots, first = train.weights(self.label_noise).sqrt(), 0
         for rows in self._rows(train.molecules):
             part = slice(first, first + len(rows))
             yield roots[part, None] * rows, roots[part] * train.energies[part]

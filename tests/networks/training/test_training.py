@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from onekcal.data.dataset import Dataset
+from onekcal.data.dataset import Column, Dataset
 from onekcal.errors import ConfigError, DataError, InputError
 from onekcal.networks.network import Batch, Output
 from onekcal.networks.training.loop import TrainingError
@@ -45,6 +45,22 @@ def test_every_recipe_learns(recipe: str) -> None:
     )
     spread = float((valid.energies - valid.energies.mean()).abs().mean())
     assert error(model, valid) < 0.1 * spread
+
+
+def test_labels_that_are_less_certain_count_less_where_that_is_asked_for() -> None:
+    train, valid = parts()
+    wrong = torch.arange(len(train)) % 3 == 0  # a third of the labels is wrong by 200 kcal/mol
+    aim = replace(train.aim, values=train.energies + 200.0 * wrong)
+    known = Column(torch.where(wrong, 200.0, 0.0).double(), "property")
+    doubtful = replace(
+        train, columns=train.columns | {train.target: aim, f"{train.target}_uncertainty": known}
+    )
+    given = {"recipe": "onecycle", "epochs": 60, "batch": 8, "rate": 1e-2}
+    told, untold = (
+        PairModel(fit=given | {"label_noise": noise}).fit(doubtful, valid[:0])
+        for noise in (0.5, 0.0)
+    )
+    assert error(told, valid) < 0.3 * error(untold, valid)
 
 
 @pytest.mark.parametrize(

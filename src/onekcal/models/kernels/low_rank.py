@@ -12,7 +12,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from onekcal.data.dataset import Dataset
 from onekcal.errors import ConfigError
 from onekcal.models.kernels.landmarks import gaussian
 
@@ -88,26 +87,6 @@ def solutions(
             f"{max(regularizations):g}; raise it"
         )
     return solved, factor
-
-
-def label_weights(train: Dataset, noise: float) -> Tensor:
-    """Return how much each label counts: 1, or less where it is less certain than others.
-
-    Parameters
-    ----------
-    train
-        M molecules; `uncertainties` are u.
-    noise
-        s, the deviation that every label has, kcal/mol. 0: all labels count alike.
-
-    Returns
-    -------
-    Tensor
-        (M,) s² / (s² + u²).
-    """
-    if noise == 0 or train.uncertainties is None:
-        return torch.ones(len(train), dtype=torch.float64)
-    return 1.0 / (1.0 + (train.uncertainties / noise).square())
 
 
 def kernel_factor(known: Tensor, spans: list[slice]) -> Tensor | None:

@@ -249,7 +249,7 @@ class SparseKernel(Model):
 
     def _equations(self, train: Dataset, known: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Blocks of rows of √p Φ with √p y, then of −√ρ ∂Φ/∂R with √ρ F."""
-        roots = low_rank.label_weights(train, self.label_noise).sqrt()
+        roots = train.weights(self.label_noise).sqrt()
         for first, rows in self._rows(train.molecules, known):
             block = slice(first, first + len(rows))
             yield roots[block, None] * rows, roots[block] * train.energies[block]

@@ -97,6 +97,8 @@ class Held:
     inputs: Callable[[Tensor], Tensor] | None = None
     """Rows (B,) → (B, …) on the CPU (see `NetworkModel.inputs`)."""
     unit: str = "kcal/mol"
+    weights: Tensor | None = None
+    """(N,) float64, how much each energy counts; None: all alike."""
 
     @classmethod
     def of(
@@ -106,6 +108,7 @@ class Held:
         device: torch.device,
         dtype: torch.dtype,
         forces: bool,
+        noise: float = 0.0,
     ) -> Held:
         """Put everything of a data set that training reads on the device.
 
@@ -119,6 +122,9 @@ class Held:
             Where the tensors lie, and the type of positions and forces.
         forces
             Whether forces are read.
+        noise
+            kcal/mol, the deviation that every label has; labels that are less certain count less
+            (`Dataset.weights`). 0: all count alike.
         """
         molecules = data.molecules
         owner = molecules.owner
@@ -153,6 +159,7 @@ class Held:
             pull,
             known,
             unit=data.aim.unit,
+            weights=data.weights(noise).to(device) if noise and not data.aim.atomic else None,
         )
 
     def __len__(self) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor
 class Sums(NamedTuple):
     """Sums over some molecules; `extra` is their share of the batch's regularisers."""
 
-    molecules: Tensor
+    molecules: Tensor  # Σ p, their number where all labels count alike
     energy_abs: Tensor
     energy_square: Tensor
     atoms: Tensor  # with a known force
@@ -25,6 +25,7 @@ def sums(
     off: Tensor | None = None,
     atoms: Tensor | float = 0.0,
     extra: Tensor | float = 0.0,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Return the `Sums` of errors.
 
@@ -38,6 +39,8 @@ def sums(
         Number of atoms with a known force.
     extra
         This part's share of the regularisers.
+    weights
+        (B,) p, how much each energy counts; None: 1.
 
     Returns
     -------
@@ -46,12 +49,13 @@ def sums(
     """
     none = wrong.new_zeros((), dtype=torch.float64)
     wrong = wrong.double()
+    counts = torch.ones_like(wrong) if weights is None else weights
     pull = (none, none) if off is None else (off.double().abs().sum(), off.double().square().sum())
     return torch.stack(
         [
-            none + len(wrong),
-            wrong.abs().sum(),
-            wrong.square().sum(),
+            counts.sum(),
+            (counts * wrong.abs()).sum(),
+            (counts * wrong.square()).sum(),
             none + atoms,
             *pull,
             none + extra,

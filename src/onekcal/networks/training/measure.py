@@ -85,12 +85,13 @@ def measure(
             energies, labels = energies[batch.mask], labels[:, : batch.mask.shape[1]][batch.mask]
         wrong = (standard.shift + standard.scale * energies - labels) / standard.unit
         penalty = 0.0 if out.penalty is None else out.penalty
+        counts = None if held.weights is None else held.weights[there]
         if held.forces is None or held.known is None:
-            return error_sums.sums(wrong, extra=penalty)
+            return error_sums.sums(wrong, extra=penalty, weights=counts)
         slopes = torch.autograd.grad(
             energies.sum(), batch.positions, create_graph=learn, materialize_grads=True
         )[0]
         known = batch.mask & held.known[there][:, None]  # (B, n)
         off = -standard.scale * slopes - held.forces[there, : known.shape[1]]
         off = off * known[:, :, None]
-        return error_sums.sums(wrong, off / standard.unit, known.sum(), penalty)
+        return error_sums.sums(wrong, off / standard.unit, known.sum(), penalty, counts)

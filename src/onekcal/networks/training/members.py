@@ -97,7 +97,8 @@ def fit_members(model: Trained, train: Dataset, valid: Dataset) -> None:
 def _held(model: Trained, data: Dataset, learn: bool) -> Held:
     """A part of the data on the device, with what the networks get besides nuclei."""
     forces = bool(model.training.force_weight) and data.forces is not None
-    held = Held.of(data, model.elements, model.training.where(), model.dtype, forces)
+    noise = model.training.label_noise if learn else 0.0
+    held = Held.of(data, model.elements, model.training.where(), model.dtype, forces, noise)
     held.inputs = model.inputs(data.molecules, learn)
     return held
 
@@ -107,7 +108,8 @@ def _config(model: Trained, network: Network, train: Dataset, valid: Dataset) ->
     digest = hashlib.sha256()
     for data in (train, valid):
         # what earlier stages left differs in the last bits with the number of threads
-        parts = (data.energies, *(() if data.forces is None else (data.forces,)))
+        certain = data.uncertainties if model.training.label_noise else None
+        parts = [data.energies, *(x for x in (data.forces, certain) if x is not None)]
         values = [(part.nan_to_num(1e9) * 1e3).round().to(torch.int64) for part in parts]
         for tensor in (
             data.molecules.numbers,

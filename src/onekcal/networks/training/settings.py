@@ -64,6 +64,12 @@ class Settings(BaseModel):
         1.0, ge=0, description="ρ: weight of the energies beside the forces"
     )
     force_weight: float = Field(0.0, ge=0, description="weight of the forces; 0 leaves them out")
+    label_noise: float = Field(
+        0.0,
+        ge=0,
+        description="s, kcal/mol: an energy of the uncertainty u counts s² / (s² + u²); "
+        "0: all count alike",
+    )
     l2: float = Field(
         0.0, ge=0, description="λ: adds λ · Σ w² of the decayed parameters to the loss"
     )
