@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from rdkit import Chem
 
 from onekcal.errors import InputError
 from onekcal.geometry.species import species
@@ -46,12 +47,19 @@ def test_every_state_is_possible(smiles: str) -> None:
         ("[H][C]([H])[H]", "[CH3]"),
         ("[H][O]", "[OH]"),
         ("[O][O]", "O=O"),
+        ("O=[N+][O-]", "[O]N=O"),
+        ("C[N+](C)[O-]", "CN(C)[O]"),
     ],
 )
 def test_spellings_have_one_canonical_smiles_and_state(one: str, other: str) -> None:
     a, b = species(one), species(other)
     assert (a.smiles, a.charge, a.spin) == (b.smiles, b.charge, b.spin)
     assert a.mol.GetNumAtoms() == b.mol.GetNumAtoms()
+
+
+@pytest.mark.parametrize("smiles", ["C[N+](=O)[O-]", "C=[N+]=[N-]", "[C-]#[O+]", "O=[O+][O-]"])
+def test_charges_without_an_unpaired_electron_beside_them_stay(smiles: str) -> None:
+    assert species(smiles).smiles == Chem.CanonSmiles(smiles)
 
 
 def test_hydrogens_are_there() -> None:

@@ -46,6 +46,13 @@ def test_equal_bonds_are_listed_once_and_ring_and_double_bonds_not() -> None:
         bonds("O=C=O")
 
 
+def test_charges_go_with_the_bond_between_them() -> None:
+    found = {one.bond: one for one in bonds("C[N+](=O)[O-]", options=Options(budget=0.0))}
+    assert set(found["N–O"].fragments) == {"CN=O", "[O]"}
+    assert set(found["C–N"].fragments) == {"[O]N=O", "[CH3]"}
+    assert found["C–N"].enthalpy == pytest.approx(61, abs=3)
+
+
 def test_radicals_are_refused() -> None:
     with pytest.raises(InputError, match="closed shells only"):
         bonds("[CH3]")

@@ -7,7 +7,8 @@ A SMILES names the unpaired electrons of each atom, not how they couple. The rul
 - a carbon or silicon with two pairs them where a halogen, oxygen, nitrogen or silicon is its
   neighbour, and silicon always (CF2, SiH2); otherwise it is a triplet (CH2);
 - on different atoms they are parallel;
-- O2, S2 and SO are triplets, although O=O has none unpaired, and [O][O] is the same molecule.
+- O2, S2 and SO are triplets, although O=O has none unpaired, and [O][O] is the same molecule;
+- an unpaired electron beside opposite charges has a form without charges: O=[N+][O-] is [O]N=O.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def species(smiles: str) -> Species:
     """
     from rdkit import Chem, rdBase
 
-    mol = read_smiles(smiles)
+    mol = _without_charges(read_smiles(smiles))
     if any(atom.GetIsotope() for atom in mol.GetAtoms()):
         raise InputError(
             f"{smiles!r} names isotopes, but energies hold the zero-point energy of the most "
@@ -94,6 +95,23 @@ def species(smiles: str) -> Species:
     if electrons < (0 if canonical == "[H+]" else 1):
         raise InputError(f"{smiles!r} has no electrons")
     return Species(canonical, whole, charge, _spin(whole, canonical, charge, electrons))
+
+
+def _without_charges(mol: Mol) -> Mol:
+    """Let X⁺•–Y⁻ be X–Y•."""
+    from rdkit import Chem
+
+    for bond in mol.GetBonds():
+        ends = bond.GetBeginAtom(), bond.GetEndAtom()
+        plus, minus = sorted(ends, key=lambda atom: atom.GetFormalCharge(), reverse=True)
+        charges = plus.GetFormalCharge(), minus.GetFormalCharge()
+        if charges == (1, -1) and plus.GetNumRadicalElectrons():
+            for atom, electrons in ((plus, -1), (minus, 1)):
+                atom.SetFormalCharge(0)
+                atom.SetNumRadicalElectrons(atom.GetNumRadicalElectrons() + electrons)
+                atom.SetNoImplicit(True)
+            return read_smiles(Chem.MolToSmiles(mol))
+    return mol
 
 
 def _spin(mol: Mol, canonical: str, charge: int, electrons: int) -> int:

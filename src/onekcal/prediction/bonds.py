@@ -244,15 +244,21 @@ def _kinds(mol: Mol) -> list[BrokenBond]:
 
 
 def _radicals(mol: Mol, bond: Bond) -> tuple[str, str]:
-    """The canonical SMILES of the two radicals a bond leaves, the larger first."""
+    """The canonical SMILES of the two radicals a bond leaves, the larger first.
+
+    Opposite charges of the two atoms go with the bond: N⁺–O⁻ leaves N and O.
+    """
     from rdkit import Chem, rdBase
 
     open_mol = Chem.RWMol(mol)
     ends = (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())
     open_mol.RemoveBond(*ends)
-    for index in ends:
-        atom = open_mol.GetAtomWithIdx(index)
-        atom.SetNumRadicalElectrons(atom.GetNumRadicalElectrons() + 1)
+    atoms = [open_mol.GetAtomWithIdx(index) for index in ends]
+    between = {atom.GetFormalCharge() for atom in atoms} == {1, -1}
+    for atom in atoms:
+        charge = atom.GetFormalCharge() if between else 0
+        atom.SetFormalCharge(atom.GetFormalCharge() - charge)
+        atom.SetNumRadicalElectrons(atom.GetNumRadicalElectrons() + 1 - charge)
         atom.SetNoImplicit(True)
     with rdBase.BlockLogs():
         parts = [Chem.RemoveHs(part) for part in Chem.GetMolFrags(open_mol, asMols=True)]
