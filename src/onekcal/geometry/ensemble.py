@@ -19,7 +19,7 @@ import numpy as np
 
 from onekcal.errors import InputError
 from onekcal.geometry.species import Species
-from onekcal.geometry.stereo import form_at, open_places
+from onekcal.geometry.stereo import form_at, handedness, open_places, specified
 from onekcal.molecules import Molecules
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ CANDIDATES = 10
 """Conformers whose energy is asked for each that is relaxed."""
 SAME_DISTANCES = 0.15
 """Å. The sorted distances of two conformers that are one differ by less."""
+OPEN = 4
+"""So many times as many conformers are embedded where most are of other stereoisomers."""
 FLIPPED = 2
 """How many hydroxyl groups of acids are turned at most."""
 STRETCHED = 3
@@ -102,7 +104,7 @@ def _embedded(mol: Mol, count: int, seed: int) -> tuple[list[int], int]:
     embedded.
     """
     from rdkit import rdBase
-    from rdkit.Chem import rdDistGeom, rdMolDescriptors
+    from rdkit.Chem import rdMolDescriptors
 
     polar = polar_hydrogens(mol)
     rotors = rdMolDescriptors.CalcNumRotatableBonds(mol)
@@ -110,21 +112,58 @@ def _embedded(mol: Mol, count: int, seed: int) -> tuple[list[int], int]:
     size = mol.GetNumAtoms()
     most = min(50 * count, 100 * freedom, EMBEDDED // size)
     wanted = 1 if size <= 3 else max(3 * count, most)
-    how: Any = rdDistGeom.ETKDGv3()  # RDKit's stubs give its fields another type
-    how.randomSeed = seed  # with 0 RDKit makes every conformer the same
-    how.numThreads = 1
     with rdBase.BlockLogs():
-        if rdDistGeom.EmbedMolecule(mol, how) < 0:  # a strained cage: start from random coordinates
-            how.useRandomCoords = True
-            how.maxIterations = 200
-            wanted = min(wanted, 3 * count)  # each takes some tenths of a second
-        made = list(rdDistGeom.EmbedMultipleConfs(mol, wanted, how))
+        made = _as_specified(mol, wanted, seed) if specified(mol) else _embed(mol, wanted, seed)
+        if not made:  # a strained cage: start from random coordinates
+            few = min(wanted, 3 * count)  # each takes some tenths of a second
+            made = _embed(mol, few, seed, useRandomCoords=True, maxIterations=200)
     if not made:
         return [], 0
     found = _flipped(mol, thinned(mol, made, polar))
     if rotors >= STRETCHED:
         found.append(_stretched(mol, found[0]))
     return found, len(made)
+
+
+def _embed(mol: Mol, wanted: int, seed: int, **settings: Any) -> list[int]:
+    """Give a molecule conformers by ETKDG; return their numbers."""
+    from rdkit.Chem import rdDistGeom
+
+    how: Any = rdDistGeom.ETKDGv3()  # RDKit's stubs give its fields another type
+    how.randomSeed = seed  # with 0 RDKit makes every conformer the same
+    how.numThreads = 1
+    for name, value in settings.items():
+        setattr(how, name, value)
+    if rdDistGeom.EmbedMolecule(mol, how) < 0:
+        return []
+    return list(rdDistGeom.EmbedMultipleConfs(mol, wanted, how))
+
+
+def _as_specified(mol: Mol, wanted: int, seed: int) -> list[int]:
+    """Give a molecule conformers with the stereochemistry that it specifies.
+
+    ETKDG rejects nearly all geometries of small fused rings where it compares their stereocentres
+    strictly. So it does not, and the geometries are compared afterwards; where none is right, those
+    of the molecule without stereochemistry are.
+    """
+    from rdkit import Chem
+
+    open_mol = Chem.Mol(mol)
+    Chem.RemoveStereochemistry(open_mol)
+    sources = ((mol, wanted, {"enforceChirality": False}), (open_mol, OPEN * wanted, {}))
+    for source, number, settings in sources:
+        shapes = [source.GetConformer(k) for k in _embed(source, number, seed, **settings)]
+        right = []
+        for shape in shapes:
+            hand = handedness(mol, shape.GetPositions())
+            if hand:
+                copy = Chem.Conformer(shape)
+                copy.SetPositions(hand * shape.GetPositions())
+                right.append(copy)
+        if right:
+            mol.RemoveAllConformers()
+            return [mol.AddConformer(one, assignId=True) for one in right]
+    return []
 
 
 def _loose_rings(mol: Mol) -> int:

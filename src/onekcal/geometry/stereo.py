@@ -30,6 +30,20 @@ def open_places(mol: Mol) -> int:
     return 0 if mirror else len(left)
 
 
+def specified(mol: Mol) -> bool:
+    """Whether a molecule says how any stereocentre or double bond of it is.
+
+    Parameters
+    ----------
+    mol
+        RDKit's molecule.
+    """
+    from rdkit import Chem
+
+    says = Chem.StereoSpecified.Specified
+    return any(place.specified == says for place in Chem.FindPotentialStereo(mol))
+
+
 def form_at(mol: Mol, positions: np.ndarray) -> str:
     """Return the SMILES of the stereoisomer that a geometry is, the same for its mirror image.
 
@@ -43,6 +57,40 @@ def form_at(mol: Mol, positions: np.ndarray) -> str:
         (n, 3) Å.
     """
     from rdkit import Chem, rdBase
+
+    with rdBase.BlockLogs():
+        bare = Chem.RemoveHs(_placed(mol, positions))
+        both = (bare, _mirrored(bare))
+        return max(Chem.CanonSmiles(Chem.MolToSmiles(one)) for one in both)
+
+
+def handedness(mol: Mol, positions: np.ndarray) -> int:
+    """Compare a geometry with the stereochemistry that a molecule specifies.
+
+    Parameters
+    ----------
+    mol
+        RDKit's molecule, with hydrogens.
+    positions
+        (n, 3) Å.
+
+    Returns
+    -------
+    int
+        1 where the geometry has it, -1 where the mirror image has it, else 0.
+    """
+    from rdkit import Chem, rdBase
+
+    with rdBase.BlockLogs():
+        bare, wanted = Chem.RemoveHs(_placed(mol, positions)), Chem.RemoveHs(mol)
+        if bare.HasSubstructMatch(wanted, useChirality=True):
+            return 1
+        return -1 if _mirrored(bare).HasSubstructMatch(wanted, useChirality=True) else 0
+
+
+def _placed(mol: Mol, positions: np.ndarray) -> Mol:
+    """The molecule at a geometry, with the stereochemistry of the geometry."""
+    from rdkit import Chem
     from rdkit.Geometry import Point3D
 
     placed = Chem.Mol(mol)
@@ -52,9 +100,13 @@ def form_at(mol: Mol, positions: np.ndarray) -> str:
         shape.SetAtomPosition(k, Point3D(x, y, z))
     placed.AddConformer(shape)
     Chem.AssignStereochemistryFrom3D(placed, -1, True)
-    with rdBase.BlockLogs():
-        bare = Chem.RemoveHs(placed)
-        mirrored = Chem.Mol(bare)
-        for atom in mirrored.GetAtoms():
-            atom.InvertChirality()
-        return max(Chem.CanonSmiles(Chem.MolToSmiles(one)) for one in (bare, mirrored))
+    return placed
+
+
+def _mirrored(mol: Mol) -> Mol:
+    from rdkit import Chem
+
+    other = Chem.Mol(mol)
+    for atom in other.GetAtoms():
+        atom.InvertChirality()
+    return other
