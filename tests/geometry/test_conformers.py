@@ -16,7 +16,7 @@ from onekcal.geometry.conformers import conformers, parse, rivalry_among
 from onekcal.geometry.ensemble import among, ensemble, polar_hydrogens, sorted_distances, thinned
 from onekcal.geometry.relax import relax
 from onekcal.geometry.species import Species
-from onekcal.geometry.stereo import form_at, open_places
+from onekcal.geometry.stereo import form_at, handedness, open_places
 from onekcal.molecules import Molecules
 
 
@@ -199,6 +199,25 @@ def test_stereoisomers_are_those_that_geometries_have_the_lowest_first(
     assert sorted(found.forms) == sorted(forms)
     if forms:
         assert form_at(parse(smiles), found.lowest.positions.numpy()) == found.forms[0]
+
+
+@pytest.mark.parametrize("smiles", ["CC1=C(C)[C@H]2CN2C1=O", "O=C1C[C@H]2[C@@H]([C@H]3CN3)N12"])
+def test_small_fused_rings_get_the_stereochemistry_that_is_specified(smiles: str) -> None:
+    mol, _ = canonical(parse(smiles))
+    assert not search._embed(
+        mol, 6, 1
+    )  # the control: compared strictly
+    found = conformers(smiles)
+    places = [one.positions.numpy() for one in found.molecules]
+    assert {handedness(parse(smiles), place) for place in places} == {1}
+
+
+def test_the_handedness_of_a_geometry() -> None:
+    one, other, mirrored = ("C[C@H](F)[C@H](Cl)C", "C[C@H](F)[C@@H](Cl)C", "C[C@@H](F)[C@@H](Cl)C")
+    place = conformers(one, count=1).lowest.positions.numpy()
+    assert [handedness(parse(smiles), place) for smiles in (one, other, mirrored)] == [1, 0, -1]
+    assert handedness(parse(mirrored), -place) == 1
+    assert handedness(parse("C[C@H](F)C(Cl)C"), place) == 1  # what is left open is not compared
 
 
 def test_mirror_images_are_one_form_and_diastereomers_are_two() -> None:

@@ -12,6 +12,7 @@ MMFF94 relaxes them. Those of high energy and the copies are dropped.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -150,7 +151,10 @@ def _as_specified(mol: Mol, wanted: int, seed: int) -> list[int]:
 
     open_mol = Chem.Mol(mol)
     Chem.RemoveStereochemistry(open_mol)
-    sources = ((mol, wanted, {"enforceChirality": False}), (open_mol, OPEN * wanted, {}))
+    sources: Sequence[tuple[Mol, int, dict[str, Any]]] = (
+        (mol, wanted, {"enforceChirality": False}),
+        (open_mol, OPEN * wanted, {}),
+    )
     for source, number, settings in sources:
         shapes = [source.GetConformer(k) for k in _embed(source, number, seed, **settings)]
         right = []
