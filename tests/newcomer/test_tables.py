@@ -89,7 +89,7 @@ def test_the_column_of_smiles_can_be_told(tmp_path: Path) -> None:
 
 
 def test_tags_of_an_sdf_are_kept_and_name_what_has_no_title(tmp_path: Path) -> None:
-    text = block("O", "water", batch="7") + "broken\n\n\nnothing\n>  <id>\nx9\n\n$$$$\n"
+    text = block("O", "water", batch="7") + "\n\n\nnothing\n>  <id>\nx9\n\n$$$$\n"
     (tmp_path / "a.sdf").write_text(text + block("C", id="m1"))
     found = list(questions([str(tmp_path / "a.sdf")]))
     assert [one.name for one in found] == ["water", "x9", "m1"]
