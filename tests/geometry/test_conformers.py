@@ -204,9 +204,7 @@ def test_stereoisomers_are_those_that_geometries_have_the_lowest_first(
 @pytest.mark.parametrize("smiles", ["CC1=C(C)[C@H]2CN2C1=O", "O=C1C[C@H]2[C@@H]([C@H]3CN3)N12"])
 def test_small_fused_rings_get_the_stereochemistry_that_is_specified(smiles: str) -> None:
     mol, _ = canonical(parse(smiles))
-    assert not search._embed(
-        mol, 6, 1
-    )  # the control: compared strictly
+    assert not search._embed(mol, 6, 1)  # the control: compared strictly
     found = conformers(smiles)
     places = [one.positions.numpy() for one in found.molecules]
     assert {handedness(parse(smiles), place) for place in places} == {1}
