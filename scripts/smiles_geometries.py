@@ -1,14 +1,16 @@
 """Geometries a SMILES leads to: molecules of QM9-G4MP2 from their SMILES alone, as a data set.
 
     onekcal data get qm9-g4mp2-relaxed
-    ONEKCAL_MIRROR=… python scripts/smiles_geometries.py OUT.h5 RELAXED [--count 1060] [--seed 0]
+    ONEKCAL_MIRROR=… python scripts/smiles_geometries.py OUT.h5 RELAXED [--model g4mp2]
+        [--count 1060] [--seed 0]
 
 RELAXED is that set, or a file of more such molecules. Draws `count` of Ward's hold-out and, without
 `--tested`, `count` of the validation part from those in it. The SMILES of each is read off its
 geometry, with its stereochemistry, because a label belongs to one stereoisomer. Makes conformers of
-it, keeps the lowest that GFN2-xTB finds, and writes geometry, GFN2 energy (relative to free atoms,
-kcal/mol) and the rivalry of the conformers (kcal/mol). Finished molecules are lines of OUT.partial:
-run again, it goes on. Those that fail are left out and listed in OUT.failed.
+it, keeps the one that the model finds lowest, and writes geometry, GFN2 energy (relative to free
+atoms, kcal/mol) and the rivalry of the conformers (kcal/mol). All conformers are lines of
+OUT.partial: run again, it goes on, and another model takes seconds. Those that fail are left out
+and listed in OUT.failed.
 
 The published label belongs to QM9's conformer, which is seldom the lowest. RELAXED holds that
 conformer relaxed with GFN2-xTB. Column `g4mp2` is the label of the lowest conformer that is known:
@@ -26,6 +28,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +41,10 @@ from onekcal.datasets import load, store
 from onekcal.datasets.card import Card, Stored
 from onekcal.errors import OnekcalError
 from onekcal.geometry.bonds import perceived
-from onekcal.geometry.conformers import conformers
+from onekcal.geometry.conformers import conformers, rivalry_among
 from onekcal.geometry.stereo import form_at
+from onekcal.models.artefact import Artefact
+from onekcal.models.shipped import load_model
 from onekcal.molecules import Molecules
 from onekcal.quantum.free_atoms import free_atoms_of
 from onekcal.quantum.named import method
@@ -51,11 +56,13 @@ def main() -> None:
     )
     ask.add_argument("out", type=Path)
     ask.add_argument("relaxed")
+    ask.add_argument("--model", default="g4mp2")
     ask.add_argument("--tested", action="store_true", help="the hold-out alone")
     ask.add_argument("--count", type=int, default=1060)
     ask.add_argument("--seed", type=int, default=0)
     asked = ask.parse_args()
     torch.set_num_threads(1)
+    artefact = load_model(asked.model)
     labels = np.load(Path(os.environ["ONEKCAL_MIRROR"]) / "qm9_g4mp2_labels.npz")
     relaxed = load(asked.relaxed).dataset
     energies = dict(zip(relaxed.molecules.names, relaxed.columns["gfn2"].values.tolist()))
@@ -92,26 +99,33 @@ def main() -> None:
         asked.out.stem, f"{len(good)} molecules of QM9-G4MP2 from their SMILES", molecules=len(good)
     )
     split = {"ward": torch.from_numpy(labels["split"][good])}
-    store.save(asked.out, Stored(dataset_of(good, known, labels, energies), split, card))
+    chosen = [known[row] | chosen_by(artefact, known[row]) for row in good]
+    store.save(asked.out, Stored(dataset_of(chosen, labels, energies), split, card))
     print(f"{asked.out}: {len(good)} molecules, {len(failed)} failed")
 
 
+def chosen_by(artefact: Artefact, record: dict[str, Any]) -> dict[str, Any]:
+    """The place (Å), GFN2 energy and rivalry of the conformer that the model finds lowest."""
+    places = [Molecules.one(record["numbers"], place) for place in record["positions"]]
+    energies = artefact.model.energies(Molecules.concatenate(places)).numpy()
+    k = int(energies.argmin())
+    return {
+        "molecule": places[k],
+        "gfn2": record["gfn2"][k],
+        "rivalry": rivalry_among(energies - energies[k]),
+    }
+
+
 def dataset_of(
-    good: list[int],
-    known: dict[int, dict[str, Any]],
-    labels: Mapping[str, np.ndarray],
-    relaxed: Mapping[str, float],
+    chosen: list[dict[str, Any]], labels: Mapping[str, np.ndarray], relaxed: Mapping[str, float]
 ) -> Dataset:
     """The geometries that were found, with their energies, rivalries and times."""
-    molecules = Molecules.concatenate(
-        [
-            Molecules.one(
-                known[row]["numbers"], known[row]["positions"], name=f"gdb {labels['gdb_id'][row]}"
-            )
-            for row in good
-        ]
+    good = [one["row"] for one in chosen]
+    molecules = replace(
+        Molecules.concatenate([one["molecule"] for one in chosen]),
+        name=np.array([f"gdb {labels['gdb_id'][row]}" for row in good]),
     )
-    bound = torch.tensor([known[row]["gfn2"] for row in good], dtype=torch.float64)
+    bound = torch.tensor([one["gfn2"] for one in chosen], dtype=torch.float64)
     gfn2 = bound - free_atoms_of(method("gfn2"), molecules.elements).energies(molecules)
     theirs = torch.tensor([relaxed[name] for name in molecules.names], dtype=torch.float64)
     published = torch.from_numpy(labels["AE_g4mp2"][good].astype(np.float64))
@@ -119,10 +133,8 @@ def dataset_of(
         "g4mp2": Column(published + (gfn2 - theirs).clamp(max=0), level="g4mp2", at="0 K"),
         "g4mp2_published": Column(published, level="g4mp2", at="0 K"),
         "gfn2": Column(gfn2, level="gfn2-xtb"),
-        "rivalry": Column(torch.tensor([known[row]["rivalry"] for row in good]), "property"),
-        "seconds": Column(
-            torch.tensor([known[row]["seconds"] for row in good]), "property", unit="s"
-        ),
+        "rivalry": Column(torch.tensor([one["rivalry"] for one in chosen]), "property"),
+        "seconds": Column(torch.tensor([one["seconds"] for one in chosen]), "property", unit="s"),
     }
     return Dataset(molecules, columns)
 
@@ -134,7 +146,7 @@ def form_of(molecule: Molecules) -> str:
 
 
 def of_smiles(smiles: str) -> dict[str, Any]:
-    """The lowest conformer of a SMILES, or why there is none."""
+    """The conformers of a SMILES, or why there is none."""
     began = time.perf_counter()
     try:
         found = conformers(smiles)
@@ -143,10 +155,8 @@ def of_smiles(smiles: str) -> dict[str, Any]:
     return {
         "smiles": smiles,
         "numbers": found.lowest.numbers.tolist(),
-        "positions": found.lowest.positions.tolist(),
-        "gfn2": float(found.energies[0]),
-        "relative": found.relative.tolist(),
-        "rivalry": found.rivalry,
+        "positions": [one.positions.tolist() for one in found.molecules],
+        "gfn2": found.energies.tolist(),
         "seconds": time.perf_counter() - began,
     }
 

@@ -155,6 +155,7 @@ def test_json_is_strict_and_complete(folder: Path) -> None:
     assert set(expected.split()) <= good.keys() == bad.keys()
     assert good["atomization"]["coverage"] == 0.9
     found = {"count": 1, "embedded": 1, "spread": 0.0, "rivalry": 0.0, "relative": [0.0]}
+    found["by"] = "the model"
     assert good["conformers"] == found
     assert len(good["positions"]) == 3
     assert bad["atomization"] is None

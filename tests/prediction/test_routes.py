@@ -193,6 +193,24 @@ def test_the_isodesmic_ledger_sums_to_the_second_route() -> None:
     assert abs(found.isodesmic.formation + 56.08) < found.isodesmic.half  # ATcT
 
 
+def test_the_interval_of_a_separated_heat_is_the_separations(tmp_path: Path) -> None:
+    (found,) = predict("CCO", options=Options(rung="learned", route="isodesmic"))
+    assert found.isodesmic is not None
+    half = found.isodesmic.half
+    assert found.formation_298.half == pytest.approx(half)
+    assert found.formation_0.half < half - 0.5  # the control: the model's own
+    words = ("predict", "CCO", "--rung", "learned", "--route", "isodesmic")
+    (line,) = (
+        one
+        for one in onekcal(*words, cwd=tmp_path).stdout.splitlines()
+        if one.startswith("ΔfH(298")
+    )
+    assert f"  {half:.2f}  " in line
+    refused = onekcal(*words, "--max-interval", f"{half - 0.1:.2f}", cwd=tmp_path)
+    assert "not trusted: the interval of ΔfH is" in refused.stderr
+    assert not onekcal(*words, "--max-interval", f"{half + 0.1:.2f}", cwd=tmp_path).returncode
+
+
 def test_the_command_shows_both_and_refuses_what_has_one(tmp_path: Path) -> None:
     words = ("predict", "CCO", "--rung", "learned", "--route")
     shown = onekcal(*words, "both", cwd=tmp_path)

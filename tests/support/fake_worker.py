@@ -1,6 +1,6 @@
 """A worker without a model: it speaks as a worker does and answers at once.
 
-Of molecules called CRASH it dies, at SLOW it takes half a second, at STUCK it never answers.
+Of molecules called CRASH it dies, at each SLOW it takes half a second, at STUCK it never answers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ for count, line in enumerate(sys.stdin, 1):
     if "STUCK" in smiles:
         time.sleep(3600)
     if "SLOW" in smiles:
-        time.sleep(0.5)
+        time.sleep(0.5 * smiles.count("SLOW"))
     if task["kind"] == "row":
         bad = task.get("bad", "")
         cells = {"source": task["source"], "name": task.get("name", ""), "smiles": smiles}

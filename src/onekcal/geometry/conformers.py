@@ -2,8 +2,8 @@
 
 Distance geometry and MMFF94 make an `ensemble` of more conformers than are wanted. It begins with
 the canonical form of the molecule, so that all spellings of a SMILES give the same geometries.
-GFN2-xTB tells their energies as they are, and relaxes the lowest loosely. Copies are dropped, and
-the lowest few are relaxed tightly.
+GFN2-xTB tells their energies as they are, and relaxes the lowest, first loosely. Copies are
+dropped, and the others are relaxed tightly.
 
 MMFF94 orders conformers badly: of 24 flexible molecules of QM9, the lowest minimum of GFN2-xTB was
 one of its first six for 75 %. It makes good geometries, though: with GFN2-xTB's energy there, the
@@ -35,13 +35,8 @@ if TYPE_CHECKING:
 
 LOOSE = 0.2
 """eV/Å, the largest force on an atom of a loosely relaxed conformer."""
-TIGHT_WINDOW = 1.0
-"""kcal/mol above the lowest. Only loosely relaxed conformers below it are relaxed tightly.
-
-A loosely relaxed one lies within a few tenths of its minimum.
-"""
 DOUBTED = 2.0
-"""τ, kcal/mol: differences between conformers that GFN2-xTB may well have wrong."""
+"""τ, kcal/mol: differences between conformers that an answer may well have wrong."""
 SAME_ENERGY = 0.1
 """kcal/mol. Two conformers that differ by less, and by little in their distances, are one."""
 
@@ -55,21 +50,21 @@ class Conformers:
     molecules
         The k conformers.
     energies
-        (k,) total energies of the method that relaxed them, kcal/mol.
-    tight
-        (k,) bool, whether a conformer was relaxed to the full tolerance and not only loosely.
+        (k,) kcal/mol: total energies of the method that relaxed them, or what `by` returned.
     embedded
         How many conformers the ensemble began with.
-    forms
-        SMILES of the stereoisomers that were found, that of the lowest conformer first, mirror
-        images as one. Empty where the SMILES leaves none open.
+    stereo
+        (k,) SMILES of the stereoisomer that each is, mirror images as one. Empty where the SMILES
+        leaves none open.
+    others
+        Those of further stereoisomers that were found.
     """
 
     molecules: Molecules
     energies: np.ndarray
-    tight: np.ndarray
     embedded: int
-    forms: tuple[str, ...] = ()
+    stereo: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
     @property
     def lowest(self) -> Molecules:
@@ -85,6 +80,27 @@ class Conformers:
     def rivalry(self) -> float:
         """kcal/mol, how much other conformers may change the answer (`rivalry_among`)."""
         return rivalry_among(self.relative)
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """SMILES of the stereoisomers that were found, each once, that of the lowest first."""
+        return tuple(dict.fromkeys(self.stereo + self.others))
+
+    def ordered_by(self, energies: np.ndarray) -> Conformers:
+        """Return the same conformers in the order of other energies.
+
+        Parameters
+        ----------
+        energies
+            (k,) kcal/mol.
+        """
+        order = np.argsort(energies, kind="stable")
+        return replace(
+            self,
+            molecules=self.molecules[order],
+            energies=energies[order],
+            stereo=tuple(self.stereo[k] for k in order) if self.stereo else (),
+        )
 
 
 def rivalry_among(relative: np.ndarray) -> float:
@@ -153,22 +169,13 @@ def conformers(
     if not loose:
         relax(starts[0], how, LOOSE)  # every conformer failed: raise the reason of the lowest
         raise LabelError(f"no conformer of {state.smiles!r} could be relaxed with {how.name}")
-    loose = _distinct(loose)
-    limit = loose[0].point.energy + TIGHT_WINDOW / HARTREE
-    final, tight = [], []
-    for one in loose:
-        better = _relaxed(one.molecule, how, FORCE) if one.point.energy <= limit else None
-        final.append(better or one)
-        tight.append(better is not None)
-    order = np.argsort([one.point.energy for one in final], kind="stable")
-    if forms:
-        lowest = form_at(mol, final[order[0]].molecule.positions.numpy())
-        forms = list(dict.fromkeys([lowest, *forms]))
+    final = _distinct([_relaxed(one.molecule, how, FORCE) or one for one in _distinct(loose)])
+    stereo = [form_at(mol, one.molecule.positions.numpy()) for one in final] if forms else []
     return Conformers(
-        Molecules.concatenate([_reordered(final[k].molecule, places) for k in order]),
-        np.array([final[k].point.energy for k in order]) * HARTREE,
-        np.array(tight)[order],
+        Molecules.concatenate([_reordered(one.molecule, places) for one in final]),
+        np.array([one.point.energy for one in final]) * HARTREE,
         embedded,
+        tuple(stereo),
         tuple(forms),
     )
 

@@ -49,14 +49,17 @@ class Spread:
     embedded
         Conformers that the search began with.
     relative
-        (conformers,) kcal/mol above the lowest, by GFN2-xTB, ascending.
+        (conformers,) kcal/mol above the lowest, ascending.
     molecules
         The conformers themselves (Å), in the same order.
+    by
+        Whose energies these are: "GFN2-xTB" or "the model".
     """
 
     embedded: int
     relative: npt.NDArray[np.float64]
     molecules: Molecules | None = None
+    by: str = "GFN2-xTB"
 
     def __repr__(self) -> str:
         return f"Spread({len(self.relative)} conformers, {self.largest:.2f} kcal/mol)"
@@ -206,6 +209,20 @@ class Answer:
         return self.half if self.formation_half is None else self.formation_half
 
     @property
+    def separated(self) -> bool:
+        """Whether a bond separation gave ΔfH(298.15 K) (route "isodesmic")."""
+        route, lines = self.isodesmic, self.ledger
+        return route is not None and lines is not None and route.gives(lines)
+
+    @property
+    def heat_half_298(self) -> float:
+        """Half width of the interval of ΔfH(298.15 K), kcal/mol.
+
+        It is that of ΔfH(0 K), but for a bond separation, which has its own.
+        """
+        return self.isodesmic.half if self.isodesmic and self.separated else self.heat_half
+
+    @property
     def formation_0(self) -> Estimate:
         """ΔfH(0 K) with its interval, in the answer's unit; NaN where it is not known."""
         value = self.ledger.formation_0 if self.ledger else math.nan
@@ -213,17 +230,9 @@ class Answer:
 
     @property
     def formation_298(self) -> Estimate:
-        """ΔfH(298.15 K) with its interval, in the answer's unit; NaN where it is not known.
-
-        The interval is that of ΔfH(0 K). Where a bond separation gave the value (route
-        "isodesmic"), it is that of the separation.
-        """
-        if self.ledger is None:
-            return self._estimate(math.nan, self.half)
-        route = self.isodesmic
-        separated = route is not None and route.gives(self.ledger)
-        half = route.half if route and separated else self.heat_half
-        return self._estimate(self.ledger.formation_298, half)
+        """ΔfH(298.15 K) with its interval, in the answer's unit; NaN where it is not known."""
+        value = self.ledger.formation_298 if self.ledger else math.nan
+        return self._estimate(value, self.heat_half_298)
 
     def _estimate(self, value: float, half: float) -> Estimate:
         return estimated(value, half, self.unit)
@@ -275,6 +284,7 @@ class Answer:
                 "spread": self.conformers.largest,
                 "rivalry": self.conformers.rivalry,
                 "relative": relative,
+                "by": self.conformers.by,
             }
         if self.molecule is not None:
             out |= {

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import torch
+
 from onekcal.errors import InputError, OnekcalError
-from onekcal.geometry.conformers import conformers
+from onekcal.geometry.conformers import Conformers, conformers
 from onekcal.geometry.minimum import minimum
 from onekcal.geometry.species import species
 from onekcal.models.artefact import Artefact
@@ -125,7 +127,26 @@ def kind_as_given(artefact: Artefact) -> str:
     return "b3lyp" if artefact.geometry == "gfn2" else artefact.geometry or "data"
 
 
-def placed(question: Question, bare: Answer, artefact: Artefact, options: Options) -> Answer:
+def by_the_model(found: Conformers, artefact: Artefact) -> Conformers:
+    """Return conformers in the order of a model's energies.
+
+    GFN2-xTB makes compact conformers too low; a model that was fitted at its minima corrects this
+    (ADR 23).
+
+    Parameters
+    ----------
+    found
+        Conformers at minima of GFN2-xTB.
+    artefact
+        A model that was fitted there.
+    """
+    with torch.no_grad():
+        return found.ordered_by(artefact.model.energies(found.molecules).numpy())
+
+
+def placed(
+    question: Question, bare: Answer, artefact: Artefact, options: Options, known: bool = True
+) -> Answer:
     """Find the geometry that a question is answered at.
 
     Parameters
@@ -138,6 +159,8 @@ def placed(question: Question, bare: Answer, artefact: Artefact, options: Option
         The model; it says which kind of geometry it was fitted to.
     options
         How many conformers are tried, and whether a given geometry is kept.
+    known
+        Whether the model knows such molecules, and orders their conformers.
 
     Returns
     -------
@@ -146,6 +169,9 @@ def placed(question: Question, bare: Answer, artefact: Artefact, options: Option
     """
     if question.molecule is None:
         found = conformers(question.smiles, options.conformers, open_shells=artefact.unpaired > 0)
+        chosen = known and artefact.geometry == "gfn2"
+        if chosen:
+            found = by_the_model(found, artefact)
         kind = "smiles" if artefact.geometry else "data"
         remarks = (
             []
@@ -158,7 +184,7 @@ def placed(question: Question, bare: Answer, artefact: Artefact, options: Option
         if len(found.forms) > 1:
             remarks.append(
                 f"the SMILES leaves stereocentres or double bonds open: of {len(found.forms)} "
-                f"stereoisomers the lowest by GFN2-xTB is answered, {found.forms[0]}"
+                f"stereoisomers the lowest is answered, {found.forms[0]}"
             )
         return replace(
             bare,
@@ -166,7 +192,12 @@ def placed(question: Question, bare: Answer, artefact: Artefact, options: Option
             geometry=kind,
             remarks=tuple(remarks),
             made=KINDS["smiles"],
-            conformers=Spread(found.embedded, found.relative, found.molecules),
+            conformers=Spread(
+                found.embedded,
+                found.relative,
+                found.molecules,
+                "the model" if chosen else "GFN2-xTB",
+            ),
         )
     if artefact.geometry == "gfn2" and not options.keep_geometry:
         relaxed, saddles = minimum(question.molecule)

@@ -57,7 +57,7 @@ def with_conformers(answer: Answer) -> Answer:
         f"mean over {count} conformer{'s' * (count > 1)} at 298.15 K",
         value,
         None,
-        "Boltzmann's distribution of GFN2-xTB energies",
+        f"Boltzmann's distribution of energies by {spread.by}",
         "formation 298 K",
     )
     return replace(answer, ledger=Ledger(lines.formula, (*lines.terms, term)))

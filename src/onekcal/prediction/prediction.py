@@ -1,11 +1,11 @@
 """Predict from a fitted model: one answer a molecule, or one clear line why there is none.
 
-A SMILES gets conformers from RDKit. They are relaxed with GFN2-xTB, and the lowest is taken. The
-geometry of a file is relaxed to the nearest minimum of GFN2-xTB if the model was fitted to such
-minima; an option keeps it. If it ends on a saddle point, it is followed downhill from there. Other
-models take the geometry as it is. The interval is the one that was calibrated for that kind of
-geometry. A molecule outside the model's scope is answered by G4(MP2) (`rungs`), or refused; with
-`force` the model answers it without an interval.
+A SMILES gets conformers from RDKit. They are relaxed with GFN2-xTB, and the lowest by the model is
+taken. The geometry of a file is relaxed to the nearest minimum of GFN2-xTB if the model was fitted
+to such minima; an option keeps it. If it ends on a saddle point, it is followed downhill from
+there. Other models take the geometry as it is. The interval is the one that was calibrated for that
+kind of geometry. A molecule outside the model's scope is answered by G4(MP2) (`rungs`), or refused;
+with `force` the model answers it without an interval.
 """
 
 from __future__ import annotations
@@ -313,7 +313,7 @@ def _answer(question: Question, bare: Answer, artefact: Artefact, options: Optio
     beyond = outside(artefact, molecule)
     if beyond and not options.force:
         raise OutsideScope("; ".join(beyond))
-    found = placed(question, bare, artefact, options)
+    found = placed(question, bare, artefact, options, known=not beyond)
     assert found.molecule is not None
     molecule = found.molecule
     energy, novelty = _asked(artefact, molecule)

@@ -25,7 +25,7 @@ def trusted(answer: Answer, most: float | None) -> Answer:
         The same where it is trusted; otherwise the molecule without its energies, and the reason.
     """
     heat = answer.ledger is not None
-    half = (answer.heat_half if heat else answer.half) * per_kcal(answer.unit)
+    half = (answer.heat_half_298 if heat else answer.half) * per_kcal(answer.unit)
     if most is None or answer.problem or half <= most:
         return answer
     digits = SHOWN[answer.unit] + 1

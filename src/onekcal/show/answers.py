@@ -115,7 +115,9 @@ def ledger_lines(answer: Answer) -> Iterator[Line]:
         if term.source == SUM:
             own = term.section == "atomization"
             source = learned.source if alone and own else ""
-            error = half if own else _shown(answer.heat_half)
+            warm = term.section == "formation 298 K"
+            heat = answer.heat_half_298 if warm else answer.heat_half
+            error = half if own else _shown(heat)
             yield Line(term.label, term.value, error, source, True)
         elif term.section != "remark" and not (alone and term is learned):
             signed = term.label if term.label[0] in "+−" else f"+ {term.label}"
@@ -171,10 +173,12 @@ def _intervals(answer: Answer) -> Iterator[tuple[str, str]]:
     )
     head = f"{100 * answer.coverage:.0f} % interval"
     for name, value in totals.items():
-        heat = name.startswith("ΔfH")
-        half = answer.heat_half if heat else answer.half
+        heat, warm = name.startswith("ΔfH"), name.startswith("ΔfH(298")
+        half = answer.heat_half_298 if warm else answer.heat_half if heat else answer.half
         span = f"{_in_unit(value - half, answer)} … {_in_unit(value + half, answer)}"
         against = f", {'against experiment' if heat else level}" if corrected else ""
+        if warm and answer.separated:
+            against = ", against experiment"
         yield head, f"{span:20s} {name}{against}"
         head = ""
     yield (
@@ -219,8 +223,7 @@ def _conformers(spread: Spread) -> str:
     above = ", ".join(f"{energy:.2f}" for energy in others[:8]) + (", …" if len(others) > 8 else "")
     return (
         f"{len(others) + 1} distinct among {spread.embedded} tried, spread {spread.largest:.2f} "
-        "kcal/mol (GFN2-xTB); the "
-        f"lowest is taken, others {above} above"
+        f"kcal/mol by {spread.by}; the lowest is taken, others {above} above"
     )
 
 
@@ -284,6 +287,11 @@ def table(answers: Iterable[Answer]) -> None:
 def _footer(first: Answer, interval: str, corrected: bool, computed: set[bool]) -> str:
     """What the columns of the table mean; `computed`: whether answers are G4(MP2)'s own."""
     level = level_name(first.level)
+    if first.separated:
+        return (
+            f"{first.unit}; {interval} of the energy against {level} ({first.at}); ± of "
+            "ΔfH(298 K), which a separation gives, against experiment"
+        )
     if corrected:
         against = "experiment" if computed == {True} else f"{level} ({first.at})"
         some = ", of computed ones against experiment" if len(computed) == 2 else ""
@@ -299,7 +307,7 @@ def _line(answer: Answer, ledgers: bool) -> None:
     """Print the line of one molecule, and a line for each of its remarks."""
     ledger = answer.ledger
     ends = f"{_in_unit(answer.lower, answer)} … {_in_unit(answer.upper, answer)}"
-    half = _in_unit(answer.heat_half, answer)
+    half = _in_unit(answer.heat_half_298, answer)
     if not math.isfinite(answer.half):
         ends, half = "none", "–"
     elif not answer.half:

@@ -107,7 +107,7 @@ export class Shapes {
   // Which conformer is shown, or why there is only this geometry.
   caption() {
     const {at} = this, all = this.answer.conformers;
-    if (this.several) return `conformer ${at + 1} of ${all.count}: ${at ? `${energy(all.relative[at])} ${unit.name} above the lowest` : "the lowest"} (GFN2-xTB), weight ${number(100 * all.weights[at], 0)} % at 298 K`;
+    if (this.several) return `conformer ${at + 1} of ${all.count}: ${at ? `${energy(all.relative[at])} ${unit.name} above the lowest` : "the lowest"} by ${all.by}, weight ${number(100 * all.weights[at], 0)} % at 298 K`;
     if (known(all?.count)) return "one conformer";
     return this.question.geometry ? "the conformer of the file" : this.note;
   }
