@@ -21,8 +21,9 @@ turned or mirrored. They are sums over two, three and four atoms:
     x_i ← x_i + M' silu(M [x_i, p_i] + b) + b'                                             (layer)
     E = Σ_i [e₀ + σ Σ_layers (o · silu(O x_i + c) + d)]                                    (energy)
 
-x_i begins as e_Z, F numbers for each element, plus G z_i if atoms are given something: z_i, in
-deviations among the atoms of the element. Each layer has its own S, V, V', W, M, M' and O, and adds
+x_i begins as e_Z, F numbers for each element, plus G z_i if atoms are given something: charge and
+spin of the molecule as they are, what GFN2-xTB knows in deviations among the atoms of the element,
+cut off at `FAR`. (In deviations, the few ions of a set would lie at 50.) Each layer has its own S, V, V', W, M, M' and O, and adds
 its energy after the step of x_i. M has 2F rows and O has F/2.
 
 The expansion of densities and its products are those of Drautz, Phys. Rev. B 99, 014104 (2019);
@@ -68,7 +69,10 @@ GIVEN: dict[str, tuple[int, Callable[[Molecules], Tensor]]] = {
     "electrons": (len(NAMES), electrons),
 }
 """What atoms may be given besides their element: how many numbers, and the numbers (A, k)."""
-
+COUNTED = ("charge", "spin")
+"""Those that are whole numbers, taken as they are."""
+FAR = 6.0
+"""Deviations at which z is cut off, so that its products stay tame."""
 
 DENSITY = 2.3
 """Standard deviation of an initial W^l times the root of its columns: four times PyTorch's. Else
@@ -173,7 +177,7 @@ class ProductNet(NetworkModel):
         return ProductNetwork(elements, *self.settings)
 
     def inputs(self, molecules: Molecules, learn: bool) -> Callable[[Tensor], Tensor] | None:
-        """Return what the atoms are given, in standard deviations among those of their element."""
+        """Return what the atoms are given, z."""
         if not self.given:
             return None
         values = torch.cat([GIVEN[name][1](molecules) for name in self.given], 1)  # (A, k)
@@ -183,8 +187,11 @@ class ProductNet(NetworkModel):
             self.standard = torch.stack(
                 [torch.stack([own.mean(0), own.std(0, correction=0)]) for own in groups]
             )
+            whole = [name in COUNTED for name in self.given for _ in range(GIVEN[name][0])]
+            varied = (values != values[0]).any(0).double()[whole]  # else never learned
+            self.standard[:, 0, whole], self.standard[:, 1, whole] = 0.0, varied
         middle, width = self.standard[species].unbind(1)
-        values = torch.where(width > 1e-9, (values - middle) / width, 0.0)  # else never learned
+        values = torch.where(width > 1e-9, (values - middle) / width, 0.0).clamp(-FAR, FAR)
         each = values.split(molecules.sizes.tolist())
         return lambda rows: pad_sequence([each[m] for m in rows.tolist()], batch_first=True)
 
