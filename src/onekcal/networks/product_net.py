@@ -23,8 +23,8 @@ turned or mirrored. They are sums over two, three and four atoms:
 
 x_i begins as e_Z, F numbers for each element, plus G z_i if atoms are given something: charge and
 spin of the molecule as they are, what GFN2-xTB knows in deviations among the atoms of the element,
-cut off at `FAR`. (In deviations, the few ions of a set would lie at 50.) Each layer has its own S, V, V', W, M, M' and O, and adds
-its energy after the step of x_i. M has 2F rows and O has F/2.
+cut off at `FAR`. (In deviations, the few ions of a set would lie at 50.) Each layer has its own S,
+V, V', W, M, M' and O, and adds its energy after the step of x_i. M has 2F rows and O has F/2.
 
 The expansion of densities and its products are those of Drautz, Phys. Rev. B 99, 014104 (2019);
 densities of what neighbours have learned, in layers, those of Batatia et al., NeurIPS 35, 11423
