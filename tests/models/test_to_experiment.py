@@ -88,6 +88,17 @@ def test_a_bond_that_the_fit_has_not_seen_keeps_the_deviation_of_the_method() ->
     assert only.half(OXYGEN)[0] == 0.2 * grown(OXYGEN)
 
 
+def test_ions_are_a_class_of_their_own_and_wider_than_radicals() -> None:
+    hydroxide = Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.97]], -1)
+    hydroxyl = Molecules.one(["O", "H"], [[0, 0, 0], [0, 0, 0.98]], 0, 1)
+    assert (class_of(hydroxide), class_of(hydroxyl)) == ("ions", "radicals")
+    ions = shipped().left["ions"]
+    assert ions.heavy == 2
+    factor = math.exp(GROWTH * (1 - math.sqrt(2)))
+    assert shipped().half(hydroxide)[0] == pytest.approx(ions.ninety * factor)
+    assert shipped().half(hydroxide)[0] > 1.3 * shipped().half(hydroxyl)[0]
+
+
 def test_the_interval_grows_with_the_number_of_heavy_atoms() -> None:
     alkanes = [conformers("C" * count).lowest for count in (1, 4, 9, 16)]
     factors = [grown(alkane) for alkane in alkanes]

@@ -1,9 +1,10 @@
 """How far computed G4(MP2) heats of formation lie from experiment, by class and size of species.
 
 Measured with this G4(MP2) on the species of G3/05 (`docs/howto/computed-energies.md`), which have
-four heavy atoms on average. Larger ones lie farther:
+n₀ = 4 heavy atoms on average, and on ions of the Active Thermochemical Tables, which have 2. Larger
+ones lie farther:
 
-    h(n) = h₄ exp(γ (√n − √4))      n heavy atoms
+    h(n) = h(n₀) exp(γ (√n − √n₀))      n heavy atoms
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ class Deviations(NamedTuple):
     mean: float
     """Mean absolute deviation, kcal/mol."""
     ninety: float
-    """The half width that covers 90 % of those with four heavy atoms, kcal/mol."""
+    """The half width that covers 90 % of those with as many heavy atoms, kcal/mol."""
+    heavy: int = 4
+    """n₀."""
 
 
 DEVIATIONS = {
     "closed shells of H C N O F": Deviations(107, 0.68, 1.40),
     "closed shells with P S Cl Br": Deviations(65, 1.32, 3.25),
     "closed shells with Li Be B Na Al Si": Deviations(23, 1.52, 3.78),
-    "radicals and ions": Deviations(33, 0.91, 2.06),
+    "radicals": Deviations(33, 0.91, 2.06),
+    "ions": Deviations(15, 1.23, 2.66, heavy=2),
 }
 
 
@@ -50,8 +54,10 @@ def class_of(molecule: Molecules) -> str:
         One molecule.
     """
     elements = set(molecule.elements)
-    if int(molecule.spins[0]) or int(molecule.charges[0]):
-        return "radicals and ions"
+    if int(molecule.charges[0]):
+        return "ions"
+    if int(molecule.spins[0]):
+        return "radicals"
     if elements & {3, 4, 5, 11, 13, 14}:
         return "closed shells with Li Be B Na Al Si"
     return f"closed shells {'with P S Cl Br' if elements & {15, 16, 17, 35} else 'of H C N O F'}"
@@ -70,22 +76,24 @@ def deviation(molecule: Molecules, coverage: float = 0.9) -> tuple[float, str]:
     """
     kind = class_of(molecule)
     known = DEVIATIONS[kind]
-    return scaled(known.ninety, coverage) * grown(molecule), (
+    return scaled(known.ninety, coverage) * grown(molecule, known.heavy), (
         f"± covers {100 * coverage:.0f} % of the deviations from experiment of {known.species} "
         f"{kind} (mean {known.mean:.2f}), and grows with size"
     )
 
 
-def grown(molecule: Molecules) -> float:
-    """Return how much farther than one of four heavy atoms a molecule of this size lies.
+def grown(molecule: Molecules, heavy: int = 4) -> float:
+    """Return how much farther than one of n₀ heavy atoms a molecule of this size lies.
 
     Parameters
     ----------
     molecule
         One molecule.
+    heavy
+        n₀.
     """
-    heavy = int((molecule.numbers > 1).sum())
-    return math.exp(GROWTH * (math.sqrt(heavy) - 2.0))
+    own = int((molecule.numbers > 1).sum())
+    return math.exp(GROWTH * (math.sqrt(own) - math.sqrt(heavy)))
 
 
 def scaled(ninety: float, coverage: float) -> float:

@@ -84,7 +84,7 @@ class ToExperiment:
         if kind not in self.left or not self.knows(molecule):
             return deviation(molecule, coverage)
         known = self.left[kind]
-        return scaled(known.ninety, coverage) * grown(molecule), (
+        return scaled(known.ninety, coverage) * grown(molecule, known.heavy), (
             f"± covers {100 * coverage:.0f} % of {known.species} {kind} that were left out of the "
             f"fit (mean {known.mean:.2f}), and grows with size"
         )

@@ -238,6 +238,6 @@ def left_of(molecule: Molecules, rung: HierarchyRung, coverage: float) -> float:
         The share that is to be covered; other shares than 0.9 scale as those of a normal
         distribution do.
     """
-    radical = class_of(molecule) == "radicals and ions"
+    radical = class_of(molecule) in ("radicals", "ions")
     ninety = max(LEFT[rung], RADICAL_LEFT) if radical else LEFT[rung]
     return scaled(ninety, coverage)

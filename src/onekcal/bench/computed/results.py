@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import NamedTuple, TypedDict, cast
 
 import numpy as np
 
@@ -188,9 +188,9 @@ def _experiment(species: dict[Set, list[Record]]) -> list[Row]:
     }
     groups["all of G3/05 with up to six heavy atoms"] = compared
     groups["those with Br"] = [one for one in compared if "Br" in _atoms(one["formula"])]
-    groups["radicals and ions of another set"] = [
-        one for one in species["ions"] if "deviation" in one
-    ]
+    others = [one for one in species["ions"] if "deviation" in one]
+    groups["ions"] = [one for one in others if one["charge"]]
+    groups["radicals of another set"] = [one for one in others if not one["charge"]]
     rows: list[Row] = [
         {"name": f"experiment: {kind}", **_deviations(some)}
         for kind, some in groups.items()
@@ -210,15 +210,35 @@ def _experiment(species: dict[Set, list[Record]]) -> list[Row]:
     ]
 
 
-def _deviations(some: list[Record]) -> Row:
-    sizes = np.sort(np.abs([one["deviation"] for one in some]))
+class Spread(NamedTuple):
+    """How far some numbers lie from 0, kcal/mol."""
+
+    mean: float
+    ninety: float
+    """The size that nine in ten further ones stay below."""
+
+
+def deviations_of(some: Sequence[float]) -> Spread:
+    """Sum up deviations.
+
+    Parameters
+    ----------
+    some
+        kcal/mol.
+    """
+    sizes = np.sort(np.abs(some))
     rank = min(math.ceil(0.9 * (len(sizes) + 1)), len(sizes)) - 1
+    return Spread(float(sizes.mean()), float(sizes[rank]))
+
+
+def _deviations(some: list[Record]) -> Row:
+    found = deviations_of([one["deviation"] for one in some])
     published = [abs(one["published_deviation"]) for one in some]
     return {
-        "species": len(sizes),
-        "mean": round(float(sizes.mean()), 3),
+        "species": len(some),
+        "mean": round(found.mean, 3),
         "published": round(float(np.mean(published)), 3),
-        "ninety": round(float(sizes[rank]), 3),
+        "ninety": round(found.ninety, 3),
     }
 
 
