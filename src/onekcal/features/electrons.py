@@ -32,7 +32,7 @@ NAMES = (
 SMOOTH = 1e-6
 """Added under the roots of |D| and |G|, so that they are smooth at 0."""
 
-KEPT = 50_000
+KEPT = 150_000
 """Molecules whose numbers are kept, 3 kB each. GFN2-xTB takes milliseconds, and the steps of a fit,
 the members of a blend and the signals of doubt ask for the same molecules."""
 
