@@ -8,19 +8,17 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from onekcal import datasets as store
 from onekcal.io import read
-from onekcal.models.artefact import Artefact
 from onekcal.models.model_card import ModelCard
-from onekcal.models.registry import build
 from onekcal.models.shipped import SHIPPED, load_model
-from onekcal.models.stack import Stack
-from onekcal.trust.conformal import WIDER, Conformal
+from onekcal.trust.conformal import WIDER
+from support.answering import small_model
 from support.command import onekcal
 
 THREE = "CCO ethanol\nC1CC broken\nO water\n"
@@ -32,37 +30,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     about.
     """
     folder = tmp_path_factory.mktemp("a folder")
-    data = store.load("mini").dataset.aimed("b3lyp")
-    stages = [("baseline", {"method": "gfn2"}), ("dressed_atoms", {})]
-    model = Stack([build(name, settings) for name, settings in stages]).fit(
-        data[:300], data[300:400]
-    )
-    scores = (
-        (data[400:500].energies - model.energies(data[400:500].molecules, data[400:500].columns))
-        .abs()
-        .sort()
-        .values
-    )
-    about: dict[str, Any] = {
-        "elements": data.molecules.elements,
-        "largest": int(data.molecules.sizes.max()),
-    }
-    Artefact(
-        stages,
+    model = small_model()
+    card = ModelCard(data="mini", more={"mae": {"gfn2": 4.25}})
+    calibration = {kind: model.calibration[kind] for kind in ("gfn2", "smiles")}
+    replace(model, card=card, calibration=calibration).save(folder / "ledger.safetensors")
+    replace(
         model,
-        "g4mp2",
-        at="0 K",
-        geometry="gfn2",
-        calibration={
-            "gfn2": Conformal(scores),
-            "smiles": Conformal(scores, by_rivalry=True),
-        },
-        card=ModelCard(data="mini", more={"mae": {"gfn2": 4.25}}),
-        **about,
-    ).save(folder / "ledger.safetensors")
-    Artefact(stages, model, "b3lyp/6-31g", calibration={"data": Conformal(scores)}, **about).save(
-        folder / "run" / "model.safetensors"
-    )
+        level="b3lyp/6-31g",
+        at="electronic",
+        geometry="",
+        card=ModelCard(),
+        calibration={"data": calibration["gfn2"]},
+    ).save(folder / "run" / "model.safetensors")
     (folder / "three.smi").write_text(THREE)
     (folder / "water.xyz").write_text(
         "3\nwater\nO 0 0 0.117\nH 0 0.757 -0.469\nH 0 -0.757 -0.469\n"
