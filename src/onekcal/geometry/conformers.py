@@ -50,7 +50,7 @@ class Conformers:
     molecules
         The k conformers.
     energies
-        (k,) kcal/mol: total energies of the method that relaxed them, or what `by` returned.
+        (k,) kcal/mol: total energies of the method that relaxed them, or those of `ordered_by`.
     embedded
         How many conformers the ensemble began with.
     stereo

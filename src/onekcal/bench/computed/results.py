@@ -210,7 +210,7 @@ def _experiment(species: dict[Set, list[Record]]) -> list[Row]:
     ]
 
 
-class Spread(NamedTuple):
+class Sizes(NamedTuple):
     """How far some numbers lie from 0, kcal/mol."""
 
     mean: float
@@ -218,7 +218,7 @@ class Spread(NamedTuple):
     """The size that nine in ten further ones stay below."""
 
 
-def deviations_of(some: Sequence[float]) -> Spread:
+def deviations_of(some: Sequence[float]) -> Sizes:
     """Sum up deviations.
 
     Parameters
@@ -228,7 +228,7 @@ def deviations_of(some: Sequence[float]) -> Spread:
     """
     sizes = np.sort(np.abs(some))
     rank = min(math.ceil(0.9 * (len(sizes) + 1)), len(sizes)) - 1
-    return Spread(float(sizes.mean()), float(sizes[rank]))
+    return Sizes(float(sizes.mean()), float(sizes[rank]))
 
 
 def _deviations(some: list[Record]) -> Row:
