@@ -24,6 +24,7 @@ from torch import Tensor
 from onekcal.molecules import Molecules
 from onekcal.quantum.gfn2 import Levels, TightBinding
 from onekcal.quantum.named import method
+from onekcal.system.threads import one_thread
 
 NAMES = (
     *("P_ss", "tr P_pp", "tr P_dd", "F_ss", "tr F_pp / 3"),
@@ -51,10 +52,11 @@ def electrons(molecules: Molecules) -> Tensor:
         (A, 13) float64, atomic units; without the gradient graph of the positions.
     """
     out = [torch.zeros(0, len(NAMES), dtype=torch.float64)]
-    for one in molecules:
-        numbers, positions = one.numbers.numpy(), one.positions.detach().double().numpy()
-        state = int(one.charges[0]), int(one.spins[0])
-        out.append(torch.from_numpy(_known(numbers.tobytes(), positions.tobytes(), *state)))
+    with one_thread():
+        for one in molecules:
+            numbers, positions = one.numbers.numpy(), one.positions.detach().double().numpy()
+            state = int(one.charges[0]), int(one.spins[0])
+            out.append(torch.from_numpy(_known(numbers.tobytes(), positions.tobytes(), *state)))
     return torch.cat(out)
 
 
