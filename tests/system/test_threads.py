@@ -6,10 +6,15 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
+from onekcal.features.electrons import electrons
+from onekcal.molecules import Molecules
+from onekcal.quantum import named
+from onekcal.quantum.gfn2 import Levels, TightBinding
 from onekcal.system.threads import on_one_thread, one_thread
 
 VERBS = ("bonds", "react", "relax", "md", "field", "predict")
@@ -53,6 +58,32 @@ def test_a_function_on_one_thread_is_the_same_function() -> None:
 
     assert most(1) == 2
     assert (most.__name__, most.__doc__) == ("most", "Words.")
+
+
+WATER = Molecules.one(["O", "H", "H"], [[0, 0, 0.117], [0, 0.757, -0.469], [0, -0.757, -0.469]])
+
+
+@pytest.mark.parametrize(("how", "threads"), [("gfn2", 1), ("b3lyp/6-31g", 2)])
+def test_single_points_of_gfn2_have_one_thread_and_those_of_dft_what_there_is(
+    monkeypatch: pytest.MonkeyPatch, how: str, threads: int
+) -> None:
+    monkeypatch.setattr(named, "single_point", lambda *asked: _most())
+    with threadpool_limits(2):
+        assert named.single_points(WATER, how) == [threads]
+
+
+def test_electrons_of_a_set_have_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    levels = TightBinding.levels
+
+    def watched(self: TightBinding, place: np.ndarray) -> Levels:
+        seen.append(_most())
+        return levels(self, place)
+
+    monkeypatch.setattr(TightBinding, "levels", watched)
+    with threadpool_limits(2):
+        electrons(WATER.moved(WATER.positions * 1.01))
+    assert seen == [1]
 
 
 def test_a_library_that_is_loaded_late_has_one_thread_too() -> None:

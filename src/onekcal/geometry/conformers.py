@@ -28,6 +28,7 @@ from onekcal.io.smiles import read_smiles, with_hydrogens
 from onekcal.molecules import Molecules
 from onekcal.quantum.method import LabelError, Method
 from onekcal.quantum.named import method
+from onekcal.system.threads import on_one_thread
 from onekcal.units import HARTREE
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def rivalry_among(relative: np.ndarray) -> float:
     return float((relative * np.exp(-relative / DOUBTED)).sum())
 
 
+@on_one_thread
 def conformers(
     smiles: str | Species,
     count: int = 6,

@@ -131,12 +131,10 @@ class Baseline(Model):
         if self._reads(columns, self.method):
             assert columns is not None
             return columns[self.method].values.to(torch.float64)
-        from onekcal.quantum.named import single_point
+        from onekcal.quantum.named import single_points
 
-        how = self._live_method(columns)
-        return torch.tensor(
-            [single_point(molecule, how).energy for molecule in molecules], dtype=torch.float64
-        )
+        points = single_points(molecules, self._live_method(columns))
+        return torch.tensor([point.energy for point in points], dtype=torch.float64)
 
     def forces(self, molecules: Molecules, columns: Columns | None = None) -> Tensor:
         """(A, 3) kcal/mol/Å, from the column `<method>_forces` or computed."""
@@ -146,11 +144,10 @@ class Baseline(Model):
         if self._reads(columns, name):
             assert columns is not None
             return columns[name].values.to(torch.float64)
-        from onekcal.quantum.named import single_point
+        from onekcal.quantum.named import single_points
 
-        how = self._live_method(columns)
-        parts = [single_point(molecule, how, forces=True).forces for molecule in molecules]
-        return _together(parts)
+        points = single_points(molecules, self._live_method(columns), forces=True)
+        return _together([point.forces for point in points])
 
     def energies_and_forces(
         self, molecules: Molecules, columns: Columns | None = None
@@ -160,10 +157,9 @@ class Baseline(Model):
             return self._other().energies_and_forces(molecules, self._usable(columns))
         if self._reads(columns, self.method):
             return self.energies(molecules, columns), self.forces(molecules, columns)
-        from onekcal.quantum.named import single_point
+        from onekcal.quantum.named import single_points
 
-        how = self._live_method(columns)
-        points = [single_point(molecule, how, forces=True) for molecule in molecules]
+        points = single_points(molecules, self._live_method(columns), forces=True)
         return (
             torch.tensor([point.energy for point in points], dtype=torch.float64),
             _together([point.forces for point in points]),
