@@ -27,6 +27,7 @@ from onekcal.molecules import Molecules
 from onekcal.prediction.geometry import kind_as_given
 from onekcal.prediction.scope import half_width, outside
 from onekcal.quantum.method import Calculation, Method
+from onekcal.system.threads import on_one_thread
 from onekcal.units import BOHR, EV, HARTREE
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class Calculator(AseCalculator):
             changes = [*changes, "info"]
         return changes
 
+    @on_one_thread
     def calculate(
         self,
         atoms: Atoms | None = None,

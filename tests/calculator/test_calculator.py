@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from ase import Atoms
 from ase.build import molecule
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.optimize import BFGS
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import onekcal
 from onekcal import datasets as store
@@ -25,6 +27,8 @@ from onekcal.models.shipped import load_model
 from onekcal.models.stack import Stack
 from onekcal.prediction.options import Options
 from onekcal.prediction.prediction import predict
+from onekcal.quantum.gfn2 import TightBinding
+from onekcal.quantum.method import Point
 from onekcal.quantum.named import single_point
 from onekcal.trust.conformal import Conformal
 from onekcal.units import EV
@@ -85,6 +89,24 @@ def test_gfn2_has_its_own_energy_from_free_atoms_and_its_own_forces() -> None:
 
 @pytest.mark.filterwarnings("ignore:Please use `ase:FutureWarning")  # older ASE has no other name
 @pytest.mark.parametrize("model", ["gfn2", "network", "delta"])
+def test_a_step_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several wait for each other longer than they work, most of all on a busy processor."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    seen: list[int] = []
+    at = TightBinding.at
+
+    def watched(self: TightBinding, *asked: Any, **more: Any) -> Point:
+        seen.append(max(pool["num_threads"] for pool in threadpool_info()))
+        return at(self, *asked, **more)
+
+    monkeypatch.setattr(TightBinding, "at", watched)
+    atoms = molecule("H2O")
+    atoms.calc = Calculator("gfn2")
+    with threadpool_limits(2):
+        atoms.get_potential_energy()
+    assert seen == [1]
+
+
 def test_forces_are_minus_the_slope_by_ases_own_differences(
     model: str, request: pytest.FixtureRequest
 ) -> None:
