@@ -87,8 +87,6 @@ def test_gfn2_has_its_own_energy_from_free_atoms_and_its_own_forces() -> None:
     assert np.abs(atoms.get_forces()).max() > 0.5  # not a minimum, where all forces are 0
 
 
-@pytest.mark.filterwarnings("ignore:Please use `ase:FutureWarning")  # older ASE has no other name
-@pytest.mark.parametrize("model", ["gfn2", "network", "delta"])
 def test_a_step_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several wait for each other longer than they work, most of all on a busy processor."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
@@ -107,6 +105,8 @@ def test_a_step_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [1]
 
 
+@pytest.mark.filterwarnings("ignore:Please use `ase:FutureWarning")  # older ASE has no other name
+@pytest.mark.parametrize("model", ["gfn2", "network", "delta"])
 def test_forces_are_minus_the_slope_by_ases_own_differences(
     model: str, request: pytest.FixtureRequest
 ) -> None:
