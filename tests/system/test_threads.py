@@ -50,7 +50,9 @@ def test_a_function_has_the_threads_that_the_user_asked_for(
     assert most() == 1
 
 
-def test_a_function_on_one_thread_is_the_same_function() -> None:
+def test_a_function_on_one_thread_is_the_same_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+
     @on_one_thread
     def most(more: int) -> int:
         """Words."""
